@@ -1,0 +1,33 @@
+# make demo    the guided example on the bundled forest cover data; pictures and a web page in out/demo
+# make test    the whole test suite
+# make lint    formatter, linter, type checker, import layers
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: demo test lint format clean
+demo: $(VENV)/installed
+	$(BIN)/python examples/guided.py --out out/demo
+
+# one torch thread a worker: two workers with two threads each would fight over two cores
+test: $(VENV)/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: $(VENV)/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ParaDime needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[plot,explain,dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) out build dist

@@ -1,0 +1,106 @@
+"""Named arrays with one row a data point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+
+from paradime._registry import did_you_mean
+from paradime.data.validation import checked_rows, single_precision
+from paradime.types import Data, DataMapping
+
+__all__ = ["Dataset"]
+
+
+class Dataset(Mapping[str, torch.Tensor]):
+    """Named tensors with one row a data point; ``"indices"`` numbers the rows.
+
+    Args:
+        data: An array, tensor or data frame, which is then named ``"main"``, or a dict of named ones. Each is
+            checked, and converted to single precision.
+
+    Raises:
+        TypeError: If an entry is no array of numbers.
+        ValueError: If an entry contains NaN or infinity, or the entries differ in their number of rows.
+
+    Example:
+        >>> dataset = Dataset({"main": [[1.0], [2.0]], "labels": [0, 1]})
+        >>> len(dataset), list(dataset)
+        (2, ['main', 'labels', 'indices'])
+        >>> dataset.rows([1])["main"]
+        tensor([[2.]])
+    """
+
+    def __init__(self, data: Data) -> None:
+        self.data: dict[str, torch.Tensor] = {}
+        self._sources: dict[str, torch.Tensor] = {}
+        named = data if isinstance(data, Mapping) else {"main": data}
+        if not named:
+            raise ValueError("data must have at least one entry, got an empty dict. Name the first one 'main'.")
+        self.add(named)
+
+    def add(self, data: DataMapping) -> None:
+        """Adds entries, or replaces those that have the same name.
+
+        Args:
+            data: Named arrays of shape (n, …), with the n of the entries that are there.
+
+        Raises:
+            TypeError: If an entry is no array of numbers.
+            ValueError: If an entry is not finite or has another number of rows.
+        """
+        checked = {key: checked_rows(key, values) for key, values in data.items()}
+        lengths = {key: len(values) for key, values in {**self.data, **checked}.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"all data entries must have the same number of rows, got {lengths}.")
+        if "main" in checked and checked["main"].ndim < 2:
+            raise ValueError(
+                f"Expected 2D array for data 'main', got shape {tuple(checked['main'].shape)}. "
+                "Reshape it: .reshape(-1, 1) for a single feature, .reshape(1, -1) for a single sample."
+            )
+        for key, values in checked.items():
+            self._sources[key] = values
+            self.data[key] = single_precision(key, values)
+        if "indices" not in self.data:
+            self.data["indices"] = torch.arange(next(iter(lengths.values())))
+
+    @property
+    def n_points(self) -> int:
+        """Number of rows n."""
+        return len(self.data["indices"])
+
+    def __len__(self) -> int:
+        return self.n_points
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.data)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.data
+
+    def __getitem__(self, key: Any) -> Any:
+        """Returns an entry by its name, or a dict of all entries at rows given by number(s) or a slice."""
+        if not isinstance(key, str):
+            return {name: values[key] for name, values in self.data.items()}
+        if key not in self.data:
+            raise KeyError(f"the data set has no entry {key!r}. {did_you_mean(key, self.data)}")
+        return self.data[key]
+
+    def source(self, key: str) -> torch.Tensor:
+        """Returns an entry in the precision in which it was passed."""
+        entry: torch.Tensor = self[key]
+        return self._sources.get(key, entry)
+
+    def rows(self, indices: Any) -> dict[str, torch.Tensor]:
+        """Returns all entries at some rows."""
+        chosen = torch.as_tensor(indices, device=self.data["indices"].device)
+        return {name: values.index_select(0, chosen) for name, values in self.data.items()}
+
+    def to(self, device: torch.device) -> Dataset:
+        """Returns the data set on a device; entries that are there already are shared."""
+        moved = Dataset.__new__(Dataset)
+        moved._sources = self._sources
+        moved.data = {key: values.to(device) for key, values in self.data.items()}
+        return moved

@@ -1,0 +1,111 @@
+"""Data that are computed from data or from relations."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import sklearn.decomposition
+
+from paradime._registry import DATA_FUNCTIONS
+from paradime.functional import spectral_positions
+from paradime.relationdata import RelationData
+from paradime.types import FloatArray
+from paradime.utils.convert import to_numpy
+
+__all__ = ["DerivedData", "pca", "spectral"]
+
+_TYPES = ("data", "rels")
+
+
+class DerivedData:
+    """A recipe for an entry of the data set that is computed before training.
+
+    Args:
+        func: Takes one argument for each of ``type_key_tuples``, in order, and ``kwargs``; returns an array
+            of shape (n, …). Data arrive as tensors, relations as their containers.
+        type_key_tuples: What it is computed from: pairs of ``"data"`` or ``"rels"`` and a key.
+        **kwargs: Passed to ``func``.
+
+    Raises:
+        TypeError: If ``func`` is no function.
+        ValueError: If a pair is malformed.
+
+    Example:
+        >>> import torch
+        >>> halves = DerivedData(lambda X, by: X / by, by=2)
+        >>> halves.compute({"main": torch.ones(2, 1)}, {})
+        tensor([[0.5000],
+                [0.5000]])
+    """
+
+    def __init__(
+        self,
+        func: Callable[..., Any],
+        type_key_tuples: Sequence[tuple[str, str]] = (("data", "main"),),
+        **kwargs: Any,
+    ) -> None:
+        if not callable(func):
+            raise TypeError(f"func must be a function, got {type(func).__name__}.")
+        self.func = func
+        self.type_key_tuples: list[tuple[str, str]] = []
+        for pair in type_key_tuples:
+            if len(pair) != 2 or pair[0] not in _TYPES:
+                close = difflib.get_close_matches(str(pair[0]), _TYPES, n=1) or [" or ".join(_TYPES)]
+                raise ValueError(
+                    f"type_key_tuples must be pairs of 'data' or 'rels' and a key, got {pair!r}. "
+                    f"Did you mean {close[0]!r}?"
+                )
+            self.type_key_tuples.append((pair[0], pair[1]))
+        self.kwargs = kwargs
+
+    def compute(self, data: Mapping[str, Any], relation_data: Mapping[str, RelationData]) -> Any:
+        """Computes the entry.
+
+        Args:
+            data: The data set's entries.
+            relation_data: The global relations computed so far.
+        """
+        sources: dict[str, Mapping[str, Any]] = {"data": data, "rels": relation_data}
+        arguments = (sources[kind][key] for kind, key in self.type_key_tuples)
+        return self.func(*arguments, **self.kwargs)
+
+    def __repr__(self) -> str:
+        name = getattr(self.func, "__name__", repr(self.func))
+        return f"DerivedData({name}, {self.type_key_tuples!r})"
+
+
+@DATA_FUNCTIONS.register("pca")
+def pca(X: Any, n_components: int = 2, **options: Any) -> FloatArray:
+    """Projects onto the first principal components, through scikit-learn.
+
+    Args:
+        X: Shape (n, …); flattened to rows.
+        n_components: Number of components, at most min(n, d).
+        **options: Passed to ``sklearn.decomposition.PCA``.
+
+    Returns:
+        Shape (n, n_components).
+    """
+    rows = to_numpy(X)
+    options.setdefault("random_state", 0)
+    projected: FloatArray = sklearn.decomposition.PCA(n_components, **options).fit_transform(
+        rows.reshape(len(rows), -1)
+    )
+    return projected
+
+
+@DATA_FUNCTIONS.register("spectral")
+def spectral(relations: RelationData, n_components: int = 2, **options: Any) -> FloatArray:
+    """Spectral positions of a graph given as relations, which stays sparse.
+
+    Args:
+        relations: Symmetric relations ≥ 0 between n points.
+        n_components: Number of dimensions, below n − 1.
+        **options: Passed to :func:`~paradime.functional.spectral_positions`.
+
+    Returns:
+        Shape (n, n_components), scaled to lie in [−10, 10].
+    """
+    return spectral_positions(relations.to_sparse_array().data, n_components, **options)

@@ -1,0 +1,93 @@
+"""Samplers: what the batches of a phase are made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import ClassVar, Protocol
+
+import torch
+
+from paradime.data.batch import Batch
+from paradime.data.dataset import Dataset
+from paradime.data.edges import NegSampledEdgeDataset
+
+__all__ = ["EdgeSampler", "ItemSampler", "Sampler"]
+
+
+class Sampler(Protocol):
+    """Makes the batches of an epoch."""
+
+    provides: ClassVar[frozenset[str]]
+    """What its batches hold: ``"items"``, ``"pairs"``, or both."""
+
+    def __len__(self) -> int:
+        """Returns the number of batches in an epoch."""
+
+    def epoch(self, generator: torch.Generator | None) -> Iterator[Batch]:
+        """Draws the batches of one epoch.
+
+        Args:
+            generator: Source of randomness, on the data set's device; torch's global one if ``None``.
+        """
+
+
+class ItemSampler:
+    """Batches of rows, each row once a pass, in random order.
+
+    Args:
+        dataset: The points.
+        batch_size: Rows in a batch, at least 1; more than there are rows means all of them.
+        batches_per_epoch: Batches in an epoch, over as many passes as that takes; one pass if −1. A
+            last batch of a single row is merged into the one before: no relation exists within it.
+    """
+
+    provides: ClassVar[frozenset[str]] = frozenset({"items"})
+
+    def __init__(self, dataset: Dataset, batch_size: int, batches_per_epoch: int = -1) -> None:
+        self._dataset = dataset
+        size = min(batch_size, len(dataset))
+        starts = list(range(0, len(dataset), size))
+        if len(dataset) - starts[-1] == 1 and len(starts) > 1 and size > 1:
+            starts.pop()
+        self._slices = [slice(a, b) for a, b in zip(starts, [*starts[1:], None], strict=True)]
+        self._n_batches = len(self._slices) if batches_per_epoch < 0 else batches_per_epoch
+
+    def __len__(self) -> int:
+        return self._n_batches
+
+    def epoch(self, generator: torch.Generator | None) -> Iterator[Batch]:
+        """Draws the batches of one epoch."""
+        indices = self._dataset["indices"]
+        for i in range(self._n_batches):
+            if i % len(self._slices) == 0:
+                order = torch.randperm(len(indices), device=indices.device, generator=generator)
+            yield Batch(self._dataset.rows(order[self._slices[i % len(self._slices)]]))
+
+
+class EdgeSampler:
+    """Batches of edges, drawn in proportion to their weights, with random negatives.
+
+    Args:
+        edges: The edges.
+        batch_size: Positive edges in a batch, at least 1.
+        batches_per_epoch: Batches in an epoch; if −1, as many as let an epoch see about n pairs, i.e.
+            n/(r + 1) positive edges for r negatives each.
+    """
+
+    provides: ClassVar[frozenset[str]] = frozenset({"items", "pairs"})
+
+    def __init__(self, edges: NegSampledEdgeDataset, batch_size: int, batches_per_epoch: int = -1) -> None:
+        self._edges = edges
+        self._batch_size = batch_size
+        positives = len(edges.dataset) / (edges.neg_sampling_rate + 1)
+        pass_length = max(1, math.ceil(positives / batch_size))
+        self._n_batches = pass_length if batches_per_epoch < 0 else batches_per_epoch
+
+    def __len__(self) -> int:
+        return self._n_batches
+
+    def epoch(self, generator: torch.Generator | None) -> Iterator[Batch]:
+        """Draws the batches of one epoch."""
+        for _ in range(self._n_batches):
+            yield self._edges.sample(self._batch_size, generator=generator)

@@ -1,0 +1,620 @@
+"""Parametric dimensionality reduction: the facade over data, relations, losses and training."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import functools
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self, TypeVar
+
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from paradime._registry import did_you_mean
+from paradime.data import Dataset, DerivedData, NegSampledEdgeDataset
+from paradime.exceptions import (
+    NoDatasetRegisteredError,
+    NotTrainedError,
+    UnsupportedConfigurationError,
+)
+from paradime.loss import Loss
+from paradime.models import FullyConnectedEmbeddingModel
+from paradime.relationdata import RelationData, relation_factory
+from paradime.relations import Relations
+from paradime.spec import (
+    build,
+    read_spec,
+    register_data_func,
+    register_loss,
+    register_loss_func,
+    register_relations,
+    register_transform,
+    validate_spec,
+)
+from paradime.training import (
+    Callback,
+    ReportLoss,
+    TrainingPhase,
+    TrainingState,
+    apply_in_chunks,
+    computation_order,
+    notify,
+    resolve_device,
+    run_phase,
+)
+from paradime.types import Data, Spec
+from paradime.utils.logging import report, verbosely
+from paradime.utils.seed import seeded
+
+__all__ = [
+    "Dataset",
+    "DerivedData",
+    "NegSampledEdgeDataset",
+    "ParametricDR",
+    "TrainingPhase",
+    "register_data_func",
+    "register_loss",
+    "register_loss_func",
+    "register_relations",
+    "register_transform",
+    "validate_spec",
+]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass
+class _Blocks:
+    """What a routine consists of once it is built: made on first use, changed by training."""
+
+    model: torch.nn.Module | None
+    device: torch.device
+    derived_data: dict[str, DerivedData]
+    global_relations: dict[str, Relations]
+    batch_relations: dict[str, Relations]
+    losses: dict[str, Loss]
+    training_defaults: TrainingPhase
+    training_phases: list[TrainingPhase]
+    dataset: Dataset | None = None
+    relation_data: dict[str, RelationData] = dataclasses.field(default_factory=dict)
+    derived_done: set[str] = dataclasses.field(default_factory=set)
+    trained: bool = False
+
+
+class _Block:
+    """An attribute that is set as a parameter and read as the building block made of it.
+
+    scikit-learn wants constructors that only store; users want to read and reuse the blocks before
+    training. The parameter stays in the instance's ``__dict__``, the block is made when it is read.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, routine: ParametricDR | None, owner: type) -> Any:
+        return self if routine is None else getattr(routine._blocks, self.name)
+
+    def __set__(self, routine: ParametricDR, value: Any) -> None:
+        routine.__dict__[self.name] = value
+        if "_blocks" in routine.__dict__:
+            # the other blocks stay: phases may have been added, relations computed
+            setattr(routine._blocks, self.name, getattr(routine._build(routine.__dict__), self.name))
+
+
+class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """A parametric dimensionality reduction, composed of building blocks.
+
+    A single relation is known by the key ``"rel"``, a single loss by ``"loss"``.
+
+    Args:
+        model: Any torch module; a fully connected network if ``None``.
+        in_dim: Number of columns of the data, for that network; taken from the data if ``None``.
+        out_dim: Number of dimensions of the embedding.
+        hidden_dims: Widths of that network's hidden layers.
+        derived_data: Recipes for further entries of the data set, by key.
+        global_relations: Relations between all points, one or several by key.
+        batch_relations: Relations between the embedded points of a batch, one or several by key.
+        losses: One loss, or several by key.
+        training_defaults: Settings of the phases that are added by their settings.
+        training_phases: The phases, in order.
+        use_cuda: Whether to require CUDA; the same as ``device="cuda"``.
+        verbose: Whether to log what is done.
+        device: ``"auto"`` (the fastest there is), ``"cpu"``, ``"cuda"``, ``"mps"``, or a torch device.
+        random_state: Seed of the initial weights and of sampling; torch's global generator if ``None``.
+        callbacks: What to call during training.
+
+    Attributes:
+        model: The model; ``None`` as long as neither ``model`` nor ``in_dim`` nor data are given.
+        device: Where the model is trained.
+        dataset: The data set, or ``None``.
+        global_relations: Global relations by key.
+        global_relation_data: What was computed of them, by key.
+        batch_relations: Batch relations by key.
+        losses: Losses by key.
+        training_phases: The phases, in order.
+        trained: Whether a phase was run.
+
+    Raises:
+        CUDANotAvailableError: If CUDA is asked for and there is none.
+        UnsupportedConfigurationError: If relations are used at a level that they are not made for.
+
+    Source: Hinterreiter et al., "ParaDime: A Framework for Parametric Dimensionality Reduction", 2023.
+
+    Example:
+        >>> from paradime import loss, relations, transforms
+        >>> X = torch.randn(100, 5)
+        >>> mds = ParametricDR(
+        ...     global_relations=relations.PDist(),
+        ...     batch_relations=relations.DifferentiablePDist(),
+        ...     losses=loss.RelationLoss(torch.nn.MSELoss(), normalize_sub=False),
+        ...     random_state=0,
+        ... )
+        >>> mds.add_training_phase(epochs=2, batch_size=20)
+        >>> mds.train(X)
+        >>> mds.apply(X).shape
+        torch.Size([100, 2])
+    """
+
+    model = _Block()
+    device = _Block()
+    derived_data = _Block()
+    global_relations = _Block()
+    batch_relations = _Block()
+    losses = _Block()
+    training_defaults = _Block()
+    training_phases = _Block()
+    dataset = _Block()
+
+    def __init__(
+        self,
+        model: torch.nn.Module | None = None,
+        in_dim: int | None = None,
+        out_dim: int = 2,
+        hidden_dims: Sequence[int] = (100, 50),
+        derived_data: Mapping[str, DerivedData] | None = None,
+        global_relations: Relations | Mapping[str, Relations] | None = None,
+        batch_relations: Relations | Mapping[str, Relations] | None = None,
+        losses: Loss | Mapping[str, Loss] | None = None,
+        training_defaults: TrainingPhase | None = None,
+        training_phases: Sequence[TrainingPhase] | None = None,
+        use_cuda: bool = False,
+        verbose: bool = False,
+        *,
+        device: str | torch.device | None = None,
+        random_state: int | None = None,
+        callbacks: Sequence[Callback] | None = None,
+    ) -> None:
+        self.model = model
+        self.in_dim = in_dim
+        self.out_dim = out_dim
+        self.hidden_dims = hidden_dims
+        self.derived_data = derived_data
+        self.global_relations = global_relations
+        self.batch_relations = batch_relations
+        self.losses = losses
+        self.training_defaults = training_defaults
+        self.training_phases = training_phases
+        self.use_cuda = use_cuda
+        self.verbose = verbose
+        self.device = device
+        self.random_state = random_state
+        self.callbacks = callbacks
+
+    @classmethod
+    def from_spec(
+        cls, file_or_spec: str | os.PathLike[str] | Spec, model: torch.nn.Module | None = None, **settings: Any
+    ) -> Self:
+        """Makes a routine from a specification in the grammar.
+
+        Args:
+            file_or_spec: The path of a YAML or JSON file, or its contents as a dict.
+            model: Any torch module; a fully connected network if ``None``.
+            **settings: Further arguments of the constructor, such as ``verbose``.
+
+        Raises:
+            SpecificationError: If the specification is wrong; the message starts with the place.
+            OSError: If the file cannot be read.
+        """
+        return cls(model=model, **build(read_spec(file_or_spec)), **settings)
+
+    # -- building blocks ------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def _blocks(self) -> _Blocks:
+        return self._build(self.__dict__)
+
+    def _build(self, settings: Mapping[str, Any]) -> _Blocks:
+        """Makes the building blocks of constructor arguments; presets, which have others, override this."""
+        device = resolve_device(settings["device"], use_cuda=settings["use_cuda"])
+        model = settings["model"]
+        if model is None and settings["in_dim"] is not None:
+            model = self._default_model(settings["in_dim"])
+        return _Blocks(
+            model=model if model is None else model.to(device),
+            device=device,
+            derived_data=_by_key(settings["derived_data"], DerivedData, "pos"),
+            global_relations=_at_level("global", _by_key(settings["global_relations"], Relations, "rel")),
+            batch_relations=_at_level("batch", _by_key(settings["batch_relations"], Relations, "rel")),
+            losses=_by_key(settings["losses"], Loss, "loss"),
+            training_defaults=settings.get("training_defaults") or TrainingPhase(),
+            training_phases=list(settings["training_phases"] or []),
+            dataset=_as_dataset(settings.get("dataset")),
+        )
+
+    def _default_model(self, in_dim: int) -> torch.nn.Module:
+        with seeded(self.random_state):
+            return FullyConnectedEmbeddingModel(in_dim, self.out_dim, self.hidden_dims)
+
+    @property
+    def global_relation_data(self) -> dict[str, RelationData]:
+        """The global relations that were computed, by key."""
+        return self._blocks.relation_data
+
+    @property
+    def trained(self) -> bool:
+        """Whether a training phase was run."""
+        return self._blocks.trained
+
+    # -- settings -------------------------------------------------------------------------------------
+
+    def set_training_defaults(self, training_phase: TrainingPhase | None = None, **settings: Any) -> None:
+        """Sets the defaults of the phases that are added afterwards.
+
+        Args:
+            training_phase: A phase whose settings are the new defaults; the present ones if ``None``.
+            **settings: Settings of a :class:`TrainingPhase` to change.
+        """
+        base = training_phase or self._blocks.training_defaults
+        self._blocks.training_defaults = base.replace(**settings)
+
+    def add_training_phase(self, training_phase: TrainingPhase | None = None, **settings: Any) -> None:
+        """Adds a training phase.
+
+        Args:
+            training_phase: The phase; one with the training defaults if ``None``.
+            **settings: Settings of a :class:`TrainingPhase` to change.
+
+        Raises:
+            TypeError: If ``training_phase`` is none.
+            ValueError: If a setting is out of range.
+        """
+        if training_phase is not None and not isinstance(training_phase, TrainingPhase):
+            raise TypeError(
+                f"a training phase must be a TrainingPhase, got {type(training_phase).__name__}. "
+                "Pass settings by name: add_training_phase(epochs=10)."
+            )
+        if training_phase is None:
+            training_phase = self._blocks.training_defaults.replace(**settings)
+        elif settings:
+            training_phase = training_phase.replace(**settings)
+        self._blocks.training_phases.append(training_phase)
+
+    # -- data and relations ---------------------------------------------------------------------------
+
+    def add_data(self, data: Mapping[str, Any]) -> None:
+        """Adds entries to the data set, or recipes for them.
+
+        Args:
+            data: Arrays of shape (n, …) or :class:`DerivedData`, by key. Recipes are computed when training
+                begins, or by :meth:`compute_derived_data`.
+
+        Raises:
+            TypeError: If an entry is no array of numbers.
+            ValueError: If an entry is not finite, or has another number of rows.
+        """
+        blocks = self._blocks
+        recipes = {key: entry for key, entry in data.items() if isinstance(entry, DerivedData)}
+        arrays = {key: entry for key, entry in data.items() if key not in recipes}
+        blocks.derived_data.update(recipes)
+        blocks.derived_done -= set(recipes)
+        if not arrays:
+            return
+        for key in arrays:
+            report(log, f"Adding entry {key!r} to dataset.")
+        if blocks.dataset is None:
+            blocks.dataset = Dataset(arrays)
+        else:
+            blocks.dataset.add(arrays)
+        # relations of an entry that was replaced are those of other data
+        stale = [key for key, rel in blocks.global_relations.items() if getattr(rel, "data_key", None) in arrays]
+        for key in stale:
+            blocks.relation_data.pop(key, None)
+
+    def compute_derived_data(self, only: str | Iterable[str] | None = None) -> None:
+        """Computes derived data, with the relations and data that these are computed from.
+
+        Args:
+            only: Which entries, by key; all that are not computed yet if ``None``.
+
+        Raises:
+            NoDatasetRegisteredError: If there are no data.
+            UnsupportedConfigurationError: If something is computed from what does not exist.
+        """
+        derived = self._blocks.derived_data
+        if only is None:
+            wanted = set(derived) - self._blocks.derived_done
+        else:
+            wanted = {only} if isinstance(only, str) else set(only)
+            for key in wanted - set(derived):
+                raise UnsupportedConfigurationError(f"no derived data {key!r}. {did_you_mean(key, derived)}")
+        self._compute({("data", key) for key in wanted})
+
+    def compute_global_relations(self, force: bool = False) -> None:
+        """Computes the global relations, with the data that these are computed from.
+
+        Args:
+            force: Whether to compute again those that are there already.
+
+        Raises:
+            NoDatasetRegisteredError: If there are no data.
+            UnsupportedConfigurationError: If something is computed from what does not exist.
+        """
+        blocks = self._blocks
+        if force:
+            blocks.relation_data.clear()
+        self._compute({("rels", key) for key in blocks.global_relations if key not in blocks.relation_data})
+
+    def _compute(self, wanted: set[tuple[str, str]]) -> None:
+        blocks, dataset = self._blocks, self._require_dataset()
+        given = set(dataset) - set(blocks.derived_data)
+        order = computation_order(given, blocks.derived_data, blocks.global_relations)
+        needed = _with_sources(wanted, blocks)
+        with verbosely(self.verbose):
+            for kind, key in order:
+                if (kind, key) not in needed:
+                    continue
+                if kind == "rels" and key not in blocks.relation_data:
+                    self._compute_relations(key, dataset)
+                elif kind == "data" and ((kind, key) in wanted or key not in blocks.derived_done):
+                    report(log, f"Computing derived data entry {key!r}.")
+                    computed = blocks.derived_data[key].compute(dataset, blocks.relation_data)
+                    self.add_data({key: computed})
+                    blocks.derived_done.add(key)
+
+    def _compute_relations(self, key: str, dataset: Dataset) -> None:
+        relations = self._blocks.global_relations[key]
+        report(log, f"Computing global relations {key!r}.")
+        wanted = getattr(relations, "data_key", "main")
+        points = None
+        if wanted in dataset:
+            points = dataset.source(wanted) if relations.full_precision else dataset[wanted]
+        reldata = relation_factory(relations.compute_relations(points))
+        if reldata.n_points != len(dataset):
+            raise ValueError(
+                f"global relations {key!r} are between {reldata.n_points} points, but the data have "
+                f"{len(dataset)} rows. They must be of the same points."
+            )
+        self._blocks.relation_data[key] = reldata
+
+    def _require_dataset(self) -> Dataset:
+        if self._blocks.dataset is None:
+            raise NoDatasetRegisteredError("no data were given. Pass them to train(data), or call add_data(…).")
+        return self._blocks.dataset
+
+    def _register(self, data: Data) -> None:
+        report(log, "Initializing training dataset.")
+        blocks = self._blocks
+        blocks.dataset = Dataset(data)
+        blocks.relation_data.clear()
+        blocks.derived_done.clear()
+
+    # -- training -------------------------------------------------------------------------------------
+
+    def _prepare_training(self) -> None:
+        """Called when training begins, after the data are known; subclasses may override it."""
+
+    def train(self, data: Data | None = None, *, callbacks: Sequence[Callback] = ()) -> None:
+        """Runs all training phases.
+
+        Args:
+            data: An array or tensor, shape (n, …), which becomes the entry ``"main"``, or a dict of named
+                ones; what :meth:`add_data` or an earlier call gave if ``None``.
+            callbacks: What to call during training, in addition to the routine's own.
+
+        Raises:
+            NoDatasetRegisteredError: If there are no data.
+            LossNotDeterminedError: If a phase asks for a loss that does not exist.
+            UnsupportedConfigurationError: If building blocks do not fit together.
+            TypeError: If data are no arrays of numbers.
+            ValueError: If data are not finite, or differ in their number of rows.
+            TrainingDivergedError: If the loss is not finite.
+        """
+        with verbosely(self.verbose):
+            if data is not None:
+                self._register(data)
+            self._require_dataset()
+            self._prepare_training()
+            self._run(self._blocks.training_phases, callbacks)
+
+    def run_training_phase(self, training_phase: TrainingPhase, *, callbacks: Sequence[Callback] = ()) -> None:
+        """Runs one training phase; see :meth:`train`.
+
+        Args:
+            training_phase: The phase.
+            callbacks: What to call during training, in addition to the routine's own.
+        """
+        with verbosely(self.verbose):
+            self._run([training_phase], callbacks)
+
+    def _run(self, phases: Sequence[TrainingPhase], callbacks: Sequence[Callback]) -> None:
+        if not phases:
+            raise UnsupportedConfigurationError(
+                "there is no training phase. Add one: add_training_phase(epochs=…)."
+            )
+        blocks = self._blocks
+        model = self._require_model()
+        self.compute_derived_data()
+        self.compute_global_relations()
+        generator = None
+        if self.random_state is not None:
+            generator = torch.Generator(blocks.device).manual_seed(self.random_state)
+        heard = [ReportLoss(), *(self.callbacks or ()), *callbacks]
+        state = TrainingState(model, phases, phases[0])
+        try:
+            notify(heard, "train_begin", state)
+            for phase in phases:
+                run_phase(
+                    phase,
+                    model=model,
+                    losses=blocks.losses,
+                    dataset=self._require_dataset(),
+                    global_relations=blocks.relation_data,
+                    batch_relations=blocks.batch_relations,
+                    device=blocks.device,
+                    generator=generator,
+                    callbacks=heard,
+                    state=state,
+                )
+                blocks.trained = True
+        finally:
+            notify(heard, "train_end", state)
+
+    def _require_model(self) -> torch.nn.Module:
+        blocks, dataset = self._blocks, self._require_dataset()
+        default = blocks.model is None or (
+            self.__dict__.get("model") is None and isinstance(blocks.model, FullyConnectedEmbeddingModel)
+        )
+        if default:
+            shape = tuple(dataset[self._model_key()].shape)
+            if len(shape) != 2:
+                raise ValueError(
+                    f"Expected 2D array for data {self._model_key()!r}, got shape {shape}. The default model is "
+                    "for rows of features; pass a model that fits, or flatten the data."
+                )
+            if blocks.model is None:
+                blocks.model = self._default_model(self.in_dim or shape[1]).to(blocks.device)
+            expected = blocks.model.layers[0].in_features  # type: ignore[index, union-attr]
+            if expected != shape[1]:
+                raise ValueError(
+                    f"X has {shape[1]} features, but {type(self).__name__} is expecting {expected}. "
+                    f"Set in_dim={shape[1]}."
+                )
+        assert blocks.model is not None
+        return blocks.model.to(blocks.device)
+
+    def _model_key(self) -> str:
+        """The entry of the data set that the model embeds."""
+        return "main" if "main" in self._require_dataset() else next(iter(self._require_dataset()))
+
+    # -- use ------------------------------------------------------------------------------------------
+
+    def apply(self, X: Any, method: str | None = None) -> torch.Tensor:
+        """Applies the trained model to points, without gradients, in chunks.
+
+        Args:
+            X: Points, shape (m, …), as those of the training.
+            method: The name of a method of the model; the model itself is called if ``None``.
+
+        Returns:
+            What the method makes of the points, on the CPU.
+
+        Raises:
+            NotTrainedError: If the routine is not trained.
+            TypeError: If ``X`` is no array of numbers.
+            ValueError: If ``X`` is not finite, or does not have the features of the training data.
+        """
+        blocks = self._blocks
+        if not blocks.trained or blocks.model is None:
+            raise NotTrainedError(f"this {type(self).__name__} is not trained yet. Call train(data) first.")
+        expected = None if blocks.dataset is None else tuple(blocks.dataset[self._model_key()].shape[1:])
+        return apply_in_chunks(
+            blocks.model, X, method=method, device=blocks.device, row_shape=expected, owner=type(self).__name__
+        )
+
+    def __call__(self, X: Any) -> torch.Tensor:
+        """The same as :meth:`apply`."""
+        return self.apply(X)
+
+    def embed(self, X: Any) -> torch.Tensor:
+        """Embeds points by the model's method ``embed``; see :meth:`apply`."""
+        return self.apply(X, "embed")
+
+    def classify(self, X: Any) -> torch.Tensor:
+        """Scores the classes of points by the model's method ``classify``; see :meth:`apply`."""
+        return self.apply(X, "classify")
+
+    def fit(self, X: Data, y: Any = None) -> Self:
+        """Trains on data, as scikit-learn calls it; see :meth:`train`.
+
+        Args:
+            X: The data.
+            y: Labels, shape (n,), which become the entry ``"labels"``, or ``None``.
+        """
+        named = dict(X) if isinstance(X, Mapping) else {"main": X}
+        if y is not None:
+            named["labels"] = y
+        self.train(named)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Embeds points, as scikit-learn calls it.
+
+        Args:
+            X: Points, shape (m, …).
+
+        Returns:
+            The embedding as NumPy array, shape (m, out_dim).
+        """
+        return self.embed(X).numpy()
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self.trained
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        return f"{type(self).__name__}(out_dim={self.out_dim}, trained={self.trained})"
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Returns the constructor's arguments, as scikit-learn asks for them."""
+        names = self._get_param_names()
+        return {name: self.__dict__[name] for name in names if name in self.__dict__}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        copied = type(self).__new__(type(self))
+        memo[id(self)] = copied
+        copied.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return copied
+
+
+def _by_key(given: Any, kind: type[T], single_key: str) -> dict[str, T]:
+    if given is None:
+        return {}
+    named = dict(given) if isinstance(given, Mapping) else {single_key: given}
+    for key, entry in named.items():
+        if not isinstance(entry, kind):
+            raise TypeError(f"{key!r} must be of type {kind.__name__}, got {type(entry).__name__}.")
+    return named
+
+
+def _as_dataset(given: Dataset | Data | None) -> Dataset | None:
+    return given if given is None or isinstance(given, Dataset) else Dataset(given)
+
+
+def _at_level(level: str, relations: dict[str, Relations]) -> dict[str, Relations]:
+    for key, entry in relations.items():
+        if level not in entry.levels:
+            raise UnsupportedConfigurationError(
+                f"{type(entry).__name__} cannot be used as {level} relations {key!r}: it computes "
+                f"{' and '.join(sorted(entry.levels))} relations."
+            )
+    return relations
+
+
+def _with_sources(wanted: set[tuple[str, str]], blocks: _Blocks) -> set[tuple[str, str]]:
+    """Adds, to pairs of kind and key, all that these are computed from."""
+    needed, open_ends = set(wanted), list(wanted)
+    while open_ends:
+        kind, key = open_ends.pop()
+        if kind == "data" and key in blocks.derived_data:
+            sources: Sequence[tuple[str, str]] = blocks.derived_data[key].type_key_tuples
+        elif kind == "rels":
+            sources = [("data", getattr(blocks.global_relations[key], "data_key", "main"))]
+        else:
+            sources = []
+        open_ends += set(sources) - needed
+        needed |= set(sources)
+    return needed

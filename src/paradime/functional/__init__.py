@@ -1,0 +1,37 @@
+"""Pure tensor maths: no state, no classes; everything follows the device and dtype of its input."""
+
+from paradime.functional.calibration import connectivity_weights, perplexity_weights
+from paradime.functional.distances import (
+    condensed_distances,
+    condensed_index,
+    condensed_size,
+    condensed_to_square,
+    paired_distances,
+    points_of_condensed,
+    square_to_condensed,
+)
+from paradime.functional.divergences import cross_entropy_loss, kullback_leibler_div
+from paradime.functional.kernels import find_ab, modified_cauchy, student_t
+from paradime.functional.sampling import cumulative_weights, draw_others, draw_weighted
+from paradime.functional.spectral import spectral_positions
+
+__all__ = [
+    "condensed_distances",
+    "condensed_index",
+    "condensed_size",
+    "condensed_to_square",
+    "connectivity_weights",
+    "cross_entropy_loss",
+    "cumulative_weights",
+    "draw_others",
+    "draw_weighted",
+    "find_ab",
+    "kullback_leibler_div",
+    "modified_cauchy",
+    "paired_distances",
+    "perplexity_weights",
+    "points_of_condensed",
+    "spectral_positions",
+    "square_to_condensed",
+    "student_t",
+]

@@ -1,0 +1,174 @@
+"""Calibration of kernel widths: all rows at once, bracketed in log space, at any scale of the data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+
+__all__ = ["connectivity_weights", "perplexity_weights"]
+
+_CHUNK_ELEMENTS = 1 << 22  # bounds the temporaries; large enough that a chunk's overhead does not show
+_MAX_ITERATIONS = 100
+_LARGEST_LOG = 80.0  # exp of this is finite in single precision
+
+Objective = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+
+
+def perplexity_weights(sq_dists: torch.Tensor, perplexity: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gaussian weights whose perplexity is the same in every row.
+
+    Solves for β in w = exp(−β d²) such that the entropy of each normalised row is log₂(perplexity) bits.
+
+    Args:
+        sq_dists: Squared distances to the k neighbours, shape (n, k), self excluded; entries that are
+            infinite are no neighbours.
+        perplexity: Effective number of neighbours, in (1, k).
+
+    Returns:
+        The weights, shape (n, k), rows summing to 1, and β, shape (n,). A row whose nearest neighbours are
+        tied in greater number than the perplexity has no solution; it gets equal weights on these.
+
+    Raises:
+        ValueError: If the perplexity is out of range.
+
+    Source: van der Maaten and Hinton, "Visualizing data using t-SNE", 2008, eq. 1 and 4.
+
+    Example:
+        >>> weights, betas = perplexity_weights(torch.tensor([[1.0, 4.0, 9.0, 16.0]]), 2.0)
+        >>> round(float(2 ** -(weights * weights.log2()).sum()), 3)
+        2.0
+    """
+    n_neighbors = sq_dists.shape[1]
+    if not 1 < perplexity < n_neighbors:
+        needed = math.floor(3 * perplexity)
+        raise ValueError(
+            f"perplexity must lie in (1, {n_neighbors}) for {n_neighbors} neighbours, got {perplexity:g}. "
+            f"Lower it, or set n_neighbors >= {needed}."
+        )
+    goal = math.log(perplexity)
+    weights = torch.empty_like(sq_dists)
+    betas = sq_dists.new_empty(len(sq_dists))
+    for rows in _row_chunks(sq_dists):
+        shifted, scale = _shift_and_scale(sq_dists[rows])
+        log_beta = _solve_rows(shifted, lambda d, x: _entropy_above(d, x, goal))
+        kernel = shifted.mul_(-log_beta.exp()[:, None]).exp_()
+        weights[rows] = kernel.div_(kernel.sum(dim=1, keepdim=True))
+        betas[rows] = log_beta.exp() / scale
+    return weights, betas
+
+
+def connectivity_weights(dists: torch.Tensor, n_neighbors: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Exponential weights whose sum is log₂(n_neighbors) in every row.
+
+    Solves for σ in w = exp(−(d − d_min)/σ), where d_min is the row's smallest distance.
+
+    Args:
+        dists: Distances to the k neighbours, shape (n, k), self excluded; entries that are infinite are no
+            neighbours.
+        n_neighbors: Local connectivity, in (2, 2^k).
+
+    Returns:
+        The weights in [0, 1], shape (n, k), and σ, shape (n,). A row whose nearest neighbours are tied in
+        greater number than the goal has no solution; it gets weight 1 on these and 0 elsewhere.
+
+    Raises:
+        ValueError: If ``n_neighbors`` is out of range.
+
+    Source: McInnes, Healy, Melville, "UMAP", 2018, algorithm 3.
+
+    Example:
+        >>> weights, sigmas = connectivity_weights(torch.tensor([[1.0, 2.0, 3.0, 4.0]]), 4)
+        >>> round(float(weights.sum()), 3)
+        2.0
+    """
+    if not 2 < n_neighbors < 2.0 ** dists.shape[1]:
+        raise ValueError(
+            f"n_neighbors must lie in (2, 2^{dists.shape[1]}) for {dists.shape[1]} stored neighbours, "
+            f"got {n_neighbors:g}."
+        )
+    goal = math.log2(n_neighbors)
+    weights = torch.empty_like(dists)
+    sigmas = dists.new_empty(len(dists))
+    for rows in _row_chunks(dists):
+        shifted, scale = _shift_and_scale(dists[rows])
+        log_rate = _solve_rows(shifted, lambda d, x: _log_sum_above(d, x, goal))
+        weights[rows] = shifted.mul_(-log_rate.exp()[:, None]).exp_()
+        sigmas[rows] = scale / log_rate.exp()
+    return weights, sigmas
+
+
+def _row_chunks(matrix: torch.Tensor) -> list[slice]:
+    step = max(1, _CHUNK_ELEMENTS // max(1, matrix.shape[1]))
+    return [slice(start, start + step) for start in range(0, len(matrix), step)]
+
+
+def _shift_and_scale(dists: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows from 0 upwards with a mean of 1 over their positive entries: the same problem at any data scale."""
+    shifted = dists - dists.amin(dim=1, keepdim=True)
+    counted = shifted.isfinite() & (shifted > 0)
+    count = counted.sum(dim=1).clamp_min(1)
+    scale = torch.where(counted, shifted / count[:, None], 0).sum(dim=1)
+    scale = torch.where(scale > 0, scale, 1)
+    # absent entries: a finite distance whose weight underflows to 0, so that no product is 0 × inf
+    return shifted.div_(scale[:, None]).nan_to_num_(posinf=1e18), scale
+
+
+def _entropy_above(dists: torch.Tensor, log_beta: torch.Tensor, goal: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Entropy (nats) minus goal, and its derivative with respect to log β, −β² Var(d)."""
+    beta = log_beta.exp()
+    kernel = torch.exp(-beta[:, None] * dists)
+    norm = kernel.sum(dim=1)
+    weighted = kernel.mul_(dists)
+    mean = weighted.sum(dim=1) / norm
+    mean_square = weighted.mul_(dists).sum(dim=1) / norm
+    return norm.log() + beta * mean - goal, -beta.square() * (mean_square - mean.square())
+
+
+def _log_sum_above(dists: torch.Tensor, log_rate: torch.Tensor, goal: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log Σ w minus log of the goal, and its derivative with respect to the log of the rate 1/σ."""
+    rate = log_rate.exp()
+    kernel = torch.exp(-rate[:, None] * dists)
+    norm = kernel.sum(dim=1)
+    return norm.log() - math.log(goal), -rate * kernel.mul_(dists).sum(dim=1) / norm
+
+
+def _solve_rows(dists: torch.Tensor, objective: Objective) -> torch.Tensor:
+    """Root of a decreasing function of x in every row: Newton's steps, kept inside a shrinking bracket.
+
+    Only the rows that have not converged are evaluated again.
+
+    Args:
+        dists: Shape (n, k).
+        objective: Takes rows (m, k) and x (m,); returns value and derivative, each (m,).
+
+    Returns:
+        x, shape (n,), in [−80, 80]; the end of the range where there is no root.
+    """
+    tolerance = 1e-5 if dists.dtype == torch.float32 else 1e-9
+    solution = dists.new_zeros(len(dists))
+    active = torch.arange(len(dists), device=dists.device)
+    x, rows = solution.clone(), dists
+    low, high = torch.full_like(x, -_LARGEST_LOG), torch.full_like(x, _LARGEST_LOG)
+    for _ in range(_MAX_ITERATIONS):
+        value, slope = objective(rows, x)
+        low, high = torch.where(value > 0, x, low), torch.where(value > 0, high, x)
+        step = x - value / slope
+        inside = (step > low) & (step < high)
+        # a step beyond the bracket goes at most 3 further: the function is flat far from its root
+        towards = torch.where(
+            value > 0, torch.minimum((low + high) / 2, x + 3), torch.maximum((low + high) / 2, x - 3)
+        )
+        solution[active] = x
+        running = (value.abs() > tolerance) & (high - low > tolerance)
+        if not bool(running.any()):
+            break
+        x = torch.where(inside, step, towards)
+        if int(running.sum()) < 0.7 * len(rows):
+            # dropping rows costs a copy: done only when it saves more than it costs
+            active, x, low, high = active[running], x[running], low[running], high[running]
+            rows = rows[running]
+        else:
+            x = torch.where(running, x, solution[active])
+    return solution

@@ -1,0 +1,153 @@
+"""Differentiable distances and the condensed layout: each unordered pair once, in row-major order."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import torch
+
+from paradime._registry import did_you_mean
+from paradime.types import BinaryTensorFun
+
+__all__ = [
+    "condensed_distances",
+    "condensed_index",
+    "condensed_size",
+    "condensed_to_square",
+    "paired_distances",
+    "points_of_condensed",
+    "square_to_condensed",
+]
+
+
+def condensed_size(n: int) -> int:
+    """Returns the number of unordered pairs of ``n`` points, n(n − 1)/2."""
+    return n * (n - 1) // 2
+
+
+def points_of_condensed(size: int) -> int | None:
+    """Returns the number of points that have ``size`` unordered pairs, or ``None`` if no number has.
+
+    Example:
+        >>> points_of_condensed(6), points_of_condensed(7)
+        (4, None)
+    """
+    n = (1 + math.isqrt(1 + 8 * size)) // 2
+    return n if size > 0 and condensed_size(n) == size else None
+
+
+def condensed_index(rows: torch.Tensor, cols: torch.Tensor, n: int) -> torch.Tensor:
+    """Returns where the pairs (rows, cols) stand in the condensed layout of ``n`` points.
+
+    Args:
+        rows: Indices in [0, n), any shape, int64.
+        cols: Indices of a shape that broadcasts with ``rows``; ``rows != cols`` everywhere.
+        n: The number of points.
+
+    Example:
+        >>> condensed_index(torch.tensor([0, 3]), torch.tensor([1, 2]), 4)
+        tensor([0, 5])
+    """
+    low, high = torch.minimum(rows, cols), torch.maximum(rows, cols)
+    return low * (2 * n - low - 3) // 2 + high - 1
+
+
+@functools.lru_cache(maxsize=8)
+def _upper_triangle(n: int, device: torch.device) -> torch.Tensor:
+    return torch.ones(n, n, dtype=torch.bool, device=device).triu_(1)
+
+
+def condensed_to_square(values: torch.Tensor, n: int) -> torch.Tensor:
+    """Spreads condensed values to the symmetric square matrix with zero diagonal; differentiable.
+
+    Args:
+        values: Shape (n(n − 1)/2,).
+        n: The number of points.
+
+    Returns:
+        Shape (n, n).
+    """
+    upper = values.new_zeros(n, n).masked_scatter(_upper_triangle(n, values.device), values)
+    return upper + upper.T
+
+
+def square_to_condensed(square: torch.Tensor) -> torch.Tensor:
+    """Returns the upper triangle of a square matrix, without the diagonal, in the condensed layout.
+
+    Args:
+        square: Shape (n, n).
+
+    Returns:
+        Shape (n(n − 1)/2,).
+    """
+    return square.masked_select(_upper_triangle(len(square), square.device))
+
+
+def condensed_distances(
+    X: torch.Tensor, *, p: float = 2, metric: str | BinaryTensorFun | None = None
+) -> torch.Tensor:
+    """Distances between all unordered pairs of rows; differentiable.
+
+    Args:
+        X: Points, shape (n, d).
+        p: Order of the Minkowski distance, used where no metric is given.
+        metric: A name or a function of two (m, d) tensors, see :func:`paired_distances`.
+
+    Returns:
+        Distances in the condensed layout, shape (n(n − 1)/2,).
+
+    Example:
+        >>> condensed_distances(torch.tensor([[0.0], [1.0], [3.0]]))
+        tensor([1., 3., 2.])
+    """
+    if metric is None or metric == "euclidean":
+        # its gradient at distance 0 is 0, where that of sqrt(sum(square)) is not a number
+        return torch.nn.functional.pdist(X.contiguous(), p=p if metric is None else 2)
+    rows, cols = torch.triu_indices(len(X), len(X), 1, device=X.device)
+    return paired_distances(X[rows], X[cols], metric=metric)
+
+
+def paired_distances(
+    X: torch.Tensor, Y: torch.Tensor, *, metric: str | BinaryTensorFun | None = None
+) -> torch.Tensor:
+    """Distance of each row of ``X`` to the same row of ``Y``; differentiable.
+
+    Args:
+        X: Shape (m, d).
+        Y: Shape (m, d).
+        metric: ``"euclidean"`` (also ``None``), ``"sqeuclidean"``, ``"manhattan"``, ``"chebyshev"``,
+            ``"cosine"``, or a function of two (m, d) tensors that returns m distances.
+
+    Returns:
+        Shape (m,).
+
+    Raises:
+        ValueError: If the metric's name is unknown, or a function returns another shape.
+    """
+    if metric is None:
+        metric = "euclidean"
+    if isinstance(metric, str):
+        if metric not in _PAIRED:
+            raise ValueError(f"unknown differentiable metric {metric!r}. {did_you_mean(metric, _PAIRED)}")
+        return _PAIRED[metric](X, Y)
+    dists = metric(X, Y)
+    if dists.shape != X.shape[:1]:
+        raise ValueError(
+            f"a metric must return one distance a row, shape ({len(X)},), got {tuple(dists.shape)}. "
+            "It is called with two tensors of shape (m, d) and compares them row by row."
+        )
+    return dists
+
+
+def _cosine_distance(X: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
+    return 1 - torch.nn.functional.cosine_similarity(X, Y)
+
+
+_PAIRED: dict[str, BinaryTensorFun] = {
+    "euclidean": lambda X, Y: torch.linalg.vector_norm(X - Y, dim=1),
+    "sqeuclidean": lambda X, Y: (X - Y).square().sum(dim=1),
+    "manhattan": lambda X, Y: (X - Y).abs().sum(dim=1),
+    "chebyshev": lambda X, Y: (X - Y).abs().amax(dim=1),
+    "cosine": _cosine_distance,
+}

@@ -1,0 +1,74 @@
+"""Losses between relations of a batch and those of its embedding."""
+
+from __future__ import annotations
+
+import torch
+
+__all__ = ["cross_entropy_loss", "kullback_leibler_div"]
+
+
+def _is_square(p: torch.Tensor) -> bool:
+    return p.ndim == 2 and p.shape[0] == p.shape[1]
+
+
+def _check_shapes(p: torch.Tensor, q: torch.Tensor) -> None:
+    if p.shape != q.shape:
+        raise ValueError(
+            f"p and q must have the same shape, got {tuple(p.shape)} and {tuple(q.shape)}. "
+            "Let the batch relations end in the layout of the global ones, e.g. with ToSquareTensor()."
+        )
+
+
+def kullback_leibler_div(p: torch.Tensor, q: torch.Tensor, epsilon: float = 1e-7) -> torch.Tensor:
+    """Kullback-Leibler divergence Σ p (log p − log q), divided by the number of rows.
+
+    Args:
+        p: Target relations ≥ 0, shape (b, b), or (m,) for single pairs.
+        q: Relations of the embedding ≥ 0, of the same shape.
+        epsilon: Added to both before the logarithm, so that zeros stay finite.
+
+    Returns:
+        A scalar. The diagonal of square input is left out.
+
+    Raises:
+        ValueError: If the shapes differ.
+
+    Source: van der Maaten and Hinton, "Visualizing data using t-SNE", 2008, eq. 2.
+
+    Example:
+        >>> p = torch.tensor([[0.0, 0.5], [0.5, 0.0]])
+        >>> float(kullback_leibler_div(p, p))
+        0.0
+    """
+    _check_shapes(p, q)
+    terms = p * ((p + epsilon).log() - (q + epsilon).log())
+    total = terms.sum()
+    if _is_square(p):
+        total = total - terms.diagonal().sum()
+    return total / len(p)
+
+
+def cross_entropy_loss(p: torch.Tensor, q: torch.Tensor, epsilon: float = 1e-7) -> torch.Tensor:
+    """Fuzzy cross-entropy −Σ (p log q + (1 − p) log(1 − q)), divided by the number of entries.
+
+    Args:
+        p: Target relations in [0, 1], any shape.
+        q: Relations of the embedding in [0, 1], of the same shape.
+        epsilon: Added to q and 1 − q before the logarithm, so that the loss and its gradient stay finite.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: If the shapes differ.
+
+    Source: McInnes, Healy, Melville, "UMAP", 2018, definition 10, without the terms that depend on p alone.
+
+    Example:
+        >>> round(float(cross_entropy_loss(torch.tensor([1.0, 0.0]), torch.tensor([0.5, 0.5]))), 3)
+        0.693
+    """
+    _check_shapes(p, q)
+    attraction = p * (q + epsilon).log()
+    repulsion = (1 - p) * (1 - q + epsilon).log()
+    return -(attraction + repulsion).mean()

@@ -1,0 +1,132 @@
+"""The contract of losses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+
+from paradime.data import Batch
+from paradime.relationdata import RelationData
+from paradime.relations import Relations
+
+__all__ = ["GlobalRelations", "Loss", "as_batch", "check_shape"]
+
+GlobalRelations = Mapping[str, RelationData]
+BatchRelations = Mapping[str, Relations]
+
+
+class Loss(torch.nn.Module):
+    """A term of the objective. Subclass it and write :meth:`forward`.
+
+    A loss may have parameters; they are trained along with the model's.
+
+    Args:
+        name: The loss's name in histories; the class's name if ``None``.
+
+    Attributes:
+        history: The loss of each epoch, the sum over its batches.
+
+    Example:
+        >>> class Size(Loss):
+        ...     def forward(self, model, global_relations, batch_relations, batch, device):
+        ...         return model(batch["main"].to(device)).square().mean()
+        >>> loss = Size()
+        >>> value = loss(torch.nn.Identity(), {}, {}, {"main": torch.ones(3, 2)}, torch.device("cpu"))
+        >>> loss.checkpoint()
+        >>> loss.history
+        [1.0]
+    """
+
+    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """How the grammar's lists ``data``, ``rels`` and ``methods`` of a loss fill the constructor's arguments."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__()
+        self.name = name if name is not None else type(self).__name__
+        self.history: list[float] = []
+        self._accumulated: torch.Tensor | None = None
+
+    def forward(
+        self,
+        model: torch.nn.Module,
+        global_relations: GlobalRelations,
+        batch_relations: BatchRelations,
+        batch: Batch,
+        device: torch.device,
+    ) -> torch.Tensor:
+        """Computes the loss of a batch.
+
+        Args:
+            model: The model that is trained.
+            global_relations: The relations between all points, by key; ``.sub(batch["indices"])`` gives the
+                block of the batch.
+            batch_relations: How to compute the relations between embedded points, by key.
+            batch: The sampled rows, by name.
+            device: Where to compute.
+
+        Returns:
+            A scalar.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no forward(). Write it: it returns a scalar tensor.")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """Computes the loss of a batch and adds it to the epoch's sum."""
+        value: torch.Tensor = super().__call__(*args, **kwargs)
+        seen = value.detach()
+        # stays on the device: reading it would wait for the device at every step
+        self._accumulated = seen if self._accumulated is None else self._accumulated + seen
+        return value
+
+    def needs(self, batch_relations: BatchRelations) -> str:
+        """Returns what a batch must hold: ``"items"``, or ``"pairs"``, which edge sampling provides."""
+        return "items"
+
+    def check_setup(
+        self,
+        model: torch.nn.Module,
+        global_relations: GlobalRelations,
+        batch_relations: BatchRelations,
+        batch: Batch,
+        device: torch.device,
+    ) -> None:
+        """Raises an error if the loss cannot work with the model and data; called before a phase starts.
+
+        Args:
+            model: The model, in evaluation mode and without gradients.
+            global_relations: The relations between all points, by key.
+            batch_relations: The batch relations, by key.
+            batch: A small batch of the phase.
+            device: Where to compute.
+        """
+
+    def checkpoint(self) -> None:
+        """Ends an epoch: appends the sum over its batches to the history."""
+        self.history.append(0.0 if self._accumulated is None else float(self._accumulated))
+        self._accumulated = None
+
+    def extra_repr(self) -> str:
+        return repr(self.name)
+
+
+def as_batch(batch: Mapping[str, torch.Tensor]) -> Batch:
+    """Returns a batch, also of a plain dict of tensors."""
+    return batch if isinstance(batch, Batch) else Batch(batch)
+
+
+def check_shape(what: str, got: Any, expected: tuple[int, ...], remedy: str) -> None:
+    """Raises ValueError if a model's output is no tensor of a shape.
+
+    Args:
+        what: What was computed, in words.
+        got: The model's output.
+        expected: The shape; −1 stands for any size.
+        remedy: What the user can do.
+    """
+    if not isinstance(got, torch.Tensor):
+        raise ValueError(f"{what} must be a tensor, got {type(got).__name__}. {remedy}")
+    fits = got.ndim == len(expected) and all(e in (-1, g) for g, e in zip(got.shape, expected, strict=True))
+    if not fits:
+        shown = ", ".join("any" if e == -1 else str(e) for e in expected)
+        raise ValueError(f"{what} must have shape ({shown}), got {tuple(got.shape)}. {remedy}")

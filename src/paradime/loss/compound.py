@@ -1,0 +1,95 @@
+"""Weighted sums of losses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from paradime.data import Batch
+from paradime.loss.base import BatchRelations, GlobalRelations, Loss
+from paradime.types import FloatArray
+
+__all__ = ["CompoundLoss"]
+
+
+class CompoundLoss(Loss):
+    """A weighted sum of losses, which may be compound themselves.
+
+    Args:
+        losses: The components, at least one.
+        weights: One finite number a component; 1 each if ``None``.
+        name: The loss's name in histories.
+
+    Raises:
+        ValueError: If there is no component, or the numbers of components and weights differ.
+    """
+
+    def __init__(
+        self,
+        losses: Sequence[Loss],
+        weights: Sequence[float] | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        if not losses:
+            raise ValueError("a CompoundLoss needs at least one loss, got none.")
+        weights = [1.0] * len(losses) if weights is None else [float(weight) for weight in weights]
+        if len(weights) != len(losses) or not np.isfinite(weights).all():
+            raise ValueError(
+                f"weights must be one finite number a loss, got {weights} for {len(losses)} "
+                f"losses {[loss.name for loss in losses]}."
+            )
+        self.losses = torch.nn.ModuleList(losses)
+        self.weights = weights
+        # kept here and not read from the components: these may serve in several sums and phases
+        self._sums: list[torch.Tensor] | None = None
+        self._rows: list[list[float]] = [[] for _ in losses]
+
+    def forward(
+        self,
+        model: torch.nn.Module,
+        global_relations: GlobalRelations,
+        batch_relations: BatchRelations,
+        batch: Batch,
+        device: torch.device,
+    ) -> torch.Tensor:
+        weighted = [
+            weight * loss(model, global_relations, batch_relations, batch, device)
+            for weight, loss in zip(self.weights, self.losses, strict=True)
+        ]
+        seen = [value.detach() for value in weighted]
+        self._sums = seen if self._sums is None else [a + b for a, b in zip(self._sums, seen, strict=True)]
+        return torch.stack(weighted).sum() if len(weighted) > 1 else weighted[0]
+
+    def check_setup(
+        self,
+        model: torch.nn.Module,
+        global_relations: GlobalRelations,
+        batch_relations: BatchRelations,
+        batch: Batch,
+        device: torch.device,
+    ) -> None:
+        for loss in self._components():
+            loss.check_setup(model, global_relations, batch_relations, batch, device)
+
+    def checkpoint(self) -> None:
+        super().checkpoint()
+        sums = [0.0] * len(self._rows) if self._sums is None else torch.stack(self._sums).tolist()
+        for row, value in zip(self._rows, sums, strict=True):
+            row.append(value)
+        self._sums = None
+        for loss in self._components():
+            loss.checkpoint()
+
+    def detailed_history(self) -> FloatArray:
+        """Returns the weighted loss of each component in each epoch, shape (components, epochs)."""
+        return np.array(self._rows)
+
+    def component_names(self) -> list[str]:
+        """Returns the names of the components, in the order of :meth:`detailed_history`."""
+        return [loss.name for loss in self._components()]
+
+    def _components(self) -> list[Loss]:
+        return list(self.losses)  # type: ignore[arg-type]

@@ -1,0 +1,77 @@
+"""The loss that teaches positions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+
+from paradime._registry import LOSSES
+from paradime.data import Batch
+from paradime.loss.base import BatchRelations, GlobalRelations, Loss, as_batch, check_shape
+from paradime.types import BinaryTensorFun
+
+__all__ = ["PositionLoss"]
+
+
+@LOSSES.register("position")
+class PositionLoss(Loss):
+    """Compares embedded points with positions that are known.
+
+    Args:
+        loss_function: Takes the embedding and the positions, both (b, out_dim); mean squared error if ``None``.
+        data_key: The entry that is embedded.
+        position_key: The entry that holds the positions.
+        embedding_method: The method of the model that embeds.
+        name: The loss's name in histories.
+
+    Raises:
+        ValueError: Before training, if embedding and positions differ in shape.
+    """
+
+    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "func": ("loss_function",),
+        "data": ("data_key", "position_key"),
+        "methods": ("embedding_method",),
+    }
+
+    def __init__(
+        self,
+        loss_function: BinaryTensorFun | None = None,
+        data_key: str = "main",
+        position_key: str = "pos",
+        embedding_method: str = "embed",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.loss_function = torch.nn.MSELoss() if loss_function is None else loss_function
+        self.data_key = data_key
+        self.position_key = position_key
+        self.embedding_method = embedding_method
+
+    def forward(
+        self,
+        model: torch.nn.Module,
+        global_relations: GlobalRelations,
+        batch_relations: BatchRelations,
+        batch: Batch,
+        device: torch.device,
+    ) -> torch.Tensor:
+        embedded = as_batch(batch).encode(model, self.embedding_method, self.data_key, device)
+        return self.loss_function(embedded, batch[self.position_key].to(device))
+
+    def check_setup(
+        self,
+        model: torch.nn.Module,
+        global_relations: GlobalRelations,
+        batch_relations: BatchRelations,
+        batch: Batch,
+        device: torch.device,
+    ) -> None:
+        check_shape(
+            f"loss {self.name!r}: the model's embedding",
+            batch.encode(model, self.embedding_method, self.data_key, device),
+            tuple(batch[self.position_key].shape),
+            f"It is compared with the positions in {self.position_key!r}: choose out_dim to match them.",
+        )

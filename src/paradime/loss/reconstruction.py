@@ -1,0 +1,82 @@
+"""The loss of autoencoders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+
+from paradime._registry import LOSS_FUNCTIONS, LOSSES
+from paradime.data import Batch
+from paradime.loss.base import BatchRelations, GlobalRelations, Loss, as_batch, check_shape
+from paradime.models import resolve_method
+from paradime.types import BinaryTensorFun
+
+__all__ = ["ReconstructionLoss"]
+
+LOSS_FUNCTIONS.add("mse", torch.nn.functional.mse_loss)
+
+
+@LOSSES.register("reconstruction")
+class ReconstructionLoss(Loss):
+    """Compares points with what the model makes of their code.
+
+    Args:
+        loss_function: Takes reconstructions and points, both (b, …); mean squared error if ``None``.
+        data_key: The entry that is reconstructed.
+        encoding_method: The method of the model that encodes.
+        decoding_method: The method of the model that decodes.
+        name: The loss's name in histories.
+
+    Raises:
+        ValueError: Before training, if reconstructions and points differ in shape.
+    """
+
+    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "func": ("loss_function",),
+        "data": ("data_key",),
+        "methods": ("encoding_method", "decoding_method"),
+    }
+
+    def __init__(
+        self,
+        loss_function: BinaryTensorFun | None = None,
+        data_key: str = "main",
+        encoding_method: str = "encode",
+        decoding_method: str = "decode",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.loss_function = torch.nn.MSELoss() if loss_function is None else loss_function
+        self.data_key = data_key
+        self.encoding_method = encoding_method
+        self.decoding_method = decoding_method
+
+    def forward(
+        self,
+        model: torch.nn.Module,
+        global_relations: GlobalRelations,
+        batch_relations: BatchRelations,
+        batch: Batch,
+        device: torch.device,
+    ) -> torch.Tensor:
+        code = as_batch(batch).encode(model, self.encoding_method, self.data_key, device)
+        reconstructed = resolve_method(model, self.decoding_method)(code)
+        return self.loss_function(reconstructed, batch[self.data_key].to(device))
+
+    def check_setup(
+        self,
+        model: torch.nn.Module,
+        global_relations: GlobalRelations,
+        batch_relations: BatchRelations,
+        batch: Batch,
+        device: torch.device,
+    ) -> None:
+        code = batch.encode(model, self.encoding_method, self.data_key, device)
+        check_shape(
+            f"loss {self.name!r}: the model's reconstruction",
+            resolve_method(model, self.decoding_method)(code),
+            tuple(batch[self.data_key].shape),
+            f"Check method {self.decoding_method!r} of model {type(model).__name__}.",
+        )

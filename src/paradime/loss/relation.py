@@ -1,0 +1,120 @@
+"""The loss that compares relations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+
+from paradime._registry import LOSSES, did_you_mean
+from paradime.data import Batch
+from paradime.exceptions import RelationsNotComputedError, UnsupportedConfigurationError
+from paradime.loss.base import BatchRelations, GlobalRelations, Loss, as_batch, check_shape
+from paradime.relationdata import FlatRelationTensor
+from paradime.relations import Relations
+from paradime.types import BinaryTensorFun
+
+__all__ = ["RelationLoss"]
+
+
+@LOSSES.register("relation")
+class RelationLoss(Loss):
+    """Compares the relations of a batch with those of its embedding.
+
+    With batch relations between all points of a batch, the target is the batch's block of the global
+    relations. With batch relations of pairs (``DistsFromTo``), it is 1 for the sampled edges and 0 for their
+    negatives.
+
+    Args:
+        loss_function: Takes the target and the embedding's relations, of the same shape (b, b) or (m,);
+            returns a scalar.
+        global_relation_key: Which global relations.
+        batch_relation_key: Which batch relations.
+        embedding_method: The method of the model that embeds.
+        normalize_sub: Whether to rescale the block of the global relations to a total of 1.
+        name: The loss's name in histories.
+
+    Raises:
+        ValueError: Before training, if the model's output has not one row a point.
+
+    Source: Hinterreiter et al., "ParaDime", 2023, section 4.2.
+    """
+
+    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "func": ("loss_function",),
+        "rels": ("global_relation_key", "batch_relation_key"),
+        "methods": ("embedding_method",),
+    }
+
+    def __init__(
+        self,
+        loss_function: BinaryTensorFun,
+        global_relation_key: str = "rel",
+        batch_relation_key: str = "rel",
+        embedding_method: str = "embed",
+        normalize_sub: bool = True,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.loss_function = loss_function
+        self.global_relation_key = global_relation_key
+        self.batch_relation_key = batch_relation_key
+        self.embedding_method = embedding_method
+        self.normalize_sub = normalize_sub
+
+    def forward(
+        self,
+        model: torch.nn.Module,
+        global_relations: GlobalRelations,
+        batch_relations: BatchRelations,
+        batch: Batch,
+        device: torch.device,
+    ) -> torch.Tensor:
+        batch, relations = as_batch(batch), self._batch_relations(batch_relations)
+        if relations.needs == "pairs":
+            pairs = batch.encode_pairs(model, self.embedding_method, relations.data_key, device)
+            return self.loss_function(batch["rel"].to(device), relations.compute_relations(pairs).values)
+        embedded = batch.encode(model, self.embedding_method, relations.data_key, device)
+        target = global_relations[self.global_relation_key].sub(batch["indices"])
+        target = target.to(device=device, dtype=embedded.dtype)
+        if self.normalize_sub:
+            total = target.sum()
+            target = target / torch.where(total == 0, 1, total)
+        found = relations.compute_relations(embedded)
+        # the target is a square block, so the other side is, too, unless it has no such form
+        flat = isinstance(found, FlatRelationTensor)
+        return self.loss_function(target, found.values if flat else found.to_square())
+
+    def needs(self, batch_relations: BatchRelations) -> str:
+        return self._batch_relations(batch_relations).needs
+
+    def check_setup(
+        self,
+        model: torch.nn.Module,
+        global_relations: GlobalRelations,
+        batch_relations: BatchRelations,
+        batch: Batch,
+        device: torch.device,
+    ) -> None:
+        relations = self._batch_relations(batch_relations)
+        if relations.needs != "pairs" and self.global_relation_key not in global_relations:
+            raise RelationsNotComputedError(
+                f"loss {self.name!r} needs global relations {self.global_relation_key!r}. "
+                f"{did_you_mean(self.global_relation_key, global_relations)}"
+            )
+        embedded = batch.encode(model, self.embedding_method, relations.data_key, device)
+        check_shape(
+            f"loss {self.name!r}: the model's embedding of {len(batch['indices'])} rows",
+            embedded,
+            (len(batch["indices"]), -1),
+            f"Check method {self.embedding_method!r} of model {type(model).__name__}.",
+        )
+
+    def _batch_relations(self, batch_relations: BatchRelations) -> Relations:
+        if self.batch_relation_key not in batch_relations:
+            raise UnsupportedConfigurationError(
+                f"loss {self.name!r} needs batch relations {self.batch_relation_key!r}. "
+                f"{did_you_mean(self.batch_relation_key, batch_relations)}"
+            )
+        return batch_relations[self.batch_relation_key]

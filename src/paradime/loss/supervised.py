@@ -1,0 +1,87 @@
+"""Losses that learn from labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+
+from paradime._registry import LOSS_FUNCTIONS, LOSSES
+from paradime.data import Batch
+from paradime.loss.base import BatchRelations, GlobalRelations, Loss, as_batch, check_shape
+from paradime.types import BinaryTensorFun
+
+__all__ = ["ClassificationLoss"]
+
+LOSS_FUNCTIONS.add("cross entropy", torch.nn.functional.cross_entropy)
+
+
+@LOSSES.register("classification")
+class ClassificationLoss(Loss):
+    """Compares predicted class scores with labels.
+
+    Args:
+        loss_function: Takes scores (b, n_classes) and labels (b,), int64; cross-entropy if ``None``.
+        data_key: The entry that is classified.
+        label_key: The entry that holds the labels, in [0, n_classes).
+        classification_method: The method of the model that scores classes.
+        name: The loss's name in histories.
+
+    Raises:
+        ValueError: Before training, if the model's output has not one row of scores a point, or if labels
+            are no class numbers.
+    """
+
+    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "func": ("loss_function",),
+        "data": ("data_key", "label_key"),
+        "methods": ("classification_method",),
+    }
+
+    def __init__(
+        self,
+        loss_function: BinaryTensorFun | None = None,
+        data_key: str = "main",
+        label_key: str = "labels",
+        classification_method: str = "classify",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.loss_function = torch.nn.CrossEntropyLoss() if loss_function is None else loss_function
+        self.data_key = data_key
+        self.label_key = label_key
+        self.classification_method = classification_method
+
+    def forward(
+        self,
+        model: torch.nn.Module,
+        global_relations: GlobalRelations,
+        batch_relations: BatchRelations,
+        batch: Batch,
+        device: torch.device,
+    ) -> torch.Tensor:
+        scores = as_batch(batch).encode(model, self.classification_method, self.data_key, device)
+        return self.loss_function(scores, batch[self.label_key].to(device=device, dtype=torch.int64))
+
+    def check_setup(
+        self,
+        model: torch.nn.Module,
+        global_relations: GlobalRelations,
+        batch_relations: BatchRelations,
+        batch: Batch,
+        device: torch.device,
+    ) -> None:
+        labels = batch[self.label_key]
+        if labels.is_floating_point():
+            raise ValueError(
+                f"loss {self.name!r}: labels {self.label_key!r} must be integers, got {labels.dtype}. "
+                "Number the classes from 0."
+            )
+        scores = batch.encode(model, self.classification_method, self.data_key, device)
+        check_shape(
+            f"loss {self.name!r}: the model's class scores",
+            scores,
+            (len(labels), -1),
+            f"Check method {self.classification_method!r} of model {type(model).__name__}.",
+        )

@@ -1,0 +1,188 @@
+"""What the metrics share: checked inputs, and distances by blocks of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from paradime.utils.convert import as_tensor
+
+# distances in a block where the caller does not choose: 8 MiB suit a CPU's cache, an accelerator wants more
+_CPU_BLOCK, _ACCELERATOR_BLOCK = 2**20, 2**24
+_MIN_ROWS = 16
+
+# Beyond this many columns the matrix product pays off; up to it, distances come from differences, which stay
+# exact where a cluster is small and far from the centre.
+_MAX_EXACT_DIM = 25
+
+# squares of larger numbers, summed over all pairs, could overflow double precision
+_MAX_MAGNITUDE = 1e140
+
+
+def as_points(X: Any, *, name: str, device: torch.device | None = None) -> torch.Tensor:
+    """Checks a matrix of points and returns it in double precision.
+
+    Args:
+        X: Points, shape (n, dim), finite.
+        name: What error messages call the points.
+        device: Device to compute on; by default that of ``X``. The CPU stands in for devices that know no
+            double precision.
+
+    Returns:
+        A float64 tensor of shape (n, dim) without gradient. May share memory with ``X``.
+
+    Raises:
+        TypeError: If ``X`` is not real numbers.
+        ValueError: If ``X`` is not a matrix with rows and columns, or holds NaN or numbers beyond ±1e140.
+
+    Example:
+        >>> as_points([[1, 2], [3, 4]], name="X").dtype
+        torch.float64
+    """
+    tensor = as_tensor(X).detach()
+    if tensor.is_complex():
+        raise TypeError(f"{name} must be real, got {tensor.dtype}. Pass real and imaginary parts as columns.")
+    if tensor.ndim != 2 or 0 in tensor.shape:
+        raise ValueError(
+            f"{name} must have shape (n, dim) with at least one row and column, got {tuple(tensor.shape)}. "
+            "Reshape a single column with reshape(-1, 1)."
+        )
+    device = _with_doubles(tensor.device if device is None else device)
+    points = tensor.to(device).to(torch.float64)
+    n_bad = int((~(points.abs() <= _MAX_MAGNITUDE)).any(dim=1).sum())
+    if n_bad:
+        raise ValueError(
+            f"{name} must be finite and within ±{_MAX_MAGNITUDE:g}, got NaN, infinity or more in {n_bad} of "
+            f"{len(points)} rows. Drop or impute these rows."
+        )
+    return points
+
+
+def as_pair(X: Any, embedding: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Checks points and their embedding; both come back on one device.
+
+    Args:
+        X: Points, shape (n, dim).
+        embedding: Where they are embedded, shape (n, out_dim).
+
+    Returns:
+        Two float64 tensors of n rows, on the device of ``X`` if that is a tensor, else on ``embedding``'s.
+
+    Raises:
+        TypeError: If either is not real numbers.
+        ValueError: If either is not a finite matrix, or the numbers of rows differ.
+
+    Example:
+        >>> X, embedding = as_pair([[1, 2], [3, 4]], [[5], [6]])
+        >>> X.shape, embedding.shape
+        (torch.Size([2, 2]), torch.Size([2, 1]))
+    """
+    device = X.device if isinstance(X, torch.Tensor) else None
+    if device is None and isinstance(embedding, torch.Tensor):
+        device = embedding.device
+    points, embedded = (
+        as_points(X, name="X", device=device),
+        as_points(embedding, name="embedding", device=device),
+    )
+    if len(points) != len(embedded):
+        raise ValueError(
+            f"X and embedding must have the same number of rows, got {len(points)} and {len(embedded)}. "
+            "Pass the embedding of the same points in the same order."
+        )
+    return points, embedded.to(points.device)
+
+
+def check_n_neighbors(n_neighbors: Any, *, n_available: int, points: str) -> int:
+    """Checks a number of neighbours.
+
+    Args:
+        n_neighbors: The number to check.
+        n_available: The largest number allowed.
+        points: Which points that follows from, in words.
+
+    Returns:
+        The number as a Python integer.
+
+    Raises:
+        TypeError: If the number is not an integer.
+        ValueError: If it lies outside [1, n_available].
+
+    Example:
+        >>> check_n_neighbors(3, n_available=4, points="5 points")
+        3
+    """
+    if isinstance(n_neighbors, bool) or not isinstance(n_neighbors, (int, np.integer)):
+        raise TypeError(f"n_neighbors must be an integer, got {n_neighbors!r}. Pass a whole number from 1 on.")
+    if not 1 <= n_neighbors <= n_available:
+        raise ValueError(
+            f"n_neighbors must lie in [1, {n_available}] for {points}, got {n_neighbors}. "
+            f"{'Raise it.' if n_neighbors < 1 else 'Lower it, or pass more points.'}"
+        )
+    return int(n_neighbors)
+
+
+def distance_blocks(
+    points: torch.Tensor,
+    *,
+    queries: torch.Tensor | None = None,
+    self_distance: float = 0.0,
+    chunk_size: int | None = None,
+) -> Iterator[tuple[slice, torch.Tensor]]:
+    """Goes through all Euclidean distances by blocks of rows.
+
+    Args:
+        points: Points, float64, shape (n, dim).
+        queries: Points from which to measure, shape (m, dim); by default the points themselves.
+        self_distance: Without queries, the distance of each point to itself; infinity keeps it out of its own
+            neighbourhood, whatever duplicates it has.
+        chunk_size: Rows of a block; by default as many as make a block of moderate size.
+
+    Yields:
+        A slice of the query rows, and their distances to all points, shape (rows, n).
+
+    Raises:
+        ValueError: If ``chunk_size`` is not a positive integer.
+
+    Example:
+        >>> points = torch.tensor([[0.0], [3.0], [4.0]], dtype=torch.float64)
+        >>> for rows, block in distance_blocks(points, chunk_size=2):
+        ...     print(rows.start, block.tolist())
+        0 [[0.0, 3.0, 4.0], [3.0, 0.0, 1.0]]
+        2 [[4.0, 1.0, 0.0]]
+    """
+    if chunk_size is None:
+        block = _CPU_BLOCK if points.device.type == "cpu" else _ACCELERATOR_BLOCK
+        chunk_size = max(_MIN_ROWS, block // len(points))
+    _check_chunk_size(chunk_size)
+    # far from the origin the expansion |a|² + |b|² - 2ab cancels all digits
+    center = points.mean(dim=0)
+    points = points - center
+    starts = points if queries is None else queries - center
+    is_small = points.shape[1] <= _MAX_EXACT_DIM
+    mode = "donot_use_mm_for_euclid_dist" if is_small else "use_mm_for_euclid_dist"
+    for begin in range(0, len(starts), chunk_size):
+        rows = slice(begin, min(begin + chunk_size, len(starts)))
+        distances = torch.cdist(starts[rows], points, compute_mode=mode)
+        if queries is None:
+            distances.diagonal(offset=begin).fill_(self_distance)
+        yield rows, distances
+
+
+def _check_chunk_size(chunk_size: Any) -> None:
+    if isinstance(chunk_size, bool) or not isinstance(chunk_size, (int, np.integer)) or chunk_size < 1:
+        raise ValueError(
+            f"chunk_size must be an integer from 1 on, got {chunk_size!r}. Leave it out to have one chosen."
+        )
+
+
+def nearest(distances: torch.Tensor, n_neighbors: int) -> torch.Tensor:
+    """Returns the indices of the smallest entries of every row, shape (rows, n_neighbors), in any order."""
+    return distances.topk(n_neighbors, dim=1, largest=False, sorted=False).indices
+
+
+def _with_doubles(device: torch.device) -> torch.device:
+    # Apple's GPUs have no double precision
+    return torch.device("cpu") if device.type == "mps" else device

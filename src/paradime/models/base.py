@@ -1,0 +1,95 @@
+"""The contract of models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import torch
+
+from paradime._registry import did_you_mean
+from paradime.exceptions import UnsupportedConfigurationError
+
+__all__ = ["Model", "resolve_method"]
+
+
+class Model(torch.nn.Module):
+    """A module with the methods that losses ask for. Subclass it and write those that your losses use.
+
+    ``embed``, ``encode`` and calling the model mean the same unless a subclass says otherwise; write
+    ``forward`` or ``embed``, and the others follow.
+
+    Example:
+        >>> class TwoHeads(Model):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.trunk, self.head = torch.nn.Linear(4, 2), torch.nn.Linear(2, 3)
+        ...
+        ...     def embed(self, X):
+        ...         return self.trunk(X)
+        ...
+        ...     def classify(self, X):
+        ...         return self.head(torch.relu(self.trunk(X)))
+        >>> TwoHeads()(torch.ones(5, 4)).shape
+        torch.Size([5, 2])
+    """
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Embeds points, shape (b, …) to (b, out_dim), through :meth:`embed` or :meth:`encode`."""
+        if type(self).embed is not Model.embed:
+            return self.embed(X)
+        if type(self).encode is not Model.encode:
+            return self.encode(X)
+        return self._missing("forward")
+
+    def embed(self, X: torch.Tensor) -> torch.Tensor:
+        """Embeds points, shape (b, …) to (b, out_dim)."""
+        if type(self).forward is not Model.forward or type(self).encode is not Model.encode:
+            return self(X)  # type: ignore[no-any-return]
+        return self._missing("embed")
+
+    def encode(self, X: torch.Tensor) -> torch.Tensor:
+        """Encodes points for :meth:`decode`, shape (b, …) to (b, code_dim)."""
+        return self.embed(X)
+
+    def decode(self, X: torch.Tensor) -> torch.Tensor:
+        """Reconstructs points from their code, shape (b, code_dim) to (b, …)."""
+        return self._missing("decode")
+
+    def classify(self, X: torch.Tensor) -> torch.Tensor:
+        """Scores classes, shape (b, …) to (b, n_classes)."""
+        return self._missing("classify")
+
+    def _missing(self, method: str) -> NoReturn:
+        raise NotImplementedError(
+            f"model {type(self).__name__} has no method {method!r}, and a loss or call asks for it. Write it."
+        )
+
+
+def resolve_method(model: torch.nn.Module, method: str | None) -> Callable[[torch.Tensor], Any]:
+    """Returns the method of a model by its name.
+
+    Args:
+        model: Any module.
+        method: The method's name; ``None`` calls the model. A module that is no :class:`Model` and has no
+            ``embed`` embeds by being called.
+
+    Raises:
+        UnsupportedConfigurationError: If the model has no such method.
+
+    Example:
+        >>> resolve_method(torch.nn.Linear(3, 2), "embed")(torch.ones(4, 3)).shape
+        torch.Size([4, 2])
+    """
+    if method is None or method == "forward":
+        return model
+    found = getattr(model, method, None)
+    if callable(found):
+        return found  # type: ignore[no-any-return]
+    if method == "embed":
+        return model
+    own = [name for name in vars(type(model)) if not name.startswith("_")]
+    raise UnsupportedConfigurationError(
+        f"model {type(model).__name__} has no method {method!r}. {did_you_mean(method, [*own, 'forward'])} "
+        "Write the method, or name another in the loss (embedding_method=…, classification_method=…)."
+    )

@@ -1,0 +1,52 @@
+"""Search through PyNNDescent, for its many metrics."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import ClassVar
+
+import torch
+
+from paradime.neighbors.backend import as_euclidean, from_euclidean, without_self
+from paradime.types import Metric
+from paradime.utils.convert import as_numpy, as_tensor
+
+__all__ = ["PynndescentBackend"]
+
+
+class PynndescentBackend:
+    """Approximate search by nearest-neighbour descent (Dong, Moses and Li, 2011)."""
+
+    name: ClassVar[str] = "pynndescent"
+
+    def available(self) -> bool:
+        """Returns whether PyNNDescent is installed."""
+        return importlib.util.find_spec("pynndescent") is not None
+
+    def supports(self, metric: Metric) -> bool:
+        """Knows every metric's name of PyNNDescent, and functions of two rows compiled by numba."""
+        if callable(metric):
+            return True
+        from pynndescent.distances import named_distances
+
+        return metric in named_distances
+
+    def search(
+        self, X: torch.Tensor, k: int, *, metric: Metric, random_state: int = 0
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Finds neighbours, see :meth:`NeighborBackend.search`."""
+        import pynndescent
+
+        transformed = as_euclidean(X, metric)
+        rows = as_numpy((X if transformed is None else transformed).to(torch.float32))
+        index = pynndescent.NNDescent(
+            rows,
+            metric=metric if transformed is None else "euclidean",
+            n_neighbors=k + 1,
+            random_state=random_state,
+        )
+        indices, dists = (as_tensor(part) for part in index.neighbor_graph)
+        indices, dists = without_self(indices.to(torch.int64), dists)
+        if transformed is not None:
+            dists = from_euclidean(dists.to(torch.float64).square(), metric)
+        return indices.to(X.device), dists.to(X.device, torch.float32)

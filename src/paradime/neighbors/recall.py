@@ -1,0 +1,48 @@
+"""How many of the true neighbours a search found."""
+
+from __future__ import annotations
+
+import torch
+
+from paradime.neighbors.exact import exact_neighbors_of
+from paradime.types import Metric
+
+__all__ = ["measured_recall"]
+
+
+def measured_recall(
+    X: torch.Tensor,
+    indices: torch.Tensor,
+    *,
+    metric: Metric = "euclidean",
+    rows: torch.Tensor | None = None,
+    n_neighbors: int | None = None,
+    n_rows: int = 500,
+    random_state: int = 0,
+) -> float:
+    """Share of the exact nearest neighbours that are among those found, on sampled rows.
+
+    Args:
+        X: The points, shape (n, d).
+        indices: Neighbours found, shape (n, k), or (m, k) for the m rows of ``rows``.
+        metric: The distance.
+        rows: Which rows ``indices`` belongs to; drawn from all if ``None``.
+        n_neighbors: Number of exact neighbours to look for; k if ``None``.
+        n_rows: How many rows are sampled where ``rows`` is ``None``.
+        random_state: Seed of the sample.
+
+    Returns:
+        The recall, in [0, 1].
+
+    Example:
+        >>> X = torch.tensor([[0.0], [1.0], [3.0]])
+        >>> measured_recall(X, torch.tensor([[1], [0], [0]]))
+        0.666...
+    """
+    if rows is None:
+        generator = torch.Generator().manual_seed(random_state)
+        rows = torch.randperm(len(X), generator=generator)[:n_rows].to(X.device)
+        indices = indices[rows]
+    exact, _ = exact_neighbors_of(X, rows, n_neighbors or indices.shape[1], metric=metric)
+    hits = sum(int(torch.isin(e, found).sum()) for e, found in zip(exact, indices, strict=True))
+    return hits / exact.numel()

@@ -1,0 +1,22 @@
+"""Containers for relations between points, one a layout, behind one contract."""
+
+from paradime.relationdata.base import RelationData
+from paradime.relationdata.factory import relation_factory
+from paradime.relationdata.flat import FlatRelationArray, FlatRelationTensor
+from paradime.relationdata.neighbors import NeighborRelationTuple
+from paradime.relationdata.sparse import SparseRelationArray
+from paradime.relationdata.square import SquareRelationArray, SquareRelationTensor
+from paradime.relationdata.triangular import TriangularRelationArray, TriangularRelationTensor
+
+__all__ = [
+    "FlatRelationArray",
+    "FlatRelationTensor",
+    "NeighborRelationTuple",
+    "RelationData",
+    "SparseRelationArray",
+    "SquareRelationArray",
+    "SquareRelationTensor",
+    "TriangularRelationArray",
+    "TriangularRelationTensor",
+    "relation_factory",
+]

@@ -1,0 +1,72 @@
+"""What the dense layouts share: one tensor as storage, seen as NumPy array or as tensor."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import torch
+
+from paradime.relationdata.base import RelationData
+from paradime.types import AnyArray, TensorLike
+from paradime.utils.convert import as_numpy, as_tensor
+
+__all__ = ["ArrayView", "DenseRelationData", "TensorView", "as_indices"]
+
+
+def as_indices(indices: torch.Tensor | AnyArray | list[int], device: torch.device) -> torch.Tensor:
+    """Returns indices as int64 tensor on a device."""
+    return as_tensor(indices).to(device=device, dtype=torch.int64)
+
+
+class DenseRelationData(RelationData):
+    """Relations whose storage is one tensor."""
+
+    _tensor: torch.Tensor
+
+    def __init__(self, relations: TensorLike) -> None:
+        self._tensor = self._checked(as_tensor(relations))
+
+    @classmethod
+    def _checked(cls, tensor: torch.Tensor) -> torch.Tensor:
+        """Returns the tensor if it has the layout's shape; raises ValueError otherwise."""
+        raise NotImplementedError
+
+    @classmethod
+    def _of(cls, tensor: torch.Tensor) -> Self:
+        """Makes a container without checks and without copying."""
+        made = cls.__new__(cls)
+        made._tensor = tensor
+        return made
+
+    @property
+    def values(self) -> torch.Tensor:
+        return self._tensor
+
+    def with_values(self, values: torch.Tensor) -> Self:
+        return self._of(values)
+
+
+class ArrayView(DenseRelationData):
+    """Shows the storage as NumPy array."""
+
+    @property
+    def data(self) -> AnyArray:
+        """The relations as NumPy array; memory is shared."""
+        return as_numpy(self._tensor)
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        self._tensor = self._checked(as_tensor(data))
+
+
+class TensorView(DenseRelationData):
+    """Shows the storage as torch tensor."""
+
+    @property
+    def data(self) -> torch.Tensor:
+        """The relations as tensor; memory is shared."""
+        return self._tensor
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        self._tensor = self._checked(as_tensor(data))

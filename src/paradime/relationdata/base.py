@@ -1,0 +1,187 @@
+"""The contract of all relation containers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import torch
+
+from paradime.exceptions import UnsupportedConfigurationError
+from paradime.types import AnyArray
+
+if TYPE_CHECKING:
+    from paradime.relationdata.flat import FlatRelationArray, FlatRelationTensor
+    from paradime.relationdata.neighbors import NeighborRelationTuple
+    from paradime.relationdata.sparse import SparseRelationArray
+    from paradime.relationdata.square import SquareRelationArray, SquareRelationTensor
+    from paradime.relationdata.triangular import TriangularRelationArray, TriangularRelationTensor
+
+__all__ = ["RelationData"]
+
+
+class RelationData(ABC):
+    """Relations between n points in one layout.
+
+    A container knows the maths of its layout through a few primitives; everything else (transforms,
+    conversions, losses) is written in terms of these. No method changes the container or what it was made
+    of. Entries that are not stored count as zero, and elementwise maps touch stored entries only.
+    """
+
+    layout: ClassVar[str]
+    """The layout in words, for messages."""
+
+    # -- primitives -----------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def data(self) -> Any:
+        """What is stored: NumPy for an ``Array``, torch for a ``Tensor``, SciPy CSR for ``Sparse``."""
+
+    @data.setter
+    @abstractmethod
+    def data(self, data: Any) -> None:
+        """Binds other data of the same layout to this object; what was bound before stays as it is."""
+
+    @property
+    @abstractmethod
+    def n_points(self) -> int:
+        """Number of points n."""
+
+    @property
+    @abstractmethod
+    def values(self) -> torch.Tensor:
+        """The stored entries as a tensor, in any shape; memory is shared with the container."""
+
+    @abstractmethod
+    def with_values(self, values: torch.Tensor) -> Self:
+        """Returns the same layout with other values of the shape of :attr:`values`."""
+
+    @abstractmethod
+    def total(self) -> torch.Tensor:
+        """Sum over the full n × n matrix, a scalar."""
+
+    @abstractmethod
+    def row_normalized(self) -> RelationData:
+        """Returns relations whose rows each sum to 1; rows of zeros stay zero."""
+
+    @abstractmethod
+    def symmetrized(self, *, subtract_product: bool = False) -> RelationData:
+        """Returns ½(M + Mᵀ), or the fuzzy union M + Mᵀ − M∘Mᵀ."""
+
+    @abstractmethod
+    def map_rows(self, function: Callable[[torch.Tensor], torch.Tensor]) -> RelationData:
+        """Applies a function to every point's relations to the others, all points at once.
+
+        Args:
+            function: Takes and returns a tensor of shape (n, k): the relations to k neighbours, or to all
+                k = n − 1 others. Infinite entries fill up rows that store fewer than k.
+        """
+
+    @abstractmethod
+    def without_diagonal(self) -> RelationData:
+        """Returns relations in which every point's relation to itself is zero."""
+
+    @abstractmethod
+    def to_square(self) -> torch.Tensor:
+        """Returns the full matrix as a dense tensor, shape (n, n)."""
+
+    @abstractmethod
+    def sub(self, indices: torch.Tensor | AnyArray | list[int]) -> torch.Tensor:
+        """Returns the block of the matrix at some points.
+
+        Args:
+            indices: Which points, shape (b,), without repetition.
+
+        Returns:
+            A dense tensor of shape (b, b). Only the rows asked for are read.
+        """
+
+    @abstractmethod
+    def edges(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Returns rows, columns and values of all stored entries that are not zero, each of shape (m,)."""
+
+    # -- derived --------------------------------------------------------------------------------------
+
+    def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Self:
+        """Applies an elementwise function to the stored entries."""
+        return self.with_values(function(self.values))
+
+    def normalized(self) -> Self:
+        """Returns relations whose full matrix sums to 1; all zeros stay zero."""
+        total = self.total()
+        return self.map(lambda values: values / torch.where(total == 0, 1, total))
+
+    def to_flat_array(self) -> FlatRelationArray:
+        """Returns the values one after another, as NumPy array of shape (m,)."""
+        from paradime.relationdata.flat import FlatRelationArray
+
+        return FlatRelationArray._of(self.values.reshape(-1))
+
+    def to_flat_tensor(self) -> FlatRelationTensor:
+        """Returns the values one after another, as tensor of shape (m,)."""
+        from paradime.relationdata.flat import FlatRelationTensor
+
+        return FlatRelationTensor._of(self.values.reshape(-1))
+
+    def to_square_array(self) -> SquareRelationArray:
+        """Returns the full matrix as NumPy array of shape (n, n)."""
+        from paradime.relationdata.square import SquareRelationArray
+
+        return SquareRelationArray._of(self.to_square())
+
+    def to_square_tensor(self) -> SquareRelationTensor:
+        """Returns the full matrix as tensor of shape (n, n)."""
+        from paradime.relationdata.square import SquareRelationTensor
+
+        return SquareRelationTensor._of(self.to_square())
+
+    def to_triangular_array(self) -> TriangularRelationArray:
+        """Returns each unordered pair once, as NumPy array of shape (n(n − 1)/2,).
+
+        Raises:
+            UnsupportedConfigurationError: If the relations are not symmetric.
+        """
+        from paradime.relationdata.triangular import TriangularRelationArray
+
+        return TriangularRelationArray._of(self._condensed())
+
+    def to_triangular_tensor(self) -> TriangularRelationTensor:
+        """Returns each unordered pair once, as tensor of shape (n(n − 1)/2,).
+
+        Raises:
+            UnsupportedConfigurationError: If the relations are not symmetric.
+        """
+        from paradime.relationdata.triangular import TriangularRelationTensor
+
+        return TriangularRelationTensor._of(self._condensed())
+
+    def to_neighbor_tuple(self) -> NeighborRelationTuple:
+        """Returns neighbour indices and values, each of shape (n, k) with k the longest row's length.
+
+        Shorter rows are filled up with the point itself at value 0.
+        """
+        from paradime.relationdata.neighbors import NeighborRelationTuple
+
+        return NeighborRelationTuple._from_sparse(self.to_sparse_array().data)
+
+    def to_sparse_array(self) -> SparseRelationArray:
+        """Returns the entries that are not zero, as SciPy CSR array of shape (n, n)."""
+        from paradime.relationdata.sparse import SparseRelationArray
+
+        return SparseRelationArray._from_edges(*self.edges(), self.n_points)
+
+    def _condensed(self) -> torch.Tensor:
+        from paradime.functional import square_to_condensed
+
+        square = self.to_square()
+        if not torch.allclose(square, square.T, rtol=1e-4, atol=1e-6 * float(square.detach().abs().max())):
+            raise UnsupportedConfigurationError(
+                "only symmetric relations have a triangular layout, and these differ from their transpose. "
+                "Apply Symmetrize() first."
+            )
+        return square_to_condensed(square)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(n_points={self.n_points}, stored={self.values.numel()})"

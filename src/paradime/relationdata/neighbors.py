@@ -1,0 +1,143 @@
+"""The relations of each point to its k neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse
+import torch
+
+from paradime.relationdata._dense import as_indices
+from paradime.relationdata.base import RelationData
+from paradime.relationdata.sparse import SparseRelationArray
+from paradime.types import AnyArray, TensorLike
+from paradime.utils.convert import as_numpy, as_tensor
+
+__all__ = ["NeighborRelationTuple"]
+
+
+class NeighborRelationTuple(RelationData):
+    """Neighbour indices and the relations to these neighbours.
+
+    Args:
+        relations: The pair (indices, values), each of shape (n, k), indices in [0, n).
+
+    Raises:
+        ValueError: If the shapes differ, or an index lies outside [0, n).
+
+    Example:
+        >>> reldata = NeighborRelationTuple(([[1], [0], [0]], [[0.5], [0.5], [2.0]]))
+        >>> reldata.to_square_array().data
+        array([[0. , 0.5, 0. ],
+               [0.5, 0. , 0. ],
+               [2. , 0. , 0. ]])
+    """
+
+    layout = "neighbor"
+
+    def __init__(self, relations: Sequence[TensorLike]) -> None:
+        self.data = relations
+
+    @classmethod
+    def _of(cls, indices: torch.Tensor, values: torch.Tensor) -> Self:
+        made = cls.__new__(cls)
+        made._indices, made._values = indices, values
+        return made
+
+    @classmethod
+    def _from_sparse(cls, matrix: scipy.sparse.csr_array) -> Self:
+        n, counts = matrix.shape[0], np.diff(matrix.indptr)
+        k = int(counts.max(initial=0))
+        indices = np.repeat(np.arange(n, dtype=np.int64)[:, None], k, axis=1)
+        values = np.zeros((n, k), matrix.dtype)
+        filled = np.arange(k) < counts[:, None]
+        indices[filled], values[filled] = matrix.indices, matrix.data
+        return cls._of(as_tensor(indices), as_tensor(values))
+
+    @property
+    def data(self) -> tuple[AnyArray, AnyArray]:
+        """The pair (indices, values) as NumPy arrays of shape (n, k); memory is shared."""
+        return as_numpy(self._indices), as_numpy(self._values)
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        indices, values = (as_tensor(part) for part in data)
+        if indices.ndim != 2 or indices.shape != values.shape:
+            raise ValueError(
+                "neighbour indices and values must have the same shape (n, k), "
+                f"got {tuple(indices.shape)} and {tuple(values.shape)}."
+            )
+        if indices.is_floating_point():
+            raise ValueError(f"neighbour indices must be integers, got {indices.dtype}.")
+        outside = ((indices < 0) | (indices >= len(indices))).any(dim=1).nonzero()
+        if len(outside):
+            row = int(outside[0])
+            raise ValueError(
+                f"neighbour indices must lie in [0, {len(indices)}), got {indices[row].tolist()} in row {row}."
+            )
+        self._indices, self._values = indices.to(torch.int64), values
+
+    @property
+    def indices(self) -> torch.Tensor:
+        """Neighbour indices, shape (n, k), int64."""
+        return self._indices
+
+    @property
+    def n_points(self) -> int:
+        return len(self._indices)
+
+    @property
+    def values(self) -> torch.Tensor:
+        return self._values
+
+    def with_values(self, values: torch.Tensor) -> Self:
+        return self._of(self._indices, values)
+
+    def total(self) -> torch.Tensor:
+        return self._values.sum()
+
+    def row_normalized(self) -> Self:
+        sums = self._values.sum(dim=1, keepdim=True)
+        return self.with_values(self._values / torch.where(sums == 0, 1, sums))
+
+    def symmetrized(self, *, subtract_product: bool = False) -> RelationData:
+        # a neighbour's neighbours are others, and of another number: the result is sparse
+        return self.to_sparse_array().symmetrized(subtract_product=subtract_product)
+
+    def map_rows(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Self:
+        return self.with_values(function(self._values))
+
+    def without_diagonal(self) -> Self:
+        own = torch.arange(self.n_points, device=self._indices.device)[:, None]
+        return self.with_values(torch.where(self._indices != own, self._values, 0))
+
+    def to_square(self) -> torch.Tensor:
+        return self.to_sparse_array().to_square()
+
+    def to_neighbor_tuple(self) -> NeighborRelationTuple:
+        return self
+
+    def to_sparse_array(self) -> SparseRelationArray:
+        n, k = self._indices.shape
+        structure = as_numpy(self._indices.reshape(-1)), np.arange(0, n * k + 1, k)
+        matrix = scipy.sparse.csr_array((as_numpy(self._values.reshape(-1)), *structure), shape=(n, n))
+        matrix.eliminate_zeros()
+        # SciPy adds and multiplies matrices with sorted rows without a search
+        matrix.sum_duplicates()
+        return SparseRelationArray._of(matrix)
+
+    def sub(self, indices: torch.Tensor | AnyArray | list[int]) -> torch.Tensor:
+        chosen = as_indices(indices, self._indices.device)
+        position = torch.full((self.n_points,), -1, dtype=torch.int64, device=chosen.device)
+        position[chosen] = torch.arange(len(chosen), device=chosen.device)
+        cols = position[self._indices[chosen]]
+        rows = torch.arange(len(chosen), device=chosen.device)[:, None].expand_as(cols)
+        inside = cols >= 0
+        block = self._values.new_zeros(len(chosen), len(chosen))
+        return block.index_put_((rows[inside], cols[inside]), self._values[chosen][inside], accumulate=True)
+
+    def edges(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        rows, places = self._values.nonzero(as_tuple=True)
+        return rows, self._indices[rows, places], self._values[rows, places]

@@ -1,0 +1,112 @@
+"""A sparse n × n matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse
+import torch
+
+from paradime.relationdata.base import RelationData
+from paradime.types import AnyArray
+from paradime.utils.convert import as_tensor, to_numpy
+
+__all__ = ["SparseRelationArray"]
+
+
+class SparseRelationArray(RelationData):
+    """Relations of which most are zero, as SciPy CSR array.
+
+    Args:
+        relations: Anything that ``scipy.sparse.csr_array`` takes, shape (n, n).
+
+    Raises:
+        ValueError: If the shape is another.
+
+    Example:
+        >>> SparseRelationArray(np.eye(3)).total()
+        tensor(3., dtype=torch.float64)
+    """
+
+    layout = "sparse"
+
+    def __init__(self, relations: Any) -> None:
+        self.data = relations
+
+    @classmethod
+    def _of(cls, matrix: scipy.sparse.csr_array) -> Self:
+        made = cls.__new__(cls)
+        made._matrix = matrix
+        return made
+
+    @classmethod
+    def _from_edges(cls, rows: torch.Tensor, cols: torch.Tensor, values: torch.Tensor, n_points: int) -> Self:
+        coordinates = to_numpy(rows), to_numpy(cols)
+        return cls._of(scipy.sparse.coo_array((to_numpy(values), coordinates), shape=(n_points, n_points)).tocsr())
+
+    @property
+    def data(self) -> scipy.sparse.csr_array:
+        """The relations as CSR array of shape (n, n); memory is shared."""
+        return self._matrix
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        matrix = scipy.sparse.csr_array(data)
+        if matrix.shape[0] != matrix.shape[1]:
+            raise ValueError(f"sparse relations must have shape (n, n), got {matrix.shape}.")
+        self._matrix = matrix
+
+    @property
+    def n_points(self) -> int:
+        return int(self._matrix.shape[0])
+
+    @property
+    def values(self) -> torch.Tensor:
+        return as_tensor(self._matrix.data)
+
+    def with_values(self, values: torch.Tensor) -> Self:
+        structure = self._matrix.indices, self._matrix.indptr
+        return self._of(scipy.sparse.csr_array((to_numpy(values), *structure), shape=self._matrix.shape))
+
+    def total(self) -> torch.Tensor:
+        return as_tensor(self._matrix.data).sum()
+
+    def row_normalized(self) -> Self:
+        sums = self._matrix.sum(axis=1)
+        factors = 1 / np.where(sums == 0, 1, sums)
+        repeated = np.repeat(factors, np.diff(self._matrix.indptr))
+        return self.with_values(self.values * as_tensor(repeated).to(self.values.dtype))
+
+    def symmetrized(self, *, subtract_product: bool = False) -> Self:
+        matrix, transposed = self._matrix, self._matrix.T.tocsr()
+        union = matrix + transposed
+        if subtract_product:
+            return self._of(union - matrix * transposed)
+        union.data *= 0.5
+        return self._of(union)
+
+    def map_rows(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Self:
+        counts = np.diff(self._matrix.indptr)
+        filled = as_tensor(np.arange(counts.max(initial=0)) < counts[:, None])
+        padded = torch.full(filled.shape, torch.inf, dtype=self.values.dtype)
+        return self.with_values(function(padded.masked_scatter_(filled, self.values))[filled])
+
+    def without_diagonal(self) -> Self:
+        rows = np.repeat(np.arange(self.n_points), np.diff(self._matrix.indptr))
+        return self.with_values(torch.where(as_tensor(rows != self._matrix.indices), self.values, 0))
+
+    def to_square(self) -> torch.Tensor:
+        return as_tensor(self._matrix.toarray())
+
+    def sub(self, indices: torch.Tensor | AnyArray | list[int]) -> torch.Tensor:
+        chosen = to_numpy(indices)
+        # rows first: only these are read
+        return as_tensor(self._matrix[chosen][:, chosen].toarray())
+
+    def edges(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        stored = self._matrix.tocoo()
+        keep = stored.data != 0
+        rows, cols = (as_tensor(index[keep]).to(torch.int64) for index in (stored.row, stored.col))
+        return rows, cols, as_tensor(stored.data[keep])

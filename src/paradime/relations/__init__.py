@@ -1,0 +1,16 @@
+"""Relations between points: of the whole data set (global), or of an embedded batch."""
+
+from paradime.relations.base import Relations
+from paradime.relations.differentiable import DifferentiablePDist, DistsFromTo
+from paradime.relations.neighbor import NeighborBasedPDist
+from paradime.relations.pairwise import PDist
+from paradime.relations.precomputed import Precomputed
+
+__all__ = [
+    "DifferentiablePDist",
+    "DistsFromTo",
+    "NeighborBasedPDist",
+    "PDist",
+    "Precomputed",
+    "Relations",
+]

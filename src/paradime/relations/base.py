@@ -1,0 +1,89 @@
+"""The contract of relations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from paradime.relationdata import RelationData, relation_factory
+from paradime.transforms import RelationTransform
+
+__all__ = ["Relations"]
+
+
+class Relations:
+    """Computes relations between points. Subclass it and write :meth:`compute_relations`.
+
+    Args:
+        transform: One transform, or several that are applied in order.
+        data_key: The entry of the data set (or of the batch) that the relations are computed of.
+
+    Raises:
+        TypeError: If a transform is not a ``RelationTransform``.
+
+    Example:
+        >>> import numpy as np
+        >>> class Differences(Relations):
+        ...     def compute_relations(self, X=None, **kwargs):
+        ...         x = np.asarray(X)[:, 0]
+        ...         return self.apply_transforms(np.abs(x[:, None] - x))
+        >>> Differences().compute_relations([[1.0], [4.0]]).data
+        array([[0., 3.],
+               [3., 0.]])
+    """
+
+    levels: ClassVar[frozenset[str]] = frozenset({"global", "batch"})
+    """Where these relations can be used: of the whole data set, of a batch, or both."""
+
+    needs: ClassVar[str] = "items"
+    """What a batch must hold for them: ``"items"``, or ``"pairs"``, which edge sampling provides."""
+
+    full_precision: ClassVar[bool] = False
+    """Whether global relations are given the data as the user passed them, before single precision."""
+
+    def __init__(
+        self,
+        transform: RelationTransform | Iterable[RelationTransform] | None = None,
+        data_key: str = "main",
+    ) -> None:
+        if transform is None:
+            transform = []
+        self.transform = [transform] if isinstance(transform, RelationTransform) else list(transform)
+        for part in self.transform:
+            if not isinstance(part, RelationTransform):
+                raise TypeError(
+                    f"a transform must be a RelationTransform, got {type(part).__name__}. "
+                    "Wrap a function as Functional(f)."
+                )
+        self.data_key = data_key
+
+    def compute_relations(self, X: Any = None, **kwargs: Any) -> RelationData:
+        """Computes the relations of points.
+
+        Args:
+            X: The points: for global relations the whole entry ``data_key`` of the data set, shape (n, …);
+                for batch relations their embedding, shape (b, out_dim).
+            **kwargs: Whatever a subclass takes.
+
+        Returns:
+            The relations, transformed.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has no compute_relations(). Write it: it takes points, returns RelationData."
+        )
+
+    def apply_transforms(self, relations: Any) -> RelationData:
+        """Applies the transforms in order to relations, or to data that ``relation_factory`` takes."""
+        reldata = relation_factory(relations)
+        for transform in self.transform:
+            reldata = transform(reldata)
+        return reldata
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(transform={self.transform!r}, data_key={self.data_key!r})"
+
+
+def require_points(X: Any, kind: str) -> None:
+    """Raises ValueError if no points were given."""
+    if X is None:
+        raise ValueError(f"{kind} needs points: call compute_relations(X) with X of shape (n, d).")

@@ -1,0 +1,93 @@
+"""Distances in the embedding, through which gradients flow."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from paradime._registry import RELATIONS
+from paradime.functional import condensed_distances, paired_distances
+from paradime.relationdata import FlatRelationTensor, RelationData, TriangularRelationTensor
+from paradime.relations.base import Relations, require_points
+from paradime.transforms import RelationTransform
+from paradime.types import BinaryTensorFun
+from paradime.utils.convert import as_tensor
+
+__all__ = ["DifferentiablePDist", "DistsFromTo"]
+
+
+@RELATIONS.register("pdistdiff")
+class DifferentiablePDist(Relations):
+    """Distances between all pairs of points of a batch, each pair once; differentiable.
+
+    Args:
+        p: Order of the Minkowski distance, used where no metric is given.
+        metric: A name (``"euclidean"``, ``"sqeuclidean"``, ``"manhattan"``, ``"chebyshev"``, ``"cosine"``), or
+            a function of two (m, d) tensors that returns the m distances of their rows.
+        transform: One transform, or several that are applied in order.
+        data_key: The entry of the batch whose embedding the distances are computed of.
+
+    Example:
+        >>> import torch
+        >>> DifferentiablePDist().compute_relations(torch.tensor([[0.0], [3.0], [4.0]])).data
+        tensor([3., 4., 1.])
+    """
+
+    def __init__(
+        self,
+        p: float = 2,
+        metric: str | BinaryTensorFun | None = None,
+        transform: RelationTransform | list[RelationTransform] | None = None,
+        data_key: str = "main",
+    ) -> None:
+        super().__init__(transform, data_key)
+        if not p >= 0:
+            raise ValueError(f"p must not be negative, got {p}.")
+        self.p = p
+        self.metric = metric
+
+    def compute_relations(self, X: Any = None, **kwargs: Any) -> RelationData:
+        """Computes the distances of points, shape (b, d); transformed, in the triangular layout before."""
+        require_points(X, "DifferentiablePDist")
+        dists = condensed_distances(as_tensor(X), p=self.p, metric=self.metric)
+        return self.apply_transforms(TriangularRelationTensor._of(dists))
+
+
+@RELATIONS.register("fromto")
+class DistsFromTo(Relations):
+    """Distances of the pairs of a batch, from one point to another each; differentiable.
+
+    Args:
+        metric: A name (``"euclidean"``, ``"sqeuclidean"``, ``"manhattan"``, ``"chebyshev"``, ``"cosine"``), or
+            a function of two (m, d) tensors that returns the m distances of their rows.
+        transform: One transform, or several that are applied in order.
+        data_key: The entry of the batch whose embedding the distances are computed of.
+
+    Example:
+        >>> import torch
+        >>> pairs = torch.tensor([[[0.0], [1.0]], [[3.0], [1.0]]])
+        >>> DistsFromTo().compute_relations(pairs).data
+        tensor([3., 0.])
+    """
+
+    levels: ClassVar[frozenset[str]] = frozenset({"batch"})
+    needs: ClassVar[str] = "pairs"
+
+    def __init__(
+        self,
+        metric: str | BinaryTensorFun | None = None,
+        transform: RelationTransform | list[RelationTransform] | None = None,
+        data_key: str = "main",
+    ) -> None:
+        super().__init__(transform, data_key)
+        self.metric = metric
+
+    def compute_relations(self, X: Any = None, **kwargs: Any) -> RelationData:
+        """Computes the distances of pairs, shape (2, m, d); transformed, in the flat layout before.
+
+        Raises:
+            ValueError: If ``X`` does not have two parts of the same shape.
+        """
+        require_points(X, "DistsFromTo")
+        if len(X) != 2 or X[0].shape != X[1].shape:
+            raise ValueError("DistsFromTo compares pairs: X must have shape (2, m, d), from and to.")
+        return self.apply_transforms(FlatRelationTensor._of(paired_distances(X[0], X[1], metric=self.metric)))

@@ -1,0 +1,74 @@
+"""Distances between all pairs of points."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.spatial.distance
+import torch
+
+from paradime._registry import RELATIONS
+from paradime.relationdata import RelationData
+from paradime.relations.base import Relations, require_points
+from paradime.transforms import RelationTransform
+from paradime.types import Metric
+from paradime.utils.convert import as_numpy, as_tensor
+from paradime.utils.logging import report
+
+__all__ = ["PDist"]
+
+log = logging.getLogger(__name__)
+
+
+@RELATIONS.register("pdist", "pairwise")
+class PDist(Relations):
+    """Distances between all pairs of points, each pair once.
+
+    Time and memory grow with n²; use :class:`NeighborBasedPDist` beyond some 5,000 points.
+
+    Args:
+        metric: A name that SciPy's ``pdist`` knows, or a function of two rows; Euclidean if ``None``.
+        transform: One transform, or several that are applied in order.
+        keep_result: Whether to keep the distances for the next call with the same data.
+        data_key: The entry of the data set that the distances are computed of.
+        verbose: Whether to log what is done.
+
+    Example:
+        >>> PDist().compute_relations([[0.0], [3.0], [4.0]]).data
+        array([3., 4., 1.], dtype=float32)
+    """
+
+    levels: ClassVar[frozenset[str]] = frozenset({"global"})
+    full_precision: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        metric: Metric | None = None,
+        transform: RelationTransform | list[RelationTransform] | None = None,
+        keep_result: bool = True,
+        data_key: str = "main",
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(transform, data_key)
+        self.metric = metric
+        self.keep_result = keep_result
+        self.verbose = verbose
+        self._kept: tuple[str, torch.Tensor] | None = None
+
+    def compute_relations(self, X: Any = None, **kwargs: Any) -> RelationData:
+        """Computes the distances of points, shape (n, d); transformed, in the triangular layout before."""
+        require_points(X, "PDist")
+        rows = np.asarray(as_numpy(as_tensor(X)), np.float64)
+        content = hashlib.sha256(np.ascontiguousarray(rows).data).hexdigest() if self.keep_result else ""
+        if self._kept is None or self._kept[0] != content or not content:
+            report(log, "Computing pairwise distances.", verbose=self.verbose)
+            metric: Any = self.metric or "euclidean"
+            dists = scipy.spatial.distance.pdist(rows.reshape(len(rows), -1), metric)
+            self._kept = content, as_tensor(dists.astype(np.float32))
+        dists32 = self._kept[1]
+        if not self.keep_result:
+            self._kept = None
+        return self.apply_transforms(as_numpy(dists32))

@@ -1,0 +1,209 @@
+"""Parametric UMAP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from paradime.data import Dataset
+from paradime.routines._preset import Preset, initial_positions, position_phase
+from paradime.training import Callback
+from paradime.types import Data
+
+__all__ = ["ParametricUMAP", "umap_spec"]
+
+
+def umap_spec(
+    *,
+    n_neighbors: int = 30,
+    min_dist: float = 0.01,
+    spread: float = 1.0,
+    a: float | torch.Tensor | None = None,
+    b: float | torch.Tensor | None = None,
+    out_dim: int = 2,
+    initialization: str | None = "spectral",
+    epochs: int = 30,
+    init_epochs: int = 5,
+    batch_size: int = 10,
+    negative_sampling_rate: int = 5,
+    init_batch_size: int = 100,
+    learning_rate: float = 0.005,
+    init_learning_rate: float = 0.05,
+    data_key: str = "main",
+) -> dict[str, Any]:
+    """Returns parametric UMAP as a specification in the grammar; the parameters are those of the estimator.
+
+    Source: Sainburg, McInnes, Gentner, "Parametric UMAP embeddings", 2021.
+
+    Example:
+        >>> umap_spec(n_neighbors=50)["relations"][0]["transforms"][0]
+        {'type': 'connect', 'options': {'n_neighbors': 50}}
+    """
+    init_losses, init_phases = position_phase(
+        initialization,
+        epochs=init_epochs,
+        batch_size=init_batch_size,
+        learning_rate=init_learning_rate,
+        data_key=data_key,
+    )
+    kernel = {"min_dist": min_dist, "spread": spread, "a": a, "b": b}
+    sampling = {"batch_size": batch_size, "edge_rel_key": "rel", "neg_sampling_rate": negative_sampling_rate}
+    return {
+        "derived data": initial_positions(initialization, out_dim, data_key),
+        "relations": [
+            {
+                "name": "rel",
+                "level": "global",
+                "type": "neighbor",
+                "field": data_key,
+                "transforms": [
+                    {"type": "connect", "options": {"n_neighbors": n_neighbors}},
+                    {"type": "symmetrize", "options": {"subtract_product": True}},
+                ],
+            },
+            {
+                "name": "rel",
+                "level": "batch",
+                "type": "fromto",
+                "field": data_key,
+                "transforms": [{"type": "modified cauchy", "options": kernel}],
+            },
+        ],
+        "losses": [
+            *init_losses,
+            {
+                "name": "embedding",
+                "type": "relation",
+                "func": "umap cross entropy",
+                "keys": {"rels": ["rel", "rel"]},
+            },
+        ],
+        "training phases": [
+            *init_phases,
+            {
+                "name": "embedding",
+                "epochs": epochs,
+                "sampling": {"type": "edge", "options": sampling},
+                "optimizer": {"type": "adam", "options": {"learning_rate": learning_rate}},
+                "loss": {"components": ["embedding"]},
+            },
+        ],
+    }
+
+
+class ParametricUMAP(Preset):
+    """Parametric UMAP: the network learns spectral positions, then to keep the edges of a neighbour graph short.
+
+    Relations and losses can be reused in other routines before (or without) training: global relations
+    ``"rel"``, batch relations ``"rel"``, losses ``"init"`` and ``"embedding"``.
+
+    Args:
+        n_neighbors: Number of neighbours, > 2 and below n.
+        min_dist: Distance in the embedding up to which points count as fully similar, in [0, 3 × spread).
+        spread: Scale of the decay beyond, > 0.
+        a: Parameter of the kernel; fitted to ``min_dist`` and ``spread`` if ``None``.
+        b: Parameter of the kernel, likewise.
+        model: Any torch module; a fully connected network if ``None``.
+        in_dim: Number of columns of the data, for that network; taken from the data if ``None``.
+        out_dim: Number of dimensions of the embedding.
+        hidden_dims: Widths of that network's hidden layers.
+        initialization: Positions to teach first: ``"pca"``, ``"spectral"``, or none with ``None``.
+        epochs: Epochs of the main phase.
+        init_epochs: Epochs of the phase that teaches positions.
+        batch_size: Positive edges in a batch of the main phase.
+        negative_sampling_rate: Negatives for each edge.
+        init_batch_size: Rows in a batch of the first phase.
+        learning_rate: Learning rate of the main phase.
+        init_learning_rate: Learning rate of the first phase.
+        data_key: The entry of the data set that is embedded.
+        dataset: Data to train on when ``train()`` is called without any.
+        use_cuda: Whether to require CUDA.
+        verbose: Whether to log what is done.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``, or a torch device.
+        random_state: Seed of the initial weights and of sampling; torch's global generator if ``None``.
+        callbacks: What to call during training.
+
+    Source: Sainburg, McInnes, Gentner, "Parametric UMAP embeddings for representation and semisupervised
+    learning", 2021.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris().data
+        >>> umap = ParametricUMAP(n_neighbors=30, initialization="pca", epochs=2, random_state=0)
+        >>> umap.fit_transform(X).shape
+        (150, 2)
+    """
+
+    def __init__(
+        self,
+        n_neighbors: int = 30,
+        min_dist: float = 0.01,
+        spread: float = 1.0,
+        a: float | torch.Tensor | None = None,
+        b: float | torch.Tensor | None = None,
+        model: torch.nn.Module | None = None,
+        in_dim: int | None = None,
+        out_dim: int = 2,
+        hidden_dims: Sequence[int] = (100, 50),
+        initialization: str | None = "spectral",
+        epochs: int = 30,
+        init_epochs: int = 5,
+        batch_size: int = 10,
+        negative_sampling_rate: int = 5,
+        init_batch_size: int = 100,
+        learning_rate: float = 0.005,
+        init_learning_rate: float = 0.05,
+        data_key: str = "main",
+        dataset: Dataset | Data | None = None,
+        use_cuda: bool = False,
+        verbose: bool = False,
+        *,
+        device: str | torch.device | None = None,
+        random_state: int | None = None,
+        callbacks: Sequence[Callback] | None = None,
+    ) -> None:
+        self.n_neighbors = n_neighbors
+        self.min_dist = min_dist
+        self.spread = spread
+        self.a = a
+        self.b = b
+        self.model = model
+        self.in_dim = in_dim
+        self.out_dim = out_dim
+        self.hidden_dims = hidden_dims
+        self.initialization = initialization
+        self.epochs = epochs
+        self.init_epochs = init_epochs
+        self.batch_size = batch_size
+        self.negative_sampling_rate = negative_sampling_rate
+        self.init_batch_size = init_batch_size
+        self.learning_rate = learning_rate
+        self.init_learning_rate = init_learning_rate
+        self.data_key = data_key
+        self.dataset = dataset
+        self.use_cuda = use_cuda
+        self.verbose = verbose
+        self.device = device
+        self.random_state = random_state
+        self.callbacks = callbacks
+
+    def _spec(self) -> dict[str, Any]:
+        return umap_spec(
+            n_neighbors=self.n_neighbors,
+            min_dist=self.min_dist,
+            spread=self.spread,
+            a=self.a,
+            b=self.b,
+            out_dim=self.out_dim,
+            initialization=self.initialization,
+            epochs=self.epochs,
+            init_epochs=self.init_epochs,
+            batch_size=self.batch_size,
+            negative_sampling_rate=self.negative_sampling_rate,
+            init_batch_size=self.init_batch_size,
+            learning_rate=self.learning_rate,
+            init_learning_rate=self.init_learning_rate,
+            data_key=self.data_key,
+        )

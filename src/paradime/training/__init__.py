@@ -1,0 +1,21 @@
+"""Training: phases, the loop that runs them, and callbacks."""
+
+from paradime.training.callbacks import Callback, ProgressBar, ReportLoss, TrainingState, notify
+from paradime.training.device import resolve_device
+from paradime.training.inference import apply_in_chunks
+from paradime.training.loop import run_phase
+from paradime.training.phase import TrainingPhase
+from paradime.training.preparation import computation_order
+
+__all__ = [
+    "Callback",
+    "ProgressBar",
+    "ReportLoss",
+    "TrainingPhase",
+    "TrainingState",
+    "apply_in_chunks",
+    "computation_order",
+    "notify",
+    "resolve_device",
+    "run_phase",
+]

@@ -1,0 +1,65 @@
+"""Use of a trained model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from paradime.data.validation import checked_rows, single_precision
+from paradime.models import resolve_method
+
+__all__ = ["apply_in_chunks"]
+
+_CHUNK_ELEMENTS = 1 << 22  # of input; bounds the memory of hidden layers
+
+
+def apply_in_chunks(
+    model: torch.nn.Module,
+    X: Any,
+    *,
+    method: str | None,
+    device: torch.device,
+    row_shape: tuple[int, ...] | None,
+    owner: str,
+) -> torch.Tensor:
+    """Applies a method of a model to points, in evaluation mode and without gradients.
+
+    Args:
+        model: The model; its mode is restored afterwards.
+        X: Points, shape (m, …).
+        method: The name of the method; the model itself is called if ``None``.
+        device: Where to compute.
+        row_shape: The shape that each row must have, or ``None`` if it is not known.
+        owner: The name of the routine, for messages.
+
+    Returns:
+        What the method makes of the points, on the CPU, shape (m, …).
+
+    Raises:
+        TypeError: If ``X`` is no array of numbers.
+        ValueError: If ``X`` is not finite, or its rows have another shape.
+    """
+    rows = single_precision("X", checked_rows("X", X))
+    if row_shape is not None and tuple(rows.shape[1:]) != row_shape:
+        if len(row_shape) == 1 and rows.ndim == 2:
+            raise ValueError(
+                f"X has {rows.shape[1]} features, but {owner} is expecting {row_shape[0]} features as input."
+            )
+        if len(row_shape) == 1:
+            raise ValueError(
+                f"Expected 2D array, got shape {tuple(rows.shape)}. "
+                "Reshape it: .reshape(1, -1) for a single sample."
+            )
+        raise ValueError(f"X has rows of shape {tuple(rows.shape[1:])}, but {owner} is expecting {row_shape}.")
+    function = resolve_method(model, method)
+    step = max(1, _CHUNK_ELEMENTS // max(1, rows[0].numel()))
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            parts = [function(chunk.to(device)).cpu() for chunk in torch.split(rows, step)]
+    finally:
+        model.train(was_training)
+    # an inference tensor cannot take part in autograd later; a clone made outside can
+    return torch.cat(parts).clone() if len(parts) == 1 else torch.cat(parts)

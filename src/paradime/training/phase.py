@@ -1,0 +1,151 @@
+"""The settings of a training phase."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import torch
+
+from paradime._registry import OPTIMIZERS, did_you_mean
+from paradime.loss import CompoundLoss
+
+__all__ = ["SAMPLINGS", "TrainingPhase"]
+
+SAMPLINGS = ("standard", "negative_edge")
+
+OPTIMIZERS.add("adam", torch.optim.Adam)
+OPTIMIZERS.add("sgd", torch.optim.SGD)
+
+
+@dataclasses.dataclass(init=False, eq=False)
+class TrainingPhase:
+    """What is sampled, which losses are weighted how, and how steps are taken.
+
+    Args:
+        name: The phase's name in messages.
+        epochs: Number of epochs, at least 1.
+        batch_size: Rows in a batch, or positive edges, at least 1.
+        batches_per_epoch: Batches in an epoch; one pass over the data if −1.
+        sampling: ``"standard"`` for rows, ``"negative_edge"`` for edges with random negatives.
+        edge_rel_key: The global relations whose edges are sampled.
+        neg_sampling_rate: Negatives for each edge, at least 0.
+        loss_keys: Which losses, by the routine's keys.
+        loss_weights: One number a loss; 1 each if ``None``.
+        optimizer: A class of ``torch.optim``, or a function of parameters and settings.
+        learning_rate: Learning rate, > 0.
+        report_interval: Epochs between reports of the loss, at least 1.
+        **optimizer_kwargs: Further settings of the optimizer.
+
+    Attributes:
+        loss: After training, the phase's weighted sum of losses; ``loss.history`` has one value an epoch.
+
+    Raises:
+        ValueError: If a setting is out of range.
+
+    Example:
+        >>> TrainingPhase(epochs=10).replace(batch_size=100).epochs
+        10
+    """
+
+    name: str | None
+    epochs: int
+    batch_size: int
+    batches_per_epoch: int
+    sampling: str
+    edge_rel_key: str
+    neg_sampling_rate: int
+    loss_keys: list[str]
+    loss_weights: list[float] | None
+    optimizer: Callable[..., torch.optim.Optimizer]
+    learning_rate: float
+    report_interval: int
+    optimizer_kwargs: dict[str, Any]
+    loss: CompoundLoss | None = dataclasses.field(default=None, repr=False)
+
+    def __init__(
+        self,
+        name: str | None = None,
+        epochs: int = 5,
+        batch_size: int = 50,
+        batches_per_epoch: int = -1,
+        sampling: str = "standard",
+        edge_rel_key: str = "rel",
+        neg_sampling_rate: int = 5,
+        loss_keys: Sequence[str] = ("loss",),
+        loss_weights: Sequence[float] | None = None,
+        optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
+        learning_rate: float = 0.01,
+        report_interval: int = 5,
+        **optimizer_kwargs: Any,
+    ) -> None:
+        self.name = name
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.batches_per_epoch = batches_per_epoch
+        self.sampling = sampling
+        self.edge_rel_key = edge_rel_key
+        self.neg_sampling_rate = neg_sampling_rate
+        self.loss_keys = [loss_keys] if isinstance(loss_keys, str) else list(loss_keys)
+        self.loss_weights = None if loss_weights is None else list(loss_weights)
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.report_interval = report_interval
+        self.optimizer_kwargs = optimizer_kwargs
+        self.loss = None
+        self.check()
+
+    def check(self) -> None:
+        """Raises ValueError if a setting is out of range; also called when the phase is run."""
+        for name, least in (("epochs", 1), ("batch_size", 1), ("neg_sampling_rate", 0), ("report_interval", 1)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < least:
+                raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}.")
+        if self.batches_per_epoch != -1 and self.batches_per_epoch < 1:
+            raise ValueError(
+                "batches_per_epoch must be at least 1, or -1 for one pass over the data, "
+                f"got {self.batches_per_epoch!r}."
+            )
+        if self.sampling not in SAMPLINGS:
+            raise ValueError(f"unknown sampling {self.sampling!r}. {did_you_mean(self.sampling, SAMPLINGS)}")
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise ValueError(f"learning_rate must be a positive number, got {self.learning_rate!r}.")
+        if not self.loss_keys:
+            raise ValueError("loss_keys must name at least one loss, got none.")
+        if self.loss_weights is not None and len(self.loss_weights) != len(self.loss_keys):
+            raise ValueError(
+                f"loss_weights must be one number a loss, got {len(self.loss_weights)} weights for "
+                f"{len(self.loss_keys)} losses {self.loss_keys}."
+            )
+
+    def settings(self) -> dict[str, Any]:
+        """Returns the settings as the constructor takes them."""
+        names = [field.name for field in dataclasses.fields(self)]
+        settings = {name: getattr(self, name) for name in names if name not in ("optimizer_kwargs", "loss")}
+        return {**settings, **self.optimizer_kwargs}
+
+    def replace(self, **changes: Any) -> Self:
+        """Returns a phase with some settings changed; this one stays as it is.
+
+        Settings of the optimizer are dropped along with the optimizer they belong to.
+        """
+        settings = self.settings()
+        if changes.get("optimizer", self.optimizer) is not self.optimizer:
+            settings = {name: value for name, value in settings.items() if name not in self.optimizer_kwargs}
+        return type(self)(**{**settings, **changes})
+
+    def make_optimizer(self, parameters: Sequence[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        """Makes the optimizer for some parameters.
+
+        Raises:
+            ValueError: If the optimizer does not take its settings.
+        """
+        try:
+            return self.optimizer(parameters, lr=self.learning_rate, **self.optimizer_kwargs)
+        except TypeError as error:
+            raise ValueError(
+                f"training phase {self.name!r}: {error}. Settings that TrainingPhase does not know, here "
+                f"{sorted(self.optimizer_kwargs)}, are passed to the optimizer."
+            ) from error

@@ -1,0 +1,44 @@
+"""Transforms of relations: each takes a container and returns another, and never changes its input."""
+
+from paradime.transforms.base import Identity, RelationTransform
+from paradime.transforms.calibration import (
+    AdaptiveNeighborhoodRescale,
+    ConnectivityBasedRescale,
+    PerplexityBasedRescale,
+)
+from paradime.transforms.conversion import (
+    ToFlatArray,
+    ToFlatTensor,
+    ToNeighborTuple,
+    ToSparseArray,
+    ToSquareArray,
+    ToSquareTensor,
+    ToTriangularArray,
+    ToTriangularTensor,
+)
+from paradime.transforms.functional import Functional
+from paradime.transforms.kernels import ModifiedCauchyTransform, StudentTTransform
+from paradime.transforms.matrix import Normalize, NormalizeRows, Symmetrize, ZeroDiagonal
+
+__all__ = [
+    "AdaptiveNeighborhoodRescale",
+    "ConnectivityBasedRescale",
+    "Functional",
+    "Identity",
+    "ModifiedCauchyTransform",
+    "Normalize",
+    "NormalizeRows",
+    "PerplexityBasedRescale",
+    "RelationTransform",
+    "StudentTTransform",
+    "Symmetrize",
+    "ToFlatArray",
+    "ToFlatTensor",
+    "ToNeighborTuple",
+    "ToSparseArray",
+    "ToSquareArray",
+    "ToSquareTensor",
+    "ToTriangularArray",
+    "ToTriangularTensor",
+    "ZeroDiagonal",
+]

@@ -1,0 +1,171 @@
+"""Rescaling of each point's relations with a width of its own."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from paradime._registry import TRANSFORMS
+from paradime.functional import connectivity_weights, perplexity_weights
+from paradime.relationdata import RelationData
+from paradime.transforms.base import RelationTransform
+from paradime.types import FloatArray
+from paradime.utils.convert import as_numpy, as_tensor
+from paradime.utils.logging import report
+
+__all__ = ["AdaptiveNeighborhoodRescale", "ConnectivityBasedRescale", "PerplexityBasedRescale"]
+
+log = logging.getLogger(__name__)
+
+
+class AdaptiveNeighborhoodRescale(RelationTransform):
+    """Applies a kernel whose parameter is found for each point separately.
+
+    Args:
+        kernel: Takes one point's relations, shape (k,), and its parameter; returns shape (k,).
+        find_param: Takes one point's relations, shape (k,), and ``root_scalar_kwargs``; returns its parameter.
+        verbose: Whether to log what is done.
+        **root_scalar_kwargs: Passed to ``find_param``, in the manner of ``scipy.optimize.root_scalar``.
+
+    Attributes:
+        param_values: The parameters found, shape (n,), after the transform was applied.
+
+    Source: Hinterreiter et al., "ParaDime", 2023, section 4.1.
+
+    Example:
+        >>> rescale = AdaptiveNeighborhoodRescale(lambda d, scale: d / scale, lambda d: d.mean())
+        >>> rescale(([[1, 2], [0, 2], [0, 1]], [[1.0, 3.0], [2.0, 2.0], [1.0, 1.0]])).data[1]
+        array([[0.5, 1.5],
+               [1. , 1. ],
+               [1. , 1. ]])
+    """
+
+    def __init__(
+        self,
+        kernel: Callable[..., Any],
+        find_param: Callable[..., Any],
+        verbose: bool = False,
+        **root_scalar_kwargs: Any,
+    ) -> None:
+        self.kernel = kernel
+        self.find_param = find_param
+        self.verbose = verbose
+        self.root_scalar_kwargs = root_scalar_kwargs
+        self.param_values: FloatArray | None = None
+
+    def transform(self, reldata: RelationData) -> RelationData:
+        report(log, "Calculating probabilities.", verbose=self.verbose)
+        return reldata.map_rows(self._rescale)
+
+    def _rescale(self, rows: torch.Tensor) -> torch.Tensor:
+        """Returns the rescaled rows, shape (n, k), and keeps the parameters."""
+        rescaled, params = np.zeros(rows.shape), np.zeros(len(rows))
+        # the functions are the user's and take one row: here, and only here, rows are visited one by one
+        for i, row in enumerate(as_numpy(rows)):
+            stored = np.isfinite(row)
+            params[i] = self.find_param(row[stored], **self.root_scalar_kwargs)
+            rescaled[i, stored] = self.kernel(row[stored], params[i])
+        self.param_values = params
+        return as_tensor(rescaled).to(rows)
+
+
+@TRANSFORMS.register("perplexity")
+class PerplexityBasedRescale(AdaptiveNeighborhoodRescale):
+    """Turns distances into Gaussian probabilities of equal perplexity, as t-SNE does.
+
+    With w = exp(−β d²), β is chosen for each point such that its normalised weights have an entropy of
+    log₂(perplexity). All points are solved at once, at any scale of the data.
+
+    Args:
+        perplexity: Effective number of neighbours, in (1, k) for relations to k neighbours.
+        verbose: Whether to log what is done.
+        **kwargs: Settings of a root search (``bracket=…``), accepted for scripts that have them; the solver
+            finds its bracket itself.
+
+    Attributes:
+        betas: The β found, shape (n,); also ``param_values``.
+
+    Raises:
+        ValueError: If the perplexity is out of range.
+
+    Source: van der Maaten and Hinton, "Visualizing data using t-SNE", 2008, eq. 1.
+
+    Example:
+        >>> transform = PerplexityBasedRescale(perplexity=2)
+        >>> weights = transform(([[1, 2, 3], [0, 2, 3], [1, 3, 0], [2, 1, 0]], [[1.0, 2.0, 3.0]] * 4))
+        >>> weights.data[1].sum(axis=1)
+        array([1., 1., 1., 1.])
+    """
+
+    def __init__(self, perplexity: float = 30, verbose: bool = False, **kwargs: Any) -> None:
+        super().__init__(perplexity_weights, perplexity_weights, verbose, **kwargs)
+        if not perplexity > 1:
+            raise ValueError(f"perplexity must be greater than 1, got {perplexity}.")
+        self.perplexity = perplexity
+
+    def neighbors_wanted(self) -> int | None:
+        return math.floor(3 * self.perplexity)
+
+    def check_points(self, n_points: int) -> None:
+        if self.perplexity >= n_points:
+            raise ValueError(
+                f"perplexity must be smaller than the number of points, got perplexity {self.perplexity:g} "
+                f"for {n_points} points. Lower it to at most about {max(2, n_points // 3)}."
+            )
+
+    @property
+    def betas(self) -> FloatArray | None:
+        """The β found, shape (n,), or ``None`` before the first use."""
+        return self.param_values
+
+    def _rescale(self, rows: torch.Tensor) -> torch.Tensor:
+        weights, betas = perplexity_weights(rows.square(), self.perplexity)
+        self.param_values = as_numpy(betas)
+        return weights
+
+
+@TRANSFORMS.register("connect", "connectivity")
+class ConnectivityBasedRescale(AdaptiveNeighborhoodRescale):
+    """Turns distances into fuzzy memberships of equal total, as UMAP does.
+
+    With w = exp(−(d − d_min)/σ), σ is chosen for each point such that its weights sum to log₂(n_neighbors).
+    All points are solved at once, at any scale of the data.
+
+    Args:
+        n_neighbors: Local connectivity, > 2.
+        verbose: Whether to log what is done.
+        **kwargs: Settings of a root search (``bracket=…``), accepted for scripts that have them; the solver
+            finds its bracket itself.
+
+    Attributes:
+        sigmas: The σ found, shape (n,); also ``param_values``.
+
+    Raises:
+        ValueError: If ``n_neighbors`` is out of range.
+
+    Source: McInnes, Healy, Melville, "UMAP", 2018, algorithm 3.
+    """
+
+    def __init__(self, n_neighbors: float = 15, verbose: bool = False, **kwargs: Any) -> None:
+        super().__init__(connectivity_weights, connectivity_weights, verbose, **kwargs)
+        if not n_neighbors > 2:
+            raise ValueError(f"n_neighbors must be greater than 2, got {n_neighbors}.")
+        self.n_neighbors = n_neighbors
+
+    def neighbors_wanted(self) -> int | None:
+        return math.ceil(self.n_neighbors)
+
+    @property
+    def sigmas(self) -> FloatArray | None:
+        """The σ found, shape (n,), or ``None`` before the first use."""
+        return self.param_values
+
+    def _rescale(self, rows: torch.Tensor) -> torch.Tensor:
+        weights, sigmas = connectivity_weights(rows, self.n_neighbors)
+        self.param_values = as_numpy(sigmas)
+        return weights

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+from sklearn.neighbors import NearestNeighbors
+
+from paradime.metrics import neighbors_kept
+
+
+def make_pair(n, dim=5, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, dim))
+    return X, X[:, :2] + 0.3 * rng.normal(size=(n, 2))
+
+
+def kept_by_scikit_learn(X, embedding, n_neighbors):
+    # without argument, kneighbors leaves every point out of its own neighbourhood
+    near, shown = (
+        NearestNeighbors(n_neighbors=n_neighbors).fit(points).kneighbors(return_distance=False)
+        for points in (X, embedding)
+    )
+    return np.mean([len({*a} & {*b}) / n_neighbors for a, b in zip(near, shown, strict=True)])
+
+
+@pytest.mark.parametrize(("n", "dim", "n_neighbors"), [(60, 4, 1), (200, 5, 30), (150, 40, 10), (20, 3, 18)])
+def test_equal_to_sets_of_scikit_learns_neighbours(n, dim, n_neighbors):
+    X, embedding = make_pair(n, dim)
+    expected = kept_by_scikit_learn(X, embedding, n_neighbors)
+    assert neighbors_kept(X, embedding, n_neighbors=n_neighbors) == pytest.approx(expected, abs=1e-12)
+
+
+def test_thirty_neighbours_are_the_default():
+    X, embedding = make_pair(200)
+    assert neighbors_kept(X, embedding) == neighbors_kept(X, embedding, n_neighbors=30)
+
+
+def test_scale_and_rotation_keep_all_neighbours():
+    X, _ = make_pair(100)
+    rotation = np.linalg.qr(np.random.default_rng(1).normal(size=(5, 5)))[0]
+    assert neighbors_kept(X, 1e-3 * X @ rotation + 5) == 1
+
+
+def test_random_embedding_keeps_a_share_by_chance():
+    X, _ = make_pair(1000)
+    embedding = np.random.default_rng(7).normal(size=(1000, 2))
+    assert neighbors_kept(X, embedding) == pytest.approx(30 / 999, abs=0.005)
+
+
+def test_all_other_points_as_neighbours_are_always_kept():
+    X, embedding = make_pair(20)
+    assert neighbors_kept(X, embedding, n_neighbors=19) == 1
+
+
+@pytest.mark.parametrize("n_neighbors", [0, 20, 30])
+def test_n_neighbors_beyond_the_other_points_names_the_limit(n_neighbors):
+    with pytest.raises(ValueError, match=rf"\[1, 19\] for 20 points, got {n_neighbors}"):
+        neighbors_kept(*make_pair(20), n_neighbors=n_neighbors)
