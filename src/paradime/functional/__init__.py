@@ -9,6 +9,7 @@ from paradime.functional.distances import (
     paired_distances,
     points_of_condensed,
     square_to_condensed,
+    squared_distances,
 )
 from paradime.functional.divergences import cross_entropy_loss, kullback_leibler_div
 from paradime.functional.kernels import find_ab, modified_cauchy, student_t
@@ -33,5 +34,6 @@ __all__ = [
     "points_of_condensed",
     "spectral_positions",
     "square_to_condensed",
+    "squared_distances",
     "student_t",
 ]

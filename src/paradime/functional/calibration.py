@@ -12,6 +12,7 @@ __all__ = ["connectivity_weights", "perplexity_weights"]
 _CHUNK_ELEMENTS = 1 << 22  # bounds the temporaries; large enough that a chunk's overhead does not show
 _MAX_ITERATIONS = 100
 _LARGEST_LOG = 80.0  # exp of this is finite in single precision
+_SMALLEST_LOG = -30.0  # at this rate all entries are equal, and absent ones, at 1e18, still have weight 0
 
 Objective = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
@@ -42,10 +43,9 @@ def perplexity_weights(sq_dists: torch.Tensor, perplexity: float) -> tuple[torch
     """
     n_neighbors = sq_dists.shape[1]
     if not 1 < perplexity < n_neighbors:
-        needed = math.floor(3 * perplexity)
         raise ValueError(
             f"perplexity must lie in (1, {n_neighbors}) for {n_neighbors} neighbours, got {perplexity:g}. "
-            f"Lower it, or set n_neighbors >= {needed}."
+            f"Lower it, or set n_neighbors >= {3 * perplexity:.0f}."
         )
     goal = math.log(perplexity)
     weights = torch.empty_like(sq_dists)
@@ -144,13 +144,13 @@ def _solve_rows(dists: torch.Tensor, objective: Objective) -> torch.Tensor:
         objective: Takes rows (m, k) and x (m,); returns value and derivative, each (m,).
 
     Returns:
-        x, shape (n,), in [−80, 80]; the end of the range where there is no root.
+        x, shape (n,), in [−30, 80]; the end of the range where there is no root.
     """
     tolerance = 1e-5 if dists.dtype == torch.float32 else 1e-9
     solution = dists.new_zeros(len(dists))
     active = torch.arange(len(dists), device=dists.device)
     x, rows = solution.clone(), dists
-    low, high = torch.full_like(x, -_LARGEST_LOG), torch.full_like(x, _LARGEST_LOG)
+    low, high = torch.full_like(x, _SMALLEST_LOG), torch.full_like(x, _LARGEST_LOG)
     for _ in range(_MAX_ITERATIONS):
         value, slope = objective(rows, x)
         low, high = torch.where(value > 0, x, low), torch.where(value > 0, high, x)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 import torch
 
@@ -18,7 +19,10 @@ __all__ = [
     "paired_distances",
     "points_of_condensed",
     "square_to_condensed",
+    "squared_distances",
 ]
+
+_FEW_COLUMNS = 8  # up to here, differences column by column are as fast as a matrix product, and exact
 
 
 def condensed_size(n: int) -> int:
@@ -106,6 +110,52 @@ def condensed_distances(
         return torch.nn.functional.pdist(X.contiguous(), p=p if metric is None else 2)
     rows, cols = torch.triu_indices(len(X), len(X), 1, device=X.device)
     return paired_distances(X[rows], X[cols], metric=metric)
+
+
+def squared_distances(X: torch.Tensor) -> torch.Tensor:
+    """Squared Euclidean distances between all pairs of rows; differentiable once.
+
+    Args:
+        X: Points, shape (n, d).
+
+    Returns:
+        Shape (n, n), symmetric, with zero diagonal.
+
+    Example:
+        >>> squared_distances(torch.tensor([[0.0], [1.0], [3.0]]))
+        tensor([[0., 1., 9.],
+                [1., 0., 4.],
+                [9., 4., 0.]])
+    """
+    squares: torch.Tensor = _SquaredDistances.apply(X)  # type: ignore[no-untyped-call]
+    return squares
+
+
+class _SquaredDistances(torch.autograd.Function):
+    """With D = (‖xᵢ − xⱼ‖²) and W = ∂/∂D + (∂/∂D)ᵀ, the gradient is 2 (W1 ⊙ X − WX): two matrix operations."""
+
+    @staticmethod
+    def forward(ctx: Any, X: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(X)
+        if X.shape[1] > _FEW_COLUMNS:
+            # centred, or the expansion loses its precision far from the origin
+            X = X - X.mean(dim=0)
+            sq_norms = X.square().sum(dim=1)
+            squares = torch.addmm(sq_norms, X, X.T, alpha=-2).add_(sq_norms[:, None]).clamp_min_(0)
+            return squares.fill_diagonal_(0)
+        squares = X.new_zeros(len(X), len(X))
+        for column in X.unbind(1):
+            difference = column[:, None] - column
+            squares.addcmul_(difference, difference)
+        return squares
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        (X,) = ctx.saved_tensors
+        weights = gradient + gradient.T
+        result: torch.Tensor = 2 * (weights.sum(dim=1, keepdim=True) * X - weights @ X)
+        return result
 
 
 def paired_distances(

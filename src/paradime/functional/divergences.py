@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 __all__ = ["cross_entropy_loss", "kullback_leibler_div"]
@@ -41,11 +43,43 @@ def kullback_leibler_div(p: torch.Tensor, q: torch.Tensor, epsilon: float = 1e-7
         0.0
     """
     _check_shapes(p, q)
-    terms = p * ((p + epsilon).log() - (q + epsilon).log())
-    total = terms.sum()
-    if _is_square(p):
-        total = total - terms.diagonal().sum()
-    return total / len(p)
+    divergence: torch.Tensor = _KullbackLeibler.apply(p, q, epsilon)  # type: ignore[no-untyped-call]
+    return divergence
+
+
+class _KullbackLeibler(torch.autograd.Function):
+    """Written out, since autograd keeps and visits each factor of Σ p log((p + ε)/(q + ε)).
+
+    The derivatives are −p/(q + ε) with respect to q, and log((p + ε)/(q + ε)) + p/(p + ε) with respect to p.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, p: torch.Tensor, q: torch.Tensor, epsilon: float) -> torch.Tensor:
+        ctx.save_for_backward(p, q)
+        ctx.epsilon = epsilon
+        # one logarithm of the ratio: logarithms are what this costs
+        terms = (p + epsilon).div_(q + epsilon).log_().mul_(p)
+        total = terms.sum()
+        if _is_square(p):
+            total -= terms.trace()
+        return total / len(p)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        p, q = ctx.saved_tensors
+        scale = gradient / len(p)
+        gradients: list[torch.Tensor | None] = [None, None]
+        if ctx.needs_input_grad[0]:
+            shifted = p + ctx.epsilon
+            gradients[0] = ((shifted / (q + ctx.epsilon)).log_() + p / shifted).mul_(scale)
+        if ctx.needs_input_grad[1]:
+            gradients[1] = (p / (q + ctx.epsilon)).mul_(-scale)
+        if _is_square(p):
+            for part in gradients:
+                if part is not None:
+                    part.fill_diagonal_(0)
+        return *gradients, None
 
 
 def cross_entropy_loss(p: torch.Tensor, q: torch.Tensor, epsilon: float = 1e-7) -> torch.Tensor:

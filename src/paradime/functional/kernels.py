@@ -11,11 +11,11 @@ import torch
 __all__ = ["find_ab", "modified_cauchy", "student_t"]
 
 
-def student_t(dists: torch.Tensor, alpha: float | torch.Tensor) -> torch.Tensor:
+def student_t(sq_dists: torch.Tensor, alpha: float | torch.Tensor) -> torch.Tensor:
     """Student's t kernel with α degrees of freedom, (1 + d²/α)^(−(α + 1)/2).
 
     Args:
-        dists: Distances ≥ 0, any shape.
+        sq_dists: Squared distances d² ≥ 0, any shape.
         alpha: Degrees of freedom > 0; a tensor may carry a gradient.
 
     Returns:
@@ -28,20 +28,20 @@ def student_t(dists: torch.Tensor, alpha: float | torch.Tensor) -> torch.Tensor:
         tensor([1.0000, 0.5000])
     """
     if isinstance(alpha, (int, float)) and alpha == 1:
-        return (1 + dists.square()).reciprocal()
-    return (1 + dists.square() / alpha).pow(-(alpha + 1) / 2)
+        return (1 + sq_dists).reciprocal()
+    return (1 + sq_dists / alpha).pow(-(alpha + 1) / 2)
 
 
-def modified_cauchy(dists: torch.Tensor, a: float | torch.Tensor, b: float | torch.Tensor) -> torch.Tensor:
+def modified_cauchy(sq_dists: torch.Tensor, a: float | torch.Tensor, b: float | torch.Tensor) -> torch.Tensor:
     """UMAP's kernel, 1/(1 + a d^(2b)).
 
     Args:
-        dists: Distances ≥ 0, any shape.
+        sq_dists: Squared distances d² ≥ 0, any shape.
         a: Scale > 0; a tensor may carry a gradient.
         b: Exponent > 0; a tensor may carry a gradient.
 
     Returns:
-        Similarities in (0, 1], same shape.
+        Similarities in (0, 1], same shape. The gradient at distance 0 is 0.
 
     Source: McInnes, Healy, Melville, "UMAP", 2018, definition 11.
 
@@ -49,9 +49,9 @@ def modified_cauchy(dists: torch.Tensor, a: float | torch.Tensor, b: float | tor
         >>> modified_cauchy(torch.tensor([0.0, 1.0]), 1.0, 1.0)
         tensor([1.0000, 0.5000])
     """
-    # d^(2b) has no gradient at 0 for b < 1/2: there the kernel is the constant 1
-    positive = dists > 0
-    powers = torch.where(positive, dists, 1).pow(2 * b)
+    # (d²)^b has no finite gradient at 0 for b < 1: there the kernel is the constant 1
+    positive = sq_dists > 0
+    powers = torch.where(positive, sq_dists, 1).pow(b)
     return torch.where(positive, (1 + a * powers).reciprocal(), 1)
 
 
@@ -84,10 +84,10 @@ def find_ab(spread: float = 1.0, min_dist: float = 0.1) -> tuple[float, float]:
     def curve(d: np.ndarray, a: float, b: float) -> np.ndarray:
         return 1 / (1 + a * d ** (2 * b))
 
-    d = np.linspace(0, 3 * spread, 300)
-    target = np.where(d < min_dist, 1.0, np.exp(-(d - min_dist) / spread))
-    # a scales as spread^(-2b): start there, or the fit fails for spreads far from 1
+    # in units of the spread, or the fit fails for spreads far from 1; a then scales as spread^(-2b)
+    d = np.linspace(0, 3, 300)
+    target = np.where(d < min_dist / spread, 1.0, np.exp(-(d - min_dist / spread)))
     (a, b), _ = scipy.optimize.curve_fit(
-        curve, d, target, p0=(spread**-2.0, 1.0), bounds=((0, 0), (np.inf, np.inf)), max_nfev=10_000
+        curve, d, target, p0=(1.0, 1.0), bounds=((0, 0), (np.inf, np.inf)), max_nfev=10_000
     )
-    return float(a), float(b)
+    return float(a * spread ** (-2 * b)), float(b)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 import scipy.spatial.distance
 import torch
 
@@ -81,4 +82,10 @@ def _compare(X: torch.Tensor, asked: torch.Tensor, metric: Metric) -> torch.Tens
     """Distances by SciPy, shape (m, n)."""
     rows = as_numpy(X.to(torch.float64))
     name: Any = "cityblock" if metric in ("manhattan", "l1") else metric
-    return as_tensor(scipy.spatial.distance.cdist(rows[as_numpy(asked)], rows, name)).to(X.device)
+    # what SciPy would estimate from a chunk must come from all rows
+    known: dict[str, Any] = {}
+    if metric == "seuclidean":
+        known["V"] = rows.var(axis=0, ddof=1)
+    elif metric == "mahalanobis":
+        known["VI"] = np.linalg.inv(np.atleast_2d(np.cov(rows, rowvar=False)))
+    return as_tensor(scipy.spatial.distance.cdist(rows[as_numpy(asked)], rows, name, **known)).to(X.device)

@@ -1,6 +1,7 @@
 """Containers for relations between points, one a layout, behind one contract."""
 
 from paradime.relationdata.base import RelationData
+from paradime.relationdata.euclidean import EuclideanRelationTensor, HollowRelationTensor
 from paradime.relationdata.factory import relation_factory
 from paradime.relationdata.flat import FlatRelationArray, FlatRelationTensor
 from paradime.relationdata.neighbors import NeighborRelationTuple
@@ -9,8 +10,10 @@ from paradime.relationdata.square import SquareRelationArray, SquareRelationTens
 from paradime.relationdata.triangular import TriangularRelationArray, TriangularRelationTensor
 
 __all__ = [
+    "EuclideanRelationTensor",
     "FlatRelationArray",
     "FlatRelationTensor",
+    "HollowRelationTensor",
     "NeighborRelationTuple",
     "RelationData",
     "SparseRelationArray",

@@ -10,12 +10,24 @@ from paradime.relationdata.base import RelationData
 from paradime.types import AnyArray, TensorLike
 from paradime.utils.convert import as_numpy, as_tensor
 
-__all__ = ["ArrayView", "DenseRelationData", "TensorView", "as_indices"]
+__all__ = ["ArrayView", "DenseRelationData", "TensorView", "as_indices", "as_values"]
 
 
 def as_indices(indices: torch.Tensor | AnyArray | list[int], device: torch.device) -> torch.Tensor:
     """Returns indices as int64 tensor on a device."""
     return as_tensor(indices).to(device=device, dtype=torch.int64)
+
+
+def as_values(relations: Any) -> torch.Tensor:
+    """Returns relations as floating-point tensor: normalising and calibrating make fractions of whole numbers.
+
+    Raises:
+        ValueError: If they are complex.
+    """
+    tensor = as_tensor(relations)
+    if tensor.is_complex():
+        raise ValueError(f"relations must be real numbers, got {tensor.dtype}. Take their absolute values.")
+    return tensor if tensor.is_floating_point() else tensor.to(torch.get_default_dtype())
 
 
 class DenseRelationData(RelationData):
@@ -24,7 +36,7 @@ class DenseRelationData(RelationData):
     _tensor: torch.Tensor
 
     def __init__(self, relations: TensorLike) -> None:
-        self._tensor = self._checked(as_tensor(relations))
+        self._tensor = self._checked(as_values(relations))
 
     @classmethod
     def _checked(cls, tensor: torch.Tensor) -> torch.Tensor:
@@ -42,7 +54,7 @@ class DenseRelationData(RelationData):
     def values(self) -> torch.Tensor:
         return self._tensor
 
-    def with_values(self, values: torch.Tensor) -> Self:
+    def with_values(self, values: torch.Tensor) -> RelationData:
         return self._of(values)
 
 
@@ -56,7 +68,7 @@ class ArrayView(DenseRelationData):
 
     @data.setter
     def data(self, data: Any) -> None:
-        self._tensor = self._checked(as_tensor(data))
+        self._tensor = self._checked(as_values(data))
 
 
 class TensorView(DenseRelationData):
@@ -69,4 +81,4 @@ class TensorView(DenseRelationData):
 
     @data.setter
     def data(self, data: Any) -> None:
-        self._tensor = self._checked(as_tensor(data))
+        self._tensor = self._checked(as_values(data))

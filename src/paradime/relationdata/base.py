@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
@@ -55,7 +55,7 @@ class RelationData(ABC):
         """The stored entries as a tensor, in any shape; memory is shared with the container."""
 
     @abstractmethod
-    def with_values(self, values: torch.Tensor) -> Self:
+    def with_values(self, values: torch.Tensor) -> RelationData:
         """Returns the same layout with other values of the shape of :attr:`values`."""
 
     @abstractmethod
@@ -104,11 +104,15 @@ class RelationData(ABC):
 
     # -- derived --------------------------------------------------------------------------------------
 
-    def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Self:
+    def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> RelationData:
         """Applies an elementwise function to the stored entries."""
         return self.with_values(function(self.values))
 
-    def normalized(self) -> Self:
+    def map_squares(self, function: Callable[[torch.Tensor], torch.Tensor]) -> RelationData:
+        """Applies an elementwise function, with a finite gradient at 0, to the squares of the stored entries."""
+        return self.map(lambda values: function(values.square()))
+
+    def normalized(self) -> RelationData:
         """Returns relations whose full matrix sums to 1; all zeros stay zero."""
         total = self.total()
         return self.map(lambda values: values / torch.where(total == 0, 1, total))

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse
 import torch
 
-from paradime.relationdata._dense import as_indices
+from paradime.relationdata._dense import as_indices, as_values
 from paradime.relationdata.base import RelationData
 from paradime.relationdata.sparse import SparseRelationArray
 from paradime.types import AnyArray, TensorLike
@@ -63,7 +63,8 @@ class NeighborRelationTuple(RelationData):
 
     @data.setter
     def data(self, data: Any) -> None:
-        indices, values = (as_tensor(part) for part in data)
+        indices, values = data
+        indices, values = as_tensor(indices), as_values(values)
         if indices.ndim != 2 or indices.shape != values.shape:
             raise ValueError(
                 "neighbour indices and values must have the same shape (n, k), "
@@ -107,11 +108,14 @@ class NeighborRelationTuple(RelationData):
         return self.to_sparse_array().symmetrized(subtract_product=subtract_product)
 
     def map_rows(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Self:
-        return self.with_values(function(self._values))
+        others = self._off_diagonal()
+        return self.with_values(torch.where(others, function(torch.where(others, self._values, torch.inf)), 0))
 
     def without_diagonal(self) -> Self:
-        own = torch.arange(self.n_points, device=self._indices.device)[:, None]
-        return self.with_values(torch.where(self._indices != own, self._values, 0))
+        return self.with_values(torch.where(self._off_diagonal(), self._values, 0))
+
+    def _off_diagonal(self) -> torch.Tensor:
+        return self._indices != torch.arange(self.n_points, device=self._indices.device)[:, None]
 
     def to_square(self) -> torch.Tensor:
         return self.to_sparse_array().to_square()
@@ -121,8 +125,10 @@ class NeighborRelationTuple(RelationData):
 
     def to_sparse_array(self) -> SparseRelationArray:
         n, k = self._indices.shape
-        structure = as_numpy(self._indices.reshape(-1)), np.arange(0, n * k + 1, k)
-        matrix = scipy.sparse.csr_array((as_numpy(self._values.reshape(-1)), *structure), shape=(n, n))
+        structure = as_numpy(self._indices.reshape(-1)), np.arange(n + 1) * k
+        values = as_numpy(self._values.reshape(-1))
+        # a copy: SciPy drops zeros and sorts rows in place
+        matrix = scipy.sparse.csr_array((values, *structure), shape=(n, n), copy=True)
         matrix.eliminate_zeros()
         # SciPy adds and multiplies matrices with sorted rows without a search
         matrix.sum_duplicates()

@@ -9,9 +9,10 @@ import numpy as np
 import scipy.sparse
 import torch
 
+from paradime.relationdata._dense import as_values
 from paradime.relationdata.base import RelationData
 from paradime.types import AnyArray
-from paradime.utils.convert import as_tensor, to_numpy
+from paradime.utils.convert import as_numpy, as_tensor, to_numpy
 
 __all__ = ["SparseRelationArray"]
 
@@ -56,6 +57,13 @@ class SparseRelationArray(RelationData):
         matrix = scipy.sparse.csr_array(data)
         if matrix.shape[0] != matrix.shape[1]:
             raise ValueError(f"sparse relations must have shape (n, n), got {matrix.shape}.")
+        values = as_values(matrix.data)
+        matrix = scipy.sparse.csr_array((to_numpy(values), matrix.indices, matrix.indptr), shape=matrix.shape)
+        if not matrix.has_canonical_format:
+            # an entry stored in parts is their sum, and so for functions that are not linear; a copy, since
+            # SciPy sums in place
+            matrix = matrix.copy()
+            matrix.sum_duplicates()
         self._matrix = matrix
 
     @property
@@ -88,14 +96,22 @@ class SparseRelationArray(RelationData):
         return self._of(union)
 
     def map_rows(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Self:
-        counts = np.diff(self._matrix.indptr)
+        others = self._off_diagonal()
+        rows = self._rows()[as_numpy(others)]
+        counts = np.bincount(rows, minlength=self.n_points)
         filled = as_tensor(np.arange(counts.max(initial=0)) < counts[:, None])
         padded = torch.full(filled.shape, torch.inf, dtype=self.values.dtype)
-        return self.with_values(function(padded.masked_scatter_(filled, self.values))[filled])
+        mapped = function(padded.masked_scatter_(filled, self.values[others]))[filled]
+        return self.with_values(mapped.new_zeros(others.shape).masked_scatter_(others, mapped))
 
     def without_diagonal(self) -> Self:
-        rows = np.repeat(np.arange(self.n_points), np.diff(self._matrix.indptr))
-        return self.with_values(torch.where(as_tensor(rows != self._matrix.indices), self.values, 0))
+        return self.with_values(torch.where(self._off_diagonal(), self.values, 0))
+
+    def _rows(self) -> AnyArray:
+        return np.repeat(np.arange(self.n_points), np.diff(self._matrix.indptr))
+
+    def _off_diagonal(self) -> torch.Tensor:
+        return as_tensor(self._rows() != self._matrix.indices)
 
     def to_square(self) -> torch.Tensor:
         return as_tensor(self._matrix.toarray())

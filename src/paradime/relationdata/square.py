@@ -43,10 +43,11 @@ class _SquareRelations(DenseRelationData):
         n = self.n_points
         others = ~torch.eye(n, dtype=torch.bool, device=self._tensor.device)
         mapped = function(self._tensor[others].view(n, n - 1))
-        return self._of(self._tensor.new_zeros(n, n).masked_scatter(others, mapped))
+        return self._of(mapped.new_zeros(n, n).masked_scatter(others, mapped))
 
     def without_diagonal(self) -> RelationData:
-        return self._of(self._tensor - torch.diag(self._tensor.diagonal()))
+        own = torch.eye(self.n_points, dtype=torch.bool, device=self._tensor.device)
+        return self._of(self._tensor.masked_fill(own, 0))
 
     def to_square(self) -> torch.Tensor:
         return self._tensor

@@ -27,9 +27,8 @@ class _TriangularRelations(DenseRelationData):
 
     @property
     def n_points(self) -> int:
-        n = points_of_condensed(len(self._tensor))
-        assert n is not None
-        return n
+        # the shape was checked, but for a batch of one point, which has no pair
+        return points_of_condensed(len(self._tensor)) or 1
 
     def total(self) -> torch.Tensor:
         # pairs are stored once, so the full matrix sums to twice this

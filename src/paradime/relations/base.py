@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from paradime.relationdata import RelationData, relation_factory
@@ -41,6 +41,9 @@ class Relations:
     full_precision: ClassVar[bool] = False
     """Whether global relations are given the data as the user passed them, before single precision."""
 
+    data_key: str = "main"
+    transform: Sequence[RelationTransform] = ()
+
     def __init__(
         self,
         transform: RelationTransform | Iterable[RelationTransform] | None = None,
@@ -48,7 +51,7 @@ class Relations:
     ) -> None:
         if transform is None:
             transform = []
-        self.transform = [transform] if isinstance(transform, RelationTransform) else list(transform)
+        self.transform = list(transform) if isinstance(transform, Iterable) else [transform]
         for part in self.transform:
             if not isinstance(part, RelationTransform):
                 raise TypeError(

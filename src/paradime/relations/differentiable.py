@@ -6,7 +6,12 @@ from typing import Any, ClassVar
 
 from paradime._registry import RELATIONS
 from paradime.functional import condensed_distances, paired_distances
-from paradime.relationdata import FlatRelationTensor, RelationData, TriangularRelationTensor
+from paradime.relationdata import (
+    EuclideanRelationTensor,
+    FlatRelationTensor,
+    RelationData,
+    TriangularRelationTensor,
+)
 from paradime.relations.base import Relations, require_points
 from paradime.transforms import RelationTransform
 from paradime.types import BinaryTensorFun
@@ -48,7 +53,10 @@ class DifferentiablePDist(Relations):
     def compute_relations(self, X: Any = None, **kwargs: Any) -> RelationData:
         """Computes the distances of points, shape (b, d); transformed, in the triangular layout before."""
         require_points(X, "DifferentiablePDist")
-        dists = condensed_distances(as_tensor(X), p=self.p, metric=self.metric)
+        points = as_tensor(X)
+        if self.metric == "euclidean" or (self.metric is None and self.p == 2):
+            return self.apply_transforms(EuclideanRelationTensor(points))
+        dists = condensed_distances(points, p=self.p, metric=self.metric)
         return self.apply_transforms(TriangularRelationTensor._of(dists))
 
 

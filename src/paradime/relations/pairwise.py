@@ -14,7 +14,7 @@ from paradime._registry import RELATIONS
 from paradime.relationdata import RelationData
 from paradime.relations.base import Relations, require_points
 from paradime.transforms import RelationTransform
-from paradime.types import Metric
+from paradime.types import FloatArray, Metric
 from paradime.utils.convert import as_numpy, as_tensor
 from paradime.utils.logging import report
 
@@ -62,7 +62,7 @@ class PDist(Relations):
         """Computes the distances of points, shape (n, d); transformed, in the triangular layout before."""
         require_points(X, "PDist")
         rows = np.asarray(as_numpy(as_tensor(X)), np.float64)
-        content = hashlib.sha256(np.ascontiguousarray(rows).data).hexdigest() if self.keep_result else ""
+        content = f"{rows.shape} {_digest(rows)}" if self.keep_result else ""
         if self._kept is None or self._kept[0] != content or not content:
             report(log, "Computing pairwise distances.", verbose=self.verbose)
             metric: Any = self.metric or "euclidean"
@@ -72,3 +72,7 @@ class PDist(Relations):
         if not self.keep_result:
             self._kept = None
         return self.apply_transforms(as_numpy(dists32))
+
+
+def _digest(rows: FloatArray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(rows).data).hexdigest()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from paradime.dr import ParametricDR, _Blocks
+from paradime.dr import ParametricDR
+from paradime.dr.blocks import Blocks
 from paradime.spec import build, parse_spec
 
 __all__ = ["Preset", "initial_positions", "position_phase"]
@@ -22,7 +23,7 @@ class Preset(ParametricDR):
         """Returns the specification of the present parameters."""
         raise NotImplementedError
 
-    def _build(self, settings: Mapping[str, Any]) -> _Blocks:
+    def _build(self, settings: Mapping[str, Any]) -> Blocks:
         return super()._build({**settings, **build(parse_spec(self._spec()))})
 
     def _model_key(self) -> str:

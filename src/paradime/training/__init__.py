@@ -6,6 +6,7 @@ from paradime.training.inference import apply_in_chunks
 from paradime.training.loop import run_phase
 from paradime.training.phase import TrainingPhase
 from paradime.training.preparation import computation_order
+from paradime.training.workspace import Workspace
 
 __all__ = [
     "Callback",
@@ -13,6 +14,7 @@ __all__ = [
     "ReportLoss",
     "TrainingPhase",
     "TrainingState",
+    "Workspace",
     "apply_in_chunks",
     "computation_order",
     "notify",

@@ -10,7 +10,7 @@ from paradime.data import DerivedData
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.relations import Relations
 
-__all__ = ["computation_order"]
+__all__ = ["Node", "computation_order", "with_sources"]
 
 Node = tuple[str, str]
 
@@ -38,7 +38,7 @@ def computation_order(
     sources: dict[Node, list[Node]] = {("data", key): entry.type_key_tuples for key, entry in derived.items()}
     for key, entry in relations.items():
         # relations that are given need no data
-        wanted = getattr(entry, "data_key", "main")
+        wanted = entry.data_key
         sources["rels", key] = [("data", wanted)] if wanted in data_keys or wanted in derived else []
         if not sources["rels", key] and wanted != "main":
             raise _unknown(("rels", key), ("data", wanted), data_keys | set(derived))
@@ -55,6 +55,30 @@ def computation_order(
             f"derived data and relations depend on each other: {circle}."
         ) from None
     return [node for node in order if node in sources]
+
+
+def with_sources(
+    wanted: set[Node], derived: Mapping[str, DerivedData], relations: Mapping[str, Relations]
+) -> set[Node]:
+    """Adds to what is wanted all that it is computed from, directly or not.
+
+    Args:
+        wanted: Pairs of ``"data"`` or ``"rels"`` and a key.
+        derived: Derived data by key.
+        relations: Global relations by key.
+    """
+    needed: set[Node] = set()
+    open_ends = list(wanted)
+    while open_ends:
+        kind, key = node = open_ends.pop()
+        if node in needed:
+            continue
+        needed.add(node)
+        if kind == "rels" and key in relations:
+            open_ends.append(("data", relations[key].data_key))
+        elif kind == "data" and key in derived:
+            open_ends.extend(derived[key].type_key_tuples)
+    return needed
 
 
 def _unknown(node: Node, needed: Node, known: set[str]) -> UnsupportedConfigurationError:

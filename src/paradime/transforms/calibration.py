@@ -124,8 +124,11 @@ class PerplexityBasedRescale(AdaptiveNeighborhoodRescale):
         return self.param_values
 
     def _rescale(self, rows: torch.Tensor) -> torch.Tensor:
-        weights, betas = perplexity_weights(rows.square(), self.perplexity)
-        self.param_values = as_numpy(betas)
+        # in units that keep squares finite and above zero at any scale of the data; a power of two is exact
+        largest = float(rows.nan_to_num(posinf=0).max()) if rows.numel() else 0.0
+        unit = math.ldexp(1.0, math.frexp(largest)[1])
+        weights, betas = perplexity_weights((rows / unit).square_(), self.perplexity)
+        self.param_values = as_numpy(betas).astype(np.float64) / unit**2
         return weights
 
 

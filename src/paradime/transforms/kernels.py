@@ -39,7 +39,7 @@ class StudentTTransform(RelationTransform):
         self.alpha = alpha
 
     def transform(self, reldata: RelationData) -> RelationData:
-        return reldata.map(lambda dists: student_t(dists, self.alpha))
+        return reldata.map_squares(lambda sq_dists: student_t(sq_dists, self.alpha))
 
 
 @TRANSFORMS.register("modified cauchy")
@@ -79,4 +79,4 @@ class ModifiedCauchyTransform(RelationTransform):
         _check_positive("b", self.b)
 
     def transform(self, reldata: RelationData) -> RelationData:
-        return reldata.map(lambda dists: modified_cauchy(dists, self.a, self.b))
+        return reldata.map_squares(lambda sq_dists: modified_cauchy(sq_dists, self.a, self.b))

@@ -1,109 +1,38 @@
-"""Parametric dimensionality reduction: the facade over data, relations, losses and training."""
+"""The routine: a facade over data, relations, losses and training."""
 
 from __future__ import annotations
 
 import copy
-import dataclasses
 import functools
-import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from paradime._registry import did_you_mean
-from paradime.data import Dataset, DerivedData, NegSampledEdgeDataset
-from paradime.exceptions import (
-    NoDatasetRegisteredError,
-    NotTrainedError,
-    UnsupportedConfigurationError,
-)
+from paradime.data import DerivedData
+from paradime.dr.blocks import Block, Blocks, make_blocks
+from paradime.exceptions import NotTrainedError, UnsupportedConfigurationError
 from paradime.loss import Loss
 from paradime.models import FullyConnectedEmbeddingModel
-from paradime.relationdata import RelationData, relation_factory
+from paradime.relationdata import RelationData
 from paradime.relations import Relations
-from paradime.spec import (
-    build,
-    read_spec,
-    register_data_func,
-    register_loss,
-    register_loss_func,
-    register_relations,
-    register_transform,
-    validate_spec,
-)
+from paradime.spec import build, read_spec
 from paradime.training import (
     Callback,
     ReportLoss,
     TrainingPhase,
     TrainingState,
     apply_in_chunks,
-    computation_order,
     notify,
-    resolve_device,
     run_phase,
 )
 from paradime.types import Data, Spec
-from paradime.utils.logging import report, verbosely
+from paradime.utils.logging import verbosely
 from paradime.utils.seed import seeded
 
-__all__ = [
-    "Dataset",
-    "DerivedData",
-    "NegSampledEdgeDataset",
-    "ParametricDR",
-    "TrainingPhase",
-    "register_data_func",
-    "register_loss",
-    "register_loss_func",
-    "register_relations",
-    "register_transform",
-    "validate_spec",
-]
-
-log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-
-@dataclasses.dataclass
-class _Blocks:
-    """What a routine consists of once it is built: made on first use, changed by training."""
-
-    model: torch.nn.Module | None
-    device: torch.device
-    derived_data: dict[str, DerivedData]
-    global_relations: dict[str, Relations]
-    batch_relations: dict[str, Relations]
-    losses: dict[str, Loss]
-    training_defaults: TrainingPhase
-    training_phases: list[TrainingPhase]
-    dataset: Dataset | None = None
-    relation_data: dict[str, RelationData] = dataclasses.field(default_factory=dict)
-    derived_done: set[str] = dataclasses.field(default_factory=set)
-    trained: bool = False
-
-
-class _Block:
-    """An attribute that is set as a parameter and read as the building block made of it.
-
-    scikit-learn wants constructors that only store; users want to read and reuse the blocks before
-    training. The parameter stays in the instance's ``__dict__``, the block is made when it is read.
-    """
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, routine: ParametricDR | None, owner: type) -> Any:
-        return self if routine is None else getattr(routine._blocks, self.name)
-
-    def __set__(self, routine: ParametricDR, value: Any) -> None:
-        routine.__dict__[self.name] = value
-        if "_blocks" in routine.__dict__:
-            # the other blocks stay: phases may have been added, relations computed
-            setattr(routine._blocks, self.name, getattr(routine._build(routine.__dict__), self.name))
+__all__ = ["ParametricDR"]
 
 
 class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -160,15 +89,15 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         torch.Size([100, 2])
     """
 
-    model = _Block()
-    device = _Block()
-    derived_data = _Block()
-    global_relations = _Block()
-    batch_relations = _Block()
-    losses = _Block()
-    training_defaults = _Block()
-    training_phases = _Block()
-    dataset = _Block()
+    model = Block()
+    device = Block()
+    derived_data = Block()
+    global_relations = Block()
+    batch_relations = Block()
+    losses = Block()
+    training_defaults = Block()
+    training_phases = Block()
+    dataset = Block()
 
     def __init__(
         self,
@@ -225,26 +154,15 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     # -- building blocks ------------------------------------------------------------------------------
 
     @functools.cached_property
-    def _blocks(self) -> _Blocks:
+    def _blocks(self) -> Blocks:
         return self._build(self.__dict__)
 
-    def _build(self, settings: Mapping[str, Any]) -> _Blocks:
+    def _build(self, settings: Mapping[str, Any]) -> Blocks:
         """Makes the building blocks of constructor arguments; presets, which have others, override this."""
-        device = resolve_device(settings["device"], use_cuda=settings["use_cuda"])
-        model = settings["model"]
-        if model is None and settings["in_dim"] is not None:
-            model = self._default_model(settings["in_dim"])
-        return _Blocks(
-            model=model if model is None else model.to(device),
-            device=device,
-            derived_data=_by_key(settings["derived_data"], DerivedData, "pos"),
-            global_relations=_at_level("global", _by_key(settings["global_relations"], Relations, "rel")),
-            batch_relations=_at_level("batch", _by_key(settings["batch_relations"], Relations, "rel")),
-            losses=_by_key(settings["losses"], Loss, "loss"),
-            training_defaults=settings.get("training_defaults") or TrainingPhase(),
-            training_phases=list(settings["training_phases"] or []),
-            dataset=_as_dataset(settings.get("dataset")),
-        )
+        blocks = make_blocks(settings)
+        if blocks.model is None and settings["in_dim"] is not None:
+            blocks.model = self._default_model(settings["in_dim"]).to(blocks.device)
+        return blocks
 
     def _default_model(self, in_dim: int) -> torch.nn.Module:
         with seeded(self.random_state):
@@ -253,7 +171,7 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     @property
     def global_relation_data(self) -> dict[str, RelationData]:
         """The global relations that were computed, by key."""
-        return self._blocks.relation_data
+        return self._blocks.workspace.relation_data
 
     @property
     def trained(self) -> bool:
@@ -307,23 +225,8 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             TypeError: If an entry is no array of numbers.
             ValueError: If an entry is not finite, or has another number of rows.
         """
-        blocks = self._blocks
-        recipes = {key: entry for key, entry in data.items() if isinstance(entry, DerivedData)}
-        arrays = {key: entry for key, entry in data.items() if key not in recipes}
-        blocks.derived_data.update(recipes)
-        blocks.derived_done -= set(recipes)
-        if not arrays:
-            return
-        for key in arrays:
-            report(log, f"Adding entry {key!r} to dataset.")
-        if blocks.dataset is None:
-            blocks.dataset = Dataset(arrays)
-        else:
-            blocks.dataset.add(arrays)
-        # relations of an entry that was replaced are those of other data
-        stale = [key for key, rel in blocks.global_relations.items() if getattr(rel, "data_key", None) in arrays]
-        for key in stale:
-            blocks.relation_data.pop(key, None)
+        with verbosely(self.verbose):
+            self._blocks.workspace.add(data)
 
     def compute_derived_data(self, only: str | Iterable[str] | None = None) -> None:
         """Computes derived data, with the relations and data that these are computed from.
@@ -335,14 +238,8 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             NoDatasetRegisteredError: If there are no data.
             UnsupportedConfigurationError: If something is computed from what does not exist.
         """
-        derived = self._blocks.derived_data
-        if only is None:
-            wanted = set(derived) - self._blocks.derived_done
-        else:
-            wanted = {only} if isinstance(only, str) else set(only)
-            for key in wanted - set(derived):
-                raise UnsupportedConfigurationError(f"no derived data {key!r}. {did_you_mean(key, derived)}")
-        self._compute({("data", key) for key in wanted})
+        with verbosely(self.verbose):
+            self._blocks.workspace.compute_derived(only)
 
     def compute_global_relations(self, force: bool = False) -> None:
         """Computes the global relations, with the data that these are computed from.
@@ -354,54 +251,8 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             NoDatasetRegisteredError: If there are no data.
             UnsupportedConfigurationError: If something is computed from what does not exist.
         """
-        blocks = self._blocks
-        if force:
-            blocks.relation_data.clear()
-        self._compute({("rels", key) for key in blocks.global_relations if key not in blocks.relation_data})
-
-    def _compute(self, wanted: set[tuple[str, str]]) -> None:
-        blocks, dataset = self._blocks, self._require_dataset()
-        given = set(dataset) - set(blocks.derived_data)
-        order = computation_order(given, blocks.derived_data, blocks.global_relations)
-        needed = _with_sources(wanted, blocks)
         with verbosely(self.verbose):
-            for kind, key in order:
-                if (kind, key) not in needed:
-                    continue
-                if kind == "rels" and key not in blocks.relation_data:
-                    self._compute_relations(key, dataset)
-                elif kind == "data" and ((kind, key) in wanted or key not in blocks.derived_done):
-                    report(log, f"Computing derived data entry {key!r}.")
-                    computed = blocks.derived_data[key].compute(dataset, blocks.relation_data)
-                    self.add_data({key: computed})
-                    blocks.derived_done.add(key)
-
-    def _compute_relations(self, key: str, dataset: Dataset) -> None:
-        relations = self._blocks.global_relations[key]
-        report(log, f"Computing global relations {key!r}.")
-        wanted = getattr(relations, "data_key", "main")
-        points = None
-        if wanted in dataset:
-            points = dataset.source(wanted) if relations.full_precision else dataset[wanted]
-        reldata = relation_factory(relations.compute_relations(points))
-        if reldata.n_points != len(dataset):
-            raise ValueError(
-                f"global relations {key!r} are between {reldata.n_points} points, but the data have "
-                f"{len(dataset)} rows. They must be of the same points."
-            )
-        self._blocks.relation_data[key] = reldata
-
-    def _require_dataset(self) -> Dataset:
-        if self._blocks.dataset is None:
-            raise NoDatasetRegisteredError("no data were given. Pass them to train(data), or call add_data(…).")
-        return self._blocks.dataset
-
-    def _register(self, data: Data) -> None:
-        report(log, "Initializing training dataset.")
-        blocks = self._blocks
-        blocks.dataset = Dataset(data)
-        blocks.relation_data.clear()
-        blocks.derived_done.clear()
+            self._blocks.workspace.compute_relations(force=force)
 
     # -- training -------------------------------------------------------------------------------------
 
@@ -426,8 +277,8 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         with verbosely(self.verbose):
             if data is not None:
-                self._register(data)
-            self._require_dataset()
+                self._blocks.workspace.register(data)
+            self._blocks.workspace.require_dataset()
             self._prepare_training()
             self._run(self._blocks.training_phases, callbacks)
 
@@ -447,9 +298,9 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 "there is no training phase. Add one: add_training_phase(epochs=…)."
             )
         blocks = self._blocks
-        model = self._require_model()
-        self.compute_derived_data()
-        self.compute_global_relations()
+        dataset, model = blocks.workspace.require_dataset(), self._require_model()
+        blocks.workspace.compute_derived()
+        blocks.workspace.compute_relations()
         generator = None
         if self.random_state is not None:
             generator = torch.Generator(blocks.device).manual_seed(self.random_state)
@@ -462,8 +313,8 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                     phase,
                     model=model,
                     losses=blocks.losses,
-                    dataset=self._require_dataset(),
-                    global_relations=blocks.relation_data,
+                    dataset=dataset,
+                    global_relations=blocks.workspace.relation_data,
                     batch_relations=blocks.batch_relations,
                     device=blocks.device,
                     generator=generator,
@@ -475,7 +326,7 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             notify(heard, "train_end", state)
 
     def _require_model(self) -> torch.nn.Module:
-        blocks, dataset = self._blocks, self._require_dataset()
+        blocks, dataset = self._blocks, self._blocks.workspace.require_dataset()
         default = blocks.model is None or (
             self.__dict__.get("model") is None and isinstance(blocks.model, FullyConnectedEmbeddingModel)
         )
@@ -499,7 +350,8 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _model_key(self) -> str:
         """The entry of the data set that the model embeds."""
-        return "main" if "main" in self._require_dataset() else next(iter(self._require_dataset()))
+        dataset = self._blocks.workspace.require_dataset()
+        return "main" if "main" in dataset else next(iter(dataset))
 
     # -- use ------------------------------------------------------------------------------------------
 
@@ -578,43 +430,3 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         memo[id(self)] = copied
         copied.__dict__.update(copy.deepcopy(self.__dict__, memo))
         return copied
-
-
-def _by_key(given: Any, kind: type[T], single_key: str) -> dict[str, T]:
-    if given is None:
-        return {}
-    named = dict(given) if isinstance(given, Mapping) else {single_key: given}
-    for key, entry in named.items():
-        if not isinstance(entry, kind):
-            raise TypeError(f"{key!r} must be of type {kind.__name__}, got {type(entry).__name__}.")
-    return named
-
-
-def _as_dataset(given: Dataset | Data | None) -> Dataset | None:
-    return given if given is None or isinstance(given, Dataset) else Dataset(given)
-
-
-def _at_level(level: str, relations: dict[str, Relations]) -> dict[str, Relations]:
-    for key, entry in relations.items():
-        if level not in entry.levels:
-            raise UnsupportedConfigurationError(
-                f"{type(entry).__name__} cannot be used as {level} relations {key!r}: it computes "
-                f"{' and '.join(sorted(entry.levels))} relations."
-            )
-    return relations
-
-
-def _with_sources(wanted: set[tuple[str, str]], blocks: _Blocks) -> set[tuple[str, str]]:
-    """Adds, to pairs of kind and key, all that these are computed from."""
-    needed, open_ends = set(wanted), list(wanted)
-    while open_ends:
-        kind, key = open_ends.pop()
-        if kind == "data" and key in blocks.derived_data:
-            sources: Sequence[tuple[str, str]] = blocks.derived_data[key].type_key_tuples
-        elif kind == "rels":
-            sources = [("data", getattr(blocks.global_relations[key], "data_key", "main"))]
-        else:
-            sources = []
-        open_ends += set(sources) - needed
-        needed |= set(sources)
-    return needed

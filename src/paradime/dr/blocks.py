@@ -1,0 +1,132 @@
+"""What a routine consists of, made of its parameters when it is first needed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+
+from paradime.data import Dataset, DerivedData
+from paradime.exceptions import UnsupportedConfigurationError
+from paradime.loss import Loss
+from paradime.relations import Relations
+from paradime.training import TrainingPhase, Workspace, resolve_device
+
+if TYPE_CHECKING:
+    from paradime.dr.routine import ParametricDR
+
+__all__ = ["Block", "Blocks", "make_blocks"]
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass
+class Blocks:
+    """The building blocks of a routine; training changes them."""
+
+    model: torch.nn.Module | None
+    device: torch.device
+    workspace: Workspace
+    batch_relations: dict[str, Relations]
+    losses: dict[str, Loss]
+    training_defaults: TrainingPhase
+    training_phases: list[TrainingPhase]
+    trained: bool = False
+
+    @property
+    def dataset(self) -> Dataset | None:
+        """The data set, or ``None``."""
+        return self.workspace.dataset
+
+    @dataset.setter
+    def dataset(self, dataset: Dataset | None) -> None:
+        self.workspace.dataset = dataset
+
+    @property
+    def derived_data(self) -> dict[str, DerivedData]:
+        """Recipes for further entries of the data set, by key."""
+        return self.workspace.derived_data
+
+    @derived_data.setter
+    def derived_data(self, derived_data: dict[str, DerivedData]) -> None:
+        self.workspace.derived_data = derived_data
+
+    @property
+    def global_relations(self) -> dict[str, Relations]:
+        """Relations between all points, by key."""
+        return self.workspace.global_relations
+
+    @global_relations.setter
+    def global_relations(self, relations: dict[str, Relations]) -> None:
+        self.workspace.global_relations = relations
+        self.workspace.relation_data.clear()
+
+
+def make_blocks(settings: Mapping[str, Any]) -> Blocks:
+    """Makes building blocks of constructor arguments; those that are missing count as not given.
+
+    Raises:
+        CUDANotAvailableError: If CUDA is asked for and there is none.
+        TypeError: If an argument is of another kind.
+        UnsupportedConfigurationError: If relations are used at a level that they are not made for.
+    """
+    device = resolve_device(settings.get("device"), use_cuda=settings.get("use_cuda", False))
+    model = settings.get("model")
+    if model is not None and not isinstance(model, torch.nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}. Pass an instance.")
+    dataset = settings.get("dataset")
+    return Blocks(
+        model=model if model is None else model.to(device),
+        device=device,
+        workspace=Workspace(
+            _by_key(settings.get("derived_data"), DerivedData, "pos"),
+            _at_level("global", _by_key(settings.get("global_relations"), Relations, "rel")),
+            dataset if dataset is None or isinstance(dataset, Dataset) else Dataset(dataset),
+        ),
+        batch_relations=_at_level("batch", _by_key(settings.get("batch_relations"), Relations, "rel")),
+        losses=_by_key(settings.get("losses"), Loss, "loss"),
+        training_defaults=settings.get("training_defaults") or TrainingPhase(),
+        training_phases=list(settings.get("training_phases") or []),
+    )
+
+
+class Block:
+    """An attribute that is set as a parameter and read as the building block made of it.
+
+    scikit-learn wants constructors that only store; users want to read and reuse the blocks before
+    training. The parameter stays in the instance's ``__dict__``, the block is made when it is read.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, routine: ParametricDR | None, owner: type) -> Any:
+        return self if routine is None else getattr(routine._blocks, self.name)
+
+    def __set__(self, routine: ParametricDR, value: Any) -> None:
+        routine.__dict__[self.name] = value
+        if "_blocks" in routine.__dict__:
+            # the other blocks stay: phases may have been added, relations computed
+            setattr(routine._blocks, self.name, getattr(make_blocks({self.name: value}), self.name))
+
+
+def _by_key(given: Any, kind: type[T], single_key: str) -> dict[str, T]:
+    if given is None:
+        return {}
+    named = dict(given) if isinstance(given, Mapping) else {single_key: given}
+    for key, entry in named.items():
+        if not isinstance(entry, kind):
+            raise TypeError(f"{key!r} must be of type {kind.__name__}, got {type(entry).__name__}.")
+    return named
+
+
+def _at_level(level: str, relations: dict[str, Relations]) -> dict[str, Relations]:
+    for key, entry in relations.items():
+        if level not in entry.levels:
+            raise UnsupportedConfigurationError(
+                f"{type(entry).__name__} cannot be used as {level} relations {key!r}: it computes "
+                f"{' and '.join(sorted(entry.levels))} relations."
+            )
+    return relations

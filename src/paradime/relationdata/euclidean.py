@@ -1,0 +1,119 @@
+"""Euclidean distances within a batch, kept in the form that kernels need.
+
+Kernels such as Student's t are functions of squared distances. Square matrices of these are made and
+differentiated by a few whole-matrix operations, much faster than condensed distances are, although they are twice
+as large.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from paradime.functional import condensed_distances, square_to_condensed, squared_distances
+from paradime.relationdata.base import RelationData
+from paradime.relationdata.triangular import TriangularRelationTensor
+
+__all__ = ["EuclideanRelationTensor", "HollowRelationTensor"]
+
+
+class HollowRelationTensor(TriangularRelationTensor):
+    """Symmetric relations with zero diagonal, stored as a square matrix whose diagonal is not looked at.
+
+    It is a triangular container in every respect: ``data`` shows each pair once.
+
+    Args:
+        square: Symmetric, shape (n, n); gradients flow through.
+
+    Example:
+        >>> HollowRelationTensor(torch.tensor([[9.0, 1.0], [1.0, 9.0]])).total()
+        tensor(2.)
+    """
+
+    _square: torch.Tensor | None
+
+    def __init__(self, square: torch.Tensor) -> None:
+        self._square = square
+
+    @functools.cached_property
+    def _tensor(self) -> torch.Tensor:  # type: ignore[override]
+        assert self._square is not None
+        return square_to_condensed(self._square)
+
+    @property
+    def data(self) -> torch.Tensor:
+        """Each pair once, shape (n(n − 1)/2,)."""
+        return self._tensor
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        self._tensor = TriangularRelationTensor(data).data
+        self._square = None
+
+    @property
+    def n_points(self) -> int:
+        return super().n_points if self._square is None else len(self._square)
+
+    def with_values(self, values: torch.Tensor) -> RelationData:
+        return TriangularRelationTensor._of(values)
+
+    def total(self) -> torch.Tensor:
+        return super().total() if self._square is None else self._square.sum() - self._square.trace()
+
+    def normalized(self) -> RelationData:
+        if self._square is None:
+            return super().normalized()
+        total = self.total()
+        return HollowRelationTensor(self._square / torch.where(total == 0, 1, total))
+
+    def to_square(self) -> torch.Tensor:
+        if self._square is None:
+            return super().to_square()
+        return self._square.clone().fill_diagonal_(0)
+
+
+class EuclideanRelationTensor(TriangularRelationTensor):
+    """Euclidean distances between points, made when they are asked for: as such, or squared for a kernel.
+
+    Args:
+        points: Shape (n, d); gradients flow through.
+
+    Example:
+        >>> EuclideanRelationTensor(torch.tensor([[0.0], [2.0]])).data
+        tensor([2.])
+    """
+
+    _points: torch.Tensor | None
+
+    def __init__(self, points: torch.Tensor) -> None:
+        self._points = points
+
+    @functools.cached_property
+    def _tensor(self) -> torch.Tensor:  # type: ignore[override]
+        assert self._points is not None
+        return condensed_distances(self._points)
+
+    @property
+    def data(self) -> torch.Tensor:
+        """Each pair once, shape (n(n − 1)/2,)."""
+        return self._tensor
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        self._tensor = TriangularRelationTensor(data).data
+        self._points = None
+
+    @property
+    def n_points(self) -> int:
+        return super().n_points if self._points is None else len(self._points)
+
+    def with_values(self, values: torch.Tensor) -> RelationData:
+        return TriangularRelationTensor._of(values)
+
+    def map_squares(self, function: Callable[[torch.Tensor], torch.Tensor]) -> RelationData:
+        if self._points is None:
+            return super().map_squares(function)
+        return HollowRelationTensor(function(squared_distances(self._points)))

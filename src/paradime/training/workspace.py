@@ -1,0 +1,137 @@
+"""Data, and what is computed from them before training."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from paradime._registry import did_you_mean
+from paradime.data import Dataset, DerivedData
+from paradime.exceptions import NoDatasetRegisteredError, UnsupportedConfigurationError
+from paradime.relationdata import RelationData, relation_factory
+from paradime.relations import Relations
+from paradime.training.preparation import Node, computation_order, with_sources
+from paradime.types import Data
+from paradime.utils.logging import report
+
+__all__ = ["Workspace"]
+
+log = logging.getLogger(__name__)
+
+
+class Workspace:
+    """The data set, the recipes for derived data, and the global relations with their results.
+
+    Args:
+        derived_data: Recipes for further entries of the data set, by key.
+        global_relations: Relations between all points, by key.
+        dataset: The data set, or ``None``.
+
+    Attributes:
+        dataset: The data set, or ``None``.
+        relation_data: The global relations that were computed, by key.
+    """
+
+    def __init__(
+        self,
+        derived_data: dict[str, DerivedData],
+        global_relations: dict[str, Relations],
+        dataset: Dataset | None = None,
+    ) -> None:
+        self.derived_data = derived_data
+        self.global_relations = global_relations
+        self.dataset = dataset
+        self.relation_data: dict[str, RelationData] = {}
+        self._derived_done: set[str] = set()
+
+    def require_dataset(self) -> Dataset:
+        """Returns the data set.
+
+        Raises:
+            NoDatasetRegisteredError: If there is none.
+        """
+        if self.dataset is None:
+            raise NoDatasetRegisteredError("no data were given. Pass them to train(data), or call add_data(…).")
+        return self.dataset
+
+    def register(self, data: Data) -> None:
+        """Takes new data, and forgets what was computed from other ones."""
+        report(log, "Initializing training dataset.")
+        self.dataset = Dataset(data)
+        self.relation_data.clear()
+        self._derived_done.clear()
+
+    def add(self, data: Mapping[str, Any]) -> None:
+        """Adds entries to the data set, or recipes for them; forgets relations of entries that are replaced."""
+        recipes = {key: entry for key, entry in data.items() if isinstance(entry, DerivedData)}
+        arrays = {key: entry for key, entry in data.items() if key not in recipes}
+        self.derived_data.update(recipes)
+        self._derived_done -= set(recipes)
+        if not arrays:
+            return
+        for key in arrays:
+            report(log, f"Adding entry {key!r} to dataset.")
+        if self.dataset is None:
+            self.dataset = Dataset(arrays)
+        else:
+            self.dataset.add(arrays)
+        for key, relations in self.global_relations.items():
+            if relations.data_key in arrays:
+                self.relation_data.pop(key, None)
+
+    def compute_derived(self, only: str | Iterable[str] | None = None) -> None:
+        """Computes derived data, with what they are computed from.
+
+        Args:
+            only: Which entries, by key; all that are not computed yet if ``None``.
+        """
+        if only is None:
+            wanted = set(self.derived_data) - self._derived_done
+        else:
+            wanted = {only} if isinstance(only, str) else set(only)
+            for key in sorted(wanted - set(self.derived_data)):
+                raise UnsupportedConfigurationError(
+                    f"no derived data {key!r}. {did_you_mean(key, self.derived_data)}"
+                )
+            self._derived_done -= wanted
+        self._compute({("data", key) for key in wanted})
+
+    def compute_relations(self, *, force: bool = False) -> None:
+        """Computes the global relations, with what they are computed from.
+
+        Args:
+            force: Whether to compute again those that are there already.
+        """
+        if force:
+            self.relation_data.clear()
+        self._compute({("rels", key) for key in self.global_relations})
+
+    def _compute(self, wanted: set[Node]) -> None:
+        given = set(self.require_dataset()) - set(self.derived_data)
+        order = computation_order(given, self.derived_data, self.global_relations)
+        needed = with_sources(wanted, self.derived_data, self.global_relations)
+        for kind, key in order:
+            if (kind, key) not in needed:
+                continue
+            if kind == "rels" and key not in self.relation_data:
+                self._compute_one_relation(key)
+            elif kind == "data" and key not in self._derived_done:
+                report(log, f"Computing derived data entry {key!r}.")
+                self.add({key: self.derived_data[key].compute(self.require_dataset(), self.relation_data)})
+                self._derived_done.add(key)
+
+    def _compute_one_relation(self, key: str) -> None:
+        dataset, relations = self.require_dataset(), self.global_relations[key]
+        report(log, f"Computing global relations {key!r}.")
+        points = None
+        if relations.data_key in dataset:
+            entry = relations.data_key
+            points = dataset.source(entry) if relations.full_precision else dataset[entry]
+        reldata = relation_factory(relations.compute_relations(points))
+        if reldata.n_points != len(dataset):
+            raise ValueError(
+                f"global relations {key!r} are between {reldata.n_points} points, but the data have "
+                f"{len(dataset)} rows. They must be of the same points."
+            )
+        self.relation_data[key] = reldata

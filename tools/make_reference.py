@@ -1,0 +1,83 @@
+"""Writes ``docs/reference.md``: every public name with its signature and the first sentence of its docstring.
+
+Usage: ``python tools/make_reference.py``; ``--check`` only says whether the page is up to date, by the exit code.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+from pathlib import Path
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
+MODULES = [
+    *(
+        "dr",
+        "routines",
+        "relations",
+        "transforms",
+        "loss",
+        "models",
+        "relationdata",
+        "data",
+        "training",
+        "neighbors",
+    ),
+    *("functional", "metrics", "datasets", "spec", "exceptions", "types"),
+    *("utils.convert", "utils.logging", "utils.plotting", "utils.seed"),
+]
+
+
+def first_sentence(entry: object) -> str:
+    """Returns the first paragraph of a docstring, on one line."""
+    text = inspect.getdoc(entry) or ""
+    return re.sub(r"\s+", " ", text.split("\n\n")[0]).strip().replace("|", "\\|")
+
+
+def signature(name: str, entry: object) -> str:
+    """Returns a name with its arguments and defaults, without annotations."""
+    if inspect.isclass(entry) and issubclass(entry, Exception):
+        return name
+    try:
+        parameters = inspect.signature(entry).parameters.values()  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return name
+    bare = [p.replace(annotation=inspect.Parameter.empty) for p in parameters]
+    shown = str(inspect.Signature(bare))
+    # the names of defaults that are classes, not their addresses
+    return name + re.sub(r"<class '([\w.]+)'>", r"\1", shown)
+
+
+def page() -> str:
+    """Returns the whole page."""
+    lines = [
+        "# Reference",
+        "",
+        "Made from the docstrings by `tools/make_reference.py`; these say more: `help(name)`.",
+        "",
+    ]
+    for module_name in MODULES:
+        module = importlib.import_module(f"paradime.{module_name}")
+        lines += [f"## `paradime.{module_name}`", "", first_sentence(module), ""]
+        for name in module.__all__:
+            entry = getattr(module, name)
+            documented = inspect.isclass(entry) or inspect.isroutine(entry)
+            what = first_sentence(entry) if documented and module_name != "types" else ""
+            lines.append(f"- `{signature(name, entry) if documented else name}`" + (f": {what}" if what else ""))
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Writes or checks the page."""
+    text = page()
+    if "--check" in sys.argv[1:]:
+        return int(not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text)
+    PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
