@@ -43,6 +43,12 @@ class HollowRelationTensor(TriangularRelationTensor):
         assert self._square is not None
         return square_to_condensed(self._square)
 
+    @functools.cached_property
+    def _hollow(self) -> torch.Tensor:
+        """The matrix with its diagonal set to zero."""
+        assert self._square is not None
+        return self._square.clone().fill_diagonal_(0)
+
     @property
     def data(self) -> torch.Tensor:
         """Each pair once, shape (n(n − 1)/2,)."""
@@ -61,18 +67,22 @@ class HollowRelationTensor(TriangularRelationTensor):
         return TriangularRelationTensor._of(values)
 
     def total(self) -> torch.Tensor:
-        return super().total() if self._square is None else self._square.sum() - self._square.trace()
+        # not the sum minus the trace: kernels of points that lie far apart vanish beside their diagonal of ones
+        return super().total() if self._square is None else self._hollow.sum()
 
     def normalized(self) -> RelationData:
         if self._square is None:
             return super().normalized()
         total = self.total()
-        return HollowRelationTensor(self._square / torch.where(total == 0, 1, total))
+        scaled = self._hollow / torch.where(total == 0, 1, total)
+        made = HollowRelationTensor(scaled)
+        made._hollow = scaled  # its diagonal is zero already
+        return made
 
     def to_square(self) -> torch.Tensor:
         if self._square is None:
             return super().to_square()
-        return self._square.clone().fill_diagonal_(0)
+        return self._hollow
 
 
 class EuclideanRelationTensor(TriangularRelationTensor):

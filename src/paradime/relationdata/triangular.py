@@ -40,7 +40,7 @@ class _TriangularRelations(DenseRelationData):
 
     def symmetrized(self, *, subtract_product: bool = False) -> RelationData:
         if subtract_product:
-            return self._of(2 * self._tensor - self._tensor.square())
+            return self.with_values(2 * self._tensor - self._tensor.square())
         return self
 
     def map_rows(self, function: Callable[[torch.Tensor], torch.Tensor]) -> RelationData:

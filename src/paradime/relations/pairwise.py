@@ -68,7 +68,8 @@ class PDist(Relations):
             metric: Any = self.metric or "euclidean"
             dists = scipy.spatial.distance.pdist(rows.reshape(len(rows), -1), metric)
             self._kept = content, as_tensor(dists.astype(np.float32))
-        dists32 = self._kept[1]
+        # a copy, if they are kept: what the user does to the result in place must not reach them
+        dists32 = self._kept[1].clone() if self.keep_result else self._kept[1]
         if not self.keep_result:
             self._kept = None
         return self.apply_transforms(as_numpy(dists32))

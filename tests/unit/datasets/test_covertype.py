@@ -48,8 +48,7 @@ def test_class_names_fit_the_classes():
     forest = load_covertype()
     assert len(forest.target_names) == 7
     elevation = {
-        name: forest.data[forest.target == index + 1, 0].mean()
-        for index, name in enumerate(forest.target_names)
+        name: forest.data[forest.target == index + 1, 0].mean() for index, name in enumerate(forest.target_names)
     }
     # krummholz grows at the tree line, cottonwood and willow along the rivers below
     assert max(elevation, key=elevation.get) == "Krummholz"

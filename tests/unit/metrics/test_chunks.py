@@ -163,6 +163,4 @@ def test_results_on_the_gpu_are_those_on_the_cpu():
         assert metric(X, embedding_gpu) == pytest.approx(expected, abs=1e-12)
     labels = (X[:, 0] > 0).astype(int)
     assert knn_accuracy(embedding_gpu, torch.from_numpy(labels).cuda()) == knn_accuracy(embedding, labels)
-    np.testing.assert_allclose(
-        axis_correlation(embedding_gpu, X_gpu[:, 0]), axis_correlation(embedding, X[:, 0])
-    )
+    np.testing.assert_allclose(axis_correlation(embedding_gpu, X_gpu[:, 0]), axis_correlation(embedding, X[:, 0]))

@@ -75,9 +75,7 @@ def test_unknown_test_classes_count_as_errors():
     embedding, labels = make_classes()
     test_labels = labels.copy()
     test_labels[:60] = 99
-    accuracy = knn_accuracy(
-        embedding, labels, n_neighbors=1, test_embedding=embedding, test_labels=test_labels
-    )
+    accuracy = knn_accuracy(embedding, labels, n_neighbors=1, test_embedding=embedding, test_labels=test_labels)
     assert accuracy == 0.5
 
 

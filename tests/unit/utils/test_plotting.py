@@ -58,9 +58,7 @@ def drawn_colors(ax):
 def legend_colors(ax):
     legend = ax.get_legend()
     texts = [text.get_text() for text in legend.get_texts()]
-    return {
-        text: to_hex(handle.get_color()) for text, handle in zip(texts, legend.legend_handles, strict=True)
-    }
+    return {text: to_hex(handle.get_color()) for text, handle in zip(texts, legend.legend_handles, strict=True)}
 
 
 # --- colours
@@ -253,9 +251,7 @@ def test_colormap_colours_numbers(ax):
     assert ax.collections[0].get_cmap().name == "viridis"
 
 
-@pytest.mark.parametrize(
-    "options", [{"c": "red"}, {"color": "red"}, {"c": ["red"] * 4}, {"facecolors": "red"}]
-)
+@pytest.mark.parametrize("options", [{"c": "red"}, {"color": "red"}, {"c": ["red"] * 4}, {"facecolors": "red"}])
 def test_colours_of_points_can_be_named(ax, options):
     scatterplot(COORDS, **options, ax=ax)
     assert set(drawn_colors(ax)) == {"#ff0000"}

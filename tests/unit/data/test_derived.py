@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+import scipy.stats
+import sklearn.decomposition
+import torch
+from scipy.spatial.distance import pdist
+
+from paradime.data import DerivedData
+from paradime.data.derived import pca, spectral
+from paradime.relationdata import relation_factory
+from paradime.relations import NeighborBasedPDist
+from paradime.transforms import Functional, Symmetrize
+
+DATA = {"main": torch.arange(6.0).reshape(3, 2), "other": torch.ones(3)}
+
+
+def test_function_gets_data_in_main_unless_told_otherwise():
+    assert DerivedData(lambda X: X + 1).compute(DATA, {}).tolist() == (DATA["main"] + 1).tolist()
+
+
+def test_function_gets_data_and_relations_in_the_order_of_the_pairs_and_its_options():
+    relations = relation_factory(np.eye(3))
+    derived = DerivedData(
+        lambda *args, **kwargs: (args, kwargs), [("rels", "r"), ("data", "other"), ("data", "main")], option=7
+    )
+    assert derived.compute(DATA, {"r": relations}) == ((relations, DATA["other"], DATA["main"]), {"option": 7})
+
+
+@pytest.mark.parametrize("pair", [("date", "main"), ("main",), ("rel", "rel")])
+def test_pairs_that_are_malformed_are_refused_with_a_suggestion(pair):
+    with pytest.raises(ValueError, match=r"must be pairs of 'data' or 'rels' and a key, got \(.*Did you mean"):
+        DerivedData(len, [pair])
+
+
+def test_what_is_no_function_is_refused():
+    with pytest.raises(TypeError, match="func must be a function, got int"):
+        DerivedData(3)
+
+
+def test_pca_spans_the_first_principal_components():
+    X = np.random.default_rng(0).normal(size=(50, 5)) * [9, 5, 2, 1, 0.5]
+    found = pca(torch.tensor(X), n_components=2)
+    expected = sklearn.decomposition.PCA(2, svd_solver="full").fit_transform(X)
+    np.testing.assert_allclose(np.abs(found), np.abs(expected), rtol=1e-6)
+    assert found.var() == pytest.approx(expected.var())
+
+
+def test_spectral_positions_of_points_on_a_line_follow_the_line():
+    X = np.random.default_rng(1).uniform(size=(60, 1))
+    near = Functional(lambda data: (data[0], np.exp(-data[1])))
+    relations = NeighborBasedPDist(10, transform=[near, Symmetrize()]).compute_relations(X)
+    first = spectral(relations, n_components=1)[:, 0]
+    assert abs(scipy.stats.spearmanr(first, X[:, 0]).statistic) > 0.9
+
+
+def test_spectral_positions_are_the_same_in_every_layout():
+    weights = np.exp(-pdist(np.random.default_rng(2).normal(size=(40, 2))))
+    relations = relation_factory(weights)
+    for other in (relations.to_square_array(), relations.to_sparse_array(), relations.to_neighbor_tuple()):
+        np.testing.assert_allclose(spectral(other), spectral(relations), atol=1e-4)

@@ -1,0 +1,91 @@
+import warnings
+
+import numpy as np
+import pytest
+import scipy.linalg
+import scipy.sparse
+
+from paradime.functional import spectral_positions
+
+
+def neighbor_graph(points, k=8):
+    """Symmetric 0/1 weights between nearest neighbours."""
+    sq_dists = ((points[:, None] - points) ** 2).sum(axis=2)
+    near = np.argsort(sq_dists, axis=1)[:, 1 : k + 1]
+    graph = np.zeros(sq_dists.shape)
+    np.put_along_axis(graph, near, 1, axis=1)
+    return np.maximum(graph, graph.T)
+
+
+def laplacian_eigenvectors(graph, dims):
+    """From a dense decomposition of I − D^(−1/2) W D^(−1/2), the constant vector left out."""
+    root = 1 / np.sqrt(graph.sum(axis=1))
+    values, vectors = scipy.linalg.eigh(np.eye(len(graph)) - root[:, None] * graph * root)
+    return values, vectors[:, 1 : dims + 1]
+
+
+@pytest.mark.parametrize("n", [20, 200])
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_positions_span_the_eigenvectors_of_the_laplacian(n, dims):
+    graph = neighbor_graph(np.random.default_rng(0).normal(size=(n, 3)) * [3, 1.5, 0.7])
+    positions = spectral_positions(scipy.sparse.csr_array(graph), dims)
+    _, expected = laplacian_eigenvectors(graph, dims)
+    # angles between the two subspaces: the eigenvectors themselves have no sign
+    angles = scipy.linalg.subspace_angles(positions.astype(np.float64), expected)
+    assert angles.max() < 0.02
+    assert np.abs(positions).max() == pytest.approx(10, rel=1e-6)
+    assert positions.dtype == np.float32
+
+
+def test_two_clusters_with_a_bridge_lie_apart():
+    rng = np.random.default_rng(1)
+    clusters = np.repeat([0, 1], 60)
+    graph = neighbor_graph(rng.normal(size=(120, 2)) + 40 * clusters[:, None])
+    graph[0, 119] = graph[119, 0] = 0.05
+    first = spectral_positions(scipy.sparse.csr_array(graph), 2)[:, 0]
+    assert (np.sign(first[clusters == 0]) == np.sign(first[0])).all()
+    assert (np.sign(first[clusters == 1]) == -np.sign(first[0])).all()
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_disconnected_graph_warns_with_the_number_of_components(count):
+    rng = np.random.default_rng(2)
+    points = rng.normal(size=(40 * count, 2)) + 100 * np.repeat(np.arange(count), 40)[:, None]
+    with pytest.warns(UserWarning, match=f"the graph has {count} connected components"):
+        positions = spectral_positions(scipy.sparse.csr_array(neighbor_graph(points)), 2)
+    assert np.isfinite(positions).all()
+
+
+def test_point_without_edges_counts_as_component_and_gets_a_finite_position():
+    graph = neighbor_graph(np.random.default_rng(3).normal(size=(60, 2)))
+    graph[7] = graph[:, 7] = 0
+    with pytest.warns(UserWarning, match="2 connected components"):
+        positions = spectral_positions(scipy.sparse.csr_array(graph), 2)
+    assert np.isfinite(positions).all()
+
+
+def test_connected_graph_does_not_warn_and_stays_as_it_is():
+    graph = scipy.sparse.csr_array(neighbor_graph(np.random.default_rng(4).normal(size=(80, 2)), k=15))
+    before = graph.toarray()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        spectral_positions(graph, 2)
+    np.testing.assert_array_equal(graph.toarray(), before)
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e-6, 1e6, 1e20])
+def test_scale_of_the_weights_does_not_matter(scale):
+    graph = neighbor_graph(np.random.default_rng(5).normal(size=(70, 3)) * [3, 1.5, 1])
+    expected = spectral_positions(scipy.sparse.csr_array(graph), 2)
+    np.testing.assert_allclose(spectral_positions(scipy.sparse.csr_array(graph * scale), 2), expected, atol=0.01)
+
+
+def test_equal_calls_give_equal_positions():
+    graph = scipy.sparse.csr_array(neighbor_graph(np.random.default_rng(6).normal(size=(300, 3))))
+    np.testing.assert_array_equal(spectral_positions(graph, 2), spectral_positions(graph, 2))
+
+
+@pytest.mark.parametrize("dims", [0, 4])
+def test_number_of_dimensions_out_of_range_names_the_range(dims):
+    with pytest.raises(ValueError, match=rf"out_dim must lie in \[1, n - 1\) = \[1, 4\) for 5 points, got {dims}"):
+        spectral_positions(scipy.sparse.csr_array(np.ones((5, 5))), dims)
