@@ -57,8 +57,8 @@ td:first-child { font-weight: 600; white-space: nowrap }
 </style>
 <h1>A guided embedding of forest cover data</h1>
 <p>A network embeds 7,000 patches of forest by their 10 cartographic attributes, such that neighbours stay
-neighbours (parametric t-SNE). A second, guiding loss asks the x-axis to correlate with one attribute: $attribute. The further
-to the right in the row below, the more it counts.</p>
+neighbours (parametric t-SNE). A second, guiding loss asks the x-axis to correlate with one attribute: $attribute.
+The further to the right in the row below, the more it counts.</p>
 $figures
 <div class="table"><table>$table</table></div>
 <p>Losses stand beside those published by Hinterreiter et al., <i>ParaDime: A Framework for Parametric

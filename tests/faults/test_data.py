@@ -290,21 +290,18 @@ class TestMemory:
 
 
 class TestDegenerate:
-    def test_constant_columns_warn_once_and_are_finite(self, X, make_tsne):  # row 21
+    def test_constant_columns_are_finite(self, X, make_tsne):  # row 21
         X[:, 1] = X[:, 3] = 5.0
-        tsne = make_tsne()
-        with pytest.warns(UserWarning, match="constant") as caught:
-            tsne.fit(X)
-        assert len(caught) == 1
-        assert_finite(tsne.transform(X))
+        assert_finite(make_tsne().fit(X).transform(X))
 
     @pytest.mark.parametrize("routine", [ParametricTSNE, ParametricUMAP])
     @pytest.mark.parametrize("initialization", ["pca", "spectral", None])
     def test_identical_rows_warn_and_are_finite(self, routine, initialization):  # row 22
         X = np.full((40, 5), 3.0)
         made = routine(initialization=initialization, epochs=2, init_epochs=1, random_state=0, **small(routine))
-        with pytest.warns(UserWarning, match="identical|constant|same"):
+        with pytest.warns(UserWarning, match="40 rows of data 'main' are identical") as caught:
             made.fit(X)
+        assert len(caught) == 1
         assert_finite(made.transform(X))
 
     @pytest.mark.parametrize("routine", [ParametricTSNE, ParametricUMAP])

@@ -8,7 +8,6 @@ import sklearn.decomposition
 import torch
 from scipy.spatial.distance import pdist
 from sklearn.datasets import load_diabetes
-from sklearn.preprocessing import StandardScaler
 
 import paradime.dr
 import paradime.loss
@@ -18,7 +17,7 @@ import paradime.utils
 
 @pytest.fixture(scope="module")
 def data():
-    return StandardScaler().fit_transform(load_diabetes().data)
+    return load_diabetes().data
 
 
 def sum_of_squares(p, q):
@@ -34,7 +33,7 @@ def train_mds(data, seed):
         batch_relations=paradime.relations.DifferentiablePDist(),
         losses=paradime.loss.RelationLoss(sum_of_squares, embedding_method="forward", normalize_sub=False),
     )
-    routine.add_training_phase(epochs=150, batch_size=100, learning_rate=0.02)
+    routine.add_training_phase(epochs=100, batch_size=50, learning_rate=0.01)
     routine.train(data)
     return model.weight.detach().numpy()
 
@@ -81,11 +80,9 @@ def train_positions(data, seed=0):
 
 
 def test_metric_scaling_spans_nearly_the_plane_of_the_first_two_components(data):
-    weights = best_of_starts(data, range(4))
-    smaller, larger = sorted(plane_cosines(weights, data))
-    # 99 of 100 random planes stay below 0.58 and 0.90
-    assert smaller > 0.75
-    assert larger > 0.9
+    weights = best_of_starts(data, range(3))
+    # the smaller cosine of 99 of 100 random planes stays below 0.58
+    assert plane_cosines(weights, data).min() > 0.85
     assert stress_of(weights, data) < 1.01 * least_stress(data, sklearn.decomposition.PCA(2).fit(data).components_)
 
 

@@ -70,7 +70,9 @@ class Batch(MutableMapping[str, torch.Tensor]):
         """
         key = id(model), method, data_key
         if key not in self._encoded:
-            self._encoded[key] = resolve_method(model, method)(self[data_key].to(device))
+            rows = self[data_key].to(device)
+            rows = rows if rows.is_floating_point() else rows.to(torch.float32)
+            self._encoded[key] = resolve_method(model, method)(rows)
         return self._encoded[key]
 
     def encode_pairs(

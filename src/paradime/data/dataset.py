@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -62,7 +63,11 @@ class Dataset(Mapping[str, torch.Tensor]):
             )
         for key, values in checked.items():
             self._sources[key] = values
-            self.data[key] = single_precision(key, values)
+            entry = single_precision(key, values)
+            # what models embed are numbers with a fraction, whatever type they were stored in
+            self.data[key] = entry.to(torch.float32) if key == "main" else entry
+        if "main" in checked:
+            _warn_of_identical_rows(self.data["main"])
         if "indices" not in self.data:
             self.data["indices"] = torch.arange(next(iter(lengths.values())))
 
@@ -104,3 +109,11 @@ class Dataset(Mapping[str, torch.Tensor]):
         moved._sources = self._sources
         moved.data = {key: values.to(device) for key, values in self.data.items()}
         return moved
+
+
+def _warn_of_identical_rows(rows: torch.Tensor) -> None:
+    # the first two differ in nearly all data, and then the others are not looked at
+    if len(rows) > 1 and torch.equal(rows[0], rows[1]) and bool((rows == rows[0]).all()):
+        warnings.warn(
+            f"all {len(rows)} rows of data 'main' are identical: there is nothing to learn.", stacklevel=4
+        )

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import sklearn.decomposition
 
 from paradime._registry import DATA_FUNCTIONS
@@ -88,11 +89,14 @@ def pca(X: Any, n_components: int = 2, **options: Any) -> FloatArray:
     Returns:
         Shape (n, n_components).
     """
-    rows = to_numpy(X)
+    # in double precision, which holds the squares of all single-precision numbers
+    rows = to_numpy(X).astype(np.float64)
     options.setdefault("random_state", 0)
-    projected: FloatArray = sklearn.decomposition.PCA(n_components, **options).fit_transform(
-        rows.reshape(len(rows), -1)
-    )
+    # identical rows have no variance to take shares of, which says nothing about the projection
+    with np.errstate(divide="ignore", invalid="ignore"):
+        projected: FloatArray = sklearn.decomposition.PCA(n_components, **options).fit_transform(
+            rows.reshape(len(rows), -1)
+        )
     return projected
 
 
@@ -102,7 +106,7 @@ def spectral(relations: RelationData, n_components: int = 2, **options: Any) -> 
 
     Args:
         relations: Symmetric relations ≥ 0 between n points.
-        n_components: Number of dimensions, below n − 1.
+        n_components: Number of dimensions.
         **options: Passed to :func:`~paradime.functional.spectral_positions`.
 
     Returns:

@@ -33,8 +33,10 @@ def checked_rows(name: str, values: Any) -> torch.Tensor:
         raise TypeError(f"data {name!r} is a sparse matrix, which is not supported here. Pass .toarray().")
     try:
         tensor = as_tensor(values)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"data {name!r}: {error}") from None
+    except TypeError as error:
+        raise TypeError(f"data {name!r}: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"data {name!r}: {error}") from None
     if tensor.is_complex():
         raise ValueError(
             f"data {name!r} has complex numbers, which are not supported. "
@@ -55,7 +57,8 @@ def single_precision(name: str, tensor: torch.Tensor) -> torch.Tensor:
     Raises:
         ValueError: If a finite number does not fit into single precision.
     """
-    converted = to_torch(tensor)
+    # in row-major order, so that results do not depend on how the data lie in memory
+    converted = to_torch(tensor).contiguous()
     if tensor.dtype == torch.float64 and not bool(converted.isfinite().all()):
         place, value = _first(~converted.isfinite(), tensor)
         raise ValueError(

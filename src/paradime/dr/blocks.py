@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,7 +18,7 @@ from paradime.training import TrainingPhase, Workspace, resolve_device
 if TYPE_CHECKING:
     from paradime.dr.routine import ParametricDR
 
-__all__ = ["Block", "Blocks", "make_blocks"]
+__all__ = ["Additions", "Block", "Blocks", "make_blocks"]
 
 T = TypeVar("T")
 
@@ -34,6 +35,7 @@ class Blocks:
     training_defaults: TrainingPhase
     training_phases: list[TrainingPhase]
     trained: bool = False
+    initial_weights: dict[str, Any] | None = None  # of a model that was given
 
     @property
     def dataset(self) -> Dataset | None:
@@ -64,6 +66,22 @@ class Blocks:
         self.workspace.relation_data.clear()
 
 
+@dataclasses.dataclass
+class Additions:
+    """What a user has added by methods to the building blocks that come from parameters."""
+
+    phases: list[TrainingPhase] = dataclasses.field(default_factory=list)
+    recipes: dict[str, DerivedData] = dataclasses.field(default_factory=dict)
+    defaults: TrainingPhase | None = None
+
+    def apply(self, blocks: Blocks) -> Blocks:
+        """Adds to newly made blocks what was added to earlier ones."""
+        blocks.training_phases.extend(self.phases)
+        blocks.derived_data.update(self.recipes)
+        blocks.training_defaults = self.defaults or blocks.training_defaults
+        return blocks
+
+
 def make_blocks(settings: Mapping[str, Any]) -> Blocks:
     """Makes building blocks of constructor arguments; those that are missing count as not given.
 
@@ -78,6 +96,7 @@ def make_blocks(settings: Mapping[str, Any]) -> Blocks:
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}. Pass an instance.")
     dataset = settings.get("dataset")
     return Blocks(
+        initial_weights=None if model is None else copy.deepcopy(model.state_dict()),
         model=model if model is None else model.to(device),
         device=device,
         workspace=Workspace(
@@ -109,7 +128,11 @@ class Block:
         routine.__dict__[self.name] = value
         if "_blocks" in routine.__dict__:
             # the other blocks stay: phases may have been added, relations computed
-            setattr(routine._blocks, self.name, getattr(make_blocks({self.name: value}), self.name))
+            fresh = make_blocks({self.name: value})
+            setattr(routine._blocks, self.name, getattr(fresh, self.name))
+            if self.name == "model":
+                routine._blocks.initial_weights = fresh.initial_weights
+                routine._blocks.trained = False
 
 
 def _by_key(given: Any, kind: type[T], single_key: str) -> dict[str, T]:

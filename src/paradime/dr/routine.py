@@ -11,8 +11,8 @@ from typing import Any, Self
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from paradime.data import DerivedData
-from paradime.dr.blocks import Block, Blocks, make_blocks
+from paradime.data import Dataset, DerivedData
+from paradime.dr.blocks import Additions, Block, Blocks, make_blocks
 from paradime.exceptions import NotTrainedError, UnsupportedConfigurationError
 from paradime.loss import Loss
 from paradime.models import FullyConnectedEmbeddingModel
@@ -136,12 +136,12 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def from_spec(
-        cls, file_or_spec: str | os.PathLike[str] | Spec, model: torch.nn.Module | None = None, **settings: Any
+        cls, file_or_dict: str | os.PathLike[str] | Spec, model: torch.nn.Module | None = None, **settings: Any
     ) -> Self:
         """Makes a routine from a specification in the grammar.
 
         Args:
-            file_or_spec: The path of a YAML or JSON file, or its contents as a dict.
+            file_or_dict: The path of a YAML or JSON file, or its contents as a dict.
             model: Any torch module; a fully connected network if ``None``.
             **settings: Further arguments of the constructor, such as ``verbose``.
 
@@ -149,13 +149,17 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             SpecificationError: If the specification is wrong; the message starts with the place.
             OSError: If the file cannot be read.
         """
-        return cls(model=model, **build(read_spec(file_or_spec)), **settings)
+        return cls(model=model, **build(read_spec(file_or_dict)), **settings)
 
     # -- building blocks ------------------------------------------------------------------------------
 
     @functools.cached_property
     def _blocks(self) -> Blocks:
-        return self._build(self.__dict__)
+        return self._additions.apply(self._build(self.__dict__))
+
+    @functools.cached_property
+    def _additions(self) -> Additions:
+        return Additions()
 
     def _build(self, settings: Mapping[str, Any]) -> Blocks:
         """Makes the building blocks of constructor arguments; presets, which have others, override this."""
@@ -188,29 +192,30 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             **settings: Settings of a :class:`TrainingPhase` to change.
         """
         base = training_phase or self._blocks.training_defaults
-        self._blocks.training_defaults = base.replace(**settings)
+        self._blocks.training_defaults = self._additions.defaults = base.replace(**settings)
 
-    def add_training_phase(self, training_phase: TrainingPhase | None = None, **settings: Any) -> None:
+    def add_training_phase(self, phase: TrainingPhase | None = None, **settings: Any) -> None:
         """Adds a training phase.
 
         Args:
-            training_phase: The phase; one with the training defaults if ``None``.
+            phase: The phase; one with the training defaults if ``None``.
             **settings: Settings of a :class:`TrainingPhase` to change.
 
         Raises:
-            TypeError: If ``training_phase`` is none.
+            TypeError: If ``phase`` is none.
             ValueError: If a setting is out of range.
         """
-        if training_phase is not None and not isinstance(training_phase, TrainingPhase):
+        if phase is not None and not isinstance(phase, TrainingPhase):
             raise TypeError(
-                f"a training phase must be a TrainingPhase, got {type(training_phase).__name__}. "
+                f"a training phase must be a TrainingPhase, got {type(phase).__name__}. "
                 "Pass settings by name: add_training_phase(epochs=10)."
             )
-        if training_phase is None:
-            training_phase = self._blocks.training_defaults.replace(**settings)
+        if phase is None:
+            phase = self._blocks.training_defaults.replace(**settings)
         elif settings:
-            training_phase = training_phase.replace(**settings)
-        self._blocks.training_phases.append(training_phase)
+            phase = phase.replace(**settings)
+        self._blocks.training_phases.append(phase)
+        self._additions.phases.append(phase)
 
     # -- data and relations ---------------------------------------------------------------------------
 
@@ -227,6 +232,7 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         with verbosely(self.verbose):
             self._blocks.workspace.add(data)
+        self._additions.recipes.update({k: entry for k, entry in data.items() if isinstance(entry, DerivedData)})
 
     def compute_derived_data(self, only: str | Iterable[str] | None = None) -> None:
         """Computes derived data, with the relations and data that these are computed from.
@@ -259,7 +265,7 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _prepare_training(self) -> None:
         """Called when training begins, after the data are known; subclasses may override it."""
 
-    def train(self, data: Data | None = None, *, callbacks: Sequence[Callback] = ()) -> None:
+    def train(self, data: Dataset | Data | None = None, *, callbacks: Sequence[Callback] = ()) -> None:
         """Runs all training phases.
 
         Args:
@@ -282,15 +288,15 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self._prepare_training()
             self._run(self._blocks.training_phases, callbacks)
 
-    def run_training_phase(self, training_phase: TrainingPhase, *, callbacks: Sequence[Callback] = ()) -> None:
+    def run_training_phase(self, phase: TrainingPhase, *, callbacks: Sequence[Callback] = ()) -> None:
         """Runs one training phase; see :meth:`train`.
 
         Args:
-            training_phase: The phase.
+            phase: The phase.
             callbacks: What to call during training, in addition to the routine's own.
         """
         with verbosely(self.verbose):
-            self._run([training_phase], callbacks)
+            self._run([phase], callbacks)
 
     def _run(self, phases: Sequence[TrainingPhase], callbacks: Sequence[Callback]) -> None:
         if not phases:
@@ -299,6 +305,8 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             )
         blocks = self._blocks
         dataset, model = blocks.workspace.require_dataset(), self._require_model()
+        if len(dataset) < 2:
+            raise ValueError(f"training needs at least 2 samples, got {len(dataset)} sample(s).")
         blocks.workspace.compute_derived()
         blocks.workspace.compute_relations()
         generator = None
@@ -391,7 +399,7 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self.apply(X, "classify")
 
     def fit(self, X: Data, y: Any = None) -> Self:
-        """Trains on data, as scikit-learn calls it; see :meth:`train`.
+        """Trains on data from the start, as scikit-learn calls it; :meth:`train` goes on where it was.
 
         Args:
             X: The data.
@@ -400,7 +408,22 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         named = dict(X) if isinstance(X, Mapping) else {"main": X}
         if y is not None:
             named["labels"] = y
-        self.train(named)
+        dataset = Dataset(named)  # data that are refused leave what was learned as it is
+        self._start_afresh()
+        self.train(dataset)
+        return self
+
+    def _start_afresh(self) -> None:
+        """Forgets what was learned: the next use makes the blocks anew, of the present parameters."""
+        blocks: Blocks | None = self.__dict__.pop("_blocks", None)
+        if blocks is not None and blocks.model is not None and blocks.initial_weights is not None:
+            blocks.model.load_state_dict(blocks.initial_weights)
+
+    def set_params(self, **params: Any) -> Self:
+        """Sets parameters, as scikit-learn calls it; what is trained stays until the next :meth:`fit`."""
+        super().set_params(**params)
+        if not self.trained:
+            self._start_afresh()
         return self
 
     def transform(self, X: Any) -> Any:

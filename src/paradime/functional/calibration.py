@@ -67,11 +67,12 @@ def connectivity_weights(dists: torch.Tensor, n_neighbors: float) -> tuple[torch
     Args:
         dists: Distances to the k neighbours, shape (n, k), self excluded; entries that are infinite are no
             neighbours.
-        n_neighbors: Local connectivity, in (2, 2^k).
+        n_neighbors: Local connectivity, > 2.
 
     Returns:
         The weights in [0, 1], shape (n, k), and σ, shape (n,). A row whose nearest neighbours are tied in
-        greater number than the goal has no solution; it gets weight 1 on these and 0 elsewhere.
+        greater number than the goal has no solution; it gets weight 1 on these and 0 elsewhere. Nor has a row
+        with fewer neighbours than the goal; it gets weight 1 on all.
 
     Raises:
         ValueError: If ``n_neighbors`` is out of range.
@@ -83,11 +84,8 @@ def connectivity_weights(dists: torch.Tensor, n_neighbors: float) -> tuple[torch
         >>> round(float(weights.sum()), 3)
         2.0
     """
-    if not 2 < n_neighbors < 2.0 ** dists.shape[1]:
-        raise ValueError(
-            f"n_neighbors must lie in (2, 2^{dists.shape[1]}) for {dists.shape[1]} stored neighbours, "
-            f"got {n_neighbors:g}."
-        )
+    if not n_neighbors > 2:
+        raise ValueError(f"n_neighbors must be greater than 2, got {n_neighbors:g}.")
     goal = math.log2(n_neighbors)
     weights = torch.empty_like(dists)
     sigmas = dists.new_empty(len(dists))

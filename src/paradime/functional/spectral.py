@@ -20,20 +20,20 @@ def spectral_positions(graph: scipy.sparse.csr_array, out_dim: int = 2, *, rando
 
     Args:
         graph: Symmetric weights ≥ 0, shape (n, n), sparse.
-        out_dim: Number of dimensions, at least 1 and below n − 1.
+        out_dim: Number of dimensions, at least 1; those beyond n − 1 are zero.
         random_state: Seed of the solver's starting vector.
 
     Returns:
         Positions, shape (n, out_dim), float32, scaled to lie in [−10, 10].
 
     Raises:
-        ValueError: If the graph has too few points.
+        ValueError: If ``out_dim`` is not positive.
 
     Source: Belkin and Niyogi, "Laplacian eigenmaps", 2003; scaled as in McInnes et al., "UMAP", 2018.
     """
     n = graph.shape[0]
-    if not 1 <= out_dim < n - 1:
-        raise ValueError(f"out_dim must lie in [1, n - 1) = [1, {n - 1}) for {n} points, got {out_dim}.")
+    if out_dim < 1:
+        raise ValueError(f"out_dim must be at least 1, got {out_dim}.")
     count, _ = scipy.sparse.csgraph.connected_components(graph, directed=False)
     if count > 1:
         warnings.warn(
@@ -56,6 +56,7 @@ def spectral_positions(graph: scipy.sparse.csr_array, out_dim: int = 2, *, rando
         )
     chosen = vectors[:, np.argsort(-values)[1:k]]
     # the sign of an eigenvector is arbitrary: fix it, so that runs agree
-    chosen = chosen * np.sign(chosen[np.abs(chosen).argmax(axis=0), np.arange(out_dim)])
-    scaled: FloatArray = (chosen * (10 / np.abs(chosen).max())).astype(np.float32)
-    return scaled
+    chosen = chosen * np.sign(chosen[np.abs(chosen).argmax(axis=0), np.arange(chosen.shape[1])])
+    positions: FloatArray = np.zeros((n, out_dim), np.float32)
+    positions[:, : chosen.shape[1]] = chosen * (10 / np.abs(chosen).max())
+    return positions

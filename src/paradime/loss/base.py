@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from paradime.data import Batch
+from paradime.data import Batch, Dataset
 from paradime.relationdata import RelationData
 from paradime.relations import Relations
 
@@ -90,6 +90,7 @@ class Loss(torch.nn.Module):
         batch_relations: BatchRelations,
         batch: Batch,
         device: torch.device,
+        dataset: Dataset,
     ) -> None:
         """Raises an error if the loss cannot work with the model and data; called before a phase starts.
 
@@ -97,8 +98,9 @@ class Loss(torch.nn.Module):
             model: The model, in evaluation mode and without gradients.
             global_relations: The relations between all points, by key.
             batch_relations: The batch relations, by key.
-            batch: A small batch of the phase.
+            batch: A small batch of rows.
             device: Where to compute.
+            dataset: All rows.
         """
 
     def checkpoint(self) -> None:

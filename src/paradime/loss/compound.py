@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from paradime.data import Batch
+from paradime.data import Batch, Dataset
 from paradime.loss.base import BatchRelations, GlobalRelations, Loss
 from paradime.types import FloatArray
 
@@ -44,8 +44,9 @@ class CompoundLoss(Loss):
         self.losses = torch.nn.ModuleList(losses)
         self.weights = weights
         # kept here and not read from the components: these may serve in several sums and phases
-        self._sums: list[torch.Tensor] | None = None
+        self._steps: list[torch.Tensor] = []
         self._rows: list[list[float]] = [[] for _ in losses]
+        self._last_epoch = torch.zeros(0, len(losses))
 
     def forward(
         self,
@@ -59,9 +60,10 @@ class CompoundLoss(Loss):
             weight * loss(model, global_relations, batch_relations, batch, device)
             for weight, loss in zip(self.weights, self.losses, strict=True)
         ]
-        seen = [value.detach() for value in weighted]
-        self._sums = seen if self._sums is None else [a + b for a, b in zip(self._sums, seen, strict=True)]
-        return torch.stack(weighted).sum() if len(weighted) > 1 else weighted[0]
+        stacked = torch.stack(weighted)
+        # kept on the device, a few numbers a step, and read once an epoch
+        self._steps.append(stacked.detach())
+        return stacked.sum()
 
     def check_setup(
         self,
@@ -70,22 +72,37 @@ class CompoundLoss(Loss):
         batch_relations: BatchRelations,
         batch: Batch,
         device: torch.device,
+        dataset: Dataset,
     ) -> None:
         for loss in self._components():
-            loss.check_setup(model, global_relations, batch_relations, batch, device)
+            loss.check_setup(model, global_relations, batch_relations, batch, device, dataset)
 
     def checkpoint(self) -> None:
         super().checkpoint()
-        sums = [0.0] * len(self._rows) if self._sums is None else torch.stack(self._sums).tolist()
-        for row, value in zip(self._rows, sums, strict=True):
+        self._last_epoch = torch.stack(self._steps).cpu() if self._steps else torch.zeros(0, len(self._rows))
+        self._steps.clear()
+        for row, value in zip(self._rows, self._last_epoch.sum(dim=0).tolist(), strict=True):
             row.append(value)
-        self._sums = None
         for loss in self._components():
             loss.checkpoint()
 
     def detailed_history(self) -> FloatArray:
         """Returns the weighted loss of each component in each epoch, shape (components, epochs)."""
         return np.array(self._rows)
+
+    def first_failure(self) -> tuple[int, list[str]] | None:
+        """Returns the first batch of the last epoch whose loss was not finite, and the components at fault.
+
+        Returns:
+            The batch's number from 0 and the names, or ``None`` if all were finite.
+        """
+        failed = ~self._last_epoch.isfinite()
+        if not bool(failed.any()):
+            return None
+        batch = int(failed.any(dim=1).nonzero()[0])
+        return batch, [
+            name for name, at_fault in zip(self.component_names(), failed[batch], strict=True) if at_fault
+        ]
 
     def component_names(self) -> list[str]:
         """Returns the names of the components, in the order of :meth:`detailed_history`."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 
 from paradime._registry import LOSSES
-from paradime.data import Batch
+from paradime.data import Batch, Dataset
 from paradime.loss.base import BatchRelations, GlobalRelations, Loss, as_batch, check_shape
 from paradime.types import BinaryTensorFun
 
@@ -68,6 +68,7 @@ class PositionLoss(Loss):
         batch_relations: BatchRelations,
         batch: Batch,
         device: torch.device,
+        dataset: Dataset,
     ) -> None:
         check_shape(
             f"loss {self.name!r}: the model's embedding",

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 
 from paradime._registry import LOSS_FUNCTIONS, LOSSES
-from paradime.data import Batch
+from paradime.data import Batch, Dataset
 from paradime.loss.base import BatchRelations, GlobalRelations, Loss, as_batch, check_shape
 from paradime.models import resolve_method
 from paradime.types import BinaryTensorFun
@@ -72,6 +72,7 @@ class ReconstructionLoss(Loss):
         batch_relations: BatchRelations,
         batch: Batch,
         device: torch.device,
+        dataset: Dataset,
     ) -> None:
         code = batch.encode(model, self.encoding_method, self.data_key, device)
         check_shape(

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 
 from paradime._registry import LOSSES, did_you_mean
-from paradime.data import Batch
+from paradime.data import Batch, Dataset
 from paradime.exceptions import RelationsNotComputedError, UnsupportedConfigurationError
 from paradime.loss.base import BatchRelations, GlobalRelations, Loss, as_batch, check_shape
 from paradime.relationdata import FlatRelationTensor
@@ -96,6 +96,7 @@ class RelationLoss(Loss):
         batch_relations: BatchRelations,
         batch: Batch,
         device: torch.device,
+        dataset: Dataset,
     ) -> None:
         relations = self._batch_relations(batch_relations)
         if relations.needs != "pairs" and self.global_relation_key not in global_relations:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 
 from paradime._registry import LOSS_FUNCTIONS, LOSSES
-from paradime.data import Batch
+from paradime.data import Batch, Dataset
 from paradime.loss.base import BatchRelations, GlobalRelations, Loss, as_batch, check_shape
 from paradime.types import BinaryTensorFun
 
@@ -71,8 +71,9 @@ class ClassificationLoss(Loss):
         batch_relations: BatchRelations,
         batch: Batch,
         device: torch.device,
+        dataset: Dataset,
     ) -> None:
-        labels = batch[self.label_key]
+        labels = dataset[self.label_key]
         if labels.is_floating_point():
             raise ValueError(
                 f"loss {self.name!r}: labels {self.label_key!r} must be integers, got {labels.dtype}. "
@@ -82,6 +83,14 @@ class ClassificationLoss(Loss):
         check_shape(
             f"loss {self.name!r}: the model's class scores",
             scores,
-            (len(labels), -1),
+            (len(batch["indices"]), -1),
             f"Check method {self.classification_method!r} of model {type(model).__name__}.",
         )
+        ignored = getattr(self.loss_function, "ignore_index", -100)
+        used = labels[labels != ignored]
+        if len(used) and not (used.min() >= 0 and used.max() < scores.shape[1]):
+            raise ValueError(
+                f"loss {self.name!r}: labels {self.label_key!r} must lie in [0, {scores.shape[1]}), the model's "
+                f"number of class scores, got labels from {int(used.min())} to {int(used.max())}. "
+                "Number the classes from 0."
+            )

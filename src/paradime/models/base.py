@@ -88,8 +88,8 @@ def resolve_method(model: torch.nn.Module, method: str | None) -> Callable[[torc
         return found  # type: ignore[no-any-return]
     if method == "embed":
         return model
-    own = [name for name in vars(type(model)) if not name.startswith("_")]
+    own = {name for name in set(dir(type(model))) - set(dir(torch.nn.Module)) if not name.startswith("_")}
     raise UnsupportedConfigurationError(
-        f"model {type(model).__name__} has no method {method!r}. {did_you_mean(method, [*own, 'forward'])} "
+        f"model {type(model).__name__} has no method {method!r}. {did_you_mean(method, own | {'forward'})} "
         "Write the method, or name another in the loss (embedding_method=…, classification_method=…)."
     )

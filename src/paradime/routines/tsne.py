@@ -38,8 +38,8 @@ def tsne_spec(
     init_losses, init_phases = position_phase(
         initialization,
         epochs=init_epochs,
-        batch_size=init_batch_size or batch_size,
-        learning_rate=init_learning_rate or learning_rate,
+        batch_size=batch_size if init_batch_size is None else init_batch_size,
+        learning_rate=learning_rate if init_learning_rate is None else init_learning_rate,
         data_key=data_key,
     )
     return {

@@ -115,6 +115,11 @@ def _phase(entry: PhaseSpec, path: str, losses: Mapping[str, Loss]) -> TrainingP
             raise SpecificationError(
                 f"{path}.sampling.options.{name}: unknown option {name!r}. {did_you_mean(name, known)}"
             )
+    taken = _arguments(OPTIMIZERS[entry.optimizer.type])
+    for name in set(optimizer) - {"learning_rate", *taken}:
+        raise SpecificationError(
+            f"{path}.optimizer.options.{name}: unknown option {name!r}. {did_you_mean(name, taken)}"
+        )
     settings = {
         "name": entry.name,
         "epochs": entry.epochs,
@@ -137,9 +142,11 @@ def _arguments(function: Callable[..., Any]) -> list[str]:
 def _call(function: Callable[..., Any], arguments: Mapping[str, Any], path: str) -> Any:
     """Calls a constructor; what it refuses is an error of the specification at this place."""
     parameters = inspect.signature(function).parameters.values()
-    if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
+    takes_more = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+    extra = getattr(function, "extra_options", None)
+    if not takes_more or extra is not None:
         for name in arguments:
-            if name not in _arguments(function):
+            if name not in {*_arguments(function), *(extra or ())}:
                 raise SpecificationError(
                     f"{path}.options.{name}: unknown option {name!r}. {did_you_mean(name, _arguments(function))}"
                 )

@@ -21,11 +21,11 @@ _LARGEST_TEXT = 1_000_000  # bytes
 _MOST_ENTRIES = 100_000
 
 
-def validate_spec(file_or_spec: str | os.PathLike[str] | Spec) -> dict[str, Any]:
+def validate_spec(file_or_dict: str | os.PathLike[str] | Spec) -> dict[str, Any]:
     """Checks a specification in the grammar.
 
     Args:
-        file_or_spec: The path of a YAML or JSON file, its text, or its contents as a dict.
+        file_or_dict: The path of a YAML or JSON file, its text, or its contents as a dict.
 
     Returns:
         The specification with all defaults written out.
@@ -34,16 +34,16 @@ def validate_spec(file_or_spec: str | os.PathLike[str] | Spec) -> dict[str, Any]
         SpecificationError: If it is wrong; the message has a line for each mistake, which starts with the place.
         OSError: If the file cannot be read.
     """
-    return read_spec(file_or_spec).model_dump(by_alias=True)
+    return read_spec(file_or_dict).model_dump(by_alias=True)
 
 
-def read_spec(file_or_spec: str | os.PathLike[str] | Spec) -> RoutineSpec:
+def read_spec(file_or_dict: str | os.PathLike[str] | Spec) -> RoutineSpec:
     """Reads and checks a specification; see :func:`validate_spec`."""
-    if isinstance(file_or_spec, Mapping):
-        return parse_spec(file_or_spec)
-    if isinstance(file_or_spec, str) and "\n" in file_or_spec:
-        return parse_spec(_load(file_or_spec, "the text"))
-    path = Path(file_or_spec)
+    if isinstance(file_or_dict, Mapping):
+        return parse_spec(file_or_dict)
+    if isinstance(file_or_dict, str) and ("\n" in file_or_dict or file_or_dict.lstrip().startswith("{")):
+        return parse_spec(_load(file_or_dict, "the text"))
+    path = Path(file_or_dict)
     if path.stat().st_size > _LARGEST_TEXT:
         raise SpecificationError(f"{path} has {path.stat().st_size} bytes, more than the {_LARGEST_TEXT} allowed.")
     return parse_spec(_load(path.read_text(encoding="utf-8"), str(path)))

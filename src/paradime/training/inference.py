@@ -11,6 +11,7 @@ from paradime.models import resolve_method
 
 __all__ = ["apply_in_chunks"]
 
+_ON_DATA = (None, "forward", "embed", "encode", "classify")  # other methods, such as decode, take other rows
 _CHUNK_ELEMENTS = 1 << 22  # of input; bounds the memory of hidden layers
 
 
@@ -40,8 +41,8 @@ def apply_in_chunks(
         TypeError: If ``X`` is no array of numbers.
         ValueError: If ``X`` is not finite, or its rows have another shape.
     """
-    rows = single_precision("X", checked_rows("X", X))
-    if row_shape is not None and tuple(rows.shape[1:]) != row_shape:
+    rows = single_precision("X", checked_rows("X", X)).to(torch.float32)
+    if method in _ON_DATA and row_shape is not None and tuple(rows.shape[1:]) != row_shape:
         if len(row_shape) == 1 and rows.ndim == 2:
             raise ValueError(
                 f"X has {rows.shape[1]} features, but {owner} is expecting {row_shape[0]} features as input."

@@ -66,6 +66,7 @@ def run_phase(
     sampler = _make_sampler(phase, local, global_relations)
     state = state or TrainingState(model, [phase], phase)
     state.phase, state.n_batches = phase, len(sampler)
+    state.epoch, state.loss, state.epoch_loss = 0, None, None
     context = model, global_relations, batch_relations
     _check_before_training(phase, sampler, context, local, device)
     parameters = _trainable(model, phase.loss)
@@ -86,7 +87,7 @@ def run_phase(
                 notify(callbacks, "batch_end", state)
             phase.loss.checkpoint()
             state.epoch_loss = phase.loss.history[-1]
-            _refuse_divergence(phase, state, last_good)
+            _refuse_divergence(phase, state, parameters, last_good)
             notify(callbacks, "epoch_end", state)
         notify(callbacks, "phase_end", state)
     finally:
@@ -132,7 +133,7 @@ def _check_before_training(
     trial = Batch(dataset.rows(torch.arange(min(2, len(dataset)), device=dataset["indices"].device)))
     model.eval()
     with torch.no_grad():
-        phase.loss.check_setup(*context, trial, device)
+        phase.loss.check_setup(*context, trial, device, dataset)
 
 
 def _trainable(model: torch.nn.Module, loss: Loss) -> list[torch.nn.Parameter]:
@@ -145,16 +146,24 @@ def _trainable(model: torch.nn.Module, loss: Loss) -> list[torch.nn.Parameter]:
     return list(unique.values())
 
 
-def _refuse_divergence(phase: TrainingPhase, state: TrainingState, last_good: Mapping[str, Any]) -> None:
+def _refuse_divergence(
+    phase: TrainingPhase,
+    state: TrainingState,
+    parameters: Sequence[torch.nn.Parameter],
+    last_good: Mapping[str, Any],
+) -> None:
     assert phase.loss is not None
-    assert state.epoch_loss is not None
-    if abs(state.epoch_loss) < float("inf"):
+    failure = phase.loss.first_failure()
+    # one number for all weights: reading each would wait for the device as often
+    weights_sum = torch.stack([p.detach().sum() for p in parameters]).sum()
+    if failure is None and bool(weights_sum.isfinite()):
         return
     state.model.load_state_dict(last_good)
-    by_name = zip(phase.loss.component_names(), phase.loss.detailed_history()[:, -1], strict=True)
-    guilty = [name for name, value in by_name if not abs(value) < float("inf")]
+    what = "the weights are not finite any more, though the loss is: a gradient is infinite or NaN"
+    if failure is not None:
+        batch, guilty = failure
+        what = f"batch {batch}: the loss is not finite (component {', '.join(map(repr, guilty))})"
     raise TrainingDivergedError(
-        f"training phase {phase.name!r}, epoch {state.epoch}: the loss is {state.epoch_loss} "
-        f"(component {', '.join(guilty) or 'sum'}). The weights from before this epoch were restored. Lower the "
-        "learning rate, or check the loss and the scale of the data."
+        f"training phase {phase.name!r}, epoch {state.epoch}, {what}. The weights from before this epoch were "
+        "restored. Lower the learning rate, or check the loss and the scale of the data."
     )

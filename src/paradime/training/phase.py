@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -100,10 +101,11 @@ class TrainingPhase:
     def check(self) -> None:
         """Raises ValueError if a setting is out of range; also called when the phase is run."""
         for name, least in (("epochs", 1), ("batch_size", 1), ("neg_sampling_rate", 0), ("report_interval", 1)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
+            value: Any = getattr(self, name)
+            if not isinstance(value, numbers.Integral) or value < least:
                 raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}.")
-        if self.batches_per_epoch != -1 and self.batches_per_epoch < 1:
+        batches: Any = self.batches_per_epoch
+        if not isinstance(batches, numbers.Integral) or (batches != -1 and batches < 1):
             raise ValueError(
                 "batches_per_epoch must be at least 1, or -1 for one pass over the data, "
                 f"got {self.batches_per_epoch!r}."

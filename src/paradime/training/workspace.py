@@ -55,10 +55,10 @@ class Workspace:
             raise NoDatasetRegisteredError("no data were given. Pass them to train(data), or call add_data(…).")
         return self.dataset
 
-    def register(self, data: Data) -> None:
+    def register(self, data: Dataset | Data) -> None:
         """Takes new data, and forgets what was computed from other ones."""
         report(log, "Initializing training dataset.")
-        self.dataset = Dataset(data)
+        self.dataset = data if isinstance(data, Dataset) else Dataset(data)
         self.relation_data.clear()
         self._derived_done.clear()
 
@@ -66,18 +66,28 @@ class Workspace:
         """Adds entries to the data set, or recipes for them; forgets relations of entries that are replaced."""
         recipes = {key: entry for key, entry in data.items() if isinstance(entry, DerivedData)}
         arrays = {key: entry for key, entry in data.items() if key not in recipes}
+        if arrays:
+            self._store(arrays)
+        for key in arrays:
+            self.derived_data.pop(key, None)
         self.derived_data.update(recipes)
-        self._derived_done -= set(recipes)
-        if not arrays:
-            return
+        self._forget({("data", key) for key in data})
+
+    def _store(self, arrays: Mapping[str, Any]) -> None:
         for key in arrays:
             report(log, f"Adding entry {key!r} to dataset.")
         if self.dataset is None:
             self.dataset = Dataset(arrays)
         else:
             self.dataset.add(arrays)
-        for key, relations in self.global_relations.items():
-            if relations.data_key in arrays:
+
+    def _forget(self, changed: set[Node]) -> None:
+        """Forgets what was computed, directly or not, from entries that have changed."""
+        for key in self.derived_data:
+            if with_sources({("data", key)}, self.derived_data, self.global_relations) & changed:
+                self._derived_done.discard(key)
+        for key in self.global_relations:
+            if with_sources({("rels", key)}, self.derived_data, self.global_relations) & changed:
                 self.relation_data.pop(key, None)
 
     def compute_derived(self, only: str | Iterable[str] | None = None) -> None:
@@ -118,7 +128,7 @@ class Workspace:
                 self._compute_one_relation(key)
             elif kind == "data" and key not in self._derived_done:
                 report(log, f"Computing derived data entry {key!r}.")
-                self.add({key: self.derived_data[key].compute(self.require_dataset(), self.relation_data)})
+                self._store({key: self.derived_data[key].compute(self.require_dataset(), self.relation_data)})
                 self._derived_done.add(key)
 
     def _compute_one_relation(self, key: str) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
-from paradime._registry import TRANSFORMS
+from paradime._registry import TRANSFORMS, did_you_mean
 from paradime.functional import connectivity_weights, perplexity_weights
 from paradime.relationdata import RelationData
 from paradime.transforms.base import RelationTransform
@@ -21,6 +21,10 @@ from paradime.utils.logging import report
 __all__ = ["AdaptiveNeighborhoodRescale", "ConnectivityBasedRescale", "PerplexityBasedRescale"]
 
 log = logging.getLogger(__name__)
+
+_SOLVER_SETTINGS = frozenset(
+    {"args", "method", "bracket", "fprime", "fprime2", "x0", "x1", "xtol", "rtol", "maxiter", "options"}
+)
 
 
 class AdaptiveNeighborhoodRescale(RelationTransform):
@@ -44,6 +48,9 @@ class AdaptiveNeighborhoodRescale(RelationTransform):
                [1. , 1. ],
                [1. , 1. ]])
     """
+
+    extra_options: ClassVar[frozenset[str] | None] = None
+    """What ``root_scalar_kwargs`` may hold; anything if ``None``."""
 
     def __init__(
         self,
@@ -102,7 +109,10 @@ class PerplexityBasedRescale(AdaptiveNeighborhoodRescale):
         array([1., 1., 1., 1.])
     """
 
+    extra_options = _SOLVER_SETTINGS
+
     def __init__(self, perplexity: float = 30, verbose: bool = False, **kwargs: Any) -> None:
+        _check_solver_settings(kwargs)
         super().__init__(perplexity_weights, perplexity_weights, verbose, **kwargs)
         if not perplexity > 1:
             raise ValueError(f"perplexity must be greater than 1, got {perplexity}.")
@@ -124,6 +134,7 @@ class PerplexityBasedRescale(AdaptiveNeighborhoodRescale):
         return self.param_values
 
     def _rescale(self, rows: torch.Tensor) -> torch.Tensor:
+        _refuse_negative(rows)
         # in units that keep squares finite and above zero at any scale of the data; a power of two is exact
         largest = float(rows.nan_to_num(posinf=0).max()) if rows.numel() else 0.0
         unit = math.ldexp(1.0, math.frexp(largest)[1])
@@ -154,7 +165,10 @@ class ConnectivityBasedRescale(AdaptiveNeighborhoodRescale):
     Source: McInnes, Healy, Melville, "UMAP", 2018, algorithm 3.
     """
 
+    extra_options = _SOLVER_SETTINGS
+
     def __init__(self, n_neighbors: float = 15, verbose: bool = False, **kwargs: Any) -> None:
+        _check_solver_settings(kwargs)
         super().__init__(connectivity_weights, connectivity_weights, verbose, **kwargs)
         if not n_neighbors > 2:
             raise ValueError(f"n_neighbors must be greater than 2, got {n_neighbors}.")
@@ -169,6 +183,20 @@ class ConnectivityBasedRescale(AdaptiveNeighborhoodRescale):
         return self.param_values
 
     def _rescale(self, rows: torch.Tensor) -> torch.Tensor:
+        _refuse_negative(rows)
         weights, sigmas = connectivity_weights(rows, self.n_neighbors)
         self.param_values = as_numpy(sigmas)
         return weights
+
+
+def _refuse_negative(dists: torch.Tensor) -> None:
+    if bool((dists < 0).any()):
+        row = int((dists < 0).any(dim=1).nonzero()[0])
+        raise ValueError(f"distances must not be negative, got {float(dists[row].min()):g} in row {row}.")
+
+
+def _check_solver_settings(settings: dict[str, Any]) -> None:
+    """Lets the settings of ``scipy.optimize.root_scalar`` pass, and nothing that is mistyped."""
+    for name in set(settings) - _SOLVER_SETTINGS:
+        known = ("perplexity", "n_neighbors", "verbose", *_SOLVER_SETTINGS)
+        raise TypeError(f"unexpected argument {name!r}. {did_you_mean(name, known)}")

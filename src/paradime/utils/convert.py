@@ -81,6 +81,7 @@ def as_tensor(X: Any) -> torch.Tensor:
 
     Raises:
         TypeError: If ``X`` is not numeric.
+        ValueError: If rows differ in length, or if there is text among numbers.
     """
     if isinstance(X, torch.Tensor):
         return X
@@ -93,7 +94,8 @@ def as_tensor(X: Any) -> torch.Tensor:
     if array.dtype.kind not in "biufc":
         raise TypeError(f"expected numbers, got values of dtype {array.dtype}. Encode them as numbers first.")
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:
-        array = array.astype(np.int64)
+        wide = array.dtype.itemsize == 8 and array.size and array.max() > np.iinfo(np.int64).max
+        array = array.astype(np.float64 if wide else np.int64)
     elif array.dtype == np.longdouble and array.dtype.itemsize > 8:
         array = array.astype(np.float64)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
@@ -109,7 +111,8 @@ def _cast_objects(array: AnyArray) -> AnyArray:
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError):
-        offender = next((v for v in array.ravel() if not isinstance(v, (int, float, np.number))), None)
-        raise TypeError(
-            f"expected numbers, got {type(offender).__name__} {offender!r}. Encode it as a number first."
-        ) from None
+        places = np.ndindex(array.shape)
+        place = next((p for p in places if not isinstance(array[p], (int, float, np.number))), None)
+    column = f" in column {place[1]}" if place is not None and len(place) > 1 else ""
+    found = repr(array[place]) if place is not None else "mixed objects"
+    raise ValueError(f"expected numbers, got {found}{column}. Encode it as a number first.")

@@ -109,9 +109,10 @@ def set_logfile(
     handler = logging.FileHandler(filename, mode)
     handler.setFormatter(_FORMAT)
     for other in list(_logger.handlers):
-        if (disable_other_files and isinstance(other, logging.FileHandler)) or (
-            disable_stdout and isinstance(other, _StdoutHandler)
-        ):
+        is_file = isinstance(other, logging.FileHandler)
+        same_file = isinstance(other, logging.FileHandler) and other.baseFilename == handler.baseFilename
+        is_stdout = isinstance(other, _StdoutHandler)
+        if same_file or (disable_other_files and is_file) or (disable_stdout and is_stdout):
             _logger.removeHandler(other)
             other.close()
     _stdout_disabled = disable_stdout

@@ -233,7 +233,14 @@ def test_fewer_finite_entries_than_the_goal_get_weight_one_each():
     np.testing.assert_allclose(weights, [[1.0] * 3 + [0] * 7], atol=1e-6)
 
 
-@pytest.mark.parametrize("n_neighbors", [2, 16, 100])
+@pytest.mark.parametrize("n_neighbors", [2, 1, -3])
 def test_connectivity_out_of_range_names_the_limit(n_neighbors):
-    with pytest.raises(ValueError, match=rf"in \(2, 2\^4\) for 4 stored neighbours, got {n_neighbors}"):
+    with pytest.raises(ValueError, match=f"must be greater than 2, got {n_neighbors}"):
         connectivity_weights(torch.ones(2, 4), n_neighbors)
+
+
+@pytest.mark.parametrize("n_neighbors", [16, 100])
+def test_connectivity_beyond_the_neighbours_there_are_gives_weight_one(n_neighbors):
+    weights, sigmas = connectivity_weights(torch.tensor([[1.0, 2.0, 5.0, 9.0]]), n_neighbors)
+    np.testing.assert_allclose(weights, 1, atol=1e-4)
+    assert bool(sigmas.isfinite().all())

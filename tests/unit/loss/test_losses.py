@@ -63,8 +63,11 @@ def data():
     return {"main": points(), "pos": points(1)[:, :2], "labels": np.arange(N) % 4}
 
 
+DATASET = Dataset(data())
+
+
 def batch_of(*rows):
-    return Batch(Dataset(data()).rows(list(rows)))
+    return Batch(DATASET.rows(list(rows)))
 
 
 def global_relations():
@@ -213,7 +216,9 @@ class Transposed(Model):
 )
 def test_output_of_the_wrong_shape_is_refused_with_both_shapes(loss, words):
     with pytest.raises(ValueError, match=words):
-        loss.check_setup(Transposed(), global_relations(), {"rel": DifferentiablePDist()}, batch_of(0, 1, 2), CPU)
+        loss.check_setup(
+            Transposed(), global_relations(), {"rel": DifferentiablePDist()}, batch_of(0, 1, 2), CPU, DATASET
+        )
 
 
 def test_output_that_is_no_tensor_is_refused():
@@ -222,27 +227,40 @@ def test_output_that_is_no_tensor_is_refused():
             return X, X
 
     with pytest.raises(ValueError, match="embedding must be a tensor, got tuple"):
-        PositionLoss().check_setup(Pair(), {}, {}, batch_of(0, 1), CPU)
+        PositionLoss().check_setup(Pair(), {}, {}, batch_of(0, 1), CPU, DATASET)
 
 
 def test_labels_that_are_no_class_numbers_are_refused(model):
-    batch = batch_of(0, 1)
-    batch["labels"] = torch.tensor([0.0, 1.0])
+    halves = Dataset({**data(), "labels": np.arange(N) / 2})
     with pytest.raises(ValueError, match=r"labels 'labels' must be integers, got torch\.float32"):
-        ClassificationLoss().check_setup(model, {}, {}, batch, CPU)
+        ClassificationLoss().check_setup(model, {}, {}, batch_of(0, 1), CPU, halves)
+
+
+@pytest.mark.parametrize("outside", [-1, 4])
+def test_labels_outside_the_scores_are_refused_wherever_they_stand(model, outside):
+    labels = np.arange(N) % 4
+    labels[-1] = outside
+    dataset = Dataset({**data(), "labels": labels})
+    with pytest.raises(
+        ValueError, match=rf"lie in \[0, 4\).*got labels from {min(0, outside)} to {max(3, outside)}"
+    ):
+        ClassificationLoss().check_setup(model, {}, {}, batch_of(0, 1), CPU, dataset)
+    ignoring = ClassificationLoss(torch.nn.CrossEntropyLoss(ignore_index=outside))
+    ignoring.check_setup(model, {}, {}, batch_of(0, 1), CPU, dataset)
 
 
 def test_global_relations_that_are_not_there_are_named_with_a_suggestion(model):
     loss = RelationLoss(torch.nn.MSELoss(), "rle")
     with pytest.raises(RelationsNotComputedError, match=r"global relations 'rle'\. Did you mean 'rel'\?"):
-        loss.check_setup(model, global_relations(), {"rel": DifferentiablePDist()}, batch_of(0, 1), CPU)
+        loss.check_setup(model, global_relations(), {"rel": DifferentiablePDist()}, batch_of(0, 1), CPU, DATASET)
 
 
 def test_batch_relations_that_are_not_there_are_named_with_a_suggestion(model):
     loss = RelationLoss(torch.nn.MSELoss(), batch_relation_key="rle")
-    for call in (loss.check_setup, loss):
+    arguments = model, global_relations(), {"rel": DifferentiablePDist()}, batch_of(0, 1), CPU
+    for call in (lambda: loss.check_setup(*arguments, DATASET), lambda: loss(*arguments)):
         with pytest.raises(UnsupportedConfigurationError, match=r"batch relations 'rle'\. Did you mean 'rel'\?"):
-            call(model, global_relations(), {"rel": DifferentiablePDist()}, batch_of(0, 1), CPU)
+            call()
 
 
 def test_relations_in_a_flat_layout_do_not_fit_a_square_block(model):
@@ -254,7 +272,7 @@ def test_relations_in_a_flat_layout_do_not_fit_a_square_block(model):
 
 def test_a_setup_that_works_passes_the_check_and_leaves_no_trace(model):
     loss = CompoundLoss([PositionLoss(), ClassificationLoss(), RelationLoss(torch.nn.MSELoss())])
-    loss.check_setup(model, global_relations(), {"rel": DifferentiablePDist()}, batch_of(0, 1), CPU)
+    loss.check_setup(model, global_relations(), {"rel": DifferentiablePDist()}, batch_of(0, 1), CPU, DATASET)
     loss.checkpoint()
     assert loss.history == [0.0]
 
