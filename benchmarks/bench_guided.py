@@ -1,0 +1,91 @@
+"""The guided example: time of ``train()``, fresh and warm, and losses over seeds beside the published ones.
+
+python benchmarks/bench_guided.py [--seeds 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from _common import write_results
+
+EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "guided.py"
+
+
+def load_example() -> Any:
+    """Imports the example as a module."""
+    spec = importlib.util.spec_from_file_location("guided", EXAMPLE)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def train_once(weights: tuple[float, float], seed: int) -> tuple[float, list[float]]:
+    """Trains the routine once; returns the seconds of ``train()`` and the losses at the published epochs."""
+    import sklearn.preprocessing
+
+    import paradime
+
+    guided = load_example()
+    covertype = paradime.datasets.load_covertype()
+    X = sklearn.preprocessing.StandardScaler().fit_transform(covertype.data)
+    paradime.utils.seed.seed_all(seed)
+    routine = guided.make_routine(weights, covertype.feature_names.index(guided.ATTRIBUTE))
+    start = time.perf_counter()
+    routine.train(X)
+    seconds = time.perf_counter() - start
+    history = routine.training_phases[1].loss.history
+    return seconds, [history[epoch] for epoch in guided.EPOCHS]
+
+
+def fresh_seconds(repeats: int) -> list[float]:
+    """Returns the seconds of ``train()`` in fresh processes."""
+    command = [sys.executable, __file__, "--once"]
+    return [
+        float(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for _ in range(repeats)
+    ]
+
+
+def main() -> None:
+    """Measures, prints, and writes ``results/guided.json``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5, help="how many seeds (default: 5)")
+    parser.add_argument("--once", action="store_true", help="only print the seconds of one training")
+    args = parser.parse_args()
+    if args.once:
+        print(train_once((1000, 1), 0)[0])
+        return
+    published = load_example().PUBLISHED
+    fresh = fresh_seconds(3)
+    train_once((1, 0), 0)
+    results: dict[str, Any] = {
+        "seconds fresh": fresh,
+        "seconds fresh, median": statistics.median(fresh),
+        "losses": {},
+    }
+    warm = []
+    for weights, expected in published.items():
+        runs = [train_once(weights, seed) for seed in range(args.seeds)]
+        warm += [seconds for seconds, _ in runs]
+        relative = [[loss / goal - 1 for loss, goal in zip(losses, expected, strict=True)] for _, losses in runs]
+        results["losses"][str(weights)] = {
+            "published": expected,
+            "relative difference of the mean": [statistics.mean(c) for c in zip(*relative, strict=True)],
+            "relative difference of each seed": relative,
+        }
+    results |= {"seconds warm": warm, "seconds warm, median": statistics.median(warm)}
+    print(json.dumps(results, indent=1, ensure_ascii=False))
+    print(write_results("guided", results))
+
+
+if __name__ == "__main__":
+    main()
