@@ -23,7 +23,8 @@ EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "guided.py"
 def load_example() -> Any:
     """Imports the example as a module."""
     spec = importlib.util.spec_from_file_location("guided", EXAMPLE)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
