@@ -25,8 +25,10 @@ from paradime.training import (
     TrainingPhase,
     TrainingState,
     apply_in_chunks,
+    check_phase,
     notify,
     run_phase,
+    try_losses,
 )
 from paradime.types import Data, Spec
 from paradime.utils.logging import verbosely
@@ -307,8 +309,14 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         dataset, model = blocks.workspace.require_dataset(), self._require_model()
         if len(dataset) < 2:
             raise ValueError(f"training needs at least 2 samples, got {len(dataset)} sample(s).")
-        blocks.workspace.compute_derived()
-        blocks.workspace.compute_relations()
+        workspace = blocks.workspace
+        for phase in phases:
+            check_phase(phase, blocks.losses, workspace.global_relations, blocks.batch_relations)
+        workspace.compute_derived()
+        workspace.compute_relations()
+        parts = workspace.relation_data, blocks.batch_relations, blocks.device
+        for phase in phases:
+            try_losses(phase, blocks.losses, model, dataset, *parts)
         generator = None
         if self.random_state is not None:
             generator = torch.Generator(blocks.device).manual_seed(self.random_state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -32,6 +33,9 @@ class SparseRelationArray(RelationData):
     """
 
     layout = "sparse"
+
+    _symmetric = False
+    """Whether the matrix is known to be symmetric; ``False`` says nothing."""
 
     def __init__(self, relations: Any) -> None:
         self.data = relations
@@ -65,6 +69,8 @@ class SparseRelationArray(RelationData):
             matrix = matrix.copy()
             matrix.sum_duplicates()
         self._matrix = matrix
+        self._symmetric = False
+        self.__dict__.pop("_upper", None)
 
     @property
     def n_points(self) -> int:
@@ -91,9 +97,17 @@ class SparseRelationArray(RelationData):
         matrix, transposed = self._matrix, self._matrix.T.tocsr()
         union = matrix + transposed
         if subtract_product:
-            return self._of(union - matrix * transposed)
-        union.data *= 0.5
-        return self._of(union)
+            union = union - matrix * transposed
+        else:
+            union.data *= 0.5
+        made = self._of(union)
+        made._symmetric = True
+        return made
+
+    def normalized(self) -> RelationData:
+        made = super().normalized()
+        made._symmetric = self._symmetric  # type: ignore[attr-defined]
+        return made
 
     def map_rows(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Self:
         others = self._off_diagonal()
@@ -119,7 +133,21 @@ class SparseRelationArray(RelationData):
     def sub(self, indices: torch.Tensor | AnyArray | list[int]) -> torch.Tensor:
         chosen = to_numpy(indices)
         # rows first: only these are read
-        return as_tensor(self._matrix[chosen][:, chosen].toarray())
+        if not self._symmetric:
+            return as_tensor(self._matrix[chosen][:, chosen].toarray())
+        # half of the entries tell all
+        half = as_tensor(self._upper[chosen][:, chosen].toarray())
+        return half + half.T
+
+    @functools.cached_property
+    def _upper(self) -> scipy.sparse.csr_array:
+        """The entries above the diagonal, and half of those on it."""
+        rows, cols = self._rows(), self._matrix.indices
+        kept = cols >= rows
+        values = np.where(cols[kept] == rows[kept], 0.5, 1).astype(self._matrix.dtype) * self._matrix.data[kept]
+        starts = np.concatenate(([0], np.cumsum(kept)))[self._matrix.indptr]
+        structure = cols[kept], starts.astype(cols.dtype)
+        return scipy.sparse.csr_array((values, *structure), shape=self._matrix.shape)
 
     def edges(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         stored = self._matrix.tocoo()

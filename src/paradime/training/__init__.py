@@ -1,6 +1,7 @@
 """Training: phases, the loop that runs them, and callbacks."""
 
 from paradime.training.callbacks import Callback, ProgressBar, ReportLoss, TrainingState, notify
+from paradime.training.checks import check_phase, choose_losses, try_losses
 from paradime.training.device import resolve_device
 from paradime.training.inference import apply_in_chunks
 from paradime.training.loop import run_phase
@@ -16,8 +17,11 @@ __all__ = [
     "TrainingState",
     "Workspace",
     "apply_in_chunks",
+    "check_phase",
+    "choose_losses",
     "computation_order",
     "notify",
     "resolve_device",
     "run_phase",
+    "try_losses",
 ]

@@ -8,23 +8,16 @@ from typing import Any
 
 import torch
 
-from paradime._registry import did_you_mean
-from paradime.data import Batch, Dataset, EdgeSampler, ItemSampler, NegSampledEdgeDataset, Sampler
-from paradime.exceptions import (
-    LossNotDeterminedError,
-    RelationsNotComputedError,
-    TrainingDivergedError,
-    UnsupportedConfigurationError,
-)
-from paradime.loss import CompoundLoss, Loss
+from paradime.data import Dataset, EdgeSampler, ItemSampler, NegSampledEdgeDataset, Sampler
+from paradime.exceptions import TrainingDivergedError, UnsupportedConfigurationError
+from paradime.loss import Loss
 from paradime.relationdata import RelationData
 from paradime.relations import Relations
 from paradime.training.callbacks import Callback, TrainingState, notify
+from paradime.training.checks import check_phase, choose_losses, try_losses
 from paradime.training.phase import TrainingPhase
 
 __all__ = ["run_phase"]
-
-_Context = tuple[torch.nn.Module, Mapping[str, RelationData], Mapping[str, Relations]]
 
 
 def run_phase(
@@ -60,15 +53,14 @@ def run_phase(
         ValueError: If the model's output has another shape than a loss needs.
         TrainingDivergedError: If the loss is not finite; the model then has the weights of the last good epoch.
     """
-    phase.check()
-    phase.loss = _choose_losses(phase, losses).to(device)
+    check_phase(phase, losses, global_relations, batch_relations)
     local = dataset.to(device)
+    try_losses(phase, losses, model, local, global_relations, batch_relations, device)
+    phase.loss = choose_losses(phase, losses).to(device)
     sampler = _make_sampler(phase, local, global_relations)
     state = state or TrainingState(model, [phase], phase)
     state.phase, state.n_batches = phase, len(sampler)
     state.epoch, state.loss, state.epoch_loss = 0, None, None
-    context = model, global_relations, batch_relations
-    _check_before_training(phase, sampler, context, local, device)
     parameters = _trainable(model, phase.loss)
     optimizer = phase.make_optimizer(parameters)
     model.train()
@@ -80,7 +72,7 @@ def run_phase(
             for state.batch in sampler.epoch(generator):
                 notify(callbacks, "batch_begin", state)
                 optimizer.zero_grad()
-                loss = phase.loss(*context, state.batch, device)
+                loss = phase.loss(model, global_relations, batch_relations, state.batch, device)
                 torch.autograd.backward(loss)
                 optimizer.step()
                 state.loss = loss.detach()
@@ -95,45 +87,11 @@ def run_phase(
         state.batch = None
 
 
-def _choose_losses(phase: TrainingPhase, losses: Mapping[str, Loss]) -> CompoundLoss:
-    for key in phase.loss_keys:
-        if key not in losses:
-            raise LossNotDeterminedError(
-                f"training phase {phase.name!r} asks for loss {key!r}, which does not exist. "
-                f"{did_you_mean(key, losses)}"
-            )
-    return CompoundLoss([losses[key] for key in phase.loss_keys], phase.loss_weights, name=phase.name)
-
-
 def _make_sampler(phase: TrainingPhase, dataset: Dataset, global_relations: Mapping[str, RelationData]) -> Sampler:
     if phase.sampling == "standard":
         return ItemSampler(dataset, phase.batch_size, phase.batches_per_epoch)
-    if phase.edge_rel_key not in global_relations:
-        raise RelationsNotComputedError(
-            f"training phase {phase.name!r} samples edges of global relations {phase.edge_rel_key!r}, "
-            f"which do not exist. {did_you_mean(phase.edge_rel_key, global_relations)}"
-        )
     edges = NegSampledEdgeDataset(dataset, global_relations[phase.edge_rel_key], phase.neg_sampling_rate)
     return EdgeSampler(edges, phase.batch_size, phase.batches_per_epoch)
-
-
-def _check_before_training(
-    phase: TrainingPhase, sampler: Sampler, context: _Context, dataset: Dataset, device: torch.device
-) -> None:
-    """Tries the losses on two rows, so that what cannot work fails now and with a clear message."""
-    assert phase.loss is not None
-    model, _, batch_relations = context
-    for loss in phase.loss.modules():
-        if isinstance(loss, Loss) and loss.needs(batch_relations) not in sampler.provides:
-            raise UnsupportedConfigurationError(
-                f"training phase {phase.name!r}: loss {loss.name!r} compares {loss.needs(batch_relations)}, but "
-                f"sampling={phase.sampling!r} provides {' and '.join(sorted(sampler.provides))}. "
-                "Use sampling='negative_edge'."
-            )
-    trial = Batch(dataset.rows(torch.arange(min(2, len(dataset)), device=dataset["indices"].device)))
-    model.eval()
-    with torch.no_grad():
-        phase.loss.check_setup(*context, trial, device, dataset)
 
 
 def _trainable(model: torch.nn.Module, loss: Loss) -> list[torch.nn.Parameter]:

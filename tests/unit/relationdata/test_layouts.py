@@ -118,3 +118,25 @@ def test_blocks_of_large_sparse_relations_read_only_their_rows():
         NeighborRelationTuple((((rows + 1) % n)[:, None], np.ones((n, 1)))),
     ):
         assert reldata.sub([5, n - 1, 6, 0]).tolist() == [[0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize("subtract_product", [False, True])
+def test_block_of_a_symmetrized_graph_is_that_of_the_matrix(subtract_product):
+    rng = np.random.default_rng(0)
+    graph = SparseRelationArray(rng.random((30, 30)) * (rng.random((30, 30)) < 0.3))
+    symmetric = graph.symmetrized(subtract_product=subtract_product)
+    assert symmetric.data.diagonal().any()
+    chosen = rng.permutation(30)[:12]
+    for reldata in (symmetric, symmetric.normalized()):
+        expected = reldata.data.toarray()[np.ix_(chosen, chosen)]
+        np.testing.assert_allclose(reldata.sub(chosen), expected, rtol=1e-12)
+
+
+def test_block_is_right_where_a_map_breaks_the_symmetry():
+    symmetric = SparseRelationArray(np.arange(16.0).reshape(4, 4)).symmetrized()
+    broken = symmetric.with_values(torch.arange(1.0, 1 + symmetric.values.numel()))
+    np.testing.assert_array_equal(broken.sub([2, 0, 3]), broken.data.toarray()[np.ix_([2, 0, 3], [2, 0, 3])])
+    broken = symmetric.normalized()
+    broken.sub([0, 1])
+    broken.data = np.arange(16.0).reshape(4, 4)
+    np.testing.assert_array_equal(broken.sub([1, 3]), [[5, 7], [13, 15]])
