@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from paradime.data import Dataset, DerivedData
 from paradime.dr.blocks import Additions, Block, Blocks, make_blocks
+from paradime.dr.estimator import Estimator
 from paradime.exceptions import NotTrainedError, UnsupportedConfigurationError
 from paradime.loss import Loss
 from paradime.models import FullyConnectedEmbeddingModel
@@ -37,7 +36,7 @@ from paradime.utils.seed import seeded
 __all__ = ["ParametricDR"]
 
 
-class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class ParametricDR(Estimator):
     """A parametric dimensionality reduction, composed of building blocks.
 
     A single relation is known by the key ``"rel"``, a single loss by ``"loss"``.
@@ -405,59 +404,3 @@ class ParametricDR(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def classify(self, X: Any) -> torch.Tensor:
         """Scores the classes of points by the model's method ``classify``; see :meth:`apply`."""
         return self.apply(X, "classify")
-
-    def fit(self, X: Data, y: Any = None) -> Self:
-        """Trains on data from the start, as scikit-learn calls it; :meth:`train` goes on where it was.
-
-        Args:
-            X: The data.
-            y: Labels, shape (n,), which become the entry ``"labels"``, or ``None``.
-        """
-        named = dict(X) if isinstance(X, Mapping) else {"main": X}
-        if y is not None:
-            named["labels"] = y
-        dataset = Dataset(named)  # data that are refused leave what was learned as it is
-        self._start_afresh()
-        self.train(dataset)
-        return self
-
-    def _start_afresh(self) -> None:
-        """Forgets what was learned: the next use makes the blocks anew, of the present parameters."""
-        blocks: Blocks | None = self.__dict__.pop("_blocks", None)
-        if blocks is not None and blocks.model is not None and blocks.initial_weights is not None:
-            blocks.model.load_state_dict(blocks.initial_weights)
-
-    def set_params(self, **params: Any) -> Self:
-        """Sets parameters, as scikit-learn calls it; what is trained stays until the next :meth:`fit`."""
-        super().set_params(**params)
-        if not self.trained:
-            self._start_afresh()
-        return self
-
-    def transform(self, X: Any) -> Any:
-        """Embeds points, as scikit-learn calls it.
-
-        Args:
-            X: Points, shape (m, …).
-
-        Returns:
-            The embedding as NumPy array, shape (m, out_dim).
-        """
-        return self.embed(X).numpy()
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return self.trained
-
-    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
-        return f"{type(self).__name__}(out_dim={self.out_dim}, trained={self.trained})"
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Returns the constructor's arguments, as scikit-learn asks for them."""
-        names = self._get_param_names()
-        return {name: self.__dict__[name] for name in names if name in self.__dict__}
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        copied = type(self).__new__(type(self))
-        memo[id(self)] = copied
-        copied.__dict__.update(copy.deepcopy(self.__dict__, memo))
-        return copied

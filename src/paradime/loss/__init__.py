@@ -2,7 +2,7 @@
 
 from paradime._registry import LOSS_FUNCTIONS
 from paradime.functional import cross_entropy_loss, kullback_leibler_div
-from paradime.loss.base import Loss
+from paradime.loss.base import Loss, Trial
 from paradime.loss.compound import CompoundLoss
 from paradime.loss.position import PositionLoss
 from paradime.loss.reconstruction import ReconstructionLoss
@@ -16,6 +16,7 @@ __all__ = [
     "PositionLoss",
     "ReconstructionLoss",
     "RelationLoss",
+    "Trial",
     "cross_entropy_loss",
     "kullback_leibler_div",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -11,10 +12,35 @@ from paradime.data import Batch, Dataset
 from paradime.relationdata import RelationData
 from paradime.relations import Relations
 
-__all__ = ["GlobalRelations", "Loss", "as_batch", "check_shape"]
+__all__ = ["BatchRelations", "GlobalRelations", "Loss", "Trial", "as_batch", "check_shape"]
 
 GlobalRelations = Mapping[str, RelationData]
 BatchRelations = Mapping[str, Relations]
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """What a loss is tried on before training.
+
+    Attributes:
+        model: The model.
+        global_relations: The relations between all points, by key.
+        batch_relations: How to compute the relations between embedded points, by key.
+        batch: A few rows.
+        device: Where to compute.
+        dataset: All rows.
+    """
+
+    model: torch.nn.Module
+    global_relations: GlobalRelations
+    batch_relations: BatchRelations
+    batch: Batch
+    device: torch.device
+    dataset: Dataset
+
+    def encode(self, method: str | None, data_key: str) -> Any:
+        """Returns what a method of the model makes of an entry of the batch."""
+        return self.batch.encode(self.model, method, data_key, self.device)
 
 
 class Loss(torch.nn.Module):
@@ -83,24 +109,12 @@ class Loss(torch.nn.Module):
         """Returns what a batch must hold: ``"items"``, or ``"pairs"``, which edge sampling provides."""
         return "items"
 
-    def check_setup(
-        self,
-        model: torch.nn.Module,
-        global_relations: GlobalRelations,
-        batch_relations: BatchRelations,
-        batch: Batch,
-        device: torch.device,
-        dataset: Dataset,
-    ) -> None:
-        """Raises an error if the loss cannot work with the model and data; called before a phase starts.
+    def check_setup(self, trial: Trial) -> None:
+        """Raises an error if the loss cannot work with the model and data; called before training.
 
         Args:
-            model: The model, in evaluation mode and without gradients.
-            global_relations: The relations between all points, by key.
-            batch_relations: The batch relations, by key.
-            batch: A small batch of rows.
-            device: Where to compute.
-            dataset: All rows.
+            trial: What the loss would work on, with a batch of two rows; the model is in evaluation mode and
+                computes no gradients.
         """
 
     def checkpoint(self) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from paradime.data import Batch, Dataset
-from paradime.loss.base import BatchRelations, GlobalRelations, Loss
+from paradime.data import Batch
+from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial
 from paradime.types import FloatArray
 
 __all__ = ["CompoundLoss"]
@@ -65,17 +65,9 @@ class CompoundLoss(Loss):
         self._steps.append(stacked.detach())
         return stacked.sum()
 
-    def check_setup(
-        self,
-        model: torch.nn.Module,
-        global_relations: GlobalRelations,
-        batch_relations: BatchRelations,
-        batch: Batch,
-        device: torch.device,
-        dataset: Dataset,
-    ) -> None:
+    def check_setup(self, trial: Trial) -> None:
         for loss in self._components():
-            loss.check_setup(model, global_relations, batch_relations, batch, device, dataset)
+            loss.check_setup(trial)
 
     def checkpoint(self) -> None:
         super().checkpoint()

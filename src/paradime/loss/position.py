@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 
 from paradime._registry import LOSSES
-from paradime.data import Batch, Dataset
-from paradime.loss.base import BatchRelations, GlobalRelations, Loss, as_batch, check_shape
+from paradime.data import Batch
+from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial, as_batch, check_shape
 from paradime.types import BinaryTensorFun
 
 __all__ = ["PositionLoss"]
@@ -61,18 +61,10 @@ class PositionLoss(Loss):
         embedded = as_batch(batch).encode(model, self.embedding_method, self.data_key, device)
         return self.loss_function(embedded, batch[self.position_key].to(device))
 
-    def check_setup(
-        self,
-        model: torch.nn.Module,
-        global_relations: GlobalRelations,
-        batch_relations: BatchRelations,
-        batch: Batch,
-        device: torch.device,
-        dataset: Dataset,
-    ) -> None:
+    def check_setup(self, trial: Trial) -> None:
         check_shape(
             f"loss {self.name!r}: the model's embedding",
-            batch.encode(model, self.embedding_method, self.data_key, device),
-            tuple(batch[self.position_key].shape),
+            trial.encode(self.embedding_method, self.data_key),
+            tuple(trial.batch[self.position_key].shape),
             f"It is compared with the positions in {self.position_key!r}: choose out_dim to match them.",
         )

@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 
 from paradime._registry import LOSS_FUNCTIONS, LOSSES
-from paradime.data import Batch, Dataset
-from paradime.loss.base import BatchRelations, GlobalRelations, Loss, as_batch, check_shape
+from paradime.data import Batch
+from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial, as_batch, check_shape
 from paradime.models import resolve_method
 from paradime.types import BinaryTensorFun
 
@@ -65,19 +65,11 @@ class ReconstructionLoss(Loss):
         reconstructed = resolve_method(model, self.decoding_method)(code)
         return self.loss_function(reconstructed, batch[self.data_key].to(device))
 
-    def check_setup(
-        self,
-        model: torch.nn.Module,
-        global_relations: GlobalRelations,
-        batch_relations: BatchRelations,
-        batch: Batch,
-        device: torch.device,
-        dataset: Dataset,
-    ) -> None:
-        code = batch.encode(model, self.encoding_method, self.data_key, device)
+    def check_setup(self, trial: Trial) -> None:
+        code = trial.encode(self.encoding_method, self.data_key)
         check_shape(
             f"loss {self.name!r}: the model's reconstruction",
-            resolve_method(model, self.decoding_method)(code),
-            tuple(batch[self.data_key].shape),
-            f"Check method {self.decoding_method!r} of model {type(model).__name__}.",
+            resolve_method(trial.model, self.decoding_method)(code),
+            tuple(trial.batch[self.data_key].shape),
+            f"Check method {self.decoding_method!r} of model {type(trial.model).__name__}.",
         )

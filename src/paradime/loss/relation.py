@@ -8,9 +8,9 @@ from typing import ClassVar
 import torch
 
 from paradime._registry import LOSSES, did_you_mean
-from paradime.data import Batch, Dataset
+from paradime.data import Batch
 from paradime.exceptions import RelationsNotComputedError, UnsupportedConfigurationError
-from paradime.loss.base import BatchRelations, GlobalRelations, Loss, as_batch, check_shape
+from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial, as_batch, check_shape
 from paradime.relationdata import FlatRelationTensor
 from paradime.relations import Relations
 from paradime.types import BinaryTensorFun
@@ -89,27 +89,19 @@ class RelationLoss(Loss):
     def needs(self, batch_relations: BatchRelations) -> str:
         return self._batch_relations(batch_relations).needs
 
-    def check_setup(
-        self,
-        model: torch.nn.Module,
-        global_relations: GlobalRelations,
-        batch_relations: BatchRelations,
-        batch: Batch,
-        device: torch.device,
-        dataset: Dataset,
-    ) -> None:
-        relations = self._batch_relations(batch_relations)
-        if relations.needs != "pairs" and self.global_relation_key not in global_relations:
+    def check_setup(self, trial: Trial) -> None:
+        relations = self._batch_relations(trial.batch_relations)
+        if relations.needs != "pairs" and self.global_relation_key not in trial.global_relations:
             raise RelationsNotComputedError(
                 f"loss {self.name!r} needs global relations {self.global_relation_key!r}. "
-                f"{did_you_mean(self.global_relation_key, global_relations)}"
+                f"{did_you_mean(self.global_relation_key, trial.global_relations)}"
             )
-        embedded = batch.encode(model, self.embedding_method, relations.data_key, device)
+        n_rows = len(trial.batch["indices"])
         check_shape(
-            f"loss {self.name!r}: the model's embedding of {len(batch['indices'])} rows",
-            embedded,
-            (len(batch["indices"]), -1),
-            f"Check method {self.embedding_method!r} of model {type(model).__name__}.",
+            f"loss {self.name!r}: the model's embedding of {n_rows} rows",
+            trial.encode(self.embedding_method, relations.data_key),
+            (n_rows, -1),
+            f"Check method {self.embedding_method!r} of model {type(trial.model).__name__}.",
         )
 
     def _batch_relations(self, batch_relations: BatchRelations) -> Relations:

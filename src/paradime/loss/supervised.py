@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 
 from paradime._registry import LOSS_FUNCTIONS, LOSSES
-from paradime.data import Batch, Dataset
-from paradime.loss.base import BatchRelations, GlobalRelations, Loss, as_batch, check_shape
+from paradime.data import Batch
+from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial, as_batch, check_shape
 from paradime.types import BinaryTensorFun
 
 __all__ = ["ClassificationLoss"]
@@ -64,27 +64,19 @@ class ClassificationLoss(Loss):
         scores = as_batch(batch).encode(model, self.classification_method, self.data_key, device)
         return self.loss_function(scores, batch[self.label_key].to(device=device, dtype=torch.int64))
 
-    def check_setup(
-        self,
-        model: torch.nn.Module,
-        global_relations: GlobalRelations,
-        batch_relations: BatchRelations,
-        batch: Batch,
-        device: torch.device,
-        dataset: Dataset,
-    ) -> None:
-        labels = dataset[self.label_key]
+    def check_setup(self, trial: Trial) -> None:
+        labels = trial.dataset[self.label_key]
         if labels.is_floating_point():
             raise ValueError(
                 f"loss {self.name!r}: labels {self.label_key!r} must be integers, got {labels.dtype}. "
                 "Number the classes from 0."
             )
-        scores = batch.encode(model, self.classification_method, self.data_key, device)
+        scores = trial.encode(self.classification_method, self.data_key)
         check_shape(
             f"loss {self.name!r}: the model's class scores",
             scores,
-            (len(batch["indices"]), -1),
-            f"Check method {self.classification_method!r} of model {type(model).__name__}.",
+            (len(trial.batch["indices"]), -1),
+            f"Check method {self.classification_method!r} of model {type(trial.model).__name__}.",
         )
         ignored = getattr(self.loss_function, "ignore_index", -100)
         used = labels[labels != ignored]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from paradime.dr import ParametricDR
 from paradime.dr.blocks import Blocks
@@ -19,9 +20,12 @@ class Preset(ParametricDR):
 
     data_key: str
 
+    make_spec: ClassVar[Callable[..., dict[str, Any]]]
+    """The function that returns the specification; its arguments are parameters of the estimator."""
+
     def _spec(self) -> dict[str, Any]:
-        """Returns the specification of the present parameters."""
-        raise NotImplementedError
+        make = type(self).make_spec
+        return make(**{name: getattr(self, name) for name in inspect.signature(make).parameters})
 
     def _build(self, settings: Mapping[str, Any]) -> Blocks:
         return super()._build({**settings, **build(parse_spec(self._spec()))})

@@ -118,6 +118,8 @@ class ParametricTSNE(Preset):
         (150, 2)
     """
 
+    make_spec = staticmethod(tsne_spec)
+
     def __init__(
         self,
         perplexity: float = 30.0,
@@ -160,18 +162,3 @@ class ParametricTSNE(Preset):
         self.device = device
         self.random_state = random_state
         self.callbacks = callbacks
-
-    def _spec(self) -> dict[str, Any]:
-        return tsne_spec(
-            perplexity=self.perplexity,
-            alpha=self.alpha,
-            out_dim=self.out_dim,
-            initialization=self.initialization,
-            epochs=self.epochs,
-            init_epochs=self.init_epochs,
-            batch_size=self.batch_size,
-            init_batch_size=self.init_batch_size,
-            learning_rate=self.learning_rate,
-            init_learning_rate=self.init_learning_rate,
-            data_key=self.data_key,
-        )

@@ -136,6 +136,8 @@ class ParametricUMAP(Preset):
         (150, 2)
     """
 
+    make_spec = staticmethod(umap_spec)
+
     def __init__(
         self,
         n_neighbors: int = 30,
@@ -188,22 +190,3 @@ class ParametricUMAP(Preset):
         self.device = device
         self.random_state = random_state
         self.callbacks = callbacks
-
-    def _spec(self) -> dict[str, Any]:
-        return umap_spec(
-            n_neighbors=self.n_neighbors,
-            min_dist=self.min_dist,
-            spread=self.spread,
-            a=self.a,
-            b=self.b,
-            out_dim=self.out_dim,
-            initialization=self.initialization,
-            epochs=self.epochs,
-            init_epochs=self.init_epochs,
-            batch_size=self.batch_size,
-            negative_sampling_rate=self.negative_sampling_rate,
-            init_batch_size=self.init_batch_size,
-            learning_rate=self.learning_rate,
-            init_learning_rate=self.init_learning_rate,
-            data_key=self.data_key,
-        )

@@ -14,7 +14,7 @@ from paradime.exceptions import (
     RelationsNotComputedError,
     UnsupportedConfigurationError,
 )
-from paradime.loss import CompoundLoss, Loss
+from paradime.loss import CompoundLoss, Loss, Trial
 from paradime.relationdata import RelationData
 from paradime.relations import Relations
 from paradime.training.phase import TrainingPhase
@@ -89,13 +89,12 @@ def try_losses(
     Raises:
         ValueError: If the model does not take the data, or its output has another shape than a loss needs.
     """
-    trial = Batch(dataset.rows(torch.arange(min(2, len(dataset)), device=dataset["indices"].device)))
+    batch = Batch(dataset.rows(torch.arange(min(2, len(dataset)), device=dataset["indices"].device)))
     model.eval()
     try:
         with torch.no_grad():
-            choose_losses(phase, losses).check_setup(
-                model, global_relations, batch_relations, trial, device, dataset
-            )
+            trial = Trial(model, global_relations, batch_relations, batch, device, dataset)
+            choose_losses(phase, losses).check_setup(trial)
     except RuntimeError as error:
         if isinstance(error, (ParaDimeError, NotImplementedError)):
             raise

@@ -5,16 +5,24 @@ matplotlib is an optional dependency: it is imported when a function needs it, n
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from paradime.types import AnyArray, TensorLike
+from paradime.utils._colors import (
+    RGBA,
+    as_colormap,
+    color_labels,
+    get_color_palette,
+    get_colormap,
+    require_matplotlib,
+    suggest,
+)
 from paradime.utils.convert import as_tensor, to_numpy
 
 if TYPE_CHECKING:
@@ -23,71 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["get_color_palette", "get_colormap", "scatterplot"]
 
-RGBA: TypeAlias = tuple[float, float, float, float]
-
-# To normal, protanopic, deuteranopic and tritanopic eyes any two of these colours lie at least 15 units apart
-# in CIELAB (the tests simulate all four); the first ones lie further apart.
-_PALETTE = {
-    "petrol": "#10626e",
-    "amber": "#e6bd42",
-    "aqua": "#4fc4bd",
-    "vermilion": "#e94d2a",
-    "plum": "#44285c",
-    "sky": "#5d87dd",
-    "moss": "#679b3d",
-    "rose": "#e28a89",
-    "indigo": "#192890",
-    "slate": "#90808c",
-}
-
-# positions follow the lightness of the colours, so that equal steps of value are equal steps of lightness
-_COLORMAP_ANCHORS = (
-    (0.0, "#c4ece4"),
-    (0.237, _PALETTE["aqua"]),
-    (0.704, _PALETTE["petrol"]),
-    (1.0, "#0a2a3c"),
-)
-
 _DARK_INK, _LIGHT_INK = "#22313a", "#f2f2f2"
 _COLOR_KEYWORDS = ("c", "color", "facecolor", "facecolors", "cmap")
-# listed colormaps up to this size name single colours (tab20, Set3); larger ones sample a scale (viridis)
-_MAX_QUALITATIVE = 40
-
-
-def get_color_palette() -> dict[str, str]:
-    """Returns the house colours, which colour-blind people can tell apart.
-
-    Returns:
-        Ten names and their colours as ``#rrggbb``, in the order in which categories take them. The dictionary
-        is the caller's own.
-
-    Example:
-        >>> get_color_palette()["petrol"]
-        '#10626e'
-    """
-    return dict(_PALETTE)
-
-
-def get_colormap() -> Colormap:
-    """Returns the house colormap, from light aqua for low values to dark petrol for high ones.
-
-    Lightness falls evenly along the map, so that order and distances of values can be read without hue and in
-    greyscale print. The map is not registered with matplotlib: pass the object, not a name.
-
-    Returns:
-        A matplotlib ``Colormap`` named ``"paradime"``.
-
-    Raises:
-        ImportError: If matplotlib is missing.
-
-    Example:
-        >>> get_colormap().name
-        'paradime'
-    """
-    _require_matplotlib()
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list("paradime", _COLORMAP_ANCHORS)
 
 
 def scatterplot(
@@ -139,7 +84,7 @@ def scatterplot(
         >>> [text.get_text() for text in ax.get_legend().get_texts()]
         ['fir', 'oak']
     """
-    _require_matplotlib()
+    require_matplotlib()
     import matplotlib.pyplot as plt
     from matplotlib.axes import Axes
 
@@ -162,12 +107,12 @@ def scatterplot(
                 "colormap= sets the colours of labels."
             )
         values = _check_labels(labels, len(points))
-        label_colors = _color_labels(_index_labels(values, labels_to_index), colormap)
+        label_colors = color_labels(_index_labels(values, labels_to_index), colormap)
         options["c"] = [label_colors[value] for value in values]
     elif _is_numbers(options.get("c"), len(points)):
-        options.setdefault("cmap", get_colormap() if colormap is None else _as_colormap(colormap))
+        options.setdefault("cmap", get_colormap() if colormap is None else as_colormap(colormap))
     elif not any(key in options for key in _COLOR_KEYWORDS):
-        options["c"] = _PALETTE["petrol"]
+        options["c"] = get_color_palette()["petrol"]
 
     own_figure = ax is None
     if ax is None:
@@ -178,13 +123,6 @@ def scatterplot(
     if label_colors and legend:
         _draw_legend(ax, label_colors, options.get("marker"), legend_options or {}, beside=own_figure)
     return ax
-
-
-def _require_matplotlib() -> None:
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ImportError('Plotting needs matplotlib. Install it: pip install "paradime[plot]"') from error
 
 
 def _check_coords(coords: TensorLike) -> AnyArray:
@@ -254,65 +192,6 @@ def _sorted_if_possible(labels: list[Any]) -> list[Any]:
         return labels
 
 
-def _color_labels(
-    indices: Mapping[Hashable, int], colormap: str | Colormap | Sequence[Any] | None
-) -> dict[Hashable, RGBA]:
-    from matplotlib.colors import ListedColormap, to_rgba, to_rgba_array
-
-    n_colors = max(indices.values(), default=-1) + 1
-    if colormap is None:
-        return {label: _palette_color(index) for label, index in indices.items()}
-    colors: AnyArray
-    if isinstance(colormap, str) or callable(colormap):
-        cmap = _as_colormap(colormap)
-        if isinstance(cmap, ListedColormap) and cmap.N <= _MAX_QUALITATIVE:
-            colors = to_rgba_array(cmap.colors)
-        else:
-            colors = cmap(np.linspace(0, 1, n_colors))
-    else:
-        colors = to_rgba_array(colormap)
-    if len(colors) < n_colors:
-        raise ValueError(
-            f"colormap must have a colour for every label, got {len(colors)} colours for {n_colors}. "
-            "Add colours, or name a continuous colormap such as 'viridis'."
-        )
-    return {label: to_rgba(colors[index]) for label, index in indices.items()}
-
-
-def _palette_color(index: int) -> RGBA:
-    """Returns a house colour; each further round through the palette takes another shade."""
-    from matplotlib.colors import to_rgb
-
-    cycle, position = divmod(index, len(_PALETTE))
-    target, weight = ((0.0, 0.0), (1.0, 0.5), (0.0, 0.45))[cycle % 3]
-    red, green, blue = (
-        (1 - weight) * channel + weight * target for channel in to_rgb(list(_PALETTE.values())[position])
-    )
-    return (red, green, blue, 1.0)
-
-
-def _as_colormap(colormap: str | Colormap | Sequence[Any]) -> Colormap:
-    import matplotlib
-    from matplotlib.colors import Colormap, ListedColormap
-
-    if isinstance(colormap, Colormap):
-        return colormap
-    if not isinstance(colormap, str):
-        return ListedColormap(list(colormap))
-    try:
-        return matplotlib.colormaps[colormap]
-    except KeyError:
-        raise ValueError(
-            f"colormap must be the name of a matplotlib colormap, got {colormap!r}."
-            f"{_suggest(colormap, list(matplotlib.colormaps))} See matplotlib.colormaps for all of them."
-        ) from None
-
-
-def _suggest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
-
-
 def _is_numbers(c: Any, n_points: int) -> bool:
     """Says whether ``c`` holds one number a point, which matplotlib maps to colours."""
     if c is None or isinstance(c, str):
@@ -364,7 +243,7 @@ def _check_legend(legend: Any, legend_options: Mapping[str, Any] | None) -> None
         if name not in known:
             raise ValueError(
                 f"legend_options must be options of matplotlib's Legend, got {name!r}."
-                f"{_suggest(name, known)} Known are {', '.join(sorted(known))}."
+                f"{suggest(name, known)} Known are {', '.join(sorted(known))}."
             )
 
 

@@ -13,6 +13,7 @@ from paradime.loss import (
     PositionLoss,
     ReconstructionLoss,
     RelationLoss,
+    Trial,
     cross_entropy_loss,
     kullback_leibler_div,
 )
@@ -64,6 +65,10 @@ def data():
 
 
 DATASET = Dataset(data())
+
+
+def try_out(loss, model, global_relations, batch_relations, batch, dataset=None):
+    loss.check_setup(Trial(model, global_relations, batch_relations, batch, CPU, dataset or DATASET))
 
 
 def batch_of(*rows):
@@ -216,9 +221,7 @@ class Transposed(Model):
 )
 def test_output_of_the_wrong_shape_is_refused_with_both_shapes(loss, words):
     with pytest.raises(ValueError, match=words):
-        loss.check_setup(
-            Transposed(), global_relations(), {"rel": DifferentiablePDist()}, batch_of(0, 1, 2), CPU, DATASET
-        )
+        try_out(loss, Transposed(), global_relations(), {"rel": DifferentiablePDist()}, batch_of(0, 1, 2))
 
 
 def test_output_that_is_no_tensor_is_refused():
@@ -227,13 +230,13 @@ def test_output_that_is_no_tensor_is_refused():
             return X, X
 
     with pytest.raises(ValueError, match="embedding must be a tensor, got tuple"):
-        PositionLoss().check_setup(Pair(), {}, {}, batch_of(0, 1), CPU, DATASET)
+        try_out(PositionLoss(), Pair(), {}, {}, batch_of(0, 1))
 
 
 def test_labels_that_are_no_class_numbers_are_refused(model):
     halves = Dataset({**data(), "labels": np.arange(N) / 2})
     with pytest.raises(ValueError, match=r"labels 'labels' must be integers, got torch\.float32"):
-        ClassificationLoss().check_setup(model, {}, {}, batch_of(0, 1), CPU, halves)
+        try_out(ClassificationLoss(), model, {}, {}, batch_of(0, 1), halves)
 
 
 @pytest.mark.parametrize("outside", [-1, 4])
@@ -244,21 +247,21 @@ def test_labels_outside_the_scores_are_refused_wherever_they_stand(model, outsid
     with pytest.raises(
         ValueError, match=rf"lie in \[0, 4\).*got labels from {min(0, outside)} to {max(3, outside)}"
     ):
-        ClassificationLoss().check_setup(model, {}, {}, batch_of(0, 1), CPU, dataset)
+        try_out(ClassificationLoss(), model, {}, {}, batch_of(0, 1), dataset)
     ignoring = ClassificationLoss(torch.nn.CrossEntropyLoss(ignore_index=outside))
-    ignoring.check_setup(model, {}, {}, batch_of(0, 1), CPU, dataset)
+    try_out(ignoring, model, {}, {}, batch_of(0, 1), dataset)
 
 
 def test_global_relations_that_are_not_there_are_named_with_a_suggestion(model):
     loss = RelationLoss(torch.nn.MSELoss(), "rle")
     with pytest.raises(RelationsNotComputedError, match=r"global relations 'rle'\. Did you mean 'rel'\?"):
-        loss.check_setup(model, global_relations(), {"rel": DifferentiablePDist()}, batch_of(0, 1), CPU, DATASET)
+        try_out(loss, model, global_relations(), {"rel": DifferentiablePDist()}, batch_of(0, 1))
 
 
 def test_batch_relations_that_are_not_there_are_named_with_a_suggestion(model):
     loss = RelationLoss(torch.nn.MSELoss(), batch_relation_key="rle")
     arguments = model, global_relations(), {"rel": DifferentiablePDist()}, batch_of(0, 1), CPU
-    for call in (lambda: loss.check_setup(*arguments, DATASET), lambda: loss(*arguments)):
+    for call in (lambda: try_out(loss, *arguments[:-1]), lambda: loss(*arguments)):
         with pytest.raises(UnsupportedConfigurationError, match=r"batch relations 'rle'\. Did you mean 'rel'\?"):
             call()
 
@@ -272,7 +275,7 @@ def test_relations_in_a_flat_layout_do_not_fit_a_square_block(model):
 
 def test_a_setup_that_works_passes_the_check_and_leaves_no_trace(model):
     loss = CompoundLoss([PositionLoss(), ClassificationLoss(), RelationLoss(torch.nn.MSELoss())])
-    loss.check_setup(model, global_relations(), {"rel": DifferentiablePDist()}, batch_of(0, 1), CPU, DATASET)
+    try_out(loss, model, global_relations(), {"rel": DifferentiablePDist()}, batch_of(0, 1))
     loss.checkpoint()
     assert loss.history == [0.0]
 

@@ -1,0 +1,170 @@
+"""The house colours, and colours for labels."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from paradime.types import AnyArray
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
+
+__all__ = [
+    "RGBA",
+    "as_colormap",
+    "color_labels",
+    "get_color_palette",
+    "get_colormap",
+    "require_matplotlib",
+    "suggest",
+]
+
+RGBA: TypeAlias = tuple[float, float, float, float]
+
+# To normal, protanopic, deuteranopic and tritanopic eyes any two of these colours lie at least 15 units apart
+# in CIELAB (the tests simulate all four); the first ones lie further apart.
+_PALETTE = {
+    "petrol": "#10626e",
+    "amber": "#e6bd42",
+    "aqua": "#4fc4bd",
+    "vermilion": "#e94d2a",
+    "plum": "#44285c",
+    "sky": "#5d87dd",
+    "moss": "#679b3d",
+    "rose": "#e28a89",
+    "indigo": "#192890",
+    "slate": "#90808c",
+}
+
+# positions follow the lightness of the colours, so that equal steps of value are equal steps of lightness
+_COLORMAP_ANCHORS = (
+    (0.0, "#c4ece4"),
+    (0.237, _PALETTE["aqua"]),
+    (0.704, _PALETTE["petrol"]),
+    (1.0, "#0a2a3c"),
+)
+
+# listed colormaps up to this size name single colours (tab20, Set3); larger ones sample a scale (viridis)
+_MAX_QUALITATIVE = 40
+
+
+def get_color_palette() -> dict[str, str]:
+    """Returns the house colours, which colour-blind people can tell apart.
+
+    Returns:
+        Ten names and their colours as ``#rrggbb``, in the order in which categories take them. The dictionary
+        is the caller's own.
+
+    Example:
+        >>> get_color_palette()["petrol"]
+        '#10626e'
+    """
+    return dict(_PALETTE)
+
+
+def get_colormap() -> Colormap:
+    """Returns the house colormap, from light aqua for low values to dark petrol for high ones.
+
+    Lightness falls evenly along the map, so that order and distances of values can be read without hue and in
+    greyscale print. The map is not registered with matplotlib: pass the object, not a name.
+
+    Returns:
+        A matplotlib ``Colormap`` named ``"paradime"``.
+
+    Raises:
+        ImportError: If matplotlib is missing.
+
+    Example:
+        >>> get_colormap().name
+        'paradime'
+    """
+    require_matplotlib()
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("paradime", _COLORMAP_ANCHORS)
+
+
+def require_matplotlib() -> None:
+    """Raises ImportError, with what to type, if matplotlib is missing."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError('Plotting needs matplotlib. Install it: pip install "paradime[plot]"') from error
+
+
+def color_labels(
+    indices: Mapping[Hashable, int], colormap: str | Colormap | Sequence[Any] | None
+) -> dict[Hashable, RGBA]:
+    """Returns a colour for each label.
+
+    Args:
+        indices: The index of each label's colour.
+        colormap: The colours: a colormap or its name, a list of colours, or the house palette if ``None``.
+
+    Raises:
+        ValueError: If there are fewer colours than labels.
+    """
+    from matplotlib.colors import ListedColormap, to_rgba, to_rgba_array
+
+    n_colors = max(indices.values(), default=-1) + 1
+    if colormap is None:
+        return {label: _palette_color(index) for label, index in indices.items()}
+    colors: AnyArray
+    if isinstance(colormap, str) or callable(colormap):
+        cmap = as_colormap(colormap)
+        if isinstance(cmap, ListedColormap) and cmap.N <= _MAX_QUALITATIVE:
+            colors = to_rgba_array(cmap.colors)
+        else:
+            colors = cmap(np.linspace(0, 1, n_colors))
+    else:
+        colors = to_rgba_array(colormap)
+    if len(colors) < n_colors:
+        raise ValueError(
+            f"colormap must have a colour for every label, got {len(colors)} colours for {n_colors}. "
+            "Add colours, or name a continuous colormap such as 'viridis'."
+        )
+    return {label: to_rgba(colors[index]) for label, index in indices.items()}
+
+
+def _palette_color(index: int) -> RGBA:
+    """Returns a house colour; each further round through the palette takes another shade."""
+    from matplotlib.colors import to_rgb
+
+    cycle, position = divmod(index, len(_PALETTE))
+    target, weight = ((0.0, 0.0), (1.0, 0.5), (0.0, 0.45))[cycle % 3]
+    red, green, blue = (
+        (1 - weight) * channel + weight * target for channel in to_rgb(list(_PALETTE.values())[position])
+    )
+    return (red, green, blue, 1.0)
+
+
+def as_colormap(colormap: str | Colormap | Sequence[Any]) -> Colormap:
+    """Returns a colormap of its name, or of a list of colours.
+
+    Raises:
+        ValueError: If the name is unknown.
+    """
+    import matplotlib
+    from matplotlib.colors import Colormap, ListedColormap
+
+    if isinstance(colormap, Colormap):
+        return colormap
+    if not isinstance(colormap, str):
+        return ListedColormap(list(colormap))
+    try:
+        return matplotlib.colormaps[colormap]
+    except KeyError:
+        raise ValueError(
+            f"colormap must be the name of a matplotlib colormap, got {colormap!r}."
+            f"{suggest(colormap, list(matplotlib.colormaps))} See matplotlib.colormaps for all of them."
+        ) from None
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Returns a sentence that names a close match, or nothing."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
