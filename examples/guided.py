@@ -278,13 +278,8 @@ def main() -> None:
     gallery, bars = pictures.values()
     draw_gallery(embeddings, covertype.data[:, attr_index], gallery)
     guided = (100, 1)
-    draw_importance(
-        feature_importance(routines[1, 0], X),
-        feature_importance(routines[guided], X),
-        covertype.feature_names,
-        name_of(guided),
-        bars,
-    )
+    before, after = feature_importance(routines[1, 0], X), feature_importance(routines[guided], X)
+    draw_importance(before, after, covertype.feature_names, name_of(guided), bars)
     rows = table_rows(histories, embeddings, X, covertype.target, X[:, attr_index])
     text = io.StringIO()
     csv.writer(text).writerows(rows)
@@ -292,6 +287,9 @@ def main() -> None:
     write_page(rows, pictures, args.out / "index.html")
 
     print_table(rows)
+    print(f"\nshare of {ATTRIBUTE} in the position, unguided and guided ({name_of(guided)})")
+    for axis in (0, 1):
+        print(f"  {'xy'[axis]}-axis  {before[axis, attr_index]:.1%}  {after[axis, attr_index]:.1%}")
     done = time.perf_counter()
     print(f"\nTrained in {trained - start:.1f} s, all done in {done - start:.1f} s. See {args.out / 'index.html'}")
 
