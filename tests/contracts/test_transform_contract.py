@@ -12,6 +12,7 @@ from paradime._registry import TRANSFORMS
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.functional import connectivity_weights, find_ab, perplexity_weights
 from paradime.relationdata import (
+    EuclideanRelationTensor,
     FlatRelationArray,
     FlatRelationTensor,
     HollowRelationTensor,
@@ -348,3 +349,40 @@ def test_settings_of_a_transform_do_not_change_with_use():
     }
     assert transform.betas.shape == (N,)
     assert transform.neighbors_wanted() == 9
+
+
+class _InPlace(RelationTransform):
+    """Changes the data in place, as transforms written for version 1 may."""
+
+    def transform(self, reldata):
+        data = reldata.data
+        values = data[1] if isinstance(data, tuple) else data.data if scipy.sparse.issparse(data) else data
+        values *= 2
+        return reldata
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        np.array([[0.0, 1.0], [1.0, 0.0]]),
+        torch.tensor([[0.0, 1.0], [1.0, 0.0]]),
+        np.array([1.0, 2.0, 3.0]),
+        (np.array([[1], [0]]), np.array([[1.0], [2.0]])),
+        scipy.sparse.csr_array(np.array([[0.0, 1.0], [1.0, 0.0]])),
+    ],
+    ids=["square array", "square tensor", "triangular", "neighbor", "sparse"],
+)
+def test_transform_that_changes_data_in_place_does_not_reach_the_caller(given):
+    held = relation_factory(given)
+    before = held.to_square().clone()
+    doubled = _InPlace()(held)
+    np.testing.assert_array_equal(held.to_square(), before)
+    np.testing.assert_array_equal(relation_factory(given).to_square(), before)
+    np.testing.assert_array_equal(doubled.to_square(), 2 * before)
+
+
+def test_changes_in_place_of_embedded_distances_reach_the_kernel():
+    points = torch.tensor([[0.0], [1.0], [3.0]])
+    found = StudentTTransform(1.0)(_InPlace()(EuclideanRelationTensor(points)))
+    np.testing.assert_allclose(found.data, 1 / (1 + np.array([2.0, 6.0, 4.0]) ** 2), rtol=1e-6)
+    assert EuclideanRelationTensor(points).data.tolist() == [1, 3, 2]

@@ -57,6 +57,9 @@ class DenseRelationData(RelationData):
     def with_values(self, values: torch.Tensor) -> RelationData:
         return self._of(values)
 
+    def _copy_storage(self) -> None:
+        self._tensor = self._tensor.clone()
+
 
 class ArrayView(DenseRelationData):
     """Shows the storage as NumPy array."""
@@ -64,6 +67,7 @@ class ArrayView(DenseRelationData):
     @property
     def data(self) -> AnyArray:
         """The relations as NumPy array; memory is shared."""
+        self._take_storage()
         return as_numpy(self._tensor)
 
     @data.setter
@@ -77,6 +81,7 @@ class TensorView(DenseRelationData):
     @property
     def data(self) -> torch.Tensor:
         """The relations as tensor; memory is shared."""
+        self._take_storage()
         return self._tensor
 
     @data.setter

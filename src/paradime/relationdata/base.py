@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 
@@ -102,7 +103,25 @@ class RelationData(ABC):
     def edges(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Returns rows, columns and values of all stored entries that are not zero, each of shape (m,)."""
 
+    @abstractmethod
+    def _copy_storage(self) -> None:
+        """Replaces the storage of this object by a copy of its own, and forgets what was derived from it."""
+
     # -- derived --------------------------------------------------------------------------------------
+
+    _borrowed = False
+
+    def borrowed(self) -> Self:
+        """Returns the same relations for somebody who may change ``data``, which are copied when asked for."""
+        made = copy.copy(self)
+        made._borrowed = True
+        return made
+
+    def _take_storage(self) -> None:
+        """Called by ``data``: what is handed out of borrowed relations may be changed in place."""
+        if self._borrowed:
+            self._copy_storage()
+            self._borrowed = False
 
     def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> RelationData:
         """Applies an elementwise function to the stored entries."""

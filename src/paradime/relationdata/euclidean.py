@@ -20,7 +20,50 @@ from paradime.relationdata.triangular import TriangularRelationTensor
 __all__ = ["EuclideanRelationTensor", "HollowRelationTensor"]
 
 
-class HollowRelationTensor(TriangularRelationTensor):
+class _LazyTriangle(TriangularRelationTensor):
+    """Triangular relations that are made of something else when they are asked for.
+
+    Once somebody may change them, by assigning ``data`` or in borrowed ones, they are all that counts.
+    """
+
+    _source: torch.Tensor | None
+
+    def __init__(self, source: torch.Tensor) -> None:
+        self._source = source
+
+    def _condense(self, source: torch.Tensor) -> torch.Tensor:
+        """Makes each pair once, shape (n(n − 1)/2,)."""
+        raise NotImplementedError
+
+    @functools.cached_property
+    def _tensor(self) -> torch.Tensor:  # type: ignore[override]
+        assert self._source is not None
+        return self._condense(self._source)
+
+    @property
+    def data(self) -> torch.Tensor:
+        """Each pair once, shape (n(n − 1)/2,)."""
+        self._take_storage()
+        return self._tensor
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        self._tensor = TriangularRelationTensor(data).data
+        self._source = None
+
+    def _copy_storage(self) -> None:
+        super()._copy_storage()
+        self._source = None
+
+    @property
+    def n_points(self) -> int:
+        return super().n_points if self._source is None else len(self._source)
+
+    def with_values(self, values: torch.Tensor) -> RelationData:
+        return TriangularRelationTensor._of(values)
+
+
+class HollowRelationTensor(_LazyTriangle):
     """Symmetric relations with zero diagonal, stored as a square matrix whose diagonal is not looked at.
 
     It is a triangular container in every respect: ``data`` shows each pair once.
@@ -33,45 +76,24 @@ class HollowRelationTensor(TriangularRelationTensor):
         tensor(2.)
     """
 
-    _square: torch.Tensor | None
-
     def __init__(self, square: torch.Tensor) -> None:
-        self._square = square
+        super().__init__(square)
 
-    @functools.cached_property
-    def _tensor(self) -> torch.Tensor:  # type: ignore[override]
-        assert self._square is not None
-        return square_to_condensed(self._square)
+    def _condense(self, source: torch.Tensor) -> torch.Tensor:
+        return square_to_condensed(source)
 
     @functools.cached_property
     def _hollow(self) -> torch.Tensor:
         """The matrix with its diagonal set to zero."""
-        assert self._square is not None
-        return self._square.clone().fill_diagonal_(0)
-
-    @property
-    def data(self) -> torch.Tensor:
-        """Each pair once, shape (n(n − 1)/2,)."""
-        return self._tensor
-
-    @data.setter
-    def data(self, data: Any) -> None:
-        self._tensor = TriangularRelationTensor(data).data
-        self._square = None
-
-    @property
-    def n_points(self) -> int:
-        return super().n_points if self._square is None else len(self._square)
-
-    def with_values(self, values: torch.Tensor) -> RelationData:
-        return TriangularRelationTensor._of(values)
+        assert self._source is not None
+        return self._source.clone().fill_diagonal_(0)
 
     def total(self) -> torch.Tensor:
         # not the sum minus the trace: kernels of points that lie far apart vanish beside their diagonal of ones
-        return super().total() if self._square is None else self._hollow.sum()
+        return super().total() if self._source is None else self._hollow.sum()
 
     def normalized(self) -> RelationData:
-        if self._square is None:
+        if self._source is None:
             return super().normalized()
         total = self.total()
         scaled = self._hollow / torch.where(total == 0, 1, total)
@@ -80,12 +102,10 @@ class HollowRelationTensor(TriangularRelationTensor):
         return made
 
     def to_square(self) -> torch.Tensor:
-        if self._square is None:
-            return super().to_square()
-        return self._hollow
+        return super().to_square() if self._source is None else self._hollow
 
 
-class EuclideanRelationTensor(TriangularRelationTensor):
+class EuclideanRelationTensor(_LazyTriangle):
     """Euclidean distances between points, made when they are asked for: as such, or squared for a kernel.
 
     Args:
@@ -96,34 +116,13 @@ class EuclideanRelationTensor(TriangularRelationTensor):
         tensor([2.])
     """
 
-    _points: torch.Tensor | None
-
     def __init__(self, points: torch.Tensor) -> None:
-        self._points = points
+        super().__init__(points)
 
-    @functools.cached_property
-    def _tensor(self) -> torch.Tensor:  # type: ignore[override]
-        assert self._points is not None
-        return condensed_distances(self._points)
-
-    @property
-    def data(self) -> torch.Tensor:
-        """Each pair once, shape (n(n − 1)/2,)."""
-        return self._tensor
-
-    @data.setter
-    def data(self, data: Any) -> None:
-        self._tensor = TriangularRelationTensor(data).data
-        self._points = None
-
-    @property
-    def n_points(self) -> int:
-        return super().n_points if self._points is None else len(self._points)
-
-    def with_values(self, values: torch.Tensor) -> RelationData:
-        return TriangularRelationTensor._of(values)
+    def _condense(self, source: torch.Tensor) -> torch.Tensor:
+        return condensed_distances(source)
 
     def map_squares(self, function: Callable[[torch.Tensor], torch.Tensor]) -> RelationData:
-        if self._points is None:
+        if self._source is None:
             return super().map_squares(function)
-        return HollowRelationTensor(function(squared_distances(self._points)))
+        return HollowRelationTensor(function(squared_distances(self._source)))

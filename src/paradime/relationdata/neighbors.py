@@ -59,6 +59,7 @@ class NeighborRelationTuple(RelationData):
     @property
     def data(self) -> tuple[AnyArray, AnyArray]:
         """The pair (indices, values) as NumPy arrays of shape (n, k); memory is shared."""
+        self._take_storage()
         return as_numpy(self._indices), as_numpy(self._values)
 
     @data.setter
@@ -79,6 +80,9 @@ class NeighborRelationTuple(RelationData):
                 f"neighbour indices must lie in [0, {len(indices)}), got {indices[row].tolist()} in row {row}."
             )
         self._indices, self._values = indices.to(torch.int64), values
+
+    def _copy_storage(self) -> None:
+        self._indices, self._values = self._indices.clone(), self._values.clone()
 
     @property
     def indices(self) -> torch.Tensor:

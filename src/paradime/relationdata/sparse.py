@@ -54,6 +54,7 @@ class SparseRelationArray(RelationData):
     @property
     def data(self) -> scipy.sparse.csr_array:
         """The relations as CSR array of shape (n, n); memory is shared."""
+        self._take_storage()
         return self._matrix
 
     @data.setter
@@ -71,6 +72,9 @@ class SparseRelationArray(RelationData):
         self._matrix = matrix
         self._symmetric = False
         self.__dict__.pop("_upper", None)
+
+    def _copy_storage(self) -> None:
+        self.data = self._matrix.copy()
 
     @property
     def n_points(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from paradime.relationdata import RelationData, relation_factory
@@ -25,7 +24,8 @@ class RelationTransform:
         """Returns the transformed relations.
 
         Args:
-            reldata: Relations in any layout. Assigning its ``data`` anew does not show outside.
+            reldata: Relations in any layout. Assigning its ``data``, or changing them in place, does not show
+                outside.
         """
         raise NotImplementedError(
             f"{type(self).__name__} has no transform(). Write it: it takes and returns RelationData."
@@ -40,8 +40,8 @@ class RelationTransform:
 
     def __call__(self, reldata: Any) -> RelationData:
         """Transforms relations, or data that ``relation_factory`` makes relations of."""
-        # a shallow copy, so that a transform that assigns reldata.data does not reach the caller's container
-        return relation_factory(self.transform(copy.copy(relation_factory(reldata))))
+        # borrowed, so that a transform that changes reldata.data does not reach the caller's container or arrays
+        return relation_factory(self.transform(relation_factory(reldata).borrowed()))
 
     def __repr__(self) -> str:
         shown = (f"{k}={v!r}" for k, v in vars(self).items() if isinstance(v, (bool, int, float, str)))

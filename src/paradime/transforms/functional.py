@@ -41,7 +41,7 @@ class Functional(RelationTransform):
         self.check_valid = check_valid
 
     def transform(self, reldata: RelationData) -> RelationData:
-        given = _copied(reldata.data)
+        given = reldata.data  # a copy: transforms get borrowed relations
         result = self.f(given)
         result = given if result is None else result
         if not self.in_place:
@@ -54,10 +54,3 @@ class Functional(RelationTransform):
                 f"got data of {made.n_points}. Use in_place=False for another layout."
             )
         return made
-
-
-def _copied(data: Any) -> Any:
-    if isinstance(data, tuple):
-        return tuple(_copied(part) for part in data)
-    # a tensor's clone keeps its gradient, where copy() would not exist
-    return data.clone() if hasattr(data, "clone") else data.copy()
