@@ -1,17 +1,21 @@
 # make demo    the guided example on the bundled forest cover data; pictures and a web page in out/demo
 # make test    the whole test suite
+# make bench   all benchmarks, and the table of docs/benchmarks.md; DATA=FOLDER for large data, ONLY="step parts" for some
 # make lint    formatter, linter, type checker, import layers
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint format clean
+.PHONY: demo test bench lint format clean
 demo: $(VENV)/installed
 	$(BIN)/python examples/guided.py --out out/demo
 
 # one torch thread a worker: two workers with two threads each would fight over two cores
 test: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+bench: $(VENV)/installed
+	$(BIN)/python benchmarks/run.py $(if $(DATA),--data "$(DATA)") $(if $(ONLY),--only $(ONLY))
 
 lint: $(VENV)/installed
 	$(BIN)/ruff format --check .

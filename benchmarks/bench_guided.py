@@ -5,9 +5,7 @@ python benchmarks/bench_guided.py [--seeds 5]
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
-import json
 import statistics
 import subprocess
 import sys
@@ -15,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from _common import write_results
+from _common import Figure, arguments, write_results
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "guided.py"
 
@@ -56,36 +54,39 @@ def fresh_seconds(repeats: int) -> list[float]:
     ]
 
 
+def losses_beside_published(seeds: int) -> tuple[list[Figure], list[float]]:
+    """Trains with all published weights; returns how far the losses are off, and the seconds of each training."""
+    figures, times = [], []
+    for weights, expected in load_example().PUBLISHED.items():
+        runs = [train_once(weights, seed) for seed in range(seeds)]
+        times += [seconds for seconds, _ in runs]
+        means = [statistics.mean(column) for column in zip(*(losses for _, losses in runs), strict=True)]
+        worst = max(abs(mean / goal - 1) for mean, goal in zip(means, expected, strict=True))
+        name = f"loss over the published one, weights {weights}: largest difference"
+        note = f"mean of {seeds} seeds, at epochs {', '.join(map(str, load_example().EPOCHS))}"
+        figures.append(Figure(name, 100 * worst, "%", 5, note=note))
+    return figures, times
+
+
 def main() -> None:
     """Measures, prints, and writes ``results/guided.json``."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = arguments(__doc__)
     parser.add_argument("--seeds", type=int, default=5, help="how many seeds (default: 5)")
     parser.add_argument("--once", action="store_true", help="only print the seconds of one training")
     args = parser.parse_args()
     if args.once:
         print(train_once((1000, 1), 0)[0])
         return
-    published = load_example().PUBLISHED
     fresh = fresh_seconds(3)
     train_once((1, 0), 0)
-    results: dict[str, Any] = {
-        "seconds fresh": fresh,
-        "seconds fresh, median": statistics.median(fresh),
-        "losses": {},
-    }
-    warm = []
-    for weights, expected in published.items():
-        runs = [train_once(weights, seed) for seed in range(args.seeds)]
-        warm += [seconds for seconds, _ in runs]
-        relative = [[loss / goal - 1 for loss, goal in zip(losses, expected, strict=True)] for _, losses in runs]
-        results["losses"][str(weights)] = {
-            "published": expected,
-            "relative difference of the mean": [statistics.mean(c) for c in zip(*relative, strict=True)],
-            "relative difference of each seed": relative,
-        }
-    results |= {"seconds warm": warm, "seconds warm, median": statistics.median(warm)}
-    print(json.dumps(results, indent=1, ensure_ascii=False))
-    print(write_results("guided", results))
+    losses, warm = losses_beside_published(args.seeds)
+    figures = [
+        Figure("seconds fresh, median", statistics.median(fresh), "s", note="train() in a fresh process"),
+        Figure("seconds warm, median", statistics.median(warm), "s", note="train(), all weights"),
+        *losses,
+    ]
+    print(*figures, sep="\n")
+    print(write_results("guided", figures))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from paradime.exceptions import UnsupportedConfigurationError
 from paradime.relationdata import (
     FlatRelationArray,
     FlatRelationTensor,
-    HollowRelationTensor,
+    KernelRelationTensor,
     NeighborRelationTuple,
     SparseRelationArray,
     SquareRelationArray,
@@ -41,14 +41,28 @@ def neighbors_of(matrix):
     return indices, values
 
 
-SQUARE_INSIDE = "triangular tensor from a square"  # whose diagonal is not looked at
+class KernelOfGivenValues(KernelRelationTensor):
+    """A kernel whose values between the points are the entries of a symmetric matrix; its diagonal is not used."""
+
+    def __init__(self, square):
+        square = torch.as_tensor(square)
+        n = len(square)
+        # no two pairs of powers of two are equally far apart
+        points = 2.0 ** torch.arange(n, dtype=square.dtype)[:, None]
+        rows, cols = torch.triu_indices(n, n, 1)
+        sq_dists, order = (points[rows] - points[cols]).square().sum(dim=1).sort()
+        values = square[rows, cols][order]
+        super().__init__(points, lambda given: values[torch.searchsorted(sq_dists, given)])
+
+
+OF_KERNEL = "triangular tensor of a kernel"
 
 MAKE = {
     "square array": lambda m: SquareRelationArray(m.copy()),
     "square tensor": lambda m: SquareRelationTensor(torch.tensor(m)),
     "triangular array": lambda m: TriangularRelationArray(upper(m)),
     "triangular tensor": lambda m: TriangularRelationTensor(torch.tensor(upper(m))),
-    SQUARE_INSIDE: lambda m: HollowRelationTensor(torch.tensor(m).fill_diagonal_(7)),
+    OF_KERNEL: lambda m: KernelOfGivenValues(torch.tensor(m)),
     "neighbor tuple": lambda m: NeighborRelationTuple(neighbors_of(m)),
     "sparse array": lambda m: SparseRelationArray(scipy.sparse.csr_array(m)),
     "flat array": lambda m: FlatRelationArray(m.ravel().copy()),
@@ -70,7 +84,7 @@ CONVERSIONS = {
     "sparse array": "to_sparse_array",
 }
 TARGETS = list(CONVERSIONS)
-CONVERSIONS[SQUARE_INSIDE] = "to_triangular_tensor"
+CONVERSIONS[OF_KERNEL] = "to_triangular_tensor"
 
 
 def dense(reldata):
@@ -152,7 +166,7 @@ def test_total_is_one_after_normalisation_and_all_zeros_stay_zero(layout, data):
     matrix = data.draw(matrices(layout))
     reldata = MAKE[layout](matrix)
     normalized = reldata.normalized()
-    assert type(normalized) is type(reldata)
+    assert isinstance(reldata, type(normalized))
     close(dense(normalized), matrix / (matrix.sum() or 1))
 
 
@@ -256,10 +270,10 @@ def test_rowwise_map_sees_each_points_relations_to_the_others(layout, data):
 def test_conversion_there_and_back_keeps_the_matrix(source, target, data):
     matrix = data.draw(matrices(source + target))
     converted = getattr(MAKE[source](matrix), CONVERSIONS[target])()
-    assert type(converted) is CLASSES[target]
+    assert isinstance(converted, CLASSES[target])
     close(dense(converted), matrix)
     back = getattr(converted, CONVERSIONS[source])()
-    assert type(back) is CLASSES[source.removesuffix(" from a square")]
+    assert isinstance(back, CLASSES[source.removesuffix(" of a kernel")])
     close(dense(back), matrix)
 
 
@@ -318,7 +332,7 @@ def given_data(layout, matrix):
         return neighbors_of(matrix)
     if layout == "sparse array":
         return scipy.sparse.csr_array((upper(matrix), (np.triu_indices(len(matrix), 1))), shape=matrix.shape)
-    data = upper(matrix) if "triangular" in layout and layout != SQUARE_INSIDE else matrix.copy()
+    data = upper(matrix) if "triangular" in layout and layout != OF_KERNEL else matrix.copy()
     return torch.tensor(data) if "tensor" in layout else data
 
 
@@ -368,7 +382,7 @@ def test_data_have_the_type_that_the_name_promises(layout):
         assert reldata.data[0].dtype == np.int64
 
 
-@pytest.mark.parametrize("layout", [name for name in MAKE if name != SQUARE_INSIDE])
+@pytest.mark.parametrize("layout", [name for name in MAKE if name != OF_KERNEL])
 def test_data_put_back_into_the_class_make_equal_relations(layout):
     reldata = MAKE[layout](random_matrix(7, 6, 0.5, symmetric=True, hollow=True))
     assert_untouched(snapshot(reldata.data), type(reldata)(reldata.data).data)
@@ -418,7 +432,7 @@ def test_results_keep_the_precision_of_the_input(layout, dtype, method):
     assert values.dtype == torch.from_numpy(np.zeros(1, dtype)).dtype
 
 
-@pytest.mark.parametrize("layout", [name for name in MATRICES if name != SQUARE_INSIDE])
+@pytest.mark.parametrize("layout", [name for name in MATRICES if name != OF_KERNEL])
 @pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8])
 def test_whole_numbers_give_the_results_of_floating_point_numbers(layout, dtype):
     matrix = np.round(2 * random_matrix(11, 6, 0.8, symmetric=True, hollow=True))
@@ -429,7 +443,7 @@ def test_whole_numbers_give_the_results_of_floating_point_numbers(layout, dtype)
     np.testing.assert_allclose(halves, dense(real.map_rows(lambda rows: rows / 2)), rtol=1e-6)
 
 
-@pytest.mark.parametrize("layout", [name for name in MAKE if name != SQUARE_INSIDE])
+@pytest.mark.parametrize("layout", [name for name in MAKE if name != OF_KERNEL])
 def test_complex_relations_are_refused(layout):
     with pytest.raises(ValueError, match="must be real numbers"):
         MAKE[layout](np.ones((3, 3), complex))
@@ -456,7 +470,7 @@ DIFFERENTIABLE = {
 }
 
 
-@pytest.mark.parametrize("layout", ["square tensor", "triangular tensor", SQUARE_INSIDE])
+@pytest.mark.parametrize("layout", ["square tensor", "triangular tensor", OF_KERNEL])
 @pytest.mark.parametrize("method", DIFFERENTIABLE)
 def test_gradients_flow_through_tensor_layouts(layout, method):
     matrix = random_matrix(12, 4, 1.0, symmetric=True, hollow="triangular" in layout)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from typing import Any, TypeVar
 
 import torch
 
@@ -11,9 +11,34 @@ from paradime._registry import did_you_mean
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.models import resolve_method
 
-__all__ = ["Batch"]
+__all__ = ["Batch", "Pass"]
 
+T = TypeVar("T")
 Entry = torch.Tensor | Callable[[], torch.Tensor]
+
+
+class Pass:
+    """The disjoint batches of one pass over the rows; what each of them needs may cost less for all at once.
+
+    Args:
+        batches: The rows of each batch.
+    """
+
+    def __init__(self, batches: Sequence[torch.Tensor]) -> None:
+        self._batches = batches
+        self._results: dict[int, tuple[object, Sequence[Any] | None]] = {}
+
+    def computed(self, owner: object, compute: Callable[[Sequence[torch.Tensor]], Sequence[T] | None]) -> Any:
+        """Returns what a function makes of all batches, one result each, or ``None``; called once an owner.
+
+        Args:
+            owner: Whose function it is, such as the relations that it reads.
+            compute: Takes the rows of all batches.
+        """
+        if id(owner) not in self._results:
+            # the owner is kept, or another object could get its identity
+            self._results[id(owner)] = owner, compute(self._batches)
+        return self._results[id(owner)][1]
 
 
 class Batch(MutableMapping[str, torch.Tensor]):
@@ -27,12 +52,20 @@ class Batch(MutableMapping[str, torch.Tensor]):
     Args:
         entries: Tensors, or functions that make one when it is first asked for.
         pair_positions: For edges: where the points of each pair stand in the batch, shape (2, b(r + 1)).
+        part_of: The pass that these rows are a batch of, and its number therein.
     """
 
-    def __init__(self, entries: Mapping[str, Entry], *, pair_positions: torch.Tensor | None = None) -> None:
+    def __init__(
+        self,
+        entries: Mapping[str, Entry],
+        *,
+        pair_positions: torch.Tensor | None = None,
+        part_of: tuple[Pass, int] | None = None,
+    ) -> None:
         self._entries = dict(entries)
         self._encoded: dict[tuple[int, str | None, str], Any] = {}
         self._pair_positions = pair_positions
+        self._part_of = part_of
 
     def __getitem__(self, key: str) -> torch.Tensor:
         try:
@@ -46,6 +79,8 @@ class Batch(MutableMapping[str, torch.Tensor]):
     def __setitem__(self, key: str, value: torch.Tensor) -> None:
         self._entries[key] = value
         self._encoded.clear()
+        if key == "indices":
+            self._part_of = None
 
     def __delitem__(self, key: str) -> None:
         del self._entries[key]
@@ -58,6 +93,18 @@ class Batch(MutableMapping[str, torch.Tensor]):
 
     def __contains__(self, key: object) -> bool:
         return key in self._entries
+
+    def of_pass(self, owner: object, compute: Callable[[Sequence[torch.Tensor]], Sequence[T] | None]) -> T | None:
+        """Returns this batch's part of what is computed for all batches of a pass at once; see :class:`Pass`.
+
+        Returns:
+            The part, or ``None`` if the batch belongs to no pass, or the function returns ``None``.
+        """
+        if self._part_of is None:
+            return None
+        whole, number = self._part_of
+        results = whole.computed(owner, compute)
+        return None if results is None else results[number]
 
     def encode(self, model: torch.nn.Module, method: str | None, data_key: str, device: torch.device) -> Any:
         """Returns what a method of the model makes of an entry; computed once a batch.

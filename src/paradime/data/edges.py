@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
 
+from paradime._registry import did_you_mean
 from paradime.data.batch import Batch
 from paradime.data.dataset import Dataset
-from paradime.functional import cumulative_weights, draw_others, draw_weighted
+from paradime.functional import cumulative_blocks, draw_from_blocks, draw_others, draw_others_of_batch
 from paradime.relationdata import RelationData
 from paradime.types import Data
+from paradime.utils.convert import as_tensor
 
 __all__ = ["NegSampledEdgeDataset"]
+
+_NEGATIVES = ("random", "batch")
 
 
 class NegSampledEdgeDataset:
@@ -24,9 +29,15 @@ class NegSampledEdgeDataset:
         neg_sampling_rate: Number of negatives r for each edge, at least 0.
         data_key: The entry of the data set that ``"from_to_data"`` is made of.
         seed: Seed of the negatives; torch's global generator if ``None``.
+        negatives: ``"random"`` draws them from all points; ``"batch"`` from the points of the batch's other
+            edges, so that b edges make at most 2b rows (a batch of one edge, and the rare edge whose first
+            point is most of the batch, draw from all points).
+
+    A sparse graph's weights and columns are shared with ``relations``, which must stay as they are.
 
     Raises:
-        ValueError: If there is no edge, a weight is negative, or the numbers of points differ.
+        ValueError: If there is no edge, a weight is negative, the numbers of points differ, or ``negatives`` is
+            unknown.
 
     Example:
         >>> from paradime.relationdata import relation_factory
@@ -43,6 +54,8 @@ class NegSampledEdgeDataset:
         neg_sampling_rate: int = 5,
         data_key: str = "main",
         seed: int | None = None,
+        *,
+        negatives: str = "random",
     ) -> None:
         self.dataset = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
         if neg_sampling_rate < 0:
@@ -52,19 +65,32 @@ class NegSampledEdgeDataset:
                 f"relations and data must have the same number of points, got {relations.n_points} "
                 f"and {len(self.dataset)}."
             )
+        if negatives not in _NEGATIVES:
+            raise ValueError(f"unknown negatives {negatives!r}. {did_you_mean(negatives, _NEGATIVES)}")
         device = self.dataset["indices"].device
-        self.rows, self.cols, weights = (part.to(device) for part in relations.edges())
-        self._cumulative = cumulative_weights(weights)
+        self._starts, self._cols, self._weights = (part.to(device) for part in _graph(relations))
+        self._cumulative = cumulative_blocks(self._weights)
+        self.negatives = negatives
         self.neg_sampling_rate = neg_sampling_rate
         self.data_key = data_key
         self._generator = None if seed is None else torch.Generator(device).manual_seed(seed)
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self._weights)
+
+    @functools.cached_property
+    def rows(self) -> torch.Tensor:
+        """First points of all edges, shape (m,), int64; made when asked for."""
+        return torch.repeat_interleave(self._starts.diff())
+
+    @functools.cached_property
+    def cols(self) -> torch.Tensor:
+        """Second points of all edges, shape (m,), int64; made when asked for."""
+        return self._cols.to(torch.int64)
 
     def __getitem__(self, edges: Any) -> Batch:
         """Returns the batch of one edge, or of several given by a list, slice or tensor."""
-        chosen = torch.arange(len(self), device=self.rows.device)[edges].reshape(-1)
+        chosen = torch.arange(len(self), device=self._cols.device)[edges].reshape(-1)
         return self.batch(chosen, generator=self._generator)
 
     def sample(self, size: int, *, generator: torch.Generator | None = None) -> Batch:
@@ -74,7 +100,8 @@ class NegSampledEdgeDataset:
             size: Number of positive edges b.
             generator: Source of randomness; torch's global one if ``None``.
         """
-        return self.batch(draw_weighted(self._cumulative, size, generator=generator), generator=generator)
+        edges = draw_from_blocks(self._weights, self._cumulative, size, generator=generator)
+        return self.batch(edges, generator=generator)
 
     def batch(self, edges: torch.Tensor, *, generator: torch.Generator | None = None) -> Batch:
         """Returns the batch of some edges.
@@ -83,14 +110,15 @@ class NegSampledEdgeDataset:
             edges: Which edges, shape (b,), int64.
             generator: Source of randomness for the negatives.
         """
-        positive, rate = self.rows[edges], self.neg_sampling_rate
-        negatives = draw_others(positive, len(self.dataset), rate, generator=generator)
-        rows = positive.repeat_interleave(rate + 1)
-        cols = torch.cat((self.cols[edges, None], negatives), dim=1).reshape(-1)
+        rate = self.neg_sampling_rate
+        firsts = torch.searchsorted(self._starts, edges, right=True) - 1
+        seconds = self._cols[edges].to(torch.int64)
+        rows = firsts.repeat_interleave(rate + 1)
+        cols = torch.cat((seconds[:, None], self._draw_negatives(firsts, seconds, generator)), dim=1).reshape(-1)
         rel = rows.new_zeros((len(edges), rate + 1), dtype=torch.float32)
         rel[:, 0] = 1
         ends = torch.stack((rows, cols))
-        points, positions = torch.unique(ends, return_inverse=True)
+        points, positions = _distinct(firsts, cols, rate)
         return Batch(
             {
                 **self.dataset.rows(points),
@@ -102,3 +130,28 @@ class NegSampledEdgeDataset:
             },
             pair_positions=positions,
         )
+
+    def _draw_negatives(
+        self, firsts: torch.Tensor, seconds: torch.Tensor, generator: torch.Generator | None
+    ) -> torch.Tensor:
+        n, rate = len(self.dataset), self.neg_sampling_rate
+        if self.negatives == "batch":
+            return draw_others_of_batch(firsts, seconds, n, rate, generator=generator)
+        return draw_others(firsts, n, rate, generator=generator)
+
+
+def _distinct(firsts: torch.Tensor, cols: torch.Tensor, rate: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns the points of pairs in order, and where each pair's ends stand among them, shape (2, b(r + 1))."""
+    # a first point is the same for an edge and its negatives: looked up once
+    points, positions = torch.unique(torch.cat((firsts, cols)), return_inverse=True)
+    of_firsts, of_cols = positions.split((len(firsts), len(cols)))
+    return points, torch.stack((of_firsts.repeat_interleave(rate + 1), of_cols))
+
+
+def _graph(relations: RelationData) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Returns the starts of the rows, int64, and columns and weights of the edges, shared where they can be."""
+    matrix = relations.to_sparse_array().data
+    if matrix.count_nonzero() < matrix.nnz:
+        matrix = matrix.copy()
+        matrix.eliminate_zeros()
+    return as_tensor(matrix.indptr).to(torch.int64), as_tensor(matrix.indices), as_tensor(matrix.data)

@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol
 
 import torch
 
-from paradime.data.batch import Batch
+from paradime.data.batch import Batch, Pass
 from paradime.data.dataset import Dataset
 from paradime.data.edges import NegSampledEdgeDataset
 
@@ -59,10 +59,17 @@ class ItemSampler:
     def epoch(self, generator: torch.Generator | None) -> Iterator[Batch]:
         """Draws the batches of one epoch."""
         indices = self._dataset["indices"]
+        length = len(self._slices)
         for i in range(self._n_batches):
-            if i % len(self._slices) == 0:
+            number = i % length
+            if number == 0:
                 order = torch.randperm(len(indices), device=indices.device, generator=generator)
-            yield Batch(self._dataset.rows(order[self._slices[i % len(self._slices)]]))
+                # what is done for a whole pass pays if most of it is used
+                whole = (
+                    Pass([order[rows] for rows in self._slices]) if 2 * (self._n_batches - i) > length else None
+                )
+            part_of = None if whole is None else (whole, number)
+            yield Batch(self._dataset.rows(order[self._slices[number]]), part_of=part_of)
 
 
 class EdgeSampler:

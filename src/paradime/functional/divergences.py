@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["cross_entropy_loss", "kullback_leibler_div"]
+__all__ = ["cross_entropy_loss", "kullback_leibler_div", "kullback_leibler_of_pairs"]
 
 
 def _is_square(p: torch.Tensor) -> bool:
@@ -43,7 +43,30 @@ def kullback_leibler_div(p: torch.Tensor, q: torch.Tensor, epsilon: float = 1e-7
         0.0
     """
     _check_shapes(p, q)
-    divergence: torch.Tensor = _KullbackLeibler.apply(p, q, epsilon)  # type: ignore[no-untyped-call]
+    divergence: torch.Tensor = _KullbackLeibler.apply(p, q, epsilon, len(p))  # type: ignore[no-untyped-call]
+    return divergence
+
+
+def kullback_leibler_of_pairs(
+    p: torch.Tensor, q: torch.Tensor, n_rows: int, epsilon: float = 1e-7
+) -> torch.Tensor:
+    """The same as :func:`kullback_leibler_div`, of the entries that are not zero in p: all others add nothing.
+
+    Args:
+        p: Target relations > 0, shape (m,).
+        q: Relations of the embedding ≥ 0 of the same pairs, shape (m,).
+        n_rows: Number of rows of the matrices.
+        epsilon: Added to both before the logarithm.
+
+    Returns:
+        A scalar.
+
+    Example:
+        >>> p = torch.tensor([0.5, 0.5])
+        >>> float(kullback_leibler_of_pairs(p, p, 2))
+        0.0
+    """
+    divergence: torch.Tensor = _KullbackLeibler.apply(p, q, epsilon, n_rows)  # type: ignore[no-untyped-call]
     return divergence
 
 
@@ -54,21 +77,21 @@ class _KullbackLeibler(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, p: torch.Tensor, q: torch.Tensor, epsilon: float) -> torch.Tensor:
+    def forward(ctx: Any, p: torch.Tensor, q: torch.Tensor, epsilon: float, n_rows: int) -> torch.Tensor:
         ctx.save_for_backward(p, q)
-        ctx.epsilon = epsilon
+        ctx.epsilon, ctx.n_rows = epsilon, n_rows
         # one logarithm of the ratio: logarithms are what this costs
         terms = (p + epsilon).div_(q + epsilon).log_().mul_(p)
         total = terms.sum()
         if _is_square(p):
             total -= terms.trace()
-        return total / len(p)
+        return total / n_rows
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         p, q = ctx.saved_tensors
-        scale = gradient / len(p)
+        scale = gradient / ctx.n_rows
         gradients: list[torch.Tensor | None] = [None, None]
         if ctx.needs_input_grad[0]:
             shifted = p + ctx.epsilon
@@ -79,7 +102,7 @@ class _KullbackLeibler(torch.autograd.Function):
             for part in gradients:
                 if part is not None:
                     part.fill_diagonal_(0)
-        return *gradients, None
+        return *gradients, None, None
 
 
 def cross_entropy_loss(p: torch.Tensor, q: torch.Tensor, epsilon: float = 1e-7) -> torch.Tensor:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import torch
 
-__all__ = ["cumulative_weights", "draw_others", "draw_weighted"]
+__all__ = [
+    "cumulative_blocks",
+    "cumulative_weights",
+    "draw_from_blocks",
+    "draw_others",
+    "draw_others_of_batch",
+    "draw_weighted",
+]
+
+_REPEATS = 4  # a point that is half of a batch's ends is drawn from all points 1 time in 16
+_BLOCK = 16  # half a byte of running sums a weight; the weights of a drawn block lie in a cache line or two
 
 
 def cumulative_weights(weights: torch.Tensor) -> torch.Tensor:
@@ -20,9 +30,34 @@ def cumulative_weights(weights: torch.Tensor) -> torch.Tensor:
         ValueError: If a weight is negative or not finite, or if all are zero.
     """
     cumulative = weights.to(torch.float64).cumsum(dim=0)
+    _check_weights(weights, cumulative)
+    return cumulative
+
+
+def cumulative_blocks(weights: torch.Tensor) -> torch.Tensor:
+    """Running sum of blocks of weights in double precision, as :func:`draw_from_blocks` takes it.
+
+    Args:
+        weights: Weights ≥ 0, shape (m,), not all zero.
+
+    Returns:
+        Shape (⌈m/16⌉,), float64.
+
+    Raises:
+        ValueError: If a weight is negative or not finite, or if all are zero.
+    """
+    whole = len(weights) - len(weights) % _BLOCK
+    sums = weights.new_empty(-(-len(weights) // _BLOCK), dtype=torch.float64)
+    torch.sum(weights[:whole].view(-1, _BLOCK), dim=1, dtype=torch.float64, out=sums[: whole // _BLOCK])
+    sums[whole // _BLOCK :] = weights[whole:].sum(dtype=torch.float64)
+    cumulative = sums.cumsum_(dim=0)
+    _check_weights(weights, cumulative)
+    return cumulative
+
+
+def _check_weights(weights: torch.Tensor, cumulative: torch.Tensor) -> None:
     if not len(weights) or bool(weights.min() < 0) or not 0 < float(cumulative[-1]) < float("inf"):
         raise ValueError("weights must be finite, not negative, and not all zero to sample by them.")
-    return cumulative
 
 
 def draw_weighted(
@@ -48,6 +83,42 @@ def draw_weighted(
     return drawn.clamp_max_(len(cumulative) - 1)
 
 
+def draw_from_blocks(
+    weights: torch.Tensor, cumulative: torch.Tensor, size: int, *, generator: torch.Generator | None = None
+) -> torch.Tensor:
+    """Draws indices with replacement, with probabilities proportional to weights: a block first, then within it.
+
+    Args:
+        weights: Shape (m,); m has no upper limit.
+        cumulative: From :func:`cumulative_blocks`, shape (⌈m/16⌉,).
+        size: How many to draw.
+        generator: Source of randomness; torch's global one if ``None``.
+
+    Returns:
+        Indices in [0, m), shape (size,), int64.
+
+    Example:
+        >>> weights = torch.tensor([0.0, 1.0, 0.0])
+        >>> draw_from_blocks(weights, cumulative_blocks(weights), 3)
+        tensor([1, 1, 1])
+    """
+    points = torch.rand(size, dtype=torch.float64, device=weights.device, generator=generator)
+    points = torch.minimum(points.mul_(cumulative[-1]), _below(cumulative[-1]))
+    # right=True skips blocks of weight 0, which share their running sum with the block before them
+    blocks = torch.searchsorted(cumulative, points, right=True)
+    points -= torch.where(blocks > 0, cumulative[blocks - 1], 0)
+    places = blocks[:, None] * _BLOCK + torch.arange(_BLOCK, device=weights.device)
+    last = len(weights) - 1
+    within = torch.where(places <= last, weights[places.clamp_max(last)], 0).to(torch.float64).cumsum(dim=1)
+    # the block's sum may have been rounded otherwise than the running sums: never beyond its last weight
+    points = torch.minimum(points, _below(within[:, -1]))
+    return blocks * _BLOCK + (within <= points[:, None]).sum(dim=1)
+
+
+def _below(sums: torch.Tensor) -> torch.Tensor:
+    return torch.nextafter(sums, torch.zeros_like(sums))
+
+
 def draw_others(
     rows: torch.Tensor, n: int, rate: int, *, generator: torch.Generator | None = None
 ) -> torch.Tensor:
@@ -64,3 +135,39 @@ def draw_others(
     """
     drawn = torch.randint(n - 1, (len(rows), rate), device=rows.device, generator=generator)
     return drawn.add_(drawn >= rows[:, None])
+
+
+def draw_others_of_batch(
+    rows: torch.Tensor, cols: torch.Tensor, n: int, rate: int, *, generator: torch.Generator | None = None
+) -> torch.Tensor:
+    """Draws, for each edge of a batch, ends of the batch's other edges, uniformly and with replacement.
+
+    An end is a place in the list of rows and columns, so that a point is drawn as often as it occurs in it.
+    The edge's first point is never drawn: where it is an end of another edge, the draw is repeated a few times,
+    and then, or if the batch has one edge only, a point is drawn from all other points.
+
+    Args:
+        rows: First points of the edges, in [0, n), shape (b,), int64.
+        cols: Second points, shape (b,).
+        n: Number of points, at least 2.
+        rate: How many to draw for each edge.
+        generator: Source of randomness; torch's global one if ``None``.
+
+    Returns:
+        Shape (b, rate), int64.
+    """
+    drawn = draw_others(rows, n, rate, generator=generator)
+    b = len(rows)
+    if b < 2:
+        return drawn
+    ends = torch.cat((rows, cols))
+    edges = torch.arange(b, device=rows.device)
+    for _ in range(_REPEATS):
+        found = ends[draw_others(edges, b, rate, generator=generator) + b * _coins(drawn, generator)]
+        # a fixed number of draws, of which the last that fits counts: nothing waits for the device
+        drawn = torch.where(found != rows[:, None], found, drawn)
+    return drawn
+
+
+def _coins(like: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+    return torch.randint(2, like.shape, device=like.device, generator=generator)

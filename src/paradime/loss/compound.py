@@ -9,6 +9,7 @@ import torch
 
 from paradime.data import Batch
 from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial
+from paradime.loss.sharing import SharedEncodings
 from paradime.types import FloatArray
 
 __all__ = ["CompoundLoss"]
@@ -56,10 +57,11 @@ class CompoundLoss(Loss):
         batch: Batch,
         device: torch.device,
     ) -> torch.Tensor:
-        weighted = [
-            weight * loss(model, global_relations, batch_relations, batch, device)
-            for weight, loss in zip(self.weights, self.losses, strict=True)
-        ]
+        weighted = []
+        with SharedEncodings(model) as shared:
+            for weight, loss in zip(self.weights, self.losses, strict=True):
+                shared.begin_loss()
+                weighted.append(weight * loss(model, global_relations, batch_relations, batch, device))
         stacked = torch.stack(weighted)
         # kept on the device, a few numbers a step, and read once an epoch
         self._steps.append(stacked.detach())

@@ -10,8 +10,9 @@ import torch
 from paradime._registry import LOSSES, did_you_mean
 from paradime.data import Batch
 from paradime.exceptions import RelationsNotComputedError, UnsupportedConfigurationError
+from paradime.functional import kullback_leibler_div, kullback_leibler_of_pairs
 from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial, as_batch, check_shape
-from paradime.relationdata import FlatRelationTensor
+from paradime.relationdata import FlatRelationTensor, RelationData
 from paradime.relations import Relations
 from paradime.types import BinaryTensorFun
 
@@ -76,15 +77,36 @@ class RelationLoss(Loss):
             pairs = batch.encode_pairs(model, self.embedding_method, relations.data_key, device)
             return self.loss_function(batch["rel"].to(device), relations.compute_relations(pairs).values)
         embedded = batch.encode(model, self.embedding_method, relations.data_key, device)
-        target = global_relations[self.global_relation_key].sub(batch["indices"])
-        target = target.to(device=device, dtype=embedded.dtype)
-        if self.normalize_sub:
-            total = target.sum()
-            target = target / torch.where(total == 0, 1, total)
         found = relations.compute_relations(embedded)
+        wanted = global_relations[self.global_relation_key]
+        if self.loss_function is kullback_leibler_div and not isinstance(found, FlatRelationTensor):
+            stored = batch.of_pass(wanted, wanted.sub_pairs_of) or wanted.sub_pairs(batch["indices"])
+            if stored is not None and found.n_points == len(embedded):
+                return self._divergence_of_pairs(stored, found, embedded)
+        target = self._normalized(wanted.sub(batch["indices"]).to(device=device, dtype=embedded.dtype))
         # the target is a square block, so the other side is, too, unless it has no such form
         flat = isinstance(found, FlatRelationTensor)
         return self.loss_function(target, found.values if flat else found.to_square())
+
+    def _normalized(self, target: torch.Tensor) -> torch.Tensor:
+        if not self.normalize_sub:
+            return target
+        total = target.sum()
+        return target / torch.where(total == 0, 1, total)
+
+    def _divergence_of_pairs(
+        self, pairs: tuple[torch.Tensor, ...], found: RelationData, embedded: torch.Tensor
+    ) -> torch.Tensor:
+        """The divergence from a sparse symmetric target, to which only its pairs contribute.
+
+        Half of the block's entries stand for all: they are normalised to a total of 1/2.
+        """
+        rows, cols, values = (part.to(embedded.device) for part in pairs)
+        target = self._normalized(values.to(embedded.dtype)) / (2 if self.normalize_sub else 1)
+        if found.known_symmetric:
+            return 2 * kullback_leibler_of_pairs(target, found.at(rows, cols), len(embedded))
+        both_ways = torch.cat((rows, cols)), torch.cat((cols, rows))
+        return kullback_leibler_of_pairs(target.repeat(2), found.at(*both_ways), len(embedded))
 
     def needs(self, batch_relations: BatchRelations) -> str:
         return self._batch_relations(batch_relations).needs

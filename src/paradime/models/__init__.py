@@ -2,5 +2,6 @@
 
 from paradime.models.base import Model, resolve_method
 from paradime.models.fully_connected import FullyConnectedEmbeddingModel
+from paradime.models.replacing import replaced_methods
 
-__all__ = ["FullyConnectedEmbeddingModel", "Model", "resolve_method"]
+__all__ = ["FullyConnectedEmbeddingModel", "Model", "replaced_methods", "resolve_method"]

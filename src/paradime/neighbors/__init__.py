@@ -1,7 +1,18 @@
-"""Nearest neighbours: backends behind one protocol, and their measured recall."""
+"""Nearest neighbours: backends behind one protocol, the choice among them, measured recall, kept results."""
 
 from paradime.neighbors.backend import NeighborBackend
+from paradime.neighbors.cache import NeighborCache
+from paradime.neighbors.choice import BACKENDS, choose_backend
+from paradime.neighbors.given import given_neighbors
 from paradime.neighbors.recall import measured_recall
-from paradime.neighbors.search import BACKENDS, choose_backend, nearest_neighbors
+from paradime.neighbors.search import nearest_neighbors
 
-__all__ = ["BACKENDS", "NeighborBackend", "choose_backend", "measured_recall", "nearest_neighbors"]
+__all__ = [
+    "BACKENDS",
+    "NeighborBackend",
+    "NeighborCache",
+    "choose_backend",
+    "given_neighbors",
+    "measured_recall",
+    "nearest_neighbors",
+]

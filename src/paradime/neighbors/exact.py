@@ -8,7 +8,8 @@ import numpy as np
 import scipy.spatial.distance
 import torch
 
-from paradime.neighbors.backend import as_euclidean, from_euclidean
+from paradime.neighbors.euclidean import EuclideanRows, is_euclidean
+from paradime.neighbors.products import Nearest, nearest_in_block, sq_norms_of
 from paradime.types import Metric
 from paradime.utils.convert import as_numpy, as_tensor
 
@@ -17,7 +18,9 @@ __all__ = ["ExactBackend", "exact_neighbors_of"]
 _NAMES = {"braycurtis", "canberra", "chebyshev", "cityblock", "correlation", "cosine", "dice", "euclidean"}
 _NAMES |= {"hamming", "jaccard", "jensenshannon", "l1", "l2", "mahalanobis", "manhattan", "rogerstanimoto"}
 _NAMES |= {"russellrao", "seuclidean", "sokalsneath", "sqeuclidean", "yule"}
-_CHUNK_ELEMENTS = 1 << 23  # 64 MB of distances in double precision
+_CHUNK_ELEMENTS = 1 << 22  # 16 MB of distances in single precision, which stay near the processor
+_CUDA_CHUNK_ELEMENTS = 1 << 28
+_FEW_COLUMNS = 32
 
 
 class ExactBackend:
@@ -45,6 +48,9 @@ def exact_neighbors_of(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Finds the exact neighbours of some rows among all others.
 
+    Products in single precision find candidates; rows that rounding leaves in doubt are searched again in double
+    precision, and by differences where that does not suffice.
+
     Args:
         X: Finite values, shape (n, d).
         queries: Which rows, shape (m,), int64.
@@ -56,36 +62,73 @@ def exact_neighbors_of(
     """
     indices = torch.empty(len(queries), k, dtype=torch.int64, device=X.device)
     dists = torch.empty(len(queries), k, dtype=torch.float32, device=X.device)
-    points = as_euclidean(X, metric)
-    step = max(1, _CHUNK_ELEMENTS // len(X))
+    search = _Products(EuclideanRows(X, metric)) if is_euclidean(metric) else _Comparisons(X, metric)
+    step = max(1, (_CUDA_CHUNK_ELEMENTS if X.is_cuda else _CHUNK_ELEMENTS) // len(X))
     for start in range(0, len(queries), step):
         chunk = slice(start, start + step)
-        asked = queries[chunk]
-        block = _compare(X, asked, metric) if points is None else _expand(points, asked)
-        block[torch.arange(len(block), device=X.device), asked] = torch.inf
-        nearest, indices[chunk] = torch.topk(block, k, dim=1, largest=False)
-        if points is not None:
-            # what rounding leaves of equal rows is no distance
-            nearest = torch.where(nearest > 1e-14 * points[asked].square().sum(1)[:, None], nearest, 0)
-            nearest = from_euclidean(nearest, metric)
-        dists[chunk] = nearest.to(torch.float32)
+        indices[chunk], dists[chunk] = search.nearest(queries[chunk], k)
     return indices, dists
 
 
-def _expand(points: torch.Tensor, asked: torch.Tensor) -> torch.Tensor:
-    """Squared Euclidean distances as ‖a‖² + ‖b‖² − 2ab, shape (m, n)."""
-    sq_norms = points.square().sum(dim=1)
-    return torch.addmm(sq_norms, points[asked], points.T, alpha=-2).add_(sq_norms[asked, None])
+class _Products:
+    """Compares rows by products."""
+
+    def __init__(self, points: EuclideanRows) -> None:
+        self.points = points
+        # with few columns products cost little, and double precision leaves next to nothing to be repaired
+        self.rows = points.centered(torch.float64 if points.dim <= _FEW_COLUMNS else torch.float32)
+        self.sq_norms = sq_norms_of(self.rows)
+
+    def nearest(self, asked: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns indices and distances of the nearest rows, each of shape (m, k)."""
+        block = torch.addmm(self.sq_norms, self.rows[asked], self.rows.T, alpha=-2)
+        found = nearest_in_block(self.points, asked, None, block, self.sq_norms[asked], k)
+        for search_again in (self._in_double_precision, self._by_differences):
+            doubtful = (~found.certain).nonzero().squeeze(1)
+            # half the rows at a time, since double precision takes twice the memory
+            for part in torch.split(doubtful, max(1, len(asked) // 2)) if len(doubtful) else ():
+                for old, new in zip(found, search_again(asked[part], k), strict=True):
+                    old[part] = new
+        return found.indices, self.points.distances(found.sq_dists)
+
+    def _in_double_precision(self, asked: torch.Tensor, k: int) -> Nearest:
+        center = self.points.center()
+        mine = self.points.at(asked).to(torch.float64) - center
+        block = torch.empty(len(asked), len(self.points), dtype=torch.float64, device=mine.device)
+        for chunk in self.points.chunks():
+            rows = self.points.at(chunk).to(torch.float64) - center
+            block[:, chunk] = torch.addmm(sq_norms_of(rows), mine, rows.T, alpha=-2)
+        return nearest_in_block(self.points, asked, None, block, sq_norms_of(mine), k)
+
+    def _by_differences(self, asked: torch.Tensor, k: int) -> Nearest:
+        everyone = torch.arange(len(self.points), device=asked.device)
+        parts = []
+        for row in asked:
+            sq_dists = self.points.pair_sq_dists(row.expand(len(everyone)), everyone)
+            sq_dists[row] = torch.inf
+            parts.append(sq_dists.topk(k, largest=False))
+        values, indices = (torch.stack(part) for part in zip(*parts, strict=True))
+        return Nearest(indices, values, torch.ones_like(asked, dtype=torch.bool))
 
 
-def _compare(X: torch.Tensor, asked: torch.Tensor, metric: Metric) -> torch.Tensor:
-    """Distances by SciPy, shape (m, n)."""
-    rows = as_numpy(X.to(torch.float64))
-    name: Any = "cityblock" if metric in ("manhattan", "l1") else metric
-    # what SciPy would estimate from a chunk must come from all rows
-    known: dict[str, Any] = {}
-    if metric == "seuclidean":
-        known["V"] = rows.var(axis=0, ddof=1)
-    elif metric == "mahalanobis":
-        known["VI"] = np.linalg.inv(np.atleast_2d(np.cov(rows, rowvar=False)))
-    return as_tensor(scipy.spatial.distance.cdist(rows[as_numpy(asked)], rows, name, **known)).to(X.device)
+class _Comparisons:
+    """Compares rows by SciPy."""
+
+    def __init__(self, X: torch.Tensor, metric: Metric) -> None:
+        self.rows = as_numpy(X.to(torch.float64))
+        self.device = X.device
+        self.metric: Any = "cityblock" if metric in ("manhattan", "l1") else metric
+        # what SciPy would estimate from a chunk must come from all rows
+        self.known: dict[str, Any] = {}
+        if metric == "seuclidean":
+            self.known["V"] = self.rows.var(axis=0, ddof=1)
+        elif metric == "mahalanobis":
+            self.known["VI"] = np.linalg.inv(np.atleast_2d(np.cov(self.rows, rowvar=False)))
+
+    def nearest(self, asked: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns indices and distances of the nearest rows, each of shape (m, k)."""
+        mine = self.rows[as_numpy(asked)]
+        block = as_tensor(scipy.spatial.distance.cdist(mine, self.rows, self.metric, **self.known)).to(self.device)
+        block[torch.arange(len(asked), device=self.device), asked] = torch.inf
+        nearest, indices = torch.topk(block, k, dim=1, largest=False)
+        return indices, nearest.to(torch.float32)

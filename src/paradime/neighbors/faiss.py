@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 
 import torch
 
-from paradime.neighbors.backend import as_euclidean, from_euclidean, without_self
-from paradime.neighbors.recall import measured_recall
+from paradime.neighbors.backend import without_self
+from paradime.neighbors.blocks import BlocksBackend
+from paradime.neighbors.euclidean import EuclideanRows, is_euclidean
+from paradime.neighbors.trial import Trial
 from paradime.types import Metric
 from paradime.utils.convert import as_numpy, as_tensor
 
@@ -20,13 +22,15 @@ log = logging.getLogger(__name__)
 
 _WANTED_RECALL = 0.99
 _TRIAL_ROWS = 200
+_QUERY_ELEMENTS = 1 << 21  # results of one query, beside which the indices and distances of all are kept
 
 
 class FaissBackend:
     """Approximate search in inverted lists (Sivic and Zisserman, 2003) with a recall of at least 0.99.
 
-    The recall is measured on sampled rows against exact search, and the number of lists that are probed is
-    doubled until it suffices.
+    The recall is measured on sampled rows against exact search, and the number of lists that are probed is doubled
+    until it suffices. Where all lists do not suffice, since single precision does not tell the points apart, the
+    search by blocks takes over.
     """
 
     name: ClassVar[str] = "faiss"
@@ -37,34 +41,45 @@ class FaissBackend:
 
     def supports(self, metric: Metric) -> bool:
         """Knows the metrics that are Euclidean on transformed rows."""
-        return metric in ("euclidean", "sqeuclidean", "l2", "cosine", "correlation")
+        return is_euclidean(metric)
 
     def search(
         self, X: torch.Tensor, k: int, *, metric: Metric, random_state: int = 0
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Finds neighbours, see :meth:`NeighborBackend.search`."""
-        transformed = as_euclidean(X, metric)
-        assert transformed is not None
-        points = transformed.to(torch.float32)
-        index = _inverted_lists(points, random_state)
-        generator = torch.Generator().manual_seed(random_state)
-        trial = torch.randperm(len(points), generator=generator)[:_TRIAL_ROWS]
+        points = EuclideanRows(X, metric)
+        trial = Trial.drawn(X, k, metric, torch.Generator().manual_seed(random_state), _TRIAL_ROWS)
+        rows = as_numpy(points.centered(torch.float32))
+        index = _inverted_lists(rows, random_state)
+        asked = as_numpy(trial.rows)
         while True:
-            found, _ = _query(index, points[trial], k + 1)
-            # the row itself is among those found, but never among the exact ones: it does not count
-            recall = measured_recall(points, found, rows=trial, n_neighbors=k, metric="euclidean")
+            found, _ = _query(index, rows[asked], k + 1)
+            recall = trial.recall(points, found.to(X.device))
             if recall >= _WANTED_RECALL or index.nprobe >= index.nlist:
                 break
             index.nprobe = min(2 * index.nprobe, index.nlist)
         log.debug("faiss: %d of %d lists probed, recall %.4f", index.nprobe, index.nlist, recall)
-        indices, sq_dists = without_self(*_query(index, points, k + 1))
-        return indices.to(X.device), from_euclidean(sq_dists.clamp_min_(0), metric).to(X.device)
+        if recall < _WANTED_RECALL:
+            return BlocksBackend().search(X, k, metric=metric, random_state=random_state)
+        return _all_neighbors(index, rows, points, k)
 
 
-def _inverted_lists(points: torch.Tensor, random_state: int) -> Any:
+def _all_neighbors(index: Any, rows: Any, points: EuclideanRows, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    indices = torch.empty(len(rows), k, dtype=torch.int64, device=points.X.device)
+    dists = torch.empty(len(rows), k, dtype=torch.float32, device=points.X.device)
+    step = max(1, _QUERY_ELEMENTS // (k + 1))
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        own = torch.arange(start, start + len(part))
+        found, sq_dists = without_self(*_query(index, part, k + 1), own)
+        chunk = slice(start, start + len(part))
+        indices[chunk], dists[chunk] = found, points.distances(sq_dists.clamp_min_(0))
+    return indices, dists
+
+
+def _inverted_lists(rows: Any, random_state: int) -> Any:
     import faiss
 
-    rows = as_numpy(points)
     n, d = rows.shape
     n_lists = max(1, min(4 * math.isqrt(n), n // 40))
     index = faiss.IndexIVFFlat(faiss.IndexFlatL2(d), d, n_lists)
@@ -76,9 +91,9 @@ def _inverted_lists(points: torch.Tensor, random_state: int) -> Any:
     return index
 
 
-def _query(index: Any, points: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _query(index: Any, rows: Any, k: int) -> tuple[torch.Tensor, torch.Tensor]:
     while True:
-        sq_dists, indices = index.search(as_numpy(points), k)
+        sq_dists, indices = index.search(rows, k)
         # -1 stands where the probed lists hold fewer than k points
         if index.nprobe >= index.nlist or not (indices < 0).any():
             return as_tensor(indices), as_tensor(sq_dists)

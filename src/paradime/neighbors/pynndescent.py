@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import torch
 
-from paradime.neighbors.backend import as_euclidean, from_euclidean, without_self
+from paradime.neighbors.backend import without_self
+from paradime.neighbors.euclidean import EuclideanRows, is_euclidean
 from paradime.types import Metric
 from paradime.utils.convert import as_numpy, as_tensor
 
@@ -37,16 +38,16 @@ class PynndescentBackend:
         """Finds neighbours, see :meth:`NeighborBackend.search`."""
         import pynndescent
 
-        transformed = as_euclidean(X, metric)
-        rows = as_numpy((X if transformed is None else transformed).to(torch.float32))
+        points = EuclideanRows(X, metric) if is_euclidean(metric) else None
+        rows = as_numpy(X.to(torch.float32) if points is None else points.centered(torch.float32))
         index = pynndescent.NNDescent(
             rows,
-            metric=metric if transformed is None else "euclidean",
+            metric=metric if points is None else "euclidean",
             n_neighbors=k + 1,
             random_state=random_state,
         )
         indices, dists = (as_tensor(part) for part in index.neighbor_graph)
         indices, dists = without_self(indices.to(torch.int64), dists)
-        if transformed is not None:
-            dists = from_euclidean(dists.to(torch.float64).square(), metric)
+        if points is not None:
+            dists = points.distances(dists.to(torch.float64).square())
         return indices.to(X.device), dists.to(X.device, torch.float32)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from paradime.neighbors.euclidean import EuclideanRows, is_euclidean
 from paradime.neighbors.exact import exact_neighbors_of
+from paradime.neighbors.trial import Trial
 from paradime.types import Metric
 
 __all__ = ["measured_recall"]
@@ -21,6 +23,8 @@ def measured_recall(
     random_state: int = 0,
 ) -> float:
     """Share of the exact nearest neighbours that are among those found, on sampled rows.
+
+    For Euclidean, cosine and correlation distance, others as far as the last exact neighbour count too.
 
     Args:
         X: The points, shape (n, d).
@@ -43,6 +47,9 @@ def measured_recall(
         generator = torch.Generator().manual_seed(random_state)
         rows = torch.randperm(len(X), generator=generator)[:n_rows].to(X.device)
         indices = indices[rows]
-    exact, _ = exact_neighbors_of(X, rows, n_neighbors or indices.shape[1], metric=metric)
+    k = n_neighbors or indices.shape[1]
+    exact, dists = exact_neighbors_of(X, rows, k, metric=metric)
+    if is_euclidean(metric):
+        return Trial(rows, exact, dists[:, -1]).recall(EuclideanRows(X, metric), indices)
     hits = sum(int(torch.isin(e, found).sum()) for e, found in zip(exact, indices, strict=True))
     return hits / exact.numel()

@@ -1,4 +1,4 @@
-"""The entrance: chooses a backend and runs it."""
+"""The entrance: chooses a backend and runs it, unless the result is kept."""
 
 from __future__ import annotations
 
@@ -7,39 +7,15 @@ import warnings
 
 import torch
 
-from paradime._registry import Registry
 from paradime.neighbors.backend import NeighborBackend
-from paradime.neighbors.exact import ExactBackend
-from paradime.neighbors.faiss import FaissBackend
-from paradime.neighbors.pynndescent import PynndescentBackend
+from paradime.neighbors.cache import active_cache
+from paradime.neighbors.choice import BACKENDS, Choice, reasoned_choice
 from paradime.types import Metric
+from paradime.utils.logging import report
 
-__all__ = ["BACKENDS", "choose_backend", "nearest_neighbors"]
+__all__ = ["nearest_neighbors"]
 
 log = logging.getLogger(__name__)
-
-BACKENDS: Registry[NeighborBackend] = Registry("neighbor backend")
-for _backend in (ExactBackend(), FaissBackend(), PynndescentBackend()):
-    BACKENDS.add(_backend.name, _backend)
-
-_EXACT_UP_TO = 20_000  # comparing all pairs takes a few seconds at most
-
-
-def choose_backend(n: int, metric: Metric = "euclidean") -> NeighborBackend:
-    """Returns the backend that suits n points and a metric: exact search up to 20,000 points.
-
-    Raises:
-        ValueError: If no backend that is installed knows the metric.
-
-    Example:
-        >>> choose_backend(1000).name
-        'exact'
-    """
-    names = ["exact", "faiss", "pynndescent"] if n <= _EXACT_UP_TO else ["faiss", "pynndescent", "exact"]
-    for name in names:
-        if BACKENDS[name].available() and BACKENDS[name].supports(metric):
-            return BACKENDS[name]
-    raise ValueError(f"unknown metric {metric!r}. Use a name that SciPy or PyNNDescent knows, or a function.")
 
 
 def nearest_neighbors(
@@ -52,12 +28,15 @@ def nearest_neighbors(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Finds the nearest neighbours of every point among the others.
 
+    Within ``NeighborCache.active()`` a result that is kept is returned in place of a new search.
+
     Args:
         X: Finite values, shape (n, d), n ≥ 2; double precision keeps neighbours apart far from the origin.
         n_neighbors: Number of neighbours k ≥ 1; reduced to n − 1, with a warning, where there are no more.
-        metric: ``"euclidean"``, ``"cosine"``, ``"manhattan"``, ``"correlation"``, another name that SciPy or
-            PyNNDescent knows, or a function of two rows.
-        backend: ``"exact"``, ``"faiss"``, ``"pynndescent"``, or ``"auto"``.
+        metric: ``"euclidean"``, ``"sqeuclidean"``, ``"cosine"``, ``"manhattan"``, ``"correlation"``, another name
+            that SciPy or PyNNDescent knows, or a function of two rows.
+        backend: ``"exact"``, ``"blocks"``, ``"faiss"``, ``"pynndescent"``, or ``"auto"``, which chooses by the
+            numbers of points and columns, the metric and the device, and logs its reason.
         random_state: Seed, for searches that draw at random.
 
     Returns:
@@ -72,7 +51,24 @@ def nearest_neighbors(
         >>> indices.tolist(), dists.tolist()
         ([[1], [0], [1]], [[1.0], [1.0], [2.0]])
     """
-    n = len(X)
+    n_neighbors = _possible(n_neighbors, len(X))
+    chosen, reason = _chosen(X, metric, backend)
+    cache = active_cache()
+    key = cache.key(X, metric, chosen.name, random_state) if cache is not None else None
+    if cache is not None and key is not None:
+        kept = cache.get(key, n_neighbors)
+        if kept is not None:
+            report(log, f"Neighbors of {len(X)} points: found before.")
+            return kept
+    shape = f"{len(X)} points, {X.shape[1]} columns, k = {n_neighbors}, metric {metric}"
+    report(log, f"Neighbors of {shape}: backend {chosen.name}, since {reason}.")
+    found = chosen.search(X, n_neighbors, metric=metric, random_state=random_state)
+    if cache is not None and key is not None:
+        cache.put(key, *found)
+    return found
+
+
+def _possible(n_neighbors: int, n: int) -> int:
     if n < 2:
         raise ValueError(f"neighbours need at least 2 points, got {n} sample(s).")
     if n_neighbors < 1:
@@ -80,18 +76,19 @@ def nearest_neighbors(
     if n_neighbors > n - 1:
         warnings.warn(
             f"n_neighbors={n_neighbors} is more than {n} points have; n_neighbors reduced to n-1 = {n - 1}.",
-            stacklevel=2,
+            stacklevel=3,
         )
-        n_neighbors = n - 1
+    return min(n_neighbors, n - 1)
+
+
+def _chosen(X: torch.Tensor, metric: Metric, backend: str) -> Choice:
     if backend == "auto":
-        chosen = choose_backend(n, metric)
-    elif backend in BACKENDS:
-        chosen = BACKENDS[backend]
-    else:
+        return reasoned_choice(len(X), metric, dim=X.shape[1], device=X.device)
+    if backend not in BACKENDS:
         raise ValueError(BACKENDS.describe_unknown(backend))
+    chosen: NeighborBackend = BACKENDS[backend]
     if not chosen.available():
         raise ImportError(f"backend {chosen.name!r} needs a package that is missing: pip install {chosen.name}")
     if not chosen.supports(metric):
         raise ValueError(f"backend {chosen.name!r} does not know the metric {metric!r}. Use backend='auto'.")
-    log.debug("neighbors of %d points: backend %s, k = %d, metric %s", n, chosen.name, n_neighbors, metric)
-    return chosen.search(X, n_neighbors, metric=metric, random_state=random_state)
+    return Choice(chosen, "it was asked for")

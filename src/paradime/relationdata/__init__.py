@@ -1,7 +1,7 @@
 """Containers for relations between points, one a layout, behind one contract."""
 
 from paradime.relationdata.base import RelationData
-from paradime.relationdata.euclidean import EuclideanRelationTensor, HollowRelationTensor
+from paradime.relationdata.euclidean import EuclideanRelationTensor, KernelRelationTensor
 from paradime.relationdata.factory import relation_factory
 from paradime.relationdata.flat import FlatRelationArray, FlatRelationTensor
 from paradime.relationdata.neighbors import NeighborRelationTuple
@@ -13,7 +13,7 @@ __all__ = [
     "EuclideanRelationTensor",
     "FlatRelationArray",
     "FlatRelationTensor",
-    "HollowRelationTensor",
+    "KernelRelationTensor",
     "NeighborRelationTuple",
     "RelationData",
     "SparseRelationArray",

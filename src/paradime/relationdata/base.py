@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
@@ -32,6 +32,9 @@ class RelationData(ABC):
 
     layout: ClassVar[str]
     """The layout in words, for messages."""
+
+    known_symmetric: bool = False
+    """Whether the full matrix is known to be symmetric; ``False`` says nothing."""
 
     # -- primitives -----------------------------------------------------------------------------------
 
@@ -77,7 +80,8 @@ class RelationData(ABC):
 
         Args:
             function: Takes and returns a tensor of shape (n, k): the relations to k neighbours, or to all
-                k = n − 1 others. Infinite entries fill up rows that store fewer than k.
+                k = n − 1 others. Infinite entries fill up rows that store fewer than k. What it takes is a copy,
+                which it may change in place.
         """
 
     @abstractmethod
@@ -130,6 +134,42 @@ class RelationData(ABC):
     def map_squares(self, function: Callable[[torch.Tensor], torch.Tensor]) -> RelationData:
         """Applies an elementwise function, with a finite gradient at 0, to the squares of the stored entries."""
         return self.map(lambda values: function(values.square()))
+
+    def at(self, rows: torch.Tensor, cols: torch.Tensor) -> torch.Tensor:
+        """Returns the relations of some pairs.
+
+        Args:
+            rows: First points, shape (m,), int64.
+            cols: Second points, shape (m,), each another than the first.
+
+        Returns:
+            Shape (m,); gradients flow through where they do through :attr:`values`.
+        """
+        return self.to_square()[rows, cols]
+
+    def sub_pairs(
+        self, indices: torch.Tensor | AnyArray | list[int]
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None:
+        """Returns what the block at some points stores, if the layout makes that cheaper than the block.
+
+        Args:
+            indices: Which points, shape (b,), without repetition.
+
+        Returns:
+            Rows and columns in [0, b) and values, each of shape (m,): once each unordered pair whose relation is
+            not zero. ``None`` if the relations are not known to be symmetric with a zero diagonal, or not sparse.
+        """
+        return None
+
+    def sub_pairs_of(
+        self, batches: Sequence[torch.Tensor]
+    ) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] | None:
+        """Returns :meth:`sub_pairs` of several disjoint sets of points, where all at once cost less.
+
+        Args:
+            batches: At least one set of points, each of shape (b,).
+        """
+        return None
 
     def normalized(self) -> RelationData:
         """Returns relations whose full matrix sums to 1; all zeros stay zero."""

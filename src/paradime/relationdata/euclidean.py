@@ -1,8 +1,8 @@
-"""Euclidean distances within a batch, kept in the form that kernels need.
+"""Euclidean distances within a batch, and kernels of them, made in the form that is asked for.
 
-Kernels such as Student's t are functions of squared distances. Square matrices of these are made and
-differentiated by a few whole-matrix operations, much faster than condensed distances are, although they are twice
-as large.
+Kernels such as Student's t are functions of squared distances. What a loss needs of them is mostly their total and
+single pairs: these come from the circular layout, which has each pair once. Whoever asks for a matrix gets one,
+made and differentiated by a few whole-matrix operations.
 """
 
 from __future__ import annotations
@@ -13,11 +13,21 @@ from typing import Any
 
 import torch
 
-from paradime.functional import condensed_distances, square_to_condensed, squared_distances
+from paradime.functional import (
+    circular_index,
+    circular_squared_distances,
+    circular_total,
+    condensed_distances,
+    square_to_condensed,
+    squared_distances,
+)
 from paradime.relationdata.base import RelationData
+from paradime.relationdata.square import SquareRelationTensor
 from paradime.relationdata.triangular import TriangularRelationTensor
 
-__all__ = ["EuclideanRelationTensor", "HollowRelationTensor"]
+__all__ = ["EuclideanRelationTensor", "KernelRelationTensor"]
+
+_FEW_DIMENSIONS = 8  # up to here, differences column by column are faster than a matrix product
 
 
 class _LazyTriangle(TriangularRelationTensor):
@@ -63,46 +73,120 @@ class _LazyTriangle(TriangularRelationTensor):
         return TriangularRelationTensor._of(values)
 
 
-class HollowRelationTensor(_LazyTriangle):
-    """Symmetric relations with zero diagonal, stored as a square matrix whose diagonal is not looked at.
+class KernelRelationTensor(_LazyTriangle):
+    """A kernel of squared Euclidean distances between points, in the form that is asked for.
 
-    It is a triangular container in every respect: ``data`` shows each pair once.
+    It is a triangular container in every respect: ``data`` shows each pair once. The square matrix, single pairs
+    and the total are made without it, of distances in the layout that suits them.
 
     Args:
-        square: Symmetric, shape (n, n); gradients flow through.
+        points: Shape (n, d); gradients flow through.
+        kernel: An elementwise function of squared distances.
+        normalize: Whether the relations are rescaled to a total of 1.
 
     Example:
-        >>> HollowRelationTensor(torch.tensor([[9.0, 1.0], [1.0, 9.0]])).total()
-        tensor(2.)
+        >>> KernelRelationTensor(torch.tensor([[0.0], [2.0]]), lambda sq_dists: 1 / (1 + sq_dists)).to_square()
+        tensor([[0.0000, 0.2000],
+                [0.2000, 0.0000]])
     """
 
-    def __init__(self, square: torch.Tensor) -> None:
-        super().__init__(square)
+    def __init__(
+        self, points: torch.Tensor, kernel: Callable[[torch.Tensor], torch.Tensor], *, normalize: bool = False
+    ) -> None:
+        super().__init__(points)
+        self._kernel = kernel
+        self._normalize = normalize
 
     def _condense(self, source: torch.Tensor) -> torch.Tensor:
-        return square_to_condensed(source)
+        return square_to_condensed(self._square)
 
     @functools.cached_property
-    def _hollow(self) -> torch.Tensor:
-        """The matrix with its diagonal set to zero."""
+    def _square(self) -> torch.Tensor:
         assert self._source is not None
-        return self._source.clone().fill_diagonal_(0)
+        hollow = self._kernel(squared_distances(self._source)).clone().fill_diagonal_(0)
+        # not the sum minus the trace: kernels of points that lie far apart vanish beside their diagonal of ones
+        return hollow / _divisor(hollow.sum()) if self._normalize else hollow
+
+    @functools.cached_property
+    def _circular(self) -> torch.Tensor:
+        """The kernel in the circular layout, not normalized."""
+        assert self._source is not None
+        return self._kernel(circular_squared_distances(self._source))
+
+    def _has_square(self) -> bool:
+        # many dimensions are compared by a matrix product, whose result is square
+        assert self._source is not None
+        return "_square" in self.__dict__ or self._source.shape[1] > _FEW_DIMENSIONS
 
     def total(self) -> torch.Tensor:
-        # not the sum minus the trace: kernels of points that lie far apart vanish beside their diagonal of ones
-        return super().total() if self._source is None else self._hollow.sum()
+        if self._source is None:
+            return super().total()
+        if self._has_square():
+            return self._square.sum()
+        total = circular_total(self._circular)
+        return total / _divisor(total) if self._normalize else total
+
+    def at(self, rows: torch.Tensor, cols: torch.Tensor) -> torch.Tensor:
+        if self._source is None or self._has_square():
+            return super().at(rows, cols)
+        places = circular_index(rows, cols, self.n_points)
+        picked = self._circular.view(-1).index_select(0, places)
+        return picked / _divisor(circular_total(self._circular)) if self._normalize else picked
 
     def normalized(self) -> RelationData:
         if self._source is None:
             return super().normalized()
-        total = self.total()
-        scaled = self._hollow / torch.where(total == 0, 1, total)
-        made = HollowRelationTensor(scaled)
-        made._hollow = scaled  # its diagonal is zero already
-        return made
+        return KernelRelationTensor(self._source, self._kernel, normalize=True)
 
     def to_square(self) -> torch.Tensor:
-        return super().to_square() if self._source is None else self._hollow
+        return super().to_square() if self._source is None else self._square
+
+    def to_square_tensor(self) -> SquareRelationTensor:
+        return super().to_square_tensor() if self._source is None else _KernelSquare(self)
+
+
+class _KernelSquare(SquareRelationTensor):
+    """Square relations that are made when they are asked for; single pairs need not all of them."""
+
+    known_symmetric = True
+
+    def __init__(self, source: KernelRelationTensor) -> None:
+        self._source: KernelRelationTensor | None = source
+
+    @classmethod
+    def _of(cls, tensor: torch.Tensor) -> Any:
+        return SquareRelationTensor._of(tensor)
+
+    @functools.cached_property
+    def _tensor(self) -> torch.Tensor:  # type: ignore[override]
+        assert self._source is not None
+        return self._source.to_square()
+
+    @property
+    def data(self) -> torch.Tensor:
+        """The relations as tensor, shape (n, n)."""
+        self._take_storage()
+        return self._tensor
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        self._tensor = SquareRelationTensor(data).data
+        self._source, self.known_symmetric = None, False
+
+    def _copy_storage(self) -> None:
+        super()._copy_storage()
+        self._source, self.known_symmetric = None, False
+
+    @property
+    def n_points(self) -> int:
+        return super().n_points if self._source is None else self._source.n_points
+
+    def at(self, rows: torch.Tensor, cols: torch.Tensor) -> torch.Tensor:
+        return super().at(rows, cols) if self._source is None else self._source.at(rows, cols)
+
+
+def _divisor(total: torch.Tensor) -> torch.Tensor:
+    return torch.where(total == 0, 1, total)
 
 
 class EuclideanRelationTensor(_LazyTriangle):
@@ -125,4 +209,4 @@ class EuclideanRelationTensor(_LazyTriangle):
     def map_squares(self, function: Callable[[torch.Tensor], torch.Tensor]) -> RelationData:
         if self._source is None:
             return super().map_squares(function)
-        return HollowRelationTensor(function(squared_distances(self._source)))
+        return KernelRelationTensor(self._source, function)

@@ -10,6 +10,7 @@ import scipy.sparse
 import torch
 
 from paradime.relationdata._dense import as_indices, as_values
+from paradime.relationdata._rows import index_type
 from paradime.relationdata.base import RelationData
 from paradime.relationdata.sparse import SparseRelationArray
 from paradime.types import AnyArray, TensorLike
@@ -113,6 +114,9 @@ class NeighborRelationTuple(RelationData):
 
     def map_rows(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Self:
         others = self._off_diagonal()
+        if bool(others.all()):
+            # no entry to leave out: a copy less
+            return self.with_values(function(self._values.clone()))
         return self.with_values(torch.where(others, function(torch.where(others, self._values, torch.inf)), 0))
 
     def without_diagonal(self) -> Self:
@@ -129,10 +133,11 @@ class NeighborRelationTuple(RelationData):
 
     def to_sparse_array(self) -> SparseRelationArray:
         n, k = self._indices.shape
-        structure = as_numpy(self._indices.reshape(-1)), np.arange(n + 1) * k
-        values = as_numpy(self._values.reshape(-1))
-        # a copy: SciPy drops zeros and sorts rows in place
-        matrix = scipy.sparse.csr_array((values, *structure), shape=(n, n), copy=True)
+        index = index_type(n, n * k)
+        # copies: SciPy drops zeros and sorts rows in place
+        cols, starts = as_numpy(self._indices).reshape(-1).astype(index), np.arange(n + 1, dtype=index) * index(k)
+        values = as_numpy(self._values).reshape(-1).copy()
+        matrix = scipy.sparse.csr_array((values, cols, starts), shape=(n, n))
         matrix.eliminate_zeros()
         # SciPy adds and multiplies matrices with sorted rows without a search
         matrix.sum_duplicates()

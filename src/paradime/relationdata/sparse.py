@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
 import scipy.sparse
 import torch
 
-from paradime.relationdata._dense import as_values
+from paradime.relationdata._dense import as_indices, as_values
+from paradime.relationdata._rows import read_all_entries, read_block, read_entries, upper_half
+from paradime.relationdata._symmetric import mean_with_transpose, union_with_transpose
 from paradime.relationdata.base import RelationData
 from paradime.types import AnyArray
 from paradime.utils.convert import as_numpy, as_tensor, to_numpy
@@ -71,7 +73,8 @@ class SparseRelationArray(RelationData):
             matrix.sum_duplicates()
         self._matrix = matrix
         self._symmetric = False
-        self.__dict__.pop("_upper", None)
+        for derived in ("_upper", "_has_diagonal"):
+            self.__dict__.pop(derived, None)
 
     def _copy_storage(self) -> None:
         self.data = self._matrix.copy()
@@ -98,13 +101,8 @@ class SparseRelationArray(RelationData):
         return self.with_values(self.values * as_tensor(repeated).to(self.values.dtype))
 
     def symmetrized(self, *, subtract_product: bool = False) -> Self:
-        matrix, transposed = self._matrix, self._matrix.T.tocsr()
-        union = matrix + transposed
-        if subtract_product:
-            union = union - matrix * transposed
-        else:
-            union.data *= 0.5
-        made = self._of(union)
+        combine = union_with_transpose if subtract_product else mean_with_transpose
+        made = self._of(combine(self._matrix))
         made._symmetric = True
         return made
 
@@ -135,23 +133,47 @@ class SparseRelationArray(RelationData):
         return as_tensor(self._matrix.toarray())
 
     def sub(self, indices: torch.Tensor | AnyArray | list[int]) -> torch.Tensor:
-        chosen = to_numpy(indices)
-        # rows first: only these are read
-        if not self._symmetric:
-            return as_tensor(self._matrix[chosen][:, chosen].toarray())
-        # half of the entries tell all
-        half = as_tensor(self._upper[chosen][:, chosen].toarray())
-        return half + half.T
+        chosen, matrix = to_numpy(indices), self._matrix
+        if chosen.dtype.kind in "iu" and len(chosen) and chosen.min() >= 0 and chosen.max() < self.n_points:
+            # half of the entries tell all
+            stored = self._upper if self._symmetric else (matrix.indices, matrix.data, matrix.indptr)
+            cols, values, starts = stored
+            chosen = chosen.astype(np.int64, copy=False)
+            block = read_block(cols, values, starts, chosen, mirrored=self._symmetric)
+            if block is not None:
+                return as_tensor(block)
+        # points chosen twice or counted from the end; rows first: only these are read
+        return as_tensor(matrix[chosen][:, chosen].toarray())
+
+    def sub_pairs(
+        self, indices: torch.Tensor | AnyArray | list[int]
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None:
+        if not self._symmetric or self._has_diagonal:
+            return None
+        entries = read_entries(*self._upper, as_numpy(as_indices(indices, torch.device("cpu"))))
+        return None if entries is None else (as_tensor(entries[0]), as_tensor(entries[1]), as_tensor(entries[2]))
+
+    def sub_pairs_of(
+        self, batches: Sequence[torch.Tensor]
+    ) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] | None:
+        if not self._symmetric or self._has_diagonal:
+            return None
+        chosen = [as_numpy(as_indices(batch, torch.device("cpu"))) for batch in batches]
+        found = read_all_entries(*self._upper, chosen)
+        return [(as_tensor(rows), as_tensor(cols), as_tensor(values)) for rows, cols, values in found]
 
     @functools.cached_property
-    def _upper(self) -> scipy.sparse.csr_array:
-        """The entries above the diagonal, and half of those on it."""
-        rows, cols = self._rows(), self._matrix.indices
-        kept = cols >= rows
-        values = np.where(cols[kept] == rows[kept], 0.5, 1).astype(self._matrix.dtype) * self._matrix.data[kept]
-        starts = np.concatenate(([0], np.cumsum(kept)))[self._matrix.indptr]
-        structure = cols[kept], starts.astype(cols.dtype)
-        return scipy.sparse.csr_array((values, *structure), shape=self._matrix.shape)
+    def _has_diagonal(self) -> bool:
+        return bool((self._matrix.diagonal() != 0).any())
+
+    @functools.cached_property
+    def _upper(self) -> tuple[AnyArray, AnyArray, AnyArray]:
+        return upper_half(self._matrix)
+
+    def to_sparse_array(self) -> SparseRelationArray:
+        if self._matrix.count_nonzero() == self._matrix.nnz:
+            return self
+        return super().to_sparse_array()
 
     def edges(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         stored = self._matrix.tocoo()

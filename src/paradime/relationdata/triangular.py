@@ -16,6 +16,7 @@ __all__ = ["TriangularRelationArray", "TriangularRelationTensor"]
 
 class _TriangularRelations(DenseRelationData):
     layout = "triangular"
+    known_symmetric = True
 
     @classmethod
     def _checked(cls, tensor: torch.Tensor) -> torch.Tensor:
@@ -60,6 +61,9 @@ class _TriangularRelations(DenseRelationData):
         b = len(chosen)
         rows, cols = torch.triu_indices(b, b, 1, device=chosen.device)
         return condensed_to_square(self._tensor[condensed_index(chosen[rows], chosen[cols], self.n_points)], b)
+
+    def at(self, rows: torch.Tensor, cols: torch.Tensor) -> torch.Tensor:
+        return self._tensor[condensed_index(rows, cols, self.n_points)]
 
     def edges(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         n = self.n_points

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import Any, ClassVar
 
+import torch
+
 from paradime._registry import RELATIONS
-from paradime.neighbors import nearest_neighbors
+from paradime.neighbors import given_neighbors, measured_recall, nearest_neighbors
 from paradime.relationdata import NeighborRelationTuple, RelationData
 from paradime.relations.base import Relations, require_points
 from paradime.transforms import RelationTransform
 from paradime.types import Metric
 from paradime.utils.convert import as_tensor
-from paradime.utils.logging import report
+from paradime.utils.logging import report, verbosely
 
 __all__ = ["NeighborBasedPDist"]
 
@@ -31,11 +34,16 @@ class NeighborBasedPDist(Relations):
         transform: One transform, or several that are applied in order.
         data_key: The entry of the data set that the distances are computed of.
         verbose: Whether to log what is done.
-        backend: The search, ``"auto"``, ``"exact"``, ``"faiss"`` or ``"pynndescent"``.
+        backend: The search, ``"auto"``, ``"exact"``, ``"blocks"``, ``"faiss"`` or ``"pynndescent"``.
         random_state: Seed, for searches that draw at random.
+        precomputed: Neighbours that were found elsewhere in place of a search: indices and distances, each of
+            shape (n, k). Points are removed from their own neighbours, and ``n_neighbors`` are kept of k.
+        measure_recall: Whether to measure, on 500 sampled rows, which share of the true neighbours was found; kept
+            in ``recall`` (``None`` where nothing was measured).
 
     Raises:
-        ValueError: If a transform does not suit the number of points, e.g. perplexity ≥ n.
+        ValueError: If a transform does not suit the number of points, e.g. perplexity ≥ n; or if precomputed
+            neighbours do not fit the points, or are fewer than ``n_neighbors``.
 
     Example:
         >>> NeighborBasedPDist(1).compute_relations([[0.0], [3.0], [4.0]]).data[0].tolist()
@@ -55,34 +63,85 @@ class NeighborBasedPDist(Relations):
         *,
         backend: str = "auto",
         random_state: int = 0,
+        precomputed: tuple[Any, Any] | None = None,
+        measure_recall: bool = False,
     ) -> None:
         super().__init__(transform, data_key)
         if n_neighbors is not None and n_neighbors < 1:
             raise ValueError(f"n_neighbors must be at least 1, got {n_neighbors}.")
+        if precomputed is not None and len(precomputed) != 2:
+            raise ValueError(f"precomputed must be a pair (indices, distances), got {len(precomputed)} parts.")
         self.n_neighbors = n_neighbors
         self.metric = metric
         self.verbose = verbose
         self.backend = backend
         self.random_state = random_state
+        self.precomputed = precomputed
+        self.measure_recall = measure_recall
+        self.recall: float | None = None
 
     def compute_relations(self, X: Any = None, **kwargs: Any) -> RelationData:
-        """Computes the distances of points, shape (n, d); transformed, in the neighbor layout before."""
-        require_points(X, "NeighborBasedPDist")
-        points = as_tensor(X)
+        """Computes the distances of points, shape (n, d); transformed, in the neighbor layout before.
+
+        With precomputed neighbours ``X`` may be ``None``, unless the recall is to be measured.
+        """
+        if self.precomputed is None or self.measure_recall:
+            require_points(X, "NeighborBasedPDist")
+        points = None if X is None else as_tensor(X)
+        n = len(self.precomputed[0]) if self.precomputed is not None and points is None else len(X)
         for transform in self.transform:
-            transform.check_points(len(points))
-        report(log, "Indexing nearest neighbors.", verbose=self.verbose)
-        indices, dists = nearest_neighbors(
-            points.reshape(len(points), -1),
+            transform.check_points(n)
+        with verbosely(self.verbose):
+            if points is not None:
+                points = points.reshape(n, -1)
+            found = self._given(n) if self.precomputed is not None else self._searched(points)
+            self.recall = self._measured(points, found[0])
+        return self.apply_transforms(NeighborRelationTuple._of(found[0].cpu(), found[1].cpu()))
+
+    def _searched(self, points: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        assert points is not None
+        report(log, "Indexing nearest neighbors.")
+        return nearest_neighbors(
+            points,
             self._wanted(len(points)),
             metric=self.metric or "euclidean",
             backend=self.backend,
             random_state=self.random_state,
         )
-        return self.apply_transforms(NeighborRelationTuple._of(indices.cpu(), dists.cpu()))
+
+    def _given(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+        assert self.precomputed is not None
+        if len(self.precomputed[0]) != n:
+            raise ValueError(
+                f"precomputed neighbours must have one row a point, {n} in all, got {len(self.precomputed[0])}."
+            )
+        indices, dists = given_neighbors(*self.precomputed)
+        k = indices.shape[1]
+        if self.n_neighbors is not None and self.n_neighbors > k:
+            raise ValueError(
+                f"precomputed neighbours hold {k} other points a row, fewer than n_neighbors={self.n_neighbors}. "
+                "Pass more, or lower n_neighbors."
+            )
+        wanted = self.n_neighbors or self._asked_for() or k
+        if wanted > k:
+            warnings.warn(
+                f"precomputed neighbours hold {k} other points a row; a transform asks for {wanted}.", stacklevel=4
+            )
+        return indices[:, :wanted].contiguous(), dists[:, :wanted].contiguous()
+
+    def _measured(self, points: torch.Tensor | None, indices: torch.Tensor) -> float | None:
+        if not self.measure_recall:
+            return None
+        assert points is not None
+        recall = measured_recall(
+            points, indices.to(points.device), metric=self.metric or "euclidean", random_state=self.random_state
+        )
+        report(log, f"Recall of the {indices.shape[1]} nearest neighbors: {recall:.4f}.")
+        return recall
+
+    def _asked_for(self) -> int | None:
+        asked = (transform.neighbors_wanted() for transform in self.transform)
+        return next((k for k in asked if k is not None), None)
 
     def _wanted(self, n: int) -> int:
-        if self.n_neighbors is not None:
-            return self.n_neighbors
-        asked = (transform.neighbors_wanted() for transform in self.transform)
-        return next((k for k in asked if k is not None), max(1, round(0.05 * n)))
+        return self.n_neighbors or self._asked_for() or max(1, round(0.05 * n))

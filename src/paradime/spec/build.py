@@ -127,6 +127,8 @@ def _phase(entry: PhaseSpec, path: str, losses: Mapping[str, Loss]) -> TrainingP
         "optimizer": OPTIMIZERS[entry.optimizer.type],
         "loss_keys": entry.loss.components,
         "loss_weights": entry.loss.weights,
+        "precision": entry.precision,
+        "compile": entry.compile,
         **entry.sampling.options,
         **optimizer,
     }

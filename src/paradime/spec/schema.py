@@ -126,6 +126,8 @@ class PhaseSpec(_Entry):
     sampling: SamplingSpec = SamplingSpec()
     optimizer: OptimizerSpec = OptimizerSpec()
     loss: PhaseLossSpec
+    precision: Literal["float32", "bfloat16"] = "float32"
+    compile: bool | str = False
 
 
 def _unique_names(entries: list[E]) -> list[E]:

@@ -15,6 +15,7 @@ from paradime.relationdata import RelationData
 from paradime.relations import Relations
 from paradime.training.callbacks import Callback, TrainingState, notify
 from paradime.training.checks import check_phase, choose_losses, try_losses
+from paradime.training.execution import executing
 from paradime.training.phase import TrainingPhase
 
 __all__ = ["run_phase"]
@@ -63,20 +64,27 @@ def run_phase(
     state.epoch, state.loss, state.epoch_loss = 0, None, None
     parameters = _trainable(model, phase.loss)
     optimizer = phase.make_optimizer(parameters)
+
+    def step() -> torch.Tensor:
+        assert phase.loss is not None
+        assert state.batch is not None
+        optimizer.zero_grad()
+        loss: torch.Tensor = phase.loss(model, global_relations, batch_relations, state.batch, device)
+        torch.autograd.backward(loss)
+        optimizer.step()
+        return loss.detach()
+
     model.train()
     try:
         notify(callbacks, "phase_begin", state)
         for state.epoch in range(phase.epochs):
             last_good = copy.deepcopy(model.state_dict())
             notify(callbacks, "epoch_begin", state)
-            for state.batch in sampler.epoch(generator):
-                notify(callbacks, "batch_begin", state)
-                optimizer.zero_grad()
-                loss = phase.loss(model, global_relations, batch_relations, state.batch, device)
-                torch.autograd.backward(loss)
-                optimizer.step()
-                state.loss = loss.detach()
-                notify(callbacks, "batch_end", state)
+            with executing(model, device, precision=phase.precision, compile=phase.compile):
+                for state.batch in sampler.epoch(generator):
+                    notify(callbacks, "batch_begin", state)
+                    state.loss = step()
+                    notify(callbacks, "batch_end", state)
             phase.loss.checkpoint()
             state.epoch_loss = phase.loss.history[-1]
             _refuse_divergence(phase, state, parameters, last_good)
@@ -90,7 +98,8 @@ def run_phase(
 def _make_sampler(phase: TrainingPhase, dataset: Dataset, global_relations: Mapping[str, RelationData]) -> Sampler:
     if phase.sampling == "standard":
         return ItemSampler(dataset, phase.batch_size, phase.batches_per_epoch)
-    edges = NegSampledEdgeDataset(dataset, global_relations[phase.edge_rel_key], phase.neg_sampling_rate)
+    graph = global_relations[phase.edge_rel_key]
+    edges = NegSampledEdgeDataset(dataset, graph, phase.neg_sampling_rate, negatives=phase.negatives)
     return EdgeSampler(edges, phase.batch_size, phase.batches_per_epoch)
 
 

@@ -12,10 +12,13 @@ import torch
 
 from paradime._registry import OPTIMIZERS, did_you_mean
 from paradime.loss import CompoundLoss
+from paradime.training.execution import PRECISIONS
+from paradime.training.optimizers import make_optimizer
 
 __all__ = ["SAMPLINGS", "TrainingPhase"]
 
 SAMPLINGS = ("standard", "negative_edge")
+_CHOICES = {"sampling": SAMPLINGS, "negatives": ("random", "batch"), "precision": PRECISIONS}
 
 OPTIMIZERS.add("adam", torch.optim.Adam)
 OPTIMIZERS.add("sgd", torch.optim.SGD)
@@ -38,6 +41,11 @@ class TrainingPhase:
         optimizer: A class of ``torch.optim``, or a function of parameters and settings.
         learning_rate: Learning rate, > 0.
         report_interval: Epochs between reports of the loss, at least 1.
+        negatives: Where the negatives of edges come from: ``"random"`` for all points, or ``"batch"`` for the
+            other edges' points in the batch, so that each row is encoded once and a step costs least.
+        precision: ``"float32"``, or ``"bfloat16"`` for the layers of the model that torch's autocast lowers;
+            weights, distances and losses stay in single precision.
+        compile: Whether the model's methods are compiled by ``torch.compile``, or the name of its backend.
         **optimizer_kwargs: Further settings of the optimizer.
 
     Attributes:
@@ -63,6 +71,9 @@ class TrainingPhase:
     optimizer: Callable[..., torch.optim.Optimizer]
     learning_rate: float
     report_interval: int
+    negatives: str
+    precision: str
+    compile: bool | str
     optimizer_kwargs: dict[str, Any]
     loss: CompoundLoss | None = dataclasses.field(default=None, repr=False)
 
@@ -80,6 +91,10 @@ class TrainingPhase:
         optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
         learning_rate: float = 0.01,
         report_interval: int = 5,
+        *,
+        negatives: str = "random",
+        precision: str = "float32",
+        compile: bool | str = False,  # noqa: A002  torch's name for it
         **optimizer_kwargs: Any,
     ) -> None:
         self.name = name
@@ -94,6 +109,9 @@ class TrainingPhase:
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.report_interval = report_interval
+        self.negatives = negatives
+        self.precision = precision
+        self.compile = compile
         self.optimizer_kwargs = optimizer_kwargs
         self.loss = None
         self.check()
@@ -110,8 +128,10 @@ class TrainingPhase:
                 "batches_per_epoch must be at least 1, or -1 for one pass over the data, "
                 f"got {self.batches_per_epoch!r}."
             )
-        if self.sampling not in SAMPLINGS:
-            raise ValueError(f"unknown sampling {self.sampling!r}. {did_you_mean(self.sampling, SAMPLINGS)}")
+        for name, known in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in known:
+                raise ValueError(f"unknown {name} {value!r}. {did_you_mean(value, known)}")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise ValueError(f"learning_rate must be a positive number, got {self.learning_rate!r}.")
         if not self.loss_keys:
@@ -145,7 +165,7 @@ class TrainingPhase:
             ValueError: If the optimizer does not take its settings.
         """
         try:
-            return self.optimizer(parameters, lr=self.learning_rate, **self.optimizer_kwargs)
+            return make_optimizer(self.optimizer, parameters, lr=self.learning_rate, **self.optimizer_kwargs)
         except TypeError as error:
             raise ValueError(
                 f"training phase {self.name!r}: {error}. Settings that TrainingPhase does not know, here "

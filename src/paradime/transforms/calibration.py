@@ -136,9 +136,8 @@ class PerplexityBasedRescale(AdaptiveNeighborhoodRescale):
     def _rescale(self, rows: torch.Tensor) -> torch.Tensor:
         _refuse_negative(rows)
         # in units that keep squares finite and above zero at any scale of the data; a power of two is exact
-        largest = float(rows.nan_to_num(posinf=0).max()) if rows.numel() else 0.0
-        unit = math.ldexp(1.0, math.frexp(largest)[1])
-        weights, betas = perplexity_weights((rows / unit).square_(), self.perplexity)
+        unit = math.ldexp(1.0, math.frexp(_largest_finite(rows))[1])
+        weights, betas = perplexity_weights(rows.div_(unit).square_(), self.perplexity)
         self.param_values = as_numpy(betas).astype(np.float64) / unit**2
         return weights
 
@@ -190,9 +189,16 @@ class ConnectivityBasedRescale(AdaptiveNeighborhoodRescale):
 
 
 def _refuse_negative(dists: torch.Tensor) -> None:
-    if bool((dists < 0).any()):
+    # one number tells, but for NaN, without a mask as long as the entries
+    if dists.numel() and not float(dists.min()) >= 0 and bool((dists < 0).any()):
         row = int((dists < 0).any(dim=1).nonzero()[0])
         raise ValueError(f"distances must not be negative, got {float(dists[row].min()):g} in row {row}.")
+
+
+def _largest_finite(dists: torch.Tensor) -> float:
+    """Returns the largest entry that is not infinite, 0 if there is none."""
+    largest = float(dists.max()) if dists.numel() else 0.0
+    return largest if math.isfinite(largest) else float(dists.nan_to_num(nan=0, posinf=0).max())
 
 
 def _check_solver_settings(settings: dict[str, Any]) -> None:

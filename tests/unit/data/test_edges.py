@@ -144,3 +144,34 @@ def test_negative_rate_is_refused():
 def test_flat_relations_have_no_edges():
     with pytest.raises(UnsupportedConfigurationError, match="flat relations"):
         NegSampledEdgeDataset(points(), relation_factory(np.ones(N), force_flat=True))
+
+
+def test_negatives_of_the_batch_are_points_of_its_other_edges():
+    edges = NegSampledEdgeDataset(points(), graph(), neg_sampling_rate=3, seed=0, negatives="batch")
+    batch = edges[[0, 9, 14]]
+    row, col = (batch[key].reshape(3, 4) for key in ("row", "col"))
+    ends = set(row[:, 0].tolist()) | set(col[:, 0].tolist())
+    assert set(col[:, 1:].flatten().tolist()) <= ends
+    assert (col[:, 1:] != row[:, 1:]).all()
+    assert batch["indices"].tolist() == sorted(ends)
+    assert batch["rel"].tolist() == [1, 0, 0, 0] * 3
+
+
+def test_unknown_negatives_are_refused_with_what_was_meant():
+    with pytest.raises(ValueError, match=r"unknown negatives 'bacth'\. Did you mean 'batch'"):
+        NegSampledEdgeDataset(points(), graph(), negatives="bacth")
+
+
+def test_edges_share_the_memory_of_a_sparse_graph():
+    relations = graph()
+    edges = NegSampledEdgeDataset(points(), relations)
+    assert edges._weights.data_ptr() == relations.values.data_ptr()
+    assert np.shares_memory(edges._cols.numpy(), relations.data.indices)
+
+
+@pytest.mark.parametrize("kind", ["sparse", "square", "triangular", "neighbor"])
+def test_edges_are_numbered_row_by_row(kind):
+    rows, cols = graph().to_square().nonzero(as_tuple=True)
+    edges = edges_of(kind=kind)
+    assert torch.equal(edges.rows, rows)
+    assert torch.equal(edges.cols, cols)

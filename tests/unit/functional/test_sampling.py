@@ -3,7 +3,14 @@ import pytest
 import scipy.stats
 import torch
 
-from paradime.functional import cumulative_weights, draw_others, draw_weighted
+from paradime.functional import (
+    cumulative_blocks,
+    cumulative_weights,
+    draw_from_blocks,
+    draw_others,
+    draw_others_of_batch,
+    draw_weighted,
+)
 
 
 def generator(seed=0):
@@ -101,3 +108,57 @@ def test_others_are_never_the_row_itself_and_all_equally_likely():
 def test_of_two_points_the_other_is_drawn():
     drawn = draw_others(torch.tensor([0, 1, 1]), 2, 3)
     assert drawn.tolist() == [[1] * 3, [0] * 3, [0] * 3]
+
+
+@pytest.mark.parametrize("m", [5, 16, 17, 100])
+def test_weights_drawn_by_blocks_follow_their_weights_and_never_are_zero(m):
+    weights = torch.rand(m, generator=generator(m))
+    weights[::3] = 0
+    drawn = draw_from_blocks(weights, cumulative_blocks(weights), 40_000, generator=generator())
+    counts = torch.bincount(drawn, minlength=m).double()
+    assert len(counts) == m
+    assert counts[weights == 0].sum() == 0
+    expected = weights[weights > 0].double()
+    found = counts[weights > 0].numpy()
+    assert scipy.stats.chisquare(found, (expected / expected.sum() * 40_000).numpy()).pvalue > 1e-3
+
+
+def test_weights_of_very_different_size_are_drawn_by_blocks_without_leaving_them():
+    weights = torch.tensor([1e-30, 0.0] * 40 + [1e8] + [0.0, 1e-30] * 40)
+    drawn = draw_from_blocks(weights, cumulative_blocks(weights), 5000, generator=generator())
+    assert (weights[drawn] > 0).all()
+
+
+def test_blocks_have_no_limit_on_the_number_of_weights():
+    m = 2**24 + 100
+    weights = torch.zeros(m)
+    weights[-1] = weights[5] = 1
+    drawn = draw_from_blocks(weights, cumulative_blocks(weights), 1000, generator=generator())
+    assert set(drawn.tolist()) == {5, m - 1}
+
+
+@pytest.mark.parametrize("weights", [[], [0.0, 0.0], [1.0, -1.0], [1.0, float("inf")], [float("nan"), 1.0]])
+def test_blocks_refuse_weights_that_cannot_be_drawn_by(weights):
+    with pytest.raises(ValueError, match="finite, not negative, and not all zero"):
+        cumulative_blocks(torch.tensor(weights))
+
+
+def test_negatives_of_a_batch_are_uniform_among_the_ends_of_other_edges_and_never_the_own_point():
+    rows, cols, rate = torch.tensor([0, 2, 4, 0]), torch.tensor([1, 3, 5, 6]), 30_000
+    drawn = draw_others_of_batch(rows, cols, 50, rate, generator=generator())
+    for i in range(4):
+        others = [int(p) for j in range(4) if j != i for p in (rows[j], cols[j]) if p != rows[i]]
+        counts = torch.bincount(drawn[i], minlength=50).double()
+        shares = torch.bincount(torch.tensor(others), minlength=50).double() / len(others)
+        # a point that occurs among the others, too, is drawn from all points now and then
+        stray = counts[shares == 0].sum()
+        assert counts[rows[i]] == 0
+        assert stray <= (0.003 * rate if i in (0, 3) else 0)
+        found = counts[shares > 0].numpy()
+        expected = shares[shares > 0].numpy() * found.sum()
+        assert scipy.stats.chisquare(found, expected).pvalue > 1e-3
+
+
+def test_negatives_of_a_batch_of_one_edge_are_drawn_from_all_other_points():
+    drawn = draw_others_of_batch(torch.tensor([1]), torch.tensor([2]), 4, 500, generator=generator())
+    assert set(drawn[0].tolist()) == {0, 2, 3}

@@ -9,7 +9,7 @@ import torch
 from scipy.spatial.distance import pdist, squareform
 
 from paradime.functional import modified_cauchy, squared_distances, student_t
-from paradime.relationdata import EuclideanRelationTensor, HollowRelationTensor, TriangularRelationTensor
+from paradime.relationdata import EuclideanRelationTensor, TriangularRelationTensor
 
 
 def points(seed=0, n=7, d=2, dtype=torch.float64):
@@ -19,6 +19,8 @@ def points(seed=0, n=7, d=2, dtype=torch.float64):
 def kernel(sq_dists):
     return student_t(sq_dists, 1.0)
 
+
+PAIRS = torch.tensor([0, 3, 2, 4]), torch.tensor([1, 0, 4, 2])
 
 METHODS = {
     "data": lambda r: r.data,
@@ -38,6 +40,12 @@ METHODS = {
     "total of a kernel": lambda r: r.map_squares(kernel).total(),
     "normalized kernel": lambda r: r.map_squares(kernel).normalized().to_square(),
     "values of a normalized kernel": lambda r: r.map_squares(kernel).normalized().data,
+    "kernel's pairs": lambda r: r.map_squares(kernel).at(*PAIRS),
+    "normalized kernel's pairs": lambda r: r.map_squares(kernel).normalized().at(*PAIRS),
+    "pairs of a square": lambda r: r.map_squares(kernel).normalized().to_square_tensor().at(*PAIRS),
+    "square of a kernel": lambda r: r.map_squares(kernel).to_square_tensor().data,
+    "distances of pairs": lambda r: r.at(*PAIRS),
+    "normalized total": lambda r: r.map_squares(kernel).normalized().total(),
     "normalized twice": lambda r: r.map_squares(kernel).normalized().normalized().to_square(),
     "kernel of a kernel": lambda r: r.map_squares(kernel).map_squares(kernel).to_square(),
     "to_triangular_tensor": lambda r: r.to_triangular_tensor().data,
@@ -121,16 +129,6 @@ def test_gradients_of_points_at_one_place_are_zero(similarity, d):
     X = torch.full((4, d), 0.1, requires_grad=True)
     EuclideanRelationTensor(X).map_squares(similarity).total().backward()
     assert (X.grad == 0).all()
-
-
-def test_diagonal_of_a_hollow_matrix_is_not_looked_at():
-    square = torch.tensor(squareform([1.0, 2.0, 3.0]))
-    for value in (0.0, 5.0, float("inf"), float("nan")):
-        relations = HollowRelationTensor(square.clone().fill_diagonal_(value))
-        assert float(relations.total()) == 12
-        assert relations.data.tolist() == [1, 2, 3]
-        assert torch.equal(relations.to_square(), square)
-        assert torch.equal(relations.normalized().to_square(), square / 12)
 
 
 def test_one_point_has_relations_to_no_other():

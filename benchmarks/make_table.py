@@ -1,0 +1,131 @@
+"""Writes ``docs/benchmarks.md`` from ``benchmarks/results/*.json``.
+
+Usage: ``python benchmarks/make_table.py``; ``--check`` only says whether the page is up to date, by the exit code.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from _results import PRODUCT, RESULTS, ratio, reached, read_results
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+# the order of the page; results of other names follow
+TOPICS = {
+    "guided": "The guided example",
+    "neighbors": "Neighbours",
+    "graph": "Graphs: calibration, symmetrisation, edges",
+    "step": "A training step",
+    "parts": "Transform and import",
+    "memory": "Memory and growth",
+    "peers": "Other libraries, same machine, same data",
+}
+HEAD = """\
+# Benchmarks
+
+Made from `benchmarks/results/*.json` by `benchmarks/make_table.py`; the results are made by
+
+    make bench                          # what needs no large data; other libraries on 6,000 rows
+    make bench DATA=FOLDER              # everything: FOLDER holds covertype.npz and fashion_mnist.npz
+    make bench DATA=FOLDER ONLY="step parts"
+
+- Seeds are fixed. Each `benchmarks/bench_<topic>.py` runs on its own, too, and says in its head what it measures.
+- Other libraries run as black boxes in environments of their own, which the benchmark makes with pinned versions.
+- **to target** and **to previous** are ratios, and **below 1 is better** than the target or the previous run,
+  whichever way is better for the figure: value / reference where lower is better, else reference / value.
+- The previous run is the one that was kept in the repository before. The time of a product of two matrices tells
+  how fast the machine was in either run: times can be compared as far as these products agree.
+"""
+
+
+def shown(value: float | None, unit: str = "") -> str:
+    """Returns a number with three significant digits, and its unit; a dash if there is none.
+
+    Example:
+        >>> shown(1234567.8, "rows/s"), shown(0.98765), shown(None)
+        ('1,230,000 rows/s', '0.988', '–')
+    """
+    if value is None:
+        return "–"
+    digits = float(f"{value:.3g}")
+    text = f"{digits:,.0f}" if abs(digits) >= 1000 else f"{digits:.3g}"
+    return f"{text} {unit}".rstrip()
+
+
+def row(figure: Mapping[str, Any]) -> str:
+    """Returns a figure as a row of the table."""
+    value, target, better = figure["value"], figure["target"], figure["better"]
+    sign = "≤" if better == "lower" else "≥"
+    verdict = {True: " ✓", False: " ✗", None: ""}[reached(figure)]
+    previous = figure["previous"]
+    cells = [
+        figure["name"],
+        shown(value, figure["unit"]),
+        "–" if target is None else f"{sign} {shown(target, figure['unit'])}",
+        shown(ratio(value, target, better)) + verdict,
+        shown(ratio(value, previous["value"] if previous else None, better)),
+        figure["note"],
+    ]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells).rstrip() + " |"
+
+
+def products(figures: list[Mapping[str, Any]]) -> str:
+    """Returns how fast the machine was when figures and their previous values were measured."""
+
+    def span(values: list[float | None]) -> str:
+        known = sorted({f"{value:.3f}" for value in values if value is not None})
+        return " to ".join(dict.fromkeys((known[0], known[-1]))) + " s" if known else "not known"
+
+    now = span([figure["product seconds"] for figure in figures])
+    old = [figure["previous"]["product seconds"] for figure in figures if figure["previous"]]
+    before = f"; in the previous run {span(old)}" if old else ""
+    return f"A product of two 2048 × 2048 float32 matrices took {now}{before}."
+
+
+def machine(described: Mapping[str, Any]) -> str:
+    """Returns the machine and the versions as a sentence."""
+    hardware = f"{described['processor']}, {described['cores']} cores, {described['threads']} threads"
+    left_out = {"processor", "cores", "threads", PRODUCT}
+    versions = ", ".join(f"{name} {value}" for name, value in described.items() if name not in left_out)
+    return f"{hardware}; {versions}."
+
+
+def section(title: str, results: Mapping[str, Any]) -> str:
+    """Returns the table of a topic."""
+    lines = [
+        f"## {title}",
+        "",
+        f"{machine(results['machine'])} {products(results['figures'])}",
+        "",
+        "| | value | target | to target | to previous | |",
+        "|---|---|---|---|---|---|",
+        *(row(figure) for figure in results["figures"]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def page(folder: Path = RESULTS) -> str:
+    """Returns the whole page, of the results in a folder."""
+    found = {path.stem: path for path in sorted(folder.glob("*.json"))}
+    names = [name for name in TOPICS if name in found] + [name for name in found if name not in TOPICS]
+    sections = [
+        section(TOPICS.get(name, name.capitalize()), read_results(found[name].read_text(encoding="utf-8")))
+        for name in names
+    ]
+    return "\n".join([HEAD, *sections])
+
+
+def main() -> int:
+    """Writes or checks the page."""
+    text = page()
+    if "--check" in sys.argv[1:]:
+        return int(not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text)
+    PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

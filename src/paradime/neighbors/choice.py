@@ -1,0 +1,76 @@
+"""Which backend suits which data."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from paradime._registry import Registry
+from paradime.neighbors.backend import NeighborBackend
+from paradime.neighbors.blocks import BlocksBackend
+from paradime.neighbors.exact import ExactBackend
+from paradime.neighbors.faiss import FaissBackend
+from paradime.neighbors.pynndescent import PynndescentBackend
+from paradime.types import Metric
+
+__all__ = ["BACKENDS", "Choice", "choose_backend", "reasoned_choice"]
+
+BACKENDS: Registry[NeighborBackend] = Registry("neighbor backend")
+for _backend in (ExactBackend(), BlocksBackend(), FaissBackend(), PynndescentBackend()):
+    BACKENDS.add(_backend.name, _backend)
+
+_EXACT_UP_TO = 20_000  # comparing all pairs takes a few seconds at most
+_EXACT_UP_TO_ON_CUDA = 200_000
+_MANY_COLUMNS = 64  # from here on matrix products win over looking at one point after the other
+
+
+class Choice(NamedTuple):
+    """A backend and the reason for it."""
+
+    backend: NeighborBackend
+    reason: str
+
+
+def choose_backend(
+    n: int, metric: Metric = "euclidean", *, dim: int = 2, device: torch.device | str = "cpu"
+) -> NeighborBackend:
+    """Returns the backend that suits n points of some columns and a metric: exact search up to 20,000 points.
+
+    Args:
+        n: Number of points.
+        metric: The distance.
+        dim: Number of columns.
+        device: Where the points are.
+
+    Raises:
+        ValueError: If no backend that is installed knows the metric.
+
+    Example:
+        >>> choose_backend(1000).name
+        'exact'
+        >>> choose_backend(70_000, dim=784).name
+        'blocks'
+    """
+    return reasoned_choice(n, metric, dim=dim, device=device).backend
+
+
+def reasoned_choice(n: int, metric: Metric, *, dim: int, device: torch.device | str) -> Choice:
+    """Returns what :func:`choose_backend` chooses, and why."""
+    for name, reason in _by_preference(n, dim, torch.device(device).type == "cuda"):
+        if BACKENDS[name].available() and BACKENDS[name].supports(metric):
+            return Choice(BACKENDS[name], reason)
+    raise ValueError(f"unknown metric {metric!r}. Use a name that SciPy or PyNNDescent knows, or a function.")
+
+
+def _by_preference(n: int, dim: int, on_cuda: bool) -> list[tuple[str, str]]:
+    few = _EXACT_UP_TO_ON_CUDA if on_cuda else _EXACT_UP_TO
+    exact = ("exact", f"up to {few:,} points all pairs are compared" if n <= few else "no other knows the metric")
+    blocks = ("blocks", "matrix products of whole lists suit the device" if on_cuda else "many columns")
+    faiss = ("faiss", f"more than {few:,} points of at most {_MANY_COLUMNS} columns")
+    others = ("pynndescent", "of those for many points it knows the metric" if n > few else "it knows the metric")
+    if n <= few:
+        return [exact, others]
+    if on_cuda or dim > _MANY_COLUMNS:
+        return [blocks, others, exact]
+    return [faiss, ("blocks", "faiss is not installed"), others, exact]

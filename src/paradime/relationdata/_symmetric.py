@@ -1,0 +1,64 @@
+"""A sparse matrix and its transpose, added by blocks of rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse
+
+from paradime.relationdata._rows import index_type, row_blocks
+
+__all__ = ["mean_with_transpose", "union_with_transpose"]
+
+
+def mean_with_transpose(matrix: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+    """Returns ½(M + Mᵀ) of a canonical CSR array, shape (n, n)."""
+    return _with_transpose(matrix, subtract_product=False)
+
+
+def union_with_transpose(matrix: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+    """Returns the fuzzy union M + Mᵀ − M∘Mᵀ of a canonical CSR array, shape (n, n)."""
+    return _with_transpose(matrix, subtract_product=True)
+
+
+def _with_transpose(matrix: scipy.sparse.csr_array, *, subtract_product: bool) -> scipy.sparse.csr_array:
+    matrix = _narrow(matrix)
+    transposed = matrix.T.tocsr()
+    # room for two matrices without a common entry; memory that is never written to is never taken
+    room = 2 * matrix.nnz
+    index = index_type(matrix.shape[0], room)
+    values, cols = np.empty(room, matrix.dtype), np.empty(room, index)
+    starts = np.zeros(len(matrix.indptr), index)
+    end = 0
+    for rows in row_blocks(matrix.indptr):
+        block, mirrored = _rows_of(matrix, rows), _rows_of(transposed, rows)
+        union = block + mirrored
+        if subtract_product:
+            union = union - block * mirrored
+        else:
+            union.data *= 0.5
+        written = slice(end, end + union.nnz)
+        values[written], cols[written] = union.data[: union.nnz], union.indices[: union.nnz]
+        starts[rows.start + 1 : rows.stop + 1] = union.indptr[1:] + end
+        end += union.nnz
+    # in place: nobody else holds these, and a slice would keep the room
+    values.resize(end, refcheck=False)
+    cols.resize(end, refcheck=False)
+    return scipy.sparse.csr_array((values, cols, starts), shape=matrix.shape)
+
+
+def _narrow(matrix: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+    """Returns the matrix with indices of the smallest type that its sum with the transpose allows."""
+    index = index_type(matrix.shape[0], 2 * matrix.nnz)
+    cols, starts = matrix.indices.astype(index, copy=False), matrix.indptr.astype(index, copy=False)
+    return scipy.sparse.csr_array((matrix.data, cols, starts), shape=matrix.shape)
+
+
+def _rows_of(matrix: scipy.sparse.csr_array, rows: slice) -> scipy.sparse.csr_array:
+    """Returns some rows of a canonical matrix; memory of the entries is shared."""
+    starts = matrix.indptr[rows.start : rows.stop + 1]
+    entries = slice(starts[0], starts[-1])
+    shape = rows.stop - rows.start, matrix.shape[1]
+    made = scipy.sparse.csr_array((matrix.data[entries], matrix.indices[entries], starts - starts[0]), shape=shape)
+    # known, and found out by reading all entries otherwise
+    made.has_canonical_format = True
+    return made
