@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, TypeVar
 
@@ -11,10 +12,25 @@ from paradime._registry import did_you_mean
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.models import resolve_method
 
-__all__ = ["Batch", "Pass"]
+__all__ = ["Batch", "PairPositions", "Pass"]
 
 T = TypeVar("T")
 Entry = torch.Tensor | Callable[[], torch.Tensor]
+
+
+@dataclasses.dataclass(frozen=True)
+class PairPositions:
+    """Where the ends of pairs stand among rows.
+
+    Attributes:
+        positions: Shape (2, b(r + 1)).
+        rows: Returns an entry at those rows, by its name; the batch's own rows if ``None``.
+        in_batch: Returns the positions among the batch's own rows, where ``rows`` are others.
+    """
+
+    positions: torch.Tensor
+    rows: Callable[[str], torch.Tensor] | None = None
+    in_batch: Callable[[], torch.Tensor] | None = None
 
 
 class Pass:
@@ -51,7 +67,7 @@ class Batch(MutableMapping[str, torch.Tensor]):
 
     Args:
         entries: Tensors, or functions that make one when it is first asked for.
-        pair_positions: For edges: where the points of each pair stand in the batch, shape (2, b(r + 1)).
+        pairs: For edges: where the points of each pair stand.
         part_of: The pass that these rows are a batch of, and its number therein.
     """
 
@@ -59,12 +75,12 @@ class Batch(MutableMapping[str, torch.Tensor]):
         self,
         entries: Mapping[str, Entry],
         *,
-        pair_positions: torch.Tensor | None = None,
+        pairs: PairPositions | None = None,
         part_of: tuple[Pass, int] | None = None,
     ) -> None:
         self._entries = dict(entries)
         self._encoded: dict[tuple[int, str | None, str], Any] = {}
-        self._pair_positions = pair_positions
+        self._pairs = pairs
         self._part_of = part_of
 
     def __getitem__(self, key: str) -> torch.Tensor:
@@ -81,6 +97,9 @@ class Batch(MutableMapping[str, torch.Tensor]):
         self._encoded.clear()
         if key == "indices":
             self._part_of = None
+        if self._pairs is not None and self._pairs.in_batch is not None:
+            # what is encoded from here on is what stands in the batch
+            self._pairs = PairPositions(self._pairs.in_batch())
 
     def __delitem__(self, key: str) -> None:
         del self._entries[key]
@@ -117,10 +136,13 @@ class Batch(MutableMapping[str, torch.Tensor]):
         """
         key = id(model), method, data_key
         if key not in self._encoded:
-            rows = self[data_key].to(device)
-            rows = rows if rows.is_floating_point() else rows.to(torch.float32)
-            self._encoded[key] = resolve_method(model, method)(rows)
+            self._encoded[key] = self._encode_rows(model, method, self[data_key], device)
         return self._encoded[key]
+
+    @staticmethod
+    def _encode_rows(model: torch.nn.Module, method: str | None, rows: torch.Tensor, device: torch.device) -> Any:
+        rows = rows.to(device)
+        return resolve_method(model, method)(rows if rows.is_floating_point() else rows.to(torch.float32))
 
     def encode_pairs(
         self, model: torch.nn.Module, method: str | None, data_key: str, device: torch.device
@@ -130,12 +152,18 @@ class Batch(MutableMapping[str, torch.Tensor]):
         Raises:
             UnsupportedConfigurationError: If the batch holds no pairs.
         """
-        if self._pair_positions is None:
+        if self._pairs is None:
             raise UnsupportedConfigurationError(
                 "this batch holds no pairs, and a loss compares pairs. "
                 "Train the phase with sampling='negative_edge'."
             )
-        embedded = self.encode(model, method, data_key, device)
-        positions = self._pair_positions.to(device)
+        if self._pairs.rows is None:
+            embedded = self.encode(model, method, data_key, device)
+        else:
+            key = id(model), method, f"{data_key} of pairs"
+            if key not in self._encoded:
+                self._encoded[key] = self._encode_rows(model, method, self._pairs.rows(data_key), device)
+            embedded = self._encoded[key]
+        positions = self._pairs.positions.to(device)
         picked = embedded.index_select(0, positions.reshape(-1))
         return picked.view(*positions.shape, *embedded.shape[1:])  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from paradime._registry import did_you_mean
-from paradime.data.batch import Batch
+from paradime.data.batch import Batch, Entry, PairPositions
 from paradime.data.dataset import Dataset
 from paradime.functional import cumulative_blocks, draw_from_blocks, draw_others, draw_others_of_batch
 from paradime.relationdata import RelationData
@@ -73,6 +73,8 @@ class NegSampledEdgeDataset:
         self.negatives = negatives
         self.neg_sampling_rate = neg_sampling_rate
         self.data_key = data_key
+        # on the CPU nothing waits, and encoding each row once is cheaper
+        self._static = device.type != "cpu"
         self._generator = None if seed is None else torch.Generator(device).manual_seed(seed)
 
     def __len__(self) -> int:
@@ -118,18 +120,38 @@ class NegSampledEdgeDataset:
         rel = rows.new_zeros((len(edges), rate + 1), dtype=torch.float32)
         rel[:, 0] = 1
         ends = torch.stack((rows, cols))
-        points, positions = _distinct(firsts, cols, rate)
-        return Batch(
-            {
-                **self.dataset.rows(points),
-                "row": rows,
-                "col": cols,
-                "rel": rel.reshape(-1),
-                # large, and most losses embed the unique rows instead: made when asked for
-                "from_to_data": lambda: self.dataset[self.data_key][ends],
-            },
-            pair_positions=positions,
+        pairs: dict[str, Entry] = {
+            "row": rows,
+            "col": cols,
+            "rel": rel.reshape(-1),
+            # large, and most losses embed the unique rows instead: made when asked for
+            "from_to_data": lambda: self.dataset[self.data_key][ends],
+        }
+        if not self._static:
+            points, positions = _distinct(firsts, cols, rate)
+            return Batch({**self.dataset.rows(points), **pairs}, pairs=PairPositions(positions))
+        return self._static_batch(firsts, cols, pairs)
+
+    def _static_batch(self, firsts: torch.Tensor, cols: torch.Tensor, pairs: dict[str, Entry]) -> Batch:
+        """Encodes the first point of each edge once, and all other ends, some of which may be the same.
+
+        How many points are distinct is known to the device only: asking for it would wait for the device. The
+        entries at the distinct rows are made for those who read them.
+        """
+        ends = torch.cat((firsts, cols))
+        distinct = functools.cache(lambda: _distinct(firsts, cols, self.neg_sampling_rate))
+        entries: dict[str, Entry] = {
+            name: functools.partial(lambda values: values.index_select(0, distinct()[0]), values)
+            for name, values in self.dataset.items()
+        }
+        places = torch.arange(len(ends), device=ends.device)
+        of_firsts = places[: len(firsts)].repeat_interleave(self.neg_sampling_rate + 1)
+        positions = PairPositions(
+            torch.stack((of_firsts, places[len(firsts) :])),
+            rows=lambda name: self.dataset[name].index_select(0, ends),
+            in_batch=lambda: distinct()[1],
         )
+        return Batch({**entries, **pairs}, pairs=positions)
 
     def _draw_negatives(
         self, firsts: torch.Tensor, seconds: torch.Tensor, generator: torch.Generator | None

@@ -103,6 +103,7 @@ def make_blocks(settings: Mapping[str, Any]) -> Blocks:
             _by_key(settings.get("derived_data"), DerivedData, "pos"),
             _at_level("global", _by_key(settings.get("global_relations"), Relations, "rel")),
             dataset if dataset is None or isinstance(dataset, Dataset) else Dataset(dataset),
+            device=device,
         ),
         batch_relations=_at_level("batch", _by_key(settings.get("batch_relations"), Relations, "rel")),
         losses=_by_key(settings.get("losses"), Loss, "loss"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import torch
@@ -15,6 +16,7 @@ from paradime.dr.estimator import Estimator
 from paradime.exceptions import NotTrainedError, UnsupportedConfigurationError
 from paradime.loss import Loss
 from paradime.models import FullyConnectedEmbeddingModel
+from paradime.neighbors import NeighborCache
 from paradime.relationdata import RelationData
 from paradime.relations import Relations
 from paradime.spec import build, read_spec
@@ -183,6 +185,16 @@ class ParametricDR(Estimator):
         """Whether a training phase was run."""
         return self._blocks.trained
 
+    @functools.cached_property
+    def _neighbor_cache(self) -> NeighborCache:
+        return NeighborCache()
+
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[None]:
+        """Speaks for its parts if it is verbose, and searches no neighbours twice, also in another fit."""
+        with verbosely(self.verbose), self._neighbor_cache.active():
+            yield
+
     # -- settings -------------------------------------------------------------------------------------
 
     def set_training_defaults(self, training_phase: TrainingPhase | None = None, **settings: Any) -> None:
@@ -231,7 +243,7 @@ class ParametricDR(Estimator):
             TypeError: If an entry is no array of numbers.
             ValueError: If an entry is not finite, or has another number of rows.
         """
-        with verbosely(self.verbose):
+        with self._working():
             self._blocks.workspace.add(data)
         self._additions.recipes.update({k: entry for k, entry in data.items() if isinstance(entry, DerivedData)})
 
@@ -245,7 +257,7 @@ class ParametricDR(Estimator):
             NoDatasetRegisteredError: If there are no data.
             UnsupportedConfigurationError: If something is computed from what does not exist.
         """
-        with verbosely(self.verbose):
+        with self._working():
             self._blocks.workspace.compute_derived(only)
 
     def compute_global_relations(self, force: bool = False) -> None:
@@ -258,7 +270,7 @@ class ParametricDR(Estimator):
             NoDatasetRegisteredError: If there are no data.
             UnsupportedConfigurationError: If something is computed from what does not exist.
         """
-        with verbosely(self.verbose):
+        with self._working():
             self._blocks.workspace.compute_relations(force=force)
 
     # -- training -------------------------------------------------------------------------------------
@@ -282,7 +294,7 @@ class ParametricDR(Estimator):
             ValueError: If data are not finite, or differ in their number of rows.
             TrainingDivergedError: If the loss is not finite.
         """
-        with verbosely(self.verbose):
+        with self._working():
             if data is not None:
                 self._blocks.workspace.register(data)
             self._blocks.workspace.require_dataset()
@@ -296,7 +308,7 @@ class ParametricDR(Estimator):
             phase: The phase.
             callbacks: What to call during training, in addition to the routine's own.
         """
-        with verbosely(self.verbose):
+        with self._working():
             self._run([phase], callbacks)
 
     def _run(self, phases: Sequence[TrainingPhase], callbacks: Sequence[Callback]) -> None:

@@ -14,22 +14,31 @@ import torch
 
 __all__ = ["circular_index", "circular_squared_distances", "circular_total"]
 
+_INT32_POINTS = 65_000  # half the square of this fits into int32
+
 
 def circular_index(rows: torch.Tensor, cols: torch.Tensor, n: int) -> torch.Tensor:
     """Returns where the pairs (rows, cols) stand in the flattened circular layout of ``n`` points.
 
     Args:
-        rows: Indices in [0, n), any shape, int64.
+        rows: Indices in [0, n), any shape, int32 or int64.
         cols: Indices of the same shape; ``rows != cols`` everywhere.
         n: The number of points.
+
+    Returns:
+        Indices of the same shape, in [0, n (n // 2)).
 
     Example:
         >>> circular_index(torch.tensor([0, 3]), torch.tensor([1, 1]), 4)
         tensor([0, 7])
     """
-    offset = torch.remainder(cols - rows, n)
+    if n > _INT32_POINTS:
+        rows, cols = rows.to(torch.int64), cols.to(torch.int64)
+    offset = cols - rows
+    offset = torch.where(offset < 0, offset + n, offset)
     # from the first end to the second, or the other way around, whichever is shorter
-    return torch.where(offset <= n // 2, (offset - 1) * n + rows, (n - 1 - offset) * n + cols)
+    forward = offset <= n // 2
+    return torch.where(forward, offset - 1, n - 1 - offset) * n + torch.where(forward, rows, cols)
 
 
 def circular_total(values: torch.Tensor) -> torch.Tensor:
@@ -61,7 +70,7 @@ class _Total(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
-        spread = (2 * gradient).repeat(ctx.layout)
+        spread = (2 * gradient).expand(ctx.layout).clone()
         if _last_row_is_double(ctx.layout):
             spread[-1] = gradient
         return spread

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 import scipy.optimize
@@ -28,8 +29,26 @@ def student_t(sq_dists: torch.Tensor, alpha: float | torch.Tensor) -> torch.Tens
         tensor([1.0000, 0.5000])
     """
     if isinstance(alpha, (int, float)) and alpha == 1:
-        return (1 + sq_dists).reciprocal()
+        similarities: torch.Tensor = _Cauchy.apply(sq_dists)  # type: ignore[no-untyped-call]
+        return similarities
     return (1 + sq_dists / alpha).pow(-(alpha + 1) / 2)
+
+
+class _Cauchy(torch.autograd.Function):
+    """1/(1 + d²), whose derivative is the negative of its square: one temporary each way."""
+
+    @staticmethod
+    def forward(ctx: Any, sq_dists: torch.Tensor) -> torch.Tensor:
+        similarities = (1 + sq_dists).reciprocal_()
+        ctx.save_for_backward(similarities)
+        return similarities
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        (similarities,) = ctx.saved_tensors
+        slope: torch.Tensor = similarities.square().neg_()
+        return slope.mul_(gradient)
 
 
 def modified_cauchy(sq_dists: torch.Tensor, a: float | torch.Tensor, b: float | torch.Tensor) -> torch.Tensor:

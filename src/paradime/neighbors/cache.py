@@ -7,7 +7,7 @@ import contextvars
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -84,6 +84,10 @@ class NeighborCache:
         finally:
             _active.reset(token)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # copies and pickles of a routine begin with nothing kept
+        return NeighborCache, (self.max_bytes,)
+
     def key(self, X: torch.Tensor, metric: Metric, backend: str, random_state: int) -> _Key:
         """Returns the key of a search."""
         if isinstance(metric, str):
@@ -99,15 +103,16 @@ class NeighborCache:
             return None
         self._kept.move_to_end(key)
         self.hits += 1
-        return kept.indices[:, :n_neighbors].clone(), kept.dists[:, :n_neighbors].clone()
+        return kept.indices[:, :n_neighbors].to(torch.int64), kept.dists[:, :n_neighbors].clone()
 
     def put(self, key: _Key, indices: torch.Tensor, dists: torch.Tensor) -> None:
         """Keeps a copy of a result in place of one with fewer neighbours, and lets old ones go."""
-        kept = _Kept(indices, dists)
+        # half the bytes of the indices; no search knows more points than fit
+        kept = _Kept(indices.to(torch.int32), dists.clone())
         if kept.n_bytes() > self.max_bytes:
             return
         self._kept.pop(key, None)
-        self._kept[key] = _Kept(indices.clone(), dists.clone())
+        self._kept[key] = kept
         while self.n_bytes > self.max_bytes:
             self._kept.popitem(last=False)
 

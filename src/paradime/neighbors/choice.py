@@ -73,4 +73,5 @@ def _by_preference(n: int, dim: int, on_cuda: bool) -> list[tuple[str, str]]:
         return [exact, others]
     if on_cuda or dim > _MANY_COLUMNS:
         return [blocks, others, exact]
-    return [faiss, ("blocks", "faiss is not installed"), others, exact]
+    # lists of few columns are long beside the products that they save
+    return [faiss, others, ("blocks", "neither faiss nor pynndescent is installed"), exact]

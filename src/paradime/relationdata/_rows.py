@@ -94,9 +94,9 @@ def read_block(
     rows, places, found = entries
     b = len(chosen)
     block = np.zeros(b * b, values.dtype)
-    block[rows * b + places] = found
+    block[rows.astype(np.int64) * b + places] = found
     if mirrored:
-        block[places * b + rows] = found
+        block[places.astype(np.int64) * b + rows] = found
     return block.reshape(b, b)
 
 
@@ -105,7 +105,7 @@ def read_entries(
 ) -> tuple[AnyArray, AnyArray, AnyArray] | None:
     """Returns rows and columns in [0, b) and values of the entries between some points; see :func:`read_block`."""
     n, b = len(starts) - 1, len(chosen)
-    order, positions = np.arange(b), np.empty(n, np.int64)
+    order, positions = np.arange(b, dtype=np.int32), np.empty(n, np.int32)
     positions[chosen] = order
     if not np.array_equal(positions[chosen], order):
         return None
@@ -133,7 +133,7 @@ def read_all_entries(
         batches: Disjoint sets of points in [0, n), at least one.
     """
     n = len(starts) - 1
-    labels, positions = np.zeros(n, np.min_scalar_type(len(batches))), np.empty(n, np.int64)
+    labels, positions = np.zeros(n, np.min_scalar_type(len(batches))), np.empty(n, np.int32)
     for label, chosen in enumerate(batches, start=1):
         labels[chosen], positions[chosen] = label, np.arange(len(chosen))
     parts = [_within_a_label(cols, values, starts, rows, labels) for rows in row_blocks(starts)]

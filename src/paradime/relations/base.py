@@ -41,6 +41,9 @@ class Relations:
     full_precision: ClassVar[bool] = False
     """Whether global relations are given the data as the user passed them, before single precision."""
 
+    on_cuda: ClassVar[bool] = False
+    """Whether global relations are faster on CUDA, and given the data there if the routine uses it."""
+
     data_key: str = "main"
     transform: Sequence[RelationTransform] = ()
 

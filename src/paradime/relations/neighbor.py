@@ -52,6 +52,7 @@ class NeighborBasedPDist(Relations):
 
     levels: ClassVar[frozenset[str]] = frozenset({"global"})
     full_precision: ClassVar[bool] = True
+    on_cuda: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import torch
+
 from paradime._registry import did_you_mean
 from paradime.data import Dataset, DerivedData
 from paradime.exceptions import NoDatasetRegisteredError, UnsupportedConfigurationError
@@ -27,6 +29,7 @@ class Workspace:
         derived_data: Recipes for further entries of the data set, by key.
         global_relations: Relations between all points, by key.
         dataset: The data set, or ``None``.
+        device: Where relations are computed that can be computed on CUDA; the CPU if ``None``.
 
     Attributes:
         dataset: The data set, or ``None``.
@@ -38,10 +41,13 @@ class Workspace:
         derived_data: dict[str, DerivedData],
         global_relations: dict[str, Relations],
         dataset: Dataset | None = None,
+        *,
+        device: torch.device | None = None,
     ) -> None:
         self.derived_data = derived_data
         self.global_relations = global_relations
         self.dataset = dataset
+        self.device = device or torch.device("cpu")
         self.relation_data: dict[str, RelationData] = {}
         self._derived_done: set[str] = set()
 
@@ -138,6 +144,8 @@ class Workspace:
         if relations.data_key in dataset:
             entry = relations.data_key
             points = dataset.source(entry) if relations.full_precision else dataset[entry]
+            if relations.on_cuda and self.device.type == "cuda":
+                points = points.to(self.device)
         reldata = relation_factory(relations.compute_relations(points))
         if reldata.n_points != len(dataset):
             raise ValueError(

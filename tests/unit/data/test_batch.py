@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from paradime.data import Batch
+from paradime.data.batch import PairPositions
 from paradime.exceptions import UnsupportedConfigurationError
 
 CPU = torch.device("cpu")
@@ -65,7 +66,7 @@ def test_entry_that_was_replaced_is_encoded_anew():
 def test_ends_of_pairs_are_picked_from_rows_that_are_encoded_once():
     model = Counting()
     positions = torch.tensor([[0, 0, 2, 1], [1, 2, 0, 1]])
-    batch = Batch({"main": torch.tensor([[1.0], [2.0], [3.0]])}, pair_positions=positions)
+    batch = Batch({"main": torch.tensor([[1.0], [2.0], [3.0]])}, pairs=PairPositions(positions))
     ends = batch.encode_pairs(model, "embed", "main", CPU)
     assert ends.squeeze(2).tolist() == [[2, 2, 6, 4], [4, 6, 2, 4]]
     batch.encode_pairs(model, "embed", "main", CPU)
@@ -75,7 +76,7 @@ def test_ends_of_pairs_are_picked_from_rows_that_are_encoded_once():
 def test_gradients_of_pairs_reach_every_row_as_often_as_it_occurs():
     weight = torch.nn.Linear(1, 1, bias=False)
     positions = torch.tensor([[0, 0], [1, 2]])
-    batch = Batch({"main": torch.tensor([[1.0], [10.0], [100.0]])}, pair_positions=positions)
+    batch = Batch({"main": torch.tensor([[1.0], [10.0], [100.0]])}, pairs=PairPositions(positions))
     batch.encode_pairs(weight, "embed", "main", CPU).sum().backward()
     assert weight.weight.grad.item() == 2 * 1 + 10 + 100
 

@@ -85,7 +85,7 @@ def test_a_changed_result_does_not_change_what_is_kept():
 
 
 def test_large_results_are_not_kept_and_old_ones_go_first(searches):
-    one = 50 * 3 * 12  # bytes
+    one = 50 * 3 * 8  # bytes
     cache = NeighborCache(max_bytes=2 * one)
     with cache.active():
         nearest_neighbors(X, 9)
