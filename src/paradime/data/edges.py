@@ -18,6 +18,7 @@ from paradime.utils.convert import as_tensor
 __all__ = ["NegSampledEdgeDataset"]
 
 _NEGATIVES = ("random", "batch")
+_MOST_POINTS_A_POINT = 64
 
 
 class NegSampledEdgeDataset:
@@ -128,7 +129,7 @@ class NegSampledEdgeDataset:
             "from_to_data": lambda: self.dataset[self.data_key][ends],
         }
         if not self._static:
-            points, positions = _distinct(firsts, cols, rate)
+            points, positions = self._distinct(firsts, cols)
             return Batch({**self.dataset.rows(points), **pairs}, pairs=PairPositions(positions))
         return self._static_batch(firsts, cols, pairs)
 
@@ -139,7 +140,7 @@ class NegSampledEdgeDataset:
         entries at the distinct rows are made for those who read them.
         """
         ends = torch.cat((firsts, cols))
-        distinct = functools.cache(lambda: _distinct(firsts, cols, self.neg_sampling_rate))
+        distinct = functools.cache(lambda: self._distinct(firsts, cols))
         entries: dict[str, Entry] = {
             name: functools.partial(lambda values: values.index_select(0, distinct()[0]), values)
             for name, values in self.dataset.items()
@@ -153,6 +154,13 @@ class NegSampledEdgeDataset:
         )
         return Batch({**entries, **pairs}, pairs=positions)
 
+    def _distinct(self, firsts: torch.Tensor, cols: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns the points of pairs in order, and where the ends of pairs stand among them, (2, b(r + 1))."""
+        # a first point is the same for an edge and its negatives: looked up once
+        points, positions = _unique(torch.cat((firsts, cols)), len(self.dataset))
+        of_firsts, of_cols = positions[: len(firsts)], positions[len(firsts) :]
+        return points, torch.stack((of_firsts.repeat_interleave(self.neg_sampling_rate + 1), of_cols))
+
     def _draw_negatives(
         self, firsts: torch.Tensor, seconds: torch.Tensor, generator: torch.Generator | None
     ) -> torch.Tensor:
@@ -162,12 +170,16 @@ class NegSampledEdgeDataset:
         return draw_others(firsts, n, rate, generator=generator)
 
 
-def _distinct(firsts: torch.Tensor, cols: torch.Tensor, rate: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns the points of pairs in order, and where each pair's ends stand among them, shape (2, b(r + 1))."""
-    # a first point is the same for an edge and its negatives: looked up once
-    points, positions = torch.unique(torch.cat((firsts, cols)), return_inverse=True)
-    of_firsts, of_cols = positions.split((len(firsts), len(cols)))
-    return points, torch.stack((of_firsts.repeat_interleave(rate + 1), of_cols))
+def _unique(points: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns the distinct ones of some of n points in order, and where each stands among them."""
+    if n > _MOST_POINTS_A_POINT * len(points):
+        return torch.unique(points, return_inverse=True)  # type: ignore[no-any-return]
+    # a table of all points costs less than sorting some of them
+    occurs = torch.zeros(n, dtype=torch.bool, device=points.device).index_fill_(0, points, True)
+    distinct = occurs.nonzero().squeeze(1)
+    table = torch.empty(n, dtype=torch.int64, device=points.device)
+    table[distinct] = torch.arange(len(distinct), device=points.device)
+    return distinct, table.index_select(0, points)
 
 
 def _graph(relations: RelationData) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -107,12 +107,22 @@ def draw_from_blocks(
     # right=True skips blocks of weight 0, which share their running sum with the block before them
     blocks = torch.searchsorted(cumulative, points, right=True)
     points -= torch.where(blocks > 0, cumulative[blocks - 1], 0)
-    places = blocks[:, None] * _BLOCK + torch.arange(_BLOCK, device=weights.device)
-    last = len(weights) - 1
-    within = torch.where(places <= last, weights[places.clamp_max(last)], 0).to(torch.float64).cumsum(dim=1)
+    within = _weights_of_blocks(weights, blocks).to(torch.float64).cumsum(dim=1)
     # the block's sum may have been rounded otherwise than the running sums: never beyond its last weight
     points = torch.minimum(points, _below(within[:, -1]))
     return blocks * _BLOCK + (within <= points[:, None]).sum(dim=1)
+
+
+def _weights_of_blocks(weights: torch.Tensor, blocks: torch.Tensor) -> torch.Tensor:
+    """Returns the weights of some blocks, shape (size, 16), with zeros after the last weight."""
+    n_whole = len(weights) // _BLOCK
+    rest = weights[n_whole * _BLOCK :]
+    last = torch.nn.functional.pad(rest, (0, _BLOCK - len(rest)))
+    if n_whole == 0:
+        return last.expand(len(blocks), -1)
+    # whole rows are gathered several times faster than as many single weights
+    picked = weights[: n_whole * _BLOCK].view(-1, _BLOCK).index_select(0, blocks.clamp_max(n_whole - 1))
+    return torch.where((blocks == n_whole)[:, None], last, picked) if len(rest) else picked
 
 
 def _below(sums: torch.Tensor) -> torch.Tensor:

@@ -175,3 +175,12 @@ def test_edges_are_numbered_row_by_row(kind):
     edges = edges_of(kind=kind)
     assert torch.equal(edges.rows, rows)
     assert torch.equal(edges.cols, cols)
+
+
+@pytest.mark.parametrize("n", [50, 100_000])
+def test_distinct_points_are_those_of_a_sort_however_many_points_there_are(n):
+    from paradime.data.edges import _unique
+
+    points = torch.randint(50, (200,), generator=torch.Generator().manual_seed(0)) * (n // 50)
+    expected = torch.unique(points, return_inverse=True)
+    assert all(torch.equal(found, wanted) for found, wanted in zip(_unique(points, n), expected, strict=True))
