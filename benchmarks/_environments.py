@@ -15,20 +15,22 @@ class PeerError(Exception):
     """A library could not be installed or run; the message is one line."""
 
 
-def environment(name: str, requirements: Sequence[str]) -> Path:
+def environment(name: str, requirements: Sequence[str], *, alone: Sequence[str] = ()) -> Path:
     """Makes an environment with some packages, or finds it, and returns its Python.
 
     Args:
         name: Its name; it lies in ``.envs/<name>``.
         requirements: Pinned packages. torch, if it is among them, comes first and is installed alone, so that
             what needs it cannot pull in another build.
+        alone: Pinned packages that are installed without what they ask for, since they ask for releases that the
+            others do not work with.
 
     Raises:
         PeerError: If they cannot be installed.
     """
     folder = ENVIRONMENTS / name
     python, marker = folder / "bin" / "python", folder / "requirements.txt"
-    wanted = "\n".join(requirements) + "\n"
+    wanted = "\n".join([*requirements, *alone]) + "\n"
     if marker.exists() and marker.read_text(encoding="utf-8") == wanted:
         return python
     _run([sys.executable, "-m", "venv", "--clear", str(folder)])
@@ -36,6 +38,8 @@ def environment(name: str, requirements: Sequence[str]) -> Path:
     torch = [r for r in requirements if r.startswith("torch==")]
     for step in ([torch] if torch else []) + [list(requirements)]:
         _run([*pip, *step])
+    if alone:
+        _run([*pip, "--no-deps", *alone])
     marker.write_text(wanted, encoding="utf-8")
     return python
 

@@ -12,6 +12,8 @@ from paradime.types import FloatArray
 
 __all__ = ["spectral_positions"]
 
+_DOUBLE_UP_TO = 100_000
+
 
 def spectral_positions(graph: scipy.sparse.csr_array, out_dim: int = 2, *, random_state: int = 0) -> FloatArray:
     """Eigenvectors of the normalised graph Laplacian, from the second smallest eigenvalue on.
@@ -51,8 +53,16 @@ def spectral_positions(graph: scipy.sparse.csr_array, out_dim: int = 2, *, rando
     if n <= 4 * k + 20:
         values, vectors = np.linalg.eigh(operator.toarray())
     else:
+        # positions to begin with need no double precision, and Lanczos is bound by the memory that it reads
+        dtype = np.float32 if n > _DOUBLE_UP_TO else np.float64
         values, vectors = scipy.sparse.linalg.eigsh(
-            operator, k, which="LA", v0=start, ncv=max(2 * k + 1, 20), tol=1e-4, maxiter=n * 5
+            operator.tocsr().astype(dtype),
+            k,
+            which="LA",
+            v0=start.astype(dtype),
+            ncv=max(2 * k + 1, 20),
+            tol=1e-4,
+            maxiter=n * 5,
         )
     chosen = vectors[:, np.argsort(-values)[1:k]]
     # the sign of an eigenvector is arbitrary: fix it, so that runs agree

@@ -94,3 +94,13 @@ def test_dimensions_beyond_those_of_a_tiny_graph_are_zero():
     positions = spectral_positions(scipy.sparse.csr_array(np.ones((3, 3)) - np.eye(3)), 4)
     assert np.abs(positions[:, :2]).max(axis=0).min() > 1
     np.testing.assert_array_equal(positions[:, 2:], 0)
+
+
+def test_single_precision_for_many_points_spans_the_same_positions(monkeypatch):
+    rng = np.random.default_rng(0)
+    points = np.sort(rng.uniform(size=400))
+    weights = np.exp(-((points[:, None] - points) ** 2) * 20)
+    graph = scipy.sparse.csr_array(np.where(weights > 1e-3, weights, 0) - np.diag(np.diag(weights)))
+    expected = spectral_positions(graph, 2)
+    monkeypatch.setattr("paradime.functional.spectral._DOUBLE_UP_TO", 0)
+    np.testing.assert_allclose(spectral_positions(graph, 2), expected, atol=0.02 * np.abs(expected).max())
