@@ -29,12 +29,12 @@ def bench_transform(n: int = 1_000_000) -> list[Figure]:
             bare(X)
 
     options = {"method": "embed", "device": torch.device("cpu"), "row_shape": (10,), "owner": "bench"}
-    seconds, _ = timed(lambda: apply_in_chunks(model, X, **options))
-    bare_seconds, _ = timed(run_bare)
+    times = [(timed(lambda: apply_in_chunks(model, X, **options), 1)[0], timed(run_bare, 1)[0]) for _ in range(9)]
+    seconds, bare_seconds = (statistics.median(column) for column in zip(*times, strict=True))
     name = f"transform, {n:,} × 10"
     return [
         Figure(f"{name}: rows a second", n / seconds, "rows/s", better="higher"),
-        Figure(f"{name}: share of the bare network", bare_seconds / seconds, target=0.9, better="higher"),
+        Figure(f"{name}: share of the bare network", bare_seconds / seconds, target=0.8, better="higher"),
     ]
 
 
@@ -49,8 +49,10 @@ def bench_import(repeats: int = 7) -> list[Figure]:
         return float(done.stdout)
 
     return [
-        Figure(f"import of {name} after torch", statistics.median(seconds(name) for _ in range(repeats)), "s")
-        for name in ("paradime", "paradime.dr")
+        Figure(
+            f"import of {name} after torch", statistics.median(seconds(name) for _ in range(repeats)), "s", target
+        )
+        for name, target in (("paradime", 0.3), ("paradime.dr", None))
     ]
 
 

@@ -40,7 +40,8 @@ class Replay(Callback):
 
     def __init__(self, model: torch.nn.Module) -> None:
         self.model = copy.deepcopy(model).train()
-        self.optimizer = torch.optim.Adam(self.model.parameters())
+        # the one that steps are taken with
+        self.optimizer = TrainingPhase().make_optimizer(list(self.model.parameters()))
         self.steps: list[float] = []
         self.replays: list[float] = []
         self._last: float | None = None
@@ -65,7 +66,7 @@ class Replay(Callback):
         return time.perf_counter() - start
 
 
-def measure(dim: int) -> dict[str, Any]:
+def measure(dim: int, negatives: str) -> dict[str, Any]:
     """Runs a phase on rows of some number of columns; returns the median seconds and their share."""
     torch.manual_seed(0)
     graph = NeighborRelationTuple((torch.randint(N, (N, K)), torch.rand(N, K)))
@@ -78,6 +79,7 @@ def measure(dim: int) -> dict[str, Any]:
             batch_size=BATCH_SIZE,
             batches_per_epoch=WARM_UP + STEPS,
             neg_sampling_rate=NEGATIVES,
+            negatives=negatives,
         ),
         model=model,
         losses={"loss": RelationLoss(cross_entropy_loss)},
@@ -97,13 +99,14 @@ def main() -> None:
     """Measures, prints, and writes ``results/step.json``."""
     arguments(__doc__).parse_args()
     figures = []
-    for dim in (10, 50, 784):
-        found = measure(dim)
+    for dim, negatives in ((10, "random"), (50, "random"), (784, "random"), (50, "batch")):
+        found = measure(dim, negatives)
+        case = f"d = {dim}" + (", negatives from the batch" if negatives == "batch" else "")
         figures += [
-            Figure(f"share of the model in a step, d = {dim}", found["share"], target=0.7, better="higher"),
-            Figure(f"step, d = {dim}", 1000 * found["step"], "ms"),
+            Figure(f"share of the model in a step, {case}", found["share"], target=0.7, better="higher"),
+            Figure(f"step, {case}", 1000 * found["step"], "ms"),
         ]
-        print(f"d = {dim}: {found}", flush=True)
+        print(f"{case}: {found}", flush=True)
     print(write_results("step", figures))
 
 

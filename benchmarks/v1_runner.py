@@ -10,12 +10,13 @@ import time
 import warnings
 
 import numpy as np
+import sklearn.decomposition
+import torch
+
 import paradime.dr
 import paradime.loss
 import paradime.relations
 import paradime.transforms
-import sklearn.decomposition
-import torch
 
 
 class GuidingLoss(paradime.loss.Loss):
