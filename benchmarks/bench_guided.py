@@ -23,7 +23,7 @@ from _environments import PeerError, environment, last_line
 # what 1.1 asks for does not work with this torch: these releases do
 V1_NEEDS = [
     "torch==2.13.0",
-    "numpy==2.4.6",
+    "numpy==2.2.6",
     "scipy==1.13.1",
     "scikit-learn==1.7.2",
     "pynndescent==0.7.0",

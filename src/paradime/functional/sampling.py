@@ -170,14 +170,19 @@ def draw_others_of_batch(
     b = len(rows)
     if b < 2:
         return drawn
-    ends = torch.cat((rows, cols))
-    edges = torch.arange(b, device=rows.device)
+    ends = torch.stack((rows, cols), dim=1).reshape(-1)
+    own = torch.arange(b, device=rows.device)[:, None]
     for _ in range(_REPEATS):
-        found = ends[draw_others(edges, b, rate, generator=generator) + b * _coins(drawn, generator)]
+        places = torch.randint(2 * b - 2, (b, rate), device=rows.device, generator=generator)
+        found = ends[places.add_(2 * (places >= 2 * own))]
+        fits = found != rows[:, None]
         # a fixed number of draws, of which the last that fits counts: nothing waits for the device
-        drawn = torch.where(found != rows[:, None], found, drawn)
+        drawn = torch.where(fits, found, drawn)
+        if _may_look(drawn.device) and bool(fits.all()):
+            break
     return drawn
 
 
-def _coins(like: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
-    return torch.randint(2, like.shape, device=like.device, generator=generator)
+def _may_look(device: torch.device) -> bool:
+    """Whether reading a value waits for nothing."""
+    return device.type == "cpu"

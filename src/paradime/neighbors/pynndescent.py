@@ -36,6 +36,7 @@ class PynndescentBackend:
         self, X: torch.Tensor, k: int, *, metric: Metric, random_state: int = 0
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Finds neighbours, see :meth:`NeighborBackend.search`."""
+        import numba
         import pynndescent
 
         points = EuclideanRows(X, metric) if is_euclidean(metric) else None
@@ -45,6 +46,7 @@ class PynndescentBackend:
             metric=metric if points is None else "euclidean",
             n_neighbors=k + 1,
             random_state=random_state,
+            n_jobs=min(torch.get_num_threads(), numba.get_num_threads()),
         )
         indices, dists = (as_tensor(part) for part in index.neighbor_graph)
         indices, dists = without_self(indices.to(torch.int64), dists)

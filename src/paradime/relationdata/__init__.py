@@ -1,7 +1,7 @@
 """Containers for relations between points, one a layout, behind one contract."""
 
 from paradime.relationdata.base import RelationData
-from paradime.relationdata.euclidean import EuclideanRelationTensor, KernelRelationTensor
+from paradime.relationdata.euclidean import EuclideanPairsTensor, EuclideanRelationTensor, KernelRelationTensor
 from paradime.relationdata.factory import relation_factory
 from paradime.relationdata.flat import FlatRelationArray, FlatRelationTensor
 from paradime.relationdata.neighbors import NeighborRelationTuple
@@ -10,6 +10,7 @@ from paradime.relationdata.square import SquareRelationArray, SquareRelationTens
 from paradime.relationdata.triangular import TriangularRelationArray, TriangularRelationTensor
 
 __all__ = [
+    "EuclideanPairsTensor",
     "EuclideanRelationTensor",
     "FlatRelationArray",
     "FlatRelationTensor",

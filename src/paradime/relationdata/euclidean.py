@@ -18,52 +18,61 @@ from paradime.functional import (
     circular_squared_distances,
     circular_total,
     condensed_distances,
+    paired_distances,
     square_to_condensed,
     squared_distances,
 )
+from paradime.relationdata._dense import TensorView, as_values
 from paradime.relationdata.base import RelationData
+from paradime.relationdata.flat import FlatRelationTensor
 from paradime.relationdata.square import SquareRelationTensor
 from paradime.relationdata.triangular import TriangularRelationTensor
 
-__all__ = ["EuclideanRelationTensor", "KernelRelationTensor"]
+__all__ = ["EuclideanPairsTensor", "EuclideanRelationTensor", "KernelRelationTensor"]
 
 _FEW_DIMENSIONS = 8  # up to here, differences column by column are faster than a matrix product
 
 
-class _LazyTriangle(TriangularRelationTensor):
-    """Triangular relations that are made of something else when they are asked for.
+class _Lazy(TensorView):
+    """Relations that are made of something else when they are asked for.
 
     Once somebody may change them, by assigning ``data`` or in borrowed ones, they are all that counts.
     """
 
-    _source: torch.Tensor | None
+    _source: Any
 
-    def __init__(self, source: torch.Tensor) -> None:
-        self._source = source
-
-    def _condense(self, source: torch.Tensor) -> torch.Tensor:
-        """Makes each pair once, shape (n(n − 1)/2,)."""
+    def _make(self) -> torch.Tensor:
+        """Makes the relations of the source, in the layout's shape."""
         raise NotImplementedError
 
     @functools.cached_property
     def _tensor(self) -> torch.Tensor:  # type: ignore[override]
-        assert self._source is not None
-        return self._condense(self._source)
+        return self._make()
 
     @property
     def data(self) -> torch.Tensor:
-        """Each pair once, shape (n(n − 1)/2,)."""
+        """The relations as tensor."""
         self._take_storage()
         return self._tensor
 
     @data.setter
     def data(self, data: Any) -> None:
-        self._tensor = TriangularRelationTensor(data).data
-        self._source = None
+        self._tensor = self._checked(as_values(data))
+        self._forget_source()
 
     def _copy_storage(self) -> None:
         super()._copy_storage()
+        self._forget_source()
+
+    def _forget_source(self) -> None:
         self._source = None
+
+
+class _LazyTriangle(_Lazy, TriangularRelationTensor):
+    _source: torch.Tensor | None
+
+    def __init__(self, source: torch.Tensor) -> None:
+        self._source = source
 
     @property
     def n_points(self) -> int:
@@ -97,7 +106,7 @@ class KernelRelationTensor(_LazyTriangle):
         self._kernel = kernel
         self._normalize = normalize
 
-    def _condense(self, source: torch.Tensor) -> torch.Tensor:
+    def _make(self) -> torch.Tensor:
         return square_to_condensed(self._square)
 
     @functools.cached_property
@@ -145,36 +154,24 @@ class KernelRelationTensor(_LazyTriangle):
         return super().to_square_tensor() if self._source is None else _KernelSquare(self)
 
 
-class _KernelSquare(SquareRelationTensor):
+class _KernelSquare(_Lazy, SquareRelationTensor):
     """Square relations that are made when they are asked for; single pairs need not all of them."""
 
     known_symmetric = True
+    _source: KernelRelationTensor | None
 
     def __init__(self, source: KernelRelationTensor) -> None:
-        self._source: KernelRelationTensor | None = source
+        self._source = source
 
     @classmethod
     def _of(cls, tensor: torch.Tensor) -> Any:
         return SquareRelationTensor._of(tensor)
 
-    @functools.cached_property
-    def _tensor(self) -> torch.Tensor:  # type: ignore[override]
+    def _make(self) -> torch.Tensor:
         assert self._source is not None
         return self._source.to_square()
 
-    @property
-    def data(self) -> torch.Tensor:
-        """The relations as tensor, shape (n, n)."""
-        self._take_storage()
-        return self._tensor
-
-    @data.setter
-    def data(self, data: Any) -> None:
-        self._tensor = SquareRelationTensor(data).data
-        self._source, self.known_symmetric = None, False
-
-    def _copy_storage(self) -> None:
-        super()._copy_storage()
+    def _forget_source(self) -> None:
         self._source, self.known_symmetric = None, False
 
     @property
@@ -203,10 +200,42 @@ class EuclideanRelationTensor(_LazyTriangle):
     def __init__(self, points: torch.Tensor) -> None:
         super().__init__(points)
 
-    def _condense(self, source: torch.Tensor) -> torch.Tensor:
-        return condensed_distances(source)
+    def _make(self) -> torch.Tensor:
+        assert self._source is not None
+        return condensed_distances(self._source)
 
     def map_squares(self, function: Callable[[torch.Tensor], torch.Tensor]) -> RelationData:
         if self._source is None:
             return super().map_squares(function)
         return KernelRelationTensor(self._source, function)
+
+
+class EuclideanPairsTensor(_Lazy, FlatRelationTensor):
+    """Euclidean distances of pairs of points, made when they are asked for: as such, or squared for a kernel.
+
+    Args:
+        ends: Both ends of each pair, shape (2, m, d); gradients flow through.
+
+    Example:
+        >>> EuclideanPairsTensor(torch.tensor([[[0.0]], [[2.0]]])).data
+        tensor([2.])
+    """
+
+    _source: torch.Tensor | None
+
+    def __init__(self, ends: torch.Tensor) -> None:
+        self._source = ends
+
+    @classmethod
+    def _of(cls, tensor: torch.Tensor) -> Any:
+        return FlatRelationTensor._of(tensor)
+
+    def _make(self) -> torch.Tensor:
+        assert self._source is not None
+        return paired_distances(self._source[0], self._source[1])
+
+    def map_squares(self, function: Callable[[torch.Tensor], torch.Tensor]) -> RelationData:
+        if self._source is None:
+            return super().map_squares(function)
+        squares = paired_distances(self._source[0], self._source[1], metric="sqeuclidean")
+        return FlatRelationTensor._of(function(squares))

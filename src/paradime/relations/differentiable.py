@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import torch
+
 from paradime._registry import RELATIONS
 from paradime.functional import condensed_distances, paired_distances
 from paradime.relationdata import (
+    EuclideanPairsTensor,
     EuclideanRelationTensor,
     FlatRelationTensor,
     RelationData,
@@ -98,4 +101,6 @@ class DistsFromTo(Relations):
         require_points(X, "DistsFromTo")
         if len(X) != 2 or X[0].shape != X[1].shape:
             raise ValueError("DistsFromTo compares pairs: X must have shape (2, m, d), from and to.")
+        if self.metric in (None, "euclidean") and isinstance(X, torch.Tensor):
+            return self.apply_transforms(EuclideanPairsTensor(X))
         return self.apply_transforms(FlatRelationTensor._of(paired_distances(X[0], X[1], metric=self.metric)))

@@ -254,9 +254,10 @@ def pynndescent_stub(monkeypatch):
     calls = []
 
     class NNDescent:
-        def __init__(self, data, metric, n_neighbors, random_state):
+        def __init__(self, data, metric, n_neighbors, random_state, n_jobs):
             calls.append({"metric": metric, "n_neighbors": n_neighbors, "random_state": random_state})
             assert data.dtype == np.float32
+            assert 1 <= n_jobs <= torch.get_num_threads()
             dists = scipy.spatial.distance.cdist(data, data, metric)
             order = dists.argsort(axis=1, kind="stable")[:, :n_neighbors]
             self.neighbor_graph = order.astype(np.int32), np.take_along_axis(dists, order, 1).astype(np.float32)
@@ -331,3 +332,18 @@ def test_fewer_than_two_points_have_no_neighbours(n):
 def test_number_of_neighbours_below_one_is_refused(k):
     with pytest.raises(ValueError, match=f"n_neighbors must be at least 1, got {k}"):
         nearest_neighbors(points(), k)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_faiss_uses_as_many_threads_as_torch_and_leaves_its_own_setting(threads, monkeypatch):
+    faiss = pytest.importorskip("faiss")
+    from paradime.neighbors.faiss import FaissBackend
+
+    before, seen = faiss.omp_get_max_threads(), []
+    original = faiss.omp_set_num_threads
+    monkeypatch.setattr(faiss, "omp_set_num_threads", lambda count: (seen.append(count), original(count)))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    X = torch.randn(300, 4, generator=torch.Generator().manual_seed(0))
+    FaissBackend().search(X, 3, metric="euclidean")
+    assert seen == [threads, before]
+    assert faiss.omp_get_max_threads() == before

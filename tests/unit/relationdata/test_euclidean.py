@@ -9,7 +9,12 @@ import torch
 from scipy.spatial.distance import pdist, squareform
 
 from paradime.functional import modified_cauchy, squared_distances, student_t
-from paradime.relationdata import EuclideanRelationTensor, TriangularRelationTensor
+from paradime.relationdata import (
+    EuclideanPairsTensor,
+    EuclideanRelationTensor,
+    FlatRelationTensor,
+    TriangularRelationTensor,
+)
 
 
 def points(seed=0, n=7, d=2, dtype=torch.float64):
@@ -135,3 +140,31 @@ def test_one_point_has_relations_to_no_other():
     relations = EuclideanRelationTensor(torch.ones(1, 2))
     assert relations.n_points == 1
     assert relations.map_squares(kernel).normalized().to_square().tolist() == [[0.0]]
+
+
+PAIR_METHODS = {
+    "data": lambda r: r.data,
+    "total": lambda r: r.total(),
+    "map": lambda r: r.map(torch.exp).data,
+    "kernel": lambda r: r.map_squares(kernel).data,
+    "normalized": lambda r: r.normalized().data,
+    "kernel of a kernel": lambda r: r.map_squares(kernel).map_squares(kernel).data,
+    "to_flat_tensor": lambda r: r.to_flat_tensor().data,
+}
+
+
+@pytest.mark.parametrize("method", PAIR_METHODS)
+def test_pairs_are_as_their_distances_with_values_and_gradients(method):
+    ends = torch.stack((points(0), points(1))).requires_grad_()
+    distances = FlatRelationTensor((ends[0] - ends[1]).norm(dim=1).detach())
+    torch.testing.assert_close(PAIR_METHODS[method](EuclideanPairsTensor(ends)), PAIR_METHODS[method](distances))
+    assert torch.autograd.gradcheck(lambda ends: PAIR_METHODS[method](EuclideanPairsTensor(ends)), (ends,))
+
+
+def test_pairs_at_one_place_have_no_gradient_and_assigned_data_take_their_place():
+    ends = torch.ones(2, 3, 2, requires_grad=True)
+    EuclideanPairsTensor(ends).map_squares(lambda s: modified_cauchy(s, 1.5, 0.8)).total().backward()
+    assert (ends.grad == 0).all()
+    relations = EuclideanPairsTensor(ends.detach())
+    relations.data = torch.tensor([3.0])
+    assert relations.map_squares(torch.sqrt).data.tolist() == [3.0]

@@ -65,7 +65,7 @@ def test_batch_of_one_point_has_relations_to_no_other():
 def test_distances_of_pairs_go_from_each_point_to_its_partner():
     pairs = torch.stack((embedded(0), embedded(1))).detach()
     found = DistsFromTo().compute_relations(pairs)
-    assert type(found) is FlatRelationTensor
+    assert isinstance(found, FlatRelationTensor)
     np.testing.assert_allclose(found.data, np.linalg.norm(pairs[0] - pairs[1], axis=1))
 
 
