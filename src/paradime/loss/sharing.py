@@ -69,6 +69,9 @@ class SharedEncodings:
         def encode(*args: Any, **kwargs: Any) -> Any:
             if kwargs or len(args) != 1 or not isinstance(args[0], torch.Tensor):
                 return method(*args, **kwargs)
+            if torch.compiler.is_compiling():
+                # a compiled method that calls this one: what is remembered would be compiled into it
+                return method(*args)
             rows = args[0]
             key = name, id(rows), *self._mode(rows.device)
             first_time = key not in self._asked

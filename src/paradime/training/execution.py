@@ -10,24 +10,17 @@ import torch
 
 from paradime.models import replaced_methods
 
-__all__ = ["PRECISIONS", "executing"]
+__all__ = ["PRECISIONS", "Execution"]
 
 PRECISIONS = ("float32", "bfloat16")
 _METHODS = ("forward", "embed", "encode", "decode", "classify")
 
 
-@contextlib.contextmanager
-def executing(
-    model: torch.nn.Module,
-    device: torch.device,
-    *,
-    precision: str = "float32",
-    compile: bool | str = False,  # noqa: A002  torch's name for it
-) -> Iterator[None]:
-    """Within the block, the methods of a model compute as asked; losses need not know.
+class Execution:
+    """How the methods of a model compute; losses need not know.
 
     Args:
-        model: The model; it is as before afterwards, and its weights stay in their precision throughout.
+        model: The model; its weights stay in their precision throughout.
         device: Where it computes.
         precision: ``"float32"``, or ``"bfloat16"`` for the layers that torch's autocast lowers. What the methods
             return is in single precision either way: distances and losses need it.
@@ -35,28 +28,46 @@ def executing(
 
     Example:
         >>> model = torch.nn.Linear(3, 2)
-        >>> with executing(model, torch.device("cpu"), precision="bfloat16"):
+        >>> with Execution(model, torch.device("cpu"), precision="bfloat16").active():
         ...     model(torch.ones(1, 3)).dtype
         torch.float32
     """
-    backend = "inductor" if compile is True else str(compile)
 
-    def compiled(_name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-        made: Callable[..., Any] = torch.compile(method, backend=backend)
-        return made
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        device: torch.device,
+        *,
+        precision: str = "float32",
+        compile: bool | str = False,  # noqa: A002  torch's name for it
+    ) -> None:
+        self._model = model
+        self._device = device
+        self._lowers = precision == "bfloat16"
+        self._backend = "inductor" if compile is True else compile
+        self._compiled: dict[str, Callable[..., Any]] = {}
 
-    def lowered(_name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    @contextlib.contextmanager
+    def active(self) -> Iterator[None]:
+        """Within the block, the methods compute as asked; afterwards the model is as before."""
+        with contextlib.ExitStack() as stack:
+            if self._backend:
+                stack.enter_context(replaced_methods(self._model, _METHODS, self._compile))
+            if self._lowers:
+                stack.enter_context(replaced_methods(self._model, _METHODS, self._lower))
+            yield
+
+    def _compile(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        # kept from block to block: what is compiled belongs to the object that torch.compile returns
+        if name not in self._compiled:
+            self._compiled[name] = torch.compile(method, backend=str(self._backend))
+        return self._compiled[name]
+
+    def _lower(self, _name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            with torch.autocast(device.type, dtype=torch.bfloat16):
+            with torch.autocast(self._device.type, dtype=torch.bfloat16):
                 result = method(*args, **kwargs)
             lowered_tensor = isinstance(result, torch.Tensor) and result.dtype == torch.bfloat16
             return result.to(torch.float32) if lowered_tensor else result
 
         return call
-
-    with contextlib.ExitStack() as stack:
-        if compile:
-            stack.enter_context(replaced_methods(model, _METHODS, compiled))
-        if precision == "bfloat16":
-            stack.enter_context(replaced_methods(model, _METHODS, lowered))
-        yield

@@ -15,7 +15,7 @@ from paradime.relationdata import RelationData
 from paradime.relations import Relations
 from paradime.training.callbacks import Callback, TrainingState, notify
 from paradime.training.checks import check_phase, choose_losses, try_losses
-from paradime.training.execution import executing
+from paradime.training.execution import Execution
 from paradime.training.phase import TrainingPhase
 
 __all__ = ["run_phase"]
@@ -64,6 +64,7 @@ def run_phase(
     state.epoch, state.loss, state.epoch_loss = 0, None, None
     parameters = _trainable(model, phase.loss)
     optimizer = phase.make_optimizer(parameters)
+    execution = Execution(model, device, precision=phase.precision, compile=phase.compile)
 
     def step() -> torch.Tensor:
         assert phase.loss is not None
@@ -80,7 +81,7 @@ def run_phase(
         for state.epoch in range(phase.epochs):
             last_good = copy.deepcopy(model.state_dict())
             notify(callbacks, "epoch_begin", state)
-            with executing(model, device, precision=phase.precision, compile=phase.compile):
+            with execution.active():
                 for state.batch in sampler.epoch(generator):
                     notify(callbacks, "batch_begin", state)
                     state.loss = step()

@@ -10,7 +10,7 @@ from paradime.dr import ParametricDR
 from paradime.loss import PositionLoss
 from paradime.models import FullyConnectedEmbeddingModel
 from paradime.training import TrainingPhase, run_phase
-from paradime.training.execution import executing
+from paradime.training.execution import Execution
 
 
 def trained(model=None, epochs=4, **settings):
@@ -50,7 +50,7 @@ def test_layers_compute_in_bfloat16_and_losses_get_single_precision():
             return result
 
     model = Watching(3, 2)
-    with executing(model, torch.device("cpu"), precision="bfloat16"):
+    with Execution(model, torch.device("cpu"), precision="bfloat16").active():
         assert model(torch.ones(2, 3)).dtype == torch.float32
     assert seen == [torch.bfloat16]
 
@@ -71,7 +71,7 @@ def test_what_a_model_returns_besides_tensors_is_left_alone():
         def forward(self, X):
             return X, None
 
-    with executing(Pair(), torch.device("cpu"), precision="bfloat16"):
+    with Execution(Pair(), torch.device("cpu"), precision="bfloat16").active():
         assert Pair()(torch.ones(1))[1] is None
 
 
@@ -95,3 +95,12 @@ def test_phases_of_a_text_take_precision_and_compilation():
     }
     (phase,) = ParametricDR.from_spec(text).training_phases
     assert (phase.precision, phase.compile) == ("bfloat16", "eager")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_methods_are_compiled_once_and_not_anew_each_step_or_epoch():
+    torch._dynamo.reset()
+    counters = torch._dynamo.utils.counters
+    counters.clear()
+    trained(compile="eager", epochs=4)
+    assert 1 <= counters["stats"]["unique_graphs"] <= 3
