@@ -16,11 +16,9 @@ from paradime.functional.divergences import cross_entropy_loss, kullback_leibler
 from paradime.functional.kernels import find_ab, modified_cauchy, student_t
 from paradime.functional.sampling import (
     cumulative_blocks,
-    cumulative_weights,
     draw_from_blocks,
     draw_others,
     draw_others_of_batch,
-    draw_weighted,
 )
 from paradime.functional.spectral import spectral_positions
 
@@ -35,11 +33,9 @@ __all__ = [
     "connectivity_weights",
     "cross_entropy_loss",
     "cumulative_blocks",
-    "cumulative_weights",
     "draw_from_blocks",
     "draw_others",
     "draw_others_of_batch",
-    "draw_weighted",
     "find_ab",
     "kullback_leibler_div",
     "kullback_leibler_of_pairs",

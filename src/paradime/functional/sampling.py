@@ -6,32 +6,13 @@ import torch
 
 __all__ = [
     "cumulative_blocks",
-    "cumulative_weights",
     "draw_from_blocks",
     "draw_others",
     "draw_others_of_batch",
-    "draw_weighted",
 ]
 
 _REPEATS = 4  # a point that is half of a batch's ends is drawn from all points 1 time in 16
 _BLOCK = 16  # half a byte of running sums a weight; the weights of a drawn block lie in a cache line or two
-
-
-def cumulative_weights(weights: torch.Tensor) -> torch.Tensor:
-    """Running sum of weights in double precision, as :func:`draw_weighted` takes it.
-
-    Args:
-        weights: Weights ≥ 0, shape (m,), not all zero.
-
-    Returns:
-        Shape (m,), float64.
-
-    Raises:
-        ValueError: If a weight is negative or not finite, or if all are zero.
-    """
-    cumulative = weights.to(torch.float64).cumsum(dim=0)
-    _check_weights(weights, cumulative)
-    return cumulative
 
 
 def cumulative_blocks(weights: torch.Tensor) -> torch.Tensor:
@@ -51,36 +32,9 @@ def cumulative_blocks(weights: torch.Tensor) -> torch.Tensor:
     torch.sum(weights[:whole].view(-1, _BLOCK), dim=1, dtype=torch.float64, out=sums[: whole // _BLOCK])
     sums[whole // _BLOCK :] = weights[whole:].sum(dtype=torch.float64)
     cumulative = sums.cumsum_(dim=0)
-    _check_weights(weights, cumulative)
-    return cumulative
-
-
-def _check_weights(weights: torch.Tensor, cumulative: torch.Tensor) -> None:
     if not len(weights) or bool(weights.min() < 0) or not 0 < float(cumulative[-1]) < float("inf"):
         raise ValueError("weights must be finite, not negative, and not all zero to sample by them.")
-
-
-def draw_weighted(
-    cumulative: torch.Tensor, size: int, *, generator: torch.Generator | None = None
-) -> torch.Tensor:
-    """Draws indices with replacement, with probabilities proportional to weights.
-
-    Args:
-        cumulative: From :func:`cumulative_weights`, shape (m,); m has no upper limit.
-        size: How many to draw.
-        generator: Source of randomness; torch's global one if ``None``.
-
-    Returns:
-        Indices in [0, m), shape (size,), int64.
-
-    Example:
-        >>> draw_weighted(cumulative_weights(torch.tensor([0.0, 1.0, 0.0])), 3)
-        tensor([1, 1, 1])
-    """
-    points = torch.rand(size, dtype=torch.float64, device=cumulative.device, generator=generator)
-    # right=True skips entries of weight 0, which share their running sum with the entry before them
-    drawn = torch.searchsorted(cumulative, points.mul_(cumulative[-1]), right=True)
-    return drawn.clamp_max_(len(cumulative) - 1)
+    return cumulative
 
 
 def draw_from_blocks(

@@ -65,16 +65,6 @@ def run_phase(
     parameters = _trainable(model, phase.loss)
     optimizer = phase.make_optimizer(parameters)
     execution = Execution(model, device, precision=phase.precision, compile=phase.compile)
-
-    def step() -> torch.Tensor:
-        assert phase.loss is not None
-        assert state.batch is not None
-        optimizer.zero_grad()
-        loss: torch.Tensor = phase.loss(model, global_relations, batch_relations, state.batch, device)
-        torch.autograd.backward(loss)
-        optimizer.step()
-        return loss.detach()
-
     model.train()
     try:
         notify(callbacks, "phase_begin", state)
@@ -84,7 +74,11 @@ def run_phase(
             with execution.active():
                 for state.batch in sampler.epoch(generator):
                     notify(callbacks, "batch_begin", state)
-                    state.loss = step()
+                    optimizer.zero_grad()
+                    loss = phase.loss(model, global_relations, batch_relations, state.batch, device)
+                    torch.autograd.backward(loss)
+                    optimizer.step()
+                    state.loss = loss.detach()
                     notify(callbacks, "batch_end", state)
             phase.loss.checkpoint()
             state.epoch_loss = phase.loss.history[-1]
