@@ -5,6 +5,7 @@ from paradime.data.dataset import Dataset
 from paradime.data.derived import DerivedData
 from paradime.data.edges import NegSampledEdgeDataset
 from paradime.data.samplers import EdgeSampler, ItemSampler, Sampler
+from paradime.data.sampling import Edges, Items, Sampling
 from paradime.data.validation import checked_rows
 
 __all__ = [
@@ -12,8 +13,11 @@ __all__ = [
     "Dataset",
     "DerivedData",
     "EdgeSampler",
+    "Edges",
     "ItemSampler",
+    "Items",
     "NegSampledEdgeDataset",
     "Sampler",
+    "Sampling",
     "checked_rows",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import torch
 
 from paradime._registry import did_you_mean
-from paradime.data import Batch, Dataset, EdgeSampler, ItemSampler
+from paradime.data import Batch, Dataset
 from paradime.exceptions import (
     LossNotDeterminedError,
     ParaDimeError,
@@ -20,8 +20,6 @@ from paradime.relations import Relations
 from paradime.training.phase import TrainingPhase
 
 __all__ = ["check_phase", "choose_losses", "try_losses"]
-
-_PROVIDES = {"standard": ItemSampler.provides, "negative_edge": EdgeSampler.provides}
 
 
 def choose_losses(phase: TrainingPhase, losses: Mapping[str, Loss]) -> CompoundLoss:
@@ -60,12 +58,14 @@ def check_phase(
         ValueError: If a setting is out of range.
     """
     phase.check()
-    if phase.sampling == "negative_edge" and phase.edge_rel_key not in global_relations:
-        raise RelationsNotComputedError(
-            f"training phase {phase.name!r} samples edges of global relations {phase.edge_rel_key!r}, "
-            f"which do not exist. {did_you_mean(phase.edge_rel_key, global_relations)}"
-        )
-    provided = _PROVIDES[phase.sampling]
+    plan = phase.plan()
+    for key in plan.relation_keys():
+        if key not in global_relations:
+            raise RelationsNotComputedError(
+                f"training phase {phase.name!r} samples edges of global relations {key!r}, "
+                f"which do not exist. {did_you_mean(key, global_relations)}"
+            )
+    provided = plan.provides
     for loss in choose_losses(phase, losses).modules():
         if isinstance(loss, Loss) and loss.needs(batch_relations) not in provided:
             raise UnsupportedConfigurationError(

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from paradime.data import Dataset, EdgeSampler, ItemSampler, NegSampledEdgeDataset, Sampler
+from paradime.data import Dataset
 from paradime.exceptions import TrainingDivergedError, UnsupportedConfigurationError
 from paradime.loss import Loss
 from paradime.relationdata import RelationData
@@ -58,7 +58,9 @@ def run_phase(
     local = dataset.to(device)
     try_losses(phase, losses, model, local, global_relations, batch_relations, device)
     phase.loss = choose_losses(phase, losses).to(device)
-    sampler = _make_sampler(phase, local, global_relations)
+    sampler = phase.plan().make(
+        local, global_relations, batch_size=phase.batch_size, batches_per_epoch=phase.batches_per_epoch
+    )
     state = state or TrainingState(model, [phase], phase)
     state.phase, state.n_batches = phase, len(sampler)
     state.epoch, state.loss, state.epoch_loss = 0, None, None
@@ -88,14 +90,6 @@ def run_phase(
     finally:
         model.eval()
         state.batch = None
-
-
-def _make_sampler(phase: TrainingPhase, dataset: Dataset, global_relations: Mapping[str, RelationData]) -> Sampler:
-    if phase.sampling == "standard":
-        return ItemSampler(dataset, phase.batch_size, phase.batches_per_epoch)
-    graph = global_relations[phase.edge_rel_key]
-    edges = NegSampledEdgeDataset(dataset, graph, phase.neg_sampling_rate, negatives=phase.negatives)
-    return EdgeSampler(edges, phase.batch_size, phase.batches_per_epoch)
 
 
 def _trainable(model: torch.nn.Module, loss: Loss) -> list[torch.nn.Parameter]:

@@ -11,14 +11,16 @@ from typing import Any, Self
 import torch
 
 from paradime._registry import OPTIMIZERS, did_you_mean
+from paradime.data import Edges, Items, Sampling
 from paradime.loss import CompoundLoss
 from paradime.training.execution import PRECISIONS
 from paradime.training.optimizers import make_optimizer
 
-__all__ = ["SAMPLINGS", "TrainingPhase"]
+__all__ = ["TrainingPhase"]
 
-SAMPLINGS = ("standard", "negative_edge")
-_CHOICES = {"sampling": SAMPLINGS, "negatives": ("random", "batch"), "precision": PRECISIONS}
+# those whose settings are settings of the phase
+_PLAIN_SAMPLINGS: dict[str, type[Sampling]] = {"standard": Items, "negative_edge": Edges}
+_CHOICES = {"negatives": ("random", "batch"), "precision": PRECISIONS}
 
 OPTIMIZERS.add("adam", torch.optim.Adam)
 OPTIMIZERS.add("sgd", torch.optim.SGD)
@@ -33,7 +35,8 @@ class TrainingPhase:
         epochs: Number of epochs, at least 1.
         batch_size: Rows in a batch, or positive edges, at least 1.
         batches_per_epoch: Batches in an epoch; one pass over the data if −1.
-        sampling: ``"standard"`` for rows, ``"negative_edge"`` for edges with random negatives.
+        sampling: ``"standard"`` for rows, ``"negative_edge"`` for edges with random negatives, or a
+            :class:`~paradime.data.Sampling`.
         edge_rel_key: The global relations whose edges are sampled.
         neg_sampling_rate: Negatives for each edge, at least 0.
         loss_keys: Which losses, by the routine's keys.
@@ -63,7 +66,7 @@ class TrainingPhase:
     epochs: int
     batch_size: int
     batches_per_epoch: int
-    sampling: str
+    sampling: str | Sampling
     edge_rel_key: str
     neg_sampling_rate: int
     loss_keys: list[str]
@@ -83,7 +86,7 @@ class TrainingPhase:
         epochs: int = 5,
         batch_size: int = 50,
         batches_per_epoch: int = -1,
-        sampling: str = "standard",
+        sampling: str | Sampling = "standard",
         edge_rel_key: str = "rel",
         neg_sampling_rate: int = 5,
         loss_keys: Sequence[str] = ("loss",),
@@ -128,6 +131,10 @@ class TrainingPhase:
                 "batches_per_epoch must be at least 1, or -1 for one pass over the data, "
                 f"got {self.batches_per_epoch!r}."
             )
+        if not isinstance(self.sampling, Sampling) and self.sampling not in _PLAIN_SAMPLINGS:
+            raise ValueError(
+                f"unknown sampling {self.sampling!r}. {did_you_mean(self.sampling, _PLAIN_SAMPLINGS)}"
+            )
         for name, known in _CHOICES.items():
             value = getattr(self, name)
             if value not in known:
@@ -157,6 +164,13 @@ class TrainingPhase:
         if changes.get("optimizer", self.optimizer) is not self.optimizer:
             settings = {name: value for name, value in settings.items() if name not in self.optimizer_kwargs}
         return type(self)(**{**settings, **changes})
+
+    def plan(self) -> Sampling:
+        """Returns what batches are made of, with its settings."""
+        if isinstance(self.sampling, Sampling):
+            return self.sampling
+        kind = _PLAIN_SAMPLINGS[self.sampling]
+        return kind(**{field.name: getattr(self, field.name) for field in dataclasses.fields(kind)})  # type: ignore[arg-type]
 
     def make_optimizer(self, parameters: Sequence[torch.nn.Parameter]) -> torch.optim.Optimizer:
         """Makes the optimizer for some parameters.
