@@ -92,6 +92,10 @@ class Registry(Mapping[str, T], Generic[T]):
         """Returns all names under which an entry can be asked for, aliases included."""
         return [*self._entries, *self._aliases]
 
+    def aliases_of(self, name: str) -> list[str]:
+        """Returns the further names of what is bound to a name."""
+        return [alias for alias, meant in self._aliases.items() if meant == name]
+
     def name_of(self, entry: object) -> str | None:
         """Returns the (first) name that is bound to this very object, or ``None``."""
         return next((name for name, value in self._entries.items() if value is entry), None)

@@ -491,7 +491,7 @@ class TestEstimator:
         assert set(params) == {
             *("model", "in_dim", "out_dim", "hidden_dims", "derived_data", "global_relations", "batch_relations"),
             *("losses", "training_defaults", "training_phases", "use_cuda", "verbose", "device", "random_state"),
-            "callbacks",
+            *("callbacks", "data_fields"),
         }
 
     def test_parameters_stay_what_was_passed_after_training(self, X):

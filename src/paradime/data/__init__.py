@@ -1,23 +1,34 @@
 """Data sets, data derived from them, samplers, and batches."""
 
 from paradime.data.batch import Batch
+from paradime.data.contrastive import ContrastivePairs, ContrastiveSampler
 from paradime.data.dataset import Dataset
+from paradime.data.density import local_radius
 from paradime.data.derived import DerivedData
 from paradime.data.edges import NegSampledEdgeDataset
+from paradime.data.fields import DataField, check_fields
+from paradime.data.near_mid_far import NearMidFarPairs, NearMidFarSampler
 from paradime.data.samplers import EdgeSampler, ItemSampler, Sampler
 from paradime.data.sampling import Edges, Items, Sampling
 from paradime.data.validation import checked_rows
 
 __all__ = [
     "Batch",
+    "ContrastivePairs",
+    "ContrastiveSampler",
+    "DataField",
     "Dataset",
     "DerivedData",
     "EdgeSampler",
     "Edges",
     "ItemSampler",
     "Items",
+    "NearMidFarPairs",
+    "NearMidFarSampler",
     "NegSampledEdgeDataset",
     "Sampler",
     "Sampling",
+    "check_fields",
     "checked_rows",
+    "local_radius",
 ]

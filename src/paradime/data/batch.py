@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, TypeVar
 
@@ -26,11 +27,32 @@ class PairPositions:
         positions: Shape (2, b(r + 1)).
         rows: Returns an entry at those rows, by its name; the batch's own rows if ``None``.
         in_batch: Returns the positions among the batch's own rows, where ``rows`` are others.
+        kinds: How many pairs of each kind (``"near"``, ``"mid"``, ``"far"``) every first point has, in the order
+            in which they come; empty if it is not known.
     """
 
     positions: torch.Tensor
     rows: Callable[[str], torch.Tensor] | None = None
     in_batch: Callable[[], torch.Tensor] | None = None
+    kinds: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    def places(self, kinds: Sequence[str]) -> tuple[int, slice]:
+        """Returns how many pairs a first point has, and which of them are of some kinds that come together.
+
+        Raises:
+            UnsupportedConfigurationError: If there are none of these.
+        """
+        found = [kind for kind in self.kinds if kind in kinds and self.kinds[kind]]
+        if not found:
+            there = [kind for kind, count in self.kinds.items() if count]
+            raise UnsupportedConfigurationError(
+                f"a loss compares {' and '.join(kinds)} pairs, and this batch holds {' and '.join(there) or 'no'} "
+                "pairs. Train the phase with sampling=NearMidFarPairs(…), with at least one of the kind."
+            )
+        ends = list(itertools.accumulate(self.kinds.values(), initial=0))
+        order = list(self.kinds)
+        first, last = order.index(found[0]), order.index(found[-1])
+        return ends[-1], slice(ends[first], ends[last + 1])
 
 
 class Pass:
@@ -61,9 +83,9 @@ class Batch(MutableMapping[str, torch.Tensor]):
     """Entries of the data set at the sampled rows, by name, with ``"indices"``.
 
     Batches of edges also hold, for b positive edges with r negatives each, ``"row"``, ``"col"`` (indices into
-    the data set) and ``"rel"`` (1 for a positive edge, then 0 for each of its r negatives) of length
-    b(r + 1), and ``"from_to_data"`` of shape (2, b(r + 1), …); all other entries then belong to the
-    rows that occur, each once.
+    the data set), ``"rel"`` (1 for a positive edge, then 0 for each of its r negatives) and ``"kind"`` (0 for
+    near pairs, 1 for mid-near ones, 2 for far ones) of length b(r + 1), and ``"from_to_data"`` of shape
+    (2, b(r + 1), …); all other entries then belong to the rows that occur, each once.
 
     Args:
         entries: Tensors, or functions that make one when it is first asked for.
@@ -99,7 +121,7 @@ class Batch(MutableMapping[str, torch.Tensor]):
             self._part_of = None
         if self._pairs is not None and self._pairs.in_batch is not None:
             # what is encoded from here on is what stands in the batch
-            self._pairs = PairPositions(self._pairs.in_batch())
+            self._pairs = PairPositions(self._pairs.in_batch(), kinds=self._pairs.kinds)
 
     def __delitem__(self, key: str) -> None:
         del self._entries[key]
@@ -144,26 +166,63 @@ class Batch(MutableMapping[str, torch.Tensor]):
         rows = rows.to(device)
         return resolve_method(model, method)(rows if rows.is_floating_point() else rows.to(torch.float32))
 
-    def encode_pairs(
-        self, model: torch.nn.Module, method: str | None, data_key: str, device: torch.device
-    ) -> torch.Tensor:
-        """Returns the embedded ends of the pairs, shape (2, b(r + 1), out_dim); each row is encoded once.
+    def pick_pairs(self, values: torch.Tensor, kinds: Sequence[str]) -> torch.Tensor:
+        """Returns what belongs to the pairs of some kinds, as a view.
+
+        Args:
+            values: One entry a pair, shape (…, b k), for the k pairs of each of b first points.
+            kinds: Which kinds, of ``"near"``, ``"mid"``, ``"far"``; those that the batch does not hold are left
+                out.
+
+        Returns:
+            Shape (…, b, c), for the c pairs of each first point that are of these kinds.
 
         Raises:
-            UnsupportedConfigurationError: If the batch holds no pairs.
+            UnsupportedConfigurationError: If the batch holds no pairs of these kinds.
         """
+        n_each, places = self._require_pairs().places(kinds)
+        return values.view(*values.shape[:-1], -1, n_each)[..., places]
+
+    def encode_pairs(
+        self,
+        model: torch.nn.Module,
+        method: str | None,
+        data_key: str,
+        device: torch.device,
+        *,
+        kinds: Sequence[str] | None = None,
+    ) -> torch.Tensor:
+        """Returns the embedded ends of the pairs; each row is encoded once.
+
+        Args:
+            model: The model.
+            method: The name of its method, such as ``"embed"``.
+            data_key: The entry, shape (b, …).
+            device: Where to compute.
+            kinds: Which pairs; see :meth:`pick_pairs`. All if ``None``.
+
+        Returns:
+            Shape (2, b k, out_dim) for all pairs, (2, b, c, out_dim) for those of some kinds.
+
+        Raises:
+            UnsupportedConfigurationError: If the batch holds no pairs, or none of the kinds.
+        """
+        pairs = self._require_pairs()
+        positions = (pairs.positions if kinds is None else self.pick_pairs(pairs.positions, kinds)).to(device)
+        if pairs.rows is None:
+            embedded = self.encode(model, method, data_key, device)
+        else:
+            key = id(model), method, f"{data_key} of pairs"
+            if key not in self._encoded:
+                self._encoded[key] = self._encode_rows(model, method, pairs.rows(data_key), device)
+            embedded = self._encoded[key]
+        picked = embedded.index_select(0, positions.reshape(-1))
+        return picked.view(*positions.shape, *embedded.shape[1:])  # type: ignore[no-any-return]
+
+    def _require_pairs(self) -> PairPositions:
         if self._pairs is None:
             raise UnsupportedConfigurationError(
                 "this batch holds no pairs, and a loss compares pairs. "
                 "Train the phase with sampling='negative_edge'."
             )
-        if self._pairs.rows is None:
-            embedded = self.encode(model, method, data_key, device)
-        else:
-            key = id(model), method, f"{data_key} of pairs"
-            if key not in self._encoded:
-                self._encoded[key] = self._encode_rows(model, method, self._pairs.rows(data_key), device)
-            embedded = self._encoded[key]
-        positions = self._pairs.positions.to(device)
-        picked = embedded.index_select(0, positions.reshape(-1))
-        return picked.view(*positions.shape, *embedded.shape[1:])  # type: ignore[no-any-return]
+        return self._pairs

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from paradime._registry import did_you_mean
-from paradime.data.validation import checked_rows, single_precision
+from paradime.data.validation import checked_rows, column_names, single_precision
 from paradime.types import Data, DataMapping
 
 __all__ = ["Dataset"]
@@ -21,6 +21,9 @@ class Dataset(Mapping[str, torch.Tensor]):
     Args:
         data: An array, tensor or data frame, which is then named ``"main"``, or a dict of named ones. Each is
             checked, and converted to single precision.
+
+    Attributes:
+        columns: The names of the columns, as texts, of each entry that was a data frame.
 
     Raises:
         TypeError: If an entry is no array of numbers.
@@ -36,6 +39,7 @@ class Dataset(Mapping[str, torch.Tensor]):
 
     def __init__(self, data: Data) -> None:
         self.data: dict[str, torch.Tensor] = {}
+        self.columns: dict[str, list[str]] = {}
         self._sources: dict[str, torch.Tensor] = {}
         named = data if isinstance(data, Mapping) else {"main": data}
         if not named:
@@ -66,10 +70,17 @@ class Dataset(Mapping[str, torch.Tensor]):
             entry = single_precision(key, values)
             # what models embed are numbers with a fraction, whatever type they were stored in
             self.data[key] = entry.to(torch.float32) if key == "main" else entry
+            self._remember_columns(key, column_names(data[key]))
         if "main" in checked:
             _warn_of_identical_rows(self.data["main"])
         if "indices" not in self.data:
             self.data["indices"] = torch.arange(next(iter(lengths.values())))
+
+    def _remember_columns(self, key: str, names: list[str] | None) -> None:
+        # the names of an entry that is replaced are no names of what replaces it
+        self.columns.pop(key, None)
+        if names is not None and self.data[key].shape[1:] == (len(names),):
+            self.columns[key] = names
 
     @property
     def n_points(self) -> int:
@@ -107,6 +118,7 @@ class Dataset(Mapping[str, torch.Tensor]):
         """Returns the data set on a device; entries that are there already are shared."""
         moved = Dataset.__new__(Dataset)
         moved._sources = self._sources
+        moved.columns = self.columns
         moved.data = {key: values.to(device) for key, values in self.data.items()}
         return moved
 

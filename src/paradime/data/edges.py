@@ -8,17 +8,24 @@ from typing import Any
 import torch
 
 from paradime._registry import did_you_mean
-from paradime.data.batch import Batch, Entry, PairPositions
+from paradime.data.batch import Batch
 from paradime.data.dataset import Dataset
-from paradime.functional import cumulative_blocks, draw_from_blocks, draw_others, draw_others_of_batch
+from paradime.data.graph import graph_of
+from paradime.data.pairs import batch_of_pairs
+from paradime.functional import (
+    cumulative_blocks,
+    draw_from_blocks,
+    draw_others,
+    draw_others_by_weight,
+    draw_others_of_batch,
+)
 from paradime.relationdata import RelationData
 from paradime.types import Data
-from paradime.utils.convert import as_tensor
 
 __all__ = ["NegSampledEdgeDataset"]
 
-_NEGATIVES = ("random", "batch")
-_MOST_POINTS_A_POINT = 64
+_NEGATIVES = ("random", "batch", "degree")
+_DEGREE_POWER = 0.75
 
 
 class NegSampledEdgeDataset:
@@ -32,7 +39,10 @@ class NegSampledEdgeDataset:
         seed: Seed of the negatives; torch's global generator if ``None``.
         negatives: ``"random"`` draws them from all points; ``"batch"`` from the points of the batch's other
             edges, so that b edges make at most 2b rows (a batch of one edge, and the rare edge whose first
-            point is most of the batch, draw from all points).
+            point is most of the batch, draw from all points); ``"degree"`` from all points with probabilities
+            proportional to the power 3/4 of their degree, the sum of the weights of their edges, so that points
+            that attract much repel much (Tang et al., "Visualizing large-scale and high-dimensional data",
+            2016, section 3.2.2).
 
     A sparse graph's weights and columns are shared with ``relations``, which must stay as they are.
 
@@ -61,16 +71,14 @@ class NegSampledEdgeDataset:
         self.dataset = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
         if neg_sampling_rate < 0:
             raise ValueError(f"neg_sampling_rate must be at least 0, got {neg_sampling_rate}.")
-        if relations.n_points != len(self.dataset):
-            raise ValueError(
-                f"relations and data must have the same number of points, got {relations.n_points} "
-                f"and {len(self.dataset)}."
-            )
+        graph = graph_of(relations)
+        graph.check_points(len(self.dataset))
         if negatives not in _NEGATIVES:
             raise ValueError(f"unknown negatives {negatives!r}. {did_you_mean(negatives, _NEGATIVES)}")
         device = self.dataset["indices"].device
-        self._starts, self._cols, self._weights = (part.to(device) for part in _graph(relations))
+        self._starts, self._cols, self._weights = graph.to(device)
         self._cumulative = cumulative_blocks(self._weights)
+        self._powers = self._degree_powers() if negatives == "degree" else None
         self.negatives = negatives
         self.neg_sampling_rate = neg_sampling_rate
         self.data_key = data_key
@@ -113,53 +121,17 @@ class NegSampledEdgeDataset:
             edges: Which edges, shape (b,), int64.
             generator: Source of randomness for the negatives.
         """
-        rate = self.neg_sampling_rate
         firsts = torch.searchsorted(self._starts, edges, right=True) - 1
         seconds = self._cols[edges].to(torch.int64)
-        rows = firsts.repeat_interleave(rate + 1)
-        cols = torch.cat((seconds[:, None], self._draw_negatives(firsts, seconds, generator)), dim=1).reshape(-1)
-        rel = rows.new_zeros((len(edges), rate + 1), dtype=torch.float32)
-        rel[:, 0] = 1
-        ends = torch.stack((rows, cols))
-        pairs: dict[str, Entry] = {
-            "row": rows,
-            "col": cols,
-            "rel": rel.reshape(-1),
-            # large, and most losses embed the unique rows instead: made when asked for
-            "from_to_data": lambda: self.dataset[self.data_key][ends],
-        }
-        if not self._static:
-            points, positions = self._distinct(firsts, cols)
-            return Batch({**self.dataset.rows(points), **pairs}, pairs=PairPositions(positions))
-        return self._static_batch(firsts, cols, pairs)
-
-    def _static_batch(self, firsts: torch.Tensor, cols: torch.Tensor, pairs: dict[str, Entry]) -> Batch:
-        """Encodes the first point of each edge once, and all other ends, some of which may be the same.
-
-        How many points are distinct is known to the device only: asking for it would wait for the device. The
-        entries at the distinct rows are made for those who read them.
-        """
-        ends = torch.cat((firsts, cols))
-        distinct = functools.cache(lambda: self._distinct(firsts, cols))
-        entries: dict[str, Entry] = {
-            name: functools.partial(lambda values: values.index_select(0, distinct()[0]), values)
-            for name, values in self.dataset.items()
-        }
-        places = torch.arange(len(ends), device=ends.device)
-        of_firsts = places[: len(firsts)].repeat_interleave(self.neg_sampling_rate + 1)
-        positions = PairPositions(
-            torch.stack((of_firsts, places[len(firsts) :])),
-            rows=lambda name: self.dataset[name].index_select(0, ends),
-            in_batch=lambda: distinct()[1],
+        others = torch.cat((seconds[:, None], self._draw_negatives(firsts, seconds, generator)), dim=1)
+        return batch_of_pairs(
+            self.dataset,
+            firsts,
+            others,
+            {"near": 1, "far": self.neg_sampling_rate},
+            data_key=self.data_key,
+            static=self._static,
         )
-        return Batch({**entries, **pairs}, pairs=positions)
-
-    def _distinct(self, firsts: torch.Tensor, cols: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Returns the points of pairs in order, and where the ends of pairs stand among them, (2, b(r + 1))."""
-        # a first point is the same for an edge and its negatives: looked up once
-        points, positions = _unique(torch.cat((firsts, cols)), len(self.dataset))
-        of_firsts, of_cols = positions[: len(firsts)], positions[len(firsts) :]
-        return points, torch.stack((of_firsts.repeat_interleave(self.neg_sampling_rate + 1), of_cols))
 
     def _draw_negatives(
         self, firsts: torch.Tensor, seconds: torch.Tensor, generator: torch.Generator | None
@@ -167,25 +139,15 @@ class NegSampledEdgeDataset:
         n, rate = len(self.dataset), self.neg_sampling_rate
         if self.negatives == "batch":
             return draw_others_of_batch(firsts, seconds, n, rate, generator=generator)
+        if self._powers is not None:
+            return draw_others_by_weight(firsts, *self._powers, rate, generator=generator)
         return draw_others(firsts, n, rate, generator=generator)
 
-
-def _unique(points: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns the distinct ones of some of n points in order, and where each stands among them."""
-    if n > _MOST_POINTS_A_POINT * len(points):
-        return torch.unique(points, return_inverse=True)  # type: ignore[no-any-return]
-    # a table of all points costs less than sorting some of them
-    occurs = torch.zeros(n, dtype=torch.bool, device=points.device).index_fill_(0, points, True)
-    distinct = occurs.nonzero().squeeze(1)
-    table = torch.empty(n, dtype=torch.int64, device=points.device)
-    table[distinct] = torch.arange(len(distinct), device=points.device)
-    return distinct, table.index_select(0, points)
-
-
-def _graph(relations: RelationData) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Returns the starts of the rows, int64, and columns and weights of the edges, shared where they can be."""
-    matrix = relations.to_sparse_array().data
-    if matrix.count_nonzero() < matrix.nnz:
-        matrix = matrix.copy()
-        matrix.eliminate_zeros()
-    return as_tensor(matrix.indptr).to(torch.int64), as_tensor(matrix.indices), as_tensor(matrix.data)
+    def _degree_powers(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weights by which negatives are drawn, shape (n,), and their running sums."""
+        n, weights = len(self.dataset), self._weights.to(torch.float64)
+        rows = torch.repeat_interleave(self._starts.diff(), output_size=len(weights))
+        degrees = weights.new_zeros(n).index_add_(0, rows, weights).index_add_(0, self._cols, weights)
+        # only their ratios matter, and in units of the largest they fit into any precision
+        powers = (degrees / degrees.max()).pow_(_DEGREE_POWER)
+        return powers, cumulative_blocks(powers)

@@ -12,7 +12,7 @@ from paradime.data.batch import Batch, Pass
 from paradime.data.dataset import Dataset
 from paradime.data.edges import NegSampledEdgeDataset
 
-__all__ = ["EdgeSampler", "ItemSampler", "Sampler"]
+__all__ = ["EdgeSampler", "ItemSampler", "Sampler", "slices_of_pass"]
 
 
 class Sampler(Protocol):
@@ -32,6 +32,20 @@ class Sampler(Protocol):
         """
 
 
+def slices_of_pass(n: int, batch_size: int) -> list[slice]:
+    """Cuts n rows into batches; a last batch of a single row is merged into the one before.
+
+    Example:
+        >>> slices_of_pass(5, 2)
+        [slice(0, 2, None), slice(2, 5, None)]
+    """
+    size = min(batch_size, n)
+    starts = list(range(0, n, size))
+    if n - starts[-1] == 1 and len(starts) > 1 and size > 1:
+        starts.pop()
+    return [slice(a, b) for a, b in zip(starts, [*starts[1:], n], strict=True)]
+
+
 class ItemSampler:
     """Batches of rows, each row once a pass, in random order.
 
@@ -46,11 +60,7 @@ class ItemSampler:
 
     def __init__(self, dataset: Dataset, batch_size: int, batches_per_epoch: int = -1) -> None:
         self._dataset = dataset
-        size = min(batch_size, len(dataset))
-        starts = list(range(0, len(dataset), size))
-        if len(dataset) - starts[-1] == 1 and len(starts) > 1 and size > 1:
-            starts.pop()
-        self._slices = [slice(a, b) for a, b in zip(starts, [*starts[1:], None], strict=True)]
+        self._slices = slices_of_pass(len(dataset), batch_size)
         self._n_batches = len(self._slices) if batches_per_epoch < 0 else batches_per_epoch
 
     def __len__(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from paradime._registry import SAMPLINGS
 from paradime.data.dataset import Dataset
@@ -75,12 +75,13 @@ class Edges(Sampling):
     Args:
         edge_rel_key: The global relations whose edges are sampled.
         neg_sampling_rate: Negatives for each edge, at least 0.
-        negatives: Where the negatives come from; see :class:`~paradime.data.NegSampledEdgeDataset`.
+        negatives: Where the negatives come from: ``"random"``, ``"batch"`` or ``"degree"``; see
+            :class:`~paradime.data.NegSampledEdgeDataset`.
     """
 
     edge_rel_key: str = "rel"
     neg_sampling_rate: int = 5
-    negatives: str = "random"
+    negatives: Literal["random", "batch", "degree"] = "random"
 
     provides: ClassVar[frozenset[str]] = EdgeSampler.provides
     phase_name: ClassVar[str | None] = "negative_edge"

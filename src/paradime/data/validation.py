@@ -10,7 +10,7 @@ import torch
 
 from paradime.utils.convert import as_tensor, to_torch
 
-__all__ = ["checked_rows", "single_precision"]
+__all__ = ["checked_rows", "column_names", "single_precision"]
 
 
 def checked_rows(name: str, values: Any) -> torch.Tensor:
@@ -65,6 +65,21 @@ def single_precision(name: str, tensor: torch.Tensor) -> torch.Tensor:
             f"data {name!r} has a value beyond single precision, {value:g} at {place}. Rescale the column."
         )
     return converted
+
+
+def column_names(values: Any) -> list[str] | None:
+    """Returns the names of the columns of a data frame, as texts, or ``None`` for what has none.
+
+    Args:
+        values: Anything; a data frame is what has ``columns`` that can be listed.
+    """
+    columns = getattr(values, "columns", None)
+    if columns is None or isinstance(columns, str):
+        return None
+    try:
+        return [str(name) for name in columns]
+    except TypeError:
+        return None
 
 
 def _refuse_non_finite(name: str, tensor: torch.Tensor) -> None:

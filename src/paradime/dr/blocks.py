@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
-from paradime.data import Dataset, DerivedData
+from paradime.data import DataField, Dataset, DerivedData
+from paradime.dr.additions import AddedLoss
+from paradime.dr.network import Network
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import Loss
+from paradime.models import ModelRecipe
 from paradime.relations import Relations
 from paradime.training import TrainingPhase, Workspace, resolve_device
 
@@ -27,15 +30,26 @@ T = TypeVar("T")
 class Blocks:
     """The building blocks of a routine; training changes them."""
 
-    model: torch.nn.Module | None
+    network: Network
     device: torch.device
     workspace: Workspace
     batch_relations: dict[str, Relations]
     losses: dict[str, Loss]
     training_defaults: TrainingPhase
     training_phases: list[TrainingPhase]
+    data_fields: list[DataField]
     trained: bool = False
     initial_weights: dict[str, Any] | None = None  # of a model that was given
+
+    @property
+    def model(self) -> torch.nn.Module | None:
+        """The model; ``None`` as long as it is not made."""
+        return self.network.model
+
+    def replace_network(self, other: Blocks) -> None:
+        """Takes another model, which is not trained."""
+        self.network, self.initial_weights = other.network, other.initial_weights
+        self.trained = False
 
     @property
     def dataset(self) -> Dataset | None:
@@ -71,19 +85,26 @@ class Additions:
     """What a user has added by methods to the building blocks that come from parameters."""
 
     phases: list[TrainingPhase] = dataclasses.field(default_factory=list)
+    losses: list[AddedLoss] = dataclasses.field(default_factory=list)
     recipes: dict[str, DerivedData] = dataclasses.field(default_factory=dict)
     defaults: TrainingPhase | None = None
 
     def apply(self, blocks: Blocks) -> Blocks:
         """Adds to newly made blocks what was added to earlier ones."""
         blocks.training_phases.extend(self.phases)
+        for loss in self.losses:
+            loss.apply(blocks.losses, blocks.training_phases)
         blocks.derived_data.update(self.recipes)
         blocks.training_defaults = self.defaults or blocks.training_defaults
         return blocks
 
 
-def make_blocks(settings: Mapping[str, Any]) -> Blocks:
+def make_blocks(settings: Mapping[str, Any], *, owner: str = "the routine") -> Blocks:
     """Makes building blocks of constructor arguments; those that are missing count as not given.
+
+    Args:
+        settings: The arguments by name.
+        owner: The name of the routine, for messages.
 
     Raises:
         CUDANotAvailableError: If CUDA is asked for and there is none.
@@ -91,13 +112,25 @@ def make_blocks(settings: Mapping[str, Any]) -> Blocks:
         UnsupportedConfigurationError: If relations are used at a level that they are not made for.
     """
     device = resolve_device(settings.get("device"), use_cuda=settings.get("use_cuda", False))
-    model = settings.get("model")
-    if model is not None and not isinstance(model, torch.nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}. Pass an instance.")
+    given = settings.get("model")
+    if given is not None and not isinstance(given, (torch.nn.Module, ModelRecipe)):
+        raise TypeError(
+            f"model must be a torch.nn.Module or a ModelRecipe, got {type(given).__name__}. Pass an instance."
+        )
+    default = ModelRecipe(
+        out_dim=settings.get("out_dim", 2), options={"hidden_dims": list(settings.get("hidden_dims", (100, 50)))}
+    )
+    network = Network(
+        given.to(device) if isinstance(given, torch.nn.Module) else given,
+        settings.get("default_model") or default,
+        in_dim=settings.get("in_dim"),
+        seed=settings.get("random_state"),
+        owner=owner,
+    )
     dataset = settings.get("dataset")
     return Blocks(
-        initial_weights=None if model is None else copy.deepcopy(model.state_dict()),
-        model=model if model is None else model.to(device),
+        initial_weights=copy.deepcopy(given.state_dict()) if isinstance(given, torch.nn.Module) else None,
+        network=network,
         device=device,
         workspace=Workspace(
             _by_key(settings.get("derived_data"), DerivedData, "pos"),
@@ -109,6 +142,7 @@ def make_blocks(settings: Mapping[str, Any]) -> Blocks:
         losses=_by_key(settings.get("losses"), Loss, "loss"),
         training_defaults=settings.get("training_defaults") or TrainingPhase(),
         training_phases=list(settings.get("training_phases") or []),
+        data_fields=list(settings.get("data_fields") or []),
     )
 
 
@@ -129,11 +163,10 @@ class Block:
         routine.__dict__[self.name] = value
         if "_blocks" in routine.__dict__:
             # the other blocks stay: phases may have been added, relations computed
-            fresh = make_blocks({self.name: value})
-            setattr(routine._blocks, self.name, getattr(fresh, self.name))
             if self.name == "model":
-                routine._blocks.initial_weights = fresh.initial_weights
-                routine._blocks.trained = False
+                routine._blocks.replace_network(make_blocks(routine.__dict__, owner=type(routine).__name__))
+            else:
+                setattr(routine._blocks, self.name, getattr(make_blocks({self.name: value}), self.name))
 
 
 def _by_key(given: Any, kind: type[T], single_key: str) -> dict[str, T]:

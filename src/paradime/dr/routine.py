@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import torch
 
-from paradime.data import Dataset, DerivedData
+from paradime.data import DataField, Dataset, DerivedData, check_fields
+from paradime.dr.additions import AddedLoss
 from paradime.dr.blocks import Additions, Block, Blocks, make_blocks
 from paradime.dr.estimator import Estimator
+from paradime.dr.network import n_outputs
+from paradime.dr.specification import Specified
 from paradime.exceptions import NotTrainedError, UnsupportedConfigurationError
 from paradime.loss import Loss
-from paradime.models import FullyConnectedEmbeddingModel
 from paradime.neighbors import NeighborCache
 from paradime.relationdata import RelationData
 from paradime.relations import Relations
-from paradime.spec import build, read_spec
 from paradime.training import (
     Callback,
     ReportLoss,
@@ -31,20 +31,19 @@ from paradime.training import (
     run_phase,
     try_losses,
 )
-from paradime.types import Data, Spec
+from paradime.types import Data
 from paradime.utils.logging import verbosely
-from paradime.utils.seed import seeded
 
 __all__ = ["ParametricDR"]
 
 
-class ParametricDR(Estimator):
+class ParametricDR(Specified, Estimator):
     """A parametric dimensionality reduction, composed of building blocks.
 
     A single relation is known by the key ``"rel"``, a single loss by ``"loss"``.
 
     Args:
-        model: Any torch module; a fully connected network if ``None``.
+        model: Any torch module, or a :class:`~paradime.models.ModelRecipe`; a fully connected network if ``None``.
         in_dim: Number of columns of the data, for that network; taken from the data if ``None``.
         out_dim: Number of dimensions of the embedding.
         hidden_dims: Widths of that network's hidden layers.
@@ -59,6 +58,7 @@ class ParametricDR(Estimator):
         device: ``"auto"`` (the fastest there is), ``"cpu"``, ``"cuda"``, ``"mps"``, or a torch device.
         random_state: Seed of the initial weights and of sampling; torch's global generator if ``None``.
         callbacks: What to call during training.
+        data_fields: Entries that the data must have; checked before training.
 
     Attributes:
         model: The model; ``None`` as long as neither ``model`` nor ``in_dim`` nor data are given.
@@ -120,6 +120,7 @@ class ParametricDR(Estimator):
         device: str | torch.device | None = None,
         random_state: int | None = None,
         callbacks: Sequence[Callback] | None = None,
+        data_fields: Sequence[DataField] | None = None,
     ) -> None:
         self.model = model
         self.in_dim = in_dim
@@ -136,23 +137,7 @@ class ParametricDR(Estimator):
         self.device = device
         self.random_state = random_state
         self.callbacks = callbacks
-
-    @classmethod
-    def from_spec(
-        cls, file_or_dict: str | os.PathLike[str] | Spec, model: torch.nn.Module | None = None, **settings: Any
-    ) -> Self:
-        """Makes a routine from a specification in the grammar.
-
-        Args:
-            file_or_dict: The path of a YAML or JSON file, or its contents as a dict.
-            model: Any torch module; a fully connected network if ``None``.
-            **settings: Further arguments of the constructor, such as ``verbose``.
-
-        Raises:
-            SpecificationError: If the specification is wrong; the message starts with the place.
-            OSError: If the file cannot be read.
-        """
-        return cls(model=model, **build(read_spec(file_or_dict)), **settings)
+        self.data_fields = data_fields
 
     # -- building blocks ------------------------------------------------------------------------------
 
@@ -166,14 +151,7 @@ class ParametricDR(Estimator):
 
     def _build(self, settings: Mapping[str, Any]) -> Blocks:
         """Makes the building blocks of constructor arguments; presets, which have others, override this."""
-        blocks = make_blocks(settings)
-        if blocks.model is None and settings["in_dim"] is not None:
-            blocks.model = self._default_model(settings["in_dim"]).to(blocks.device)
-        return blocks
-
-    def _default_model(self, in_dim: int) -> torch.nn.Module:
-        with seeded(self.random_state):
-            return FullyConnectedEmbeddingModel(in_dim, self.out_dim, self.hidden_dims)
+        return make_blocks(settings, owner=type(self).__name__)
 
     @property
     def global_relation_data(self) -> dict[str, RelationData]:
@@ -229,6 +207,47 @@ class ParametricDR(Estimator):
             phase = phase.replace(**settings)
         self._blocks.training_phases.append(phase)
         self._additions.phases.append(phase)
+
+    def add_loss(
+        self,
+        key: str,
+        loss: Loss,
+        weight: float | Sequence[float] | None = None,
+        *,
+        share: float | None = None,
+        phases: Sequence[str] | None = None,
+    ) -> Self:
+        """Adds a loss to the objective.
+
+        Args:
+            key: Its key.
+            loss: The loss.
+            weight: Its weight beside those of the others, or a pair (start, end) between which it changes; 1 if
+                neither this nor ``share`` is given.
+            share: Its share of the gradient, in (0, 1), instead of a weight: 0.2 means that the others keep 0.8,
+                whatever the scale of the losses and the data.
+            phases: The names of the phases that it is added to; all but those that only teach positions if
+                ``None``.
+
+        Returns:
+            This routine.
+
+        Raises:
+            TypeError: If it is no loss.
+            UnsupportedConfigurationError: If the key is taken, or there is no phase to add it to.
+            ValueError: If weight and share are both given, or the share is out of range.
+
+        Example:
+            >>> from paradime.loss import ReconstructionLoss
+            >>> from paradime.routines import ParametricTSNE
+            >>> routine = ParametricTSNE().add_loss("decode", ReconstructionLoss(), share=0.2)
+            >>> routine.training_phases[-1].loss_keys
+            ['embedding', 'decode']
+        """
+        added = AddedLoss(key, loss, weight, share, phases)
+        added.apply(self._blocks.losses, self._blocks.training_phases)
+        self._additions.losses.append(added)
+        return self
 
     # -- data and relations ---------------------------------------------------------------------------
 
@@ -317,7 +336,9 @@ class ParametricDR(Estimator):
                 "there is no training phase. Add one: add_training_phase(epochs=…)."
             )
         blocks = self._blocks
-        dataset, model = blocks.workspace.require_dataset(), self._require_model()
+        dataset = blocks.workspace.require_dataset()
+        check_fields(blocks.data_fields, dataset)
+        model = self._require_model()
         if len(dataset) < 2:
             raise ValueError(f"training needs at least 2 samples, got {len(dataset)} sample(s).")
         workspace = blocks.workspace
@@ -353,27 +374,10 @@ class ParametricDR(Estimator):
             notify(heard, "train_end", state)
 
     def _require_model(self) -> torch.nn.Module:
-        blocks, dataset = self._blocks, self._blocks.workspace.require_dataset()
-        default = blocks.model is None or (
-            self.__dict__.get("model") is None and isinstance(blocks.model, FullyConnectedEmbeddingModel)
-        )
-        if default:
-            shape = tuple(dataset[self._model_key()].shape)
-            if len(shape) != 2:
-                raise ValueError(
-                    f"Expected 2D array for data {self._model_key()!r}, got shape {shape}. The default model is "
-                    "for rows of features; pass a model that fits, or flatten the data."
-                )
-            if blocks.model is None:
-                blocks.model = self._default_model(self.in_dim or shape[1]).to(blocks.device)
-            expected = blocks.model.layers[0].in_features  # type: ignore[index, union-attr]
-            if expected != shape[1]:
-                raise ValueError(
-                    f"X has {shape[1]} features, but {type(self).__name__} is expecting {expected}. "
-                    f"Set in_dim={shape[1]}."
-                )
-        assert blocks.model is not None
-        return blocks.model.to(blocks.device)
+        blocks, key = self._blocks, self._model_key()
+        dataset = blocks.workspace.require_dataset()
+        model = blocks.network.require(dataset[key], key, n_outputs(blocks.losses.values(), dataset))
+        return model.to(blocks.device)
 
     def _model_key(self) -> str:
         """The entry of the data set that the model embeds."""

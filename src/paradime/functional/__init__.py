@@ -2,6 +2,16 @@
 
 from paradime.functional.calibration import connectivity_weights, perplexity_weights
 from paradime.functional.circular import circular_index, circular_squared_distances, circular_total
+from paradime.functional.contrastive import (
+    info_nce_loss,
+    log_noise_ratio,
+    noise_contrastive_loss,
+    places_of_others,
+)
+from paradime.functional.contrastive_batch import info_nce_of_batch, noise_contrastive_of_batch
+from paradime.functional.correlation import average_rank, pearson, soft_rank, standardized
+from paradime.functional.density import log_radii
+from paradime.functional.dependence import centered_alignment, gaussian_kernel, typical_square
 from paradime.functional.distances import (
     condensed_distances,
     condensed_index,
@@ -12,39 +22,100 @@ from paradime.functional.distances import (
     square_to_condensed,
     squared_distances,
 )
-from paradime.functional.divergences import cross_entropy_loss, kullback_leibler_div, kullback_leibler_of_pairs
+from paradime.functional.divergences import (
+    cross_entropy_loss,
+    kullback_leibler_div,
+    kullback_leibler_of_pairs,
+    largevis_loss,
+)
 from paradime.functional.kernels import find_ab, modified_cauchy, student_t
+from paradime.functional.row_sampling import (
+    cumulative_rows,
+    draw_from_rows,
+    draw_run_of_rows,
+    second_nearest_of_random,
+    shuffled_rows,
+)
 from paradime.functional.sampling import (
     cumulative_blocks,
+    draw_distinct_others,
     draw_from_blocks,
     draw_others,
+    draw_others_by_weight,
     draw_others_of_batch,
 )
+from paradime.functional.saturating import saturating_attraction, saturating_repulsion
+from paradime.functional.smoothness import dirichlet_energy, nearness
 from paradime.functional.spectral import spectral_positions
+from paradime.functional.stress import (
+    STRESS_WEIGHTINGS,
+    condensed_of_square,
+    data_distances,
+    weighted_stress,
+)
+from paradime.functional.supervision import class_weights, log_similarities, target_weights, weighted_contrast
+from paradime.functional.triplets import TRIPLET_MINING, euclidean_distances, triplet_hinge
 
 __all__ = [
+    "STRESS_WEIGHTINGS",
+    "TRIPLET_MINING",
+    "average_rank",
+    "centered_alignment",
     "circular_index",
     "circular_squared_distances",
     "circular_total",
+    "class_weights",
     "condensed_distances",
     "condensed_index",
+    "condensed_of_square",
     "condensed_size",
     "condensed_to_square",
     "connectivity_weights",
     "cross_entropy_loss",
     "cumulative_blocks",
+    "cumulative_rows",
+    "data_distances",
+    "dirichlet_energy",
+    "draw_distinct_others",
     "draw_from_blocks",
+    "draw_from_rows",
     "draw_others",
+    "draw_others_by_weight",
     "draw_others_of_batch",
+    "draw_run_of_rows",
+    "euclidean_distances",
     "find_ab",
+    "gaussian_kernel",
+    "info_nce_loss",
+    "info_nce_of_batch",
     "kullback_leibler_div",
     "kullback_leibler_of_pairs",
+    "largevis_loss",
+    "log_noise_ratio",
+    "log_radii",
+    "log_similarities",
     "modified_cauchy",
+    "nearness",
+    "noise_contrastive_loss",
+    "noise_contrastive_of_batch",
     "paired_distances",
+    "pearson",
     "perplexity_weights",
+    "places_of_others",
     "points_of_condensed",
+    "saturating_attraction",
+    "saturating_repulsion",
+    "second_nearest_of_random",
+    "shuffled_rows",
+    "soft_rank",
     "spectral_positions",
     "square_to_condensed",
     "squared_distances",
+    "standardized",
     "student_t",
+    "target_weights",
+    "triplet_hinge",
+    "typical_square",
+    "weighted_contrast",
+    "weighted_stress",
 ]

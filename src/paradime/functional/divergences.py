@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["cross_entropy_loss", "kullback_leibler_div", "kullback_leibler_of_pairs"]
+__all__ = ["cross_entropy_loss", "kullback_leibler_div", "kullback_leibler_of_pairs", "largevis_loss"]
 
 
 def _is_square(p: torch.Tensor) -> bool:
@@ -129,3 +129,31 @@ def cross_entropy_loss(p: torch.Tensor, q: torch.Tensor, epsilon: float = 1e-7) 
     attraction = p * (q + epsilon).log()
     repulsion = (1 - p) * (1 - q + epsilon).log()
     return -(attraction + repulsion).mean()
+
+
+def largevis_loss(p: torch.Tensor, q: torch.Tensor, gamma: float = 7.0, epsilon: float = 1e-4) -> torch.Tensor:
+    """LargeVis's negative log-likelihood −Σ (p log q + γ (1 − p) log(1 − q)), divided by the number of entries.
+
+    Args:
+        p: Target relations in [0, 1], any shape: 1 for edges that were drawn by their weights, 0 for negatives.
+        q: Relations of the embedding in [0, 1], of the same shape.
+        gamma: Weight γ ≥ 0 of the negatives.
+        epsilon: Added to q and 1 − q before the logarithm. As 1 − q is about d² for close points, a negative is
+            repelled at most as one at the distance √ε.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: If the shapes differ.
+
+    Source: Tang et al., "Visualizing large-scale and high-dimensional data", 2016, eq. 6.
+
+    Example:
+        >>> round(float(largevis_loss(torch.tensor([1.0, 0.0]), torch.tensor([0.5, 0.5]))), 3)
+        2.772
+    """
+    _check_shapes(p, q)
+    attraction = p * (q + epsilon).log()
+    repulsion = (1 - p) * (1 - q + epsilon).log()
+    return -(attraction + gamma * repulsion).mean()

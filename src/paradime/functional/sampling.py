@@ -6,8 +6,10 @@ import torch
 
 __all__ = [
     "cumulative_blocks",
+    "draw_distinct_others",
     "draw_from_blocks",
     "draw_others",
+    "draw_others_by_weight",
     "draw_others_of_batch",
 ]
 
@@ -101,6 +103,68 @@ def draw_others(
     return drawn.add_(drawn >= rows[:, None])
 
 
+def draw_distinct_others(
+    rows: torch.Tensor, n: int, size: int, *, generator: torch.Generator | None = None
+) -> torch.Tensor:
+    """Draws, for each row, points other than itself, uniformly and each at most once.
+
+    Args:
+        rows: Indices in [0, n), shape (b,), int64.
+        n: Number of points, more than ``size``.
+        size: How many to draw for each row; few, since each is compared with those before it.
+        generator: Source of randomness; torch's global one if ``None``.
+
+    Returns:
+        Shape (b, size), int64, in no particular order.
+
+    Source: Floyd's algorithm; Bentley, "A sample of brilliance", 1987.
+
+    Example:
+        >>> draw_distinct_others(torch.tensor([1]), 4, 3).sort().values
+        tensor([[0, 2, 3]])
+    """
+    drawn = rows.new_empty(len(rows), size)
+    for i in range(size):
+        last = n - 1 - size + i
+        found = torch.randint(last + 1, (len(rows),), device=rows.device, generator=generator)
+        taken = (drawn[:, :i] == found[:, None]).any(dim=1)
+        drawn[:, i] = torch.where(taken, last, found)
+    return drawn.add_(drawn >= rows[:, None])
+
+
+def draw_others_by_weight(
+    rows: torch.Tensor,
+    weights: torch.Tensor,
+    cumulative: torch.Tensor,
+    rate: int,
+    *,
+    generator: torch.Generator | None = None,
+) -> torch.Tensor:
+    """Draws, for each row, points other than itself, in proportion to weights and with replacement.
+
+    Where the row itself is drawn, the draw is repeated a few times; then, which is likely only for a point that
+    has most of the weight, a point is drawn uniformly from all others.
+
+    Args:
+        rows: Indices in [0, n), shape (b,), int64.
+        weights: Weight of each point, shape (n,), n at least 2.
+        cumulative: From :func:`cumulative_blocks`.
+        rate: How many to draw for each row.
+        generator: Source of randomness; torch's global one if ``None``.
+
+    Returns:
+        Shape (b, rate), int64.
+    """
+    drawn = draw_others(rows, len(weights), rate, generator=generator)
+    for _ in range(_REPEATS):
+        found = draw_from_blocks(weights, cumulative, drawn.numel(), generator=generator).view_as(drawn)
+        fits = found != rows[:, None]
+        drawn = torch.where(fits, found, drawn)
+        if _may_look(drawn.device) and bool(fits.all()):
+            break
+    return drawn
+
+
 def draw_others_of_batch(
     rows: torch.Tensor, cols: torch.Tensor, n: int, rate: int, *, generator: torch.Generator | None = None
 ) -> torch.Tensor:
@@ -112,7 +176,7 @@ def draw_others_of_batch(
 
     Args:
         rows: First points of the edges, in [0, n), shape (b,), int64.
-        cols: Second points, shape (b,).
+        cols: Second points, shape (b,), or (b, k) for k edges of each first point.
         n: Number of points, at least 2.
         rate: How many to draw for each edge.
         generator: Source of randomness; torch's global one if ``None``.
@@ -124,11 +188,12 @@ def draw_others_of_batch(
     b = len(rows)
     if b < 2:
         return drawn
-    ends = torch.stack((rows, cols), dim=1).reshape(-1)
-    own = torch.arange(b, device=rows.device)[:, None]
+    ends = torch.cat((rows[:, None], cols.view(b, -1)), dim=1)
+    n_own, ends = ends.shape[1], ends.reshape(-1)
+    own = torch.arange(0, len(ends), n_own, device=rows.device)[:, None]
     for _ in range(_REPEATS):
-        places = torch.randint(2 * b - 2, (b, rate), device=rows.device, generator=generator)
-        found = ends[places.add_(2 * (places >= 2 * own))]
+        places = torch.randint(len(ends) - n_own, (b, rate), device=rows.device, generator=generator)
+        found = ends[places.add_(n_own * (places >= own))]
         fits = found != rows[:, None]
         # a fixed number of draws, of which the last that fits counts: nothing waits for the device
         drawn = torch.where(fits, found, drawn)

@@ -109,6 +109,10 @@ class Loss(torch.nn.Module):
         """Returns what a batch must hold: ``"items"``, or ``"pairs"``, which edge sampling provides."""
         return "items"
 
+    def n_outputs(self, dataset: Dataset) -> int | None:
+        """Returns how many outputs it needs of the model's head, such as classes; ``None`` if it needs none."""
+        return None
+
     def check_setup(self, trial: Trial) -> None:
         """Raises an error if the loss cannot work with the model and data; called before training.
 

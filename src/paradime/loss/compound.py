@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
 
+from paradime._registry import did_you_mean
 from paradime.data import Batch
+from paradime.loss.balance import BalancedWeights, GroupedWeights
 from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial
 from paradime.loss.sharing import SharedEncodings
+from paradime.loss.weights import LinearWeights, Weight, Weighting
 from paradime.types import FloatArray
 
 __all__ = ["CompoundLoss"]
+
+_RULE = "weights must be one finite number a loss"
 
 
 class CompoundLoss(Loss):
@@ -20,34 +26,101 @@ class CompoundLoss(Loss):
 
     Args:
         losses: The components, at least one.
-        weights: One finite number a component; 1 each if ``None``.
+        weights: One finite number a component; 1 each if ``None``. A pair (start, end) instead of a number
+            changes linearly during training. ``"balanced"`` finds weights under which each component keeps its
+            share of the gradient, whatever the scale of the losses and the data.
         name: The loss's name in histories.
+        shares: The components' shares of the gradient, positive, for ``weights="balanced"``; equal if ``None``.
+            Beside given weights, the shares of some components, in (0, 1), with ``None`` for the others, which
+            hold the rest together.
 
     Raises:
-        ValueError: If there is no component, or the numbers of components and weights differ.
+        ValueError: If there is no component, or the numbers of components and weights or shares differ.
+
+    Example:
+        >>> from paradime.loss import PositionLoss, ReconstructionLoss
+        >>> loss = CompoundLoss([PositionLoss(), ReconstructionLoss()], [1, (1000, 0)])
+        >>> loss.at(0.5)
+        >>> loss.weights
+        [1.0, 500.0]
     """
 
     def __init__(
         self,
         losses: Sequence[Loss],
-        weights: Sequence[float] | None = None,
+        weights: Sequence[Weight] | Literal["balanced"] | None = None,
         name: str | None = None,
+        *,
+        shares: Sequence[float | None] | None = None,
     ) -> None:
         super().__init__(name)
         if not losses:
             raise ValueError("a CompoundLoss needs at least one loss, got none.")
-        weights = [1.0] * len(losses) if weights is None else [float(weight) for weight in weights]
-        if len(weights) != len(losses) or not np.isfinite(weights).all():
-            raise ValueError(
-                f"weights must be one finite number a loss, got {weights} for {len(losses)} "
-                f"losses {[loss.name for loss in losses]}."
-            )
         self.losses = torch.nn.ModuleList(losses)
-        self.weights = weights
+        self.shares = shares
+        self._weighting = self._make_weighting(weights)
         # kept here and not read from the components: these may serve in several sums and phases
         self._steps: list[torch.Tensor] = []
         self._rows: list[list[float]] = [[] for _ in losses]
+        self._weight_rows: list[list[float]] = [[] for _ in losses]
         self._last_epoch = torch.zeros(0, len(losses))
+
+    def _make_weighting(self, weights: Sequence[Weight] | str | None) -> Weighting:
+        names, shares = self.component_names(), self.shares
+        if isinstance(weights, str) and weights != "balanced":
+            raise ValueError(f"unknown weights {weights!r}. {did_you_mean(weights, ['balanced'])}")
+        if shares is not None and len(shares) != len(names):
+            raise ValueError(f"shares must be one a loss, got {shares} for {len(names)} losses {names}.")
+        complete = shares is not None and None not in shares
+        if complete and weights is not None and not isinstance(weights, str):
+            raise ValueError(
+                f"weights {weights} have no meaning beside shares {shares} of all losses. Leave one of them out."
+            )
+        if isinstance(weights, str) or complete:
+            return self._balanced(shares or [1.0] * len(names))
+        given = [1.0] * len(names) if weights is None else list(weights)
+        if len(given) != len(names):
+            raise ValueError(f"{_RULE}, got {given} for {len(names)} losses {names}.")
+        try:
+            return LinearWeights(given) if shares is None else GroupedWeights(given, self._partial(shares))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{_RULE}, got {given} for {len(names)} losses {names}: {error}") from error
+
+    def _balanced(self, shares: Sequence[float | None]) -> Weighting:
+        positive = [share for share in shares if share is not None and 0 < share < np.inf]
+        if len(positive) != len(self.losses):
+            raise ValueError(
+                f"shares must be one positive number a loss, got {shares} for {len(self.losses)} losses "
+                f"{self.component_names()}."
+            )
+        # a single component has all of the gradient
+        return BalancedWeights(positive) if len(positive) > 1 else LinearWeights([1.0])
+
+    def _partial(self, shares: Sequence[float | None]) -> Sequence[float | None]:
+        held = [share for share in shares if share is not None]
+        if not all(share > 0 for share in held) or not sum(held) < 1:
+            raise ValueError(f"shares beside given weights must be positive and sum to less than 1, got {shares}.")
+        return shares
+
+    @property
+    def weights(self) -> list[float]:
+        """The present weights; reading those that are balanced waits for the device."""
+        return self._weighting.numbers()
+
+    @weights.setter
+    def weights(self, weights: Sequence[Weight] | Literal["balanced"] | None) -> None:
+        self._weighting = self._make_weighting(weights)
+
+    def at(self, progress: float) -> None:
+        """Tells how much of the training is done, which weights that change follow.
+
+        Args:
+            progress: The share of the steps that are done, in [0, 1].
+        """
+        self._weighting.at(progress)
+        for loss in self._components():
+            if isinstance(loss, CompoundLoss):
+                loss.at(progress)
 
     def forward(
         self,
@@ -57,15 +130,20 @@ class CompoundLoss(Loss):
         batch: Batch,
         device: torch.device,
     ) -> torch.Tensor:
-        weighted = []
+        values = []
         with SharedEncodings(model) as shared:
-            for weight, loss in zip(self.weights, self.losses, strict=True):
+            for loss in self.losses:
                 shared.begin_loss()
-                weighted.append(weight * loss(model, global_relations, batch_relations, batch, device))
-        stacked = torch.stack(weighted)
+                values.append(loss(model, global_relations, batch_relations, batch, device))
+        weighted = self._weighting.weigh(values, lambda: self._trained_with(model))
         # kept on the device, a few numbers a step, and read once an epoch
-        self._steps.append(stacked.detach())
-        return stacked.sum()
+        self._steps.append(weighted.detach())
+        return weighted.sum()
+
+    def _trained_with(self, model: torch.nn.Module) -> list[torch.nn.Parameter]:
+        # a loss may hold the model: each parameter counts once
+        own = model.parameters() if isinstance(model, torch.nn.Module) else ()
+        return [p for p in dict.fromkeys((*own, *self.parameters())) if p.requires_grad]
 
     def check_setup(self, trial: Trial) -> None:
         for loss in self._components():
@@ -77,12 +155,18 @@ class CompoundLoss(Loss):
         self._steps.clear()
         for row, value in zip(self._rows, self._last_epoch.sum(dim=0).tolist(), strict=True):
             row.append(value)
+        for row, weight in zip(self._weight_rows, self.weights, strict=True):
+            row.append(weight)
         for loss in self._components():
             loss.checkpoint()
 
     def detailed_history(self) -> FloatArray:
         """Returns the weighted loss of each component in each epoch, shape (components, epochs)."""
         return np.array(self._rows)
+
+    def weight_history(self) -> FloatArray:
+        """Returns the weight of each component at the end of each epoch, shape (components, epochs)."""
+        return np.array(self._weight_rows)
 
     def first_failure(self) -> tuple[int, list[str]] | None:
         """Returns the first batch of the last epoch whose loss was not finite, and the components at fault.

@@ -45,7 +45,7 @@ class PositionLoss(Loss):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.loss_function = torch.nn.MSELoss() if loss_function is None else loss_function
+        self.loss_function = loss_function
         self.data_key = data_key
         self.position_key = position_key
         self.embedding_method = embedding_method
@@ -59,7 +59,8 @@ class PositionLoss(Loss):
         device: torch.device,
     ) -> torch.Tensor:
         embedded = as_batch(batch).encode(model, self.embedding_method, self.data_key, device)
-        return self.loss_function(embedded, batch[self.position_key].to(device))
+        compare = torch.nn.functional.mse_loss if self.loss_function is None else self.loss_function
+        return compare(embedded, batch[self.position_key].to(device))
 
     def check_setup(self, trial: Trial) -> None:
         check_shape(

@@ -48,7 +48,7 @@ class ReconstructionLoss(Loss):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.loss_function = torch.nn.MSELoss() if loss_function is None else loss_function
+        self.loss_function = loss_function
         self.data_key = data_key
         self.encoding_method = encoding_method
         self.decoding_method = decoding_method
@@ -63,7 +63,8 @@ class ReconstructionLoss(Loss):
     ) -> torch.Tensor:
         code = as_batch(batch).encode(model, self.encoding_method, self.data_key, device)
         reconstructed = resolve_method(model, self.decoding_method)(code)
-        return self.loss_function(reconstructed, batch[self.data_key].to(device))
+        compare = torch.nn.functional.mse_loss if self.loss_function is None else self.loss_function
+        return compare(reconstructed, batch[self.data_key].to(device))
 
     def check_setup(self, trial: Trial) -> None:
         code = trial.encode(self.encoding_method, self.data_key)

@@ -35,6 +35,7 @@ class RelationLoss(Loss):
         embedding_method: The method of the model that embeds.
         normalize_sub: Whether to rescale the block of the global relations to a total of 1.
         name: The loss's name in histories.
+        function_options: Further arguments of the loss function, such as ``{"gamma": 7.0}``.
 
     Raises:
         ValueError: Before training, if the model's output has not one row a point.
@@ -56,8 +57,11 @@ class RelationLoss(Loss):
         embedding_method: str = "embed",
         normalize_sub: bool = True,
         name: str | None = None,
+        *,
+        function_options: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__(name)
+        self.function_options = function_options
         self.loss_function = loss_function
         self.global_relation_key = global_relation_key
         self.batch_relation_key = batch_relation_key
@@ -75,18 +79,25 @@ class RelationLoss(Loss):
         batch, relations = as_batch(batch), self._batch_relations(batch_relations)
         if relations.needs == "pairs":
             pairs = batch.encode_pairs(model, self.embedding_method, relations.data_key, device)
-            return self.loss_function(batch["rel"].to(device), relations.compute_relations(pairs).values)
+            return self._compare(batch["rel"].to(device), relations.compute_relations(pairs).values)
         embedded = batch.encode(model, self.embedding_method, relations.data_key, device)
         found = relations.compute_relations(embedded)
         wanted = global_relations[self.global_relation_key]
-        if self.loss_function is kullback_leibler_div and not isinstance(found, FlatRelationTensor):
+        if (
+            self.loss_function is kullback_leibler_div
+            and not self.function_options
+            and not isinstance(found, FlatRelationTensor)
+        ):
             stored = batch.of_pass(wanted, wanted.sub_pairs_of) or wanted.sub_pairs(batch["indices"])
             if stored is not None and found.n_points == len(embedded):
                 return self._divergence_of_pairs(stored, found, embedded)
         target = self._normalized(wanted.sub(batch["indices"]).to(device=device, dtype=embedded.dtype))
         # the target is a square block, so the other side is, too, unless it has no such form
         flat = isinstance(found, FlatRelationTensor)
-        return self.loss_function(target, found.values if flat else found.to_square())
+        return self._compare(target, found.values if flat else found.to_square())
+
+    def _compare(self, target: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
+        return self.loss_function(target, found, **(self.function_options or {}))
 
     def _normalized(self, target: torch.Tensor) -> torch.Tensor:
         if not self.normalize_sub:

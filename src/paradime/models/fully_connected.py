@@ -3,46 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from typing import Literal
 
 import torch
 
+from paradime._registry import MODELS
 from paradime.models.base import Model
+from paradime.models.layers import FullyConnected
 
 __all__ = ["FullyConnectedEmbeddingModel"]
 
 
-class FullyConnectedEmbeddingModel(Model):
-    """Fully connected layers with softplus between them.
+@MODELS.register("mlp", "fully connected")
+class FullyConnectedEmbeddingModel(FullyConnected, Model):
+    """Fully connected layers, with softplus between them unless another activation is named.
+
+    A hidden layer computes dropout(activation(normalization(linear(X)))); the last layer is linear. Rows of
+    several axes, such as images, are flattened.
 
     Args:
         in_dim: Number of columns of the data, at least 1.
         out_dim: Number of dimensions of the embedding, at least 1.
         hidden_dims: Widths of the hidden layers; none for a linear map.
+        activation: The name of the activation; see :data:`~paradime.models.ACTIVATIONS`.
+        normalization: What follows each hidden linear layer: ``"batch"``, ``"layer"``, or nothing.
+        dropout: The share of hidden units that is dropped in training, in [0, 1).
+        residual: Whether hidden layers that are as wide as their input add it to their result; layers of another
+            width have no such shortcut, so that the weights are the same with and without.
 
     Attributes:
         layers: The linear layers, a ``ModuleList``.
+        norms: The normalisations of the hidden layers, or ``None``.
         alpha: A scalar parameter, 1 at first, for use in transforms such as
             ``StudentTTransform(alpha=model.alpha)``.
 
     Raises:
-        ValueError: If a width is not positive.
+        ValueError: If a width is not positive, a name unknown, or ``dropout`` out of range.
 
     Example:
         >>> FullyConnectedEmbeddingModel(10, 2, [100, 50])(torch.ones(3, 10)).shape
         torch.Size([3, 2])
     """
 
-    def __init__(self, in_dim: int, out_dim: int = 2, hidden_dims: Sequence[int] = (100, 50)) -> None:
-        super().__init__()
-        widths = [in_dim, *hidden_dims, out_dim]
-        if any(width < 1 for width in widths):
-            raise ValueError(f"in_dim, hidden_dims and out_dim must be positive, got {widths}.")
-        self.layers = torch.nn.ModuleList(torch.nn.Linear(a, b) for a, b in pairwise(widths))
+    def __init__(
+        self,
+        in_dim: int,
+        out_dim: int = 2,
+        hidden_dims: Sequence[int] = (100, 50),
+        *,
+        activation: str = "softplus",
+        normalization: Literal["batch", "layer"] | None = None,
+        dropout: float = 0.0,
+        residual: bool = False,
+    ) -> None:
+        super().__init__(
+            in_dim,
+            out_dim,
+            hidden_dims,
+            activation=activation,
+            normalization=normalization,
+            dropout=dropout,
+            residual=residual,
+        )
         self.alpha = torch.nn.Parameter(torch.tensor(1.0))
-
-    def forward(self, X: torch.Tensor) -> torch.Tensor:
-        """Embeds points, shape (b, in_dim) to (b, out_dim)."""
-        for layer in self.layers[:-1]:
-            X = torch.nn.functional.softplus(layer(X))
-        return self.layers[-1](X)  # type: ignore[no-any-return]

@@ -42,6 +42,7 @@ class Precomputed(Relations):
         data_key: str = "main",
     ) -> None:
         super().__init__(transform, data_key)
+        self.X = X
         self._given = None if X is None else _checked(X)
 
     def compute_relations(self, X: Any = None, **kwargs: Any) -> RelationData:

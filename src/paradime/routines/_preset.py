@@ -1,77 +1,171 @@
-"""What presets share."""
+"""What presets share: parameters that all of them take, and how a routine is made of a specification."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Self, TypedDict
 
+import torch
+
+from paradime._registry import did_you_mean
 from paradime.dr import ParametricDR
 from paradime.dr.blocks import Blocks
+from paradime.dr.targets import Targets
+from paradime.exceptions import UnsupportedConfigurationError
+from paradime.models import ModelRecipe
+from paradime.routines._extras import extend_spec
 from paradime.spec import build, parse_spec
+from paradime.training import Callback
+from paradime.types import Data
 
-__all__ = ["Preset", "initial_positions", "position_phase"]
+__all__ = ["Common", "Extras", "Preset"]
 
-_INITIALIZATIONS = ("pca", "spectral")
+
+class Extras(TypedDict, total=False):
+    """Parameters of all presets; see :class:`Preset`."""
+
+    decoder: bool | Mapping[str, Any]
+    classifier: bool | Mapping[str, Any]
+    density: bool
+    structure: bool
+    loss_shares: Mapping[str, float] | None
+    device: str | torch.device | None
+    random_state: int | None
+    callbacks: Sequence[Callback] | None
+
+
+class Common(Extras, total=False):
+    """Parameters of all presets that have no such parameters of their own."""
+
+    model: torch.nn.Module | ModelRecipe | None
+    in_dim: int | None
+    out_dim: int
+    hidden_dims: Sequence[int]
+    data_key: str
+    verbose: bool
+
+
+_DEFAULTS: dict[str, Any] = {
+    "model": None,
+    "in_dim": None,
+    "out_dim": 2,
+    "hidden_dims": (100, 50),
+    "data_key": "main",
+    "verbose": False,
+    "decoder": False,
+    "classifier": False,
+    "density": False,
+    "structure": False,
+    "loss_shares": None,
+    "device": None,
+    "random_state": None,
+    "callbacks": None,
+}
 
 
 class Preset(ParametricDR):
-    """A routine that stores its parameters; its building blocks come from a specification of these."""
+    """A routine that stores its parameters; its building blocks come from a specification of these.
+
+    What all presets take, beside parameters of their own:
+
+    Args:
+        model: Any torch module, or a :class:`~paradime.models.ModelRecipe`; a fully connected network if ``None``.
+        in_dim: Number of columns of the data, for that network; taken from the data if ``None``.
+        out_dim: Number of dimensions of the embedding.
+        hidden_dims: Widths of that network's hidden layers.
+        data_key: The entry of the data set that is embedded.
+        verbose: Whether to log what is done.
+        decoder: Whether to learn the way back, too, for ``inverse_transform``; or options of the decoder.
+        classifier: Whether a head on the embedding learns ``y``, for ``predict``; or options of the head. Without
+            it, a ``y`` that ``fit`` is given pulls points with equal or similar targets together.
+        density: Whether points in sparse regions of the data are to lie in sparse regions of the embedding.
+        structure: Whether distances between all points, also far ones, are to correlate with those in the data.
+        loss_shares: The shares of ``"reconstruction"``, ``"labels"``, ``"density"`` and ``"structure"`` in the
+            gradient, each in (0, 1); the method's own losses keep the rest. 0.2, 0.2, 0.1 and 0.1 if not said.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``, or a torch device.
+        random_state: Seed of the initial weights and of sampling; torch's global generator if ``None``.
+        callbacks: What to call during training.
+    """
 
     data_key: str
 
     make_spec: ClassVar[Callable[..., dict[str, Any]]]
     """The function that returns the specification; its arguments are parameters of the estimator."""
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        init = cls.__dict__.get("__init__")
+        if init is not None:
+            # editors and type checkers read the typed dict; scikit-learn and help() read this
+            init.__signature__ = _spelled_out(init)
+
+    def _store(self, given: Mapping[str, Any]) -> None:
+        """Stores a constructor's arguments, its ``locals()``, with the defaults of what all presets take."""
+        own = {name: value for name, value in given.items() if name not in ("self", "__class__", "settings")}
+        known = inspect.signature(type(self)).parameters
+        for name in given["settings"]:
+            if name not in known:
+                raise TypeError(f"{type(self).__name__} has no parameter {name!r}. {did_you_mean(name, known)}")
+        defaults = {name: value for name, value in _DEFAULTS.items() if name in known}
+        for name, value in {**defaults, **own, **given["settings"]}.items():
+            setattr(self, name, value)
+
+    @classmethod
+    def from_spec(cls, *args: Any, **settings: Any) -> Self:  # noqa: ARG003  whatever is passed
+        """Refuses: a preset is made of its parameters, and its text of any routine's."""
+        raise UnsupportedConfigurationError(
+            f"{cls.__name__} is made of its parameters. A text is read by ParametricDR.from_spec(…)."
+        )
+
+    def fit(self, X: Data, y: Any = None) -> Self:
+        """Trains on data from the start; a ``y`` takes part in the objective.
+
+        Args:
+            X: The data.
+            y: Targets, shape (n,): floating-point numbers are numbers, anything else is classes, of which −1 (or,
+                among texts, a missing value) means unlabelled. With ``classifier=True`` a head learns to predict
+                them; otherwise points with equal classes or similar numbers are pulled together.
+        """
+        if y is None and getattr(self, "classifier", False):
+            raise ValueError(f"{type(self).__name__}(classifier=True) learns to predict y. Pass it: fit(X, y).")
+        return super().fit(X, y)
+
     def _spec(self) -> dict[str, Any]:
         make = type(self).make_spec
-        return make(**{name: getattr(self, name) for name in inspect.signature(make).parameters})
+        spec = make(**{name: getattr(self, name) for name in inspect.signature(make).parameters})
+        targets: Targets | None = self._targets
+        if targets is None and self.classifier:
+            targets = Targets("classes")  # as far as is known before fit
+        return extend_spec(
+            spec,
+            decoder=self.decoder,
+            classifier=self.classifier,
+            targets=None if targets is None else targets.kind,
+            density=self.density,
+            structure=self.structure,
+            shares=self.loss_shares,
+            data_key=self.data_key,
+        )
 
     def _build(self, settings: Mapping[str, Any]) -> Blocks:
-        return super()._build({**settings, **build(parse_spec(self._spec()))})
+        blocks = build(parse_spec(self._spec()))
+        return super()._build({**settings, **blocks, "model": settings["model"], "default_model": blocks["model"]})
 
     def _model_key(self) -> str:
         return self.data_key
 
 
-def initial_positions(initialization: str | None, out_dim: int, data_key: str) -> list[dict[str, Any]]:
-    """Returns the derived data that a model is taught first: none, or one entry that is named as its method.
-
-    Raises:
-        ValueError: If the method is unknown.
-    """
-    if initialization is None:
-        return []
-    if initialization not in _INITIALIZATIONS:
-        raise ValueError(f"initialization must be 'pca', 'spectral' or None, got {initialization!r}.")
-    source = ["data", data_key] if initialization == "pca" else ["rels", "rel"]
-    return [
-        {
-            "name": initialization,
-            "data func": initialization,
-            "keys": [source],
-            "options": {"n_components": out_dim},
-        }
+def _spelled_out(init: Callable[..., Any]) -> inspect.Signature:
+    """Returns the signature of a constructor, with what stands for the parameters of all presets written out."""
+    signature = inspect.signature(init)
+    own = list(signature.parameters.values())
+    named = {parameter.name for parameter in own}
+    further = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Common.__annotations__[name]
+        )
+        for name, default in _DEFAULTS.items()
+        if name not in named
     ]
-
-
-def position_phase(
-    initialization: str | None, *, epochs: int, batch_size: int, learning_rate: float, data_key: str
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Returns the loss and the phase that teach initial positions, each as a list: empty if there are none."""
-    if initialization is None:
-        return [], []
-    loss = {
-        "name": "init",
-        "type": "position",
-        "func": "mse",
-        "keys": {"data": [data_key, initialization], "methods": ["embed"]},
-    }
-    phase = {
-        "name": f"{initialization}_init",
-        "epochs": epochs,
-        "sampling": {"type": "item", "options": {"batch_size": batch_size}},
-        "optimizer": {"type": "adam", "options": {"learning_rate": learning_rate}},
-        "loss": {"components": ["init"]},
-    }
-    return [loss], [phase]
+    return signature.replace(parameters=[*own[:-1], *further])

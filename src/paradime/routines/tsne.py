@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 
-from paradime.routines._preset import Preset, initial_positions, position_phase
-from paradime.training import Callback
+from paradime.routines._parts import initial_positions, item_phase, network, position_phase
+from paradime.routines._preset import Extras, Preset
 
 __all__ = ["ParametricTSNE", "tsne_spec"]
 
@@ -18,6 +18,7 @@ def tsne_spec(
     perplexity: float = 30.0,
     alpha: float | torch.Tensor = 1.0,
     out_dim: int = 2,
+    hidden_dims: Sequence[int] = (100, 50),
     initialization: str | None = "pca",
     epochs: int = 30,
     init_epochs: int = 10,
@@ -64,19 +65,16 @@ def tsne_spec(
                 "transforms": [{"type": "t-dist", "options": {"alpha": alpha}}, {"type": "normalize"}],
             },
         ],
+        "model": network(out_dim, hidden_dims),
         "losses": [
             *init_losses,
             {"name": "embedding", "type": "relation", "func": "kl div", "keys": {"rels": ["rel", "rel"]}},
         ],
         "training phases": [
             *init_phases,
-            {
-                "name": "embedding",
-                "epochs": epochs,
-                "sampling": {"type": "item", "options": {"batch_size": batch_size}},
-                "optimizer": {"type": "adam", "options": {"learning_rate": learning_rate}},
-                "loss": {"components": ["embedding"]},
-            },
+            item_phase(
+                "embedding", ["embedding"], epochs=epochs, batch_size=batch_size, learning_rate=learning_rate
+            ),
         ],
     }
 
@@ -104,9 +102,8 @@ class ParametricTSNE(Preset):
         data_key: The entry of the data set that is embedded.
         use_cuda: Whether to require CUDA.
         verbose: Whether to log what is done.
-        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``, or a torch device.
-        random_state: Seed of the initial weights and of sampling; torch's global generator if ``None``.
-        callbacks: What to call during training.
+        **settings: ``decoder``, ``classifier``, ``density``, ``structure``, ``loss_shares``, ``device``,
+            ``random_state``, ``callbacks``: as in :class:`Preset`.
 
     Source: van der Maaten, "Learning a parametric embedding by preserving local structure", 2009.
 
@@ -138,27 +135,6 @@ class ParametricTSNE(Preset):
         data_key: str = "main",
         use_cuda: bool = False,
         verbose: bool = False,
-        *,
-        device: str | torch.device | None = None,
-        random_state: int | None = None,
-        callbacks: Sequence[Callback] | None = None,
+        **settings: Unpack[Extras],
     ) -> None:
-        self.perplexity = perplexity
-        self.alpha = alpha
-        self.model = model
-        self.in_dim = in_dim
-        self.out_dim = out_dim
-        self.hidden_dims = hidden_dims
-        self.initialization = initialization
-        self.epochs = epochs
-        self.init_epochs = init_epochs
-        self.batch_size = batch_size
-        self.init_batch_size = init_batch_size
-        self.learning_rate = learning_rate
-        self.init_learning_rate = init_learning_rate
-        self.data_key = data_key
-        self.use_cuda = use_cuda
-        self.verbose = verbose
-        self.device = device
-        self.random_state = random_state
-        self.callbacks = callbacks
+        self._store(locals())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 
 from paradime.data import Dataset
-from paradime.routines._preset import Preset, initial_positions, position_phase
-from paradime.training import Callback
+from paradime.routines._parts import fuzzy_neighbors, initial_positions, network, position_phase
+from paradime.routines._preset import Extras, Preset
 from paradime.types import Data
 
 __all__ = ["ParametricUMAP", "umap_spec"]
@@ -23,6 +23,7 @@ def umap_spec(
     a: float | torch.Tensor | None = None,
     b: float | torch.Tensor | None = None,
     out_dim: int = 2,
+    hidden_dims: Sequence[int] = (100, 50),
     initialization: str | None = "spectral",
     epochs: int = 30,
     init_epochs: int = 5,
@@ -53,16 +54,7 @@ def umap_spec(
     return {
         "derived data": initial_positions(initialization, out_dim, data_key),
         "relations": [
-            {
-                "name": "rel",
-                "level": "global",
-                "type": "neighbor",
-                "field": data_key,
-                "transforms": [
-                    {"type": "connect", "options": {"n_neighbors": n_neighbors}},
-                    {"type": "symmetrize", "options": {"subtract_product": True}},
-                ],
-            },
+            fuzzy_neighbors(n_neighbors, None, data_key),
             {
                 "name": "rel",
                 "level": "batch",
@@ -71,6 +63,7 @@ def umap_spec(
                 "transforms": [{"type": "modified cauchy", "options": kernel}],
             },
         ],
+        "model": network(out_dim, hidden_dims),
         "losses": [
             *init_losses,
             {
@@ -121,9 +114,8 @@ class ParametricUMAP(Preset):
         dataset: Data to train on when ``train()`` is called without any.
         use_cuda: Whether to require CUDA.
         verbose: Whether to log what is done.
-        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``, or a torch device.
-        random_state: Seed of the initial weights and of sampling; torch's global generator if ``None``.
-        callbacks: What to call during training.
+        **settings: ``decoder``, ``classifier``, ``density``, ``structure``, ``loss_shares``, ``device``,
+            ``random_state``, ``callbacks``: as in :class:`Preset`.
 
     Source: Sainburg, McInnes, Gentner, "Parametric UMAP embeddings for representation and semisupervised
     learning", 2021.
@@ -161,32 +153,6 @@ class ParametricUMAP(Preset):
         dataset: Dataset | Data | None = None,
         use_cuda: bool = False,
         verbose: bool = False,
-        *,
-        device: str | torch.device | None = None,
-        random_state: int | None = None,
-        callbacks: Sequence[Callback] | None = None,
+        **settings: Unpack[Extras],
     ) -> None:
-        self.n_neighbors = n_neighbors
-        self.min_dist = min_dist
-        self.spread = spread
-        self.a = a
-        self.b = b
-        self.model = model
-        self.in_dim = in_dim
-        self.out_dim = out_dim
-        self.hidden_dims = hidden_dims
-        self.initialization = initialization
-        self.epochs = epochs
-        self.init_epochs = init_epochs
-        self.batch_size = batch_size
-        self.negative_sampling_rate = negative_sampling_rate
-        self.init_batch_size = init_batch_size
-        self.learning_rate = learning_rate
-        self.init_learning_rate = init_learning_rate
-        self.data_key = data_key
-        self.dataset = dataset
-        self.use_cuda = use_cuda
-        self.verbose = verbose
-        self.device = device
-        self.random_state = random_state
-        self.callbacks = callbacks
+        self._store(locals())

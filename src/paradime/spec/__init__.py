@@ -1,8 +1,10 @@
-"""The grammar: reading, checking and building of specifications."""
+"""The grammar: reading, checking, building and writing of specifications."""
 
 from paradime.spec.build import build
+from paradime.spec.json_schema import json_schema
 from paradime.spec.read import parse_spec, read_spec, validate_spec
-from paradime.spec.register import (
+from paradime.spec.registration import (
+    register,
     register_data_func,
     register_loss,
     register_loss_func,
@@ -10,16 +12,24 @@ from paradime.spec.register import (
     register_transform,
 )
 from paradime.spec.schema import RoutineSpec
+from paradime.spec.text import dump
+from paradime.spec.vocabulary import Vocabulary
+from paradime.spec.write import write
 
 __all__ = [
     "RoutineSpec",
+    "Vocabulary",
     "build",
+    "dump",
+    "json_schema",
     "parse_spec",
     "read_spec",
+    "register",
     "register_data_func",
     "register_loss",
     "register_loss_func",
     "register_relations",
     "register_transform",
     "validate_spec",
+    "write",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ from pydantic_core import ErrorDetails
 
 from paradime._registry import did_you_mean
 from paradime.exceptions import SpecificationError
+from paradime.spec.build import build
 from paradime.spec.schema import RoutineSpec
+from paradime.spec.vocabulary import Vocabulary
 from paradime.types import Spec
 
 __all__ = ["parse_spec", "read_spec", "validate_spec"]
@@ -21,11 +23,14 @@ _LARGEST_TEXT = 1_000_000  # bytes
 _MOST_ENTRIES = 100_000
 
 
-def validate_spec(file_or_dict: str | os.PathLike[str] | Spec) -> dict[str, Any]:
+def validate_spec(
+    file_or_dict: str | os.PathLike[str] | Spec, *, allow_imports: Iterable[str] = ()
+) -> dict[str, Any]:
     """Checks a specification in the grammar.
 
     Args:
         file_or_dict: The path of a YAML or JSON file, its text, or its contents as a dict.
+        allow_imports: Modules or packages from which names such as ``"mine.losses:MyLoss"`` may be imported.
 
     Returns:
         The specification with all defaults written out.
@@ -34,29 +39,39 @@ def validate_spec(file_or_dict: str | os.PathLike[str] | Spec) -> dict[str, Any]
         SpecificationError: If it is wrong; the message has a line for each mistake, which starts with the place.
         OSError: If the file cannot be read.
     """
-    return read_spec(file_or_dict).model_dump(by_alias=True)
+    vocabulary = Vocabulary(tuple(allow_imports))
+    spec = read_spec(file_or_dict, vocabulary)
+    # what only the constructors know, such as the range of a number
+    build(spec, vocabulary)
+    return spec.model_dump(by_alias=True)
 
 
-def read_spec(file_or_dict: str | os.PathLike[str] | Spec) -> RoutineSpec:
-    """Reads and checks a specification; see :func:`validate_spec`."""
+def read_spec(file_or_dict: str | os.PathLike[str] | Spec, vocabulary: Vocabulary | None = None) -> RoutineSpec:
+    """Reads a specification and checks its shape, names and types of options; see :func:`validate_spec`."""
     if isinstance(file_or_dict, Mapping):
-        return parse_spec(file_or_dict)
+        return parse_spec(file_or_dict, vocabulary)
     if isinstance(file_or_dict, str) and ("\n" in file_or_dict or file_or_dict.lstrip().startswith("{")):
-        return parse_spec(_load(file_or_dict, "the text"))
+        return parse_spec(_load(file_or_dict, "the text"), vocabulary)
     path = Path(file_or_dict)
     if path.stat().st_size > _LARGEST_TEXT:
         raise SpecificationError(f"{path} has {path.stat().st_size} bytes, more than the {_LARGEST_TEXT} allowed.")
-    return parse_spec(_load(path.read_text(encoding="utf-8"), str(path)))
+    return parse_spec(_load(path.read_text(encoding="utf-8"), str(path)), vocabulary)
 
 
-def parse_spec(contents: Any) -> RoutineSpec:
+def parse_spec(contents: Any, vocabulary: Vocabulary | None = None) -> RoutineSpec:
     """Checks the contents of a specification.
+
+    Args:
+        contents: Nested mappings and lists.
+        vocabulary: The names that it may use; those of the registries if ``None``.
 
     Raises:
         SpecificationError: If they are wrong; the message has a line for each mistake.
     """
     try:
-        return RoutineSpec.model_validate(dict(contents) if isinstance(contents, Mapping) else contents)
+        return RoutineSpec.model_validate(
+            dict(contents) if isinstance(contents, Mapping) else contents, context=vocabulary
+        )
     except pydantic.ValidationError as error:
         raise SpecificationError("\n".join(_explain(detail) for detail in error.errors())) from None
 
@@ -106,7 +121,7 @@ def _explain(detail: ErrorDetails) -> str:
         return f"{path}: unknown value {detail['input']!r}. {did_you_mean(detail['input'], names)}"
     if detail["type"] == "missing":
         return f"{path}: is missing."
-    if detail["type"] == "value_error":
+    if detail["type"] in ("value_error", "option"):
         return f"{path}: {message}"
     return f"{path}: {message}, got {detail['input']!r}."
 

@@ -2,132 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
-from paradime._registry import DATA_FUNCTIONS, LOSS_FUNCTIONS, LOSSES, OPTIMIZERS, RELATIONS, TRANSFORMS, Registry
+from paradime.spec.components import (
+    CallbackSpec,
+    DerivedDataSpec,
+    Entry,
+    LossSpec,
+    ModelSpec,
+    Names,
+    OptimizerSpec,
+    Options,
+    RelationsSpec,
+    SamplingSpec,
+    ScheduleSpec,
+    check_options,
+    listed,
+    simply,
+)
+from paradime.training import Stopping
 
-__all__ = ["DerivedDataSpec", "LossSpec", "PhaseSpec", "RelationsSpec", "RoutineSpec", "TransformSpec"]
+__all__ = ["LATEST_VERSION", "FieldSpec", "PhaseLossSpec", "PhaseSpec", "RoutineSpec"]
 
 E = TypeVar("E")
 
-
-def _name_in(registry: Registry[Any]) -> Callable[[Any], str]:
-    def check(name: Any) -> str:
-        if name not in registry:
-            raise ValueError(registry.describe_unknown(name))
-        return str(name)
-
-    return check
+LATEST_VERSION = 2
 
 
-def _spaced(entry: Any) -> Any:
-    """Lets keys be written with underscores, too: ``training_phases`` for ``training phases``."""
-    return {str(k).replace("_", " "): v for k, v in entry.items()} if isinstance(entry, dict) else entry
-
-
-def _underscored(options: Any) -> Any:
-    """Lets options be written with spaces, too: ``batch size`` for ``batch_size``."""
-    return {str(k).replace(" ", "_"): v for k, v in options.items()} if isinstance(options, dict) else options
-
-
-def _listed(entry: Any) -> Any:
-    return entry if isinstance(entry, (list, tuple)) or entry is None else [entry]
-
-
-Options = Annotated[
-    dict[str, Any], BeforeValidator(lambda options: _underscored({} if options is None else options))
-]
-Names = Annotated[list[str], BeforeValidator(_listed)]
-
-
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _spell_keys(cls, entry: Any) -> Any:
-        return _spaced(entry)
-
-
-class DerivedDataSpec(_Entry):
-    """An entry of the data set that is computed before training."""
+class FieldSpec(Entry):
+    """An entry that the data must have."""
 
     name: str
-    func: Annotated[str, BeforeValidator(_name_in(DATA_FUNCTIONS))] = Field(alias="data func")
-    keys: list[tuple[Literal["data", "rels"], str]] = [("data", "main")]
-    options: Options = {}
+    content: Literal["numbers", "classes"] = Field(
+        "numbers", description="Numbers, or integers that number classes, of which −1 means unlabelled."
+    )
+    shape: list[int | None] | None = Field(
+        None, description="The shape of a row, with null for any size; any shape if it is left out."
+    )
+    description: str = Field("", description="What it holds, for people.")
 
 
-class TransformSpec(_Entry):
-    """A transform of relations."""
-
-    type: Annotated[str, BeforeValidator(_name_in(TRANSFORMS))]
-    options: Options = {}
-
-
-class RelationsSpec(_Entry):
-    """Relations between all points, or between those of an embedded batch."""
-
-    name: str
-    level: Literal["global", "batch"]
-    type: Annotated[str, BeforeValidator(_name_in(RELATIONS))]
-    field: str = "main"
-    options: Options = {}
-    transforms: list[TransformSpec] = []
-
-
-class LossKeysSpec(_Entry):
-    """What a loss works on."""
-
-    data: Names = []
-    rels: Names = []
-    methods: Names = []
-
-
-class LossSpec(_Entry):
-    """A loss."""
-
-    name: str
-    type: Annotated[str, BeforeValidator(_name_in(LOSSES))]
-    func: Annotated[str, BeforeValidator(_name_in(LOSS_FUNCTIONS))] | None = None
-    keys: LossKeysSpec = LossKeysSpec()
-    options: Options = {}
-
-
-class SamplingSpec(_Entry):
-    """What batches are made of."""
-
-    type: Literal["item", "edge"] = "item"
-    options: Options = {}
-
-
-class OptimizerSpec(_Entry):
-    """How steps are taken."""
-
-    type: Annotated[str, BeforeValidator(_name_in(OPTIMIZERS))] = "adam"
-    options: Options = {}
-
-
-class PhaseLossSpec(_Entry):
+class PhaseLossSpec(Entry):
     """The weighted sum of losses of a phase."""
 
-    components: Annotated[Names, Field(min_length=1)]
-    weights: Annotated[list[float], BeforeValidator(_listed)] | None = None
+    components: Annotated[Names, Field(min_length=1, description="Losses, by name.")]
+    weights: Annotated[
+        Literal["balanced"] | list[float | tuple[float, float]] | None,
+        simply("'balanced', or a list of numbers and pairs of numbers"),
+        BeforeValidator(lambda weights: weights if weights == "balanced" else listed(weights)),
+    ] = Field(
+        None,
+        description="One number a component, or a pair of numbers between which the weight changes over the "
+        "phase; 1 each if left out. 'balanced' keeps the shares of the gradient's norm.",
+    )
+    shares: dict[str, float] | None = Field(
+        None, description="With balanced weights: the share of each component; equal ones if left out."
+    )
 
 
-class PhaseSpec(_Entry):
+class PhaseSpec(Entry):
     """A training phase."""
 
     name: str | None = None
     epochs: int = Field(5, ge=1)
     sampling: SamplingSpec = SamplingSpec()
     optimizer: OptimizerSpec = OptimizerSpec()
+    schedule: ScheduleSpec = ScheduleSpec()
+    clip_norm: float | None = Field(
+        None, alias="clip norm", gt=0, description="The largest norm of the gradient; any if left out."
+    )
+    stopping: Options | None = Field(None, description="When to end the phase early; never if left out.")
+    callbacks: Annotated[list[CallbackSpec], BeforeValidator(listed)] = Field(default=[])
     loss: PhaseLossSpec
     precision: Literal["float32", "bfloat16"] = "float32"
-    compile: bool | str = False
+    compile: Annotated[bool | str, simply("true, false, or the name of a backend")] = Field(
+        False, description="Whether to compile the model, or by which backend of torch."
+    )
+    report_interval: int | None = Field(
+        None, alias="report interval", ge=1, description="Epochs between reports of the loss."
+    )
+
+    @field_validator("stopping", mode="after")
+    @classmethod
+    def _fitting(cls, stopping: dict[str, Any] | None) -> dict[str, Any] | None:
+        if stopping is not None:
+            check_options(Stopping, stopping, hidden=frozenset())
+        return stopping
 
 
 def _unique_names(entries: list[E]) -> list[E]:
@@ -144,10 +106,25 @@ def _unique_names_per_level(entries: list[RelationsSpec]) -> list[RelationsSpec]
     return entries
 
 
-class RoutineSpec(_Entry):
-    """A whole routine."""
+def _readable_version(version: int) -> int:
+    if not 1 <= version <= LATEST_VERSION:
+        raise ValueError(
+            f"the text is of version {version} of the grammar, this is version {LATEST_VERSION}. Upgrade paradime."
+        )
+    return version
 
+
+class RoutineSpec(Entry):
+    """A whole routine: a specification in ParaDime's grammar."""
+
+    version: Annotated[int, AfterValidator(_readable_version)] = Field(
+        LATEST_VERSION, description="The version of the grammar; texts of version 1 mean the same."
+    )
+    data: Annotated[list[FieldSpec], AfterValidator(_unique_names)] = Field(
+        [], description="What the data must have; nothing is checked if left out."
+    )
     derived_data: Annotated[list[DerivedDataSpec], AfterValidator(_unique_names)] = Field([], alias="derived data")
-    relations: Annotated[list[RelationsSpec], AfterValidator(_unique_names_per_level)] = []
+    relations: Annotated[list[RelationsSpec], AfterValidator(_unique_names_per_level)] = Field(default=[])
+    model: ModelSpec | None = None
     losses: Annotated[list[LossSpec], AfterValidator(_unique_names)] = Field(min_length=1)
     training_phases: list[PhaseSpec] = Field(alias="training phases", min_length=1)

@@ -7,12 +7,22 @@ from paradime.training.inference import apply_in_chunks
 from paradime.training.loop import run_phase
 from paradime.training.phase import TrainingPhase
 from paradime.training.preparation import computation_order
+from paradime.training.schedules import Constant, Cosine, Exponential, Linear, OneCycle, Schedule, Step
+from paradime.training.stopping import Stopping
 from paradime.training.workspace import Workspace
 
 __all__ = [
     "Callback",
+    "Constant",
+    "Cosine",
+    "Exponential",
+    "Linear",
+    "OneCycle",
     "ProgressBar",
     "ReportLoss",
+    "Schedule",
+    "Step",
+    "Stopping",
     "TrainingPhase",
     "TrainingState",
     "Workspace",

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import torch
 
+from paradime._registry import CALLBACKS
 from paradime.data import Batch
-from paradime.training.phase import TrainingPhase
 from paradime.utils.logging import report
 
 if TYPE_CHECKING:
     from tqdm import tqdm
+
+    from paradime.training.phase import TrainingPhase  # which has callbacks
 
 __all__ = ["Callback", "ProgressBar", "ReportLoss", "TrainingState", "notify"]
 
@@ -35,6 +37,7 @@ class TrainingState:
         batch: The current batch.
         loss: The loss of the last step, a scalar on the device; reading it waits for the device.
         epoch_loss: The loss of the last epoch that ended, the sum over its batches.
+        stop: Whether the phase is to end after this epoch; a callback may set it.
     """
 
     model: torch.nn.Module
@@ -45,12 +48,15 @@ class TrainingState:
     batch: Batch | None = None
     loss: torch.Tensor | None = None
     epoch_loss: float | None = None
+    stop: bool = False
 
 
 class Callback:
     """Does something during training; override what you need.
 
-    An exception that a callback raises ends the training; the weights stay as they are then.
+    A callback of a routine hears of all its phases. One of a phase hears of that phase alone, as if it were the
+    whole training. To end a phase early, set ``state.stop``. An exception that a callback raises ends the
+    training; the weights stay as they are then.
 
     Example:
         >>> class Shout(Callback):
@@ -89,6 +95,7 @@ def notify(callbacks: Iterable[Callback], event: str, state: TrainingState) -> N
         getattr(callback, f"on_{event}")(state)
 
 
+@CALLBACKS.register("report loss")
 class ReportLoss(Callback):
     """Logs the beginning of each phase, and the loss every ``report_interval`` epochs."""
 
@@ -100,6 +107,7 @@ class ReportLoss(Callback):
             report(log, f"Loss after epoch {state.epoch}: {state.epoch_loss}")
 
 
+@CALLBACKS.register("progress bar")
 class ProgressBar(Callback):
     """Shows a progress bar over all epochs of all phases, with the phase and the last loss.
 
@@ -127,6 +135,12 @@ class ProgressBar(Callback):
             shown = f"{state.epoch_loss:.4g}"
             self._bar.set_postfix(phase=state.phase.name, loss=shown, refresh=False)
             self._bar.update()
+
+    def on_phase_end(self, state: TrainingState) -> None:
+        if self._bar is not None and self._bar.total is not None:
+            # a phase that ended early
+            self._bar.total -= state.phase.epochs - (state.epoch + 1)
+            self._bar.refresh()
 
     def on_train_end(self, state: TrainingState) -> None:
         if self._bar is not None:

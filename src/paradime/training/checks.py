@@ -21,6 +21,11 @@ from paradime.training.phase import TrainingPhase
 
 __all__ = ["check_phase", "choose_losses", "try_losses"]
 
+_REMEDIES = {
+    "pairs": "Use sampling='negative_edge', or a sampling of pairs such as ContrastivePairs().",
+    "mid pairs": "Use sampling=NearMidFarPairs().",
+}
+
 
 def choose_losses(phase: TrainingPhase, losses: Mapping[str, Loss]) -> CompoundLoss:
     """Returns the weighted sum of losses that a phase names.
@@ -34,7 +39,10 @@ def choose_losses(phase: TrainingPhase, losses: Mapping[str, Loss]) -> CompoundL
                 f"training phase {phase.name!r} asks for loss {key!r}, which does not exist. "
                 f"{did_you_mean(key, losses)}"
             )
-    return CompoundLoss([losses[key] for key in phase.loss_keys], phase.loss_weights, name=phase.name)
+    shares = None if phase.loss_shares is None else [phase.loss_shares.get(key) for key in phase.loss_keys]
+    return CompoundLoss(
+        [losses[key] for key in phase.loss_keys], phase.loss_weights, name=phase.name, shares=shares
+    )
 
 
 def check_phase(
@@ -71,7 +79,7 @@ def check_phase(
             raise UnsupportedConfigurationError(
                 f"training phase {phase.name!r}: loss {loss.name!r} compares {loss.needs(batch_relations)}, but "
                 f"sampling={phase.sampling!r} provides {' and '.join(sorted(provided))}. "
-                "Use sampling='negative_edge'."
+                f"{_REMEDIES.get(loss.needs(batch_relations), 'Choose another sampling.')}"
             )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Mapping, Sequence
+import itertools
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,8 +20,12 @@ from paradime.training.callbacks import Callback, TrainingState, notify
 from paradime.training.checks import check_phase, choose_losses, try_losses
 from paradime.training.execution import Execution
 from paradime.training.phase import TrainingPhase
+from paradime.training.schedules import ScheduledRates, make_schedule
+from paradime.utils.logging import report
 
 __all__ = ["run_phase"]
+
+log = logging.getLogger(__name__)
 
 
 def run_phase(
@@ -62,34 +69,73 @@ def run_phase(
         local, global_relations, batch_size=phase.batch_size, batches_per_epoch=phase.batches_per_epoch
     )
     state = state or TrainingState(model, [phase], phase)
-    state.phase, state.n_batches = phase, len(sampler)
+    state.phase, state.n_batches, state.stop = phase, len(sampler), False
     state.epoch, state.loss, state.epoch_loss = 0, None, None
     parameters = _trainable(model, phase.loss)
     optimizer = phase.make_optimizer(parameters)
+    rates = ScheduledRates(make_schedule(phase.schedule), optimizer)
     execution = Execution(model, device, precision=phase.precision, compile=phase.compile)
-    model.train()
-    try:
-        notify(callbacks, "phase_begin", state)
+    steps, n_steps = itertools.count(), phase.epochs * max(1, len(sampler))
+    with _in_training(state, callbacks) as heard:
+        notify(heard, "phase_begin", state)
         for state.epoch in range(phase.epochs):
             last_good = copy.deepcopy(model.state_dict())
-            notify(callbacks, "epoch_begin", state)
+            notify(heard, "epoch_begin", state)
             with execution.active():
                 for state.batch in sampler.epoch(generator):
-                    notify(callbacks, "batch_begin", state)
+                    notify(heard, "batch_begin", state)
+                    progress = min(1.0, next(steps) / n_steps)
+                    rates.at(progress)
+                    phase.loss.at(progress)
                     optimizer.zero_grad()
                     loss = phase.loss(model, global_relations, batch_relations, state.batch, device)
                     torch.autograd.backward(loss)
+                    if phase.clip_norm is not None:
+                        torch.nn.utils.clip_grad_norm_(parameters, phase.clip_norm)
                     optimizer.step()
                     state.loss = loss.detach()
-                    notify(callbacks, "batch_end", state)
+                    notify(heard, "batch_end", state)
             phase.loss.checkpoint()
             state.epoch_loss = phase.loss.history[-1]
             _refuse_divergence(phase, state, parameters, last_good)
-            notify(callbacks, "epoch_end", state)
-        notify(callbacks, "phase_end", state)
+            _stop_early(phase, state)
+            notify(heard, "epoch_end", state)
+            if state.stop:
+                break
+        notify(heard, "phase_end", state)
+
+
+@contextlib.contextmanager
+def _in_training(state: TrainingState, callbacks: Sequence[Callback]) -> Iterator[Sequence[Callback]]:
+    """Within the block, the model is in training mode, and the phase's own callbacks are called after the others.
+
+    To its own callbacks, the phase is the whole training.
+    """
+    own, all_phases = state.phase.callbacks, state.phases
+    state.model.train()
+    try:
+        state.phases = [state.phase]
+        notify(own, "train_begin", state)
+        state.phases = all_phases
+        yield (*callbacks, *own)
     finally:
-        model.eval()
-        state.batch = None
+        state.model.eval()
+        state.batch, state.phases = None, [state.phase]
+        try:
+            notify(own, "train_end", state)
+        finally:
+            state.phases = all_phases
+
+
+def _stop_early(phase: TrainingPhase, state: TrainingState) -> None:
+    assert phase.loss is not None
+    if phase.stopping is not None and phase.stopping.ends(phase.loss.history):
+        state.stop = True
+        report(
+            log,
+            f"Training phase {phase.name!r} ends after epoch {state.epoch}: the loss has not improved by "
+            f"{phase.stopping.min_delta:g} of its size for {phase.stopping.patience} epochs.",
+        )
 
 
 def _trainable(model: torch.nn.Module, loss: Loss) -> list[torch.nn.Parameter]:

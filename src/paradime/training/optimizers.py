@@ -9,9 +9,19 @@ from typing import Any
 
 import torch
 
+from paradime._registry import OPTIMIZERS
+
 __all__ = ["make_optimizer"]
 
 _FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
+
+OPTIMIZERS.add("adam", torch.optim.Adam)
+OPTIMIZERS.add("adamw", torch.optim.AdamW)
+OPTIMIZERS.add("nadam", torch.optim.NAdam)
+OPTIMIZERS.add("radam", torch.optim.RAdam)
+OPTIMIZERS.add("adagrad", torch.optim.Adagrad)
+OPTIMIZERS.add("rmsprop", torch.optim.RMSprop)
+OPTIMIZERS.add("sgd", torch.optim.SGD)
 
 
 def make_optimizer(

@@ -5,25 +5,26 @@ from __future__ import annotations
 import dataclasses
 import math
 import numbers
-from collections.abc import Callable, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Self
 
 import torch
 
-from paradime._registry import OPTIMIZERS, did_you_mean
+from paradime._registry import SCHEDULES, did_you_mean
 from paradime.data import Edges, Items, Sampling
 from paradime.loss import CompoundLoss
+from paradime.loss.weights import Weight
+from paradime.training.callbacks import Callback
 from paradime.training.execution import PRECISIONS
 from paradime.training.optimizers import make_optimizer
+from paradime.training.schedules import Schedule
+from paradime.training.stopping import Stopping
 
 __all__ = ["TrainingPhase"]
 
 # those whose settings are settings of the phase
 _PLAIN_SAMPLINGS: dict[str, type[Sampling]] = {"standard": Items, "negative_edge": Edges}
-_CHOICES = {"negatives": ("random", "batch"), "precision": PRECISIONS}
-
-OPTIMIZERS.add("adam", torch.optim.Adam)
-OPTIMIZERS.add("sgd", torch.optim.SGD)
+_CHOICES = {"negatives": ("random", "batch", "degree"), "precision": PRECISIONS}
 
 
 @dataclasses.dataclass(init=False, eq=False)
@@ -40,15 +41,28 @@ class TrainingPhase:
         edge_rel_key: The global relations whose edges are sampled.
         neg_sampling_rate: Negatives for each edge, at least 0.
         loss_keys: Which losses, by the routine's keys.
-        loss_weights: One number a loss; 1 each if ``None``.
+        loss_weights: One number a loss; 1 each if ``None``. A pair (start, end) instead of a number changes
+            linearly during the phase. ``"balanced"`` finds weights under which each loss keeps its share of the
+            gradient, whatever the scale of the losses and the data.
         optimizer: A class of ``torch.optim``, or a function of parameters and settings.
         learning_rate: Learning rate, > 0.
         report_interval: Epochs between reports of the loss, at least 1.
-        negatives: Where the negatives of edges come from: ``"random"`` for all points, or ``"batch"`` for the
-            other edges' points in the batch, so that each row is encoded once and a step costs least.
+        negatives: Where the negatives of edges come from: ``"random"`` for all points, ``"degree"`` for all points
+            by their weight in the graph, or ``"batch"`` for the other edges' points in the batch, so that each row
+            is encoded once and a step costs least.
         precision: ``"float32"``, or ``"bfloat16"`` for the layers of the model that torch's autocast lowers;
             weights, distances and losses stay in single precision.
         compile: Whether the model's methods are compiled by ``torch.compile``, or the name of its backend.
+        schedule: How the learning rate changes from step to step: ``"constant"``, ``"linear"``, ``"cosine"``,
+            ``"exponential"``, ``"step"``, ``"one cycle"``, or a :class:`~paradime.training.Schedule`, which has
+            settings such as a warm-up.
+        clip_norm: The largest norm of the gradient with respect to all that is trained, > 0; longer gradients are
+            shortened to it. Not limited if ``None``.
+        stopping: When the phase ends early; never if ``None``.
+        callbacks: What to call during this phase, after the routine's callbacks.
+        loss_shares: For ``loss_weights="balanced"``, the share of each loss in the gradient, by its key; positive,
+            for all losses of the phase. They need not sum to 1. Equal shares if ``None``. With other weights, the
+            shares of some losses, which sum to less than 1: the others, with their weights, keep the rest.
         **optimizer_kwargs: Further settings of the optimizer.
 
     Attributes:
@@ -70,13 +84,18 @@ class TrainingPhase:
     edge_rel_key: str
     neg_sampling_rate: int
     loss_keys: list[str]
-    loss_weights: list[float] | None
+    loss_weights: list[Weight] | Literal["balanced"] | None
     optimizer: Callable[..., torch.optim.Optimizer]
     learning_rate: float
     report_interval: int
     negatives: str
     precision: str
     compile: bool | str
+    schedule: str | Schedule
+    clip_norm: float | None
+    stopping: Stopping | None
+    callbacks: tuple[Callback, ...]
+    loss_shares: Mapping[str, float] | None
     optimizer_kwargs: dict[str, Any]
     loss: CompoundLoss | None = dataclasses.field(default=None, repr=False)
 
@@ -90,7 +109,7 @@ class TrainingPhase:
         edge_rel_key: str = "rel",
         neg_sampling_rate: int = 5,
         loss_keys: Sequence[str] = ("loss",),
-        loss_weights: Sequence[float] | None = None,
+        loss_weights: Sequence[Weight] | Literal["balanced"] | None = None,
         optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
         learning_rate: float = 0.01,
         report_interval: int = 5,
@@ -98,6 +117,11 @@ class TrainingPhase:
         negatives: str = "random",
         precision: str = "float32",
         compile: bool | str = False,  # noqa: A002  torch's name for it
+        schedule: str | Schedule = "constant",
+        clip_norm: float | None = None,
+        stopping: Stopping | None = None,
+        callbacks: Sequence[Callback] = (),
+        loss_shares: Mapping[str, float] | None = None,
         **optimizer_kwargs: Any,
     ) -> None:
         self.name = name
@@ -108,13 +132,20 @@ class TrainingPhase:
         self.edge_rel_key = edge_rel_key
         self.neg_sampling_rate = neg_sampling_rate
         self.loss_keys = [loss_keys] if isinstance(loss_keys, str) else list(loss_keys)
-        self.loss_weights = None if loss_weights is None else list(loss_weights)
+        if loss_weights is not None and not isinstance(loss_weights, str):
+            loss_weights = list(loss_weights)
+        self.loss_weights = loss_weights
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.report_interval = report_interval
         self.negatives = negatives
         self.precision = precision
         self.compile = compile
+        self.schedule = schedule
+        self.clip_norm = clip_norm
+        self.stopping = stopping
+        self.callbacks = tuple(callbacks) if isinstance(callbacks, Sequence) else callbacks
+        self.loss_shares = loss_shares
         self.optimizer_kwargs = optimizer_kwargs
         self.loss = None
         self.check()
@@ -141,12 +172,60 @@ class TrainingPhase:
                 raise ValueError(f"unknown {name} {value!r}. {did_you_mean(value, known)}")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise ValueError(f"learning_rate must be a positive number, got {self.learning_rate!r}.")
+        if self.clip_norm is not None and not (math.isfinite(self.clip_norm) and self.clip_norm > 0):
+            raise ValueError(f"clip_norm must be a positive number or None, got {self.clip_norm!r}.")
+        self._check_blocks()
+        self._check_weights()
+
+    def _check_blocks(self) -> None:
+        if isinstance(self.schedule, str):
+            if self.schedule not in SCHEDULES:
+                raise ValueError(SCHEDULES.describe_unknown(self.schedule))
+        elif not isinstance(self.schedule, Schedule):
+            raise ValueError(
+                f"schedule must be a name or a Schedule, got {type(self.schedule).__name__}. "
+                f"{did_you_mean('', SCHEDULES)}"
+            )
+        if self.stopping is not None and not isinstance(self.stopping, Stopping):
+            raise ValueError(
+                f"stopping must be a Stopping or None, got {self.stopping!r}. Pass Stopping(patience=…)."
+            )
+        if not isinstance(self.callbacks, Sequence) or not all(isinstance(c, Callback) for c in self.callbacks):
+            raise ValueError(
+                f"callbacks must be a list of callbacks, got {self.callbacks!r}. "
+                "Subclass paradime.training.Callback."
+            )
+
+    def _check_weights(self) -> None:
         if not self.loss_keys:
             raise ValueError("loss_keys must name at least one loss, got none.")
-        if self.loss_weights is not None and len(self.loss_weights) != len(self.loss_keys):
+        balanced = self.loss_weights == "balanced"
+        if isinstance(self.loss_weights, str) and not balanced:
+            raise ValueError(f"unknown loss_weights {self.loss_weights!r}. Pass 'balanced' or one number a loss.")
+        if self.loss_weights is not None and not balanced and len(self.loss_weights) != len(self.loss_keys):
             raise ValueError(
                 f"loss_weights must be one number a loss, got {len(self.loss_weights)} weights for "
                 f"{len(self.loss_keys)} losses {self.loss_keys}."
+            )
+        if self.loss_shares is None:
+            return
+        shares = dict(self.loss_shares)
+        for key in shares:
+            if key not in self.loss_keys:
+                raise ValueError(f"loss_shares name an unknown loss {key!r}. {did_you_mean(key, self.loss_keys)}")
+        complete = set(shares) == set(self.loss_keys)
+        if complete and self.loss_weights is not None and not balanced:
+            raise ValueError(
+                f"loss_weights {self.loss_weights} have no meaning beside loss_shares of all losses, {shares}. "
+                "Leave one of them out."
+            )
+        if not all(0 < share < math.inf for share in shares.values()) or (balanced and not complete):
+            raise ValueError(
+                f"loss_shares must be a positive number for each of the losses {self.loss_keys}, got {shares}."
+            )
+        if not complete and not sum(shares.values()) < 1:
+            raise ValueError(
+                f"loss_shares of some losses must sum to less than 1, the others keep the rest; got {shares}."
             )
 
     def settings(self) -> dict[str, Any]:

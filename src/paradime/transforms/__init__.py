@@ -18,6 +18,7 @@ from paradime.transforms.conversion import (
 )
 from paradime.transforms.functional import Functional
 from paradime.transforms.kernels import ModifiedCauchyTransform, StudentTTransform
+from paradime.transforms.local_scaling import LocalScaling
 from paradime.transforms.matrix import Normalize, NormalizeRows, Symmetrize, ZeroDiagonal
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "ConnectivityBasedRescale",
     "Functional",
     "Identity",
+    "LocalScaling",
     "ModifiedCauchyTransform",
     "Normalize",
     "NormalizeRows",

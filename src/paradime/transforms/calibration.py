@@ -65,6 +65,10 @@ class AdaptiveNeighborhoodRescale(RelationTransform):
         self.root_scalar_kwargs = root_scalar_kwargs
         self.param_values: FloatArray | None = None
 
+    def spec_options(self) -> dict[str, Any]:
+        """Returns the arguments that are kept under other names, for the grammar."""
+        return {"kwargs": self.root_scalar_kwargs}
+
     def transform(self, reldata: RelationData) -> RelationData:
         report(log, "Calculating probabilities.", verbose=self.verbose)
         return reldata.map_rows(self._rescale)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from paradime._registry import TRANSFORMS
@@ -73,10 +75,18 @@ class ModifiedCauchyTransform(RelationTransform):
         self.min_dist = min_dist
         self.spread = spread
         fitted_a, fitted_b = (1.0, 1.0) if a is not None and b is not None else find_ab(spread, min_dist)
+        # so that a text says what was said, not what was fitted
+        self._fitted = {} if a is not None else {"a": fitted_a}
+        if b is None:
+            self._fitted["b"] = fitted_b
         self.a = fitted_a if a is None else a
         self.b = fitted_b if b is None else b
         _check_positive("a", self.a)
         _check_positive("b", self.b)
+
+    def spec_options(self) -> dict[str, Any]:
+        """Returns the arguments that follow from others unless they were changed since, for the grammar."""
+        return {name: None for name, value in self._fitted.items() if getattr(self, name) is value}
 
     def transform(self, reldata: RelationData) -> RelationData:
         return reldata.map_squares(lambda sq_dists: modified_cauchy(sq_dists, self.a, self.b))

@@ -179,8 +179,10 @@ def test_edges_are_numbered_row_by_row(kind):
 
 @pytest.mark.parametrize("n", [50, 100_000])
 def test_distinct_points_are_those_of_a_sort_however_many_points_there_are(n):
-    from paradime.data.edges import _unique
+    from paradime.data.pairs import distinct_points
 
     points = torch.randint(50, (200,), generator=torch.Generator().manual_seed(0)) * (n // 50)
     expected = torch.unique(points, return_inverse=True)
-    assert all(torch.equal(found, wanted) for found, wanted in zip(_unique(points, n), expected, strict=True))
+    assert all(
+        torch.equal(found, wanted) for found, wanted in zip(distinct_points(points, n), expected, strict=True)
+    )

@@ -105,7 +105,7 @@ WRONG = {
         ),
         (
             spec(training_phases=[phase(sampling={"type": "edges"})]),
-            "training phases[0].sampling.type: unknown value 'edges'. Did you mean 'edge'?",
+            "training phases[0].sampling.type: unknown sampling 'edges'. Did you mean 'edge'?",
         ),
         (
             spec(training_phases=[phase(sampling={"options": {"batch_sizes": 3}})]),

@@ -6,6 +6,8 @@ import sys
 import pytest
 import torch
 
+from paradime._registry import OPTIMIZERS
+from paradime.training import TrainingPhase
 from paradime.training.optimizers import make_optimizer
 
 
@@ -31,11 +33,24 @@ def steps(optimizer_of, n=5):
         (torch.optim.SGD, {"lr": 0.01, "momentum": 0.9, "nesterov": True}),
         (torch.optim.RMSprop, {"lr": 0.01}),
         (torch.optim.Adagrad, {"lr": 0.01}),
+        (torch.optim.NAdam, {"lr": 0.01}),
+        (torch.optim.RAdam, {"lr": 0.01}),
     ],
 )
 def test_steps_are_those_of_torch(kind, settings):
     found = steps(lambda parameters: make_optimizer(kind, parameters, **settings))
     assert torch.allclose(found, steps(lambda parameters: kind(parameters, **settings)), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "nadam", "radam", "adagrad", "rmsprop", "sgd"])
+def test_optimizers_of_the_grammar_descend(name):
+    parameter = torch.nn.Parameter(torch.tensor([3.0]))
+    optimizer = TrainingPhase(optimizer=OPTIMIZERS[name], learning_rate=0.1).make_optimizer([parameter])
+    for _ in range(20):
+        optimizer.zero_grad()
+        parameter.square().sum().backward()
+        optimizer.step()
+    assert abs(float(parameter.detach())) < 2.9
 
 
 def test_optimizers_that_need_a_closure_work():

@@ -1,0 +1,69 @@
+"""How densely the data lie around each point."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from paradime._registry import DATA_FUNCTIONS
+from paradime.relationdata import RelationData
+from paradime.types import AnyArray, FloatArray
+from paradime.utils.convert import to_numpy
+
+__all__ = ["local_radius"]
+
+_BLOCK_NUMBERS = 2**22  # of differences of rows, in double precision, at a time
+_SMALLEST = 1e-12  # radii below this share of the mean count as that: duplicates have none
+
+
+@DATA_FUNCTIONS.register("local radius")
+def local_radius(relations: RelationData, X: Any) -> FloatArray:
+    """Logarithms of the local radii of points, log(Σⱼ pᵢⱼ ‖xᵢ − xⱼ‖² / Σⱼ pᵢⱼ) over the relations that are stored.
+
+    Args:
+        relations: Relations p ≥ 0 between n points, such as those of t-SNE or UMAP; best sparse ones. Relations of
+            points to themselves do not count.
+        X: The points, shape (n, …).
+
+    Returns:
+        Shape (n,), float32. Points without relations get the mean of the others.
+
+    Raises:
+        ValueError: If the numbers of points differ.
+
+    Source: Narayan, Berger, Cho, "Assessing single-cell transcriptomic variability through density-preserving data
+        visualization", 2021.
+
+    Example:
+        >>> from paradime.relationdata import relation_factory
+        >>> chain = relation_factory([[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+        >>> np.exp(local_radius(chain, [[0.0], [1.0], [3.0]])).round(3)
+        array([1. , 2.5, 4. ], dtype=float32)
+    """
+    points = to_numpy(X)
+    points = points.reshape(len(points), -1)
+    if relations.n_points != len(points):
+        raise ValueError(
+            f"relations and data must have the same number of points, got {relations.n_points} and {len(points)}."
+        )
+    rows, cols, weights = (to_numpy(part) for part in relations.edges())
+    weights = np.where(rows == cols, 0, weights).astype(np.float64)
+    sums = np.zeros(len(points))
+    step = max(1, _BLOCK_NUMBERS // points.shape[1])
+    for start in range(0, len(rows), step):
+        block = slice(start, start + step)
+        differences = points[rows[block]].astype(np.float64) - points[cols[block]]
+        sq_dists = np.einsum("ij,ij->i", differences, differences)
+        sums += np.bincount(rows[block], weights[block] * sq_dists, len(points))
+    return _logarithms(sums, np.bincount(rows, weights, len(points)))
+
+
+def _logarithms(sums: AnyArray, totals: AnyArray) -> FloatArray:
+    related = totals > 0
+    radii = sums / np.where(related, totals, 1)
+    typical = radii[related].mean() if related.any() else 0.0
+    logs = np.log(np.maximum(radii, _SMALLEST * typical if typical > 0 else 1.0))
+    logs[~related] = logs[related].mean() if related.any() else 0.0
+    result: FloatArray = logs.astype(np.float32)
+    return result

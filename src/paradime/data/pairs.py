@@ -1,0 +1,113 @@
+"""Batches of pairs, made of first points and the other ends of the pairs of each."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+import torch
+
+from paradime.data.batch import Batch, Entry, PairPositions
+from paradime.data.dataset import Dataset
+
+__all__ = ["KINDS", "batch_of_pairs", "distinct_points"]
+
+KINDS = ("near", "mid", "far")
+"""What pairs there are; an entry ``"kind"`` numbers them in this order."""
+
+_MOST_POINTS_A_POINT = 16
+
+
+def batch_of_pairs(
+    dataset: Dataset,
+    firsts: torch.Tensor,
+    others: torch.Tensor,
+    kinds: Mapping[str, int],
+    *,
+    data_key: str = "main",
+    static: bool = False,
+) -> Batch:
+    """Makes a batch of pairs.
+
+    On the CPU, each point is encoded once. Where the batch is static, the first points are encoded once and all
+    other ends as they come, some of which may be the same: how many points are distinct is known to the device
+    only, and asking for it would wait for the device. The entries at the distinct rows are then made for those
+    who read them.
+
+    Args:
+        dataset: The points.
+        firsts: First points, shape (b,), int64.
+        others: The other ends of the pairs of each, shape (b, k), int64: first those that are near, then mid,
+            then far.
+        kinds: How many of the k there are of each of :data:`KINDS`, in this order.
+        data_key: The entry that ``"from_to_data"`` is made of.
+        static: Whether no shape may depend on which points are drawn.
+
+    Returns:
+        A batch with ``"row"``, ``"col"``, ``"rel"`` (0 for far pairs, else 1) and ``"kind"`` of length b k.
+    """
+    cols = others.reshape(-1)
+    n_each = others.shape[1]
+    ends = torch.cat((firsts, cols))
+    distinct = functools.cache(lambda: distinct_points(ends, len(dataset)))
+    if not static:
+        distinct()
+    positions = functools.cache(lambda: _of_pairs(distinct()[1], len(firsts), n_each))
+    entries: dict[str, Entry] = {
+        name: functools.partial(lambda values: values.index_select(0, distinct()[0]), values)
+        for name, values in dataset.items()
+    }
+    pairs: dict[str, Entry] = {
+        "row": lambda: firsts.repeat_interleave(n_each),
+        "col": cols,
+        "rel": lambda: _targets(others, kinds),
+        "kind": lambda: _numbers(others, kinds),
+        # large, and most losses embed the unique rows instead: made when asked for
+        "from_to_data": lambda: dataset[data_key][torch.stack((firsts.repeat_interleave(n_each), cols))],
+    }
+    if not static:
+        return Batch({**entries, **pairs}, pairs=PairPositions(positions(), kinds=dict(kinds)))
+    of_ends = PairPositions(
+        _of_pairs(torch.arange(len(ends), device=ends.device), len(firsts), n_each),
+        rows=lambda name: dataset[name].index_select(0, ends),
+        in_batch=positions,
+        kinds=dict(kinds),
+    )
+    return Batch({**entries, **pairs}, pairs=of_ends)
+
+
+def _of_pairs(places: torch.Tensor, n_firsts: int, n_each: int) -> torch.Tensor:
+    """Returns where both ends of each pair stand, (2, b k), given it for the first points and then the others."""
+    return torch.stack((places[:n_firsts].repeat_interleave(n_each), places[n_firsts:]))
+
+
+def _targets(others: torch.Tensor, kinds: Mapping[str, int]) -> torch.Tensor:
+    targets = torch.ones(others.shape, dtype=torch.float32, device=others.device)
+    targets[:, others.shape[1] - kinds.get("far", 0) :] = 0
+    return targets.reshape(-1)
+
+
+def _numbers(others: torch.Tensor, kinds: Mapping[str, int]) -> torch.Tensor:
+    numbers, place = torch.empty_like(others), 0
+    for number, kind in enumerate(KINDS):
+        count = kinds.get(kind, 0)
+        numbers[:, place : place + count] = number
+        place += count
+    return numbers.reshape(-1)
+
+
+def distinct_points(points: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns the distinct ones of some of n points in order, and where each stands among them.
+
+    Example:
+        >>> distinct_points(torch.tensor([5, 2, 5]), 6)
+        (tensor([2, 5]), tensor([1, 0, 1]))
+    """
+    if n > _MOST_POINTS_A_POINT * len(points):
+        return torch.unique(points, return_inverse=True)  # type: ignore[no-any-return]
+    # a table of all points costs less than sorting some of them
+    occurs = torch.zeros(n, dtype=torch.bool, device=points.device).index_fill_(0, points, True)
+    distinct = occurs.nonzero().squeeze(1)
+    table = torch.empty(n, dtype=torch.int64, device=points.device)
+    table[distinct] = torch.arange(len(distinct), device=points.device)
+    return distinct, table.index_select(0, points)

@@ -1,0 +1,103 @@
+"""A loss that a user adds to the objective of a routine."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
+
+from paradime._registry import did_you_mean
+from paradime.exceptions import UnsupportedConfigurationError
+from paradime.loss import Loss, PositionLoss
+from paradime.training import TrainingPhase
+
+__all__ = ["AddedLoss"]
+
+
+@dataclasses.dataclass(frozen=True)
+class AddedLoss:
+    """A loss, what it counts, and where.
+
+    Args:
+        key: The loss's key.
+        loss: The loss.
+        weight: Its weight; 1 if neither this nor ``share`` is given.
+        share: Its share of the gradient, in (0, 1).
+        phases: The names of the phases; all but those that only teach positions if ``None``.
+
+    Raises:
+        TypeError: If it is no loss.
+        ValueError: If weight and share are both given, or the share is out of range.
+    """
+
+    key: str
+    loss: Loss
+    weight: float | Sequence[float] | None = None
+    share: float | None = None
+    phases: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.loss, Loss):
+            raise TypeError(f"loss {self.key!r} must be a Loss, got {type(self.loss).__name__}.")
+        if self.weight is not None and self.share is not None:
+            raise ValueError(f"loss {self.key!r} takes a weight or a share, got both. Leave one out.")
+        if self.share is not None and not 0 < self.share < 1:
+            raise ValueError(f"share must lie in (0, 1), got {self.share!r}.")
+
+    def apply(self, losses: MutableMapping[str, Loss], phases: MutableSequence[TrainingPhase]) -> None:
+        """Adds the loss to losses and to the objectives of phases.
+
+        Raises:
+            UnsupportedConfigurationError: If there is no phase to add it to, or the key is taken.
+        """
+        chosen = self._choose(losses, phases)
+        if self.key in losses and losses[self.key] is not self.loss:
+            raise UnsupportedConfigurationError(f"there is a loss {self.key!r} already. Choose another name.")
+        losses[self.key] = self.loss
+        for i in chosen:
+            phases[i] = self._extended(phases[i])
+
+    def _choose(self, losses: Mapping[str, Loss], phases: Sequence[TrainingPhase]) -> list[int]:
+        names = [phase.name for phase in phases]
+        if self.phases is not None:
+            for name in self.phases:
+                if name not in names:
+                    raise UnsupportedConfigurationError(
+                        f"no training phase {name!r}. {did_you_mean(name, map(str, names))}"
+                    )
+            return [i for i, name in enumerate(names) if name in self.phases]
+        chosen = [
+            i
+            for i, phase in enumerate(phases)
+            if not all(isinstance(losses.get(key), PositionLoss) for key in phase.loss_keys)
+        ]
+        if not chosen:
+            raise UnsupportedConfigurationError(
+                f"there is no training phase to add loss {self.key!r} to. Add a phase first, or name one."
+            )
+        return chosen
+
+    def _extended(self, phase: TrainingPhase) -> TrainingPhase:
+        keys, weights, shares = [*phase.loss_keys, self.key], phase.loss_weights, phase.loss_shares
+        if self.share is not None:
+            held = 1 - self.share
+            return phase.replace(
+                loss_keys=keys,
+                loss_weights=weights if weights in (None, "balanced") else [*weights, 1.0],
+                loss_shares={**{key: held * part for key, part in _shares(phase).items()}, self.key: self.share},
+            )
+        if weights == "balanced" or shares is not None:
+            raise UnsupportedConfigurationError(
+                f"training phase {phase.name!r} balances its losses: loss {self.key!r} needs a share instead of a "
+                "weight, add_loss(…, share=0.2)."
+            )
+        weight = 1.0 if self.weight is None else self.weight
+        return phase.replace(loss_keys=keys, loss_weights=[*(weights or [1.0] * len(phase.loss_keys)), weight])
+
+
+def _shares(phase: TrainingPhase) -> dict[str, float]:
+    """Returns the present shares of a phase's losses; those that have none hold the rest together."""
+    if phase.loss_weights == "balanced":
+        given = phase.loss_shares or dict.fromkeys(phase.loss_keys, 1.0)
+        total = sum(given.values())
+        return {key: part / total for key, part in given.items()}
+    return dict(phase.loss_shares or {})

@@ -1,0 +1,100 @@
+"""The model of a routine: given, or made of a recipe once the shape of the rows is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from paradime.data import Dataset
+from paradime.loss import Loss
+from paradime.models import ModelRecipe
+from paradime.utils.seed import seeded
+
+__all__ = ["Network", "n_outputs"]
+
+
+class Network:
+    """The model, or how it is made.
+
+    Args:
+        given: A model, a recipe, or ``None`` for the default recipe.
+        default: The recipe that is used where none is given.
+        in_dim: Number of columns of the data, if it is known beforehand.
+        seed: Seed of the initial weights.
+        owner: The name of the routine, for messages.
+
+    Attributes:
+        model: The model; ``None`` as long as it is not made.
+        recipe: How it is made; ``None`` if it was given.
+    """
+
+    def __init__(
+        self,
+        given: torch.nn.Module | ModelRecipe | None,
+        default: ModelRecipe,
+        *,
+        in_dim: int | None = None,
+        seed: int | None = None,
+        owner: str = "the routine",
+    ) -> None:
+        self.model: torch.nn.Module | None = given if isinstance(given, torch.nn.Module) else None
+        self.recipe: ModelRecipe | None = None
+        if not isinstance(given, torch.nn.Module):
+            self.recipe = default if given is None else given
+        self._is_default = given is None
+        self._seed = seed
+        self._owner = owner
+        self._row_shape: tuple[int, ...] | None = None
+        if self.recipe is not None and in_dim is not None and _knows_its_classes(self.recipe):
+            self._make((in_dim,), None)
+
+    def require(self, rows: torch.Tensor, key: str, n_classes: int | None) -> torch.nn.Module:
+        """Returns the model for some rows.
+
+        Args:
+            rows: The entry of the data that is embedded, shape (n, …).
+            key: Its name, for messages.
+            n_classes: How many outputs the model's head needs, if it has one.
+
+        Raises:
+            ValueError: If the model was made for rows of another shape, or is made for rows of features.
+        """
+        shape = tuple(rows.shape[1:])
+        if self.recipe is not None:
+            if self._is_default and len(shape) != 1:
+                raise ValueError(
+                    f"Expected 2D array for data {key!r}, got shape {tuple(rows.shape)}. The default model is for "
+                    "rows of features; pass a model that fits, or flatten the data."
+                )
+            if self.model is None:
+                self._make(shape, n_classes)
+            elif shape != self._row_shape:
+                self._refuse(shape)
+        assert self.model is not None
+        return self.model
+
+    def _make(self, shape: tuple[int, ...], n_classes: int | None) -> None:
+        assert self.recipe is not None
+        self._row_shape = shape
+        with seeded(self._seed):
+            self.model = self.recipe.make(shape, n_classes=n_classes)
+
+    def _refuse(self, shape: tuple[int, ...]) -> None:
+        expected = self._row_shape or ()
+        if len(shape) == len(expected) == 1:
+            raise ValueError(
+                f"X has {shape[0]} features, but {self._owner} is expecting {expected[0]}. Set in_dim={shape[0]}."
+            )
+        raise ValueError(f"X has rows of shape {shape}, but {self._owner} is expecting {expected}.")
+
+
+def _knows_its_classes(recipe: ModelRecipe) -> bool:
+    return not recipe.classifier or (recipe.classifier is not True and "n_classes" in recipe.classifier)
+
+
+def n_outputs(losses: Iterable[Loss], dataset: Dataset) -> int | None:
+    """Returns how many outputs the losses need of the model's head, or ``None`` if none of them says."""
+    wanted: list[Any] = [loss.n_outputs(dataset) for loss in losses]
+    return max((number for number in wanted if number is not None), default=None)

@@ -1,0 +1,226 @@
+"""Contrastive losses of a whole batch with Cauchy similarities, where all ends of other pairs are negatives.
+
+Each point is compared with the ends of all pairs. Values and derivatives are made together, some rows of this
+block at a time, so that nothing is stored for later that is as large as the block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+
+__all__ = ["info_nce_of_batch", "noise_contrastive_of_batch"]
+
+_AT_ONCE = {"cpu": 1 << 19}
+_AT_ONCE_ELSEWHERE = 1 << 26
+_FEW_DIMENSIONS = 8
+_EXACT_NUMBERS = 1 << 24  # integers up to this are exact in single precision
+
+
+def info_nce_of_batch(
+    anchors: torch.Tensor, neighbors: torch.Tensor, ids: torch.Tensor, neighbor_ids: torch.Tensor
+) -> torch.Tensor:
+    """InfoNCE with similarities q = 1/(1 + d²), −log(q₊ / (q₊ + Σ q₋)); differentiable once.
+
+    The negatives of a pair are its anchor's pairs with all other anchors and their neighbours, except with itself.
+
+    Args:
+        anchors: Points, shape (b, d).
+        neighbors: The neighbours of each, shape (b, k, d).
+        ids: Which points the anchors are, shape (b,), integers.
+        neighbor_ids: Which points the neighbours are, shape (b, k).
+
+    Returns:
+        A scalar ≥ 0, the mean over all b k pairs. Gradients are finite at distance 0.
+
+    Source: Damrich et al., "From t-SNE to UMAP with contrastive learning", 2023, section 3.
+
+    Example:
+        >>> points = torch.tensor([[0.0], [3.0]])
+        >>> loss = info_nce_of_batch(points, points[:, None], torch.arange(2), torch.arange(2, 4)[:, None])
+        >>> round(float(loss.exp()), 3)
+        1.2
+    """
+    loss: torch.Tensor = _InfoNCE.apply(anchors, neighbors, ids, neighbor_ids)  # type: ignore[no-untyped-call]
+    return loss
+
+
+def noise_contrastive_of_batch(
+    anchors: torch.Tensor,
+    neighbors: torch.Tensor,
+    ids: torch.Tensor,
+    neighbor_ids: torch.Tensor,
+    log_noise: torch.Tensor,
+) -> torch.Tensor:
+    """Tells pairs from all others by the posterior q/(q + c), with q = 1/(1 + d²); differentiable once.
+
+    Args:
+        anchors: Points, shape (b, d).
+        neighbors: The neighbours of each, shape (b, k, d).
+        ids: Which points the anchors are, shape (b,), integers.
+        neighbor_ids: Which points the neighbours are, shape (b, k).
+        log_noise: log c, a scalar, which may carry a gradient.
+
+    Returns:
+        A scalar ≥ 0: the sum of a pair's terms, −log(q₊/(q₊ + c)) − Σ log(c/(q₋ + c)), its mean over all pairs.
+
+    Source: Damrich et al., "From t-SNE to UMAP with contrastive learning", 2023, sections 3 and 4.
+
+    Example:
+        >>> points = torch.tensor([[0.0], [3.0]])
+        >>> ids = torch.arange(2), torch.arange(2, 4)[:, None]
+        >>> round(float(noise_contrastive_of_batch(points, points[:, None], *ids, torch.tensor(0.0)).exp()), 3)
+        2.42
+    """
+    arguments = anchors, neighbors, ids, neighbor_ids, log_noise
+    loss: torch.Tensor = _NoiseContrastive.apply(*arguments)  # type: ignore[no-untyped-call]
+    return loss
+
+
+class _Block:
+    """Similarities between anchors and all ends, some rows at a time, and the gradient of a function of them.
+
+    Ends come in columns: all anchors, then the first neighbour of each, and so on.
+    """
+
+    def __init__(
+        self, anchors: torch.Tensor, neighbors: torch.Tensor, ids: torch.Tensor, neighbor_ids: torch.Tensor
+    ) -> None:
+        self.ends = torch.cat((anchors[None], neighbors.transpose(0, 1))).flatten(0, 1)
+        self._by_differences = anchors.shape[1] <= _FEW_DIMENSIONS
+        if not self._by_differences:
+            # around their centre, so that differences of products keep their precision
+            self.ends = self.ends - self.ends.mean(dim=0)
+        self.anchors = self.ends[: len(anchors)]
+        # points are told apart by numbers in the type of the similarities, which costs a quarter of comparing
+        # integers; two points of which one is taken for the other are one pair less among the negatives
+        numbers = torch.cat((ids[None], neighbor_ids.T)).flatten().remainder(_EXACT_NUMBERS).to(anchors.dtype)
+        self.numbers = numbers[: len(ids), None], numbers
+        self.of_anchors, self.of_ends = torch.zeros_like(anchors), torch.zeros_like(self.ends)
+        # columns that lie together, or a difference of them costs several times as much
+        self._columns = self.ends.T.contiguous()
+        self._squares = self.ends.square().sum(dim=1)
+        p, limit = len(self.ends), _AT_ONCE.get(anchors.device.type, _AT_ONCE_ELSEWHERE)
+        self._n_rows = min(len(anchors), max(1, limit // p))
+        n_differences = anchors.shape[1] if self._by_differences else 0
+        self._memory = anchors.new_empty(2 + n_differences, self._n_rows, p)
+
+    def rows(self) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Yields rows and their similarities, shape (rows, p); zero for pairs that are no negatives."""
+        b, p = len(self.anchors), len(self.ends)
+        for first in range(0, b, self._n_rows):
+            rows = slice(first, min(first + self._n_rows, b))
+            similarities, other, *differences = self._memory[:, : rows.stop - first]
+            if self._by_differences:
+                similarities.fill_(1)
+                for i, difference in enumerate(differences):
+                    torch.sub(self.anchors[rows, i, None], self._columns[i], out=difference)
+                    similarities.addcmul_(difference, difference)
+            else:
+                torch.matmul(self.anchors[rows], self._columns, out=similarities)
+                similarities.mul_(-2).add_(self._squares).add_(self._squares[rows, None]).clamp_(0).add_(1)
+            similarities.reciprocal_()
+            similarities.mul_(torch.ne(self.numbers[0][rows], self.numbers[1], out=other))
+            # an anchor's own neighbours stand on the diagonals
+            similarities.view(-1, p // b, b)[:, :, rows].diagonal(dim1=0, dim2=2).zero_()
+            yield rows, similarities
+
+    def add_gradient(self, rows: slice, weights: torch.Tensor) -> None:
+        """Adds the gradient of the sum of squared distances with weights, shape (rows, p)."""
+        if not self._by_differences:
+            self._add_products(rows, weights)
+            return
+        for i, products in enumerate(self._memory[2:, : len(weights)]):
+            # the differences are those of the rows that were made last
+            products.mul_(weights)
+            self.of_anchors[rows, i] += 2 * products.sum(dim=1)
+            self.of_ends[:, i] -= 2 * products.sum(dim=0)
+
+    def _add_products(self, rows: slice, weights: torch.Tensor) -> None:
+        firsts, ends = self.anchors[rows], self.ends
+        self.of_anchors[rows] += 2 * (firsts * weights.sum(dim=1)[:, None] - weights @ ends)
+        self.of_ends += 2 * (ends * weights.sum(dim=0)[:, None] - weights.T @ firsts)
+
+    def gradients(self, differences: torch.Tensor, slopes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns the gradients of anchors and neighbours; ``slopes`` are those of pairs' squared distances."""
+        b, k, d = differences.shape
+        of_pairs = 2 * slopes[:, :, None] * differences
+        by_end = self.of_ends.view(1 + k, b, d)
+        of_anchors = self.of_anchors + by_end[0] + of_pairs.sum(dim=1)
+        return of_anchors, by_end[1:].transpose(0, 1) - of_pairs
+
+
+class _Pairs(NamedTuple):
+    differences: torch.Tensor
+    inverse: torch.Tensor  # 1 + d², the inverse of the similarity
+
+    @staticmethod
+    def of(anchors: torch.Tensor, neighbors: torch.Tensor) -> _Pairs:
+        differences = anchors[:, None] - neighbors
+        return _Pairs(differences, differences.square().sum(dim=2).add_(1))
+
+
+class _InfoNCE(torch.autograd.Function):
+    """With N the sum of an anchor's negatives, the loss of a pair is log(1 + N (1 + d²))."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, anchors: torch.Tensor, neighbors: torch.Tensor, ids: torch.Tensor, neighbor_ids: torch.Tensor
+    ) -> torch.Tensor:
+        block, pairs = _Block(anchors, neighbors, ids, neighbor_ids), _Pairs.of(anchors, neighbors)
+        sums = anchors.new_empty(len(anchors), 1)
+        wanted = any(ctx.needs_input_grad)
+        for rows, similarities in block.rows():
+            sums[rows] = similarities.sum(dim=1, keepdim=True)
+            if wanted:
+                inverse = pairs.inverse[rows]
+                slopes = (inverse / (1 + sums[rows] * inverse)).sum(dim=1, keepdim=True) / pairs.inverse.numel()
+                block.add_gradient(rows, similarities.square_().mul_(-slopes))
+        ratios = sums * pairs.inverse
+        if wanted:
+            slopes = sums / (1 + ratios) / ratios.numel()
+            ctx.save_for_backward(*block.gradients(pairs.differences, slopes))
+        return ratios.log1p().mean()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        of_anchors, of_neighbors = ctx.saved_tensors
+        return gradient * of_anchors, gradient * of_neighbors, None, None
+
+
+class _NoiseContrastive(torch.autograd.Function):
+    """The derivatives of log(1 + q/c) are −q²/(q + c) with respect to d², and −q/(q + c) to log c."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        anchors: torch.Tensor,
+        neighbors: torch.Tensor,
+        ids: torch.Tensor,
+        neighbor_ids: torch.Tensor,
+        log_noise: torch.Tensor,
+    ) -> torch.Tensor:
+        block, pairs = _Block(anchors, neighbors, ids, neighbor_ids), _Pairs.of(anchors, neighbors)
+        b, noise = len(anchors), log_noise.detach().exp()
+        ratios = noise * pairs.inverse
+        repulsion, of_noise = torch.zeros_like(noise), (ratios / (1 + ratios)).mean()
+        wanted = any(ctx.needs_input_grad)
+        for rows, similarities in block.rows():
+            repulsion = repulsion + (similarities / noise).log1p_().sum() / b
+            if wanted:
+                posterior = similarities / (similarities + noise)
+                of_noise = of_noise - posterior.sum() / b
+                block.add_gradient(rows, posterior.mul_(similarities).div_(-b))
+        if wanted:
+            slopes = noise / (1 + ratios) / ratios.numel()
+            ctx.save_for_backward(*block.gradients(pairs.differences, slopes), of_noise)
+        return ratios.log1p().mean() + repulsion
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        of_anchors, of_neighbors, of_noise = ctx.saved_tensors
+        return gradient * of_anchors, gradient * of_neighbors, None, None, gradient * of_noise

@@ -1,0 +1,98 @@
+"""Distances of the data against those of the embedding."""
+
+from __future__ import annotations
+
+import torch
+
+from paradime.functional.distances import condensed_distances, squared_distances
+from paradime.types import BinaryTensorFun
+
+__all__ = ["STRESS_WEIGHTINGS", "condensed_of_square", "data_distances", "weighted_stress"]
+
+STRESS_WEIGHTINGS = {"none": 0, "sammon": -1, "elastic": -2}
+"""The power of the data's distance that weights a pair, by name."""
+
+_MANY_COLUMNS = 64  # from here on, a matrix product is faster than differences
+_SMALLEST = 1e-3  # distances below this share of the mean get no more weight
+
+
+def condensed_of_square(square: torch.Tensor) -> torch.Tensor:
+    """Returns the upper triangle of a square matrix in the condensed layout, without waiting for the device.
+
+    Args:
+        square: Shape (n, n).
+
+    Returns:
+        Shape (n(n − 1)/2,).
+
+    Example:
+        >>> condensed_of_square(torch.arange(9.0).view(3, 3))
+        tensor([1., 2., 5.])
+    """
+    n = len(square)
+    rows, cols = torch.triu_indices(n, n, 1, device=square.device)
+    return square.reshape(-1).index_select(0, rows * n + cols)
+
+
+def data_distances(X: torch.Tensor, metric: str | BinaryTensorFun = "euclidean") -> torch.Tensor:
+    """Distances between all unordered pairs of rows, which may have many columns; without gradient.
+
+    Args:
+        X: Rows, shape (n, d).
+        metric: See :func:`paired_distances`. Functions are called with both ends of all pairs, which takes memory
+            of order n² d; names take n².
+
+    Returns:
+        Shape (n(n − 1)/2,).
+
+    Raises:
+        ValueError: If the metric's name is unknown, or a function returns another shape.
+
+    Example:
+        >>> data_distances(torch.tensor([[0.0, 0.0], [3.0, 4.0]]), "manhattan")
+        tensor([7.])
+    """
+    X = X.detach()
+    if metric in ("manhattan", "chebyshev"):
+        return condensed_distances(X, p=1 if metric == "manhattan" else torch.inf)
+    if metric == "cosine":
+        unit = torch.nn.functional.normalize(X, dim=1)
+        return (1 - condensed_of_square(unit @ unit.T)).clamp_min(0)
+    if metric in ("euclidean", "sqeuclidean") and (X.shape[1] >= _MANY_COLUMNS or metric == "sqeuclidean"):
+        squares = condensed_of_square(squared_distances(X))
+        return squares if metric == "sqeuclidean" else squares.sqrt()
+    return condensed_distances(X, metric=metric)
+
+
+def weighted_stress(
+    found: torch.Tensor, wanted: torch.Tensor, *, weighting: str = "none", normalize: bool = True
+) -> torch.Tensor:
+    """Weighted squared differences between distances: Σ w(d − δ)² / Σ w δ².
+
+    Args:
+        found: The embedding's distances d ≥ 0, shape (m,).
+        wanted: The data's distances δ ≥ 0, shape (m,).
+        weighting: w = 1 (``"none"``), 1/δ (``"sammon"``) or 1/δ² (``"elastic"``). Distances below a thousandth of
+            the mean δ weigh as much as that, so that points at the same place do not outweigh all others.
+        normalize: Whether to divide by Σ w δ²; if not, this is the mean of w(d − δ)².
+
+    Returns:
+        A scalar ≥ 0; a Σ w δ² of 0 counts as 1.
+
+    Source: Kruskal, "Multidimensional scaling by optimizing goodness of fit", 1964; Sammon, "A nonlinear mapping
+        for data structure analysis", 1969; McGee, "The multidimensional analysis of 'elastic' distances", 1966.
+
+    Example:
+        >>> weighted_stress(torch.tensor([1.0, 3.0]), torch.tensor([2.0, 4.0]), weighting="sammon")
+        tensor(0.1250)
+    """
+    power = STRESS_WEIGHTINGS[weighting]
+    weights = torch.ones_like(wanted)
+    if power:
+        floor = _SMALLEST * wanted.mean()
+        weights = torch.maximum(wanted, torch.where(floor > 0, floor, 1)).pow(power)
+    total = (weights * (found - wanted).square()).sum()
+    if not normalize:
+        return total / max(1, len(found))
+    size = (weights * wanted.square()).sum()
+    return total / torch.where(size > 0, size, 1)

@@ -1,0 +1,108 @@
+"""The loss that holds landmarks where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+
+from paradime._registry import LOSSES
+from paradime.data import Batch, checked_rows
+from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial, check_shape
+from paradime.models import resolve_method
+from paradime.types import TensorLike
+
+__all__ = ["AnchorLoss"]
+
+
+@LOSSES.register("anchor")
+class AnchorLoss(Loss):
+    """Penalises the mean squared distance of landmarks from their positions.
+
+    Landmarks are rows that need not be in the data set: with those of an earlier training and where it put them,
+    a training on new data leaves the map where it was.
+
+    Args:
+        landmarks: Rows as the model takes them, shape (m, …).
+        positions: Where they belong, shape (m, out_dim).
+        max_rows: The most landmarks a step embeds, at least 1; steps take turns so that all are used.
+        embedding_method: The method of the model that embeds.
+        name: The loss's name in histories.
+
+    Raises:
+        TypeError: If landmarks or positions are no arrays of numbers.
+        ValueError: If an argument is out of range or not finite; before training, if the model's embedding does
+            not have the shape of the positions.
+
+    Example:
+        >>> loss = AnchorLoss([[1.0, 2.0]], [[1.0, 0.0]])
+        >>> loss(torch.nn.Identity(), {}, {}, {}, torch.device("cpu"))
+        tensor(4.)
+    """
+
+    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {"methods": ("embedding_method",)}
+
+    def __init__(
+        self,
+        landmarks: TensorLike,
+        positions: TensorLike,
+        max_rows: int = 512,
+        embedding_method: str = "embed",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        rows, places = checked_rows("landmarks", landmarks), checked_rows("positions", positions)
+        if places.ndim != 2 or len(rows) != len(places):
+            raise ValueError(
+                f"positions must have one row a landmark, shape ({len(rows)}, out_dim), got {tuple(places.shape)}."
+            )
+        if max_rows < 1:
+            raise ValueError(f"max_rows must be at least 1, got {max_rows}.")
+        self.landmarks = landmarks
+        self.positions = positions
+        self.max_rows = max_rows
+        self.embedding_method = embedding_method
+        self._next = 0
+        self._on_device: dict[torch.device, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def forward(
+        self,
+        model: torch.nn.Module,
+        global_relations: GlobalRelations,
+        batch_relations: BatchRelations,
+        batch: Batch,
+        device: torch.device,
+    ) -> torch.Tensor:
+        rows, positions = self._turn(device)
+        embedded: torch.Tensor = resolve_method(model, self.embedding_method)(rows)
+        return (embedded - positions).square().sum(dim=1).mean()
+
+    def _tensors(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        if device not in self._on_device:
+            rows, positions = (
+                checked_rows(name, values).detach().to(device=device, dtype=torch.float32)
+                for name, values in (("landmarks", self.landmarks), ("positions", self.positions))
+            )
+            self._on_device = {device: (rows, positions)}
+        return self._on_device[device]
+
+    def _turn(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns the landmarks whose turn it is, with their positions."""
+        rows, positions = self._tensors(device)
+        n = len(rows)
+        if n <= self.max_rows:
+            return rows, positions
+        places = torch.arange(self._next, self._next + self.max_rows, device=device) % n
+        self._next = (self._next + self.max_rows) % n
+        return rows.index_select(0, places), positions.index_select(0, places)
+
+    def check_setup(self, trial: Trial) -> None:
+        rows, positions = self._tensors(trial.device)
+        few = rows[:2]
+        check_shape(
+            f"loss {self.name!r}: the model's embedding of {len(few)} landmarks",
+            resolve_method(trial.model, self.embedding_method)(few),
+            (len(few), positions.shape[1]),
+            "It is compared with the positions: choose out_dim to match them.",
+        )

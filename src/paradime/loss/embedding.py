@@ -1,0 +1,112 @@
+"""What losses of the embedded rows of a batch share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from paradime._registry import did_you_mean
+from paradime.data import Batch, Dataset
+from paradime.exceptions import RelationsNotComputedError
+from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial, as_batch, check_shape
+
+__all__ = ["EmbeddingLoss", "check_choice", "check_positive", "check_relations", "single_column"]
+
+
+class EmbeddingLoss(Loss):
+    """A loss of the embedded rows of a batch. Subclass it and write :meth:`of_embedding`.
+
+    Args:
+        data_key: The entry that is embedded.
+        embedding_method: The method of the model that embeds.
+        name: The loss's name in histories.
+
+    Raises:
+        ValueError: Before training, if the model's output has not one row a point.
+
+    Example:
+        >>> class Size(EmbeddingLoss):
+        ...     def of_embedding(self, embedded, batch, global_relations):
+        ...         return embedded.square().mean()
+        >>> Size()(torch.nn.Identity(), {}, {}, {"main": torch.ones(3, 2)}, torch.device("cpu"))
+        tensor(1.)
+    """
+
+    def __init__(self, data_key: str = "main", embedding_method: str = "embed", name: str | None = None) -> None:
+        super().__init__(name)
+        self.data_key = data_key
+        self.embedding_method = embedding_method
+
+    def of_embedding(
+        self, embedded: torch.Tensor, batch: Batch, global_relations: GlobalRelations
+    ) -> torch.Tensor:
+        """Computes the loss of embedded rows.
+
+        Args:
+            embedded: Shape (b, out_dim), on the device where to compute.
+            batch: The rows.
+            global_relations: The relations between all points, by key.
+
+        Returns:
+            A scalar.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no of_embedding(). Write it: it returns a scalar.")
+
+    def forward(
+        self,
+        model: torch.nn.Module,
+        global_relations: GlobalRelations,
+        batch_relations: BatchRelations,
+        batch: Batch,
+        device: torch.device,
+    ) -> torch.Tensor:
+        batch = as_batch(batch)
+        embedded = batch.encode(model, self.embedding_method, self.data_key, device)
+        return self.of_embedding(embedded, batch, global_relations)
+
+    def check_setup(self, trial: Trial) -> None:
+        check_shape(
+            f"loss {self.name!r}: the model's embedding",
+            trial.encode(self.embedding_method, self.data_key),
+            (len(trial.batch["indices"]), -1),
+            f"Check method {self.embedding_method!r} of model {type(trial.model).__name__}.",
+        )
+
+
+def check_choice(what: str, value: Any, known: Iterable[str]) -> None:
+    """Raises ValueError if an argument is none of the names that are known."""
+    known = list(known)
+    if value not in known:
+        raise ValueError(f"unknown {what} {value!r}. {did_you_mean(value, known)}")
+
+
+def check_positive(what: str, value: float) -> None:
+    """Raises ValueError if an argument is not a positive number."""
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{what} must be a positive number, got {value!r}.")
+
+
+def single_column(loss: Loss, dataset: Dataset, key: str) -> torch.Tensor:
+    """Returns an entry of one number a row, shape (n,).
+
+    Raises:
+        KeyError: If there is no such entry.
+        ValueError: If it has more than one number a row.
+    """
+    entry: torch.Tensor = dataset[key]
+    if entry.shape not in ((len(dataset),), (len(dataset), 1)):
+        raise ValueError(
+            f"loss {loss.name!r}: data {key!r} must have one number a row, shape ({len(dataset)},), got "
+            f"{tuple(entry.shape)}. Add the column as an entry of its own."
+        )
+    return entry.reshape(-1)
+
+
+def check_relations(loss: Loss, trial: Trial, key: str) -> None:
+    """Raises RelationsNotComputedError if there are no global relations of a key."""
+    if key not in trial.global_relations:
+        raise RelationsNotComputedError(
+            f"loss {loss.name!r} needs global relations {key!r}. {did_you_mean(key, trial.global_relations)}"
+        )

@@ -1,0 +1,70 @@
+"""The loss that keeps the large arrangement of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+
+from paradime._registry import LOSSES
+from paradime.data import Batch
+from paradime.functional import condensed_distances, pearson
+from paradime.loss.base import GlobalRelations, Trial
+from paradime.loss.embedding import EmbeddingLoss
+from paradime.loss.stress import batch_distances, check_metric
+from paradime.types import BinaryTensorFun
+
+__all__ = ["GlobalStructureLoss"]
+
+
+@LOSSES.register("global structure")
+class GlobalStructureLoss(EmbeddingLoss):
+    """Lets distances in the embedding be correlated with distances in the data, whatever their scale.
+
+    The loss is 1 − Pearson's correlation over all pairs of the batch. Beside a loss of neighbourhoods, it decides
+    where the clusters go.
+
+    Args:
+        metric: The distance between rows of data, see :class:`~paradime.loss.StressLoss`.
+        data_key: The entry that is embedded.
+        embedding_method: The method of the model that embeds.
+        name: The loss's name in histories.
+
+    Raises:
+        ValueError: If the metric is unknown.
+
+    Source: Kobak and Berens, "The art of using t-SNE for single-cell transcriptomics", 2019, for the correlation
+        of distances as a measure of global structure.
+
+    Example:
+        >>> rows = torch.tensor([[0.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
+        >>> GlobalStructureLoss()(torch.nn.Identity(), {}, {}, {"main": rows}, torch.device("cpu")) < 1e-6
+        tensor(True)
+    """
+
+    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "data": ("data_key",),
+        "methods": ("embedding_method",),
+    }
+
+    def __init__(
+        self,
+        metric: str | BinaryTensorFun = "euclidean",
+        data_key: str = "main",
+        embedding_method: str = "embed",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(data_key, embedding_method, name)
+        check_metric(metric)
+        self.metric = metric
+
+    def of_embedding(
+        self, embedded: torch.Tensor, batch: Batch, global_relations: GlobalRelations
+    ) -> torch.Tensor:
+        wanted = batch_distances(batch, self.data_key, self.metric, embedded)
+        return 1 - pearson(condensed_distances(embedded), wanted)
+
+    def check_setup(self, trial: Trial) -> None:
+        super().check_setup(trial)
+        batch_distances(trial.batch, self.data_key, self.metric, torch.empty(0, device=trial.device))

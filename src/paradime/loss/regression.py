@@ -1,0 +1,88 @@
+"""The loss that predicts numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+
+from paradime._registry import LOSS_FUNCTIONS, LOSSES
+from paradime.data import Batch, Dataset
+from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial, as_batch, check_shape
+from paradime.loss.embedding import single_column
+from paradime.types import BinaryTensorFun
+
+__all__ = ["RegressionLoss"]
+
+LOSS_FUNCTIONS.add("mae", torch.nn.functional.l1_loss)
+LOSS_FUNCTIONS.add("huber", torch.nn.functional.huber_loss)
+LOSS_FUNCTIONS.add("bce", torch.nn.functional.binary_cross_entropy_with_logits)
+
+
+@LOSSES.register("regression")
+class RegressionLoss(Loss):
+    """Compares one predicted number a row with a target.
+
+    Args:
+        loss_function: Takes predictions and targets, both (b,); mean squared error if ``None``.
+        data_key: The entry that is predicted from.
+        target_key: The entry that holds the targets, one number a row. They are taken as they are: bring them to
+            a moderate scale.
+        regression_method: The method of the model that predicts, with one output column.
+        name: The loss's name in histories.
+
+    Raises:
+        ValueError: Before training, if the model's output is not one column, or targets are not one number a row.
+
+    Example:
+        >>> entries = {"main": torch.tensor([[1.0], [2.0]]), "labels": torch.tensor([1.0, 4.0])}
+        >>> loss = RegressionLoss(regression_method="forward")
+        >>> loss(torch.nn.Identity(), {}, {}, entries, torch.device("cpu"))
+        tensor(2.)
+    """
+
+    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "func": ("loss_function",),
+        "data": ("data_key", "target_key"),
+        "methods": ("regression_method",),
+    }
+
+    def __init__(
+        self,
+        loss_function: BinaryTensorFun | None = None,
+        data_key: str = "main",
+        target_key: str = "labels",
+        regression_method: str = "classify",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.loss_function = loss_function
+        self.data_key = data_key
+        self.target_key = target_key
+        self.regression_method = regression_method
+
+    def forward(
+        self,
+        model: torch.nn.Module,
+        global_relations: GlobalRelations,
+        batch_relations: BatchRelations,
+        batch: Batch,
+        device: torch.device,
+    ) -> torch.Tensor:
+        predicted = as_batch(batch).encode(model, self.regression_method, self.data_key, device).reshape(-1)
+        targets = batch[self.target_key].to(device=device, dtype=predicted.dtype).reshape(-1)
+        compare = torch.nn.functional.mse_loss if self.loss_function is None else self.loss_function
+        return compare(predicted, targets)
+
+    def n_outputs(self, dataset: Dataset) -> int | None:
+        return 1
+
+    def check_setup(self, trial: Trial) -> None:
+        single_column(self, trial.dataset, self.target_key)
+        check_shape(
+            f"loss {self.name!r}: the model's prediction",
+            trial.encode(self.regression_method, self.data_key),
+            (len(trial.batch["indices"]), 1),
+            f"Let method {self.regression_method!r} of model {type(trial.model).__name__} return one column.",
+        )

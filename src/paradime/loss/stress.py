@@ -1,0 +1,115 @@
+"""The loss of metric multidimensional scaling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import torch
+
+from paradime._registry import LOSSES
+from paradime.data import Batch
+from paradime.functional import (
+    STRESS_WEIGHTINGS,
+    condensed_distances,
+    condensed_of_square,
+    data_distances,
+    paired_distances,
+    weighted_stress,
+)
+from paradime.loss.base import GlobalRelations, Trial
+from paradime.loss.embedding import EmbeddingLoss, check_choice, check_relations
+from paradime.types import BinaryTensorFun
+
+__all__ = ["StressLoss", "batch_distances", "check_metric"]
+
+
+def batch_distances(
+    batch: Mapping[str, torch.Tensor], data_key: str, metric: str | BinaryTensorFun, like: torch.Tensor
+) -> torch.Tensor:
+    """Returns the distances between the rows of a batch's entry, condensed, on the device of another tensor."""
+    rows = batch[data_key].to(device=like.device, dtype=like.dtype)
+    return data_distances(rows.flatten(1) if rows.ndim > 1 else rows[:, None], metric)
+
+
+def check_metric(metric: str | BinaryTensorFun) -> None:
+    """Raises ValueError if a metric's name is unknown."""
+    if isinstance(metric, str):
+        paired_distances(torch.ones(1, 1), torch.ones(1, 1), metric=metric)
+
+
+@LOSSES.register("stress")
+class StressLoss(EmbeddingLoss):
+    """Lets distances in the embedding equal distances in the data: metric multidimensional scaling.
+
+    For all pairs of the batch, with distances d in the embedding and δ in the data, Σ w(d − δ)² / Σ w δ². The
+    data's distances are computed as they are needed: nothing grows with the square of the number of points.
+
+    Args:
+        metric: The distance between rows of data: ``"euclidean"``, ``"sqeuclidean"``, ``"manhattan"``,
+            ``"chebyshev"``, ``"cosine"``, or a function of two (m, d) tensors that returns m distances.
+        weighting: w = 1 (``"none"``), 1/δ (``"sammon"``) or 1/δ² (``"elastic"``), which lets near points count
+            as much as far ones.
+        normalize: Whether to divide by Σ w δ²; if not, the loss is the mean of w(d − δ)².
+        data_key: The entry that is embedded.
+        relation_key: Global relations to take δ from, instead of the data: symmetric ones that store all pairs,
+            since a pair that is not stored counts as distance 0.
+        embedding_method: The method of the model that embeds.
+        name: The loss's name in histories.
+
+    Raises:
+        ValueError: If ``metric`` or ``weighting`` is unknown.
+        RelationsNotComputedError: Before training, if there are no such relations.
+
+    Source: Kruskal, "Multidimensional scaling by optimizing goodness of fit", 1964; Sammon, "A nonlinear mapping
+        for data structure analysis", 1969.
+
+    Example:
+        >>> class Halved(torch.nn.Module):
+        ...     def forward(self, X):
+        ...         return X / 2
+        >>> StressLoss()(Halved(), {}, {}, {"main": torch.eye(3)}, torch.device("cpu"))
+        tensor(0.2500)
+    """
+
+    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "data": ("data_key",),
+        "rels": ("relation_key",),
+        "methods": ("embedding_method",),
+    }
+
+    def __init__(
+        self,
+        metric: str | BinaryTensorFun = "euclidean",
+        weighting: Literal["none", "sammon", "elastic"] = "none",
+        normalize: bool = True,
+        data_key: str = "main",
+        relation_key: str | None = None,
+        embedding_method: str = "embed",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(data_key, embedding_method, name)
+        check_metric(metric)
+        check_choice("weighting", weighting, STRESS_WEIGHTINGS)
+        self.metric = metric
+        self.weighting = weighting
+        self.normalize = normalize
+        self.relation_key = relation_key
+
+    def of_embedding(
+        self, embedded: torch.Tensor, batch: Batch, global_relations: GlobalRelations
+    ) -> torch.Tensor:
+        if self.relation_key is None:
+            wanted = batch_distances(batch, self.data_key, self.metric, embedded)
+        else:
+            block = global_relations[self.relation_key].sub(batch["indices"])
+            wanted = condensed_of_square(block.to(embedded.device, embedded.dtype))
+        found = condensed_distances(embedded)
+        return weighted_stress(found, wanted, weighting=self.weighting, normalize=self.normalize)
+
+    def check_setup(self, trial: Trial) -> None:
+        super().check_setup(trial)
+        if self.relation_key is not None:
+            check_relations(self, trial, self.relation_key)
+        else:
+            batch_distances(trial.batch, self.data_key, self.metric, torch.empty(0, device=trial.device))

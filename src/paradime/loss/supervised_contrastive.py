@@ -1,0 +1,98 @@
+"""The loss that arranges the embedding by classes or by a numeric target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import torch
+
+from paradime._registry import LOSSES
+from paradime.data import Batch
+from paradime.functional import class_weights, log_similarities, target_weights, weighted_contrast
+from paradime.loss.base import GlobalRelations, Trial
+from paradime.loss.embedding import EmbeddingLoss, check_choice, check_positive, single_column
+
+__all__ = ["SupervisedContrastiveLoss"]
+
+_TEMPERATURES = {"cauchy": 1.0, "cosine": 0.1}
+_BANDWIDTH = 0.2
+
+
+@LOSSES.register("supervised contrastive")
+class SupervisedContrastiveLoss(EmbeddingLoss):
+    """Lets each row of a batch find those of its class, or those with a similar target, among all others.
+
+    With s the logarithms of similarities, divided by the temperature, the loss is the mean over rows i of
+    −Σⱼ wᵢⱼ log softmaxⱼ(sᵢⱼ). For integer labels, w is the same for all rows of the class; for floating-point
+    labels, w falls with their difference, so that the embedding is organised by the target.
+
+    Args:
+        label_key: The entry that holds classes, integers with −1 for rows without a class, which are left out (as
+            negatives, too: they may be of the anchor's class); or numeric targets, floating-point numbers.
+        bandwidth: The difference of targets, > 0, in standard deviations of the batch's targets, at which w has
+            fallen to 0.6; 0.2 if ``None``. Classes need none.
+        temperature: Divides s, > 0; if ``None``, 1 for ``"cauchy"`` and 0.1 for ``"cosine"``.
+        similarity: ``"cauchy"`` for 1/(1 + d²), which suits embeddings to look at; ``"cosine"``, which suits
+            codes of many dimensions, for the exponential of the cosine.
+        data_key: The entry that is embedded.
+        embedding_method: The method of the model that embeds.
+        name: The loss's name in histories.
+
+    Raises:
+        ValueError: If an argument is out of range; before training, if labels are not one number a row.
+
+    Source: Khosla et al., "Supervised contrastive learning", 2020, eq. 2, for classes; Dufumier et al.,
+        "Contrastive learning with continuous proxy meta-data for 3D MRI classification", 2021, for targets; Böhm,
+        Berens, Kobak, "Unsupervised visualization of image datasets using contrastive learning", 2023, for the
+        kernel.
+
+    Example:
+        >>> rows, labels = torch.tensor([[0.0], [1.0], [9.0]]), torch.tensor([0, 0, 1])
+        >>> loss = SupervisedContrastiveLoss()
+        >>> loss(torch.nn.Identity(), {}, {}, {"main": rows, "labels": labels}, torch.device("cpu"))
+        tensor(0.0272)
+    """
+
+    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "data": ("data_key", "label_key"),
+        "methods": ("embedding_method",),
+    }
+
+    def __init__(
+        self,
+        label_key: str = "labels",
+        bandwidth: float | None = None,
+        temperature: float | None = None,
+        similarity: Literal["cauchy", "cosine"] = "cauchy",
+        data_key: str = "main",
+        embedding_method: str = "embed",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(data_key, embedding_method, name)
+        check_choice("similarity", similarity, _TEMPERATURES)
+        for what, value in (("bandwidth", bandwidth), ("temperature", temperature)):
+            if value is not None:
+                check_positive(what, value)
+        self.label_key = label_key
+        self.bandwidth = bandwidth
+        self.temperature = temperature
+        self.similarity = similarity
+
+    def of_embedding(
+        self, embedded: torch.Tensor, batch: Batch, global_relations: GlobalRelations
+    ) -> torch.Tensor:
+        labels = batch[self.label_key].to(embedded.device).reshape(-1)
+        candidates = None
+        if labels.is_floating_point():
+            bandwidth = _BANDWIDTH if self.bandwidth is None else self.bandwidth
+            weights = target_weights(labels.to(embedded.dtype), bandwidth)
+        else:
+            weights, candidates = class_weights(labels, dtype=embedded.dtype), labels != -1
+        temperature = _TEMPERATURES[self.similarity] if self.temperature is None else self.temperature
+        similarities = log_similarities(embedded, self.similarity) / temperature
+        return weighted_contrast(similarities, weights, candidates=candidates)
+
+    def check_setup(self, trial: Trial) -> None:
+        super().check_setup(trial)
+        single_column(self, trial.dataset, self.label_key)

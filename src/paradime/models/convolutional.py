@@ -1,0 +1,146 @@
+"""A network of strided convolutions for images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise, zip_longest
+from typing import ClassVar, Literal
+
+import torch
+
+from paradime._registry import MODELS
+from paradime.models.activations import activation_function
+from paradime.models.base import Model
+from paradime.models.layers import FullyConnected, normalization_layers
+
+__all__ = ["ConvolutionalModel", "checked_image_shape", "halved_sizes"]
+
+
+def checked_image_shape(name: str, shape: Sequence[int]) -> tuple[int, int, int]:
+    """Returns the shape of images as (channels, height, width).
+
+    Args:
+        name: How the shape is called, for the message.
+        shape: (height, width) or (channels, height, width).
+
+    Raises:
+        ValueError: If it is none of the two.
+
+    Example:
+        >>> checked_image_shape("in_shape", [28, 28])
+        (1, 28, 28)
+    """
+    sizes = tuple(shape)
+    if len(sizes) not in (2, 3) or any(size < 1 for size in sizes):
+        raise ValueError(
+            f"{name} must be (height, width) or (channels, height, width), all positive, got {sizes}. "
+            f"Reshape the data, or say how their columns form an image: {name}=(1, 8, 8) for 64 columns."
+        )
+    channels, height, width = sizes if len(sizes) == 3 else (1, *sizes)
+    return channels, height, width
+
+
+def halved_sizes(height: int, width: int, kernel_size: int, times: int) -> list[tuple[int, int]]:
+    """Returns the sizes of images before and after each of several convolutions of stride 2, times + 1 in all.
+
+    With ``kernel_size // 2`` pixels of padding, odd kernels halve each side and round up.
+
+    Example:
+        >>> halved_sizes(13, 17, 3, 2)
+        [(13, 17), (7, 9), (4, 5)]
+    """
+    sizes = [(height, width)]
+    overlap = 2 * (kernel_size // 2) - kernel_size
+    for _ in range(times):
+        h, w = sizes[-1]
+        sizes.append(((h + overlap) // 2 + 1, (w + overlap) // 2 + 1))
+    return sizes
+
+
+@MODELS.register("conv", "convolutional")
+class ConvolutionalModel(Model):
+    """Convolutions of stride 2, each of which halves the image, and fully connected layers on what remains.
+
+    A convolution is followed by the normalisation and the activation. Images may have any size.
+
+    Args:
+        in_shape: Shape of an image, (height, width) or (channels, height, width).
+        out_dim: Number of dimensions of the embedding, at least 1.
+        channels: Numbers of channels that the convolutions put out; one convolution for each.
+        hidden_dims: Widths of the hidden layers between the last convolution and the embedding.
+        kernel_size: Side of the kernels, in pixels, at least 1.
+        activation: The name of the activation; see :data:`~paradime.models.ACTIVATIONS`.
+        normalization: What follows convolutions and hidden layers: ``"batch"``, ``"layer"``, or nothing.
+        dropout: The share of units of the fully connected hidden layers that is dropped in training, in [0, 1).
+
+    Attributes:
+        convolutions: The convolutions, a ``ModuleList``.
+        norms: Their normalisations, or ``None``.
+        head: The fully connected layers.
+        alpha: A scalar parameter, 1 at first, for use in transforms such as
+            ``StudentTTransform(alpha=model.alpha)``.
+
+    Raises:
+        ValueError: If a size is not positive, a name unknown, or ``dropout`` out of range.
+
+    Source: LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998; Springenberg et al.,
+    "Striving for Simplicity: The All Convolutional Net", 2015, for strides in place of pooling.
+
+    Example:
+        >>> ConvolutionalModel((28, 28))(torch.ones(5, 28, 28)).shape
+        torch.Size([5, 2])
+    """
+
+    decoder_type: ClassVar[str] = "conv"
+
+    def __init__(
+        self,
+        in_shape: Sequence[int],
+        out_dim: int = 2,
+        channels: Sequence[int] = (32, 64),
+        hidden_dims: Sequence[int] = (128,),
+        *,
+        kernel_size: int = 3,
+        activation: str = "relu",
+        normalization: Literal["batch", "layer"] | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self._image = checked_image_shape("in_shape", in_shape)
+        if kernel_size < 1 or any(width < 1 for width in channels):
+            raise ValueError(
+                f"kernel_size and channels must be positive, got kernel_size {kernel_size} and "
+                f"channels {list(channels)}."
+            )
+        self.in_shape = in_shape
+        self.out_dim = out_dim
+        self.channels = channels
+        self.hidden_dims = hidden_dims
+        self.kernel_size = kernel_size
+        self.activation = activation
+        self.normalization = normalization
+        self.dropout = dropout
+        widths = [self._image[0], *channels]
+        self.convolutions = torch.nn.ModuleList(
+            torch.nn.Conv2d(a, b, kernel_size, stride=2, padding=kernel_size // 2) for a, b in pairwise(widths)
+        )
+        self.norms = normalization_layers(normalization, channels, of_images=True)
+        last_size = halved_sizes(*self._image[1:], kernel_size, len(channels))[-1]
+        self.head = FullyConnected(
+            widths[-1] * math.prod(last_size),
+            out_dim,
+            hidden_dims,
+            activation=activation,
+            normalization=normalization,
+            dropout=dropout,
+        )
+        self.alpha = torch.nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Embeds images, shape (b, …) with as many elements a row as ``in_shape`` has, to (b, out_dim)."""
+        X = X.reshape(X.shape[0], *self._image)
+        activate = activation_function(self.activation)
+        for layer, norm in zip_longest(self.convolutions, self.norms or ()):
+            X = activate(layer(X) if norm is None else norm(layer(X)))
+        return self.head(X.flatten(1))  # type: ignore[no-any-return]

@@ -1,0 +1,215 @@
+"""Decoders: what leads from the embedding back to the rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise, zip_longest
+from typing import Any, Literal
+
+import torch
+
+from paradime._registry import Registry
+from paradime.models.activations import activation_function
+from paradime.models.convolutional import ConvolutionalModel, checked_image_shape, halved_sizes
+from paradime.models.layers import FullyConnected, normalization_layers
+
+__all__ = ["DECODERS", "ConvolutionalDecoder", "FullyConnectedDecoder", "mirrored_options"]
+
+DECODERS: Registry[type[torch.nn.Module]] = Registry("decoder")
+
+
+@DECODERS.register("mlp", "fully connected")
+class FullyConnectedDecoder(FullyConnected):
+    """Fully connected layers from the embedding to rows of any shape.
+
+    Args:
+        in_dim: Number of dimensions of the embedding, at least 1.
+        out_shape: Shape of a row of the data.
+        hidden_dims: Widths of the hidden layers; none for a linear map.
+        activation: The name of the activation; see :data:`~paradime.models.ACTIVATIONS`.
+        normalization: What follows each hidden linear layer: ``"batch"``, ``"layer"``, or nothing.
+        dropout: The share of hidden units that is dropped in training, in [0, 1).
+        residual: Whether hidden layers that are as wide as their input add it to their result.
+
+    Raises:
+        ValueError: If a size is not positive, a name unknown, or ``dropout`` out of range.
+
+    Example:
+        >>> FullyConnectedDecoder(2, (8, 8))(torch.ones(5, 2)).shape
+        torch.Size([5, 8, 8])
+    """
+
+    def __init__(
+        self,
+        in_dim: int,
+        out_shape: Sequence[int],
+        hidden_dims: Sequence[int] = (50, 100),
+        *,
+        activation: str = "softplus",
+        normalization: Literal["batch", "layer"] | None = None,
+        dropout: float = 0.0,
+        residual: bool = False,
+    ) -> None:
+        super().__init__(
+            in_dim,
+            math.prod(out_shape),
+            hidden_dims,
+            activation=activation,
+            normalization=normalization,
+            dropout=dropout,
+            residual=residual,
+        )
+        self.out_shape = out_shape
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Decodes points of the embedding, shape (b, in_dim) to (b, …) with rows of shape ``out_shape``."""
+        return super().forward(X).reshape(X.shape[0], *self.out_shape)
+
+
+@DECODERS.register("conv", "convolutional")
+class ConvolutionalDecoder(torch.nn.Module):
+    """The mirror image of :class:`~paradime.models.ConvolutionalModel`: layers, then transposed convolutions.
+
+    Each transposed convolution of stride 2 doubles the image, to the size that a convolution has halved: sides
+    may be even or odd.
+
+    Args:
+        in_dim: Number of dimensions of the embedding, at least 1.
+        out_shape: Shape of a row of the data.
+        channels: Numbers of channels that the transposed convolutions take in; one of these for each.
+        hidden_dims: Widths of the hidden layers between the embedding and the first transposed convolution.
+        image_shape: Shape of an image, (height, width) or (channels, height, width), where rows are not of this
+            shape; ``out_shape`` if ``None``.
+        kernel_size: Side of the kernels, in pixels, at least 1.
+        activation: The name of the activation; see :data:`~paradime.models.ACTIVATIONS`.
+        normalization: What follows transposed convolutions but the last, and hidden layers: ``"batch"``,
+            ``"layer"``, or nothing.
+        dropout: The share of units of the fully connected hidden layers that is dropped in training, in [0, 1).
+
+    Raises:
+        ValueError: If a size is not positive, a name unknown, ``dropout`` out of range, or if images and rows
+            differ in their number of elements.
+
+    Source: Zeiler et al., "Deconvolutional Networks", 2010.
+
+    Example:
+        >>> ConvolutionalDecoder(2, (13, 17))(torch.ones(5, 2)).shape
+        torch.Size([5, 13, 17])
+    """
+
+    def __init__(
+        self,
+        in_dim: int,
+        out_shape: Sequence[int],
+        channels: Sequence[int] = (64, 32),
+        hidden_dims: Sequence[int] = (128,),
+        *,
+        image_shape: Sequence[int] | None = None,
+        kernel_size: int = 3,
+        activation: str = "relu",
+        normalization: Literal["batch", "layer"] | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        named = "out_shape" if image_shape is None else "image_shape"
+        image = checked_image_shape(named, out_shape if image_shape is None else image_shape)
+        if math.prod(image) != math.prod(out_shape):
+            raise ValueError(
+                f"image_shape must have as many elements as a row, {math.prod(out_shape)}, got {image}, "
+                f"{math.prod(image)} elements."
+            )
+        if kernel_size < 1 or any(width < 1 for width in channels):
+            raise ValueError(
+                f"kernel_size and channels must be positive, got kernel_size {kernel_size} and "
+                f"channels {list(channels)}."
+            )
+        self.in_dim = in_dim
+        self.out_shape = out_shape
+        self.channels = channels
+        self.hidden_dims = hidden_dims
+        self.image_shape = image_shape
+        self.kernel_size = kernel_size
+        self.activation = activation
+        self.normalization = normalization
+        self.dropout = dropout
+        widths = [*channels, image[0]]
+        sizes = halved_sizes(*image[1:], kernel_size, len(channels))[::-1]
+        self._first = (widths[0], *sizes[0])
+        self.head = FullyConnected(
+            in_dim,
+            math.prod(self._first),
+            hidden_dims,
+            activation=activation,
+            normalization=normalization,
+            dropout=dropout,
+        )
+        self.convolutions = torch.nn.ModuleList(
+            _transposed(widths[i : i + 2], before, after, kernel_size)
+            for i, (before, after) in enumerate(pairwise(sizes))
+        )
+        self.norms = normalization_layers(normalization, channels[1:], of_images=True)
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Decodes points of the embedding, shape (b, in_dim) to (b, …) with rows of shape ``out_shape``."""
+        images = self.head(X).reshape(X.shape[0], *self._first)
+        activate = activation_function(self.activation)
+        norms = (None, *self.norms) if self.norms else ()  # none before the first
+        for layer, norm in zip_longest(self.convolutions, norms):
+            images = layer(activate(images if norm is None else norm(images)))
+        return images.reshape(X.shape[0], *self.out_shape)  # type: ignore[no-any-return]
+
+
+def _transposed(
+    channels: Sequence[int], before: tuple[int, int], after: tuple[int, int], kernel_size: int
+) -> torch.nn.ConvTranspose2d:
+    """A transposed convolution of stride 2 that leads from one size of images to another."""
+    padding = kernel_size // 2
+
+    def missing(small: int, large: int) -> int:
+        # sides that differ by a pixel are halved to the same length
+        return large - (2 * (small - 1) + kernel_size - 2 * padding)
+
+    return torch.nn.ConvTranspose2d(
+        channels[0],
+        channels[1],
+        kernel_size,
+        stride=2,
+        padding=padding,
+        output_padding=(missing(before[0], after[0]), missing(before[1], after[1])),
+    )
+
+
+def _backwards(values: Sequence[int]) -> list[int]:
+    return list(values)[::-1]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_MIRRORED: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "hidden_dims": ("hidden_dims", _backwards),
+    "channels": ("channels", _backwards),
+    "in_shape": ("image_shape", _same),
+    **{name: (name, _same) for name in ("kernel_size", "activation", "normalization", "dropout", "residual")},
+}
+
+
+def mirrored_options(encoder: torch.nn.Module) -> dict[str, Any]:
+    """Returns the options of a decoder that does what an encoder does, in the opposite order.
+
+    Args:
+        encoder: The encoder; of modules that are not ParaDime's, nothing is known.
+
+    Example:
+        >>> mirrored_options(FullyConnected(8, 2, [6, 4]))["hidden_dims"]
+        [4, 6]
+    """
+    if not isinstance(encoder, (FullyConnected, ConvolutionalModel)):
+        return {}
+    return {
+        option: turned(getattr(encoder, name))
+        for name, (option, turned) in _MIRRORED.items()
+        if hasattr(encoder, name)
+    }

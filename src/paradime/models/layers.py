@@ -1,0 +1,142 @@
+"""Stacks of fully connected layers, of which models, decoders and classifiers are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise, zip_longest
+from typing import Literal
+
+import torch
+
+from paradime._registry import did_you_mean
+from paradime.models.activations import activation_function
+
+__all__ = ["FullyConnected", "check_dropout", "normalization_layers"]
+
+_ROWS: dict[str, type[torch.nn.Module]] = {"batch": torch.nn.BatchNorm1d, "layer": torch.nn.LayerNorm}
+
+
+def normalization_layers(
+    kind: str | None, widths: Iterable[int], *, of_images: bool = False
+) -> torch.nn.ModuleList | None:
+    """Makes the normalisations that follow layers of the given widths; no random numbers are drawn.
+
+    Args:
+        kind: ``"batch"`` normalises each unit over the batch, ``"layer"`` each row over its units; ``None`` for
+            no normalisation.
+        widths: Number of units, or of channels, of each layer.
+        of_images: Whether the layers put out images, shape (b, channels, h, w), not rows, shape (b, units). A
+            channel then counts as one unit of the batch, and a row has channels × h × w units.
+
+    Raises:
+        ValueError: If there is no such normalisation.
+
+    Source: Ioffe & Szegedy, "Batch Normalization", 2015; Ba et al., "Layer Normalization", 2016.
+
+    Example:
+        >>> normalization_layers("layer", [4])
+        ModuleList(
+          (0): LayerNorm((4,), eps=1e-05, elementwise_affine=True, bias=True)
+        )
+    """
+    if kind is None:
+        return None
+    if kind not in _ROWS:
+        raise ValueError(f"unknown normalization {kind!r}. {did_you_mean(kind, _ROWS)}")
+    if not of_images:
+        return torch.nn.ModuleList(_ROWS[kind](width) for width in widths)
+    if kind == "batch":
+        return torch.nn.ModuleList(torch.nn.BatchNorm2d(width) for width in widths)
+    # one group of all channels: layer normalisation for images of any size
+    return torch.nn.ModuleList(torch.nn.GroupNorm(1, width) for width in widths)
+
+
+def check_dropout(dropout: float) -> None:
+    """Checks the probability with which units are dropped.
+
+    Raises:
+        ValueError: If it does not lie in [0, 1).
+    """
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must lie in [0, 1), got {dropout}. It is the share of units that is dropped.")
+
+
+class FullyConnected(torch.nn.Module):
+    """Fully connected layers with an activation between them.
+
+    A hidden layer computes dropout(activation(normalization(linear(X)))); the last layer is linear.
+
+    Args:
+        in_dim: Width of the rows, at least 1.
+        out_dim: Width of the result, at least 1.
+        hidden_dims: Widths of the hidden layers; none for a linear map.
+        activation: The name of the activation; see :data:`~paradime.models.ACTIVATIONS`.
+        normalization: What follows each hidden linear layer: ``"batch"``, ``"layer"``, or nothing. Batches of one
+            row cannot be normalised over the batch in training.
+        dropout: The share of hidden units that is dropped in training, in [0, 1).
+        residual: Whether hidden layers that are as wide as their input add it to their result; layers of another
+            width have no such shortcut, so that the weights are the same with and without.
+
+    Attributes:
+        layers: The linear layers, a ``ModuleList``.
+        norms: The normalisations of the hidden layers, or ``None``.
+
+    Raises:
+        ValueError: If a width is not positive, a name unknown, or ``dropout`` out of range.
+
+    Source: He et al., "Deep Residual Learning for Image Recognition", 2015, for the shortcuts; Srivastava et al.,
+    "Dropout", 2014.
+
+    Example:
+        >>> FullyConnected(3, 2, [8, 8], activation="relu", residual=True)(torch.ones(5, 3)).shape
+        torch.Size([5, 2])
+    """
+
+    def __init__(
+        self,
+        in_dim: int,
+        out_dim: int = 2,
+        hidden_dims: Sequence[int] = (100, 50),
+        *,
+        activation: str = "softplus",
+        normalization: Literal["batch", "layer"] | None = None,
+        dropout: float = 0.0,
+        residual: bool = False,
+    ) -> None:
+        super().__init__()
+        widths = [in_dim, *hidden_dims, out_dim]
+        if any(width < 1 for width in widths):
+            raise ValueError(f"in_dim, hidden_dims and out_dim must be positive, got {widths}.")
+        activation_function(activation)
+        check_dropout(dropout)
+        self.in_dim = in_dim
+        self.out_dim = out_dim
+        self.hidden_dims = hidden_dims
+        self.activation = activation
+        self.normalization = normalization
+        self.dropout = dropout
+        self.residual = residual
+        self.layers = torch.nn.ModuleList(torch.nn.Linear(a, b) for a, b in pairwise(widths))
+        self.norms = normalization_layers(normalization, hidden_dims)
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Maps rows, shape (b, in_dim) to (b, out_dim); rows of more axes with in_dim elements are flattened."""
+        if X.ndim > 2 and X.shape[1:].numel() == self.in_dim:
+            X = X.flatten(1)
+        *hidden, last = self.layers
+        if self.norms is None and not self.dropout and not self.residual:
+            activate = activation_function(self.activation)
+            for layer in hidden:
+                X = activate(layer(X))
+        else:
+            for layer, norm in zip_longest(hidden, self.norms or ()):
+                X = self._hidden(X, layer, norm)
+        return last(X)  # type: ignore[no-any-return]
+
+    def _hidden(self, X: torch.Tensor, layer: torch.nn.Module, norm: torch.nn.Module | None) -> torch.Tensor:
+        """One hidden layer with all that belongs to it, shape (b, width_in) to (b, width_out)."""
+        result = layer(X) if norm is None else norm(layer(X))
+        result = activation_function(self.activation)(result)
+        if self.dropout:
+            result = torch.nn.functional.dropout(result, self.dropout, self.training)
+        return X + result if self.residual and X.shape[-1] == result.shape[-1] else result

@@ -1,0 +1,90 @@
+"""Sections that the specifications of several presets have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["initial_positions", "network", "position_phase"]
+
+_INITIALIZATIONS = ("pca", "spectral")
+
+
+def network(out_dim: int, hidden_dims: Sequence[int]) -> dict[str, Any]:
+    """Returns the section of a fully connected network."""
+    return {"type": "mlp", "options": {"out_dim": out_dim, "hidden_dims": list(hidden_dims)}}
+
+
+def initial_positions(initialization: str | None, out_dim: int, data_key: str) -> list[dict[str, Any]]:
+    """Returns the derived data that a model is taught first: none, or one entry that is named as its method.
+
+    Raises:
+        ValueError: If the method is unknown.
+    """
+    if initialization is None:
+        return []
+    if initialization not in _INITIALIZATIONS:
+        raise ValueError(f"initialization must be 'pca', 'spectral' or None, got {initialization!r}.")
+    source = ["data", data_key] if initialization == "pca" else ["rels", "rel"]
+    return [
+        {
+            "name": initialization,
+            "data func": initialization,
+            "keys": [source],
+            "options": {"n_components": out_dim},
+        }
+    ]
+
+
+def position_phase(
+    initialization: str | None, *, epochs: int, batch_size: int, learning_rate: float, data_key: str
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Returns the loss and the phase that teach initial positions, each as a list: empty if there are none."""
+    if initialization is None:
+        return [], []
+    loss = {
+        "name": "init",
+        "type": "position",
+        "func": "mse",
+        "keys": {"data": [data_key, initialization], "methods": ["embed"]},
+    }
+    phase = item_phase(
+        f"{initialization}_init", ["init"], epochs=epochs, batch_size=batch_size, learning_rate=learning_rate
+    )
+    return [loss], [phase]
+
+
+def item_phase(
+    name: str,
+    components: Sequence[str],
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    schedule: str = "constant",
+) -> dict[str, Any]:
+    """Returns a phase of batches of rows."""
+    return {
+        "name": name,
+        "epochs": epochs,
+        "sampling": {"type": "item", "options": {"batch_size": batch_size}},
+        "optimizer": {"type": "adam", "options": {"learning_rate": learning_rate}},
+        "schedule": schedule,
+        "loss": {"components": list(components)},
+    }
+
+
+def fuzzy_neighbors(n_neighbors: int, metric: str | None, data_key: str) -> dict[str, Any]:
+    """Returns the global relations ``"rel"`` of UMAP: fuzzy memberships of neighbours, united."""
+    options = {} if metric is None else {"options": {"metric": metric}}
+    return {
+        "name": "rel",
+        "level": "global",
+        "type": "neighbor",
+        "field": data_key,
+        **options,
+        "transforms": [
+            {"type": "connect", "options": {"n_neighbors": n_neighbors}},
+            {"type": "symmetrize", "options": {"subtract_product": True}},
+        ],
+    }

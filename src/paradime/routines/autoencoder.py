@@ -1,0 +1,94 @@
+"""Autoencoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Unpack
+
+from paradime.routines._parts import initial_positions, item_phase, network, position_phase
+from paradime.routines._preset import Common, Preset
+
+__all__ = ["ParametricAutoencoder", "autoencoder_spec"]
+
+
+def autoencoder_spec(
+    *,
+    activation: str = "silu",
+    out_dim: int = 2,
+    hidden_dims: Sequence[int] = (100, 50),
+    decoder: bool | Mapping[str, Any] = True,
+    initialization: Literal["pca"] | None = "pca",
+    epochs: int = 100,
+    init_epochs: int = 10,
+    batch_size: int = 100,
+    learning_rate: float = 0.003,
+    data_key: str = "main",
+) -> dict[str, Any]:
+    """Returns an autoencoder as a specification in the grammar; the parameters are those of the estimator.
+
+    Source: Hinton and Salakhutdinov, "Reducing the dimensionality of data with neural networks", 2006.
+
+    Example:
+        >>> autoencoder_spec()["losses"][-1]["type"]
+        'reconstruction'
+    """
+    init_losses, init_phases = position_phase(
+        initialization, epochs=init_epochs, batch_size=batch_size, learning_rate=learning_rate, data_key=data_key
+    )
+    model = network(out_dim, hidden_dims)
+    model["options"]["activation"] = activation
+    return {
+        "derived data": initial_positions(initialization, out_dim, data_key),
+        "model": {**model, "decoder": decoder or True},
+        "losses": [
+            *init_losses,
+            {"name": "reconstruction", "type": "reconstruction", "func": "mse", "keys": {"data": [data_key]}},
+        ],
+        "training phases": [
+            *init_phases,
+            item_phase(
+                "reconstruction",
+                ["reconstruction"],
+                epochs=epochs,
+                batch_size=batch_size,
+                learning_rate=learning_rate,
+                schedule="cosine",
+            ),
+        ],
+    }
+
+
+class ParametricAutoencoder(Preset):
+    """Autoencoder: the network learns to reconstruct the data from their embedding.
+
+    Args:
+        activation: The function between layers, such as ``"silu"``, ``"relu"`` or ``"softplus"``.
+        initialization: Positions to teach first: ``"pca"``, or none with ``None``.
+        epochs: Epochs of the main phase.
+        init_epochs: Epochs of the phase that teaches positions.
+        batch_size: Rows in a batch.
+        learning_rate: Learning rate at the beginning; it falls to 0 along a cosine.
+        **settings: What all presets take; see :class:`Preset`. There is always a decoder.
+
+    Source: Hinton and Salakhutdinov, "Reducing the dimensionality of data with neural networks", 2006.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> routine = ParametricAutoencoder(epochs=2, random_state=0).fit(load_iris().data)
+        >>> routine.inverse_transform([[0.0, 0.0]]).shape
+        (1, 4)
+    """
+
+    make_spec = staticmethod(autoencoder_spec)
+
+    def __init__(
+        self,
+        activation: str = "silu",
+        initialization: Literal["pca"] | None = "pca",
+        epochs: int = 100,
+        init_epochs: int = 10,
+        batch_size: int = 100,
+        learning_rate: float = 0.003,
+        **settings: Unpack[Common],
+    ) -> None:
+        self._store(locals())

@@ -1,0 +1,124 @@
+"""Parametric contrastive embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, Unpack
+
+from paradime.routines._parts import fuzzy_neighbors, initial_positions, network, position_phase
+from paradime.routines._preset import Common, Preset
+
+__all__ = ["ParametricContrastive", "contrastive_spec"]
+
+
+def contrastive_spec(
+    *,
+    n_neighbors: int = 15,
+    kind: Literal["infonce", "nce", "negative sampling"] = "infonce",
+    n_negatives: int | None = None,
+    spectrum: float = 1.0,
+    temperature: float = 1.0,
+    similarity: Literal["cauchy", "cosine"] = "cauchy",
+    metric: str = "euclidean",
+    out_dim: int = 2,
+    hidden_dims: Sequence[int] = (100, 50),
+    initialization: Literal["pca", "spectral"] | None = "pca",
+    epochs: int = 60,
+    init_epochs: int = 10,
+    batch_size: int = 256,
+    learning_rate: float = 0.01,
+    data_key: str = "main",
+) -> dict[str, Any]:
+    """Returns a contrastive embedding as a specification in the grammar, of the estimator's parameters.
+
+    Source: Damrich et al., "From t-SNE to UMAP with contrastive learning", 2023.
+
+    Example:
+        >>> contrastive_spec(kind="negative sampling", spectrum=0.5)["losses"][-1]["options"]["spectrum"]
+        0.5
+    """
+    init_losses, init_phases = position_phase(
+        initialization, epochs=init_epochs, batch_size=batch_size, learning_rate=learning_rate, data_key=data_key
+    )
+    options = {
+        "kind": kind,
+        "n_negatives": n_negatives,
+        "spectrum": spectrum,
+        "temperature": temperature,
+        "similarity": similarity,
+    }
+    return {
+        "derived data": initial_positions(initialization, out_dim, data_key),
+        "relations": [fuzzy_neighbors(n_neighbors, metric, data_key)],
+        "model": network(out_dim, hidden_dims),
+        "losses": [
+            *init_losses,
+            {"name": "embedding", "type": "contrastive", "keys": {"data": [data_key]}, "options": options},
+        ],
+        "training phases": [
+            *init_phases,
+            {
+                "name": "embedding",
+                "epochs": epochs,
+                "sampling": {"type": "contrastive", "options": {"rel_key": "rel", "batch_size": batch_size}},
+                "optimizer": {"type": "adam", "options": {"learning_rate": learning_rate}},
+                "schedule": "one cycle",
+                "loss": {"components": ["embedding"]},
+            },
+        ],
+    }
+
+
+class ParametricContrastive(Preset):
+    """Parametric contrastive embedding: pairs of neighbours are told from pairs of any points.
+
+    There are three ways to learn that, of which InfoNCE is the most like t-SNE, and negative sampling leads from
+    t-SNE to UMAP and beyond, along the spectrum between repulsion and attraction. Negatives are points of the same
+    batch, so that they cost no further encoding.
+
+    Args:
+        n_neighbors: Number of neighbours, > 2 and below n.
+        kind: ``"infonce"``, ``"nce"`` (noise-contrastive estimation), or ``"negative sampling"``.
+        n_negatives: Negatives of each pair, at least 1; all other points of the batch if ``None``.
+        spectrum: For negative sampling: 0 for t-SNE's balance of attraction and repulsion, 1 for UMAP's, and
+            anything between and beyond.
+        temperature: How much more similar near points are than far ones, > 0; less is more.
+        similarity: ``"cauchy"``, of distances, for embeddings in the plane, or ``"cosine"``, of directions, for
+            more dimensions.
+        metric: The distance between rows: ``"euclidean"``, ``"cosine"``, ``"manhattan"``, or another name that
+            SciPy or PyNNDescent knows.
+        initialization: Positions to teach first: ``"pca"``, ``"spectral"``, or none with ``None``.
+        epochs: Epochs of the main phase; in each of them, each point is paired with one of its neighbours.
+        init_epochs: Epochs of the phase that teaches positions.
+        batch_size: Pairs in a batch.
+        learning_rate: The largest learning rate of the main phase; it rises to it, and falls, in one cycle.
+        **settings: What all presets take; see :class:`Preset`.
+
+    Source: Damrich, Böhm, Hamprecht, Kobak, "From t-SNE to UMAP with contrastive learning", 2023.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> routine = ParametricContrastive(epochs=2, random_state=0)
+        >>> routine.fit_transform(load_iris().data).shape
+        (150, 2)
+    """
+
+    make_spec = staticmethod(contrastive_spec)
+
+    def __init__(
+        self,
+        n_neighbors: int = 15,
+        kind: Literal["infonce", "nce", "negative sampling"] = "infonce",
+        n_negatives: int | None = None,
+        spectrum: float = 1.0,
+        temperature: float = 1.0,
+        similarity: Literal["cauchy", "cosine"] = "cauchy",
+        metric: str = "euclidean",
+        initialization: Literal["pca", "spectral"] | None = "pca",
+        epochs: int = 60,
+        init_epochs: int = 10,
+        batch_size: int = 256,
+        learning_rate: float = 0.01,
+        **settings: Unpack[Common],
+    ) -> None:
+        self._store(locals())

@@ -1,0 +1,134 @@
+"""Parametric LargeVis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, Unpack
+
+from paradime.routines._parts import initial_positions, network, position_phase
+from paradime.routines._preset import Common, Preset
+
+__all__ = ["ParametricLargeVis", "largevis_spec"]
+
+
+def largevis_spec(
+    *,
+    perplexity: float = 50.0,
+    gamma: float = 7.0,
+    negative_sampling_rate: int = 5,
+    metric: str = "euclidean",
+    out_dim: int = 2,
+    hidden_dims: Sequence[int] = (100, 50),
+    initialization: Literal["pca", "spectral"] | None = "pca",
+    epochs: int = 200,
+    init_epochs: int = 10,
+    batch_size: int = 100,
+    learning_rate: float = 0.01,
+    data_key: str = "main",
+) -> dict[str, Any]:
+    """Returns parametric LargeVis as a specification in the grammar; the parameters are those of the estimator.
+
+    Source: Tang et al., "Visualizing large-scale and high-dimensional data", 2016.
+
+    Example:
+        >>> largevis_spec(gamma=3.0)["losses"][-1]["options"]
+        {'function_options': {'gamma': 3.0}}
+    """
+    init_losses, init_phases = position_phase(
+        initialization, epochs=init_epochs, batch_size=batch_size, learning_rate=learning_rate, data_key=data_key
+    )
+    sampling = {
+        "edge_rel_key": "rel",
+        "neg_sampling_rate": negative_sampling_rate,
+        "negatives": "degree",
+        "batch_size": batch_size,
+    }
+    return {
+        "derived data": initial_positions(initialization, out_dim, data_key),
+        "relations": [
+            {
+                "name": "rel",
+                "level": "global",
+                "type": "neighbor",
+                "field": data_key,
+                "options": {"metric": metric},
+                "transforms": [
+                    {"type": "perplexity", "options": {"perplexity": perplexity}},
+                    {"type": "symmetrize"},
+                    {"type": "normalize"},
+                ],
+            },
+            {
+                "name": "rel",
+                "level": "batch",
+                "type": "fromto",
+                "field": data_key,
+                "transforms": [{"type": "t-dist", "options": {"alpha": 1.0}}],
+            },
+        ],
+        "model": network(out_dim, hidden_dims),
+        "losses": [
+            *init_losses,
+            {
+                "name": "embedding",
+                "type": "relation",
+                "func": "largevis",
+                "keys": {"rels": ["rel", "rel"]},
+                "options": {"function_options": {"gamma": gamma}},
+            },
+        ],
+        "training phases": [
+            *init_phases,
+            {
+                "name": "embedding",
+                "epochs": epochs,
+                "sampling": {"type": "edge", "options": sampling},
+                "optimizer": {"type": "adam", "options": {"learning_rate": learning_rate}},
+                "schedule": "linear",
+                "loss": {"components": ["embedding"]},
+            },
+        ],
+    }
+
+
+class ParametricLargeVis(Preset):
+    """Parametric LargeVis: the edges of t-SNE's neighbour graph are told from pairs with frequent points.
+
+    Args:
+        perplexity: Effective number of neighbours, in (1, n).
+        gamma: How much negatives count beside edges, > 0.
+        negative_sampling_rate: Negatives for each edge; drawn in proportion to their degree to the power of 3/4.
+        metric: The distance between rows: ``"euclidean"``, ``"cosine"``, ``"manhattan"``, or another name that
+            SciPy or PyNNDescent knows.
+        initialization: Positions to teach first: ``"pca"``, ``"spectral"``, or none with ``None``.
+        epochs: Epochs of the main phase, each of about n pairs.
+        init_epochs: Epochs of the phase that teaches positions.
+        batch_size: Edges in a batch of the main phase, rows in one of the first.
+        learning_rate: Learning rate at the beginning; it falls to 0 linearly.
+        **settings: What all presets take; see :class:`Preset`.
+
+    Source: Tang, Liu, Zhang, Mei, "Visualizing large-scale and high-dimensional data", 2016.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> routine = ParametricLargeVis(perplexity=20, epochs=2, random_state=0)
+        >>> routine.fit_transform(load_iris().data).shape
+        (150, 2)
+    """
+
+    make_spec = staticmethod(largevis_spec)
+
+    def __init__(
+        self,
+        perplexity: float = 50.0,
+        gamma: float = 7.0,
+        negative_sampling_rate: int = 5,
+        metric: str = "euclidean",
+        initialization: Literal["pca", "spectral"] | None = "pca",
+        epochs: int = 200,
+        init_epochs: int = 10,
+        batch_size: int = 100,
+        learning_rate: float = 0.01,
+        **settings: Unpack[Common],
+    ) -> None:
+        self._store(locals())

@@ -1,0 +1,105 @@
+"""Parametric multidimensional scaling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, Unpack
+
+from paradime.routines._parts import initial_positions, item_phase, network, position_phase
+from paradime.routines._preset import Common, Preset
+
+__all__ = ["ParametricMDS", "mds_spec"]
+
+
+def mds_spec(
+    *,
+    metric: str = "euclidean",
+    weighting: Literal["none", "sammon", "elastic"] = "none",
+    linear: bool = False,
+    out_dim: int = 2,
+    hidden_dims: Sequence[int] = (100, 50),
+    initialization: Literal["pca"] | None = "pca",
+    epochs: int = 60,
+    init_epochs: int = 10,
+    batch_size: int = 200,
+    learning_rate: float = 0.01,
+    data_key: str = "main",
+) -> dict[str, Any]:
+    """Returns parametric MDS as a specification in the grammar; the parameters are those of the estimator.
+
+    Source: Kruskal, "Multidimensional scaling by optimizing goodness of fit", 1964.
+
+    Example:
+        >>> mds_spec(weighting="sammon")["losses"][-1]["options"]
+        {'metric': 'euclidean', 'weighting': 'sammon'}
+    """
+    init_losses, init_phases = position_phase(
+        initialization, epochs=init_epochs, batch_size=batch_size, learning_rate=learning_rate, data_key=data_key
+    )
+    stress = {
+        "name": "stress",
+        "type": "stress",
+        "keys": {"data": [data_key]},
+        "options": {"metric": metric, "weighting": weighting},
+    }
+    return {
+        "derived data": initial_positions(initialization, out_dim, data_key),
+        "model": network(out_dim, () if linear else hidden_dims),
+        "losses": [*init_losses, stress],
+        "training phases": [
+            *init_phases,
+            item_phase(
+                "stress",
+                ["stress"],
+                epochs=epochs,
+                batch_size=batch_size,
+                learning_rate=learning_rate,
+                schedule="cosine",
+            ),
+        ],
+    }
+
+
+class ParametricMDS(Preset):
+    """Parametric metric multidimensional scaling: distances in the embedding are those in the data.
+
+    Distances are computed of the rows of each batch: nothing grows with the square of the number of points.
+
+    Args:
+        metric: The distance between rows: ``"euclidean"``, ``"sqeuclidean"``, ``"manhattan"``, ``"chebyshev"`` or
+            ``"cosine"``.
+        weighting: How pairs at distance δ count: ``"none"`` for all alike, ``"sammon"`` for 1/δ, ``"elastic"`` for
+            1/δ², which lets near points count as much as far ones.
+        linear: Whether to learn a linear map, a projection, in place of a network with hidden layers.
+        initialization: Positions to teach first: ``"pca"``, or none with ``None``.
+        epochs: Epochs of the main phase.
+        init_epochs: Epochs of the phase that teaches positions.
+        batch_size: Rows in a batch; all pairs of them are compared.
+        learning_rate: Learning rate at the beginning; it falls to 0 along a cosine.
+        **settings: What all presets take; see :class:`Preset`.
+
+    Source: Kruskal, "Multidimensional scaling by optimizing goodness of fit", 1964; Sammon, "A nonlinear mapping
+    for data structure analysis", 1969.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> mds = ParametricMDS(weighting="sammon", epochs=2, random_state=0)
+        >>> mds.fit_transform(load_iris().data).shape
+        (150, 2)
+    """
+
+    make_spec = staticmethod(mds_spec)
+
+    def __init__(
+        self,
+        metric: str = "euclidean",
+        weighting: Literal["none", "sammon", "elastic"] = "none",
+        linear: bool = False,
+        initialization: Literal["pca"] | None = "pca",
+        epochs: int = 60,
+        init_epochs: int = 10,
+        batch_size: int = 200,
+        learning_rate: float = 0.01,
+        **settings: Unpack[Common],
+    ) -> None:
+        self._store(locals())

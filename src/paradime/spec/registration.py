@@ -1,0 +1,163 @@
+"""Names of the grammar for building blocks of one's own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from paradime._registry import (
+    DATA_FUNCTIONS,
+    LOSS_FUNCTIONS,
+    LOSSES,
+    RELATIONS,
+    TRANSFORMS,
+    Registry,
+    did_you_mean,
+)
+from paradime.loss import Loss
+from paradime.relations import Relations
+from paradime.spec.vocabulary import CLASSES, FUNCTIONS
+from paradime.transforms import RelationTransform
+
+__all__ = [
+    "register",
+    "register_data_func",
+    "register_loss",
+    "register_loss_func",
+    "register_relations",
+    "register_transform",
+]
+
+B = TypeVar("B", bound=Callable[..., Any])
+
+
+def register(name: str, *aliases: str, kind: str | None = None) -> Callable[[B], B]:
+    """Returns a decorator that gives a building block a name in the grammar.
+
+    The kind of a class follows from its base: a loss, relations, a transform, a model (any torch module), a
+    sampling, a schedule, a callback, an optimizer. Its constructor's arguments are its options; to be written
+    back to a text, it keeps each in an attribute of the same name.
+
+    Args:
+        name: The name, after ``type``, ``func`` or ``data func`` in a text.
+        *aliases: Further names.
+        kind: For functions: ``"loss function"`` or ``"data function"``.
+
+    Raises:
+        TypeError: If the block is of no such kind.
+        ValueError: If the name is empty, or ``kind`` unknown.
+
+    Example:
+        >>> @register("my size", kind="loss function")
+        ... def size(target, found):
+        ...     return found.abs().mean()
+        >>> @register("my cube")
+        ... class Cube(RelationTransform):
+        ...     def transform(self, reldata):
+        ...         return reldata.map(lambda values: values**3)
+    """
+    if kind is not None and kind not in FUNCTIONS:
+        raise ValueError(f"unknown kind {kind!r}. {did_you_mean(kind, FUNCTIONS)} Classes need none.")
+
+    def bind(block: B) -> B:
+        _registry_for(block, kind).add(name, block, aliases=aliases)
+        return block
+
+    return bind
+
+
+def _registry_for(block: Any, kind: str | None) -> Registry[Any]:
+    if inspect.isclass(block):
+        for base, registry in CLASSES.items():
+            if issubclass(block, base):
+                return registry
+        bases = ", ".join(sorted(base.__name__ for base in CLASSES))
+        raise TypeError(f"{block.__name__} is no building block: a class must be derived from one of {bases}.")
+    if not callable(block):
+        raise TypeError(f"a building block must be a class or a function, got {type(block).__name__}.")
+    if kind is None:
+        kinds = " or ".join(f"kind={known!r}" for known in FUNCTIONS)
+        raise TypeError(f"the kind of a function must be given: {kinds}.")
+    return FUNCTIONS[kind]
+
+
+def register_data_func(name: str, func: Callable[..., Any]) -> None:
+    """Makes a function for derived data known to the grammar; see also :func:`register`.
+
+    Args:
+        name: The name after ``data func``.
+        func: Takes the entries named by ``keys``, and ``options``; returns an array of shape (n, …).
+
+    Raises:
+        TypeError: If ``func`` is no function.
+    """
+    _add_function(DATA_FUNCTIONS, name, func)
+
+
+def register_loss_func(name: str, func: Callable[..., Any]) -> None:
+    """Makes a loss function known to the grammar; see also :func:`register`.
+
+    Args:
+        name: The name after ``func`` of a loss.
+        func: Takes two tensors, returns a scalar.
+
+    Raises:
+        TypeError: If ``func`` is no function.
+    """
+    _add_function(LOSS_FUNCTIONS, name, func)
+
+
+def register_relations(name: str, relations: type[Relations]) -> None:
+    """Makes a class of relations known to the grammar; see also :func:`register`.
+
+    Args:
+        name: The name after ``type`` of relations.
+        relations: A subclass of ``Relations``; ``field`` becomes its argument ``data_key``, ``transforms`` its
+            argument ``transform``, where it has them, and ``options`` its other arguments.
+
+    Raises:
+        TypeError: If it is no such class.
+    """
+    _add_class(RELATIONS, name, relations, Relations)
+
+
+def register_transform(name: str, transform: type[RelationTransform]) -> None:
+    """Makes a class of transforms known to the grammar; see also :func:`register`.
+
+    Args:
+        name: The name after ``type`` of a transform.
+        transform: A subclass of ``RelationTransform``; ``options`` are its arguments.
+
+    Raises:
+        TypeError: If it is no such class.
+    """
+    _add_class(TRANSFORMS, name, transform, RelationTransform)
+
+
+def register_loss(name: str, loss: type[Loss]) -> None:
+    """Makes a class of losses known to the grammar; see also :func:`register`.
+
+    Args:
+        name: The name after ``type`` of a loss.
+        loss: A subclass of ``Loss``; ``options`` are its arguments, and ``func`` and ``keys`` those that its
+            attribute ``grammar`` names.
+
+    Raises:
+        TypeError: If it is no such class.
+    """
+    _add_class(LOSSES, name, loss, Loss)
+
+
+def _add_function(registry: Registry[Callable[..., Any]], name: str, func: Callable[..., Any]) -> None:
+    if not callable(func):
+        raise TypeError(f"a {registry.kind} must be a function, got {type(func).__name__}.")
+    registry.add(name, func)
+
+
+def _add_class(registry: Registry[type[Any]], name: str, entry: type[Any], base: type[Any]) -> None:
+    if not (isinstance(entry, type) and issubclass(entry, base)):
+        raise TypeError(
+            f"a {registry.kind} must be a subclass of {base.__name__}, got {entry!r}. Pass the class itself."
+        )
+    registry.add(name, entry)

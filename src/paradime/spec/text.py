@@ -1,0 +1,59 @@
+"""Specifications as YAML and JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["dump"]
+
+_WIDTH = 110
+
+
+def dump(spec: Mapping[str, Any], format: str = "yaml") -> str:  # noqa: A002  what it is
+    """Returns a specification as text that people edit.
+
+    Args:
+        spec: Nested mappings and lists.
+        format: ``"yaml"``, with short parts on one line, or ``"json"``.
+
+    Raises:
+        ValueError: If the format is unknown.
+
+    Example:
+        >>> print(dump({"losses": [{"name": "a", "type": "position", "func": "mse"}]}))
+        losses:
+        - {name: a, type: position, func: mse}
+        <BLANKLINE>
+    """
+    if format == "json":
+        return json.dumps(spec, indent=2, ensure_ascii=False) + "\n"
+    if format != "yaml":
+        raise ValueError(f"format must be 'yaml' or 'json', got {format!r}.")
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.width = _WIDTH
+    stream = io.StringIO()
+    yaml.dump(_arranged(spec, 0), stream)
+    return stream.getvalue()
+
+
+def _arranged(part: Any, indent: int) -> Any:
+    """Returns the same for ruamel's dumper, with parts that fit into a line marked to stand on one."""
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+    if not isinstance(part, (Mapping, list, tuple)):
+        return part
+    made: Any = CommentedMap() if isinstance(part, Mapping) else CommentedSeq()
+    if isinstance(part, Mapping):
+        for key, value in part.items():
+            made[key] = _arranged(value, indent + 2)
+    else:
+        made.extend(_arranged(value, indent + 2) for value in part)
+    # the whole text and its sections stay lists, however short
+    if indent >= 4 and len(json.dumps(part, ensure_ascii=False)) + indent <= _WIDTH:
+        made.fa.set_flow_style()
+    return made

@@ -1,0 +1,163 @@
+"""Names of building blocks: those of the registries, and importable ones that a caller allows."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from paradime._registry import (
+    CALLBACKS,
+    DATA_FUNCTIONS,
+    LOSS_FUNCTIONS,
+    LOSSES,
+    MODELS,
+    OPTIMIZERS,
+    RELATIONS,
+    SAMPLINGS,
+    SCHEDULES,
+    TRANSFORMS,
+    Registry,
+)
+from paradime.data import Sampling
+from paradime.loss import Loss
+from paradime.relations import Relations
+from paradime.training import Callback, Schedule
+from paradime.transforms import RelationTransform
+
+__all__ = ["CLASSES", "FUNCTIONS", "Vocabulary"]
+
+CLASSES: dict[type[Any], Registry[type[Any]]] = {
+    Loss: LOSSES,
+    Relations: RELATIONS,
+    RelationTransform: TRANSFORMS,
+    Sampling: SAMPLINGS,
+    Callback: CALLBACKS,
+    Schedule: SCHEDULES,
+    torch.optim.Optimizer: OPTIMIZERS,
+    # after the losses, which are modules, too
+    torch.nn.Module: MODELS,
+}
+"""Whose subclasses have names in which registry."""
+
+FUNCTIONS: dict[str, Registry[Callable[..., Any]]] = {
+    registry.kind: registry for registry in (DATA_FUNCTIONS, LOSS_FUNCTIONS)
+}
+"""The registries of functions, by what they are called."""
+
+# modules of torch that do the same as a function with a name, as long as they have their defaults
+_SAME_AS: dict[type[torch.nn.Module], str] = {
+    torch.nn.MSELoss: "mse",
+    torch.nn.CrossEntropyLoss: "cross entropy",
+    torch.nn.L1Loss: "mae",
+    torch.nn.HuberLoss: "huber",
+    torch.nn.BCEWithLogitsLoss: "bce",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Vocabulary:
+    """The names that a specification may use.
+
+    Args:
+        allow_imports: What may be imported by names such as ``"mine.losses:MyLoss"``, beside the names of the
+            registries: such names themselves, modules (``"mine.losses"``), or packages (``"mine"``).
+
+    Example:
+        >>> from paradime._registry import LOSSES
+        >>> Vocabulary().find(LOSSES, "position").__name__
+        'PositionLoss'
+        >>> Vocabulary().find(LOSSES, "mine:MyLoss")
+        Traceback (most recent call last):
+        ...
+        ValueError: 'mine:MyLoss' would be imported, which is not allowed. Pass allow_imports=['mine'].
+    """
+
+    allow_imports: tuple[str, ...] = ()
+
+    def find(self, registry: Registry[Any], name: object) -> Any:
+        """Returns the building block of a name.
+
+        Raises:
+            ValueError: If the name is unknown, may not be imported, or is bound to something of another kind.
+        """
+        if not isinstance(name, str) or ":" not in name:
+            if name not in registry:
+                raise ValueError(registry.describe_unknown(name))
+            return registry[str(name)]
+        module_name, _, attribute = name.partition(":")
+        if not self._allows(name):
+            raise ValueError(
+                f"{name!r} would be imported, which is not allowed. Pass allow_imports=[{module_name!r}]."
+            )
+        try:
+            found = getattr(importlib.import_module(module_name), attribute)
+        except (ImportError, AttributeError) as error:
+            raise ValueError(f"{name!r} cannot be imported: {error}.") from None
+        if not _fits(registry, found):
+            raise ValueError(f"{name!r} is no {registry.kind}, but {found!r}.")
+        return found
+
+    def name_of(self, registry: Registry[Any], block: Any) -> str:
+        """Returns the name of a building block.
+
+        Args:
+            registry: The registry of its kind.
+            block: A class or function.
+
+        Raises:
+            ValueError: If it has none.
+        """
+        found = registry.name_of(block)
+        if found is not None:
+            return found
+        if registry is LOSS_FUNCTIONS and _has_defaults(block):
+            return _SAME_AS[type(block)]
+        place = _importable(block)
+        if place and self._allows(place):
+            return place
+        raise ValueError(_nameless(registry, block, place))
+
+    def _allows(self, name: str) -> bool:
+        return any(name == entry or name.startswith((f"{entry}:", f"{entry}.")) for entry in self.allow_imports)
+
+
+def _importable(block: Any) -> str | None:
+    """Returns the name by which a class or function can be imported, if there is one."""
+    module, name = getattr(block, "__module__", None), getattr(block, "__qualname__", "")
+    if module in (None, "__main__") or not name.isidentifier():
+        return None
+    found = getattr(sys.modules.get(str(module)), name, None)
+    return f"{module}:{name}" if found is block else None
+
+
+def _nameless(registry: Registry[Any], block: Any, place: str | None) -> str:
+    is_class = inspect.isclass(block)
+    shown = getattr(block, "__qualname__", None) or f"an object of type {type(block).__name__}"
+    decorator = '@register("…")' if is_class else f'@register("…", kind={registry.kind!r})'
+    remedies = [f"Give it one with {decorator}"]
+    if place:
+        remedies.append(f"pass allow_imports=[{place.partition(':')[0]!r}]")
+    return f"{shown} has no name as a {registry.kind}. {', or '.join(remedies)}."
+
+
+def _fits(registry: Registry[Any], block: Any) -> bool:
+    if any(registry is known for known in FUNCTIONS.values()):
+        return callable(block)
+    bases = tuple(base for base, known in CLASSES.items() if known is registry)
+    return inspect.isclass(block) and issubclass(block, bases)
+
+
+def _has_defaults(function: Any) -> bool:
+    """Whether this is a module of torch that does the same as the function of the same name."""
+    if type(function) not in _SAME_AS:
+        return False
+    if any(True for _ in function.buffers()):  # weights of classes
+        return False
+    settings = vars(type(function)())
+    return all(vars(function).get(name) == settings[name] for name in settings if not name.startswith("_"))

@@ -1,0 +1,275 @@
+"""Schedules: how the learning rate changes during a phase."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+
+from paradime._registry import SCHEDULES
+
+__all__ = [
+    "Constant",
+    "Cosine",
+    "Exponential",
+    "Linear",
+    "OneCycle",
+    "Schedule",
+    "ScheduledRates",
+    "Step",
+    "make_schedule",
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule(ABC):
+    """What the learning rate is multiplied by in the course of a phase. Subclass it and write :meth:`curve`.
+
+    Args:
+        warmup: The share of the steps, in [0, 1), in which the factor first rises linearly from 0.
+
+    Raises:
+        ValueError: If a setting is out of range.
+
+    Example:
+        >>> class Root(Schedule):
+        ...     def curve(self, progress):
+        ...         return 1 - progress**0.5
+        >>> schedule = Root(warmup=0.2)
+        >>> schedule.factor(0.1), schedule.factor(0.2), schedule.factor(0.4)
+        (0.5, 1.0, 0.5)
+    """
+
+    warmup: float = dataclasses.field(default=0.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        _check("warmup", self.warmup, 0 <= self.warmup < 1, "in [0, 1)")
+
+    def factor(self, progress: float) -> float:
+        """Returns what the learning rate is multiplied by.
+
+        Args:
+            progress: The share of the phase's steps that are done, in [0, 1].
+        """
+        if progress < self.warmup:
+            return self.curve(0.0) * progress / self.warmup
+        return self.curve((progress - self.warmup) / (1 - self.warmup))
+
+    @abstractmethod
+    def curve(self, progress: float) -> float:
+        """Returns the factor after the warm-up.
+
+        Args:
+            progress: The share of the steps after the warm-up that are done, in [0, 1].
+        """
+
+
+@SCHEDULES.register("constant")
+@dataclasses.dataclass(frozen=True)
+class Constant(Schedule):
+    """The learning rate stays as it is.
+
+    Args:
+        warmup: The share of the steps, in [0, 1), in which the factor first rises linearly from 0.
+
+    Example:
+        >>> Constant(warmup=0.5).factor(0.25), Constant().factor(0.25)
+        (0.5, 1.0)
+    """
+
+    def curve(self, progress: float) -> float:
+        return 1.0
+
+
+@SCHEDULES.register("linear")
+@dataclasses.dataclass(frozen=True)
+class Linear(Schedule):
+    """The learning rate falls linearly.
+
+    Args:
+        end_factor: The factor at the end, at least 0.
+        warmup: The share of the steps, in [0, 1), in which the factor first rises linearly from 0.
+
+    Example:
+        >>> Linear(end_factor=0.2).factor(0.5)
+        0.6
+    """
+
+    end_factor: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_not_negative("end_factor", self.end_factor)
+
+    def curve(self, progress: float) -> float:
+        return 1 + (self.end_factor - 1) * progress
+
+
+@SCHEDULES.register("cosine")
+@dataclasses.dataclass(frozen=True)
+class Cosine(Schedule):
+    """The learning rate falls along half a cosine: slowly, then fast, then slowly.
+
+    Args:
+        end_factor: The factor at the end, at least 0.
+        warmup: The share of the steps, in [0, 1), in which the factor first rises linearly from 0.
+
+    Source: Loshchilov and Hutter, "SGDR", 2017, equation 5, without restarts.
+
+    Example:
+        >>> round(Cosine().factor(0.5), 6)
+        0.5
+    """
+
+    end_factor: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_not_negative("end_factor", self.end_factor)
+
+    def curve(self, progress: float) -> float:
+        return _half_cosine(1.0, self.end_factor, progress)
+
+
+@SCHEDULES.register("exponential")
+@dataclasses.dataclass(frozen=True)
+class Exponential(Schedule):
+    """The learning rate falls by the same ratio in every step.
+
+    Args:
+        end_factor: The factor at the end, > 0.
+        warmup: The share of the steps, in [0, 1), in which the factor first rises linearly from 0.
+
+    Example:
+        >>> round(Exponential(end_factor=0.01).factor(0.5), 6)
+        0.1
+    """
+
+    end_factor: float = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_positive("end_factor", self.end_factor)
+
+    def curve(self, progress: float) -> float:
+        return math.pow(self.end_factor, progress)
+
+
+@SCHEDULES.register("step")
+@dataclasses.dataclass(frozen=True)
+class Step(Schedule):
+    """The learning rate falls in stairs.
+
+    Args:
+        every: The share of the steps, in (0, 1], after which it falls.
+        decay: What it is multiplied by each time, > 0.
+        warmup: The share of the steps, in [0, 1), in which the factor first rises linearly from 0.
+
+    Example:
+        >>> [Step(every=0.25, decay=0.5).factor(progress) for progress in (0, 0.2, 0.25, 0.6)]
+        [1.0, 1.0, 0.5, 0.25]
+    """
+
+    every: float = 0.25
+    decay: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check("every", self.every, 0 < self.every <= 1, "in (0, 1]")
+        _check_positive("decay", self.decay)
+
+    def curve(self, progress: float) -> float:
+        # 0.3 / 0.1 is a little less than 3
+        return math.pow(self.decay, math.floor(progress / self.every + 1e-9))
+
+
+@SCHEDULES.register("one cycle")
+@dataclasses.dataclass(frozen=True)
+class OneCycle(Schedule):
+    """The learning rate rises to the phase's along half a cosine, and falls along another one.
+
+    Args:
+        start_factor: The factor at the start, at least 0.
+        end_factor: The factor at the end, at least 0.
+        warmup: The share of the steps, in [0, 1), in which it rises.
+
+    Source: Smith and Topin, "Super-Convergence", 2019; with cosines, as usual today.
+
+    Example:
+        >>> schedule = OneCycle(start_factor=0.1)
+        >>> [round(schedule.factor(progress), 3) for progress in (0, 0.3, 1)]
+        [0.1, 1.0, 0.0]
+    """
+
+    start_factor: float = 0.04
+    end_factor: float = 4e-6
+    warmup: float = dataclasses.field(default=0.3, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_not_negative("start_factor", self.start_factor)
+        _check_not_negative("end_factor", self.end_factor)
+
+    def factor(self, progress: float) -> float:
+        if progress < self.warmup:
+            return _half_cosine(self.start_factor, 1.0, progress / self.warmup)
+        return self.curve((progress - self.warmup) / (1 - self.warmup))
+
+    def curve(self, progress: float) -> float:
+        return _half_cosine(1.0, self.end_factor, progress)
+
+
+class ScheduledRates:
+    """Sets the learning rates of an optimizer, each relative to what it was at first.
+
+    Args:
+        schedule: The schedule.
+        optimizer: The optimizer; its groups of parameters may have learning rates of their own.
+    """
+
+    def __init__(self, schedule: Schedule, optimizer: torch.optim.Optimizer) -> None:
+        self._factor: Callable[[float], float] = schedule.factor
+        self._groups = optimizer.param_groups
+        self._base = [group["lr"] for group in self._groups]
+        # others than schedules, such as a callback, may then set the rates
+        self._active = schedule != Constant()
+
+    def at(self, progress: float) -> None:
+        """Sets the rates of the next step, given the share of the steps that are done, in [0, 1]."""
+        if self._active:
+            factor = self._factor(progress)
+            for group, base in zip(self._groups, self._base, strict=True):
+                group["lr"] = base * factor
+
+
+def make_schedule(schedule: str | Schedule) -> Schedule:
+    """Returns a schedule, also of a name.
+
+    Example:
+        >>> make_schedule("cosine")
+        Cosine(warmup=0.0, end_factor=0.0)
+    """
+    made: Schedule = SCHEDULES[schedule]() if isinstance(schedule, str) else schedule
+    return made
+
+
+def _half_cosine(start: float, end: float, progress: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2
+
+
+def _check(name: str, value: float, holds: bool, rule: str) -> None:
+    if not holds:
+        raise ValueError(f"{name} must lie {rule}, got {value!r}.")
+
+
+def _check_not_negative(name: str, value: float) -> None:
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{name} must be a number of at least 0, got {value!r}.")
+
+
+def _check_positive(name: str, value: float) -> None:
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name} must be a positive number, got {value!r}.")

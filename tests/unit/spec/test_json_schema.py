@@ -1,0 +1,102 @@
+import jsonschema
+import pytest
+from ruamel.yaml import YAML
+
+from paradime._registry import LOSSES, MODELS, OPTIMIZERS, RELATIONS, SAMPLINGS, TRANSFORMS
+from paradime.routines import ParametricTSNE, ParametricUMAP
+from paradime.spec import json_schema
+
+SPEC = ParametricUMAP().to_spec(format="dict")
+
+
+@pytest.fixture(scope="module")
+def validator():
+    schema = json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def changed(*path, to):
+    """The text of a preset, read again, with one place changed."""
+    spec = YAML(typ="safe").load(ParametricUMAP().to_spec())
+    place = spec
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = to
+    return spec
+
+
+def test_texts_of_presets_are_valid(validator):
+    for preset in (ParametricTSNE(), ParametricUMAP()):
+        validator.validate(YAML(typ="safe").load(preset.to_spec()))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        changed("relatoins", to=[]),
+        changed("relations", 0, "type", to="neigbor"),
+        changed("relations", 0, "transforms", 0, "options", to={"neighbors": 3}),
+        changed("relations", 0, "transforms", 0, "options", to={"n_neighbors": "many"}),
+        changed("relations", 0, "transforms", 1, to="symetrize"),
+        changed("losses", 0, "func", to="msee"),
+        changed("losses", 0, "options", to={"positions": 3}),
+        changed("model", "options", "hidden_dims", to="wide"),
+        changed("training phases", 0, "epochs", to=0),
+        changed("training phases", 0, "optimizer", to="adm"),
+        changed("training phases", 0, "sampling", "options", to={"batch_sizes": 3}),
+        changed("training phases", 0, "schedule", to={"type": "cosine", "options": {"end": 3}}),
+        changed("training phases", 0, "stopping", to={"patiens": 3}),
+        changed("training phases", 0, "loss", "weights", to="balancd"),
+    ],
+)
+def test_mistakes_are_found_by_an_editor(validator, wrong):
+    assert list(validator.iter_errors(wrong))
+
+
+@pytest.mark.parametrize(
+    "fine",
+    [
+        changed("relations", 0, "transforms", 1, to="symmetrize"),
+        changed("training phases", 0, "optimizer", to="adamw"),
+        changed("training phases", 0, "schedule", to="cosine"),
+        changed("training phases", 0, "stopping", to={"patience": 3}),
+        changed("training phases", 0, "loss", "weights", to=[[1, 0.5]]),
+        changed("training phases", 0, "loss", to={"components": ["init"], "weights": "balanced"}),
+        changed("losses", 0, "type", to="mine.losses:MyLoss"),
+        changed("model", "decoder", to={"hidden_dims": [20]}),
+    ],
+)
+def test_what_may_be_written_is_not_marked(validator, fine):
+    validator.validate(fine)
+
+
+def test_every_name_of_the_registries_can_be_completed():
+    definitions = json_schema()["$defs"]
+    for component, registry in {
+        "LossSpec": LOSSES,
+        "RelationsSpec": RELATIONS,
+    }.items():
+        names = definitions[component]["properties"]["type"]["anyOf"][0]["enum"]
+        assert set(names) == set(registry.names())
+    for component, registry in {
+        "TransformSpec": TRANSFORMS,
+        "ModelSpec": MODELS,
+        "OptimizerSpec": OPTIMIZERS,
+        "SamplingSpec": SAMPLINGS,
+    }.items():
+        short, long = definitions[component]["anyOf"]
+        assert set(short["anyOf"][0]["enum"]) == set(registry.names())
+        assert set(long["properties"]["type"]["anyOf"][0]["enum"]) == set(registry.names())
+
+
+def test_options_say_what_they_are():
+    option = json_schema()["$defs"]["transform: perplexity"]["properties"]["perplexity"]
+    assert option["type"] == "number"
+    assert option["default"] == 30
+    assert "neighbours" in option["description"]
+
+
+def test_what_a_text_cannot_express_is_not_offered():
+    option = json_schema()["$defs"]["relation type: neighbor"]["properties"]["metric"]
+    assert option["anyOf"] == [{"type": "string"}, {"type": "null"}]
