@@ -19,6 +19,7 @@ TOPICS = {
     "neighbors": "Neighbours",
     "graph": "Graphs: calibration, symmetrisation, edges",
     "step": "A training step",
+    "guiding": "Guiding losses with a share of the gradient",
     "parts": "Transform and import",
     "memory": "Memory and growth",
     "peers": "Other libraries, same machine, same data",

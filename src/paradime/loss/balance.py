@@ -132,13 +132,15 @@ class GroupedWeights(Weighting):
     def weigh(
         self, values: Sequence[torch.Tensor], parameters: Callable[[], Sequence[torch.Tensor]]
     ) -> torch.Tensor:
-        own = self._own.weigh(values, parameters)
+        # not of the stacked losses: each would seem to reach the parameters of all
+        own = [weight * value for weight, value in zip(self._own.numbers(), values, strict=True)]
         sums: list[Any] = [0] * (max(self._groups) + 1)
-        for group, value in zip(self._groups, own.unbind(), strict=True):
+        for group, value in zip(self._groups, own, strict=True):
             sums[group] = sums[group] + value
         self._balance.weigh(sums, parameters)
         factors = self._balance.factors()
-        return own if factors is None else own * torch.stack([factors[group] for group in self._groups])
+        weighted = torch.stack(own)
+        return weighted if factors is None else weighted * torch.stack([factors[group] for group in self._groups])
 
     def numbers(self) -> list[float]:
         factors = self._balance.numbers()

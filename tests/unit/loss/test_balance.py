@@ -406,7 +406,7 @@ def test_median_of_weights_needs_no_finite_gradient():
 def test_shares_beside_weights_hold_for_the_sum_of_the_others():
     model = linear()
     losses = [size(), size(9.0), Of(lambda m, X: 1e4 * m(X).sum())]
-    loss = CompoundLoss(losses, [2, (1, 0.5)] + [1], shares=[None, None, 0.2])
+    loss = CompoundLoss(losses, [2, (1, 0.5), 1], shares=[None, None, 0.2])
     loss.at(1.0)
     batch = Batch({"main": rows()})
     for _ in range(3):
@@ -429,3 +429,17 @@ def test_shares_of_all_losses_alone_are_balanced_weights():
         loss(model, {}, {}, batch, CPU)
         found.append(loss.weights)
     assert found[0] == found[1] != [1.0, 1.0]
+
+
+def test_parameters_of_one_loss_alone_do_not_count_beside_weights_either():
+    model = Autoencoder(3)
+    losses = [Of(lambda m, X: m.embed(X).square().mean()), ReconstructionLoss()]
+    loss = CompoundLoss(losses, [1, 1], shares=[None, 0.3])
+    batch = Batch({"main": rows()})
+    loss(model, {}, {}, batch, CPU)
+    shared = list(model.encoder.layers.parameters())
+    base, held = (
+        float(torch.nn.utils.get_total_norm(torch.autograd.grad(weight * part(model, {}, {}, batch, CPU), shared)))
+        for weight, part in zip(loss.weights, losses, strict=True)
+    )
+    assert held / (base + held) == pytest.approx(0.3, rel=1e-4)

@@ -1,0 +1,111 @@
+"""The page that lists every public name is up to date, and the documents do not name what is not there."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import paradime.routines
+from paradime._registry import LOSSES
+from paradime.metrics import knn_accuracy
+from paradime.utils.seed import seed_all
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_reference_page_is_up_to_date():
+    done = subprocess.run([sys.executable, ROOT / "tools" / "make_reference.py", "--check"], check=False)
+    assert done.returncode == 0, "run: python tools/make_reference.py"
+
+
+def test_grammar_page_is_up_to_date():
+    # in a process of its own: tests register blocks
+    done = subprocess.run([sys.executable, ROOT / "tools" / "make_grammar.py", "--check"], check=False)
+    assert done.returncode == 0, "run: python tools/make_grammar.py"
+
+
+def test_every_public_name_is_on_the_reference_page():
+    import paradime.dr
+    import paradime.loss
+
+    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    assert all(f"`{name}" in page for module in (paradime.dr, paradime.loss) for name in module.__all__)
+
+
+PAGES = ["README.md", *(f"docs/{name}.md" for name in ("architecture", "guiding", "migrating", "presets"))]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_of_a_page_lead_somewhere(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    targets = [t for t in re.findall(r"\]\(([^)#]+)\)", text) if not t.startswith("http")]
+    assert all((ROOT / page).parent.joinpath(target).exists() for target in targets)
+
+
+def run_python_of(page):
+    """Runs all Python blocks of a page, one after the other; returns what they define."""
+    names: dict = {}
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), flags=re.S):
+        exec(block, names)
+    return names
+
+
+def test_guiding_page_does_what_it_says():
+    seed_all(0)
+    names = run_python_of("docs/guiding.md")
+    assert abs(np.corrcoef(names["embedding"][:, 0], names["X"]["mean area"])[0, 1]) > 0.8
+    unlabelled = names["labels"] == -1
+    assert (names["classes"] == names["y"])[unlabelled].mean() > 0.9
+    assert ((names["rows"] - names["X"].to_numpy()) ** 2).mean() < 0.6  # of a variance of 1
+
+
+def test_presets_page_does_what_it_says():
+    seed_all(0)
+    names = run_python_of("docs/presets.md")
+    assert "n_neighbors: 30" in names["text"]
+    seen = names["routine"].transform(names["X"])
+    assert knn_accuracy(seen, names["y"], test_embedding=names["new"], test_labels=names["y_new"]) > 0.8
+
+
+def test_every_loss_of_the_grammar_is_on_the_guiding_page():
+    page = (ROOT / "docs" / "guiding.md").read_text(encoding="utf-8")
+    own = {name for name, block in LOSSES.items() if block.__module__.startswith("paradime.")}
+    # those that make up the embeddings themselves
+    assert {name for name in own if f"`{name}`" not in page} <= {
+        "relation",
+        "contrastive",
+        "attraction",
+        "repulsion",
+    }
+
+
+def test_every_preset_is_on_the_presets_page():
+    page = (ROOT / "docs" / "presets.md").read_text(encoding="utf-8")
+    names = [name for name in paradime.routines.__all__ if name.startswith("Parametric")]
+    assert len(names) == 7
+    assert all(f"| `{name}` |" in page for name in names)
+
+
+def test_mds_text_and_ten_lines_of_the_readme_run(tmp_path):
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from sklearn.datasets import load_diabetes
+
+    from paradime.dr import ParametricDR
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (spec,) = re.findall(r"```yaml\n(.*?)```", text, flags=re.S)
+    (tmp_path / "mds.yaml").write_text(spec, encoding="utf-8")
+    X = load_diabetes().data * 10
+    routine = ParametricDR.from_spec(tmp_path / "mds.yaml", random_state=0)
+    routine.train(X)
+    history = routine.training_phases[0].loss.history
+    assert history[-1] < 0.5 * history[0]
+    first = re.findall(r"```python\n(.*?)```", text, flags=re.S)[0]
+    names: dict = {}
+    exec(first, names)
+    assert names["new"].shape == (len(names["y_new"]), 2)

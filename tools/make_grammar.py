@@ -1,0 +1,196 @@
+"""Writes ``docs/grammar.md``: every section, name and option of the grammar, from its JSON Schema.
+
+Usage: ``python tools/make_grammar.py``; ``--check`` only says whether the page is up to date, by the exit code.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from paradime._registry import LOSS_FUNCTIONS
+from paradime.loss import Loss
+from paradime.routines import ParametricTSNE
+from paradime.spec import json_schema
+from paradime.spec.json_schema import COMPONENTS
+from paradime.spec.options import first_sentence
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "grammar.md"
+
+INTRODUCTION = """# The grammar
+
+A routine as a text: YAML or JSON, read by `paradime.dr.ParametricDR.from_spec(file)`, written by
+`routine.to_spec()`, checked by `paradime.dr.validate_spec(file)`. This page is made from the schema by
+`tools/make_grammar.py`.
+
+This is what `print(ParametricTSNE().to_spec())` prints. Edit it, and train what you wrote:
+
+```yaml
+{text}```
+
+- A block that needs no options is its name: `transforms: [symmetrize]`, `optimizer: adam`, `schedule: cosine`.
+- Keys may be written with spaces or underscores. Names are those below, names that you gave with
+  `@paradime.spec.register("name")`, or importable ones such as `mine.losses:MyLoss`, if the reader allows
+  their module: `from_spec(file, allow_imports=["mine"])`. Nothing else in a text runs code.
+- Mistakes are errors before anything is trained, with the place, the value, and what was probably meant.
+- Texts of version 1 are read as they are.
+- For completion and checking in an editor, save the JSON Schema and name it in the first line of a text:
+
+```
+python -c "import json, paradime.spec as s; print(json.dumps(s.json_schema()))" > paradime.schema.json
+# yaml-language-server: $schema=paradime.schema.json
+```
+"""
+
+SECTIONS = [
+    ("RoutineSpec", "Sections"),
+    ("FieldSpec", "`data`: what the data must have"),
+    ("DerivedDataSpec", "`derived data`"),
+    ("RelationsSpec", "`relations`"),
+    ("TransformSpec", "`transforms` of relations"),
+    ("ModelSpec", "`model`"),
+    ("LossSpec", "`losses`"),
+    ("LossKeysSpec", "`keys` of a loss"),
+    ("PhaseSpec", "`training phases`"),
+    ("PhaseLossSpec", "`loss` of a phase"),
+    ("SamplingSpec", "`sampling` of a phase"),
+    ("OptimizerSpec", "`optimizer` of a phase"),
+    ("ScheduleSpec", "`schedule` of a phase"),
+    ("CallbackSpec", "`callbacks` of a phase"),
+]
+
+
+def page() -> str:
+    """Returns the whole page."""
+    schema = json_schema()
+    definitions = {**schema["$defs"], "RoutineSpec": schema}
+    lines = [INTRODUCTION.format(text=ParametricTSNE().to_spec())]
+    for name, title in SECTIONS:
+        definition = definitions[name]
+        full = next((part for part in definition.get("anyOf", ()) if "properties" in part), definition)
+        lines += [f"## {title}", "", full.get("description", ""), "", *keys(full), ""]
+        lines += options_of_components(name, definitions)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def keys(definition: dict[str, Any]) -> list[str]:
+    """Returns a list of the keys of a section."""
+    required = set(definition.get("required", ()))
+    return [
+        f"- `{name}`: {what(key)}{', required' if name in required else default(key)}{described(key)}"
+        for name, key in definition["properties"].items()
+    ]
+
+
+def options_of_components(name: str, definitions: dict[str, Any]) -> list[str]:
+    """Returns a part for each building block that a section can name."""
+    if name == "PhaseSpec":
+        stopping = definitions[name]["properties"]["stopping"]["anyOf"][0]["properties"]
+        return ["### `stopping`", "", *(entry(key, option) for key, option in stopping.items()), ""]
+    component = next((part for part in COMPONENTS if part.__name__ == name), None)
+    if component is None:
+        return []
+    lines = []
+    for block_name, block in component.registry.items():
+        if not block.__module__.startswith(("paradime.", "torch.")):
+            continue  # somebody's own
+        aliases = component.registry.aliases_of(block_name)
+        also = f" (also {', '.join(f'`{alias}`' for alias in aliases)})" if aliases else ""
+        lines += [f"### `{block_name}`{also}", "", sentence(block), ""]
+        options = definitions[f"{component.registry.kind}: {block_name}"].get("properties", {})
+        lists = block.grammar if isinstance(block, type) and issubclass(block, Loss) else {}
+        lines += key_lists(lists, options)
+        filled = {argument for arguments in lists.values() for argument in arguments}
+        lines += [
+            entry(key, option)
+            for key, option in options.items()
+            # what is filled from elsewhere, or accepted without effect
+            if key not in filled
+            and (what(option) != "anything" or (name != "DerivedDataSpec" and described(option)))
+        ]
+        lines.append("")
+    if name == "LossSpec":
+        lines += ["### Loss functions, for `func`", ""]
+        lines += [
+            f"- `{key}`: {sentence(block)}".removesuffix(": ")
+            for key, block in LOSS_FUNCTIONS.items()
+            if block.__module__.startswith(("paradime.", "torch."))
+        ]
+        lines.append("")
+    return lines
+
+
+def key_lists(lists: Mapping[str, tuple[str, ...]], options: dict[str, Any]) -> list[str]:
+    """Returns how the lists under ``keys`` of a loss are filled, in order."""
+    lines = ["- `func`: a loss function"] if "func" in lists else []
+    for name, arguments in lists.items():
+        if name != "func":
+            parts = [f"{described(options[a])[2:].rstrip('.')}{default(options[a])}" for a in arguments]
+            lines.append(f"- `keys: {{{name}: […]}}`: {'; '.join(parts)}")
+    return lines
+
+
+def entry(name: str, schema: dict[str, Any]) -> str:
+    """Returns a line of a list of options."""
+    return f"- `{name}`: {what(schema)}{default(schema)}{described(schema)}"
+
+
+def what(schema: dict[str, Any]) -> str:
+    """Returns a type in words."""
+    if "$ref" in schema:
+        return "see below"
+    if "anyOf" in schema:
+        names = [
+            what(part) for part in schema["anyOf"] if part.get("description") != "A name that may be imported."
+        ]
+        return " or ".join(dict.fromkeys(names))
+    if "enum" in schema:
+        shown = schema["enum"]
+        return "a name" if len(shown) > 6 else " or ".join(f"`{entry}`" for entry in shown)
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    kind = schema.get("type")
+    if kind == "array":
+        inner = schema.get("items", {})
+        return "a list" if "$ref" in inner or not inner else f"a list of {what(inner)}"
+    words = {"integer": "integer", "number": "number", "string": "text", "boolean": "true or false"}
+    return {**words, "object": "mapping", "null": "null"}.get(str(kind), "anything")
+
+
+def default(schema: dict[str, Any]) -> str:
+    """Returns a default in words."""
+    value = schema.get("default")
+    if value in (None, [], {}, "") or isinstance(value, dict):
+        return ""
+    shown = {True: "true", False: "false"}.get(value, value) if isinstance(value, bool) else value
+    return f", {shown} if left out"
+
+
+def sentence(block: Any) -> str:
+    """Returns what a block of ours says of itself."""
+    ours = block.__module__.startswith("paradime.")
+    return first_sentence(block).replace("``", "`") if ours else ""
+
+
+def described(schema: dict[str, Any]) -> str:
+    """Returns what is said of an entry."""
+    said = schema.get("description", "")
+    # references that only a documentation builder resolves
+    said = re.sub(r":\w+:`~?(?:[\w.]+\.)?(\w+)`", r"`\1`", said)
+    return f". {said}" if said else ""
+
+
+def main() -> int:
+    """Writes or checks the page."""
+    text = page()
+    if "--check" in sys.argv[1:]:
+        return int(not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text)
+    PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
