@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 
 from paradime.data import DataField, Dataset, DerivedData, check_fields
-from paradime.dr.additions import AddedLoss
 from paradime.dr.blocks import Additions, Block, Blocks, make_blocks
+from paradime.dr.composition import Composed
 from paradime.dr.estimator import Estimator
 from paradime.dr.network import n_outputs
 from paradime.dr.specification import Specified
@@ -37,7 +37,7 @@ from paradime.utils.logging import verbosely
 __all__ = ["ParametricDR"]
 
 
-class ParametricDR(Specified, Estimator):
+class ParametricDR(Composed, Specified, Estimator):
     """A parametric dimensionality reduction, composed of building blocks.
 
     A single relation is known by the key ``"rel"``, a single loss by ``"loss"``.
@@ -172,125 +172,6 @@ class ParametricDR(Specified, Estimator):
         """Speaks for its parts if it is verbose, and searches no neighbours twice, also in another fit."""
         with verbosely(self.verbose), self._neighbor_cache.active():
             yield
-
-    # -- settings -------------------------------------------------------------------------------------
-
-    def set_training_defaults(self, training_phase: TrainingPhase | None = None, **settings: Any) -> None:
-        """Sets the defaults of the phases that are added afterwards.
-
-        Args:
-            training_phase: A phase whose settings are the new defaults; the present ones if ``None``.
-            **settings: Settings of a :class:`TrainingPhase` to change.
-        """
-        base = training_phase or self._blocks.training_defaults
-        self._blocks.training_defaults = self._additions.defaults = base.replace(**settings)
-
-    def add_training_phase(self, phase: TrainingPhase | None = None, **settings: Any) -> None:
-        """Adds a training phase.
-
-        Args:
-            phase: The phase; one with the training defaults if ``None``.
-            **settings: Settings of a :class:`TrainingPhase` to change.
-
-        Raises:
-            TypeError: If ``phase`` is none.
-            ValueError: If a setting is out of range.
-        """
-        if phase is not None and not isinstance(phase, TrainingPhase):
-            raise TypeError(
-                f"a training phase must be a TrainingPhase, got {type(phase).__name__}. "
-                "Pass settings by name: add_training_phase(epochs=10)."
-            )
-        if phase is None:
-            phase = self._blocks.training_defaults.replace(**settings)
-        elif settings:
-            phase = phase.replace(**settings)
-        self._blocks.training_phases.append(phase)
-        self._additions.phases.append(phase)
-
-    def add_loss(
-        self,
-        key: str,
-        loss: Loss,
-        weight: float | Sequence[float] | None = None,
-        *,
-        share: float | None = None,
-        phases: Sequence[str] | None = None,
-    ) -> Self:
-        """Adds a loss to the objective.
-
-        Args:
-            key: Its key.
-            loss: The loss.
-            weight: Its weight beside those of the others, or a pair (start, end) between which it changes; 1 if
-                neither this nor ``share`` is given.
-            share: Its share of the gradient, in (0, 1), instead of a weight: 0.2 means that the others keep 0.8,
-                whatever the scale of the losses and the data.
-            phases: The names of the phases that it is added to; all but those that only teach positions if
-                ``None``.
-
-        Returns:
-            This routine.
-
-        Raises:
-            TypeError: If it is no loss.
-            UnsupportedConfigurationError: If the key is taken, or there is no phase to add it to.
-            ValueError: If weight and share are both given, or the share is out of range.
-
-        Example:
-            >>> from paradime.loss import ReconstructionLoss
-            >>> from paradime.routines import ParametricTSNE
-            >>> routine = ParametricTSNE().add_loss("decode", ReconstructionLoss(), share=0.2)
-            >>> routine.training_phases[-1].loss_keys
-            ['embedding', 'decode']
-        """
-        added = AddedLoss(key, loss, weight, share, phases)
-        added.apply(self._blocks.losses, self._blocks.training_phases)
-        self._additions.losses.append(added)
-        return self
-
-    # -- data and relations ---------------------------------------------------------------------------
-
-    def add_data(self, data: Mapping[str, Any]) -> None:
-        """Adds entries to the data set, or recipes for them.
-
-        Args:
-            data: Arrays of shape (n, …) or :class:`DerivedData`, by key. Recipes are computed when training
-                begins, or by :meth:`compute_derived_data`.
-
-        Raises:
-            TypeError: If an entry is no array of numbers.
-            ValueError: If an entry is not finite, or has another number of rows.
-        """
-        with self._working():
-            self._blocks.workspace.add(data)
-        self._additions.recipes.update({k: entry for k, entry in data.items() if isinstance(entry, DerivedData)})
-
-    def compute_derived_data(self, only: str | Iterable[str] | None = None) -> None:
-        """Computes derived data, with the relations and data that these are computed from.
-
-        Args:
-            only: Which entries, by key; all that are not computed yet if ``None``.
-
-        Raises:
-            NoDatasetRegisteredError: If there are no data.
-            UnsupportedConfigurationError: If something is computed from what does not exist.
-        """
-        with self._working():
-            self._blocks.workspace.compute_derived(only)
-
-    def compute_global_relations(self, force: bool = False) -> None:
-        """Computes the global relations, with the data that these are computed from.
-
-        Args:
-            force: Whether to compute again those that are there already.
-
-        Raises:
-            NoDatasetRegisteredError: If there are no data.
-            UnsupportedConfigurationError: If something is computed from what does not exist.
-        """
-        with self._working():
-            self._blocks.workspace.compute_relations(force=force)
 
     # -- training -------------------------------------------------------------------------------------
 
