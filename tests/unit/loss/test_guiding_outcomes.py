@@ -11,8 +11,8 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsRegressor, NearestNeighbors
 
-from paradime.data import DerivedData
-from paradime.data.density import local_radius
+from paradime.data import DerivedData, local_radius
+from paradime.datasets import load_covertype
 from paradime.dr import ParametricDR
 from paradime.functional import kullback_leibler_div
 from paradime.loss import (
@@ -209,6 +209,29 @@ def test_noisy_path_becomes_smooth_without_collapsing():
     smooth, spread_of_smooth = step_and_spread((2.0, SmoothnessLoss("time")))
     assert smooth < 0.7 * rough
     assert spread_of_smooth > 0.5 * spread
+
+
+def test_rows_that_follow_each_other_in_an_attribute_are_neighbours_held_out():
+    """Forest cover by elevation, which the network itself does not see."""
+    raw, _ = load_covertype(return_X_y=True)
+    rows = ((raw - raw.mean(axis=0)) / raw.std(axis=0))[np.random.default_rng(0).permutation(len(raw))]
+    elevation, X = rows[:4000, 0], rows[:4000, 1:10].astype(np.float32)
+
+    def roughness(*losses):
+        routine = fitted({"main": X[:2000], "elevation": elevation[:2000]}, StressLoss(), *losses)
+        Z = embedded(routine, X[2000:])[np.argsort(elevation[2000:])]
+        return (np.diff(Z, axis=0) ** 2).sum(axis=1).mean() / (2 * Z.var(axis=0).sum())
+
+    assert roughness(SmoothnessLoss("elevation")) < 0.7 * roughness()
+
+
+def test_smoothness_along_a_graph_of_neighbours_keeps_classes_together():
+    X, y = digits()
+
+    def held_out(*losses):
+        return accuracy(fitted(X[:N_TRAIN], StressLoss(), *losses, epochs=20, relations=True), X, y)
+
+    assert held_out((5.0, SmoothnessLoss(relation_key="rel"))) > held_out() + 0.04
 
 
 def test_landmarks_stay_when_a_map_is_learned_anew_on_other_data():
