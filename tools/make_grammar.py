@@ -45,6 +45,12 @@ python -c "import json, paradime.spec as s; print(json.dumps(s.json_schema()))" 
 ```
 """
 
+HEADS = {
+    "decoder: mlp": "`decoder`",
+    "decoder: conv": "`decoder` of type `conv`",
+    "classifier": "`classifier`",
+}
+
 SECTIONS = [
     ("RoutineSpec", "Sections"),
     ("FieldSpec", "`data`: what the data must have"),
@@ -93,7 +99,7 @@ def options_of_components(name: str, definitions: dict[str, Any]) -> list[str]:
     component = next((part for part in COMPONENTS if part.__name__ == name), None)
     if component is None:
         return []
-    lines = []
+    lines: list[str] = []
     for block_name, block in component.registry.items():
         if not block.__module__.startswith(("paradime.", "torch.")):
             continue  # somebody's own
@@ -112,6 +118,10 @@ def options_of_components(name: str, definitions: dict[str, Any]) -> list[str]:
             and (what(option) != "anything" or (name != "DerivedDataSpec" and described(option)))
         ]
         lines.append("")
+    if name == "ModelSpec":
+        for head, title in HEADS.items():
+            options = definitions[head]["properties"]
+            lines += [f"### {title}", "", *(entry(key, option) for key, option in options.items()), ""]
     if name == "LossSpec":
         lines += ["### Loss functions, for `func`", ""]
         lines += [
@@ -141,7 +151,7 @@ def entry(name: str, schema: dict[str, Any]) -> str:
 def what(schema: dict[str, Any]) -> str:
     """Returns a type in words."""
     if "$ref" in schema:
-        return "see below"
+        return "options (see below)" if ": " in schema["$ref"] or "classifier" in schema["$ref"] else "see below"
     if "anyOf" in schema:
         names = [
             what(part) for part in schema["anyOf"] if part.get("description") != "A name that may be imported."

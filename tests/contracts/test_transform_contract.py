@@ -136,7 +136,9 @@ def test_every_transform_of_the_grammar_is_tested_against_a_formula():
     """A transform that is new in the registry fails here until this suite knows what it should do."""
     calibrations = {"perplexity", "connect", "local scaling"}
     known = set(ELEMENTWISE) | set(WHOLE_MATRIX) | calibrations
-    own = {name for name, kind in TRANSFORMS.items() if kind.__module__.startswith("paradime.")}
+    # a doctest may have registered a class of its own, in the name of the module that it stands in
+    own = {name for name, kind in TRANSFORMS.items() if getattr(paradime.transforms, kind.__name__, None) is kind}
+    assert len(own) > 5
     assert own <= known
 
 

@@ -17,6 +17,7 @@ from paradime.exceptions import (
     UnsupportedConfigurationError,
 )
 from paradime.loss import Loss, PositionLoss, RelationLoss, kullback_leibler_div
+from paradime.models import ModelRecipe
 from paradime.relations import DifferentiablePDist, DistsFromTo, PDist, Precomputed, Relations
 from paradime.routines import ParametricTSNE
 from paradime.utils.seed import seed_all
@@ -477,6 +478,21 @@ class TestRandomness:
             routine.train(X)
             results.append(routine.apply(X))
         assert not torch.equal(*results)
+
+
+def test_dropout_follows_the_random_state_and_leaves_the_global_generator_alone(X):
+    def trained(seed):
+        recipe = ModelRecipe("mlp", options={"hidden_dims": [8], "dropout": 0.5})
+        routine = make_routine(model=recipe, random_state=seed)
+        routine.train(X)
+        return torch.cat([p.detach().reshape(-1) for p in routine.model.parameters()])
+
+    torch.manual_seed(1)
+    first = trained(0)
+    after = torch.rand(1)
+    torch.manual_seed(1)
+    assert torch.equal(torch.rand(1), after)
+    assert torch.equal(first, trained(0))
 
 
 class TestEstimator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -100,6 +101,10 @@ def pca(X: Any, n_components: int = 2, **options: Any) -> FloatArray:
     return projected
 
 
+# so that a mistyped option is known before it is passed on
+pca.extra_options = frozenset(inspect.signature(sklearn.decomposition.PCA).parameters)  # type: ignore[attr-defined]
+
+
 @DATA_FUNCTIONS.register("spectral")
 def spectral(relations: RelationData, n_components: int = 2, **options: Any) -> FloatArray:
     """Spectral positions of a graph given as relations, which stays sparse.
@@ -113,3 +118,6 @@ def spectral(relations: RelationData, n_components: int = 2, **options: Any) -> 
         Shape (n, n_components), scaled to lie in [−10, 10].
     """
     return spectral_positions(relations.to_sparse_array().data, n_components, **options)
+
+
+spectral.extra_options = frozenset(inspect.signature(spectral_positions).parameters)  # type: ignore[attr-defined]

@@ -52,9 +52,10 @@ class AddedLoss:
         chosen = self._choose(losses, phases)
         if self.key in losses and losses[self.key] is not self.loss:
             raise UnsupportedConfigurationError(f"there is a loss {self.key!r} already. Choose another name.")
+        extended = [self._extended(phases[i]) for i in chosen]  # may refuse, and then nothing is changed
         losses[self.key] = self.loss
-        for i in chosen:
-            phases[i] = self._extended(phases[i])
+        for i, phase in zip(chosen, extended, strict=True):
+            phases[i] = phase
 
     def _choose(self, losses: Mapping[str, Loss], phases: Sequence[TrainingPhase]) -> list[int]:
         names = [phase.name for phase in phases]
@@ -83,7 +84,10 @@ class AddedLoss:
             return phase.replace(
                 loss_keys=keys,
                 loss_weights=weights if weights in (None, "balanced") else [*weights, 1.0],
-                loss_shares={**{key: held * part for key, part in _shares(phase).items()}, self.key: self.share},
+                loss_shares={
+                    **{key: round(held * part, 6) for key, part in _shares(phase).items()},
+                    self.key: self.share,
+                },
             )
         if weights == "balanced" or shares is not None:
             raise UnsupportedConfigurationError(

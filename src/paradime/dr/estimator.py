@@ -46,7 +46,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Trains on data from the start, as scikit-learn calls it; :meth:`train` goes on where it was.
 
         Args:
-            X: The data.
+            X: The data: rows, or a dict of named entries. Rows become the entry that is embedded.
             y: Targets, shape (n,), which become the entry ``"labels"``, or ``None``. Floating-point numbers are
                 standardised; anything else is classes, which are numbered from 0, and of which −1 (or, among
                 texts, a missing value) means unlabelled.
@@ -54,7 +54,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             ValueError: If ``y`` is not one target a row, or not finite; and as :meth:`train` does.
         """
-        named = dict(X) if isinstance(X, Mapping) else {"main": X}
+        named = dict(X) if isinstance(X, Mapping) else {getattr(self, "data_key", "main"): X}
         targets: Targets | None = None
         if y is not None:
             targets, named["labels"] = Targets.of(y)
@@ -84,7 +84,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             NotTrainedError: If the routine is not trained.
             NotImplementedError: If the model does not classify; presets do with ``classifier=True``.
         """
-        scores = self.apply(X, "classify").numpy()
+        scores = self._apply_part(X, "classify", "classifier").numpy()
         return (self._targets or Targets("classes")).decode(scores)
 
     def predict_proba(self, X: Any) -> AnyArray:
@@ -100,7 +100,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         if self._targets is not None and self._targets.kind == "numbers":
             raise UnsupportedConfigurationError("y was numbers, which have no probabilities. Call predict(X).")
-        return torch.softmax(self.apply(X, "classify"), dim=1).numpy()
+        return torch.softmax(self._apply_part(X, "classify", "classifier"), dim=1).numpy()
 
     def inverse_transform(self, X: Any) -> AnyArray:
         """Returns the points that belong to places in the embedding, by the model's method ``decode``.
@@ -117,11 +117,21 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             ValueError: If ``X`` has another number of dimensions than the embedding.
         """
         try:
-            return self.apply(X, "decode").numpy()
+            return self._apply_part(X, "decode", "decoder").numpy()
         except RuntimeError as error:
             if isinstance(error, (ParaDimeError, NotImplementedError)):
                 raise
             raise ValueError(f"the model cannot decode places of shape {np.shape(X)}: {error}") from error
+
+    def _apply_part(self, X: Any, method: str, part: str) -> torch.Tensor:
+        """Applies a method of a part that not every model has, and says how to get one."""
+        try:
+            return self.apply(X, method)
+        except (NotImplementedError, UnsupportedConfigurationError) as error:
+            name = type(self).__name__
+            takes_part = part in self._get_param_names()
+            remedy = f"{name}({part}=True)" if takes_part else f"{name}(ModelRecipe({part}=True), …)"
+            raise type(error)(f"{error} Or fit {remedy}, which has one.") from error
 
     def transform(self, X: Any) -> AnyArray:
         """Embeds points, as scikit-learn calls it.
@@ -141,7 +151,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def set_params(self, **params: Any) -> Self:
         """Sets parameters; what is trained stays until the next :meth:`fit`."""
         super().set_params(**params)
-        if not self.trained:
+        if not self.__sklearn_is_fitted__():
             self._start_afresh()
         return self
 
@@ -159,7 +169,8 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             blocks.model.load_state_dict(blocks.initial_weights)
 
     def __sklearn_is_fitted__(self) -> bool:
-        return self.trained
+        # blocks that are not made yet stay so: parameters that do not fit are refused by what uses them
+        return "_blocks" in self.__dict__ and self.trained
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
-        return f"{type(self).__name__}(trained={self.trained})"
+        return f"{type(self).__name__}(trained={self.__sklearn_is_fitted__()})"

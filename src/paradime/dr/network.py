@@ -9,7 +9,7 @@ import torch
 
 from paradime.data import Dataset
 from paradime.loss import Loss
-from paradime.models import ModelRecipe
+from paradime.models import FullyConnectedDecoder, ModelRecipe
 from paradime.utils.seed import seeded
 
 __all__ = ["Network", "n_outputs"]
@@ -70,6 +70,9 @@ class Network:
                 )
             if self.model is None:
                 self._make(shape, n_classes)
+                decoder = getattr(self.model, "decoder", None)
+                if isinstance(decoder, FullyConnectedDecoder):
+                    decoder.start_at(rows.to(torch.float32).mean(dim=0))
             elif shape != self._row_shape:
                 self._refuse(shape)
         assert self.model is not None

@@ -33,6 +33,7 @@ from paradime.training import (
 )
 from paradime.types import Data
 from paradime.utils.logging import verbosely
+from paradime.utils.seed import seeded
 
 __all__ = ["ParametricDR"]
 
@@ -235,24 +236,26 @@ class ParametricDR(Composed, Specified, Estimator):
             generator = torch.Generator(blocks.device).manual_seed(self.random_state)
         heard = [ReportLoss(), *(self.callbacks or ()), *callbacks]
         state = TrainingState(model, phases, phases[0])
-        try:
-            notify(heard, "train_begin", state)
-            for phase in phases:
-                run_phase(
-                    phase,
-                    model=model,
-                    losses=blocks.losses,
-                    dataset=dataset,
-                    global_relations=blocks.workspace.relation_data,
-                    batch_relations=blocks.batch_relations,
-                    device=blocks.device,
-                    generator=generator,
-                    callbacks=heard,
-                    state=state,
-                )
-                blocks.trained = True
-        finally:
-            notify(heard, "train_end", state)
+        # a dropout draws from the global generators
+        with seeded(self.random_state, blocks.device):
+            try:
+                notify(heard, "train_begin", state)
+                for phase in phases:
+                    run_phase(
+                        phase,
+                        model=model,
+                        losses=blocks.losses,
+                        dataset=dataset,
+                        global_relations=blocks.workspace.relation_data,
+                        batch_relations=blocks.batch_relations,
+                        device=blocks.device,
+                        generator=generator,
+                        callbacks=heard,
+                        state=state,
+                    )
+                    blocks.trained = True
+            finally:
+                notify(heard, "train_end", state)
 
     def _require_model(self) -> torch.nn.Module:
         blocks, key = self._blocks, self._model_key()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import torch
 
+from paradime._registry import did_you_mean
 from paradime.exceptions import SpecificationError
 from paradime.models import ModelRecipe
 from paradime.spec import Vocabulary, build, dump, read_spec, write
@@ -46,10 +48,16 @@ class Specified:
             **settings: Further arguments of the constructor, such as ``random_state`` and ``verbose``.
 
         Raises:
-            SpecificationError: If the specification is wrong; the message starts with the place.
+            SpecificationError: If the specification is wrong; the message has a line for each mistake, which
+                starts with the place.
             OSError: If the file cannot be read.
+            TypeError: If the constructor does not take a setting.
         """
-        vocabulary = Vocabulary(tuple(allow_imports))
+        known = inspect.signature(cls).parameters
+        for name in settings:
+            if name not in known:
+                raise TypeError(f"{cls.__name__} has no parameter {name!r}. {did_you_mean(name, known)}")
+        vocabulary = Vocabulary(_imports(allow_imports))
         made = build(read_spec(file_or_dict, vocabulary), vocabulary)
         if model is not None:
             made["model"] = model
@@ -118,7 +126,7 @@ class Specified:
             training_phases=blocks.training_phases,
             model=self._recipe() if model else None,
             data_fields=blocks.data_fields,
-            vocabulary=Vocabulary(tuple(allow_imports)),
+            vocabulary=Vocabulary(_imports(allow_imports)),
         )
         if path is not None:
             suffix = Path(path).suffix.lower()
@@ -132,11 +140,38 @@ class Specified:
             return known
         assert network.model is not None
         recipe = ModelRecipe.of(network.model)
+        name = type(network.model).__name__
         if recipe is None:
-            name = type(network.model).__name__
             raise SpecificationError(
                 f"model: a text cannot say how this {name} was made. Register its class, "
                 f'@paradime.spec.register("{name.lower()}"), and keep its arguments as attributes; or write '
                 "the rest, to_spec(model=False), and pass the model to from_spec(…, model=…)."
             )
+        if _changed(network.model, recipe):
+            raise SpecificationError(
+                f"model: this {name} was changed after it was made: its layers, their types, or whether they are "
+                "trained. Write the rest, to_spec(model=False), and pass the model to from_spec(…, model=…)."
+            )
         return recipe
+
+
+def _imports(allowed: Iterable[str]) -> tuple[str, ...]:
+    """One name is not a list of letters."""
+    return (allowed,) if isinstance(allowed, str) else tuple(allowed)
+
+
+def _changed(model: torch.nn.Module, recipe: ModelRecipe) -> bool:
+    """Whether a model of ours is not as its recipe makes it, its weights aside."""
+    options = recipe.options or {}
+    if not recipe.model_type.__module__.startswith("paradime."):
+        return False  # making it may do anything
+    shape = options.get("in_shape") or (options["in_dim"],)
+    with torch.device("meta"):  # no memory, no random numbers
+        again = recipe.make(tuple(shape))
+    return _outline(model) != _outline(again)
+
+
+def _outline(model: torch.nn.Module) -> list[tuple[Any, ...]]:
+    modules = [(name, type(module)) for name, module in model.named_modules()]
+    weights = [(name, w.shape, w.dtype, w.requires_grad) for name, w in model.named_parameters()]
+    return [*modules, *weights]

@@ -48,7 +48,7 @@ class Targets:
             What they are, and the numbers of the classes (n,), int64, or the standardised numbers, float32.
 
         Raises:
-            ValueError: If they are not one a row, or not finite.
+            ValueError: If they are not one a row, or not finite, or no row has a class.
         """
         values = np.asarray(to_numpy(y) if isinstance(y, torch.Tensor) else y)
         if values.ndim == 2 and values.shape[1] == 1:
@@ -67,6 +67,8 @@ class Targets:
             )
             texts = values
         classes = np.unique(texts[~missing])
+        if not len(classes):
+            raise ValueError("y has no labelled row: all are unlabelled. Leave y out: fit(X).")
         numbers = np.full(len(values), _UNLABELED, dtype=np.int64)
         numbers[~missing] = np.searchsorted(classes, texts[~missing])
         return cls("classes", classes), numbers

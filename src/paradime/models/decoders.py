@@ -62,6 +62,16 @@ class FullyConnectedDecoder(FullyConnected):
         )
         self.out_shape = out_shape
 
+    def start_at(self, row: torch.Tensor) -> None:
+        """Lets all points be decoded to about a row, of shape ``out_shape``, such as the mean of the data.
+
+        Without that, a network has to learn first where data lie that are far from the origin.
+        """
+        last = self.layers[-1]
+        assert isinstance(last, torch.nn.Linear)
+        with torch.no_grad():
+            last.bias.copy_(row.reshape(-1))
+
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Decodes points of the embedding, shape (b, in_dim) to (b, …) with rows of shape ``out_shape``."""
         return super().forward(X).reshape(X.shape[0], *self.out_shape)

@@ -2,7 +2,7 @@
 
 from paradime.neighbors.backend import NeighborBackend
 from paradime.neighbors.cache import NeighborCache
-from paradime.neighbors.choice import BACKENDS, choose_backend
+from paradime.neighbors.choice import BACKENDS, check_search, choose_backend
 from paradime.neighbors.given import given_neighbors
 from paradime.neighbors.recall import measured_recall
 from paradime.neighbors.search import nearest_neighbors
@@ -11,6 +11,7 @@ __all__ = [
     "BACKENDS",
     "NeighborBackend",
     "NeighborCache",
+    "check_search",
     "choose_backend",
     "given_neighbors",
     "measured_recall",

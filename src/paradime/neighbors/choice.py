@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from paradime._registry import Registry
+from paradime._registry import Registry, did_you_mean
 from paradime.neighbors.backend import NeighborBackend
 from paradime.neighbors.blocks import BlocksBackend
 from paradime.neighbors.exact import ExactBackend
@@ -14,7 +14,7 @@ from paradime.neighbors.faiss import FaissBackend
 from paradime.neighbors.pynndescent import PynndescentBackend
 from paradime.types import Metric
 
-__all__ = ["BACKENDS", "Choice", "choose_backend", "reasoned_choice"]
+__all__ = ["BACKENDS", "Choice", "check_search", "choose_backend", "reasoned_choice"]
 
 BACKENDS: Registry[NeighborBackend] = Registry("neighbor backend")
 for _backend in (ExactBackend(), BlocksBackend(), FaissBackend(), PynndescentBackend()):
@@ -55,12 +55,24 @@ def choose_backend(
     return reasoned_choice(n, metric, dim=dim, device=device).backend
 
 
+def check_search(metric: Metric | None, backend: str) -> None:
+    """Raises ValueError if there is no such metric or backend."""
+    if backend != "auto" and backend not in BACKENDS:
+        raise ValueError(f"unknown backend {backend!r}. {did_you_mean(backend, ['auto', *BACKENDS])}")
+    if isinstance(metric, str) and not any(b.available() and b.supports(metric) for b in BACKENDS.values()):
+        raise _unknown(metric)
+
+
+def _unknown(metric: Metric) -> ValueError:
+    return ValueError(f"unknown metric {metric!r}. Use a name that SciPy or PyNNDescent knows, or a function.")
+
+
 def reasoned_choice(n: int, metric: Metric, *, dim: int, device: torch.device | str) -> Choice:
     """Returns what :func:`choose_backend` chooses, and why."""
     for name, reason in _by_preference(n, dim, torch.device(device).type == "cuda"):
         if BACKENDS[name].available() and BACKENDS[name].supports(metric):
             return Choice(BACKENDS[name], reason)
-    raise ValueError(f"unknown metric {metric!r}. Use a name that SciPy or PyNNDescent knows, or a function.")
+    raise _unknown(metric)
 
 
 def _by_preference(n: int, dim: int, on_cuda: bool) -> list[tuple[str, str]]:

@@ -48,6 +48,7 @@ class DifferentiablePDist(Relations):
         data_key: str = "main",
     ) -> None:
         super().__init__(transform, data_key)
+        _check_name(metric)
         if not p >= 0:
             raise ValueError(f"p must not be negative, got {p}.")
         self.p = p
@@ -90,6 +91,7 @@ class DistsFromTo(Relations):
         data_key: str = "main",
     ) -> None:
         super().__init__(transform, data_key)
+        _check_name(metric)
         self.metric = metric
 
     def compute_relations(self, X: Any = None, **kwargs: Any) -> RelationData:
@@ -104,3 +106,10 @@ class DistsFromTo(Relations):
         if self.metric in (None, "euclidean") and isinstance(X, torch.Tensor):
             return self.apply_transforms(EuclideanPairsTensor(X))
         return self.apply_transforms(FlatRelationTensor._of(paired_distances(X[0], X[1], metric=self.metric)))
+
+
+def _check_name(metric: str | BinaryTensorFun | None) -> None:
+    """Raises ValueError if a metric's name is unknown."""
+    if isinstance(metric, str):
+        one = torch.ones(1, 1)
+        paired_distances(one, one, metric=metric)

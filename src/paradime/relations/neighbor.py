@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 
 from paradime._registry import RELATIONS
-from paradime.neighbors import given_neighbors, measured_recall, nearest_neighbors
+from paradime.neighbors import check_search, given_neighbors, measured_recall, nearest_neighbors
 from paradime.relationdata import NeighborRelationTuple, RelationData
 from paradime.relations.base import Relations, require_points
 from paradime.transforms import RelationTransform
@@ -42,8 +42,9 @@ class NeighborBasedPDist(Relations):
             in ``recall`` (``None`` where nothing was measured).
 
     Raises:
-        ValueError: If a transform does not suit the number of points, e.g. perplexity ≥ n; or if precomputed
-            neighbours do not fit the points, or are fewer than ``n_neighbors``.
+        ValueError: If the metric's or backend's name is unknown; if a transform does not suit the number of
+            points, e.g. perplexity ≥ n; or if precomputed neighbours do not fit the points, or are fewer than
+            ``n_neighbors``.
 
     Example:
         >>> NeighborBasedPDist(1).compute_relations([[0.0], [3.0], [4.0]]).data[0].tolist()
@@ -72,6 +73,7 @@ class NeighborBasedPDist(Relations):
             raise ValueError(f"n_neighbors must be at least 1, got {n_neighbors}.")
         if precomputed is not None and len(precomputed) != 2:
             raise ValueError(f"precomputed must be a pair (indices, distances), got {len(precomputed)} parts.")
+        check_search(metric, backend)
         self.n_neighbors = n_neighbors
         self.metric = metric
         self.verbose = verbose

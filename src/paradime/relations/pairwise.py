@@ -53,6 +53,7 @@ class PDist(Relations):
         verbose: bool = False,
     ) -> None:
         super().__init__(transform, data_key)
+        _check_name(metric)
         self.metric = metric
         self.keep_result = keep_result
         self.verbose = verbose
@@ -77,3 +78,14 @@ class PDist(Relations):
 
 def _digest(rows: FloatArray) -> str:
     return hashlib.sha256(np.ascontiguousarray(rows).data).hexdigest()
+
+
+def _check_name(metric: Metric | None) -> None:
+    """Raises ValueError if a metric's name is unknown."""
+    if isinstance(metric, str):
+        try:
+            scipy.spatial.distance.pdist(np.eye(4), metric)  # type: ignore[call-overload]
+        except ValueError as error:
+            # others say that they need more rows or settings than these
+            if "nknown" in str(error):
+                raise ValueError(f"unknown metric {metric!r}. Use a name that SciPy's pdist knows.") from None

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from paradime._registry import did_you_mean
+from paradime.routines._parts import fuzzy_neighbors
 
 __all__ = ["extend_spec"]
 
-_SHARES = {"reconstruction": 0.2, "labels": 0.2, "density": 0.1, "structure": 0.1}
+_N_NEIGHBORS = 15  # for the density, where the method itself has no neighbours
+_SHARES = {"reconstruction": 0.1, "labels": 0.3, "density": 0.2, "structure": 0.2}
 
 
 def extend_spec(
@@ -30,7 +32,8 @@ def extend_spec(
         decoder: Whether to learn to reconstruct the data, or options of the decoder.
         classifier: Whether a head learns the targets, or options of the head.
         targets: What the entry ``"labels"`` is, if it is to take part.
-        density: Whether to preserve density; for presets that have global relations ``"rel"``.
+        density: Whether to preserve density, by the neighbours of the global relations ``"rel"``; these are
+            added where there are none.
         structure: Whether to correlate all distances with those in the data.
         shares: The shares of the components in the gradient, by name; see :class:`Preset`.
         data_key: The entry of the data set that is embedded.
@@ -40,7 +43,7 @@ def extend_spec(
         as they are asked for, in all phases but the one that teaches positions.
 
     Raises:
-        ValueError: If a share is unknown or out of range, or density is asked for where there are no relations.
+        ValueError: If a share is unknown or out of range.
 
     Example:
         >>> from paradime.routines import tsne_spec
@@ -58,7 +61,10 @@ def extend_spec(
     if targets is not None:
         losses.append(_labels_loss(bool(classifier), targets, data_key))
     if density:
-        made["derived data"] = [*made.get("derived data", []), _radius(made, data_key)]
+        if not any(part["name"] == "rel" and part["level"] == "global" for part in made.get("relations", ())):
+            made["relations"] = [*made.get("relations", []), fuzzy_neighbors(_N_NEIGHBORS, None, data_key)]
+        radius = {"name": "radius", "data func": "local radius", "keys": [["rels", "rel"], ["data", data_key]]}
+        made["derived data"] = [*made.get("derived data", []), radius]
         losses.append(_loss("density", "density", data_key, "radius"))
     if structure:
         losses.append(_loss("structure", "global structure", data_key))
@@ -85,12 +91,6 @@ def _labels_loss(classifier: bool, targets: str, data_key: str) -> dict[str, Any
     if targets == "numbers":
         return _loss("labels", "regression", data_key, "labels", func="mse")
     return _loss("labels", "classification", data_key, "labels", func="cross entropy")
-
-
-def _radius(spec: Mapping[str, Any], data_key: str) -> dict[str, Any]:
-    if not any(part["name"] == "rel" and part["level"] == "global" for part in spec.get("relations", ())):
-        raise ValueError("density=True needs relations between points, and this preset has none. Leave it out.")
-    return {"name": "radius", "data func": "local radius", "keys": [["rels", "rel"], ["data", data_key]]}
 
 
 def _add_shares(spec: dict[str, Any], present: Mapping[str, float], given: Mapping[str, float]) -> None:

@@ -10,9 +10,10 @@ __all__ = ["initial_positions", "network", "position_phase"]
 _INITIALIZATIONS = ("pca", "spectral")
 
 
-def network(out_dim: int, hidden_dims: Sequence[int]) -> dict[str, Any]:
+def network(out_dim: int, hidden_dims: Sequence[int], activation: str) -> dict[str, Any]:
     """Returns the section of a fully connected network."""
-    return {"type": "mlp", "options": {"out_dim": out_dim, "hidden_dims": list(hidden_dims)}}
+    options = {"out_dim": out_dim, "hidden_dims": list(hidden_dims), "activation": activation}
+    return {"type": "mlp", "options": options}
 
 
 def initial_positions(initialization: str | None, out_dim: int, data_key: str) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self, TypedDict
 
@@ -42,6 +43,7 @@ class Common(Extras, total=False):
     in_dim: int | None
     out_dim: int
     hidden_dims: Sequence[int]
+    activation: str
     data_key: str
     verbose: bool
 
@@ -51,6 +53,7 @@ _DEFAULTS: dict[str, Any] = {
     "in_dim": None,
     "out_dim": 2,
     "hidden_dims": (100, 50),
+    "activation": "silu",
     "data_key": "main",
     "verbose": False,
     "decoder": False,
@@ -74,6 +77,8 @@ class Preset(ParametricDR):
         in_dim: Number of columns of the data, for that network; taken from the data if ``None``.
         out_dim: Number of dimensions of the embedding.
         hidden_dims: Widths of that network's hidden layers.
+        activation: The function between them, such as ``"silu"``, ``"relu"`` or ``"softplus"``; see
+            :data:`~paradime.models.ACTIVATIONS`.
         data_key: The entry of the data set that is embedded.
         verbose: Whether to log what is done.
         decoder: Whether to learn the way back, too, for ``inverse_transform``; or options of the decoder.
@@ -82,7 +87,7 @@ class Preset(ParametricDR):
         density: Whether points in sparse regions of the data are to lie in sparse regions of the embedding.
         structure: Whether distances between all points, also far ones, are to correlate with those in the data.
         loss_shares: The shares of ``"reconstruction"``, ``"labels"``, ``"density"`` and ``"structure"`` in the
-            gradient, each in (0, 1); the method's own losses keep the rest. 0.2, 0.2, 0.1 and 0.1 if not said.
+            gradient, each in (0, 1); the method's own losses keep the rest. 0.1, 0.3, 0.2 and 0.2 if not said.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``, or a torch device.
         random_state: Seed of the initial weights and of sampling; torch's global generator if ``None``.
         callbacks: What to call during training.
@@ -154,6 +159,21 @@ class Preset(ParametricDR):
 
     def _model_key(self) -> str:
         return self.data_key
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        defaults = inspect.signature(type(self)).parameters
+        changed = {
+            name: value for name, value in self.get_params().items() if not _same(value, defaults[name].default)
+        }
+        shown = [f"{name}={reprlib.repr(value)}" for name, value in changed.items()]
+        return f"{type(self).__name__}({', '.join([*shown, f'trained={self.__sklearn_is_fitted__()}'])})"
+
+
+def _same(value: Any, default: Any) -> bool:
+    """Whether a parameter has its default; what cannot be compared by ``==`` alone, such as a tensor, has not."""
+    if isinstance(value, (list, tuple)) and isinstance(default, (list, tuple)):
+        return list(value) == list(default)
+    return value is default or (isinstance(value, (bool, int, float, str)) and value == default)
 
 
 def _spelled_out(init: Callable[..., Any]) -> inspect.Signature:

@@ -13,7 +13,6 @@ __all__ = ["ParametricAutoencoder", "autoencoder_spec"]
 
 def autoencoder_spec(
     *,
-    activation: str = "silu",
     out_dim: int = 2,
     hidden_dims: Sequence[int] = (100, 50),
     decoder: bool | Mapping[str, Any] = True,
@@ -23,6 +22,7 @@ def autoencoder_spec(
     batch_size: int = 100,
     learning_rate: float = 0.003,
     data_key: str = "main",
+    activation: str = "silu",
 ) -> dict[str, Any]:
     """Returns an autoencoder as a specification in the grammar; the parameters are those of the estimator.
 
@@ -35,11 +35,9 @@ def autoencoder_spec(
     init_losses, init_phases = position_phase(
         initialization, epochs=init_epochs, batch_size=batch_size, learning_rate=learning_rate, data_key=data_key
     )
-    model = network(out_dim, hidden_dims)
-    model["options"]["activation"] = activation
     return {
         "derived data": initial_positions(initialization, out_dim, data_key),
-        "model": {**model, "decoder": decoder or True},
+        "model": {**network(out_dim, hidden_dims, activation), "decoder": decoder or True},
         "losses": [
             *init_losses,
             {"name": "reconstruction", "type": "reconstruction", "func": "mse", "keys": {"data": [data_key]}},
@@ -62,7 +60,6 @@ class ParametricAutoencoder(Preset):
     """Autoencoder: the network learns to reconstruct the data from their embedding.
 
     Args:
-        activation: The function between layers, such as ``"silu"``, ``"relu"`` or ``"softplus"``.
         initialization: Positions to teach first: ``"pca"``, or none with ``None``.
         epochs: Epochs of the main phase.
         init_epochs: Epochs of the phase that teaches positions.
@@ -83,7 +80,6 @@ class ParametricAutoencoder(Preset):
 
     def __init__(
         self,
-        activation: str = "silu",
         initialization: Literal["pca"] | None = "pca",
         epochs: int = 100,
         init_epochs: int = 10,

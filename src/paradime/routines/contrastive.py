@@ -10,6 +10,8 @@ from paradime.routines._preset import Common, Preset
 
 __all__ = ["ParametricContrastive", "contrastive_spec"]
 
+_FEW_NEGATIVES = 5  # of the paper; with many, negative sampling repels neighbours, too
+
 
 def contrastive_spec(
     *,
@@ -25,9 +27,10 @@ def contrastive_spec(
     initialization: Literal["pca", "spectral"] | None = "pca",
     epochs: int = 60,
     init_epochs: int = 10,
-    batch_size: int = 256,
+    batch_size: int = 64,
     learning_rate: float = 0.01,
     data_key: str = "main",
+    activation: str = "silu",
 ) -> dict[str, Any]:
     """Returns a contrastive embedding as a specification in the grammar, of the estimator's parameters.
 
@@ -40,6 +43,8 @@ def contrastive_spec(
     init_losses, init_phases = position_phase(
         initialization, epochs=init_epochs, batch_size=batch_size, learning_rate=learning_rate, data_key=data_key
     )
+    if n_negatives is None and kind != "infonce":
+        n_negatives = _FEW_NEGATIVES
     options = {
         "kind": kind,
         "n_negatives": n_negatives,
@@ -50,7 +55,7 @@ def contrastive_spec(
     return {
         "derived data": initial_positions(initialization, out_dim, data_key),
         "relations": [fuzzy_neighbors(n_neighbors, metric, data_key)],
-        "model": network(out_dim, hidden_dims),
+        "model": network(out_dim, hidden_dims, activation),
         "losses": [
             *init_losses,
             {"name": "embedding", "type": "contrastive", "keys": {"data": [data_key]}, "options": options},
@@ -79,9 +84,11 @@ class ParametricContrastive(Preset):
     Args:
         n_neighbors: Number of neighbours, > 2 and below n.
         kind: ``"infonce"``, ``"nce"`` (noise-contrastive estimation), or ``"negative sampling"``.
-        n_negatives: Negatives of each pair, at least 1; all other points of the batch if ``None``.
+        n_negatives: Negatives of each pair, at least 1. If ``None``, all other points of the batch for
+            ``"infonce"``, which gains by every one, and 5 for the others, as in the paper.
         spectrum: For negative sampling: 0 for t-SNE's balance of attraction and repulsion, 1 for UMAP's, and
-            anything between and beyond.
+            anything between and beyond. Larger values attract more if there are more than 100 points for each
+            negative (with 5, more than 500 points); with fewer points it is the other way round.
         temperature: How much more similar near points are than far ones, > 0; less is more.
         similarity: ``"cauchy"``, of distances, for embeddings in the plane, or ``"cosine"``, of directions, for
             more dimensions.
@@ -117,7 +124,7 @@ class ParametricContrastive(Preset):
         initialization: Literal["pca", "spectral"] | None = "pca",
         epochs: int = 60,
         init_epochs: int = 10,
-        batch_size: int = 256,
+        batch_size: int = 64,
         learning_rate: float = 0.01,
         **settings: Unpack[Common],
     ) -> None:

@@ -10,21 +10,24 @@ from paradime.routines._preset import Common, Preset
 
 __all__ = ["ParametricLargeVis", "largevis_spec"]
 
+_CLIP_NORM = 0.1  # negatives that lie close by are repelled without measure, and would spoil many steps
+
 
 def largevis_spec(
     *,
-    perplexity: float = 50.0,
+    perplexity: float = 30.0,
     gamma: float = 7.0,
     negative_sampling_rate: int = 5,
     metric: str = "euclidean",
     out_dim: int = 2,
     hidden_dims: Sequence[int] = (100, 50),
     initialization: Literal["pca", "spectral"] | None = "pca",
-    epochs: int = 200,
+    epochs: int = 600,
     init_epochs: int = 10,
     batch_size: int = 100,
     learning_rate: float = 0.01,
     data_key: str = "main",
+    activation: str = "silu",
 ) -> dict[str, Any]:
     """Returns parametric LargeVis as a specification in the grammar; the parameters are those of the estimator.
 
@@ -66,7 +69,7 @@ def largevis_spec(
                 "transforms": [{"type": "t-dist", "options": {"alpha": 1.0}}],
             },
         ],
-        "model": network(out_dim, hidden_dims),
+        "model": network(out_dim, hidden_dims, activation),
         "losses": [
             *init_losses,
             {
@@ -85,6 +88,7 @@ def largevis_spec(
                 "sampling": {"type": "edge", "options": sampling},
                 "optimizer": {"type": "adam", "options": {"learning_rate": learning_rate}},
                 "schedule": "linear",
+                "clip norm": _CLIP_NORM,
                 "loss": {"components": ["embedding"]},
             },
         ],
@@ -95,19 +99,21 @@ class ParametricLargeVis(Preset):
     """Parametric LargeVis: the edges of t-SNE's neighbour graph are told from pairs with frequent points.
 
     Args:
-        perplexity: Effective number of neighbours, in (1, n).
-        gamma: How much negatives count beside edges, > 0.
+        perplexity: Effective number of neighbours, in (1, n). The paper has 50, for data of more than 100,000
+            points.
+        gamma: How much negatives count beside edges, > 0; the paper's 7 spreads the points widely.
         negative_sampling_rate: Negatives for each edge; drawn in proportion to their degree to the power of 3/4.
         metric: The distance between rows: ``"euclidean"``, ``"cosine"``, ``"manhattan"``, or another name that
             SciPy or PyNNDescent knows.
         initialization: Positions to teach first: ``"pca"``, ``"spectral"``, or none with ``None``.
-        epochs: Epochs of the main phase, each of about n pairs.
+        epochs: Epochs of the main phase, each of about n pairs, n/(1 + rate) of them edges.
         init_epochs: Epochs of the phase that teaches positions.
         batch_size: Edges in a batch of the main phase, rows in one of the first.
         learning_rate: Learning rate at the beginning; it falls to 0 linearly.
         **settings: What all presets take; see :class:`Preset`.
 
-    Source: Tang, Liu, Zhang, Mei, "Visualizing large-scale and high-dimensional data", 2016.
+    Source: Tang, Liu, Zhang, Mei, "Visualizing large-scale and high-dimensional data", 2016. There, the
+    gradient of each pair is clipped; here, it is the gradient of a step, to a norm of 0.1.
 
     Example:
         >>> from sklearn.datasets import load_iris
@@ -120,12 +126,12 @@ class ParametricLargeVis(Preset):
 
     def __init__(
         self,
-        perplexity: float = 50.0,
+        perplexity: float = 30.0,
         gamma: float = 7.0,
         negative_sampling_rate: int = 5,
         metric: str = "euclidean",
         initialization: Literal["pca", "spectral"] | None = "pca",
-        epochs: int = 200,
+        epochs: int = 600,
         init_epochs: int = 10,
         batch_size: int = 100,
         learning_rate: float = 0.01,

@@ -19,11 +19,12 @@ def mds_spec(
     out_dim: int = 2,
     hidden_dims: Sequence[int] = (100, 50),
     initialization: Literal["pca"] | None = "pca",
-    epochs: int = 60,
+    epochs: int = 150,
     init_epochs: int = 10,
-    batch_size: int = 200,
+    batch_size: int = 100,
     learning_rate: float = 0.01,
     data_key: str = "main",
+    activation: str = "silu",
 ) -> dict[str, Any]:
     """Returns parametric MDS as a specification in the grammar; the parameters are those of the estimator.
 
@@ -44,7 +45,7 @@ def mds_spec(
     }
     return {
         "derived data": initial_positions(initialization, out_dim, data_key),
-        "model": network(out_dim, () if linear else hidden_dims),
+        "model": network(out_dim, () if linear else hidden_dims, activation),
         "losses": [*init_losses, stress],
         "training phases": [
             *init_phases,
@@ -96,9 +97,9 @@ class ParametricMDS(Preset):
         weighting: Literal["none", "sammon", "elastic"] = "none",
         linear: bool = False,
         initialization: Literal["pca"] | None = "pca",
-        epochs: int = 60,
+        epochs: int = 150,
         init_epochs: int = 10,
-        batch_size: int = 200,
+        batch_size: int = 100,
         learning_rate: float = 0.01,
         **settings: Unpack[Common],
     ) -> None:

@@ -30,6 +30,7 @@ def pacmap_spec(
     batch_size: int = 64,
     learning_rate: float = 0.005,
     data_key: str = "main",
+    activation: str = "silu",
 ) -> dict[str, Any]:
     """Returns parametric PaCMAP as a specification in the grammar; the parameters are those of the estimator.
 
@@ -62,7 +63,7 @@ def pacmap_spec(
                 "transforms": [{"type": "local scaling", "options": {"n_neighbors": n_neighbors}}],
             }
         ],
-        "model": network(out_dim, hidden_dims),
+        "model": network(out_dim, hidden_dims, activation),
         "losses": [*init_losses, *_losses(mid_near, data_key)],
         "training phases": [*init_phases, *_stages(mid_near, epochs, sampling, learning_rate)],
     }

@@ -27,6 +27,7 @@ def tsne_spec(
     learning_rate: float = 0.01,
     init_learning_rate: float | None = None,
     data_key: str = "main",
+    activation: str = "softplus",
 ) -> dict[str, Any]:
     """Returns parametric t-SNE as a specification in the grammar; the parameters are those of the estimator.
 
@@ -65,7 +66,7 @@ def tsne_spec(
                 "transforms": [{"type": "t-dist", "options": {"alpha": alpha}}, {"type": "normalize"}],
             },
         ],
-        "model": network(out_dim, hidden_dims),
+        "model": network(out_dim, hidden_dims, activation),
         "losses": [
             *init_losses,
             {"name": "embedding", "type": "relation", "func": "kl div", "keys": {"rels": ["rel", "rel"]}},
@@ -102,6 +103,7 @@ class ParametricTSNE(Preset):
         data_key: The entry of the data set that is embedded.
         use_cuda: Whether to require CUDA.
         verbose: Whether to log what is done.
+        activation: The function between that network's layers; see :data:`~paradime.models.ACTIVATIONS`.
         **settings: ``decoder``, ``classifier``, ``density``, ``structure``, ``loss_shares``, ``device``,
             ``random_state``, ``callbacks``: as in :class:`Preset`.
 
@@ -135,6 +137,8 @@ class ParametricTSNE(Preset):
         data_key: str = "main",
         use_cuda: bool = False,
         verbose: bool = False,
+        *,
+        activation: str = "softplus",
         **settings: Unpack[Extras],
     ) -> None:
         self._store(locals())

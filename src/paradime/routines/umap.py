@@ -33,6 +33,7 @@ def umap_spec(
     learning_rate: float = 0.005,
     init_learning_rate: float = 0.05,
     data_key: str = "main",
+    activation: str = "softplus",
 ) -> dict[str, Any]:
     """Returns parametric UMAP as a specification in the grammar; the parameters are those of the estimator.
 
@@ -63,7 +64,7 @@ def umap_spec(
                 "transforms": [{"type": "modified cauchy", "options": kernel}],
             },
         ],
-        "model": network(out_dim, hidden_dims),
+        "model": network(out_dim, hidden_dims, activation),
         "losses": [
             *init_losses,
             {
@@ -114,6 +115,7 @@ class ParametricUMAP(Preset):
         dataset: Data to train on when ``train()`` is called without any.
         use_cuda: Whether to require CUDA.
         verbose: Whether to log what is done.
+        activation: The function between that network's layers; see :data:`~paradime.models.ACTIVATIONS`.
         **settings: ``decoder``, ``classifier``, ``density``, ``structure``, ``loss_shares``, ``device``,
             ``random_state``, ``callbacks``: as in :class:`Preset`.
 
@@ -153,6 +155,8 @@ class ParametricUMAP(Preset):
         dataset: Dataset | Data | None = None,
         use_cuda: bool = False,
         verbose: bool = False,
+        *,
+        activation: str = "softplus",
         **settings: Unpack[Extras],
     ) -> None:
         self._store(locals())

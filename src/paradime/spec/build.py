@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from paradime._registry import (
     CALLBACKS,
@@ -16,20 +16,30 @@ from paradime._registry import (
     SAMPLINGS,
     SCHEDULES,
     TRANSFORMS,
-    did_you_mean,
 )
 from paradime.data import DataField, DerivedData
 from paradime.exceptions import SpecificationError
 from paradime.loss import Loss
 from paradime.models import ModelRecipe
 from paradime.relations import Relations
-from paradime.spec.components import LossSpec, ModelSpec, RelationsSpec, SamplingSpec, ScheduleSpec
+from paradime.spec.components import (
+    DerivedDataSpec,
+    LossSpec,
+    ModelSpec,
+    RelationsSpec,
+    SamplingSpec,
+    ScheduleSpec,
+)
+from paradime.spec.construct import call, check_call, check_known, try_model, try_optimizer
 from paradime.spec.options import options_of
 from paradime.spec.schema import PhaseSpec, RoutineSpec
 from paradime.spec.vocabulary import Vocabulary
 from paradime.training import Stopping, TrainingPhase
 
 __all__ = ["build"]
+
+E = TypeVar("E")
+B = TypeVar("B")
 
 
 def build(spec: RoutineSpec, vocabulary: Vocabulary | None = None) -> dict[str, Any]:
@@ -55,43 +65,70 @@ class _Builder:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._find = vocabulary.find
+        self._mistakes: list[str] = []
+        self._relation_names: dict[str, list[str]] = {"global": [], "batch": []}
 
     def routine(self, spec: RoutineSpec) -> dict[str, Any]:
-        relations: dict[str, dict[str, Relations]] = {"global": {}, "batch": {}}
-        for i, entry in enumerate(spec.relations):
-            relations[entry.level][entry.name] = self._relations(entry, f"relations[{i}]")
-        losses = {e.name: self._loss(e, f"losses[{i}]", relations) for i, e in enumerate(spec.losses)}
-        phases = [self._phase(e, f"training phases[{i}]", losses) for i, e in enumerate(spec.training_phases)]
-        derived = {
-            e.name: DerivedData(self._find(DATA_FUNCTIONS, e.func), e.keys, **e.options) for e in spec.derived_data
-        }
-        made = {
-            "derived_data": derived,
-            "global_relations": relations["global"],
-            "batch_relations": relations["batch"],
-            "losses": losses,
-            "training_phases": phases,
+        for entry in spec.relations:
+            self._relation_names[entry.level].append(entry.name)
+        self._loss_names = [entry.name for entry in spec.losses]
+        derived = self._all(self._derived, spec.derived_data, "derived data")
+        relations = self._all(self._relations, spec.relations, "relations")
+        losses = self._all(self._loss, spec.losses, "losses")
+        made: dict[str, Any] = {
+            "derived_data": {e.name: part for e, part in zip(spec.derived_data, derived, strict=True)},
+            **{
+                f"{level}_relations": {
+                    e.name: part for e, part in zip(spec.relations, relations, strict=True) if e.level == level
+                }
+                for level in self._relation_names
+            },
+            "losses": dict(zip(self._loss_names, losses, strict=True)),
+            "training_phases": self._all(self._phase, spec.training_phases, "training phases"),
         }
         if spec.model is not None:
-            made["model"] = self._model(spec.model)
+            made["model"] = self._all(self._model, [spec.model], "model")[0]
         if spec.data:
             made["data_fields"] = [DataField(**entry.model_dump()) for entry in spec.data]
+        if self._mistakes:
+            raise SpecificationError("\n".join(self._mistakes))
         return made
 
-    def _model(self, entry: ModelSpec) -> ModelRecipe:
+    def _all(self, make: Callable[[E, str], B], entries: Sequence[E], section: str) -> list[B]:
+        """Makes all entries of a section, and notes what is wrong with each."""
+        made: list[Any] = []
+        for i, entry in enumerate(entries):
+            try:
+                made.append(make(entry, f"{section}[{i}]"))
+            except SpecificationError as error:
+                made.append(None)
+                self._mistakes.append(str(error))
+        return made
+
+    def _derived(self, entry: DerivedDataSpec, path: str) -> DerivedData:
+        function = self._find(DATA_FUNCTIONS, entry.func)
+        for i, (kind, key) in enumerate(entry.keys):
+            if kind == "rels":
+                check_known(key, self._relation_names["global"], "global relations", f"{path}.keys[{i}]")
+        check_call(function, (kind for kind, _ in entry.keys), entry.options, entry.func, path)
+        return DerivedData(function, entry.keys, **entry.options)
+
+    def _model(self, entry: ModelSpec, path: str) -> ModelRecipe:
         settings = {"options": entry.options, "decoder": entry.decoder, "classifier": entry.classifier}
-        made: ModelRecipe = _call(ModelRecipe, {"kind": self._find(MODELS, entry.type), **settings}, "model")
+        made: ModelRecipe = call(ModelRecipe, {"kind": self._find(MODELS, entry.type), **settings}, "model")
+        try_model(made)
         return made
 
     def _relations(self, entry: RelationsSpec, path: str) -> Relations:
         kind = self._find(RELATIONS, entry.type)
         transforms = [
-            _call(self._find(TRANSFORMS, part.type), part.options, f"{path}.transforms[{i}]")
+            call(self._find(TRANSFORMS, part.type), part.options, f"{path}.transforms[{i}]")
             for i, part in enumerate(entry.transforms)
         ]
         offered = {"transform": transforms, "data_key": entry.field}
         taken = {name: value for name, value in offered.items() if name in options_of(kind)}
-        made: Relations = _call(kind, {**taken, **entry.options}, path)
+        self._refuse_ignored(entry, taken, path)
+        made: Relations = call(kind, {**taken, **entry.options}, path)
         if entry.level not in made.levels:
             raise SpecificationError(
                 f"{path}.level: relations of type {entry.type!r} are for the level "
@@ -99,7 +136,18 @@ class _Builder:
             )
         return made
 
-    def _loss(self, entry: LossSpec, path: str, relations: Mapping[str, Mapping[str, Relations]]) -> Loss:
+    def _refuse_ignored(self, entry: RelationsSpec, taken: Mapping[str, Any], path: str) -> None:
+        for key, argument, said in (
+            ("transforms", "transform", bool(entry.transforms)),
+            ("field", "data_key", entry.field != "main"),
+        ):
+            if said and argument not in taken:
+                raise SpecificationError(
+                    f"{path}.{key}: relations of type {entry.type!r} take none: their class has no argument "
+                    f"{argument!r}."
+                )
+
+    def _loss(self, entry: LossSpec, path: str) -> Loss:
         kind = self._find(LOSSES, entry.type)
         given: dict[str, list[Any]] = {name: getattr(entry.keys, name) for name in ("data", "rels", "methods")}
         if entry.func is not None:
@@ -114,23 +162,31 @@ class _Builder:
                     f"got {len(values)}."
                 )
             arguments.update(zip(names, values, strict=False))
-        for level, name in zip(("global", "batch"), entry.keys.rels, strict=False):
-            if name not in relations[level]:
-                raise SpecificationError(
-                    f"{path}.keys.rels: unknown {level} relations {name!r}. {did_you_mean(name, relations[level])}"
-                )
+        for name in arguments:
+            if name in entry.options:
+                raise SpecificationError(f"{path}.options.{name}: is given twice, also by 'keys'. Leave one out.")
         offered = {"name": entry.name} if "name" in options_of(kind) else {}
-        made: Loss = _call(kind, {**offered, **arguments, **entry.options}, path)
+        places = {
+            argument: ".func" if name == "func" else f".keys.{name}"
+            for name, names in kind.grammar.items()
+            for argument in names
+        }
+        made: Loss = call(kind, {**offered, **arguments, **entry.options}, path, places)
+        for level, argument in zip(self._relation_names, kind.grammar.get("rels", ()), strict=False):
+            key = getattr(made, argument, None)
+            if isinstance(key, str):
+                check_known(key, self._relation_names[level], f"{level} relations", f"{path}.keys.rels")
         return made
 
-    def _phase(self, entry: PhaseSpec, path: str, losses: Mapping[str, Loss]) -> TrainingPhase:
+    def _phase(self, entry: PhaseSpec, path: str) -> TrainingPhase:
         for name in entry.loss.components:
-            if name not in losses:
-                raise SpecificationError(
-                    f"{path}.loss.components: unknown loss {name!r}. {did_you_mean(name, losses)}"
-                )
+            check_known(name, self._loss_names, "loss", f"{path}.loss.components")
         optimizer = dict(entry.optimizer.options)
         if "lr" in optimizer:
+            if "learning_rate" in optimizer:
+                raise SpecificationError(
+                    f"{path}.optimizer.options.lr: is given twice, also as 'learning_rate'. Leave one out."
+                )
             optimizer["learning_rate"] = optimizer.pop("lr")
         stopping = entry.stopping
         settings: dict[str, Any] = {
@@ -144,9 +200,9 @@ class _Builder:
             "clip_norm": entry.clip_norm,
             "optimizer": self._find(OPTIMIZERS, entry.optimizer.type),
             "schedule": self._schedule(entry.schedule, f"{path}.schedule"),
-            "stopping": None if stopping is None else _call(Stopping, stopping, f"{path}.stopping"),
+            "stopping": None if stopping is None else call(Stopping, stopping, f"{path}.stopping"),
             "callbacks": [
-                _call(self._find(CALLBACKS, part.type), part.options, f"{path}.callbacks[{i}]")
+                call(self._find(CALLBACKS, part.type), part.options, f"{path}.callbacks[{i}]")
                 for i, part in enumerate(entry.callbacks)
             ],
             **self._sampling(entry.sampling, f"{path}.sampling"),
@@ -154,12 +210,15 @@ class _Builder:
         }
         if entry.report_interval is not None:
             settings["report_interval"] = entry.report_interval
-        made: TrainingPhase = _call(TrainingPhase, settings, path)
+        made: TrainingPhase = call(TrainingPhase, settings, path)
+        try_optimizer(made, f"{path}.optimizer")
+        for key in made.plan().relation_keys():
+            check_known(key, self._relation_names["global"], "global relations", f"{path}.sampling.options")
         return made
 
     def _schedule(self, entry: ScheduleSpec, path: str) -> Any:
         # a name says it all where there are no options
-        return _call(self._find(SCHEDULES, entry.type), entry.options, path) if entry.options else entry.type
+        return call(self._find(SCHEDULES, entry.type), entry.options, path) if entry.options else entry.type
 
     def _sampling(self, entry: SamplingSpec, path: str) -> dict[str, Any]:
         """Returns settings of the phase."""
@@ -168,12 +227,4 @@ class _Builder:
         own = {name: value for name, value in entry.options.items() if name not in of_phase}
         if kind.phase_name is not None:
             return {**of_phase, "sampling": kind.phase_name, **own}
-        return {**of_phase, "sampling": _call(kind, own, path)}
-
-
-def _call(function: Callable[..., Any], arguments: Mapping[str, Any], path: str) -> Any:
-    """Calls a constructor; what it refuses is an error of the specification at this place."""
-    try:
-        return function(**arguments)
-    except (TypeError, ValueError) as error:
-        raise SpecificationError(f"{path}: {error}") from error
+        return {**of_phase, "sampling": call(kind, own, path)}

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-import numpy as np
-import pydantic
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-    field_validator,
-    model_validator,
-)
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationInfo, field_validator, model_validator
 
 from paradime._registry import (
     CALLBACKS,
@@ -31,9 +19,10 @@ from paradime._registry import (
     SCHEDULES,
     TRANSFORMS,
     Registry,
-    did_you_mean,
 )
-from paradime.spec.options import options_model, options_of, takes_anything
+from paradime.spec.checks import check_classifier, check_decoder, check_options
+from paradime.spec.options import options_of
+from paradime.spec.values import Names, Options, Text, listed, simply
 from paradime.spec.vocabulary import Vocabulary
 
 __all__ = [
@@ -56,41 +45,6 @@ __all__ = [
 ]
 
 
-def _spaced(entry: Any) -> Any:
-    """Lets keys be written with underscores, too: ``training_phases`` for ``training phases``."""
-    return {str(k).replace("_", " "): v for k, v in entry.items()} if isinstance(entry, dict) else entry
-
-
-def _underscored(options: Any) -> Any:
-    """Lets options be written with spaces, ``batch size`` for ``batch_size``; NumPy's numbers become plain."""
-    if options is None:
-        return {}
-    if not isinstance(options, dict):
-        return options
-    return {str(k).replace(" ", "_"): v.item() if isinstance(v, np.generic) else v for k, v in options.items()}
-
-
-def simply(wanted: str) -> WrapValidator:
-    """Returns a validator that says in one line what is wanted where several types would do."""
-
-    def check(value: Any, check_types: ValidatorFunctionWrapHandler) -> Any:
-        try:
-            return check_types(value)
-        except pydantic.ValidationError:
-            raise ValueError(f"must be {wanted}, got {value!r}.") from None
-
-    return WrapValidator(check)
-
-
-def listed(entry: Any) -> Any:
-    """Lets a list of one entry be written without brackets."""
-    return entry if isinstance(entry, (list, tuple)) or entry is None else [entry]
-
-
-Options = Annotated[dict[str, Any], BeforeValidator(_underscored)]
-Names = Annotated[list[str], BeforeValidator(listed)]
-
-
 class Entry(BaseModel):
     """What all parts of a specification share: unknown keys are errors, spaces and underscores are the same."""
 
@@ -99,7 +53,18 @@ class Entry(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _spell_keys(cls, entry: Any) -> Any:
-        return _spaced(entry)
+        if not isinstance(entry, Mapping):
+            return entry
+        names = {name: field.alias or name for name, field in cls.model_fields.items()}
+        known = {**{alias: alias for alias in names.values()}, **names}
+        made: dict[str, Any] = {}
+        for key, value in entry.items():
+            # "training_phases" for "training phases"; what is unknown is shown as it was written
+            name = known.get(str(key).replace("_", " "), known.get(str(key), str(key)))
+            if name in made:
+                raise ValueError(f"the key {name!r} is given twice, once as {str(key)!r}. Leave one out.")
+            made[name] = value
+        return made
 
 
 class Component(Entry):
@@ -119,7 +84,7 @@ class Component(Entry):
     @classmethod
     def _only_the_name(cls, entry: Any) -> Any:
         # "adam" for {type: adam}
-        return {"type": entry} if isinstance(entry, str) and cls.key == "type" else entry
+        return {"type": entry} if isinstance(entry, str) and "name" not in cls.model_fields else entry
 
     @field_validator("type", "func", mode="before", check_fields=False)
     @classmethod
@@ -134,44 +99,14 @@ class Component(Entry):
     def _fitting(cls, options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         name = info.data.get(cls.key)
         if name is not None:  # or the name was wrong, and that was said
-            check_options(_vocabulary(info).find(cls.registry, name), options, hidden=cls.hidden, also=cls.also)
+            block = _vocabulary(info).find(cls.registry, name)
+            check_options(block, options, hidden=cls.hidden_of(block), also=cls.also)
         return options
 
-
-def check_options(
-    block: Any, options: dict[str, Any], *, hidden: frozenset[str], also: frozenset[str] = frozenset()
-) -> None:
-    """Checks options against a constructor's arguments.
-
-    Args:
-        block: The class or function.
-        options: Options by name.
-        hidden: Arguments that are no options.
-        also: Names that are options all the same.
-
-    Raises:
-        pydantic.ValidationError: With an error for each option that does not fit.
-    """
-    further = takes_anything(block)
-    arguments = {name: option for name, option in options_of(block).items() if name not in hidden}
-    errors: list[InitErrorDetails] = []
-    for name in options:
-        if further is not None and name not in {*arguments, *also, *further}:
-            advice = did_you_mean(name, {*arguments, *also})
-            errors.append(_error(name, "unknown option {option}. {advice}", option=repr(name), advice=advice))
-    own = {name: value for name, value in options.items() if name in arguments}
-    try:
-        options_model(block, hidden).model_validate(own)
-    except pydantic.ValidationError as refused:
-        for name in dict.fromkeys(str(detail["loc"][0]) for detail in refused.errors(include_url=False)):
-            wants = arguments[name].wants
-            errors.append(_error(name, "must be {wants}, got {got}.", wants=wants, got=repr(own[name])))
-    if errors:
-        raise pydantic.ValidationError.from_exception_data("options", errors)
-
-
-def _error(name: str, message: str, **details: str) -> InitErrorDetails:
-    return InitErrorDetails(type=PydanticCustomError("option", message, details), loc=(name,), input=None)
+    @classmethod
+    def hidden_of(cls, block: Any) -> frozenset[str]:  # noqa: ARG003  not all need it
+        """Returns the arguments of a building block that come from elsewhere in the text."""
+        return cls.hidden
 
 
 def _vocabulary(info: ValidationInfo) -> Vocabulary:
@@ -184,10 +119,16 @@ class DerivedDataSpec(Component):
     registry: ClassVar[Registry[Any]] = DATA_FUNCTIONS
     key: ClassVar[str] = "func"
 
-    name: str
+    name: Text
     func: str = Field(alias="data func")
-    keys: list[tuple[Literal["data", "rels"], str]] = Field(default=[("data", "main")])
+    keys: list[tuple[Literal["data", "rels"], str]] = Field(default=[("data", "main")], min_length=1)
     options: Options = Field(default={})
+
+    @classmethod
+    def hidden_of(cls, block: Any) -> frozenset[str]:
+        """Returns the first argument, which ``keys`` fill."""
+        # how many of them there are is checked when the entry is built
+        return frozenset(list(options_of(block))[:1])
 
 
 class TransformSpec(Component):
@@ -205,10 +146,10 @@ class RelationsSpec(Component):
     registry: ClassVar[Registry[Any]] = RELATIONS
     hidden: ClassVar[frozenset[str]] = frozenset({"transform", "data_key"})
 
-    name: str
+    name: Text
     level: Literal["global", "batch"]
     type: str
-    field: str = "main"
+    field: Text = "main"
     options: Options = Field(default={})
     transforms: list[TransformSpec] = Field(default=[])
 
@@ -227,7 +168,7 @@ class LossSpec(Component):
     registry: ClassVar[Registry[Any]] = LOSSES
     hidden: ClassVar[frozenset[str]] = frozenset({"name"})
 
-    name: str
+    name: Text
     type: str
     func: str | None = None
     keys: LossKeysSpec = LossKeysSpec()
@@ -235,6 +176,7 @@ class LossSpec(Component):
 
 
 _HEAD = simply("true, false, or a mapping of options")
+_Head = Annotated[StrictBool | Options, _HEAD]
 
 
 class ModelSpec(Component):
@@ -244,12 +186,20 @@ class ModelSpec(Component):
 
     type: str = "mlp"
     options: Options = Field(default={})
-    decoder: Annotated[bool | Options, _HEAD] = Field(
-        False, description="Whether to decode embeddings, or options of the decoder."
-    )
-    classifier: Annotated[bool | Options, _HEAD] = Field(
+    decoder: _Head = Field(False, description="Whether to decode embeddings, or options of the decoder.")
+    classifier: _Head = Field(
         False, description="Whether to predict labels of embeddings, or options of the head that does."
     )
+
+    @field_validator("decoder", "classifier", mode="after")
+    @classmethod
+    def _fitting_head(cls, options: bool | dict[str, Any], info: ValidationInfo) -> bool | dict[str, Any]:
+        if not isinstance(options, bool):
+            if info.field_name == "classifier":
+                check_classifier(options)
+            elif "type" in info.data:  # or the name of the model was wrong, and that was said
+                check_decoder(_vocabulary(info).find(MODELS, info.data["type"]), options)
+        return options
 
 
 class SamplingSpec(Component):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from paradime._registry import LOSS_FUNCTIONS, Registry
+from paradime.models import DECODERS, FullyConnected
+from paradime.spec.checks import OF_CLASSIFIER, OF_DECODER
 from paradime.spec.components import (
     CallbackSpec,
     Component,
@@ -76,7 +78,7 @@ def _complete(definitions: dict[str, Any], component: type[Component]) -> None:
     rules = []
     for name, block in component.registry.items():
         place = f"{component.registry.kind}: {name}"
-        definitions[place] = _options(block, component.hidden, component)
+        definitions[place] = _options(block, component.hidden_of(block), component)
         names = [name, *component.registry.aliases_of(name)]
         chosen = {"properties": {key: {"enum": names}}}
         if (
@@ -86,9 +88,29 @@ def _complete(definitions: dict[str, Any], component: type[Component]) -> None:
             chosen["required"] = [key]  # type: ignore[assignment]
         rules.append({"if": chosen, "then": {"properties": {"options": {"$ref": f"#/$defs/{place}"}}}})
     definition["allOf"] = rules
+    if component is ModelSpec:
+        _complete_heads(definitions, properties)
     if component.key == "type" and "name" not in properties:
         # "adam" stands for {type: adam}
         definitions[component.__name__] = {"anyOf": [_name({}, component.registry), definition]}
+
+
+def _complete_heads(definitions: dict[str, Any], properties: dict[str, Any]) -> None:
+    """Writes the options of decoders and classifiers into the definition of models."""
+    places: dict[str, list[str]] = {"decoder": [], "classifier": ["classifier"]}
+    for name, kind in DECODERS.items():
+        place = f"{DECODERS.kind}: {name}"
+        definitions[place] = made = _options(kind, OF_DECODER)
+        names = [name, *DECODERS.aliases_of(name)]
+        description = "Which decoder; like the encoder if left out."
+        made["properties"] = {"type": {"enum": names, "description": description}, **made["properties"]}
+        places["decoder"].append(place)
+    definitions["classifier"] = made = _options(FullyConnected, OF_CLASSIFIER)
+    n_classes = {"type": "integer", "minimum": 1, "description": "Classes; those of the labels if left out."}
+    made["properties"] = {"n_classes": n_classes, **made["properties"]}
+    for head, options in places.items():
+        references = [{"$ref": f"#/$defs/{place}"} for place in options]
+        properties[head] = {"anyOf": [{"type": "boolean"}, *references], **_described(properties[head])}
 
 
 def _name(property_schema: dict[str, Any], registry: Registry[Any]) -> dict[str, Any]:

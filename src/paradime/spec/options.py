@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import inspect
 import re
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -13,16 +14,20 @@ from typing import Annotated, Any, Literal, Union
 
 import pydantic
 import torch
-from pydantic import ConfigDict, InstanceOf
+from pydantic import AfterValidator, ConfigDict, InstanceOf, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
-__all__ = ["Option", "first_sentence", "options_model", "options_of", "takes_anything"]
+from paradime.models import ACTIVATIONS
+
+__all__ = ["Option", "first_sentence", "options_model", "options_of", "parameters_of", "takes_anything"]
 
 _PLAIN = {int: "an integer", float: "a number", str: "a text", bool: "true or false", type(None): "null"}
 _SEQUENCES = (list, tuple, Sequence)
 _MAPPINGS = (dict, Mapping)
 _NOT_IN_TEXTS: Any = SkipJsonSchema()  # type: ignore[type-arg]
 _INSTANCE: Any = InstanceOf()  # type: ignore[type-arg]
+# what strings stand for where constructors alone know
+_CHOICES: Mapping[str, Mapping[str, Any]] = {"activation": ACTIVATIONS}
 _FILLED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -36,6 +41,7 @@ class Option:
         default: Its default; ``inspect.Parameter.empty`` if it must be given.
         description: What its docstring says.
         wants: What may be given, in words.
+        kind: Whether it is given by position, by name, or both, as ``inspect.Parameter.kind``.
     """
 
     name: str
@@ -43,6 +49,7 @@ class Option:
     default: Any
     description: str
     wants: str
+    kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
     @property
     def required(self) -> bool:
@@ -64,23 +71,32 @@ def options_of(block: Any) -> Mapping[str, Option]:
     """
     hints, docs = _hints(block), _argument_docs(block)
     found = {}
-    for parameter in inspect.signature(block).parameters.values():
+    for name, parameter in parameters_of(block).items():
         if parameter.kind in _FILLED:
             continue
-        checked, wants = _readable(hints.get(parameter.name, Any))
-        found[parameter.name] = Option(
-            parameter.name, checked, parameter.default, docs.get(parameter.name, ""), wants
-        )
+        checked, wants = _readable(hints.get(name, Any))
+        if name in _CHOICES and checked is str and inspect.isclass(block):
+            checked, wants = _chosen(name)
+        found[name] = Option(name, checked, parameter.default, docs.get(name, ""), wants, parameter.kind)
     return types.MappingProxyType(found)
+
+
+def parameters_of(block: Any) -> Mapping[str, inspect.Parameter]:
+    """Returns the parameters of a class or function; ``**options`` for one that does not tell."""
+    try:
+        return inspect.signature(block).parameters
+    except (ValueError, TypeError):  # written in C
+        return {"options": inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD)}
 
 
 def takes_anything(block: Callable[..., Any]) -> frozenset[str] | None:
     """Returns which further options a building block takes; ``None`` stands for any."""
-    parameters = inspect.signature(block).parameters.values()
+    parameters = parameters_of(block).values()
     if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
         return frozenset()
     extra: frozenset[str] | None = getattr(block, "extra_options", None)
-    return extra
+    # those with a name of their own have a type, too
+    return None if extra is None else extra - set(parameters_of(block))
 
 
 @functools.cache
@@ -96,7 +112,7 @@ def options_model(block: Any, hidden: frozenset[str]) -> type[pydantic.BaseModel
         if option.name not in hidden:
             # an alias, since a pydantic field may not be called "copy" or "json"; what is missing is told by the
             # constructor, as an argument may also be filled by other keys of the text
-            default = None if option.required else option.default
+            default = option.default if _in_json(option.default) else None
             fields[f"option_{option.name}"] = (
                 option.type,
                 pydantic.Field(default, alias=option.name, description=option.description or None),
@@ -121,13 +137,44 @@ def first_sentence(block: Any) -> str:
 
 def _hints(block: Any) -> dict[str, Any]:
     function: Any = block.__init__ if inspect.isclass(block) else block
+    hints = _hints_of(block) if dataclasses.is_dataclass(block) else {}
+    return {**hints, **_hints_of(function)}
+
+
+def _hints_of(annotated: Any) -> dict[str, Any]:
     try:
-        hints = typing.get_type_hints(function)
-        if dataclasses.is_dataclass(block):
-            hints = {**typing.get_type_hints(block), **hints}
-    except (NameError, TypeError, AttributeError):  # annotations that only a type checker can read
-        return {}
-    return hints
+        return typing.get_type_hints(annotated)
+    except Exception:  # whatever an annotation raises that only a type checker can read
+        pass
+    names = vars(sys.modules.get(getattr(annotated, "__module__", ""), typing))
+    found = {}
+    for name, hint in getattr(annotated, "__annotations__", {}).items():
+        try:
+            # the others are readable
+            found[name] = typing.get_type_hints(types.SimpleNamespace(__annotations__={name: hint}), names)[name]
+        except Exception:
+            continue
+    return found
+
+
+def _in_json(default: Any) -> bool:
+    """Whether a default can stand in a JSON Schema."""
+    if isinstance(default, (list, tuple)):
+        return all(map(_in_json, default))
+    return default is None or (type(default) in (bool, int, float, str) and default == default)
+
+
+def _chosen(name: str) -> tuple[Any, str]:
+    """Returns the type of an argument that is a name in a table, which may grow."""
+    table = _CHOICES[name]
+
+    def check(value: str) -> str:
+        if value.replace("_", " ") not in table:
+            raise ValueError(value)
+        return value
+
+    schema = WithJsonSchema({"type": "string", "enum": sorted(table)})
+    return Annotated[str, AfterValidator(check), schema], f"one of {', '.join(map(repr, sorted(table)))}"
 
 
 def _readable(annotation: Any) -> tuple[Any, str]:
@@ -147,6 +194,10 @@ def _readable(annotation: Any) -> tuple[Any, str]:
         # a text has lists only, also where the constructor wants a pair
         parts = [_readable(part) for part in arguments if part is not Ellipsis] or [(Any, "anything")]
         inner, wants = _union(parts)
+        if origin is tuple and Ellipsis not in arguments:
+            of_any_length: Any = Sequence[inner]  # type: ignore[valid-type]
+            pair: Any = Annotated[of_any_length, pydantic.Field(min_length=len(parts), max_length=len(parts))]
+            return pair, f"a list of {len(parts)}, each {wants}"
         return Sequence[inner], f"a list of {wants}"  # type: ignore[valid-type]
     if origin in _MAPPINGS or annotation in _MAPPINGS:
         inner = _readable(arguments[1])[0] if len(arguments) == 2 else Any
@@ -154,6 +205,10 @@ def _readable(annotation: Any) -> tuple[Any, str]:
     if origin is not None and "Callable" in str(origin):
         return Annotated[Callable[..., Any], _NOT_IN_TEXTS], "a function"
     if inspect.isclass(annotation) and annotation is not torch.Tensor and origin is None and annotation is not Any:
+        try:
+            isinstance(None, annotation)
+        except TypeError:  # such as a protocol
+            return Any, "anything"
         return Annotated[annotation, _INSTANCE, _NOT_IN_TEXTS], f"a {annotation.__name__}"
     if annotation is torch.Tensor:
         return Annotated[torch.Tensor, _INSTANCE, _NOT_IN_TEXTS], "a tensor"

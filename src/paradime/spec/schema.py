@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import collections
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictStr, field_validator
 
+from paradime.spec.checks import check_options
 from paradime.spec.components import (
     CallbackSpec,
     DerivedDataSpec,
     Entry,
     LossSpec,
     ModelSpec,
-    Names,
     OptimizerSpec,
-    Options,
     RelationsSpec,
     SamplingSpec,
     ScheduleSpec,
-    check_options,
-    listed,
-    simply,
 )
+from paradime.spec.values import Count, Names, Number, Options, Text, Whole, listed, shown, simply
 from paradime.training import Stopping
 
 __all__ = ["LATEST_VERSION", "FieldSpec", "PhaseLossSpec", "PhaseSpec", "RoutineSpec"]
@@ -34,30 +33,39 @@ LATEST_VERSION = 2
 class FieldSpec(Entry):
     """An entry that the data must have."""
 
-    name: str
+    name: Text
     content: Literal["numbers", "classes"] = Field(
         "numbers", description="Numbers, or integers that number classes, of which −1 means unlabelled."
     )
-    shape: list[int | None] | None = Field(
+    shape: Annotated[list[Count | None] | None, simply("a list of sizes of at least 1, or null for any")] = Field(
         None, description="The shape of a row, with null for any size; any shape if it is left out."
     )
     description: str = Field("", description="What it holds, for people.")
 
 
+def _all_different(names: list[str]) -> list[str]:
+    twice = sorted(name for name, times in collections.Counter(names).items() if times > 1)
+    if twice:
+        raise ValueError(f"the loss {shown(twice[0])} is named twice. Give it one weight that is the sum.")
+    return names
+
+
 class PhaseLossSpec(Entry):
     """The weighted sum of losses of a phase."""
 
-    components: Annotated[Names, Field(min_length=1, description="Losses, by name.")]
+    components: Annotated[
+        Names, AfterValidator(_all_different), Field(min_length=1, description="Losses, by name.")
+    ]
     weights: Annotated[
-        Literal["balanced"] | list[float | tuple[float, float]] | None,
+        Literal["balanced"] | list[Number | tuple[Number, Number]] | None,
         simply("'balanced', or a list of numbers and pairs of numbers"),
-        BeforeValidator(lambda weights: weights if weights == "balanced" else listed(weights)),
+        BeforeValidator(lambda weights: weights if isinstance(weights, (str, Mapping)) else listed(weights)),
     ] = Field(
         None,
         description="One number a component, or a pair of numbers between which the weight changes over the "
         "phase; 1 each if left out. 'balanced' keeps the shares of the gradient's norm.",
     )
-    shares: dict[str, float] | None = Field(
+    shares: dict[str, Number] | None = Field(
         None, description="With balanced weights: the share of each component; equal ones if left out."
     )
 
@@ -66,22 +74,22 @@ class PhaseSpec(Entry):
     """A training phase."""
 
     name: str | None = None
-    epochs: int = Field(5, ge=1)
+    epochs: Count = 5
     sampling: SamplingSpec = SamplingSpec()
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: ScheduleSpec = ScheduleSpec()
-    clip_norm: float | None = Field(
-        None, alias="clip norm", gt=0, description="The largest norm of the gradient; any if left out."
+    clip_norm: Number | None = Field(
+        None, alias="clip norm", description="The largest norm of the gradient; any if left out."
     )
     stopping: Options | None = Field(None, description="When to end the phase early; never if left out.")
     callbacks: Annotated[list[CallbackSpec], BeforeValidator(listed)] = Field(default=[])
     loss: PhaseLossSpec
     precision: Literal["float32", "bfloat16"] = "float32"
-    compile: Annotated[bool | str, simply("true, false, or the name of a backend")] = Field(
+    compile: Annotated[StrictBool | StrictStr, simply("true, false, or the name of a backend")] = Field(
         False, description="Whether to compile the model, or by which backend of torch."
     )
-    report_interval: int | None = Field(
-        None, alias="report interval", ge=1, description="Epochs between reports of the loss."
+    report_interval: Count | None = Field(
+        None, alias="report interval", description="Epochs between reports of the loss."
     )
 
     @field_validator("stopping", mode="after")
@@ -93,10 +101,10 @@ class PhaseSpec(Entry):
 
 
 def _unique_names(entries: list[E]) -> list[E]:
-    names = [entry.name for entry in entries]  # type: ignore[attr-defined]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    names = collections.Counter(entry.name for entry in entries)  # type: ignore[attr-defined]
+    twice = sorted(name for name, times in names.items() if times > 1)
     if twice:
-        raise ValueError(f"the name {twice[0]!r} is used twice. Give every entry a name of its own.")
+        raise ValueError(f"the name {shown(twice[0])} is used twice. Give every entry a name of its own.")
     return entries
 
 
@@ -107,7 +115,9 @@ def _unique_names_per_level(entries: list[RelationsSpec]) -> list[RelationsSpec]
 
 
 def _readable_version(version: int) -> int:
-    if not 1 <= version <= LATEST_VERSION:
+    if version < 1:
+        raise ValueError(f"must be 1 or {LATEST_VERSION}, got {version}.")
+    if version > LATEST_VERSION:
         raise ValueError(
             f"the text is of version {version} of the grammar, this is version {LATEST_VERSION}. Upgrade paradime."
         )
@@ -117,7 +127,7 @@ def _readable_version(version: int) -> int:
 class RoutineSpec(Entry):
     """A whole routine: a specification in ParaDime's grammar."""
 
-    version: Annotated[int, AfterValidator(_readable_version)] = Field(
+    version: Annotated[Whole, AfterValidator(_readable_version)] = Field(
         LATEST_VERSION, description="The version of the grammar; texts of version 1 mean the same."
     )
     data: Annotated[list[FieldSpec], AfterValidator(_unique_names)] = Field(

@@ -7,6 +7,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from paradime.exceptions import SpecificationError
+from paradime.spec.loading import MOST_OF_YAML, check_extent
+
 __all__ = ["dump"]
 
 _WIDTH = 110
@@ -21,6 +24,7 @@ def dump(spec: Mapping[str, Any], format: str = "yaml") -> str:  # noqa: A002  w
 
     Raises:
         ValueError: If the format is unknown.
+        SpecificationError: If YAML of this length could not be read again.
 
     Example:
         >>> print(dump({"losses": [{"name": "a", "type": "position", "func": "mse"}]}))
@@ -32,6 +36,11 @@ def dump(spec: Mapping[str, Any], format: str = "yaml") -> str:  # noqa: A002  w
         return json.dumps(spec, indent=2, ensure_ascii=False) + "\n"
     if format != "yaml":
         raise ValueError(f"format must be 'yaml' or 'json', got {format!r}.")
+    if check_extent(spec) > MOST_OF_YAML:
+        raise SpecificationError(
+            f"specification: has more than {MOST_OF_YAML} entries, too many for YAML. Make long arrays entries of "
+            "the data, or write JSON."
+        )
     from ruamel.yaml import YAML
 
     yaml = YAML()

@@ -25,10 +25,11 @@ from paradime._registry import (
     Registry,
 )
 from paradime.data import Sampling
-from paradime.loss import Loss
+from paradime.loss import CompoundLoss, Loss
 from paradime.relations import Relations
+from paradime.spec.values import shown
 from paradime.training import Callback, Schedule
-from paradime.transforms import RelationTransform
+from paradime.transforms import Functional, RelationTransform
 
 __all__ = ["CLASSES", "FUNCTIONS", "Vocabulary"]
 
@@ -59,6 +60,12 @@ _SAME_AS: dict[type[torch.nn.Module], str] = {
     torch.nn.BCEWithLogitsLoss: "bce",
 }
 
+# what to do about blocks that are made of code, so that a name would not help
+_REMEDIES: dict[Any, str] = {
+    CompoundLoss: "Give its parts to the routine, and name them with their weights in the phase.",
+    Functional: 'Write its function as a subclass of RelationTransform with @register("…").',
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Vocabulary:
@@ -86,10 +93,12 @@ class Vocabulary:
         Raises:
             ValueError: If the name is unknown, may not be imported, or is bound to something of another kind.
         """
-        if not isinstance(name, str) or ":" not in name:
+        if not isinstance(name, str):
+            raise ValueError(f"must be the name of a {registry.kind}, got {shown(name)}.")
+        if ":" not in name:
             if name not in registry:
                 raise ValueError(registry.describe_unknown(name))
-            return registry[str(name)]
+            return registry[name]
         module_name, _, attribute = name.partition(":")
         if not self._allows(name):
             raise ValueError(
@@ -97,10 +106,10 @@ class Vocabulary:
             )
         try:
             found = getattr(importlib.import_module(module_name), attribute)
-        except (ImportError, AttributeError) as error:
+        except (ImportError, AttributeError, ValueError, TypeError, SyntaxError) as error:
             raise ValueError(f"{name!r} cannot be imported: {error}.") from None
         if not _fits(registry, found):
-            raise ValueError(f"{name!r} is no {registry.kind}, but {found!r}.")
+            raise ValueError(f"{name!r} is no {registry.kind}, but {shown(found)}.")
         return found
 
     def name_of(self, registry: Registry[Any], block: Any) -> str:
@@ -137,13 +146,19 @@ def _importable(block: Any) -> str | None:
 
 
 def _nameless(registry: Registry[Any], block: Any, place: str | None) -> str:
-    is_class = inspect.isclass(block)
-    shown = getattr(block, "__qualname__", None) or f"an object of type {type(block).__name__}"
-    decorator = '@register("…")' if is_class else f'@register("…", kind={registry.kind!r})'
+    called = getattr(block, "__qualname__", None) or f"an object of type {type(block).__name__}"
+    article = "an" if registry.kind[0] in "aeiou" else "a"
+    rule = f"{called} has no name as {article} {registry.kind}."
+    remedy = next((said for kind, said in _REMEDIES.items() if block is kind), None)
+    if remedy is not None:
+        return f"{rule} {remedy}"
+    if not _fits(registry, block):
+        return f"{rule} Pass a class, such as {next(iter(registry.values())).__name__}, and its settings by name."
+    decorator = '@register("…")' if inspect.isclass(block) else f'@register("…", kind={registry.kind!r})'
     remedies = [f"Give it one with {decorator}"]
     if place:
         remedies.append(f"pass allow_imports=[{place.partition(':')[0]!r}]")
-    return f"{shown} has no name as a {registry.kind}. {', or '.join(remedies)}."
+    return f"{rule} {', or '.join(remedies)}."
 
 
 def _fits(registry: Registry[Any], block: Any) -> bool:

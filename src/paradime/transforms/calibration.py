@@ -118,8 +118,8 @@ class PerplexityBasedRescale(AdaptiveNeighborhoodRescale):
     def __init__(self, perplexity: float = 30, verbose: bool = False, **kwargs: Any) -> None:
         _check_solver_settings(kwargs)
         super().__init__(perplexity_weights, perplexity_weights, verbose, **kwargs)
-        if not perplexity > 1:
-            raise ValueError(f"perplexity must be greater than 1, got {perplexity}.")
+        if not 1 < perplexity < math.inf:
+            raise ValueError(f"perplexity must be greater than 1 and finite, got {perplexity}.")
         self.perplexity = perplexity
 
     def neighbors_wanted(self) -> int | None:
@@ -173,8 +173,8 @@ class ConnectivityBasedRescale(AdaptiveNeighborhoodRescale):
     def __init__(self, n_neighbors: float = 15, verbose: bool = False, **kwargs: Any) -> None:
         _check_solver_settings(kwargs)
         super().__init__(connectivity_weights, connectivity_weights, verbose, **kwargs)
-        if not n_neighbors > 2:
-            raise ValueError(f"n_neighbors must be greater than 2, got {n_neighbors}.")
+        if not 2 < n_neighbors < math.inf:
+            raise ValueError(f"n_neighbors must be greater than 2 and finite, got {n_neighbors}.")
         self.n_neighbors = n_neighbors
 
     def neighbors_wanted(self) -> int | None:

@@ -35,15 +35,19 @@ def seed_all(seed: int) -> torch.Generator:
 
 
 @contextlib.contextmanager
-def seeded(seed: int | None) -> Iterator[None]:
-    """Seeds torch's global CPU generator within the block and restores it after; ``None`` changes nothing.
+def seeded(seed: int | None, device: torch.device | None = None) -> Iterator[None]:
+    """Seeds torch's global generators within the block and restores them after; ``None`` changes nothing.
 
-    Modules of torch draw their initial weights from the global generator; this makes them reproducible
-    without a lasting change.
+    Modules of torch draw their initial weights, and dropout its masks, from the global generators; this makes them
+    reproducible without a lasting change.
+
+    Args:
+        seed: The seed, or ``None``.
+        device: A device whose generator is meant beside that of the CPU, if it is a CUDA device.
     """
     if seed is None:
         yield
         return
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[device] if device is not None and device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield

@@ -18,7 +18,14 @@ from paradime.relationdata import (
     TriangularRelationArray,
     TriangularRelationTensor,
 )
-from paradime.relations import NeighborBasedPDist, PDist, Precomputed, Relations
+from paradime.relations import (
+    DifferentiablePDist,
+    DistsFromTo,
+    NeighborBasedPDist,
+    PDist,
+    Precomputed,
+    Relations,
+)
 from paradime.transforms import (
     ConnectivityBasedRescale,
     Functional,
@@ -328,3 +335,23 @@ def test_ordinary_data_do_not_warn():
         warnings.simplefilter("error")
         PDist().compute_relations(points())
         NeighborBasedPDist(transform=PerplexityBasedRescale(5)).compute_relations(points())
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "words"),
+    [
+        (NeighborBasedPDist, {"metric": "euclidian"}, "unknown metric 'euclidian'"),
+        (NeighborBasedPDist, {"backend": "fais"}, "unknown backend 'fais'.*Did you mean 'faiss'"),
+        (PDist, {"metric": "euclidian"}, "unknown metric 'euclidian'"),
+        (DifferentiablePDist, {"metric": "euclidian"}, "metric 'euclidian'.*Did you mean 'euclidean'"),
+        (DistsFromTo, {"metric": "euclidian"}, "metric 'euclidian'.*Did you mean 'euclidean'"),
+    ],
+)
+def test_mistyped_names_are_refused_when_relations_are_made(kind, options, words):
+    with pytest.raises(ValueError, match=words):
+        kind(**options)
+
+
+@pytest.mark.parametrize("metric", ["mahalanobis", "seuclidean", "cosine", "cityblock", "hamming"])
+def test_names_that_scipy_knows_are_taken(metric):
+    assert PDist(metric).metric == NeighborBasedPDist(metric=metric).metric == metric

@@ -59,7 +59,7 @@ WRONG = {
         ),
         (
             spec(relations=relations(transforms=[{"type": "perplexity", "options": {"perplexity": 0.5}}])),
-            "relations[0].transforms[0]: perplexity must be greater than 1, got 0.5.",
+            "relations[0].transforms[0]: perplexity must be greater than 1 and finite, got 0.5.",
         ),
         (
             spec(relations=[*spec()["relations"], spec()["relations"][0]]),
@@ -91,7 +91,7 @@ WRONG = {
             spec(losses=loss(options={"normalise_sub": True})),
             "losses[0].options.normalise_sub: unknown option 'normalise_sub'. Did you mean 'normalize_sub'?",
         ),
-        (spec(losses=[{"name": "stress", "type": "relation"}]), "losses[0]: "),
+        (spec(losses=[{"name": "stress", "type": "relation"}]), "losses[0].func: is missing."),
         (spec(losses=loss() + loss()), "losses: the name 'stress' is used twice."),
         (spec(losses=[]), "losses: "),
         ({"training phases": [phase()]}, "losses: is missing."),

@@ -223,3 +223,12 @@ def test_modules_of_torch_are_written_as_the_function_they_are():
     routine.losses["start"] = loss.PositionLoss(torch.nn.L1Loss(reduction="sum"), position_key="pca")
     with pytest.raises(SpecificationError, match=r"losses\[0\]\.func: .*L1Loss"):
         routine.to_spec()
+
+
+def test_column_by_its_number_stands_among_the_options():
+    routine = composed()
+    routine.add_loss("guide", loss.CorrelationLoss(2, axis=1), share=0.3)
+    spec = routine.to_spec(format="dict")
+    assert spec["losses"][-1]["options"] == {"attribute": 2, "axis": 1, "temperature": 0.1}
+    assert "keys" not in spec["losses"][-1]
+    assert ParametricDR.from_spec(spec).losses["guide"].attribute == 2

@@ -51,13 +51,13 @@ def test_parameters_are_not_there_before_use():
 
 @pytest.mark.parametrize("perplexity", [1, 0, -3, float("nan")])
 def test_perplexity_that_no_data_could_have_is_refused_at_once(perplexity):
-    with pytest.raises(ValueError, match=f"perplexity must be greater than 1, got {perplexity}"):
+    with pytest.raises(ValueError, match=f"perplexity must be greater than 1 and finite, got {perplexity}"):
         PerplexityBasedRescale(perplexity)
 
 
 @pytest.mark.parametrize("n_neighbors", [2, 0, float("nan")])
 def test_connectivity_that_no_data_could_have_is_refused_at_once(n_neighbors):
-    with pytest.raises(ValueError, match=f"n_neighbors must be greater than 2, got {n_neighbors}"):
+    with pytest.raises(ValueError, match=f"n_neighbors must be greater than 2 and finite, got {n_neighbors}"):
         ConnectivityBasedRescale(n_neighbors)
 
 

@@ -1,0 +1,128 @@
+"""Whether options fit the constructor they are for."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pydantic
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from paradime._registry import did_you_mean
+from paradime.models import DECODERS, FullyConnected
+from paradime.spec.options import options_model, options_of, takes_anything
+from paradime.spec.values import shown
+from paradime.training import TrainingPhase
+
+__all__ = ["OF_CLASSIFIER", "OF_DECODER", "check_classifier", "check_decoder", "check_options", "missing_options"]
+
+# what follows from the encoder and the data
+OF_DECODER = frozenset({"in_dim", "out_shape"})
+OF_CLASSIFIER = frozenset({"in_dim", "out_dim"})
+
+
+def check_options(
+    block: Any,
+    options: Mapping[str, Any],
+    *,
+    hidden: frozenset[str],
+    also: frozenset[str] = frozenset(),
+    owner: Any = TrainingPhase,
+) -> None:
+    """Checks options against a constructor's arguments.
+
+    Args:
+        block: The class or function.
+        options: Options by name.
+        hidden: Arguments that are no options.
+        also: Names that are options all the same: arguments of ``owner``.
+        owner: Whose options these are.
+
+    Raises:
+        pydantic.ValidationError: With an error for each option that does not fit.
+    """
+    further = takes_anything(block)
+    arguments = {name: option for name, option in options_of(block).items() if name not in hidden}
+    known = {*arguments, *also}
+    errors = [
+        _error(f"unknown option {name!r}. {did_you_mean(name, known)}", name)
+        for name in options
+        if further is not None and name not in {*known, *further}
+    ]
+    errors += _of_wrong_type(block, {n: v for n, v in options.items() if n in arguments and n not in also}, hidden)
+    errors += _of_wrong_type(owner, {n: v for n, v in options.items() if n in also}, frozenset())
+    if errors:
+        raise pydantic.ValidationError.from_exception_data("options", errors)
+
+
+def _of_wrong_type(block: Any, options: Mapping[str, Any], hidden: frozenset[str]) -> list[InitErrorDetails]:
+    if not options:
+        return []
+    try:
+        options_model(block, hidden).model_validate(options)
+    except pydantic.ValidationError as refused:
+        arguments = options_of(block)
+        wrong = dict.fromkeys(str(detail["loc"][0]) for detail in refused.errors(include_url=False))
+        return [_error(f"must be {arguments[n].wants}, got {shown(options[n])}.", n) for n in wrong]
+    return []
+
+
+def _error(message: str, *location: str | int) -> InitErrorDetails:
+    # as an argument, since braces in a message are no places to fill
+    kind = PydanticCustomError("option", "{message}", {"message": message})
+    return InitErrorDetails(type=kind, loc=location, input=None)
+
+
+def check_decoder(encoder: Any, options: Mapping[str, Any]) -> None:
+    """Checks the options of a model's decoder.
+
+    Args:
+        encoder: The class of the encoder, whose decoder is the usual one if ``type`` is not among the options.
+        options: ``type`` and options of this decoder.
+
+    Raises:
+        pydantic.ValidationError: If there is no such decoder, or with an error for each option that does not fit.
+    """
+    name = options.get("type", getattr(encoder, "decoder_type", "mlp"))
+    if not isinstance(name, str) or name not in DECODERS:
+        error = _error(DECODERS.describe_unknown(name), "type")
+        raise pydantic.ValidationError.from_exception_data("options", [error])
+    check_options(DECODERS[name], {n: v for n, v in options.items() if n != "type"}, hidden=OF_DECODER)
+
+
+def check_classifier(options: Mapping[str, Any]) -> None:
+    """Checks the options of a model's classifier.
+
+    Raises:
+        pydantic.ValidationError: With an error for each option that does not fit.
+    """
+    own = {name: value for name, value in options.items() if name != "n_classes"}
+    errors: list[InitErrorDetails] = []
+    n_classes = options.get("n_classes", 1)
+    if n_classes is not None and (type(n_classes) is not int or n_classes < 1):
+        errors.append(_error(f"must be an integer of at least 1, got {shown(n_classes)}.", "n_classes"))
+    try:
+        check_options(FullyConnected, own, hidden=OF_CLASSIFIER, also=frozenset({"n_classes"}), owner=_head)
+    except pydantic.ValidationError as refused:
+        errors += [_error(detail["msg"], *detail["loc"]) for detail in refused.errors(include_url=False)]
+    if errors:
+        raise pydantic.ValidationError.from_exception_data("options", errors)
+
+
+def _head(n_classes: int) -> None:
+    """What a classifier has beside the arguments of its layers.
+
+    Args:
+        n_classes: Number of classes, at least 1; that of the labels if left out.
+    """
+
+
+def missing_options(block: Callable[..., Any], given: Mapping[str, Any]) -> list[str]:
+    """Returns the arguments that a constructor needs and that are not given."""
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [
+        name
+        for name, option in options_of(block).items()
+        if option.required and option.kind in named and name not in given
+    ]

@@ -1,0 +1,209 @@
+"""The contents of texts: loaded as YAML or JSON, within limits, and with nothing in them that runs code."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from paradime.exceptions import SpecificationError
+from paradime.types import Spec
+
+__all__ = ["MOST_ENTRIES", "MOST_OF_YAML", "check_extent", "load", "place_of"]
+
+MOST_ENTRIES = 100_000
+"""Values, mappings and lists in a specification, aliases unfolded."""
+
+MOST_OF_YAML = 12_000
+"""The same, with keys, in a text of YAML, whose parser takes a second for somewhat more."""
+
+_LARGEST_TEXT = 1_000_000  # bytes
+_LARGEST_INTEGER = 2**63 - 1
+_DEEPEST = 40
+
+
+def load(source: str | os.PathLike[str] | Spec) -> Any:
+    """Returns the contents of a specification, not checked but for their extent.
+
+    Args:
+        source: The path of a YAML or JSON file, its text, or its contents as a dict.
+
+    Raises:
+        SpecificationError: If the text is no YAML, or too long.
+        OSError: If the file cannot be read.
+    """
+    if isinstance(source, Mapping):
+        return source
+    given: Any = source
+    if not isinstance(given, (str, os.PathLike)):
+        decode = " Decode it." if isinstance(given, bytes) else ""
+        raise SpecificationError(
+            f"a specification is a path, a text or a dict, got an object of type {type(given).__name__}.{decode}"
+        )
+    if isinstance(source, str) and _is_text(source):
+        return _load_text(source, "the text")
+    return _load_text(_read(source), os.fspath(source))
+
+
+def _is_text(source: str) -> bool:
+    if not source.strip() or "\n" in source or source.lstrip().startswith("{"):
+        return True
+    # "losses: []" on one line, or a rather strange name of a file
+    return ": " in source and not os.path.exists(source)
+
+
+def _read(source: str | os.PathLike[str]) -> str:
+    if "\0" in os.fspath(source):
+        raise SpecificationError(f"a path must not contain a null character, got {os.fspath(source)!r}.")
+    with Path(source).open("rb") as file:
+        # the size of a file may be unknown, as that of a device
+        contents = file.read(_LARGEST_TEXT + 1)
+    if len(contents) > _LARGEST_TEXT:
+        raise SpecificationError(f"{os.fspath(source)} has more than the {_LARGEST_TEXT} bytes allowed.")
+    try:
+        return contents.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SpecificationError(
+            f"{os.fspath(source)} is not encoded as UTF-8: {error.reason} at byte {error.start}. Save it as UTF-8."
+        ) from None
+
+
+def _load_text(text: str, origin: str) -> Any:
+    if len(text) > _LARGEST_TEXT:
+        raise SpecificationError(f"{origin} has {len(text)} characters, more than the {_LARGEST_TEXT} allowed.")
+    if not text.strip():
+        raise SpecificationError(f"{origin} is empty. It must have the sections 'losses' and 'training phases'.")
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text, object_pairs_hook=_without_duplicates)
+        except (ValueError, RecursionError):
+            pass  # the parser of YAML, which includes JSON, says on which line
+    return _load_yaml(text, origin)
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    contents = dict(pairs)
+    if len(contents) < len(pairs):
+        raise ValueError
+    return contents
+
+
+def _load_yaml(text: str, origin: str) -> Any:
+    """Loads YAML 1.2; no tag runs code, and a key may not be given twice."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = _bounded_composer()
+    try:
+        return yaml.load(text)
+    except MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        what = " ".join(str(part) for part in (error.context, error.problem) if part)
+        hint = " Indent by spaces, not by tabs." if "'\\t'" in what else ""
+        raise SpecificationError(f"{origin}: {line}{_short(what)}.{hint}") from None
+    except YAMLError as error:
+        what = " ".join(str(error).replace('in "<unicode string>", ', "").split())
+        raise SpecificationError(f"{origin} is not valid YAML: {_short(what)}.") from None
+    except ValueError as error:  # of a number with thousands of digits, or the 30th of February
+        raise SpecificationError(f"{origin} has a value that cannot be read: {_short(str(error))}.") from None
+
+
+def _short(message: str) -> str:
+    message = message.strip().rstrip(".")
+    return message if len(message) <= 200 else f"{message[:200]}…"
+
+
+def _bounded_composer() -> type[Any]:
+    from ruamel.yaml.composer import Composer, ComposerError
+    from ruamel.yaml.events import AliasEvent
+
+    class Bounded(Composer):
+        """Composes nodes as long as they are not too many and not too deep.
+
+        Aliases are composed once, but visited at every place: a few lines may unfold to billions of entries. Each
+        counts with all that it stands for.
+        """
+
+        def __init__(self, loader: Any = None) -> None:
+            super().__init__(loader=loader)
+            self.warn_double_anchors = False
+            self._seen = self._depth = 0
+            self._extents: dict[int, int | None] = {}
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            mark = self.parser.peek_event().start_mark
+            is_alias = self.parser.check_event(AliasEvent)
+            anchor, before = self.parser.peek_event().anchor, self._seen
+            self._seen += 1
+            if is_alias:
+                node = super().compose_node(parent, index)
+                extent = self._extents.get(id(node))
+                if extent is None:
+                    raise ComposerError(None, None, f"alias {anchor!r} stands for what is around it", mark)
+                self._seen += extent
+            else:
+                self._depth += 1
+                if self._depth > _DEEPEST:
+                    raise ComposerError(None, None, f"more than {_DEEPEST} levels of nesting", mark)
+                node = super().compose_node(parent, index)
+                self._depth -= 1
+                self._extents[id(node)] = self._seen - before
+            if self._seen > MOST_OF_YAML:
+                problem = f"it unfolds to more than {MOST_OF_YAML} entries. Write less, or fewer aliases, or JSON"
+                raise ComposerError(None, None, problem, mark)
+            return node
+
+    return Bounded
+
+
+def check_extent(contents: Any) -> int:
+    """Refuses contents that are too many, too deep, or hold numbers that are none.
+
+    Args:
+        contents: Nested mappings and lists.
+
+    Returns:
+        How many keys and values there are.
+
+    Raises:
+        SpecificationError: With the place.
+    """
+    open_ends: list[tuple[Any, tuple[Any, ...]]] = [(contents, ())]
+    seen = keys = 0
+    while open_ends:
+        entry, path = open_ends.pop()
+        seen += 1
+        if seen > MOST_ENTRIES:
+            raise SpecificationError(f"specification: has more than {MOST_ENTRIES} entries. Write less.")
+        if len(path) > _DEEPEST:
+            raise SpecificationError(f"{place_of(path[:3])}: has more than {_DEEPEST} levels of nesting.")
+        if isinstance(entry, Mapping):
+            open_ends.extend((part, (*path, str(key))) for key, part in entry.items())
+            keys += len(entry)
+        elif isinstance(entry, (list, tuple)):
+            open_ends.extend((part, (*path, i)) for i, part in enumerate(entry))
+        elif isinstance(entry, int) and abs(entry) > _LARGEST_INTEGER:
+            raise SpecificationError(
+                f"{place_of(path)}: an integer must lie between -2^63 and 2^63, "
+                f"got one of {entry.bit_length()} bits."
+            )
+        elif isinstance(entry, float) and math.isnan(entry):
+            raise SpecificationError(f"{place_of(path)}: must be a number, got nan, which is none.")
+    return seen + keys
+
+
+def place_of(location: tuple[int | str, ...]) -> str:
+    """Returns a place as text.
+
+    Example:
+        >>> place_of(("losses", 0, "type"))
+        'losses[0].type'
+    """
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return path or "specification"

@@ -1,0 +1,108 @@
+"""The texts that users start from: they train, mean what the presets mean, and agree with the schema."""
+
+import difflib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+from sklearn.datasets import load_iris
+from sklearn.preprocessing import StandardScaler
+
+from paradime import routines
+from paradime.dr import ParametricDR
+from paradime.metrics import knn_accuracy
+from paradime.spec import dump
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+SPECS = EXAMPLES / "specs"
+SCHEMA = SPECS / "paradime.schema.json"
+MAKE_SCHEMA = "import json, paradime.spec as s; print(json.dumps(s.json_schema(), indent=1))"
+PRESETS = {
+    "autoencoder": routines.ParametricAutoencoder,
+    "contrastive": routines.ParametricContrastive,
+    "largevis": routines.ParametricLargeVis,
+    "mds": routines.ParametricMDS,
+    "pacmap": routines.ParametricPaCMAP,
+    "tsne": routines.ParametricTSNE,
+    "umap": routines.ParametricUMAP,
+}
+TEXTS = [*sorted(SPECS.glob("*.yaml")), EXAMPLES / "guided.yaml"]
+
+
+def read(path):
+    return YAML(typ="safe").load(path)
+
+
+def test_there_is_one_text_a_preset():
+    known = {
+        cls for cls in vars(routines).values() if isinstance(cls, type) and issubclass(cls, routines.Preset)
+    } - {routines.Preset}
+    assert set(PRESETS.values()) == known
+    assert {path.stem for path in SPECS.glob("*.yaml")} == set(PRESETS)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_text_means_the_preset_with_its_defaults(name):
+    path, preset = SPECS / f"{name}.yaml", PRESETS[name]
+    written = ParametricDR.from_spec(path).to_spec(format="dict")
+    wanted = preset().to_spec(format="dict")
+    changes = difflib.unified_diff(
+        dump(written).splitlines(), dump(wanted).splitlines(), str(path.name), preset.__name__, lineterm="", n=1
+    )
+    assert written == wanted, (
+        f"{path.name} and {preset.__name__}() differ. Change these lines of the text, and keep its remarks; "
+        f"{preset.__name__}().to_spec() prints all of it:\n" + "\n".join(changes)
+    )
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_text_trains_a_map_in_which_kinds_of_flowers_lie_together(name):
+    X, y = load_iris(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    spec = read(SPECS / f"{name}.yaml")
+    for phase in spec["training phases"]:
+        phase["epochs"] = min(phase["epochs"], 15)
+    for relation in spec.get("relations", []):
+        for transform in relation.get("transforms", []):
+            if isinstance(transform, dict) and "perplexity" in transform["options"]:
+                transform["options"]["perplexity"] = 20  # there are 150 rows
+    routine = ParametricDR.from_spec(spec, random_state=0).fit(X)
+    embedding = routine.transform(X)
+    assert np.isfinite(embedding).all()
+    assert knn_accuracy(embedding, y, n_neighbors=10) > 0.8
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_text_agrees_with_the_schema_that_it_names(path):
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    named = first.removeprefix("# yaml-language-server: $schema=")
+    assert named != first
+    assert (path.parent / named).resolve() == SCHEMA
+    jsonschema.validate(read(path), json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_text_is_short_and_each_of_its_sections_has_a_remark(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert max(map(len, lines)) <= 115
+    assert sum(line.lstrip().startswith("#") for line in lines) >= 5
+
+
+def test_schema_refuses_a_misspelled_option():
+    spec = read(SPECS / "tsne.yaml")
+    spec["relations"][0]["transforms"][0]["options"] = {"perplexty": 30}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(spec, json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+def test_schema_file_is_that_of_the_library():
+    # another process, for tests of this one enter blocks of their own
+    done = subprocess.run([sys.executable, "-c", MAKE_SCHEMA], check=True, capture_output=True, text=True)
+    assert json.loads(SCHEMA.read_text(encoding="utf-8")) == json.loads(done.stdout), (
+        f"the schema is out of date. In the repository: python -c '{MAKE_SCHEMA}' > examples/specs/{SCHEMA.name}"
+    )

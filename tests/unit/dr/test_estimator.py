@@ -1,0 +1,144 @@
+import copy
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from paradime.dr import ParametricDR
+from paradime.exceptions import NotTrainedError, UnsupportedConfigurationError
+from paradime.loss import GlobalStructureLoss
+from paradime.models import ModelRecipe
+from paradime.routines import ParametricAutoencoder, ParametricMDS, ParametricTSNE
+
+X, y = load_iris(return_X_y=True)
+NAMES = np.array(["setosa", "versicolor", "virginica"])[y]
+
+
+def mds(**settings):
+    return ParametricMDS(**{"epochs": 20, "random_state": 0, **settings})
+
+
+def test_pipeline_embeds_and_predicts():
+    pipeline = make_pipeline(StandardScaler(), mds(classifier=True, batch_size=25, epochs=60)).fit(X, NAMES)
+    assert pipeline.transform(X).shape == (150, 2)
+    assert (pipeline.predict(X) == NAMES).mean() > 0.85
+    assert pipeline[-1].classes_.tolist() == ["setosa", "versicolor", "virginica"]
+
+
+def test_frames_are_data():
+    frame, names = pd.DataFrame(X), pd.Series(NAMES, dtype="category")
+    expected = mds(classifier=True).fit(X, NAMES)
+    got = mds(classifier=True).fit(frame, names)
+    np.testing.assert_allclose(got.transform(frame), expected.transform(X))
+    assert got.predict(frame).tolist() == expected.predict(X).tolist()
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda r: pickle.loads(pickle.dumps(r))])
+def test_copies_are_trained_as_the_original(duplicate):
+    routine = mds(decoder=True, classifier=True, epochs=2).fit(X, NAMES)
+    other = duplicate(routine)
+    np.testing.assert_array_equal(other.transform(X), routine.transform(X))
+    np.testing.assert_array_equal(other.predict(X), routine.predict(X))
+    np.testing.assert_array_equal(other.inverse_transform([[0.0, 1.0]]), routine.inverse_transform([[0.0, 1.0]]))
+
+
+def test_clone_is_not_trained():
+    made = clone(mds(decoder=True).fit(X))
+    assert made.decoder is True
+    with pytest.raises(NotTrainedError):
+        made.inverse_transform(np.zeros((1, 2)))
+
+
+def test_rows_become_the_entry_that_is_embedded():
+    named = mds(data_key="spectra", epochs=2)
+    np.testing.assert_array_equal(named.fit(X).transform(X), named.fit({"spectra": X}).transform(X))
+
+
+def test_places_of_another_dimension_are_refused():
+    routine = mds(decoder=True, epochs=1).fit(X)
+    with pytest.raises(ValueError, match=r"cannot decode places of shape \(3, 5\)"):
+        routine.inverse_transform(np.zeros((3, 5)))
+
+
+@pytest.mark.parametrize("preset", [ParametricTSNE, ParametricAutoencoder])
+def test_missing_classifier_names_the_parameter(preset):
+    routine = preset(epochs=1, init_epochs=1).fit(X)
+    with pytest.raises((NotImplementedError, UnsupportedConfigurationError), match=r"\(classifier=True\)"):
+        routine.predict(X)
+
+
+def test_missing_decoder_names_the_parameter():
+    with pytest.raises(NotImplementedError, match=r"Or fit ParametricMDS\(decoder=True\)"):
+        mds(epochs=1).fit(X).inverse_transform(np.zeros((1, 2)))
+
+
+def test_missing_decoder_of_a_routine_without_that_parameter_names_the_recipe():
+    routine = ParametricDR(losses=GlobalStructureLoss())
+    routine.add_training_phase(epochs=1)
+    with pytest.raises(NotImplementedError, match=r"Or fit ParametricDR\(ModelRecipe\(decoder=True\)"):
+        routine.fit(X).inverse_transform(np.zeros((1, 2)))
+
+
+def test_recipe_brings_its_own_decoder():
+    routine = mds(model=ModelRecipe(options={"hidden_dims": [20]}, decoder=True)).fit(X)
+    assert routine.inverse_transform(np.zeros((2, 2))).shape == (2, 4)
+
+
+def test_numbers_have_no_probabilities():
+    routine = mds(classifier=True, epochs=1).fit(X, X[:, 0])
+    with pytest.raises(UnsupportedConfigurationError, match=r"Call predict\(X\)"):
+        routine.predict_proba(X)
+    with pytest.raises(AttributeError, match="not fitted with classes"):
+        _ = routine.classes_
+
+
+def test_classifier_asks_for_targets():
+    with pytest.raises(ValueError, match=r"learns to predict y\. Pass it: fit\(X, y\)"):
+        mds(classifier=True).fit(X)
+
+
+def test_refused_targets_leave_what_was_learned():
+    routine = mds(epochs=2).fit(X)
+    before = routine.transform(X)
+    for wrong in (y[:20], np.full(150, -1)):
+        with pytest.raises(ValueError, match=r"number of rows|no labelled row"):
+            routine.fit(X, wrong)
+    np.testing.assert_array_equal(routine.transform(X), before)
+
+
+def test_targets_of_an_earlier_fit_are_forgotten():
+    routine = mds(epochs=2).fit(X, y)
+    expected = mds(epochs=2).fit_transform(X)
+    np.testing.assert_array_equal(routine.fit(X).transform(X), expected)
+    assert "labels" not in routine.losses
+
+
+def test_repr_shows_what_was_changed():
+    routine = mds(hidden_dims=[100, 50], decoder=True)
+    assert repr(routine) == "ParametricMDS(decoder=True, epochs=20, random_state=0, trained=False)"
+    assert "trained=True" in repr(routine.fit(X))
+
+
+def test_repr_of_wrong_parameters_is_no_error():
+    assert "epochs='many'" in repr(ParametricMDS(epochs="many"))
+    assert "trained=False" in repr(ParametricMDS().set_params(metric="unknown"))
+
+
+def test_unknown_parameter_is_corrected():
+    with pytest.raises(TypeError, match=r"no parameter 'decodr'\. Did you mean 'decoder'"):
+        ParametricMDS(decodr=True)
+
+
+def test_shares_are_checked():
+    for shares, message in (
+        ({"reconstuction": 0.2}, "Did you mean 'reconstruction'"),
+        ({"reconstruction": 1.0}, r"must lie in \(0, 1\), got 1\.0"),
+        ({"reconstruction": 0.9}, "must sum to less than 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            mds(decoder=True, structure=True, loss_shares=shares).fit(X)

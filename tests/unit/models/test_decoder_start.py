@@ -1,0 +1,27 @@
+"""Where a decoder starts: at the data's mean."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_iris
+
+from paradime.models import FullyConnectedDecoder
+from paradime.routines import ParametricUMAP
+
+
+def test_decoder_starts_at_the_row_it_is_given():
+    decoder = FullyConnectedDecoder(2, (3, 2))
+    before = decoder(torch.zeros(1, 2)) - decoder.layers[-1].bias.reshape(1, 3, 2)
+    row = torch.arange(6.0).reshape(3, 2)
+    decoder.start_at(row)
+    torch.testing.assert_close(decoder(torch.zeros(1, 2)) - before, row[None])
+
+
+@pytest.mark.parametrize(("offset", "most"), [(0, 0.7), (100, 5)])
+def test_preset_decodes_data_far_from_the_origin(offset, most):
+    X = load_iris().data + offset
+    settings = {"epochs": 30, "batch_size": 25, "n_neighbors": 15, "initialization": "pca"}
+    routine = ParametricUMAP(decoder=True, random_state=0, **settings).fit(X)
+    error = ((routine.inverse_transform(routine.transform(X)) - X) ** 2).mean()
+    assert error < most * X.var(axis=0).mean()  # and not of the size of offset²
+    assert np.isfinite(error)
