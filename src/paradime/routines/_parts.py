@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["initial_positions", "network", "position_phase"]
+__all__ = [
+    "fuzzy_neighbors",
+    "initial_positions",
+    "item_phase",
+    "network",
+    "position_phase",
+    "probable_neighbors",
+]
 
 _INITIALIZATIONS = ("pca", "spectral")
 
@@ -77,15 +84,26 @@ def item_phase(
 
 def fuzzy_neighbors(n_neighbors: int, metric: str | None, data_key: str) -> dict[str, Any]:
     """Returns the global relations ``"rel"`` of UMAP: fuzzy memberships of neighbours, united."""
+    return _neighbors(
+        metric,
+        data_key,
+        {"type": "connect", "options": {"n_neighbors": n_neighbors}},
+        {"type": "symmetrize", "options": {"subtract_product": True}},
+    )
+
+
+def probable_neighbors(perplexity: float, metric: str | None, data_key: str) -> dict[str, Any]:
+    """Returns the global relations ``"rel"`` of t-SNE: probabilities of neighbours, symmetric."""
+    return _neighbors(
+        metric,
+        data_key,
+        {"type": "perplexity", "options": {"perplexity": perplexity}},
+        {"type": "symmetrize"},
+        {"type": "normalize"},
+    )
+
+
+def _neighbors(metric: str | None, data_key: str, *transforms: dict[str, Any]) -> dict[str, Any]:
     options = {} if metric is None else {"options": {"metric": metric}}
-    return {
-        "name": "rel",
-        "level": "global",
-        "type": "neighbor",
-        "field": data_key,
-        **options,
-        "transforms": [
-            {"type": "connect", "options": {"n_neighbors": n_neighbors}},
-            {"type": "symmetrize", "options": {"subtract_product": True}},
-        ],
-    }
+    head = {"name": "rel", "level": "global", "type": "neighbor", "field": data_key}
+    return {**head, **options, "transforms": list(transforms)}

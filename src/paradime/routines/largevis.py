@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, Unpack
 
-from paradime.routines._parts import initial_positions, network, position_phase
+from paradime.routines._parts import initial_positions, network, position_phase, probable_neighbors
 from paradime.routines._preset import Common, Preset
 
 __all__ = ["ParametricLargeVis", "largevis_spec"]
@@ -49,18 +49,7 @@ def largevis_spec(
     return {
         "derived data": initial_positions(initialization, out_dim, data_key),
         "relations": [
-            {
-                "name": "rel",
-                "level": "global",
-                "type": "neighbor",
-                "field": data_key,
-                "options": {"metric": metric},
-                "transforms": [
-                    {"type": "perplexity", "options": {"perplexity": perplexity}},
-                    {"type": "symmetrize"},
-                    {"type": "normalize"},
-                ],
-            },
+            probable_neighbors(perplexity, metric, data_key),
             {
                 "name": "rel",
                 "level": "batch",

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 
 import torch
 
-from paradime.routines._parts import initial_positions, item_phase, network, position_phase
+from paradime.routines._parts import initial_positions, item_phase, network, position_phase, probable_neighbors
 from paradime.routines._preset import Extras, Preset
 
 __all__ = ["ParametricTSNE", "tsne_spec"]
@@ -47,17 +47,7 @@ def tsne_spec(
     return {
         "derived data": initial_positions(initialization, out_dim, data_key),
         "relations": [
-            {
-                "name": "rel",
-                "level": "global",
-                "type": "neighbor",
-                "field": data_key,
-                "transforms": [
-                    {"type": "perplexity", "options": {"perplexity": perplexity}},
-                    {"type": "symmetrize"},
-                    {"type": "normalize"},
-                ],
-            },
+            probable_neighbors(perplexity, None, data_key),
             {
                 "name": "rel",
                 "level": "batch",
