@@ -68,9 +68,7 @@ def run_phase(
     sampler = phase.plan().make(
         local, global_relations, batch_size=phase.batch_size, batches_per_epoch=phase.batches_per_epoch
     )
-    state = state or TrainingState(model, [phase], phase)
-    state.phase, state.n_batches, state.stop = phase, len(sampler), False
-    state.epoch, state.loss, state.epoch_loss = 0, None, None
+    state = _at_start(state or TrainingState(model, [phase], phase), phase, len(sampler))
     parameters = _trainable(model, phase.loss)
     optimizer = phase.make_optimizer(parameters)
     rates = ScheduledRates(make_schedule(phase.schedule), optimizer)
@@ -87,12 +85,8 @@ def run_phase(
                     progress = min(1.0, next(steps) / n_steps)
                     rates.at(progress)
                     phase.loss.at(progress)
-                    optimizer.zero_grad()
                     loss = phase.loss(model, global_relations, batch_relations, state.batch, device)
-                    torch.autograd.backward(loss)
-                    if phase.clip_norm is not None:
-                        torch.nn.utils.clip_grad_norm_(parameters, phase.clip_norm)
-                    optimizer.step()
+                    _step(loss, optimizer, parameters, phase.clip_norm)
                     state.loss = loss.detach()
                     notify(heard, "batch_end", state)
             phase.loss.checkpoint()
@@ -103,6 +97,26 @@ def run_phase(
             if state.stop:
                 break
         notify(heard, "phase_end", state)
+
+
+def _at_start(state: TrainingState, phase: TrainingPhase, n_batches: int) -> TrainingState:
+    state.phase, state.n_batches, state.stop = phase, n_batches, False
+    state.epoch, state.loss, state.epoch_loss = 0, None, None
+    return state
+
+
+def _step(
+    loss: torch.Tensor,
+    optimizer: torch.optim.Optimizer,
+    parameters: Sequence[torch.nn.Parameter],
+    clip_norm: float | None,
+) -> None:
+    """Takes a step down the gradient of a loss."""
+    optimizer.zero_grad()
+    torch.autograd.backward(loss)
+    if clip_norm is not None:
+        torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
+    optimizer.step()
 
 
 @contextlib.contextmanager

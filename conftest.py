@@ -1,0 +1,25 @@
+"""What holds for all tests, and for the examples in docstrings."""
+
+import sys
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _no_figures_left():
+    """Closes the figures that a test leaves open: others count them."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture(autouse=True)
+def _no_names_left():
+    """Takes back the names that a test has given to building blocks: others list them."""
+    from paradime import _registry
+
+    registries = [entry for entry in vars(_registry).values() if isinstance(entry, _registry.Registry)]
+    before = [(dict(registry._entries), dict(registry._aliases)) for registry in registries]
+    yield
+    for registry, (entries, aliases) in zip(registries, before, strict=True):
+        registry._entries, registry._aliases = entries, aliases
