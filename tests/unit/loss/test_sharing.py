@@ -65,7 +65,7 @@ def test_losses_of_users_and_of_the_library_share_one_encoding_with_the_same_val
     model.zero_grad()
     expected = separately(model, size, lambda m, X: m(X).abs().sum(), size)
     assert shared == pytest.approx(expected)
-    assert all(torch.allclose(a, b) for a, b in zip(found, gradients(model), strict=True))
+    assert all(torch.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in zip(found, gradients(model), strict=True))
 
 
 def test_a_loss_that_encodes_twice_gets_two_draws_of_a_dropout():
