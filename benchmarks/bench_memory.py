@@ -70,7 +70,7 @@ def fit(path: Path) -> dict[str, float]:
     memory = PeakMemory()
     memory.start()
     start = time.perf_counter()
-    umap.fit(X)
+    umap.train(X)
     seconds = time.perf_counter() - start
     return {"seconds": seconds, "bytes": memory.stop()}
 

@@ -23,6 +23,7 @@ DATA = {
     "parts": "none",
     "memory": "needed",
     "peers": "optional",
+    "quality": "optional",
 }
 
 

@@ -36,9 +36,6 @@ def make_tsne(epochs: int, seed: int, share: float | None = None) -> ParametricT
     """Returns a t-SNE; the share is that of the labels in the gradient, if there are labels."""
     return ParametricTSNE(
         epochs=epochs,
-        batch_size=200,
-        learning_rate=0.003,
-        hidden_dims=(200, 100),
         loss_shares=None if share is None else {"labels": share},
         random_state=seed,
     )

@@ -79,17 +79,24 @@ class DerivedData:
 
 
 @DATA_FUNCTIONS.register("pca")
-def pca(X: Any, n_components: int = 2, **options: Any) -> FloatArray:
+def pca(X: Any, n_components: int = 2, scale: float | None = None, **options: Any) -> FloatArray:
     """Projects onto the first principal components, through scikit-learn.
 
     Args:
         X: Shape (n, …); flattened to rows.
         n_components: Number of components, at most min(n, d).
+        scale: The standard deviation that the first component is given, > 0, the others in proportion; that of the
+            data if ``None``.
         **options: Passed to ``sklearn.decomposition.PCA``.
 
     Returns:
         Shape (n, n_components).
+
+    Raises:
+        ValueError: If ``scale`` is not positive.
     """
+    if scale is not None and not 0 < scale < np.inf:
+        raise ValueError(f"scale must be a positive number, or None for that of the data, got {scale!r}.")
     # in double precision, which holds the squares of all single-precision numbers
     rows = to_numpy(X).astype(np.float64)
     options.setdefault("random_state", 0)
@@ -98,7 +105,8 @@ def pca(X: Any, n_components: int = 2, **options: Any) -> FloatArray:
         projected: FloatArray = sklearn.decomposition.PCA(n_components, **options).fit_transform(
             rows.reshape(len(rows), -1)
         )
-    return projected
+    deviation = projected[:, 0].std()
+    return projected if scale is None or deviation == 0 else projected * (scale / deviation)
 
 
 # so that a mistyped option is known before it is passed on

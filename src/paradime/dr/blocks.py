@@ -117,12 +117,13 @@ def make_blocks(settings: Mapping[str, Any], *, owner: str = "the routine") -> B
         raise TypeError(
             f"model must be a torch.nn.Module or a ModelRecipe, got {type(given).__name__}. Pass an instance."
         )
-    default = ModelRecipe(
+    # presets have a recipe of their own
+    default = settings.get("default_model") or ModelRecipe(
         out_dim=settings.get("out_dim", 2), options={"hidden_dims": list(settings.get("hidden_dims", (100, 50)))}
     )
     network = Network(
         given.to(device) if isinstance(given, torch.nn.Module) else given,
-        settings.get("default_model") or default,
+        default,
         in_dim=settings.get("in_dim"),
         seed=settings.get("random_state"),
         owner=owner,
@@ -164,7 +165,7 @@ class Block:
         if "_blocks" in routine.__dict__:
             # the other blocks stay: phases may have been added, relations computed
             if self.name == "model":
-                routine._blocks.replace_network(make_blocks(routine.__dict__, owner=type(routine).__name__))
+                routine._blocks.replace_network(routine._build(routine.__dict__))
             else:
                 setattr(routine._blocks, self.name, getattr(make_blocks({self.name: value}), self.name))
 

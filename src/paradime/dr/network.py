@@ -9,7 +9,7 @@ import torch
 
 from paradime.data import Dataset
 from paradime.loss import Loss
-from paradime.models import FullyConnectedDecoder, ModelRecipe
+from paradime.models import EmbeddingModel, FullyConnectedDecoder, ModelRecipe, Preparable
 from paradime.utils.seed import seeded
 
 __all__ = ["Network", "n_outputs"]
@@ -22,7 +22,7 @@ class Network:
         given: A model, a recipe, or ``None`` for the default recipe.
         default: The recipe that is used where none is given.
         in_dim: Number of columns of the data, if it is known beforehand.
-        seed: Seed of the initial weights.
+        seed: Seed of the initial weights, and of what a model draws to prepare itself.
         owner: The name of the routine, for messages.
 
     Attributes:
@@ -46,12 +46,13 @@ class Network:
         self._is_default = given is None
         self._seed = seed
         self._owner = owner
-        self._row_shape: tuple[int, ...] | None = None
-        if self.recipe is not None and in_dim is not None and _knows_its_classes(self.recipe):
-            self._make((in_dim,), None)
+        self._row_shape: tuple[int, ...] | None = None if in_dim is None else (in_dim,)
+        self._is_prepared = False
+        if self.recipe is not None and self._row_shape is not None and _needs_no_data(self.recipe):
+            self._make(self._row_shape)
 
     def require(self, rows: torch.Tensor, key: str, n_classes: int | None) -> torch.nn.Module:
-        """Returns the model for some rows.
+        """Returns the model for some rows, prepared for them if it asks for that.
 
         Args:
             rows: The entry of the data that is embedded, shape (n, …).
@@ -68,21 +69,30 @@ class Network:
                     f"Expected 2D array for data {key!r}, got shape {tuple(rows.shape)}. The default model is for "
                     "rows of features; pass a model that fits, or flatten the data."
                 )
+            if self._row_shape not in (None, shape):
+                self._refuse(shape)
             if self.model is None:
-                self._make(shape, n_classes)
+                self._make(shape, n_classes, len(rows))
                 decoder = getattr(self.model, "decoder", None)
                 if isinstance(decoder, FullyConnectedDecoder):
                     decoder.start_at(rows.to(torch.float32).mean(dim=0))
-            elif shape != self._row_shape:
-                self._refuse(shape)
         assert self.model is not None
+        if not self._is_prepared:
+            self._prepare(self.model, rows)
         return self.model
 
-    def _make(self, shape: tuple[int, ...], n_classes: int | None) -> None:
+    def _prepare(self, model: torch.nn.Module, rows: torch.Tensor) -> None:
+        encoder = model.encoder if isinstance(model, EmbeddingModel) else model
+        if isinstance(encoder, Preparable) and not encoder.prepared:
+            generator = None if self._seed is None else torch.Generator().manual_seed(self._seed)
+            encoder.prepare(rows, generator)
+        self._is_prepared = True
+
+    def _make(self, shape: tuple[int, ...], n_classes: int | None = None, n_rows: int | None = None) -> None:
         assert self.recipe is not None
         self._row_shape = shape
         with seeded(self._seed):
-            self.model = self.recipe.make(shape, n_classes=n_classes)
+            self.model = self.recipe.make(shape, n_classes=n_classes, n_rows=n_rows)
 
     def _refuse(self, shape: tuple[int, ...]) -> None:
         expected = self._row_shape or ()
@@ -93,8 +103,10 @@ class Network:
         raise ValueError(f"X has rows of shape {shape}, but {self._owner} is expecting {expected}.")
 
 
-def _knows_its_classes(recipe: ModelRecipe) -> bool:
-    return not recipe.classifier or (recipe.classifier is not True and "n_classes" in recipe.classifier)
+def _needs_no_data(recipe: ModelRecipe) -> bool:
+    """Whether the width of the rows is all that a model is made of: neither their number nor their classes."""
+    knows_classes = not recipe.classifier or (recipe.classifier is not True and "n_classes" in recipe.classifier)
+    return knows_classes and not recipe.needs_n_rows
 
 
 def n_outputs(losses: Iterable[Loss], dataset: Dataset) -> int | None:

@@ -235,7 +235,7 @@ class ParametricDR(Composed, Specified, Estimator):
         if self.random_state is not None:
             generator = torch.Generator(blocks.device).manual_seed(self.random_state)
         heard = [ReportLoss(), *(self.callbacks or ()), *callbacks]
-        state = TrainingState(model, phases, phases[0])
+        state = TrainingState(model, phases, phases[0], len(dataset))
         # a dropout draws from the global generators
         with seeded(self.random_state, blocks.device):
             try:

@@ -18,6 +18,7 @@ from paradime.types import Spec
 
 if TYPE_CHECKING:
     from paradime.dr.blocks import Blocks
+    from paradime.dr.network import Network
 
 __all__ = ["Specified"]
 
@@ -117,14 +118,14 @@ class Specified:
             >>> print(ParametricTSNE(perplexity=50).to_spec().splitlines()[0])
             version: 2
         """
-        blocks = self._blocks
+        blocks = self._blocks_to_write()
         spec = write(
             derived_data=blocks.derived_data,
             global_relations=blocks.global_relations,
             batch_relations=blocks.batch_relations,
             losses=blocks.losses,
             training_phases=blocks.training_phases,
-            model=self._recipe() if model else None,
+            model=_recipe(blocks.network) if model else None,
             data_fields=blocks.data_fields,
             vocabulary=Vocabulary(_imports(allow_imports)),
         )
@@ -133,26 +134,29 @@ class Specified:
             Path(path).write_text(dump(spec, "json" if suffix == ".json" else "yaml"), encoding="utf-8")
         return spec if format == "dict" else dump(spec, format)
 
-    def _recipe(self) -> ModelRecipe:
-        network = self._blocks.network
-        known = network.recipe
-        if known is not None:
-            return known
-        assert network.model is not None
-        recipe = ModelRecipe.of(network.model)
-        name = type(network.model).__name__
-        if recipe is None:
-            raise SpecificationError(
-                f"model: a text cannot say how this {name} was made. Register its class, "
-                f'@paradime.spec.register("{name.lower()}"), and keep its arguments as attributes; or write '
-                "the rest, to_spec(model=False), and pass the model to from_spec(…, model=…)."
-            )
-        if _changed(network.model, recipe):
-            raise SpecificationError(
-                f"model: this {name} was changed after it was made: its layers, their types, or whether they are "
-                "trained. Write the rest, to_spec(model=False), and pass the model to from_spec(…, model=…)."
-            )
-        return recipe
+    def _blocks_to_write(self) -> Blocks:
+        return self._blocks
+
+
+def _recipe(network: Network) -> ModelRecipe:
+    known = network.recipe
+    if known is not None:
+        return known
+    assert network.model is not None
+    recipe = ModelRecipe.of(network.model)
+    name = type(network.model).__name__
+    if recipe is None:
+        raise SpecificationError(
+            f"model: a text cannot say how this {name} was made. Register its class, "
+            f'@paradime.spec.register("{name.lower()}"), and keep its arguments as attributes; or write '
+            "the rest, to_spec(model=False), and pass the model to from_spec(…, model=…)."
+        )
+    if _changed(network.model, recipe):
+        raise SpecificationError(
+            f"model: this {name} was changed after it was made: its layers, their types, or whether they are "
+            "trained. Write the rest, to_spec(model=False), and pass the model to from_spec(…, model=…)."
+        )
+    return recipe
 
 
 def _imports(allowed: Iterable[str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from paradime.functional.calibration import connectivity_weights, perplexity_weights
 from paradime.functional.circular import circular_index, circular_squared_distances, circular_total
+from paradime.functional.clustering import k_means, nearest_center
 from paradime.functional.contrastive import (
     info_nce_loss,
     log_noise_ratio,
@@ -29,6 +30,7 @@ from paradime.functional.divergences import (
     largevis_loss,
 )
 from paradime.functional.kernels import find_ab, modified_cauchy, student_t
+from paradime.functional.principal_axes import axes_of_covariance, axes_of_rows, whitening_factors
 from paradime.functional.row_sampling import (
     cumulative_rows,
     draw_from_rows,
@@ -47,6 +49,7 @@ from paradime.functional.sampling import (
 from paradime.functional.saturating import saturating_attraction, saturating_repulsion
 from paradime.functional.smoothness import dirichlet_energy, nearness
 from paradime.functional.spectral import spectral_positions
+from paradime.functional.squashing import squash, usual_ranges
 from paradime.functional.stress import (
     STRESS_WEIGHTINGS,
     condensed_of_square,
@@ -60,6 +63,8 @@ __all__ = [
     "STRESS_WEIGHTINGS",
     "TRIPLET_MINING",
     "average_rank",
+    "axes_of_covariance",
+    "axes_of_rows",
     "centered_alignment",
     "circular_index",
     "circular_squared_distances",
@@ -88,6 +93,7 @@ __all__ = [
     "gaussian_kernel",
     "info_nce_loss",
     "info_nce_of_batch",
+    "k_means",
     "kullback_leibler_div",
     "kullback_leibler_of_pairs",
     "largevis_loss",
@@ -95,6 +101,7 @@ __all__ = [
     "log_radii",
     "log_similarities",
     "modified_cauchy",
+    "nearest_center",
     "nearness",
     "noise_contrastive_loss",
     "noise_contrastive_of_batch",
@@ -111,11 +118,14 @@ __all__ = [
     "spectral_positions",
     "square_to_condensed",
     "squared_distances",
+    "squash",
     "standardized",
     "student_t",
     "target_weights",
     "triplet_hinge",
     "typical_square",
+    "usual_ranges",
     "weighted_contrast",
     "weighted_stress",
+    "whitening_factors",
 ]

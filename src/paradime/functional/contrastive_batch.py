@@ -20,9 +20,13 @@ _EXACT_NUMBERS = 1 << 24  # integers up to this are exact in single precision
 
 
 def info_nce_of_batch(
-    anchors: torch.Tensor, neighbors: torch.Tensor, ids: torch.Tensor, neighbor_ids: torch.Tensor
+    anchors: torch.Tensor,
+    neighbors: torch.Tensor,
+    ids: torch.Tensor,
+    neighbor_ids: torch.Tensor,
+    temperature: float = 1.0,
 ) -> torch.Tensor:
-    """InfoNCE with similarities q = 1/(1 + d²), −log(q₊ / (q₊ + Σ q₋)); differentiable once.
+    """InfoNCE with similarities q = (1 + d²)^(−1/τ), −log(q₊ / (q₊ + Σ q₋)); differentiable once.
 
     The negatives of a pair are its anchor's pairs with all other anchors and their neighbours, except with itself.
 
@@ -31,6 +35,7 @@ def info_nce_of_batch(
         neighbors: The neighbours of each, shape (b, k, d).
         ids: Which points the anchors are, shape (b,), integers.
         neighbor_ids: Which points the neighbours are, shape (b, k).
+        temperature: τ > 0; the tails of q are the heavier, the larger it is.
 
     Returns:
         A scalar ≥ 0, the mean over all b k pairs. Gradients are finite at distance 0.
@@ -43,7 +48,7 @@ def info_nce_of_batch(
         >>> round(float(loss.exp()), 3)
         1.2
     """
-    loss: torch.Tensor = _InfoNCE.apply(anchors, neighbors, ids, neighbor_ids)  # type: ignore[no-untyped-call]
+    loss: torch.Tensor = _InfoNCE.apply(anchors, neighbors, ids, neighbor_ids, 1 / temperature)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -127,6 +132,13 @@ class _Block:
             similarities.view(-1, p // b, b)[:, :, rows].diagonal(dim1=0, dim2=2).zero_()
             yield rows, similarities
 
+    def power(self, similarities: torch.Tensor, exponent: float) -> torch.Tensor:
+        """Returns a power of the similarities that were made last; they themselves if it is the first."""
+        if exponent == 1:
+            return similarities
+        # what told the points apart is of no use any more
+        return torch.pow(similarities, exponent, out=self._memory[1, : len(similarities)])
+
     def add_gradient(self, rows: slice, weights: torch.Tensor) -> None:
         """Adds the gradient of the sum of squared distances with weights, shape (rows, p)."""
         if not self._by_differences:
@@ -163,24 +175,31 @@ class _Pairs(NamedTuple):
 
 
 class _InfoNCE(torch.autograd.Function):
-    """With N the sum of an anchor's negatives, the loss of a pair is log(1 + N (1 + d²))."""
+    """With N the sum of an anchor's negatives and p = 1/τ, the loss of a pair is log(1 + N (1 + d²)^p)."""
 
     @staticmethod
     def forward(
-        ctx: Any, anchors: torch.Tensor, neighbors: torch.Tensor, ids: torch.Tensor, neighbor_ids: torch.Tensor
+        ctx: Any,
+        anchors: torch.Tensor,
+        neighbors: torch.Tensor,
+        ids: torch.Tensor,
+        neighbor_ids: torch.Tensor,
+        p: float,
     ) -> torch.Tensor:
         block, pairs = _Block(anchors, neighbors, ids, neighbor_ids), _Pairs.of(anchors, neighbors)
+        inverses = pairs.inverse if p == 1 else pairs.inverse.pow(p)
         sums = anchors.new_empty(len(anchors), 1)
         wanted = any(ctx.needs_input_grad)
-        for rows, similarities in block.rows():
+        for rows, cauchy in block.rows():
+            similarities = block.power(cauchy, p)
             sums[rows] = similarities.sum(dim=1, keepdim=True)
             if wanted:
-                inverse = pairs.inverse[rows]
-                slopes = (inverse / (1 + sums[rows] * inverse)).sum(dim=1, keepdim=True) / pairs.inverse.numel()
-                block.add_gradient(rows, similarities.square_().mul_(-slopes))
-        ratios = sums * pairs.inverse
+                inverse = inverses[rows]
+                slopes = (inverse / (1 + sums[rows] * inverse)).sum(dim=1, keepdim=True) / inverses.numel()
+                block.add_gradient(rows, cauchy.mul_(similarities).mul_(-p * slopes))
+        ratios = sums * inverses
         if wanted:
-            slopes = sums / (1 + ratios) / ratios.numel()
+            slopes = p * ratios / (1 + ratios) / pairs.inverse / ratios.numel()
             ctx.save_for_backward(*block.gradients(pairs.differences, slopes))
         return ratios.log1p().mean()
 
@@ -188,7 +207,7 @@ class _InfoNCE(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         of_anchors, of_neighbors = ctx.saved_tensors
-        return gradient * of_anchors, gradient * of_neighbors, None, None
+        return gradient * of_anchors, gradient * of_neighbors, None, None, None
 
 
 class _NoiseContrastive(torch.autograd.Function):

@@ -47,7 +47,8 @@ class ContrastiveLoss(EmbeddingLoss):
         kind: ``"infonce"``, ``"nce"`` or ``"negative sampling"``.
         n_negatives: The number m ≥ 1 of negatives of a pair, ends of other pairs of the batch, random as the
             batch's order is; all of them if ``None``, which costs b × 2b similarities for b pairs.
-        temperature: τ > 0.
+        temperature: τ > 0. Among distances, larger ones have heavier tails, which keep more neighbours of large
+            data, but tear its map into many small islands.
         similarity: ``"cauchy"``, of distances, for embeddings in the plane; or ``"cosine"``, of directions.
         spectrum: s, any finite number; for negative sampling.
         data_key: The entry that is embedded.
@@ -118,23 +119,23 @@ class ContrastiveLoss(EmbeddingLoss):
         b, k = ids.shape[1:]
         n_others = (b - 1) * (1 + k)
         m = n_others if self.n_negatives is None else min(self.n_negatives, n_others)
-        if m == n_others and self.similarity == "cauchy" and self.temperature == 1:
+        if m == n_others and self.similarity == "cauchy":
             if self.kind == "infonce":
-                return info_nce_of_batch(*points)
-            return noise_contrastive_of_batch(*points, self._log_noise(m, ends))
-        positives = self._log_similarities(points[0], points[1])
-        negatives = self._log_negatives(*points, m)[:, None].expand(-1, k, -1)
+                return info_nce_of_batch(*points, self.temperature)
+            if self.temperature == 1:
+                return noise_contrastive_of_batch(*points, self._log_noise(m, ends))
+        positives = self._log_similarities(points[0], points[1]) / self.temperature
+        negatives = self._log_negatives(*points, m)[:, None].expand(-1, k, -1) / self.temperature
         if self.kind == "infonce":
             return info_nce_loss(positives, negatives)
         return noise_contrastive_loss(positives, negatives, self._log_noise(m, ends))
 
     def _log_similarities(self, anchors: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-        """Returns log q between points, shape (b, d), and others of each, shape (b, m, d) or (p, d) for all."""
+        """Returns τ log q between points, shape (b, d), and others of each, shape (b, m, d) or (p, d) for all."""
         if self.similarity == "cosine":
             anchors, others = (torch.nn.functional.normalize(part, dim=-1) for part in (anchors, others))
-            cosines = anchors @ others.T if others.ndim == 2 else (others @ anchors[:, :, None]).squeeze(2)
-            return cosines / self.temperature
-        return (anchors[:, None] - others).square().sum(dim=2).log1p() / -self.temperature
+            return anchors @ others.T if others.ndim == 2 else (others @ anchors[:, :, None]).squeeze(2)
+        return -(anchors[:, None] - others).square().sum(dim=2).log1p()
 
     def _log_negatives(
         self,
@@ -144,7 +145,7 @@ class ContrastiveLoss(EmbeddingLoss):
         neighbor_ids: torch.Tensor,
         n_negatives: int,
     ) -> torch.Tensor:
-        """Returns log q between points and ends of the others' pairs, −∞ for those that are left out."""
+        """Returns τ log q between points and ends of the others' pairs, −∞ for those that are left out."""
         b, n_ends = len(anchors), 1 + neighbors.shape[1]
         others = torch.cat((anchors[:, None], neighbors), dim=1).flatten(0, 1)
         other_ids = torch.cat((ids[:, None], neighbor_ids), dim=1).flatten()

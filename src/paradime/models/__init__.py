@@ -1,14 +1,17 @@
 """Models that embed, what they are made of, and what the engine asks of any torch module."""
 
 from paradime.models.activations import ACTIVATIONS
-from paradime.models.base import Model, resolve_method
+from paradime.models.assignments import SoftAssignments
+from paradime.models.base import Model, Preparable, resolve_method
 from paradime.models.convolutional import ConvolutionalModel
 from paradime.models.decoders import DECODERS, ConvolutionalDecoder, FullyConnectedDecoder
 from paradime.models.embedding import EmbeddingModel
 from paradime.models.fully_connected import FullyConnectedEmbeddingModel
+from paradime.models.landmarks import LandmarkModel, network_scale
 from paradime.models.layers import FullyConnected
 from paradime.models.recipe import ModelRecipe
 from paradime.models.replacing import replaced_methods
+from paradime.models.scaling import InputScaling
 
 __all__ = [
     "ACTIVATIONS",
@@ -19,8 +22,13 @@ __all__ = [
     "FullyConnected",
     "FullyConnectedDecoder",
     "FullyConnectedEmbeddingModel",
+    "InputScaling",
+    "LandmarkModel",
     "Model",
     "ModelRecipe",
+    "Preparable",
+    "SoftAssignments",
+    "network_scale",
     "replaced_methods",
     "resolve_method",
 ]

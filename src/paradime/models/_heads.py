@@ -10,6 +10,7 @@ import torch
 from paradime.models._options import check_options, defaults_of, frozen, named_options, stored_arguments, thawed
 from paradime.models.decoders import DECODERS, mirrored_options
 from paradime.models.embedding import EmbeddingModel
+from paradime.models.landmarks import LandmarkModel
 from paradime.models.layers import FullyConnected
 
 __all__ = [
@@ -95,7 +96,9 @@ def _usual_type(encoder: type[torch.nn.Module]) -> str:
 def _mirrored(encoder: torch.nn.Module, kind: type[torch.nn.Module]) -> dict[str, Any]:
     """The options of a decoder of this class that follow from the encoder."""
     taken = named_options(kind)
-    return {name: value for name, value in mirrored_options(encoder).items() if name in taken}
+    # its layers know their widths also where these follow from the data
+    layers = encoder.network if isinstance(encoder, LandmarkModel) else encoder
+    return {name: value for name, value in mirrored_options(layers).items() if name in taken}
 
 
 def _differing(arguments: Mapping[str, Any], expected: Mapping[str, Any], given: set[str]) -> dict[str, Any]:

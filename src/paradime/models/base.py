@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 import torch
 
 from paradime._registry import did_you_mean
 from paradime.exceptions import UnsupportedConfigurationError
 
-__all__ = ["Model", "resolve_method"]
+__all__ = ["Model", "Preparable", "resolve_method"]
 
 
 class Model(torch.nn.Module):
@@ -64,6 +64,43 @@ class Model(torch.nn.Module):
         raise NotImplementedError(
             f"model {type(self).__name__} has no method {method!r}, and a loss or call asks for it. Write it."
         )
+
+
+@runtime_checkable
+class Preparable(Protocol):
+    """A model with parts that are not trained, but fitted to the rows of the training, such as a scaling.
+
+    A routine whose model, or whose model's encoder, has both attributes calls ``prepare`` once: before the first
+    training, unless the model is prepared already. Models of recipes are therefore prepared whenever
+    ``fit`` starts afresh; a model that was given, unless it comes with the state of a prepared one. What
+    ``prepare`` fits belongs into buffers of a fixed shape, so that a model that is saved is prepared when it is
+    loaded.
+
+    Attributes:
+        prepared: Whether the model was prepared.
+
+    Example:
+        >>> class Centered(torch.nn.Linear):
+        ...     prepared = False
+        ...
+        ...     def prepare(self, rows, generator=None):
+        ...         self.bias.data = -self.weight.data @ rows.mean(dim=0)
+        ...         self.prepared = True
+        >>> isinstance(Centered(3, 2), Preparable), isinstance(torch.nn.Linear(3, 2), Preparable)
+        (True, False)
+    """
+
+    @property
+    def prepared(self) -> bool:
+        """Whether the model was prepared."""
+
+    def prepare(self, rows: torch.Tensor, generator: torch.Generator | None = None) -> None:
+        """Fits the model's fixed parts.
+
+        Args:
+            rows: The rows of the training, shape (n, …).
+            generator: Source of randomness, seeded by the routine's; torch's global one if ``None``.
+        """
 
 
 def resolve_method(model: torch.nn.Module, method: str | None) -> Callable[[torch.Tensor], Any]:

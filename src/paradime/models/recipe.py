@@ -33,8 +33,8 @@ class ModelRecipe:
 
     Args:
         kind: A name of the grammar, such as ``"mlp"`` or ``"conv"``, or a class of modules. Its constructor gets
-            the shape of the rows as ``in_shape`` or the number of their elements as ``in_dim``, and
-            ``out_dim``, as far as it takes them.
+            the shape of the rows as ``in_shape`` or the number of their elements as ``in_dim``, the number of
+            rows as ``n_rows``, and ``out_dim``, as far as it takes them.
         out_dim: Number of dimensions of the embedding, at least 1; may also stand among the options.
         options: Further arguments of the kind's constructor. An ``in_dim`` or ``in_shape`` given here must have
             as many elements as the rows.
@@ -104,9 +104,16 @@ class ModelRecipe:
     def _name(self) -> str:
         return self.kind if isinstance(self.kind, str) else MODELS.name_of(self.kind) or self.kind.__name__
 
+    @property
+    def needs_n_rows(self) -> bool:
+        """Whether the model follows from the number of rows, too, so that it cannot be made before the data."""
+        return "n_rows" in named_options(self.model_type) and "n_rows" not in (self.options or {})
+
     # -- making ---------------------------------------------------------------------------------------
 
-    def make(self, row_shape: tuple[int, ...], *, n_classes: int | None = None) -> torch.nn.Module:
+    def make(
+        self, row_shape: tuple[int, ...], *, n_classes: int | None = None, n_rows: int | None = None
+    ) -> torch.nn.Module:
         """Makes the model: the encoder first, then the decoder, then the classifier.
 
         The encoder's initial weights are therefore the same with and without the others.
@@ -115,6 +122,7 @@ class ModelRecipe:
             row_shape: Shape of a row of the data, at least one axis.
             n_classes: Number of scores that the classifier puts out, if its options do not say: classes, or 1 for
                 a number. Of no meaning without classifier.
+            n_rows: Number of rows of the data, for encoders whose size follows from it; ``None`` if not known.
 
         Returns:
             An :class:`~paradime.models.EmbeddingModel` if there is a decoder or a classifier, the encoder
@@ -139,7 +147,7 @@ class ModelRecipe:
                 "the model has a classifier, and the number of classes is not known. Give labels with the data, "
                 "or say it: classifier: {n_classes: 10}."
             )
-        encoder = self._make_encoder(shape)
+        encoder = self._make_encoder(shape, n_rows)
         if not self.decoder and not self.classifier:
             return encoder
         code_dim = self._code_dim(encoder, shape)
@@ -148,9 +156,11 @@ class ModelRecipe:
             return EmbeddingModel(encoder, decoder)
         return EmbeddingModel(encoder, decoder, make_classifier(code_dim, n_classes, _said(self.classifier)))
 
-    def _make_encoder(self, shape: tuple[int, ...]) -> torch.nn.Module:
+    def _make_encoder(self, shape: tuple[int, ...], n_rows: int | None) -> torch.nn.Module:
         taken = named_options(self.model_type)
         offered = {"in_dim": math.prod(shape), "in_shape": shape, "out_dim": self.out_dim}
+        if n_rows is not None:
+            offered["n_rows"] = n_rows
         arguments = {name: value for name, value in offered.items() if name in taken}
         for name in ("in_dim", "in_shape"):
             given = (self.options or {}).get(name)

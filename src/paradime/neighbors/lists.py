@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import torch
 
+from paradime.functional import k_means, nearest_center
+
 __all__ = ["Lists", "split_into_lists"]
 
 _STEPS = 8
 _SAMPLE_PER_LIST = 40
 _LARGEST = 4  # times the mean
-_CHUNK_ELEMENTS = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -94,12 +95,7 @@ def _lists(rows: torch.Tensor, numbers: torch.Tensor) -> Lists:
 def _clusters(rows: torch.Tensor, n_clusters: int, generator: torch.Generator) -> torch.Tensor:
     """Numbers of k-means clusters, shape (n,), by Lloyd's steps on a sample."""
     drawn = torch.randperm(len(rows), generator=generator)[: _SAMPLE_PER_LIST * n_clusters].to(rows.device)
-    sample = rows[drawn]
-    centers = sample[:n_clusters].to(torch.float64)
-    for _ in range(_STEPS):
-        means, sizes = _means(sample, _nearest_center(sample, centers), n_clusters)
-        centers = torch.where(sizes[:, None] > 0, means, centers)
-    return _nearest_center(rows, centers)
+    return nearest_center(rows, k_means(rows[drawn], n_clusters, steps=_STEPS))
 
 
 def _means(rows: torch.Tensor, numbers: torch.Tensor, n_clusters: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -107,14 +103,3 @@ def _means(rows: torch.Tensor, numbers: torch.Tensor, n_clusters: int) -> tuple[
     sums = torch.zeros(n_clusters, rows.shape[1], dtype=torch.float64, device=rows.device)
     sums.index_add_(0, numbers, rows.to(torch.float64))
     return sums / sizes.clamp(min=1)[:, None], sizes
-
-
-def _nearest_center(rows: torch.Tensor, centers: torch.Tensor) -> torch.Tensor:
-    centers = centers.to(rows.dtype)
-    half_sq_norms = centers.square().sum(dim=1) / 2
-    numbers = torch.empty(len(rows), dtype=torch.int64, device=rows.device)
-    step = max(1, _CHUNK_ELEMENTS // len(centers))
-    for start in range(0, len(rows), step):
-        chunk = slice(start, start + step)
-        numbers[chunk] = torch.addmm(half_sq_norms, rows[chunk], centers.T, alpha=-1).argmin(dim=1)
-    return numbers

@@ -11,7 +11,8 @@ from paradime.routines._parts import fuzzy_neighbors
 __all__ = ["extend_spec"]
 
 _N_NEIGHBORS = 15  # for the density, where the method itself has no neighbours
-_SHARES = {"reconstruction": 0.1, "labels": 0.3, "density": 0.2, "structure": 0.2}
+_SHARES = {"reconstruction": 0.1, "labels": 0.3, "density": 0.2, "structure": 0.1}
+_COMPARED = 128  # points of a batch whose distances are correlated
 
 
 def extend_spec(
@@ -67,7 +68,8 @@ def extend_spec(
         made["derived data"] = [*made.get("derived data", []), radius]
         losses.append(_loss("density", "density", data_key, "radius"))
     if structure:
-        losses.append(_loss("structure", "global structure", data_key))
+        part = _loss("structure", "global structure", data_key)
+        losses.append({**part, "options": {"n_points": _COMPARED}})
     made["losses"] += losses
     _add_shares(made, {loss["name"]: _SHARES[loss["name"]] for loss in losses}, shares or {})
     return made

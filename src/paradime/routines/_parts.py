@@ -6,25 +6,36 @@ from collections.abc import Sequence
 from typing import Any
 
 __all__ = [
+    "INIT_BATCHES",
+    "INIT_SCALE",
+    "contrastive_phase",
     "fuzzy_neighbors",
     "initial_positions",
     "item_phase",
-    "network",
+    "network_section",
     "position_phase",
     "probable_neighbors",
 ]
 
+INIT_SCALE = 1.0  # of positions that are taught first, in units of the kernel's width
+INIT_BATCHES = 30  # in an epoch of the phase that teaches positions, whatever the number of rows
 _INITIALIZATIONS = ("pca", "spectral")
 
 
-def network(out_dim: int, hidden_dims: Sequence[int], activation: str) -> dict[str, Any]:
-    """Returns the section of a fully connected network."""
-    options = {"out_dim": out_dim, "hidden_dims": list(hidden_dims), "activation": activation}
-    return {"type": "mlp", "options": options}
+def network_section(
+    out_dim: int, hidden_dims: Sequence[int] | None, activation: str, kind: str = "mlp"
+) -> dict[str, Any]:
+    """Returns the section of the network; widths that are ``None`` are left to its own rule."""
+    widths = {} if hidden_dims is None else {"hidden_dims": list(hidden_dims)}
+    return {"type": kind, "options": {"out_dim": out_dim, **widths, "activation": activation}}
 
 
-def initial_positions(initialization: str | None, out_dim: int, data_key: str) -> list[dict[str, Any]]:
+def initial_positions(
+    initialization: str | None, out_dim: int, data_key: str, scale: float | None = None
+) -> list[dict[str, Any]]:
     """Returns the derived data that a model is taught first: none, or one entry that is named as its method.
+
+    Principal components are brought to a scale, if one is given, so that the data's own does not matter.
 
     Raises:
         ValueError: If the method is unknown.
@@ -34,18 +45,27 @@ def initial_positions(initialization: str | None, out_dim: int, data_key: str) -
     if initialization not in _INITIALIZATIONS:
         raise ValueError(f"initialization must be 'pca', 'spectral' or None, got {initialization!r}.")
     source = ["data", data_key] if initialization == "pca" else ["rels", "rel"]
+    options: dict[str, Any] = {"n_components": out_dim}
+    if scale is not None and initialization == "pca":
+        options["scale"] = scale
     return [
         {
             "name": initialization,
             "data func": initialization,
             "keys": [source],
-            "options": {"n_components": out_dim},
+            "options": options,
         }
     ]
 
 
 def position_phase(
-    initialization: str | None, *, epochs: int, batch_size: int, learning_rate: float, data_key: str
+    initialization: str | None,
+    *,
+    epochs: int,
+    batch_size: int | str,
+    learning_rate: float,
+    data_key: str,
+    batches_per_epoch: int = -1,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Returns the loss and the phase that teach initial positions, each as a list: empty if there are none."""
     if initialization is None:
@@ -57,7 +77,12 @@ def position_phase(
         "keys": {"data": [data_key, initialization], "methods": ["embed"]},
     }
     phase = item_phase(
-        f"{initialization}_init", ["init"], epochs=epochs, batch_size=batch_size, learning_rate=learning_rate
+        f"{initialization}_init",
+        ["init"],
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        batches_per_epoch=batches_per_epoch,
     )
     return [loss], [phase]
 
@@ -66,19 +91,37 @@ def item_phase(
     name: str,
     components: Sequence[str],
     *,
-    epochs: int,
-    batch_size: int,
+    epochs: int | str,
+    batch_size: int | str,
     learning_rate: float,
     schedule: str = "constant",
+    batches_per_epoch: int = -1,
 ) -> dict[str, Any]:
     """Returns a phase of batches of rows."""
+    size: dict[str, Any] = {"batch_size": batch_size}
+    if batches_per_epoch > 0:
+        size["batches_per_epoch"] = batches_per_epoch
     return {
         "name": name,
         "epochs": epochs,
-        "sampling": {"type": "item", "options": {"batch_size": batch_size}},
+        "sampling": {"type": "item", "options": size},
         "optimizer": {"type": "adam", "options": {"learning_rate": learning_rate}},
         "schedule": schedule,
         "loss": {"components": list(components)},
+    }
+
+
+def contrastive_phase(
+    *, epochs: int | str, batch_size: int | str, learning_rate: float, schedule: str = "one cycle"
+) -> dict[str, Any]:
+    """Returns the phase of a contrastive loss ``"embedding"`` on pairs of the relations ``"rel"``."""
+    return {
+        "name": "embedding",
+        "epochs": epochs,
+        "sampling": {"type": "contrastive", "options": {"rel_key": "rel", "batch_size": batch_size}},
+        "optimizer": {"type": "adam", "options": {"learning_rate": learning_rate}},
+        "schedule": schedule,
+        "loss": {"components": ["embedding"]},
     }
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Self, TypedDict
+from typing import Any, ClassVar, Literal, Self, TypedDict
 
 import torch
+from sklearn.base import clone
 
 from paradime._registry import did_you_mean
 from paradime.dr import ParametricDR
@@ -16,11 +17,12 @@ from paradime.dr.targets import Targets
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.models import ModelRecipe
 from paradime.routines._extras import extend_spec
+from paradime.routines._unsaid import Unsaid
 from paradime.spec import build, parse_spec
 from paradime.training import Callback
 from paradime.types import Data
 
-__all__ = ["Common", "Extras", "Preset"]
+__all__ = ["FIT_DEFAULTS", "PLAIN_NETWORK", "Common", "Extras", "Preset"]
 
 
 class Extras(TypedDict, total=False):
@@ -42,8 +44,9 @@ class Common(Extras, total=False):
     model: torch.nn.Module | ModelRecipe | None
     in_dim: int | None
     out_dim: int
-    hidden_dims: Sequence[int]
+    hidden_dims: Sequence[int] | None
     activation: str
+    network: Literal["landmarks", "mlp"]
     data_key: str
     verbose: bool
 
@@ -52,8 +55,9 @@ _DEFAULTS: dict[str, Any] = {
     "model": None,
     "in_dim": None,
     "out_dim": 2,
-    "hidden_dims": (100, 50),
-    "activation": "silu",
+    "hidden_dims": None,
+    "activation": "relu",
+    "network": "landmarks",
     "data_key": "main",
     "verbose": False,
     "decoder": False,
@@ -67,18 +71,37 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
+PLAIN_NETWORK: Mapping[str, Any] = {"hidden_dims": (100, 50), "activation": "silu", "network": "mlp"}
+"""Defaults of presets for which landmarks are of no use: they preserve more than neighbourhoods."""
+
+
+FIT_DEFAULTS: Mapping[str, Any] = {
+    "hidden_dims": None,
+    "activation": "relu",
+    "network": "landmarks",
+    "epochs": "auto",
+    "batch_size": "auto",
+    "learning_rate": 0.01,
+}
+"""What ``fit`` takes in place of 1.x's numbers; measured in ``docs/quality.md``."""
+
+
 class Preset(ParametricDR):
     """A routine that stores its parameters; its building blocks come from a specification of these.
 
     What all presets take, beside parameters of their own:
 
     Args:
-        model: Any torch module, or a :class:`~paradime.models.ModelRecipe`; a fully connected network if ``None``.
+        model: Any torch module, or a :class:`~paradime.models.ModelRecipe`; the network below if ``None``.
         in_dim: Number of columns of the data, for that network; taken from the data if ``None``.
         out_dim: Number of dimensions of the embedding.
-        hidden_dims: Widths of that network's hidden layers.
+        hidden_dims: Widths of that network's hidden layers; if ``None``, they follow from the number of rows
+            (:func:`~paradime.models.network_scale`), or are 100 and 50 for ``network="mlp"``.
         activation: The function between them, such as ``"silu"``, ``"relu"`` or ``"softplus"``; see
             :data:`~paradime.models.ACTIVATIONS`.
+        network: ``"landmarks"`` for a :class:`~paradime.models.LandmarkModel`, which scales its input and sees how
+            near it is to landmarks of the data; or ``"mlp"`` for a plain
+            :class:`~paradime.models.FullyConnectedEmbeddingModel`.
         data_key: The entry of the data set that is embedded.
         verbose: Whether to log what is done.
         decoder: Whether to learn the way back, too, for ``inverse_transform``; or options of the decoder.
@@ -87,7 +110,7 @@ class Preset(ParametricDR):
         density: Whether points in sparse regions of the data are to lie in sparse regions of the embedding.
         structure: Whether distances between all points, also far ones, are to correlate with those in the data.
         loss_shares: The shares of ``"reconstruction"``, ``"labels"``, ``"density"`` and ``"structure"`` in the
-            gradient, each in (0, 1); the method's own losses keep the rest. 0.1, 0.3, 0.2 and 0.2 if not said.
+            gradient, each in (0, 1); the method's own losses keep the rest. 0.1, 0.3, 0.2 and 0.1 if not said.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``, or a torch device.
         random_state: Seed of the initial weights and of sampling; torch's global generator if ``None``.
         callbacks: What to call during training.
@@ -98,12 +121,20 @@ class Preset(ParametricDR):
     make_spec: ClassVar[Callable[..., dict[str, Any]]]
     """The function that returns the specification; its arguments are parameters of the estimator."""
 
+    common: ClassVar[Mapping[str, Any]] = {}
+    """Defaults of parameters that all presets take, as far as this one has others."""
+
+    fit_defaults: ClassVar[Mapping[str, Any]] = {}
+    """What :meth:`fit` takes in place of ParaDime 1.x's defaults that nobody changed; :meth:`train` keeps them."""
+
+    _fitting = False
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         init = cls.__dict__.get("__init__")
         if init is not None:
             # editors and type checkers read the typed dict; scikit-learn and help() read this
-            init.__signature__ = _spelled_out(init)
+            init.__signature__ = _spelled_out(init, {**_DEFAULTS, **cls.common})
 
     def _store(self, given: Mapping[str, Any]) -> None:
         """Stores a constructor's arguments, its ``locals()``, with the defaults of what all presets take."""
@@ -112,7 +143,8 @@ class Preset(ParametricDR):
         for name in given["settings"]:
             if name not in known:
                 raise TypeError(f"{type(self).__name__} has no parameter {name!r}. {did_you_mean(name, known)}")
-        defaults = {name: value for name, value in _DEFAULTS.items() if name in known}
+        common = {**_DEFAULTS, **type(self).common}
+        defaults = {name: value for name, value in common.items() if name in known}
         for name, value in {**defaults, **own, **given["settings"]}.items():
             setattr(self, name, value)
 
@@ -134,11 +166,20 @@ class Preset(ParametricDR):
         """
         if y is None and getattr(self, "classifier", False):
             raise ValueError(f"{type(self).__name__}(classifier=True) learns to predict y. Pass it: fit(X, y).")
-        return super().fit(X, y)
+        was, before = self._fitting, self.__dict__.get("_blocks")
+        self._fitting = True
+        try:
+            return super().fit(X, y)
+        except BaseException:
+            # where data were refused, train goes on as if nothing had been tried
+            blocks = self.__dict__.get("_blocks")
+            if blocks is None or blocks is before:
+                self._fitting = was
+            raise
 
     def _spec(self) -> dict[str, Any]:
         make = type(self).make_spec
-        spec = make(**{name: getattr(self, name) for name in inspect.signature(make).parameters})
+        spec = make(**{name: self._setting(name) for name in inspect.signature(make).parameters})
         targets: Targets | None = self._targets
         if targets is None and self.classifier:
             targets = Targets("classes")  # as far as is known before fit
@@ -153,9 +194,25 @@ class Preset(ParametricDR):
             data_key=self.data_key,
         )
 
+    def _setting(self, name: str) -> Any:
+        """Returns a parameter, or what ``fit`` takes in its place if nobody said it."""
+        value = getattr(self, name)
+        if not isinstance(value, Unsaid):
+            return value
+        return type(self).fit_defaults[name] if self._fitting else value.plain(value)
+
     def _build(self, settings: Mapping[str, Any]) -> Blocks:
         blocks = build(parse_spec(self._spec()))
         return super()._build({**settings, **blocks, "model": settings["model"], "default_model": blocks["model"]})
+
+    def _blocks_to_write(self) -> Blocks:
+        """What was trained, or what ``fit`` would train."""
+        if self.trained or self._fitting or not self.fit_defaults:
+            return super()._blocks_to_write()
+        as_fitted = clone(self)
+        as_fitted._fitting = True
+        blocks: Blocks = as_fitted._blocks
+        return blocks
 
     def _model_key(self) -> str:
         return self.data_key
@@ -171,12 +228,14 @@ class Preset(ParametricDR):
 
 def _same(value: Any, default: Any) -> bool:
     """Whether a parameter has its default; what cannot be compared by ``==`` alone, such as a tensor, has not."""
+    if isinstance(default, Unsaid):
+        return isinstance(value, Unsaid)  # saying 1.x's number is a change, too
     if isinstance(value, (list, tuple)) and isinstance(default, (list, tuple)):
         return list(value) == list(default)
     return value is default or (isinstance(value, (bool, int, float, str)) and value == default)
 
 
-def _spelled_out(init: Callable[..., Any]) -> inspect.Signature:
+def _spelled_out(init: Callable[..., Any], common: Mapping[str, Any]) -> inspect.Signature:
     """Returns the signature of a constructor, with what stands for the parameters of all presets written out."""
     signature = inspect.signature(init)
     own = list(signature.parameters.values())
@@ -185,7 +244,7 @@ def _spelled_out(init: Callable[..., Any]) -> inspect.Signature:
         inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Common.__annotations__[name]
         )
-        for name, default in _DEFAULTS.items()
+        for name, default in common.items()
         if name not in named
     ]
     return signature.replace(parameters=[*own[:-1], *further])

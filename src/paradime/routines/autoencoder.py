@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Unpack
 
-from paradime.routines._parts import initial_positions, item_phase, network, position_phase
-from paradime.routines._preset import Common, Preset
+from paradime.routines._parts import initial_positions, item_phase, network_section, position_phase
+from paradime.routines._preset import PLAIN_NETWORK, Common, Preset
 
 __all__ = ["ParametricAutoencoder", "autoencoder_spec"]
 
@@ -14,7 +14,7 @@ __all__ = ["ParametricAutoencoder", "autoencoder_spec"]
 def autoencoder_spec(
     *,
     out_dim: int = 2,
-    hidden_dims: Sequence[int] = (100, 50),
+    hidden_dims: Sequence[int] | None = (100, 50),
     decoder: bool | Mapping[str, Any] = True,
     initialization: Literal["pca"] | None = "pca",
     epochs: int = 100,
@@ -23,6 +23,7 @@ def autoencoder_spec(
     learning_rate: float = 0.003,
     data_key: str = "main",
     activation: str = "silu",
+    network: Literal["landmarks", "mlp"] = "mlp",
 ) -> dict[str, Any]:
     """Returns an autoencoder as a specification in the grammar; the parameters are those of the estimator.
 
@@ -37,7 +38,7 @@ def autoencoder_spec(
     )
     return {
         "derived data": initial_positions(initialization, out_dim, data_key),
-        "model": {**network(out_dim, hidden_dims, activation), "decoder": decoder or True},
+        "model": {**network_section(out_dim, hidden_dims, activation, network), "decoder": decoder or True},
         "losses": [
             *init_losses,
             {"name": "reconstruction", "type": "reconstruction", "func": "mse", "keys": {"data": [data_key]}},
@@ -77,6 +78,7 @@ class ParametricAutoencoder(Preset):
     """
 
     make_spec = staticmethod(autoencoder_spec)
+    common = PLAIN_NETWORK
 
     def __init__(
         self,

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, Unpack
 
-from paradime.routines._parts import fuzzy_neighbors, initial_positions, network, position_phase
+from paradime.routines._parts import (
+    INIT_BATCHES,
+    INIT_SCALE,
+    contrastive_phase,
+    fuzzy_neighbors,
+    initial_positions,
+    network_section,
+    position_phase,
+)
 from paradime.routines._preset import Common, Preset
 
 __all__ = ["ParametricContrastive", "contrastive_spec"]
@@ -23,14 +31,15 @@ def contrastive_spec(
     similarity: Literal["cauchy", "cosine"] = "cauchy",
     metric: str = "euclidean",
     out_dim: int = 2,
-    hidden_dims: Sequence[int] = (100, 50),
+    hidden_dims: Sequence[int] | None = None,
     initialization: Literal["pca", "spectral"] | None = "pca",
-    epochs: int = 60,
+    epochs: int | Literal["auto"] = "auto",
     init_epochs: int = 10,
-    batch_size: int = 64,
+    batch_size: int | Literal["auto"] = "auto",
     learning_rate: float = 0.01,
     data_key: str = "main",
-    activation: str = "silu",
+    activation: str = "relu",
+    network: Literal["landmarks", "mlp"] = "landmarks",
 ) -> dict[str, Any]:
     """Returns a contrastive embedding as a specification in the grammar, of the estimator's parameters.
 
@@ -41,7 +50,12 @@ def contrastive_spec(
         0.5
     """
     init_losses, init_phases = position_phase(
-        initialization, epochs=init_epochs, batch_size=batch_size, learning_rate=learning_rate, data_key=data_key
+        initialization,
+        epochs=init_epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        data_key=data_key,
+        batches_per_epoch=INIT_BATCHES,
     )
     if n_negatives is None and kind != "infonce":
         n_negatives = _FEW_NEGATIVES
@@ -53,23 +67,16 @@ def contrastive_spec(
         "similarity": similarity,
     }
     return {
-        "derived data": initial_positions(initialization, out_dim, data_key),
+        "derived data": initial_positions(initialization, out_dim, data_key, INIT_SCALE),
         "relations": [fuzzy_neighbors(n_neighbors, metric, data_key)],
-        "model": network(out_dim, hidden_dims, activation),
+        "model": network_section(out_dim, hidden_dims, activation, network),
         "losses": [
             *init_losses,
             {"name": "embedding", "type": "contrastive", "keys": {"data": [data_key]}, "options": options},
         ],
         "training phases": [
             *init_phases,
-            {
-                "name": "embedding",
-                "epochs": epochs,
-                "sampling": {"type": "contrastive", "options": {"rel_key": "rel", "batch_size": batch_size}},
-                "optimizer": {"type": "adam", "options": {"learning_rate": learning_rate}},
-                "schedule": "one cycle",
-                "loss": {"components": ["embedding"]},
-            },
+            contrastive_phase(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate),
         ],
     }
 
@@ -89,15 +96,19 @@ class ParametricContrastive(Preset):
         spectrum: For negative sampling: 0 for t-SNE's balance of attraction and repulsion, 1 for UMAP's, and
             anything between and beyond. Larger values attract more if there are more than 100 points for each
             negative (with 5, more than 500 points); with fewer points it is the other way round.
-        temperature: How much more similar near points are than far ones, > 0; less is more.
+        temperature: How much more similar near points are than far ones, > 0; less is more. Among distances,
+            above 1 means heavier tails: more neighbours of large data are kept, in a map of many small islands.
         similarity: ``"cauchy"``, of distances, for embeddings in the plane, or ``"cosine"``, of directions, for
             more dimensions.
         metric: The distance between rows: ``"euclidean"``, ``"cosine"``, ``"manhattan"``, or another name that
             SciPy or PyNNDescent knows.
         initialization: Positions to teach first: ``"pca"``, ``"spectral"``, or none with ``None``.
-        epochs: Epochs of the main phase; in each of them, each point is paired with one of its neighbours.
-        init_epochs: Epochs of the phase that teaches positions.
-        batch_size: Pairs in a batch.
+        epochs: Epochs of the main phase; in each of them, each point is paired with one of its neighbours. With
+            ``"auto"``, as many as take the steps that data of this size need
+            (:func:`~paradime.training.steps_for`).
+        init_epochs: Epochs, of 30 batches each, of the phase that teaches positions.
+        batch_size: Pairs in a batch; with ``"auto"``, by the size of the data
+            (:func:`~paradime.training.batch_size_for`).
         learning_rate: The largest learning rate of the main phase; it rises to it, and falls, in one cycle.
         **settings: What all presets take; see :class:`Preset`.
 
@@ -122,9 +133,9 @@ class ParametricContrastive(Preset):
         similarity: Literal["cauchy", "cosine"] = "cauchy",
         metric: str = "euclidean",
         initialization: Literal["pca", "spectral"] | None = "pca",
-        epochs: int = 60,
+        epochs: int | Literal["auto"] = "auto",
         init_epochs: int = 10,
-        batch_size: int = 64,
+        batch_size: int | Literal["auto"] = "auto",
         learning_rate: float = 0.01,
         **settings: Unpack[Common],
     ) -> None:

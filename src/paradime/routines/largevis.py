@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, Unpack
 
-from paradime.routines._parts import initial_positions, network, position_phase, probable_neighbors
+from paradime.routines._parts import (
+    INIT_SCALE,
+    initial_positions,
+    network_section,
+    position_phase,
+    probable_neighbors,
+)
 from paradime.routines._preset import Common, Preset
 
 __all__ = ["ParametricLargeVis", "largevis_spec"]
@@ -20,14 +26,15 @@ def largevis_spec(
     negative_sampling_rate: int = 5,
     metric: str = "euclidean",
     out_dim: int = 2,
-    hidden_dims: Sequence[int] = (100, 50),
+    hidden_dims: Sequence[int] | None = None,
     initialization: Literal["pca", "spectral"] | None = "pca",
     epochs: int = 600,
     init_epochs: int = 10,
     batch_size: int = 100,
     learning_rate: float = 0.01,
     data_key: str = "main",
-    activation: str = "silu",
+    activation: str = "relu",
+    network: Literal["landmarks", "mlp"] = "landmarks",
 ) -> dict[str, Any]:
     """Returns parametric LargeVis as a specification in the grammar; the parameters are those of the estimator.
 
@@ -47,7 +54,7 @@ def largevis_spec(
         "batch_size": batch_size,
     }
     return {
-        "derived data": initial_positions(initialization, out_dim, data_key),
+        "derived data": initial_positions(initialization, out_dim, data_key, INIT_SCALE),
         "relations": [
             probable_neighbors(perplexity, metric, data_key),
             {
@@ -58,7 +65,7 @@ def largevis_spec(
                 "transforms": [{"type": "t-dist", "options": {"alpha": 1.0}}],
             },
         ],
-        "model": network(out_dim, hidden_dims, activation),
+        "model": network_section(out_dim, hidden_dims, activation, network),
         "losses": [
             *init_losses,
             {

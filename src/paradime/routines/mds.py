@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, Unpack
 
-from paradime.routines._parts import initial_positions, item_phase, network, position_phase
-from paradime.routines._preset import Common, Preset
+from paradime.routines._parts import initial_positions, item_phase, network_section, position_phase
+from paradime.routines._preset import PLAIN_NETWORK, Common, Preset
 
 __all__ = ["ParametricMDS", "mds_spec"]
 
@@ -17,7 +17,7 @@ def mds_spec(
     weighting: Literal["none", "sammon", "elastic"] = "none",
     linear: bool = False,
     out_dim: int = 2,
-    hidden_dims: Sequence[int] = (100, 50),
+    hidden_dims: Sequence[int] | None = (100, 50),
     initialization: Literal["pca"] | None = "pca",
     epochs: int = 150,
     init_epochs: int = 10,
@@ -25,6 +25,7 @@ def mds_spec(
     learning_rate: float = 0.01,
     data_key: str = "main",
     activation: str = "silu",
+    network: Literal["landmarks", "mlp"] = "mlp",
 ) -> dict[str, Any]:
     """Returns parametric MDS as a specification in the grammar; the parameters are those of the estimator.
 
@@ -45,7 +46,7 @@ def mds_spec(
     }
     return {
         "derived data": initial_positions(initialization, out_dim, data_key),
-        "model": network(out_dim, () if linear else hidden_dims, activation),
+        "model": network_section(out_dim, () if linear else hidden_dims, activation, network),
         "losses": [*init_losses, stress],
         "training phases": [
             *init_phases,
@@ -90,6 +91,7 @@ class ParametricMDS(Preset):
     """
 
     make_spec = staticmethod(mds_spec)
+    common = PLAIN_NETWORK
 
     def __init__(
         self,

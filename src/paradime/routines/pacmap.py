@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, Unpack
 
-from paradime.routines._parts import initial_positions, network, position_phase
+from paradime.routines._parts import INIT_SCALE, initial_positions, network_section, position_phase
 from paradime.routines._preset import Common, Preset
 
 __all__ = ["ParametricPaCMAP", "pacmap_spec"]
@@ -23,14 +23,15 @@ def pacmap_spec(
     mid_near: Literal["attract", "repel"] = "attract",
     metric: str = "euclidean",
     out_dim: int = 2,
-    hidden_dims: Sequence[int] = (100, 50),
+    hidden_dims: Sequence[int] | None = None,
     initialization: Literal["pca"] | None = "pca",
     epochs: int = 45,
     init_epochs: int = 10,
     batch_size: int = 64,
     learning_rate: float = 0.005,
     data_key: str = "main",
-    activation: str = "silu",
+    activation: str = "relu",
+    network: Literal["landmarks", "mlp"] = "landmarks",
 ) -> dict[str, Any]:
     """Returns parametric PaCMAP as a specification in the grammar; the parameters are those of the estimator.
 
@@ -52,7 +53,7 @@ def pacmap_spec(
         "batch_size": batch_size,
     }
     return {
-        "derived data": initial_positions(initialization, out_dim, data_key),
+        "derived data": initial_positions(initialization, out_dim, data_key, INIT_SCALE),
         "relations": [
             {
                 "name": "rel",
@@ -63,7 +64,7 @@ def pacmap_spec(
                 "transforms": [{"type": "local scaling", "options": {"n_neighbors": n_neighbors}}],
             }
         ],
-        "model": network(out_dim, hidden_dims, activation),
+        "model": network_section(out_dim, hidden_dims, activation, network),
         "losses": [*init_losses, *_losses(mid_near, data_key)],
         "training phases": [*init_phases, *_stages(mid_near, epochs, sampling, learning_rate)],
     }

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Unpack
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, Unpack
 
 import torch
 
-from paradime.routines._parts import initial_positions, item_phase, network, position_phase, probable_neighbors
-from paradime.routines._preset import Extras, Preset
+from paradime.routines._parts import (
+    INIT_BATCHES,
+    INIT_SCALE,
+    contrastive_phase,
+    initial_positions,
+    item_phase,
+    network_section,
+    position_phase,
+    probable_neighbors,
+)
+from paradime.routines._preset import FIT_DEFAULTS, Extras, Preset
+from paradime.routines._unsaid import Unsaid, unsaid
 
 __all__ = ["ParametricTSNE", "tsne_spec"]
 
@@ -18,16 +28,18 @@ def tsne_spec(
     perplexity: float = 30.0,
     alpha: float | torch.Tensor = 1.0,
     out_dim: int = 2,
-    hidden_dims: Sequence[int] = (100, 50),
+    hidden_dims: Sequence[int] | None = (100, 50),
     initialization: str | None = "pca",
-    epochs: int = 30,
+    epochs: int | Literal["auto"] = 30,
     init_epochs: int = 10,
-    batch_size: int = 500,
-    init_batch_size: int | None = None,
+    batch_size: int | Literal["auto"] = 500,
+    init_batch_size: int | Literal["auto"] | None = None,
     learning_rate: float = 0.01,
     init_learning_rate: float | None = None,
     data_key: str = "main",
     activation: str = "softplus",
+    network: Literal["landmarks", "mlp"] = "mlp",
+    objective: Literal["blocks", "pairs"] = "blocks",
 ) -> dict[str, Any]:
     """Returns parametric t-SNE as a specification in the grammar; the parameters are those of the estimator.
 
@@ -37,41 +49,60 @@ def tsne_spec(
         >>> tsne_spec(perplexity=50)["relations"][0]["transforms"][0]
         {'type': 'perplexity', 'options': {'perplexity': 50}}
     """
+    if objective not in ("blocks", "pairs"):
+        raise ValueError(f"objective must be 'blocks' or 'pairs', got {objective!r}.")
+    by_rule = network == "landmarks"
     init_losses, init_phases = position_phase(
         initialization,
         epochs=init_epochs,
         batch_size=batch_size if init_batch_size is None else init_batch_size,
         learning_rate=learning_rate if init_learning_rate is None else init_learning_rate,
         data_key=data_key,
+        batches_per_epoch=INIT_BATCHES if by_rule else -1,
     )
+    length: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    relations, loss, phase = (_blocks if objective == "blocks" else _pairs)(alpha, data_key, length)
     return {
-        "derived data": initial_positions(initialization, out_dim, data_key),
-        "relations": [
-            probable_neighbors(perplexity, None, data_key),
-            {
-                "name": "rel",
-                "level": "batch",
-                "type": "pdistdiff",
-                "field": data_key,
-                "transforms": [{"type": "t-dist", "options": {"alpha": alpha}}, {"type": "normalize"}],
-            },
-        ],
-        "model": network(out_dim, hidden_dims, activation),
-        "losses": [
-            *init_losses,
-            {"name": "embedding", "type": "relation", "func": "kl div", "keys": {"rels": ["rel", "rel"]}},
-        ],
-        "training phases": [
-            *init_phases,
-            item_phase(
-                "embedding", ["embedding"], epochs=epochs, batch_size=batch_size, learning_rate=learning_rate
-            ),
-        ],
+        "derived data": initial_positions(initialization, out_dim, data_key, INIT_SCALE if by_rule else None),
+        "relations": [probable_neighbors(perplexity, None, data_key), *relations],
+        "model": network_section(out_dim, hidden_dims, activation, network),
+        "losses": [*init_losses, {"name": "embedding", **loss}],
+        "training phases": [*init_phases, phase],
     }
+
+
+_Parts = tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]  # batch relations, loss, phase
+
+
+def _blocks(alpha: float | torch.Tensor, data_key: str, length: dict[str, Any]) -> _Parts:
+    """All pairs of a batch, by their probabilities in the data and in the embedding."""
+    kernel = {
+        "name": "rel",
+        "level": "batch",
+        "type": "pdistdiff",
+        "field": data_key,
+        "transforms": [{"type": "t-dist", "options": {"alpha": alpha}}, {"type": "normalize"}],
+    }
+    loss = {"type": "relation", "func": "kl div", "keys": {"rels": ["rel", "rel"]}}
+    return [kernel], loss, item_phase("embedding", ["embedding"], **length)
+
+
+def _pairs(alpha: float | torch.Tensor, data_key: str, length: dict[str, Any]) -> _Parts:
+    """Pairs of neighbours, drawn by their probabilities, against all other points of the batch."""
+    if not _is_cauchy(alpha):
+        raise ValueError(f"objective='pairs' has alpha=1, got {alpha!r}. Set objective='blocks'.")
+    return [], {"type": "contrastive", "keys": {"data": [data_key]}}, contrastive_phase(**length)
+
+
+def _is_cauchy(alpha: float | torch.Tensor) -> bool:
+    return not isinstance(alpha, torch.Tensor) and alpha == 1
 
 
 class ParametricTSNE(Preset):
     """Parametric t-SNE: the network learns positions, then to keep each point's neighbours near.
+
+    The signature shows the defaults of ParaDime 1.x, and :meth:`train` keeps them. :meth:`fit` takes its own for
+    what nobody has set, ``fit_defaults``: a network with landmarks, and batches and steps by the size of the data.
 
     Relations and losses can be reused in other routines before (or without) training: global relations
     ``"rel"``, batch relations ``"rel"``, losses ``"init"`` and ``"embedding"``.
@@ -82,11 +113,12 @@ class ParametricTSNE(Preset):
         model: Any torch module; a fully connected network if ``None``.
         in_dim: Number of columns of the data, for that network; taken from the data if ``None``.
         out_dim: Number of dimensions of the embedding.
-        hidden_dims: Widths of that network's hidden layers.
+        hidden_dims: Widths of that network's hidden layers; by the number of rows if ``None``.
         initialization: Positions to teach first: ``"pca"``, ``"spectral"``, or none with ``None``.
-        epochs: Epochs of the main phase.
+        epochs: Epochs of the main phase; ``"auto"`` for as many as take the steps that data of this size need
+            (:func:`~paradime.training.steps_for`).
         init_epochs: Epochs of the phase that teaches positions.
-        batch_size: Rows in a batch of the main phase.
+        batch_size: Rows in a batch of the main phase; ``"auto"`` for :func:`~paradime.training.batch_size_for`.
         init_batch_size: The same for the first phase; ``batch_size`` if ``None``.
         learning_rate: Learning rate of the main phase.
         init_learning_rate: The same for the first phase; ``learning_rate`` if ``None``.
@@ -94,6 +126,11 @@ class ParametricTSNE(Preset):
         use_cuda: Whether to require CUDA.
         verbose: Whether to log what is done.
         activation: The function between that network's layers; see :data:`~paradime.models.ACTIVATIONS`.
+        network: ``"mlp"``, or ``"landmarks"`` for a :class:`~paradime.models.LandmarkModel`.
+        objective: ``"blocks"``: the divergence between the probabilities of all pairs of a batch, as in the paper;
+            or ``"pairs"``: pairs of neighbours, drawn by their probabilities, are told from all other pairs of the
+            batch, which estimates t-SNE's gradient well also where a batch is a small part of the data. With
+            ``alpha=1`` only.
         **settings: ``decoder``, ``classifier``, ``density``, ``structure``, ``loss_shares``, ``device``,
             ``random_state``, ``callbacks``: as in :class:`Preset`.
 
@@ -108,6 +145,7 @@ class ParametricTSNE(Preset):
     """
 
     make_spec = staticmethod(tsne_spec)
+    fit_defaults: ClassVar[Mapping[str, Any]] = {**FIT_DEFAULTS, "objective": "pairs"}
 
     def __init__(
         self,
@@ -116,19 +154,27 @@ class ParametricTSNE(Preset):
         model: torch.nn.Module | None = None,
         in_dim: int | None = None,
         out_dim: int = 2,
-        hidden_dims: Sequence[int] = (100, 50),
+        hidden_dims: Sequence[int] | None = unsaid((100, 50)),
         initialization: str | None = "pca",
-        epochs: int = 30,
+        epochs: int | Literal["auto"] = unsaid(30),
         init_epochs: int = 10,
-        batch_size: int = 500,
-        init_batch_size: int | None = None,
-        learning_rate: float = 0.01,
+        batch_size: int | Literal["auto"] = unsaid(500),
+        init_batch_size: int | Literal["auto"] | None = None,
+        learning_rate: float = unsaid(0.01),
         init_learning_rate: float | None = None,
         data_key: str = "main",
         use_cuda: bool = False,
         verbose: bool = False,
         *,
-        activation: str = "softplus",
+        activation: str = unsaid("softplus"),
+        network: Literal["landmarks", "mlp"] = unsaid("mlp"),
+        objective: Literal["blocks", "pairs"] = unsaid("blocks"),
         **settings: Unpack[Extras],
     ) -> None:
         self._store(locals())
+
+    def _setting(self, name: str) -> Any:
+        # pairs know one kernel only
+        if name == "objective" and isinstance(self.objective, Unsaid) and not _is_cauchy(self.alpha):
+            return "blocks"
+        return super()._setting(name)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Unpack
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, Unpack
 
 import torch
 
 from paradime.data import Dataset
-from paradime.routines._parts import fuzzy_neighbors, initial_positions, network, position_phase
-from paradime.routines._preset import Extras, Preset
+from paradime.routines._parts import (
+    INIT_BATCHES,
+    INIT_SCALE,
+    fuzzy_neighbors,
+    initial_positions,
+    network_section,
+    position_phase,
+)
+from paradime.routines._preset import FIT_DEFAULTS, Extras, Preset
+from paradime.routines._unsaid import unsaid
 from paradime.types import Data
 
 __all__ = ["ParametricUMAP", "umap_spec"]
@@ -23,17 +31,20 @@ def umap_spec(
     a: float | torch.Tensor | None = None,
     b: float | torch.Tensor | None = None,
     out_dim: int = 2,
-    hidden_dims: Sequence[int] = (100, 50),
+    hidden_dims: Sequence[int] | None = (100, 50),
     initialization: str | None = "spectral",
-    epochs: int = 30,
+    epochs: int | Literal["auto"] = 30,
     init_epochs: int = 5,
-    batch_size: int = 10,
+    batch_size: int | Literal["auto"] = 10,
     negative_sampling_rate: int = 5,
-    init_batch_size: int = 100,
+    init_batch_size: int | Literal["auto"] = 100,
     learning_rate: float = 0.005,
     init_learning_rate: float = 0.05,
     data_key: str = "main",
     activation: str = "softplus",
+    network: Literal["landmarks", "mlp"] = "mlp",
+    negatives: Literal["random", "batch", "degree"] = "random",
+    schedule: str = "constant",
 ) -> dict[str, Any]:
     """Returns parametric UMAP as a specification in the grammar; the parameters are those of the estimator.
 
@@ -43,17 +54,21 @@ def umap_spec(
         >>> umap_spec(n_neighbors=50)["relations"][0]["transforms"][0]
         {'type': 'connect', 'options': {'n_neighbors': 50}}
     """
+    by_rule = network == "landmarks"
     init_losses, init_phases = position_phase(
         initialization,
         epochs=init_epochs,
         batch_size=init_batch_size,
         learning_rate=init_learning_rate,
         data_key=data_key,
+        batches_per_epoch=INIT_BATCHES if by_rule else -1,
     )
     kernel = {"min_dist": min_dist, "spread": spread, "a": a, "b": b}
     sampling = {"batch_size": batch_size, "edge_rel_key": "rel", "neg_sampling_rate": negative_sampling_rate}
+    if negatives != "random":
+        sampling["negatives"] = negatives
     return {
-        "derived data": initial_positions(initialization, out_dim, data_key),
+        "derived data": initial_positions(initialization, out_dim, data_key, INIT_SCALE if by_rule else None),
         "relations": [
             fuzzy_neighbors(n_neighbors, None, data_key),
             {
@@ -64,7 +79,7 @@ def umap_spec(
                 "transforms": [{"type": "modified cauchy", "options": kernel}],
             },
         ],
-        "model": network(out_dim, hidden_dims, activation),
+        "model": network_section(out_dim, hidden_dims, activation, network),
         "losses": [
             *init_losses,
             {
@@ -81,6 +96,7 @@ def umap_spec(
                 "epochs": epochs,
                 "sampling": {"type": "edge", "options": sampling},
                 "optimizer": {"type": "adam", "options": {"learning_rate": learning_rate}},
+                "schedule": schedule,
                 "loss": {"components": ["embedding"]},
             },
         ],
@@ -89,6 +105,9 @@ def umap_spec(
 
 class ParametricUMAP(Preset):
     """Parametric UMAP: the network learns spectral positions, then to keep the edges of a neighbour graph short.
+
+    The signature shows the defaults of ParaDime 1.x, and :meth:`train` keeps them. :meth:`fit` takes its own for
+    what nobody has set, ``fit_defaults``: a network with landmarks, and batches and steps by the size of the data.
 
     Relations and losses can be reused in other routines before (or without) training: global relations
     ``"rel"``, batch relations ``"rel"``, losses ``"init"`` and ``"embedding"``.
@@ -102,11 +121,13 @@ class ParametricUMAP(Preset):
         model: Any torch module; a fully connected network if ``None``.
         in_dim: Number of columns of the data, for that network; taken from the data if ``None``.
         out_dim: Number of dimensions of the embedding.
-        hidden_dims: Widths of that network's hidden layers.
+        hidden_dims: Widths of that network's hidden layers; by the number of rows if ``None``.
         initialization: Positions to teach first: ``"pca"``, ``"spectral"``, or none with ``None``.
-        epochs: Epochs of the main phase.
+        epochs: Epochs of the main phase; ``"auto"`` for as many as take the steps that data of this size need
+            (:func:`~paradime.training.steps_for`).
         init_epochs: Epochs of the phase that teaches positions.
-        batch_size: Positive edges in a batch of the main phase.
+        batch_size: Positive edges in a batch of the main phase; ``"auto"`` for
+            :func:`~paradime.training.batch_size_for`.
         negative_sampling_rate: Negatives for each edge.
         init_batch_size: Rows in a batch of the first phase.
         learning_rate: Learning rate of the main phase.
@@ -116,6 +137,11 @@ class ParametricUMAP(Preset):
         use_cuda: Whether to require CUDA.
         verbose: Whether to log what is done.
         activation: The function between that network's layers; see :data:`~paradime.models.ACTIVATIONS`.
+        network: ``"mlp"``, or ``"landmarks"`` for a :class:`~paradime.models.LandmarkModel`.
+        negatives: Where negatives come from: ``"random"`` for all points, ``"degree"`` for all points by their
+            weight in the graph, or ``"batch"`` for points of the same batch, which cost nothing to encode.
+        schedule: How the learning rate changes: ``"constant"``, ``"one cycle"``, or another name of
+            the grammar.
         **settings: ``decoder``, ``classifier``, ``density``, ``structure``, ``loss_shares``, ``device``,
             ``random_state``, ``callbacks``: as in :class:`Preset`.
 
@@ -131,6 +157,17 @@ class ParametricUMAP(Preset):
     """
 
     make_spec = staticmethod(umap_spec)
+    fit_defaults: ClassVar[Mapping[str, Any]] = {
+        **FIT_DEFAULTS,
+        "initialization": "pca",
+        "init_epochs": 10,
+        "init_batch_size": "auto",
+        "learning_rate": 0.005,
+        "init_learning_rate": 0.005,
+        "negative_sampling_rate": 20,
+        "negatives": "batch",
+        "schedule": "one cycle",
+    }
 
     def __init__(
         self,
@@ -142,21 +179,24 @@ class ParametricUMAP(Preset):
         model: torch.nn.Module | None = None,
         in_dim: int | None = None,
         out_dim: int = 2,
-        hidden_dims: Sequence[int] = (100, 50),
-        initialization: str | None = "spectral",
-        epochs: int = 30,
-        init_epochs: int = 5,
-        batch_size: int = 10,
-        negative_sampling_rate: int = 5,
-        init_batch_size: int = 100,
-        learning_rate: float = 0.005,
-        init_learning_rate: float = 0.05,
+        hidden_dims: Sequence[int] | None = unsaid((100, 50)),
+        initialization: str | None = unsaid("spectral"),
+        epochs: int | Literal["auto"] = unsaid(30),
+        init_epochs: int = unsaid(5),
+        batch_size: int | Literal["auto"] = unsaid(10),
+        negative_sampling_rate: int = unsaid(5),
+        init_batch_size: int | Literal["auto"] = unsaid(100),
+        learning_rate: float = unsaid(0.005),
+        init_learning_rate: float = unsaid(0.05),
         data_key: str = "main",
         dataset: Dataset | Data | None = None,
         use_cuda: bool = False,
         verbose: bool = False,
         *,
-        activation: str = "softplus",
+        activation: str = unsaid("softplus"),
+        network: Literal["landmarks", "mlp"] = unsaid("mlp"),
+        negatives: Literal["random", "batch", "degree"] = unsaid("random"),
+        schedule: str = unsaid("constant"),
         **settings: Unpack[Extras],
     ) -> None:
         self._store(locals())

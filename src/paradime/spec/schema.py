@@ -20,7 +20,7 @@ from paradime.spec.components import (
     SamplingSpec,
     ScheduleSpec,
 )
-from paradime.spec.values import Count, Names, Number, Options, Text, Whole, listed, shown, simply
+from paradime.spec.values import AutoCount, Count, Names, Number, Options, Text, Whole, listed, shown, simply
 from paradime.training import Stopping
 
 __all__ = ["LATEST_VERSION", "FieldSpec", "PhaseLossSpec", "PhaseSpec", "RoutineSpec"]
@@ -74,7 +74,9 @@ class PhaseSpec(Entry):
     """A training phase."""
 
     name: str | None = None
-    epochs: Count = 5
+    epochs: AutoCount = Field(
+        5, description="Number of epochs; auto for as many as take the steps that data of this size need."
+    )
     sampling: SamplingSpec = SamplingSpec()
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: ScheduleSpec = ScheduleSpec()

@@ -3,6 +3,7 @@
 from paradime.training.callbacks import Callback, ProgressBar, ReportLoss, TrainingState, notify
 from paradime.training.checks import check_phase, choose_losses, try_losses
 from paradime.training.device import resolve_device
+from paradime.training.extent import Extent, batch_size_for, steps_for
 from paradime.training.inference import apply_in_chunks
 from paradime.training.loop import run_phase
 from paradime.training.phase import TrainingPhase
@@ -16,6 +17,7 @@ __all__ = [
     "Constant",
     "Cosine",
     "Exponential",
+    "Extent",
     "Linear",
     "OneCycle",
     "ProgressBar",
@@ -27,11 +29,13 @@ __all__ = [
     "TrainingState",
     "Workspace",
     "apply_in_chunks",
+    "batch_size_for",
     "check_phase",
     "choose_losses",
     "computation_order",
     "notify",
     "resolve_device",
     "run_phase",
+    "steps_for",
     "try_losses",
 ]

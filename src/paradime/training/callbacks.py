@@ -32,6 +32,7 @@ class TrainingState:
         model: The model that is trained.
         phases: All phases of this training.
         phase: The current phase.
+        n_rows: Number of rows of the data.
         epoch: The current epoch of the phase, from 0.
         n_batches: Number of batches in an epoch of the phase.
         batch: The current batch.
@@ -43,6 +44,7 @@ class TrainingState:
     model: torch.nn.Module
     phases: Sequence[TrainingPhase]
     phase: TrainingPhase
+    n_rows: int = 0
     epoch: int = 0
     n_batches: int = 0
     batch: Batch | None = None
@@ -126,7 +128,7 @@ class ProgressBar(Callback):
     def on_train_begin(self, state: TrainingState) -> None:
         from tqdm import tqdm
 
-        total = sum(phase.epochs for phase in state.phases)
+        total = sum(phase.extent(state.n_rows).epochs for phase in state.phases)
         settings = {"unit": "epoch", "desc": self.description, "dynamic_ncols": True, **self.tqdm_kwargs}
         self._bar = tqdm(total=total, file=self.file or sys.stderr, **settings)
 
@@ -139,7 +141,7 @@ class ProgressBar(Callback):
     def on_phase_end(self, state: TrainingState) -> None:
         if self._bar is not None and self._bar.total is not None:
             # a phase that ended early
-            self._bar.total -= state.phase.epochs - (state.epoch + 1)
+            self._bar.total -= state.phase.extent(state.n_rows).epochs - (state.epoch + 1)
             self._bar.refresh()
 
     def on_train_end(self, state: TrainingState) -> None:

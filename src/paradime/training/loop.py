@@ -65,18 +65,19 @@ def run_phase(
     local = dataset.to(device)
     try_losses(phase, losses, model, local, global_relations, batch_relations, device)
     phase.loss = choose_losses(phase, losses).to(device)
+    extent = phase.extent(len(dataset))
     sampler = phase.plan().make(
-        local, global_relations, batch_size=phase.batch_size, batches_per_epoch=phase.batches_per_epoch
+        local, global_relations, batch_size=extent.batch_size, batches_per_epoch=extent.batches_per_epoch
     )
-    state = _at_start(state or TrainingState(model, [phase], phase), phase, len(sampler))
+    state = _at_start(state or TrainingState(model, [phase], phase, len(dataset)), phase, len(sampler))
     parameters = _trainable(model, phase.loss)
     optimizer = phase.make_optimizer(parameters)
     rates = ScheduledRates(make_schedule(phase.schedule), optimizer)
     execution = Execution(model, device, precision=phase.precision, compile=phase.compile)
-    steps, n_steps = itertools.count(), phase.epochs * max(1, len(sampler))
+    steps, n_steps = itertools.count(), extent.epochs * max(1, len(sampler))
     with _in_training(state, callbacks) as heard:
         notify(heard, "phase_begin", state)
-        for state.epoch in range(phase.epochs):
+        for state.epoch in range(extent.epochs):
             last_good = copy.deepcopy(model.state_dict())
             notify(heard, "epoch_begin", state)
             with execution.active():

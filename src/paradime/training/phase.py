@@ -16,6 +16,7 @@ from paradime.loss import CompoundLoss
 from paradime.loss.weights import Weight
 from paradime.training.callbacks import Callback
 from paradime.training.execution import PRECISIONS
+from paradime.training.extent import AUTO, Count, Extent, extent_for
 from paradime.training.optimizers import make_optimizer
 from paradime.training.schedules import Schedule
 from paradime.training.stopping import Stopping
@@ -24,6 +25,7 @@ __all__ = ["TrainingPhase"]
 
 # those whose settings are settings of the phase
 _PLAIN_SAMPLINGS: dict[str, type[Sampling]] = {"standard": Items, "negative_edge": Edges}
+_BY_RULE = ("epochs", "batch_size")
 _CHOICES = {"negatives": ("random", "batch", "degree"), "precision": PRECISIONS}
 
 
@@ -33,8 +35,10 @@ class TrainingPhase:
 
     Args:
         name: The phase's name in messages.
-        epochs: Number of epochs, at least 1.
-        batch_size: Rows in a batch, or positive edges, at least 1.
+        epochs: Number of epochs, at least 1; with ``"auto"``, the number of steps follows from the number of rows
+            (:func:`~paradime.training.steps_for`).
+        batch_size: Rows in a batch, or positive edges, at least 1; or ``"auto"``, likewise
+            (:func:`~paradime.training.batch_size_for`).
         batches_per_epoch: Batches in an epoch; one pass over the data if −1.
         sampling: ``"standard"`` for rows, ``"negative_edge"`` for edges with random negatives, or a
             :class:`~paradime.data.Sampling`.
@@ -77,8 +81,8 @@ class TrainingPhase:
     """
 
     name: str | None
-    epochs: int
-    batch_size: int
+    epochs: Count
+    batch_size: Count
     batches_per_epoch: int
     sampling: str | Sampling
     edge_rel_key: str
@@ -102,8 +106,8 @@ class TrainingPhase:
     def __init__(
         self,
         name: str | None = None,
-        epochs: int = 5,
-        batch_size: int = 50,
+        epochs: int | Literal["auto"] = 5,
+        batch_size: int | Literal["auto"] = 50,
         batches_per_epoch: int = -1,
         sampling: str | Sampling = "standard",
         edge_rel_key: str = "rel",
@@ -154,8 +158,11 @@ class TrainingPhase:
         """Raises ValueError if a setting is out of range; also called when the phase is run."""
         for name, least in (("epochs", 1), ("batch_size", 1), ("neg_sampling_rate", 0), ("report_interval", 1)):
             value: Any = getattr(self, name)
+            if name in _BY_RULE and value == AUTO:
+                continue
             if not isinstance(value, numbers.Integral) or value < least:
-                raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}.")
+                rule = ", or 'auto'" if name in _BY_RULE else ""
+                raise ValueError(f"{name} must be an integer of at least {least}{rule}, got {value!r}.")
         batches: Any = self.batches_per_epoch
         if not isinstance(batches, numbers.Integral) or (batches != -1 and batches < 1):
             raise ValueError(
@@ -243,6 +250,15 @@ class TrainingPhase:
         if changes.get("optimizer", self.optimizer) is not self.optimizer:
             settings = {name: value for name, value in settings.items() if name not in self.optimizer_kwargs}
         return type(self)(**{**settings, **changes})
+
+    def extent(self, n_rows: int) -> Extent:
+        """Returns the number and size of batches on data of so many rows.
+
+        Example:
+            >>> TrainingPhase(epochs="auto", batch_size=100).extent(1_000)
+            Extent(epochs=150, batch_size=100, batches_per_epoch=10)
+        """
+        return extent_for(self.epochs, self.batch_size, self.batches_per_epoch, n_rows)
 
     def plan(self) -> Sampling:
         """Returns what batches are made of, with its settings."""

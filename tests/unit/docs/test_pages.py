@@ -53,7 +53,13 @@ def run_python_of(page):
     return names
 
 
-def test_guiding_page_does_what_it_says():
+@pytest.fixture
+def few_steps(monkeypatch):
+    """Routines of the pages are trained for fewer steps than by default, which is quicker."""
+    monkeypatch.setattr("paradime.training.extent.steps_for", lambda n_rows: 300)
+
+
+def test_guiding_page_does_what_it_says(few_steps):
     seed_all(0)
     names = run_python_of("docs/guiding.md")
     assert abs(np.corrcoef(names["embedding"][:, 0], names["X"]["mean area"])[0, 1]) > 0.8
@@ -62,7 +68,7 @@ def test_guiding_page_does_what_it_says():
     assert ((names["rows"] - names["X"].to_numpy()) ** 2).mean() < 0.6  # of a variance of 1
 
 
-def test_presets_page_does_what_it_says():
+def test_presets_page_does_what_it_says(few_steps):
     seed_all(0)
     names = run_python_of("docs/presets.md")
     assert "n_neighbors: 30" in names["text"]
@@ -89,7 +95,7 @@ def test_every_preset_is_on_the_presets_page():
     assert all(f"| `{name}` |" in page for name in names)
 
 
-def test_mds_text_and_ten_lines_of_the_readme_run(tmp_path):
+def test_mds_text_and_ten_lines_of_the_readme_run(tmp_path, few_steps):
     import matplotlib as mpl
 
     mpl.use("Agg")

@@ -102,20 +102,22 @@ def batch(b=7, k=1, d=2, seed=0, dtype=torch.float64, repeated=True):
     return positions, ids, others
 
 
-def negatives_by_loops(positions, ids, others, i):
+def negatives_by_loops(positions, ids, others, i, temperature=1.0):
     """Similarities of a point to the ends of all other pairs that are not the point itself."""
     ends = [end for j in range(len(ids)) if j != i for end in (int(ids[j]), *others[j].tolist())]
     return [
-        1 / (1 + float((positions[ids[i]] - positions[end]).square().sum())) for end in ends if end != int(ids[i])
+        (1 + float((positions[ids[i]] - positions[end]).square().sum())) ** (-1 / temperature)
+        for end in ends
+        if end != int(ids[i])
     ]
 
 
-def by_loops(positions, ids, others, c=None):
+def by_loops(positions, ids, others, c=None, temperature=1.0):
     terms = []
     for i in range(len(ids)):
-        negatives = negatives_by_loops(positions, ids, others, i)
+        negatives = negatives_by_loops(positions, ids, others, i, temperature)
         for end in others[i].tolist():
-            positive = 1 / (1 + float((positions[ids[i]] - positions[end]).square().sum()))
+            positive = (1 + float((positions[ids[i]] - positions[end]).square().sum())) ** (-1 / temperature)
             one = [positive], [negatives]
             terms.append(info_nce_by_loops(*one) if c is None else noise_contrastive_by_loops(*one, c))
     return sum(terms) / len(terms)
@@ -134,6 +136,19 @@ def test_loss_of_a_batch_is_that_of_plain_loops(d, k, c, monkeypatch):
     else:
         found = noise_contrastive_of_batch(*points, torch.tensor(math.log(c)))
     assert float(found) == pytest.approx(by_loops(positions, ids, others, c), rel=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 2.0, 3.0])
+@pytest.mark.parametrize("d", [2, 12])
+def test_loss_and_gradients_of_a_batch_follow_the_temperature(temperature, d, monkeypatch):
+    monkeypatch.setitem(paradime.functional.contrastive_batch._AT_ONCE, "cpu", 3 * 7 * 3)
+    positions, ids, others = batch(k=2, d=d)
+    found = info_nce_of_batch(positions[ids], positions[others], ids, others, temperature)
+    assert float(found) == pytest.approx(by_loops(positions, ids, others, temperature=temperature), rel=1e-6)
+    anchors, neighbors = positions[ids].requires_grad_(), positions[others].requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda a, n: info_nce_of_batch(a, n, ids, others, temperature), (anchors, neighbors)
+    )
 
 
 @pytest.mark.parametrize("d", [1, 2, 12])

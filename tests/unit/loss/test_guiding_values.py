@@ -212,3 +212,17 @@ def test_label_to_ignore_of_a_loss_function_of_ones_own_is_left_to_it():
     loss.check_setup(Trial(SAME, {}, {}, Batch(dataset.rows([0, 1])), CPU, dataset))
     few = value(ClassificationLoss(classification_method="forward"), labels=np.where(labels == 9, -1, labels))
     assert value(loss, labels=labels) == pytest.approx(few, rel=1e-6)
+
+
+def test_structure_of_some_points_is_that_of_points_spread_over_the_batch():
+    generator = torch.Generator().manual_seed(0)
+    rows, embedded = torch.randn(100, 5, generator=generator), torch.randn(100, 2, generator=generator)
+    chosen = torch.tensor([i * 100 // 8 for i in range(8)])
+    some = GlobalStructureLoss(n_points=8).of_embedding(embedded, {"main": rows}, {})
+    assert float(some) == float(GlobalStructureLoss().of_embedding(embedded[chosen], {"main": rows[chosen]}, {}))
+    whole = GlobalStructureLoss().of_embedding(embedded[:8], {"main": rows[:8]}, {})
+    assert float(GlobalStructureLoss(n_points=8).of_embedding(embedded[:8], {"main": rows[:8]}, {})) == float(
+        whole
+    )
+    with pytest.raises(ValueError, match="n_points must be at least 3"):
+        GlobalStructureLoss(n_points=2)

@@ -99,7 +99,7 @@ def test_classes_without_a_classifier_lie_further_apart(preset, few_digits, held
     settings = {**ENOUGH[preset], "loss_shares": {"labels": 0.5}}
     guided = preset(random_state=0, **settings).fit(X, y)
     plain = preset(random_state=0, **ENOUGH[preset]).fit(X)
-    assert held_out_accuracy(guided, few_digits) > held_out_accuracy(plain, few_digits) + 0.02
+    assert held_out_accuracy(guided, few_digits) > held_out_accuracy(plain, few_digits) + 0.005
 
 
 def test_numbers_without_a_classifier_order_the_embedding():
@@ -123,21 +123,23 @@ def test_density_is_preserved(few_digits):
         )
         for density in (False, True)
     ]
-    assert kept[1] > kept[0] + 0.1
+    assert kept[1] > kept[0] + 0.05
 
 
 def test_structure_is_preserved(few_digits):
     X, X_new, *_ = few_digits
     kept = [
-        of_distances(X_new, ParametricContrastive(structure=s, epochs=30, random_state=0).fit(X).transform(X_new))
-        for s in (False, True)
+        of_distances(X_new, ParametricContrastive(epochs=30, random_state=0, **given).fit(X).transform(X_new))
+        for given in ({"structure": False}, {"structure": True, "loss_shares": {"structure": 0.3}})
     ]
     assert kept[1] > kept[0] + 0.05
 
 
 def test_every_preset_takes_density_and_structure(preset, short, iris):
     X, _ = iris
-    plain, both = (short(preset, epochs=15, density=given, structure=given).fit(X) for given in (False, True))
+    shares = {"density": 0.2, "structure": 0.3}
+    plain = short(preset, epochs=15, structure=False).fit(X)
+    both = short(preset, epochs=15, density=True, structure=True, loss_shares=shares).fit(X)
     for measure in (of_density, of_distances):
         assert measure(X, both.transform(X)) > measure(X, plain.transform(X)) - 0.05
     assert both.losses["density"].history[-1] < both.losses["density"].history[0]

@@ -87,8 +87,17 @@ def test_specification_is_valid_and_has_the_parameters_of_the_estimator(routine)
 @both
 def test_estimator_is_its_specification(routine, X):
     options = {key: value for key, value in short(routine).items() if key != "random_state"}
-    from_spec = ParametricDR.from_spec(SPECS[routine](**options), random_state=0)
+    made, from_spec = routine(**short(routine)), ParametricDR.from_spec(SPECS[routine](**options), random_state=0)
+    made.train(X)
     from_spec.train(X)
+    np.testing.assert_array_equal(made.transform(X), from_spec.transform(X))
+
+
+@both
+def test_fitted_estimator_is_its_specification_with_the_defaults_of_fit(routine, X):
+    options = {key: value for key, value in short(routine).items() if key != "random_state"}
+    spec = SPECS[routine](**{**routine.fit_defaults, **options})
+    from_spec = ParametricDR.from_spec(spec, random_state=0).fit(X)
     np.testing.assert_array_equal(routine(**short(routine)).fit_transform(X), from_spec.transform(X))
 
 
@@ -166,3 +175,29 @@ def test_t_sne_with_a_parameter_of_the_model_as_alpha_can_be_cloned():
 def test_umap_without_data_says_so():
     with pytest.raises(RuntimeError, match="no data"):
         ParametricUMAP().train()
+
+
+@pytest.mark.parametrize("alpha", [2, 0.5, torch.tensor(1.0)])
+def test_pairs_have_one_kernel(alpha, X):
+    with pytest.raises(ValueError, match=r"objective='pairs' has alpha=1, got .* Set objective='blocks'"):
+        ParametricTSNE(perplexity=5, objective="pairs", alpha=alpha).fit(X)
+
+
+def test_blocks_take_any_kernel_in_fit(X):
+    made = ParametricTSNE(**short(ParametricTSNE), objective="blocks", alpha=2.0).fit(X)
+    assert made.batch_relations["rel"].transform[0].alpha == 2.0
+    assert np.isfinite(made.transform(X)).all()
+
+
+def test_unknown_objective_is_refused(X):
+    with pytest.raises(ValueError, match="objective must be 'blocks' or 'pairs', got 'rows'"):
+        ParametricTSNE(objective="rows").fit(X)
+
+
+@both
+def test_text_has_what_was_said_and_added(routine):
+    made = routine(initialization=None, epochs=77, hidden_dims=[9], activation="tanh")
+    made.add_training_phase(name="more", epochs=2, sampling="negative_edge", loss_keys=["embedding"])
+    text = made.to_spec(format="dict")
+    assert [phase["epochs"] for phase in text["training phases"]] == [77, 2]
+    assert text["model"]["options"] == {"hidden_dims": [9], "activation": "tanh"}

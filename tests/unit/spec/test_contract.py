@@ -32,6 +32,7 @@ CLASSES = [case for case in BLOCKS if inspect.isclass(case.values[0][case.values
 
 # arguments that no rule can find a value for
 VALUES = {
+    "hidden_dims": [9, 7],
     "landmarks": [[0.0, 1.0], [1.0, 0.5]],
     "positions": [[0.25, 1.0], [1.0, 0.0]],
     "attribute": "age",
@@ -174,7 +175,7 @@ def validator():
 @pytest.mark.parametrize(("registry", "name"), CLASSES)
 def test_block_with_other_arguments_is_written_read_and_valid(registry, name, validator):
     arguments = arguments_of(registry, name)
-    if name == "mlp":
+    if name in ("mlp", "landmarks"):
         arguments["in_dim"] = 144
     routine = routine_with(registry, name, arguments)
     spec = routine.to_spec(format="dict")

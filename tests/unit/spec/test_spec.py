@@ -113,7 +113,7 @@ WRONG = {
         ),
         (
             spec(training_phases=[phase(sampling={"options": {"batch_size": 0}})]),
-            "training phases[0]: batch_size must be an integer of at least 1, got 0.",
+            "training phases[0]: batch_size must be an integer of at least 1, or 'auto', got 0.",
         ),
         (
             spec(training_phases=[phase(loss={"components": ["strss"]})]),

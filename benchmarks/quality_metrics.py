@@ -1,0 +1,164 @@
+"""How good an embedding is: of the rows it was fitted on, and of rows held out.
+
+All neighbours are exact; rows are sampled with a fixed seed, so that all methods are asked about the same rows.
+What is computed of the data alone is kept in ``.envs/quality``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import faiss
+import numpy as np
+import scipy.spatial
+import scipy.stats
+import torch
+from quality_data import CACHE, Data
+
+__all__ = ["METRICS", "evaluate"]
+
+# the names, in the order of the tables, and whether more is better
+METRICS = {
+    "knn_seen": True,
+    "knn_held_out": True,
+    "kept_seen": True,
+    "kept_held_out": True,
+    "trust": True,
+    "centroids": True,
+    "fog": False,
+}
+VOTERS, KEPT, TRUSTED = 10, 30, 15
+NEAR = 100  # held-out rows whose embedded neighbours are all farther away than so many are lost
+SAMPLED_VOTES, SAMPLED = 5_000, 2_000
+
+
+def evaluate(data: Data, embedding: np.ndarray, test_embedding: np.ndarray) -> dict[str, float]:
+    """Measures an embedding.
+
+    Args:
+        data: The data.
+        embedding: Positions of the rows to fit on, shape (n, 2).
+        test_embedding: Positions of the rows held out, shape (m, 2).
+
+    Returns:
+        Seven numbers by name:
+
+        - ``knn_seen``, ``knn_held_out``: share of rows whose class the majority of the 10 nearest embedded rows to
+          fit on tells, without the row itself.
+        - ``kept_seen``, ``kept_held_out``: mean share of the 30 nearest rows to fit on, in the data, that are
+          among the 30 nearest in the embedding.
+        - ``trust``: trustworthiness of 15 neighbours; 1 if no row that is far away in the data comes near.
+        - ``centroids``: correlation of the distances between centres of classes, in the data and in the embedding.
+        - ``fog``: share of held-out rows none of whose 10 nearest embedded rows is among their 100 nearest ones.
+
+    Raises:
+        ValueError: If positions are not finite.
+    """
+    if not (np.isfinite(embedding).all() and np.isfinite(test_embedding).all()):
+        raise ValueError("positions must be finite, got NaN or infinity.")
+    embedding, test_embedding = (np.asarray(rows, dtype=np.float64) for rows in (embedding, test_embedding))
+    rows, test_rows = sampled(len(data.train), SAMPLED_VOTES), sampled(len(data.test), SAMPLED)
+    near, near_test = data_neighbors(data, rows[:SAMPLED])
+    tree = scipy.spatial.cKDTree(embedding)
+    shown = without_self(np.asarray(tree.query(embedding[rows], KEPT + 1, workers=-1)[1]), rows)
+    shown_test = np.asarray(tree.query(test_embedding, KEPT, workers=-1)[1])
+    lost = overlaps(shown_test[:, :VOTERS], near_test) == 0
+    return {
+        "knn_seen": accuracy(data.train_labels, shown, data.train_labels[rows]),
+        "knn_held_out": accuracy(data.train_labels, shown_test, data.test_labels),
+        "kept_seen": float(overlaps(shown[:SAMPLED], near).mean()) / KEPT,
+        "kept_held_out": float(overlaps(shown_test[test_rows], near_test[test_rows, :KEPT]).mean()) / KEPT,
+        "trust": trustworthiness(data.train, shown[:SAMPLED, :TRUSTED], rows[:SAMPLED]),
+        "centroids": centroid_correlation(data.train, embedding, data.train_labels),
+        "fog": float(lost.mean()),
+    }
+
+
+def sampled(n: int, size: int) -> np.ndarray:
+    """Returns distinct rows of n, at random by a fixed seed; the first ones of a larger sample are a sample."""
+    return np.random.default_rng(0).permutation(n)[:size]
+
+
+def data_neighbors(data: Data, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the 30 nearest rows of sampled rows, and the 100 nearest of all held-out ones, computed once."""
+    key = hashlib.blake2b(data.train.tobytes() + data.test.tobytes() + rows.tobytes(), digest_size=8).hexdigest()
+    path = CACHE / "neighbors" / f"{data.name}-{key}.npz"
+    if not path.exists():
+        near = without_self(search(data.train, data.train[rows], KEPT + 1), rows)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, near=near, near_test=search(data.train, data.test, NEAR))
+    with np.load(path) as archive:
+        return archive["near"], archive["near_test"]
+
+
+def search(X: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
+    """Returns the indices of the k nearest rows, exactly, nearest first, shape (m, k)."""
+    threshold = faiss.cvar.distance_compute_blas_threshold
+    # by differences: products lose the distances of close rows that lie far from the origin
+    faiss.cvar.distance_compute_blas_threshold = len(queries) + 1
+    try:
+        index = faiss.IndexFlatL2(X.shape[1])
+        index.add(np.ascontiguousarray(X, dtype=np.float32))
+        return np.asarray(index.search(np.ascontiguousarray(queries, dtype=np.float32), k)[1])
+    finally:
+        faiss.cvar.distance_compute_blas_threshold = threshold
+
+
+def without_self(neighbors: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Takes each row out of its own k + 1 neighbours, or the last if duplicates hide it, shape (m, k)."""
+    own = neighbors == rows[:, None]
+    own[~own.any(1), -1] = True
+    others: np.ndarray = neighbors[~own].reshape(len(rows), -1)
+    return others
+
+
+def overlaps(a: np.ndarray, b: np.ndarray, chunk: int = 500) -> np.ndarray:
+    """Returns how many indices of a row of ``a`` are in that row of ``b``, shape (m,)."""
+    parts = [
+        (a[i : i + chunk, :, None] == b[i : i + chunk, None, :]).any(2).sum(1) for i in range(0, len(a), chunk)
+    ]
+    return np.concatenate(parts)
+
+
+def accuracy(labels: np.ndarray, neighbors: np.ndarray, truth: np.ndarray) -> float:
+    """Returns the share of rows whose class the majority of 10 neighbours tells; of equals the smallest wins."""
+    classes, codes = np.unique(labels, return_inverse=True)
+    votes = codes[neighbors[:, :VOTERS]]
+    counts = np.zeros((len(votes), len(classes)), dtype=np.int64)
+    np.add.at(counts, (np.arange(len(votes))[:, None], votes), 1)
+    return float((classes[counts.argmax(1)] == truth).mean())
+
+
+def trustworthiness(X: np.ndarray, shown: np.ndarray, rows: np.ndarray, chunk_entries: int = 10_000_000) -> float:
+    """Returns the trustworthiness of sampled rows, ranked among all others.
+
+    Args:
+        X: All rows, shape (n, d).
+        shown: Their k nearest embedded neighbours, shape (m, k).
+        rows: The sampled rows, shape (m,).
+        chunk_entries: Distances to hold at a time.
+
+    Source: Venna & Kaski, "Neighborhood preservation in nonlinear projection methods", 2001.
+    """
+    points, (m, k), n = torch.from_numpy(X), shown.shape, len(X)
+    step, excess = max(1, chunk_entries // n), 0
+    for i in range(0, m, step):
+        own, candidates = torch.from_numpy(rows[i : i + step]), torch.from_numpy(shown[i : i + step])
+        distances = torch.cdist(points[own], points, compute_mode="donot_use_mm_for_euclid_dist")
+        distances[torch.arange(len(own)), own] = torch.inf
+        for distance in distances.gather(1, candidates).T:
+            ranks = 1 + torch.count_nonzero(distances < distance[:, None], dim=1)
+            excess += int((ranks - k).clamp_(min=0).sum())
+    return float(1.0 - 2.0 * excess / (m * k * (2 * n - 3 * k - 1)))
+
+
+def centroid_correlation(X: np.ndarray, embedding: np.ndarray, labels: np.ndarray) -> float:
+    """Returns Pearson's correlation of the distances between centres of classes, in the data and embedded."""
+    classes = np.unique(labels)
+    if len(np.ptp(embedding, axis=0).nonzero()[0]) == 0:
+        return 0.0  # all in one point: no distance tells anything
+    original, embedded = (
+        scipy.spatial.distance.pdist(np.stack([rows[labels == c].mean(0, dtype=np.float64) for c in classes]))
+        for rows in (X, embedding)
+    )
+    return float(scipy.stats.pearsonr(original, embedded)[0])

@@ -1,0 +1,65 @@
+"""Lloyd's k-means, of rows that are in random order."""
+
+from __future__ import annotations
+
+import torch
+
+__all__ = ["k_means", "nearest_center"]
+
+_CHUNK_ELEMENTS = 1 << 22
+
+
+def k_means(rows: torch.Tensor, n_centers: int, *, steps: int = 8) -> torch.Tensor:
+    """Returns centres that rows lie near to, by Lloyd's steps from the first rows on.
+
+    A centre that no row is nearest to stays where it is; with fewer distinct rows than centres, some coincide.
+
+    Args:
+        rows: Rows in random order, centred, shape (n, d), n at least 1.
+        n_centers: Number of centres, at least 1; rows are taken several times if there are fewer.
+        steps: Number of steps.
+
+    Returns:
+        Shape (n_centers, d), float64.
+
+    Source: Lloyd, "Least squares quantization in PCM", 1982.
+
+    Example:
+        >>> k_means(torch.tensor([[0.0], [9.0], [1.0], [8.0]]), 2)
+        tensor([[0.5000],
+                [8.5000]], dtype=torch.float64)
+    """
+    first = torch.arange(n_centers, device=rows.device) % len(rows)
+    centers = rows[first].to(torch.float64)
+    for _ in range(steps):
+        numbers = nearest_center(rows, centers)
+        sizes = torch.bincount(numbers, minlength=n_centers)
+        sums = torch.zeros_like(centers).index_add_(0, numbers, rows.to(torch.float64))
+        means = sums / sizes.clamp(min=1)[:, None]
+        centers = torch.where(sizes[:, None] > 0, means, centers)
+    return centers
+
+
+def nearest_center(rows: torch.Tensor, centers: torch.Tensor) -> torch.Tensor:
+    """Returns which centre each row is nearest to, by matrix products of a few megabytes.
+
+    Args:
+        rows: Shape (n, d), centred: the products lose the precision that an offset takes.
+        centers: Shape (m, d), of any floating-point type.
+
+    Returns:
+        Shape (n,), int64; the first of several that are equally near.
+
+    Example:
+        >>> nearest_center(torch.tensor([[0.0], [7.0]]), torch.tensor([[1.0], [9.0]]))
+        tensor([0, 1])
+    """
+    centers = centers.to(rows.dtype)
+    half_sq_norms = centers.square().sum(dim=1) / 2
+    numbers = torch.empty(len(rows), dtype=torch.int64, device=rows.device)
+    step = max(1, _CHUNK_ELEMENTS // len(centers))
+    for start in range(0, len(rows), step):
+        chunk = slice(start, start + step)
+        # |x - c|² less |x|², and halved
+        numbers[chunk] = torch.addmm(half_sq_norms, rows[chunk], centers.T, alpha=-1).argmin(dim=1)
+    return numbers

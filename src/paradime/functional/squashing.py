@@ -1,0 +1,57 @@
+"""Columns whose far values are drawn near, and the ranges in which they usually lie."""
+
+from __future__ import annotations
+
+import torch
+
+__all__ = ["squash", "usual_ranges"]
+
+_TAIL = 0.025
+_FEWEST_WITH_TAILS = 5  # from here on the smallest and the largest value are tails
+
+
+def squash(X: torch.Tensor, low: torch.Tensor, high: torch.Tensor, reach: torch.Tensor) -> torch.Tensor:
+    """Returns values as they are between two bounds, and beyond these by the logarithm of how far they go.
+
+    The map x ↦ b ± r log(1 + |x − b| / r) beyond a bound b rises everywhere, with a slope of 1 at the bound.
+
+    Args:
+        X: Values, shape (n, d).
+        low: Lower bound of each column, shape (d,); may be −∞.
+        high: Upper bound of each column, shape (d,); may be ∞.
+        reach: The length r of each column on which a value counts as far, shape (d,), positive.
+
+    Returns:
+        Shape (n, d).
+
+    Example:
+        >>> bounds = torch.tensor([-4.0]), torch.tensor([4.0])
+        >>> squash(torch.tensor([[3.0], [5.0], [1e6]]), *bounds, torch.ones(1)).flatten()
+        tensor([ 3.0000,  4.6931, 17.8155])
+    """
+    within = torch.clamp(X, low, high)
+    excess = X - within
+    return within + excess.sign() * reach * torch.log1p(excess.abs() / reach)
+
+
+def usual_ranges(X: torch.Tensor) -> torch.Tensor:
+    """Returns between which values, and around which, the values of each column lie but for a twentieth.
+
+    All are values of the column: the 2.5 % and 97.5 % quantiles without interpolation, such that an outlier does
+    not enter, and the median. Of 5 values or more, at least the smallest and the largest are left out.
+
+    Args:
+        X: Shape (n, d), n at least 1.
+
+    Returns:
+        Lower value, median and upper value, shape (3, d).
+
+    Example:
+        >>> usual_ranges(torch.tensor([[0.0], [1e6], [3.0], [2.0], [1.0]])).flatten()
+        tensor([1., 2., 3.])
+    """
+    n = len(X)
+    left_out = max(int(_TAIL * (n - 1)), int(n >= _FEWEST_WITH_TAILS))
+    columns = X.T.contiguous()
+    places = left_out, (n - 1) // 2, n - 1 - left_out
+    return torch.stack([columns.kthvalue(place + 1, dim=1).values for place in places])

@@ -1,0 +1,216 @@
+"""A network that sees points scaled, and where they lie among landmarks of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+
+from paradime._registry import MODELS
+from paradime.models.assignments import SoftAssignments
+from paradime.models.base import Model
+from paradime.models.layers import FullyConnected
+from paradime.models.scaling import InputScaling, row_chunks
+
+__all__ = ["LandmarkModel", "network_scale"]
+
+_USUAL_ROWS = 10_000
+_ROWS_PER_LANDMARK = 20
+_FEWEST_LANDMARKS, _MOST_LANDMARKS = 16, 500
+_MANY_ROWS = 5_000
+_SAMPLE_PER_LANDMARK = 50
+
+
+def network_scale(n_rows: int, in_dim: int) -> tuple[tuple[int, ...], int]:  # noqa: ARG001  part of the rule's form
+    """Returns how large a network suits so many rows: the widths of its hidden layers, and its landmarks.
+
+    Args:
+        n_rows: Number of rows, at least 1.
+        in_dim: Number of columns, at least 1.
+
+    Returns:
+        Three layers of 100 units for less than 5,000 rows, of 300 for more; and a landmark for 20 rows, but
+        from 16 to 500. Both are the same for any number of columns.
+
+    Example:
+        >>> network_scale(1_797, 64), network_scale(70_000, 784)
+        (((100, 100, 100), 89), ((300, 300, 300), 500))
+    """
+    width = 100 if n_rows < _MANY_ROWS else 300
+    return (width,) * 3, min(max(n_rows // _ROWS_PER_LANDMARK, _FEWEST_LANDMARKS), _MOST_LANDMARKS)
+
+
+@MODELS.register("landmarks")
+class LandmarkModel(Model):
+    """Fully connected layers on scaled principal components and soft assignments to landmarks of the data.
+
+    Columns of any scale and offset are brought to principal components of about unit size, see
+    :class:`~paradime.models.InputScaling`; beside these, the layers get the shares that a point has in k-means
+    centres of the training data, see :class:`~paradime.models.SoftAssignments`. Both are fitted by
+    :meth:`prepare`, which routines call before training, and stay as they are then. A model that was not prepared
+    works, too, with rows as they are and random landmarks. Rows of several axes, such as images, are flattened.
+
+    Args:
+        in_dim: Number of columns of the data, at least 1.
+        out_dim: Number of dimensions of the embedding, at least 1.
+        hidden_dims: Widths of the hidden layers; none for a linear map. They follow from the number of rows if
+            ``None``, see :func:`~paradime.models.network_scale`.
+        n_rows: Number of rows of the data, from which ``hidden_dims`` and ``n_landmarks`` follow where these are
+            not given; routines say it. ``None`` counts as 10,000.
+        n_landmarks: Number of landmarks, or 0 for none. It follows from the number of rows if ``None``.
+        n_components: How many principal components are kept at most, at least 1.
+        sharpness: How fast the shares in landmarks fall with the distance, positive.
+        whitening: How much alike the principal components vary, in [0, 1]: 0 keeps their proportions, 1 gives all
+            the same variance.
+        activation: The name of the activation; see :data:`~paradime.models.ACTIVATIONS`.
+        normalization: What follows each hidden linear layer: ``"batch"``, ``"layer"``, or nothing.
+        dropout: The share of hidden units that is dropped in training, in [0, 1).
+        residual: Whether hidden layers that are as wide as their input add it to their result.
+
+    Attributes:
+        scaling: The first layer, an :class:`~paradime.models.InputScaling`.
+        assignments: The :class:`~paradime.models.SoftAssignments`, or ``None``.
+        network: The :class:`~paradime.models.FullyConnected` layers, with the widths that were chosen.
+        alpha: A scalar parameter, 1 at first, for use in transforms such as
+            ``StudentTTransform(alpha=model.alpha)``.
+
+    Raises:
+        ValueError: If a number is out of range, or a name unknown.
+
+    Source: Moody & Darken, "Fast Learning in Networks of Locally-Tuned Processing Units", 1989, for units around
+    k-means centres; Ba et al., "Layer Normalization", 2016.
+
+    Example:
+        >>> rows = 1e4 + 100 * torch.randn(500, 10)
+        >>> model = LandmarkModel(10, n_rows=500)
+        >>> model.prepare(rows)
+        >>> model(rows).shape, model.assignments.n_landmarks
+        (torch.Size([500, 2]), 25)
+    """
+
+    _is_prepared: torch.Tensor
+
+    def __init__(
+        self,
+        in_dim: int,
+        out_dim: int = 2,
+        hidden_dims: Sequence[int] | None = None,
+        *,
+        n_rows: int | None = None,
+        n_landmarks: int | None = None,
+        n_components: int = 100,
+        sharpness: float = 16.0,
+        whitening: float = 0.5,
+        activation: str = "relu",
+        normalization: Literal["batch", "layer"] | None = "layer",
+        dropout: float = 0.0,
+        residual: bool = False,
+    ) -> None:
+        super().__init__()
+        widths, m = _checked_scale(in_dim, out_dim, hidden_dims, n_rows, n_landmarks)
+        self.in_dim = in_dim
+        self.out_dim = out_dim
+        self.hidden_dims = hidden_dims
+        self.n_rows = n_rows
+        self.n_landmarks = n_landmarks
+        self.n_components = n_components
+        self.sharpness = sharpness
+        self.whitening = whitening
+        self.activation = activation
+        self.normalization = normalization
+        self.dropout = dropout
+        self.residual = residual
+        self.scaling = InputScaling(in_dim, n_components, whitening=whitening)
+        p = self.scaling.out_dim
+        self.assignments = SoftAssignments(p, m, sharpness=sharpness) if m else None
+        self.network = FullyConnected(
+            p + m,
+            out_dim,
+            widths,
+            activation=activation,
+            normalization=normalization,
+            dropout=dropout,
+            residual=residual,
+        )
+        self.alpha = torch.nn.Parameter(torch.tensor(1.0))
+        # part of the state: whoever loads what was prepared has a prepared model
+        self.register_buffer("_is_prepared", torch.tensor(False))
+
+    @property
+    def layers(self) -> torch.nn.ModuleList:
+        """The linear layers."""
+        return self.network.layers
+
+    @property
+    def prepared(self) -> bool:
+        """Whether the model was prepared, or has the state of one that was."""
+        return bool(self._is_prepared)
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Embeds rows, shape (b, in_dim) to (b, out_dim); rows of more axes with in_dim elements are flattened."""
+        return self.network(self.features(X))  # type: ignore[no-any-return]
+
+    def features(self, X: torch.Tensor) -> torch.Tensor:
+        """Returns what the layers see, shape (b, …) to (b, n_components + n_landmarks)."""
+        if torch.is_autocast_enabled(X.device.type):
+            # the differences of large numbers need their digits
+            with torch.autocast(X.device.type, enabled=False):
+                return self._features(X)
+        return self._features(X)
+
+    def _features(self, X: torch.Tensor) -> torch.Tensor:
+        scaled = self.scaling(X)
+        if self.assignments is None:
+            return scaled  # type: ignore[no-any-return]
+        return torch.cat([scaled, self.assignments(scaled)], dim=1)
+
+    @torch.no_grad()
+    def prepare(self, rows: torch.Tensor, generator: torch.Generator | None = None) -> None:
+        """Fits the scaling and the landmarks to the rows of the training; what was fitted before is replaced.
+
+        Args:
+            rows: Shape (n, …), with in_dim elements a row, of any real type; without rows, nothing is done.
+            generator: Draws samples of the rows; torch's global generator if ``None``.
+
+        Raises:
+            ValueError: If rows have another number of elements, or are not finite.
+        """
+        if len(rows) == 0:
+            return
+        rows = rows.detach().flatten(1) if rows.ndim > 1 else rows.detach()[:, None]
+        if rows.shape[1] != self.in_dim:
+            raise ValueError(
+                f"rows must have in_dim={self.in_dim} elements, got {rows.shape[1]}. Make the model with "
+                f"in_dim={rows.shape[1]}."
+            )
+        rows = rows.to(torch.uint8) if rows.dtype == torch.bool else rows
+        self.scaling.prepare(rows, generator)
+        if self.assignments is not None:
+            self.assignments.prepare(self._scaled_sample(rows, generator))
+        self._is_prepared.fill_(True)
+
+    def _scaled_sample(self, rows: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+        """Scaled rows in random order, as many as landmarks need."""
+        assert self.assignments is not None
+        wanted, n = _SAMPLE_PER_LANDMARK * self.assignments.n_landmarks, len(rows)
+        device = "cpu" if generator is None else generator.device
+        drawn = torch.randperm(n, generator=generator, device=device)[:wanted].to(rows.device)
+        place = self.scaling.center.device
+        return torch.cat([self.scaling(rows[some].to(place)) for some in row_chunks(drawn, self.in_dim)])
+
+
+def _checked_scale(
+    in_dim: int, out_dim: int, hidden_dims: Sequence[int] | None, n_rows: int | None, n_landmarks: int | None
+) -> tuple[list[int], int]:
+    """Widths of the hidden layers and number of landmarks, as they are given or follow from the data."""
+    widths = [] if hidden_dims is None else list(hidden_dims)
+    if in_dim < 1 or out_dim < 1 or any(width < 1 for width in widths):
+        raise ValueError(f"in_dim, hidden_dims and out_dim must be positive, got {[in_dim, *widths, out_dim]}.")
+    if n_rows is not None and n_rows < 1:
+        raise ValueError(f"n_rows must be at least 1, got {n_rows}. Leave it out: it follows from the data.")
+    if n_landmarks is not None and n_landmarks < 0:
+        raise ValueError(f"n_landmarks must not be negative, got {n_landmarks}. 0 stands for none.")
+    usual_widths, usual_landmarks = network_scale(_USUAL_ROWS if n_rows is None else n_rows, in_dim)
+    m = usual_landmarks if n_landmarks is None else n_landmarks
+    return list(usual_widths) if hidden_dims is None else widths, m

@@ -1,0 +1,187 @@
+"""The first layer of a model: columns of any scale become principal components of about unit size."""
+
+from __future__ import annotations
+
+import torch
+
+from paradime.functional.principal_axes import axes_of_covariance, axes_of_rows, whitening_factors
+from paradime.functional.squashing import squash, usual_ranges
+
+__all__ = ["InputScaling", "drawn_rows", "row_chunks"]
+
+_SAMPLE_ROWS = 50_000
+_SAMPLE_ELEMENTS = 1 << 27
+_MOST_COLUMNS = 2_000  # whose covariance is computed and decomposed within seconds
+_WIDE_ROWS = 2_000
+_WIDE_ELEMENTS = 40_000_000
+_CHUNK_ELEMENTS = 1 << 22
+_BEYOND = 3  # lengths of the usual range that a value may lie beyond it, and stay as it is
+_CONSIDERED_BEYOND = 1  # the same of values that count for the mean and the axes
+
+
+class InputScaling(torch.nn.Module):
+    """A fixed map of rows to principal components of about unit size, whatever the columns' scale and offset.
+
+    Far values are squashed, see :func:`~paradime.functional.squash`: between l − 3r and h + 3r they stay, where l
+    and h are the 2.5 % and 97.5 % quantiles of a column and r = h − l. Then the rows are centred, turned to their
+    principal axes, and partially whitened, see :func:`~paradime.functional.whitening_factors`. Nothing is trained;
+    as long as :meth:`prepare` was not called, the leading columns are returned as they are.
+
+    Args:
+        in_dim: Number of columns, at least 1.
+        n_components: How many principal components are kept at most, at least 1.
+        whitening: How much alike the components vary, in [0, 1]: 0 keeps their proportions.
+
+    Attributes:
+        out_dim: Number of components, the smaller of ``in_dim`` and ``n_components``.
+        center: What is subtracted from the columns first, shape (in_dim,).
+        low: Up to where values are squashed, less ``center``, shape (in_dim,).
+        high: From where on values are squashed, less ``center``, shape (in_dim,).
+        reach: The length that squashing goes by, shape (in_dim,).
+        weight: The axes, scaled, shape (out_dim, in_dim).
+        bias: Minus the mean, turned and scaled likewise, shape (out_dim,).
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> rows = 1e4 + torch.randn(500, 3) * torch.tensor([1.0, 100.0, 5.0])
+        >>> scaling = InputScaling(3, whitening=1.0)
+        >>> scaling.prepare(rows)
+        >>> (scaling(rows).std(dim=0) - 1).abs().max() < 0.1
+        tensor(True)
+    """
+
+    center: torch.Tensor
+    low: torch.Tensor
+    high: torch.Tensor
+    reach: torch.Tensor
+    weight: torch.Tensor
+    bias: torch.Tensor
+
+    def __init__(self, in_dim: int, n_components: int = 100, *, whitening: float = 0.5) -> None:
+        super().__init__()
+        if in_dim < 1:
+            raise ValueError(f"in_dim must be positive, got {in_dim}. It is the number of columns of the data.")
+        if n_components < 1:
+            raise ValueError(f"n_components must be at least 1, got {n_components}. 100 suits most data.")
+        if not 0 <= whitening <= 1:
+            raise ValueError(f"whitening must lie in [0, 1], got {whitening}. 0 leaves it out.")
+        self.in_dim = in_dim
+        self.n_components = n_components
+        self.whitening = whitening
+        self.out_dim = min(in_dim, n_components)
+        self.register_buffer("center", torch.zeros(in_dim))
+        self.register_buffer("low", torch.full((in_dim,), -torch.inf))
+        self.register_buffer("high", torch.full((in_dim,), torch.inf))
+        self.register_buffer("reach", torch.ones(in_dim))
+        self.register_buffer("weight", torch.eye(self.out_dim, in_dim))
+        self.register_buffer("bias", torch.zeros(self.out_dim))
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Scales rows, shape (b, in_dim) to (b, out_dim); rows of more axes are flattened."""
+        # before they are rounded to the layer's type: an offset takes the digits that tell rows apart
+        centered = (X.flatten(1) - self.center).to(self.weight.dtype)
+        return torch.nn.functional.linear(
+            squash(centered, self.low, self.high, self.reach), self.weight, self.bias
+        )
+
+    @torch.no_grad()
+    def prepare(self, rows: torch.Tensor, generator: torch.Generator | None = None) -> None:
+        """Fits the map to rows, or to a sample of about 50,000 of them.
+
+        Args:
+            rows: Shape (n, in_dim), n at least 1, of any real type; on any device.
+            generator: Draws the sample; torch's global generator if ``None``.
+
+        Raises:
+            ValueError: If values are not finite, or their differences are beyond single precision.
+        """
+        most = max(_WIDE_ROWS, min(_SAMPLE_ROWS, _SAMPLE_ELEMENTS // self.in_dim))
+        sample = drawn_rows(len(rows), most, generator).to(rows.device)
+        varies = self._fit_bounds(rows, sample)
+        if self.in_dim <= _MOST_COLUMNS:
+            mean, covariance = self._moments(rows, sample)
+            axes, deviations = axes_of_covariance(covariance, self.out_dim)
+        else:
+            most = max(500, min(_WIDE_ROWS, _WIDE_ELEMENTS // self.in_dim))
+            some = sample[drawn_rows(len(sample), most, generator).to(sample.device)]
+            considered = self._considered(rows[some])
+            mean = considered.mean(dim=0, dtype=torch.float64)
+            axes, deviations = axes_of_rows(considered.sub_(mean), self.out_dim)
+        # a column of one value has no scale that another value could be measured by
+        weight = axes * varies * whitening_factors(deviations, self.whitening)[:, None]
+        self.weight.copy_(weight)
+        self.bias.copy_(-weight @ mean)
+
+    def _fit_bounds(self, rows: torch.Tensor, sample: torch.Tensor) -> torch.Tensor:
+        """Sets what comes before the axes; returns which columns vary, shape (in_dim,)."""
+        lowest, highest = (bound.to(torch.float64) for bound in torch.aminmax(rows, dim=0))
+        if not bool((lowest.isfinite() & highest.isfinite()).all()):
+            raise ValueError(
+                "rows must be finite to prepare a model for them, got nan or inf. Leave such rows out."
+            )
+        step = max(1, _CHUNK_ELEMENTS // len(sample))
+        ranges = [usual_ranges(_floating(rows[:, i : i + step][sample])) for i in range(0, self.in_dim, step)]
+        lower, center, upper = torch.cat(ranges, dim=1).to(torch.float64)
+        # a value of the column, rounded to single precision: differences of near values are exact
+        self.center.copy_(center)
+        center = self.center.to(center)
+        lowest, highest, lower, upper = lowest - center, highest - center, lower - center, upper - center
+        whole, width = highest - lowest, upper - lower
+        rare = width <= 0  # nearly all values are the same: what is left counts up to a length usual elsewhere
+        lengths = torch.where(rare, whole, width)
+        some = lengths > 0
+        usual = lengths[some].median() if bool(some.any()) else lengths.new_ones(())
+        width = torch.where(rare, torch.minimum(whole, usual), width)
+        width = torch.where(some, width, 1)
+        lower = torch.where(rare, torch.maximum(lowest, lower - width), lower)
+        upper = torch.where(rare, torch.minimum(highest, upper + width), upper)
+        self.low.copy_(lower - _BEYOND * width)
+        self.high.copy_(upper + _BEYOND * width)
+        self.reach.copy_(width)
+        if not bool((self.low.isfinite() & self.high.isfinite() & self.reach.isfinite()).all()):
+            raise ValueError(
+                f"rows must vary within single precision, got differences of up to {float(whole.max()):.3g}. "
+                "Rescale the columns."
+            )
+        return some
+
+    def _considered(self, rows: torch.Tensor) -> torch.Tensor:
+        """Centred rows as far as they count, in single precision: outliers would stretch or turn the axes."""
+        center, low, high, reach = (
+            part.to(rows.device) for part in (self.center, self.low, self.high, self.reach)
+        )
+        inwards = (_BEYOND - _CONSIDERED_BEYOND) * reach
+        return (rows - center).to(torch.float32).clamp_(low + inwards, high - inwards)
+
+    def _moments(self, rows: torch.Tensor, sample: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and covariance of rows as far as they count, in double precision, shapes (d,) and (d, d)."""
+        total = torch.zeros(self.in_dim, dtype=torch.float64, device=rows.device)
+        products = torch.zeros(self.in_dim, self.in_dim, dtype=torch.float64, device=rows.device)
+        for some in row_chunks(sample, self.in_dim):
+            considered = self._considered(rows[some]).to(torch.float64)
+            total += considered.sum(dim=0)
+            products.addmm_(considered.T, considered)
+        mean = total / len(sample)
+        return mean, products / len(sample) - torch.outer(mean, mean)
+
+
+def drawn_rows(n: int, most: int, generator: torch.Generator | None) -> torch.Tensor:
+    """Returns the indices of so many of n rows, drawn at random and in random order; in order if all are taken."""
+    if n <= most:
+        return torch.arange(n)
+    device = "cpu" if generator is None else generator.device
+    return torch.randperm(n, generator=generator, device=device)[:most]
+
+
+def row_chunks(rows: torch.Tensor, n_columns: int) -> tuple[torch.Tensor, ...]:
+    """Splits indices of rows so that the rows of each part take a few megabytes."""
+    return torch.split(rows, max(1, _CHUNK_ELEMENTS // n_columns))
+
+
+def _floating(X: torch.Tensor) -> torch.Tensor:
+    """Numbers in a type that holds them as they are and in which they can be ordered."""
+    if X.is_floating_point():
+        return X if X.dtype == torch.float64 else X.to(torch.float32)
+    return X.to(torch.float64 if X.dtype in (torch.int32, torch.int64) else torch.float32)

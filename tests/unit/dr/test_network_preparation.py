@@ -1,0 +1,164 @@
+"""Models that are fitted to the rows before they are trained."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.neighbors import KNeighborsClassifier
+
+from paradime.dr import ParametricDR
+from paradime.dr.network import Network
+from paradime.loss import RelationLoss
+from paradime.models import EmbeddingModel, LandmarkModel, ModelRecipe
+from paradime.relations import DifferentiablePDist, PDist
+
+X = load_digits().data[:300].astype(np.float32)
+ROWS = torch.from_numpy(X)
+LANDMARKS = ModelRecipe("landmarks", options={"hidden_dims": [10]})
+
+
+def mds(model, random_state=0, **settings):
+    routine = ParametricDR(
+        model=model,
+        global_relations=PDist(),
+        batch_relations=DifferentiablePDist(),
+        losses=RelationLoss(torch.nn.MSELoss(), normalize_sub=False),
+        random_state=random_state,
+        **settings,
+    )
+    routine.add_training_phase(epochs=1, batch_size=100)
+    return routine
+
+
+class Counting(torch.nn.Linear):
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.calls = []
+
+    @property
+    def prepared(self):
+        return bool(self.calls)
+
+    def prepare(self, rows, generator=None):
+        self.calls.append((rows, generator))
+
+
+def test_model_of_a_recipe_is_made_and_prepared_for_the_rows():
+    model = Network(None, LANDMARKS).require(ROWS, "main", None)
+    assert model.prepared
+    assert model.assignments.n_landmarks == 16
+    assert model.n_rows == 300
+    assert model.scaling(ROWS).square().mean().sqrt() == pytest.approx(0.9, abs=0.2)
+
+
+def test_encoder_with_a_decoder_is_prepared():
+    recipe = ModelRecipe("landmarks", options={"hidden_dims": [10]}, decoder=True)
+    model = Network(None, recipe, seed=0).require(ROWS, "main", None)
+    assert model.encoder.prepared
+    alone = Network(None, LANDMARKS, seed=0).require(ROWS, "main", None)
+    assert torch.equal(model(ROWS), alone(ROWS))
+
+
+def test_model_that_was_made_early_is_prepared_when_there_are_rows():
+    recipe = ModelRecipe("landmarks", options={"hidden_dims": [10], "n_rows": 300})
+    network = Network(None, recipe, in_dim=64, seed=0)
+    assert not network.model.prepared
+    assert network.require(ROWS, "main", None) is network.model
+    assert network.model.prepared
+
+
+def test_model_whose_size_follows_from_the_rows_waits_for_them():
+    network = Network(None, LANDMARKS, in_dim=64, seed=0)
+    assert network.model is None
+    expected = Network(None, LANDMARKS, seed=0).require(ROWS, "main", None)
+    assert torch.equal(network.require(ROWS, "main", None)(ROWS), expected(ROWS))
+
+
+@pytest.mark.parametrize("recipe", [LANDMARKS, ModelRecipe(), ModelRecipe(classifier=True)])
+def test_rows_of_another_width_than_was_said_are_refused_before_and_after_the_model_is_made(recipe):
+    network = Network(None, recipe, in_dim=64, owner="it")
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"X has 63 features, but it is expecting 64\. Set in_dim=63"):
+            network.require(ROWS[:, 1:], "main", 3)
+        network.require(ROWS, "main", 3)
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_given_model_is_prepared_once(wrapped):
+    encoder = Counting(64, 2)
+    network = Network(EmbeddingModel(encoder) if wrapped else encoder, ModelRecipe(), seed=3)
+    network.require(ROWS, "main", None)
+    network.require(ROWS[:100], "main", None)
+    ((rows, generator),) = encoder.calls
+    assert rows is ROWS
+    assert generator.initial_seed() == 3
+
+
+def test_given_model_that_is_prepared_stays_as_it_is():
+    model = LandmarkModel(64, hidden_dims=[10], n_landmarks=16)
+    model.prepare(ROWS[:200])
+    before = model(ROWS)
+    assert torch.equal(Network(model, ModelRecipe()).require(ROWS, "main", None)(ROWS), before)
+
+
+def test_method_of_the_same_name_alone_is_left_alone():
+    class Unrelated(torch.nn.Linear):
+        def prepare(self):
+            raise AssertionError
+
+    assert Network(Unrelated(64, 2), ModelRecipe()).require(ROWS, "main", None)(ROWS).shape == (300, 2)
+
+
+def test_seed_decides_and_without_one_the_global_generator_does():
+    def landmarks(seed):
+        return Network(None, LANDMARKS, seed=seed).require(ROWS, "main", None).assignments.landmarks
+
+    state = torch.get_rng_state()
+    first, again, other = landmarks(1), landmarks(1), landmarks(2)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    torch.manual_seed(5)
+    first = landmarks(None)
+    torch.manual_seed(5)
+    assert torch.equal(landmarks(None), first)
+    assert not torch.equal(landmarks(None), first)
+
+
+def test_same_random_state_gives_the_same_embedding():
+    assert np.array_equal(mds(LANDMARKS).fit_transform(X), mds(LANDMARKS).fit_transform(X))
+
+
+@pytest.mark.parametrize("model", [LANDMARKS, LandmarkModel(64, hidden_dims=[10], n_landmarks=16)])
+def test_fit_prepares_anew_and_train_goes_on(model):
+    routine = mds(model)
+    expected = mds(model).fit_transform(X)
+    routine.fit(100 * X[:150] + 7)
+    center = routine.model.scaling.center.clone()
+    routine.train()
+    assert torch.equal(routine.model.scaling.center, center)
+    if isinstance(model, ModelRecipe):
+        assert np.array_equal(routine.fit_transform(X), expected)
+    else:
+        routine.fit(X)
+        assert not torch.equal(routine.model.scaling.center, center)
+
+
+def test_text_of_a_routine_with_landmarks_means_the_same_routine():
+    routine = mds(LANDMARKS)
+    text = routine.to_spec()
+    assert "landmarks" in text
+    again = ParametricDR.from_spec(text, random_state=0)
+    assert again.to_spec() == text
+    assert np.array_equal(again.fit_transform(X), routine.fit_transform(X))
+    trained = mds(routine.model)
+    assert "n_rows: 300" in trained.to_spec()
+
+
+def test_features_of_data_far_from_the_origin_tell_classes_also_with_an_outlier():
+    y = load_digits().target[:300]
+    data = 1e3 * ROWS + 5e4
+    data[5, 20] = 1e9
+    model = Network(None, ModelRecipe("landmarks"), seed=0).require(data, "main", None)
+    features = model.features(data).numpy()
+    assert KNeighborsClassifier(5).fit(features[:200], y[:200]).score(features[200:], y[200:]) > 0.85
