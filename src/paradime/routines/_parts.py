@@ -9,9 +9,11 @@ __all__ = [
     "INIT_BATCHES",
     "INIT_SCALE",
     "contrastive_phase",
+    "edge_phase",
     "fuzzy_neighbors",
     "initial_positions",
     "item_phase",
+    "kernel_from_to",
     "network_section",
     "position_phase",
     "probable_neighbors",
@@ -109,6 +111,26 @@ def item_phase(
         "schedule": schedule,
         "loss": {"components": list(components)},
     }
+
+
+def edge_phase(
+    *, epochs: int | str, learning_rate: float, schedule: str = "constant", **sampling: Any
+) -> dict[str, Any]:
+    """Returns the phase of a loss ``"embedding"`` on edges of the relations ``"rel"`` and their negatives."""
+    return {
+        "name": "embedding",
+        "epochs": epochs,
+        "sampling": {"type": "edge", "options": {"edge_rel_key": "rel", **sampling}},
+        "optimizer": {"type": "adam", "options": {"learning_rate": learning_rate}},
+        "schedule": schedule,
+        "loss": {"components": ["embedding"]},
+    }
+
+
+def kernel_from_to(data_key: str, kind: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Returns the batch relations ``"rel"``: a kernel of the distances between the ends of embedded pairs."""
+    transforms = [{"type": kind, "options": options}]
+    return {"name": "rel", "level": "batch", "type": "fromto", "field": data_key, "transforms": transforms}
 
 
 def contrastive_phase(

@@ -7,7 +7,9 @@ from typing import Any, Literal, Unpack
 
 from paradime.routines._parts import (
     INIT_SCALE,
+    edge_phase,
     initial_positions,
+    kernel_from_to,
     network_section,
     position_phase,
     probable_neighbors,
@@ -47,47 +49,29 @@ def largevis_spec(
     init_losses, init_phases = position_phase(
         initialization, epochs=init_epochs, batch_size=batch_size, learning_rate=learning_rate, data_key=data_key
     )
-    sampling = {
-        "edge_rel_key": "rel",
-        "neg_sampling_rate": negative_sampling_rate,
-        "negatives": "degree",
-        "batch_size": batch_size,
+    loss = {
+        "type": "relation",
+        "func": "largevis",
+        "keys": {"rels": ["rel", "rel"]},
+        "options": {"function_options": {"gamma": gamma}},
     }
+    phase = edge_phase(
+        epochs=epochs,
+        batch_size=batch_size,
+        neg_sampling_rate=negative_sampling_rate,
+        negatives="degree",
+        learning_rate=learning_rate,
+        schedule="linear",
+    )
     return {
         "derived data": initial_positions(initialization, out_dim, data_key, INIT_SCALE),
         "relations": [
             probable_neighbors(perplexity, metric, data_key),
-            {
-                "name": "rel",
-                "level": "batch",
-                "type": "fromto",
-                "field": data_key,
-                "transforms": [{"type": "t-dist", "options": {"alpha": 1.0}}],
-            },
+            kernel_from_to(data_key, "t-dist", {"alpha": 1.0}),
         ],
         "model": network_section(out_dim, hidden_dims, activation, network),
-        "losses": [
-            *init_losses,
-            {
-                "name": "embedding",
-                "type": "relation",
-                "func": "largevis",
-                "keys": {"rels": ["rel", "rel"]},
-                "options": {"function_options": {"gamma": gamma}},
-            },
-        ],
-        "training phases": [
-            *init_phases,
-            {
-                "name": "embedding",
-                "epochs": epochs,
-                "sampling": {"type": "edge", "options": sampling},
-                "optimizer": {"type": "adam", "options": {"learning_rate": learning_rate}},
-                "schedule": "linear",
-                "clip norm": _CLIP_NORM,
-                "loss": {"components": ["embedding"]},
-            },
-        ],
+        "losses": [*init_losses, {"name": "embedding", **loss}],
+        "training phases": [*init_phases, {**phase, "clip norm": _CLIP_NORM}],
     }
 
 

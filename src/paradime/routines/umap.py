@@ -11,8 +11,10 @@ from paradime.data import Dataset
 from paradime.routines._parts import (
     INIT_BATCHES,
     INIT_SCALE,
+    edge_phase,
     fuzzy_neighbors,
     initial_positions,
+    kernel_from_to,
     network_section,
     position_phase,
 )
@@ -63,43 +65,25 @@ def umap_spec(
         data_key=data_key,
         batches_per_epoch=INIT_BATCHES if by_rule else -1,
     )
+    loss = {"type": "relation", "func": "umap cross entropy", "keys": {"rels": ["rel", "rel"]}}
+    phase = edge_phase(
+        epochs=epochs,
+        batch_size=batch_size,
+        neg_sampling_rate=negative_sampling_rate,
+        negatives=negatives,
+        learning_rate=learning_rate,
+        schedule=schedule,
+    )
     kernel = {"min_dist": min_dist, "spread": spread, "a": a, "b": b}
-    sampling = {"batch_size": batch_size, "edge_rel_key": "rel", "neg_sampling_rate": negative_sampling_rate}
-    if negatives != "random":
-        sampling["negatives"] = negatives
     return {
         "derived data": initial_positions(initialization, out_dim, data_key, INIT_SCALE if by_rule else None),
         "relations": [
             fuzzy_neighbors(n_neighbors, None, data_key),
-            {
-                "name": "rel",
-                "level": "batch",
-                "type": "fromto",
-                "field": data_key,
-                "transforms": [{"type": "modified cauchy", "options": kernel}],
-            },
+            kernel_from_to(data_key, "modified cauchy", kernel),
         ],
         "model": network_section(out_dim, hidden_dims, activation, network),
-        "losses": [
-            *init_losses,
-            {
-                "name": "embedding",
-                "type": "relation",
-                "func": "umap cross entropy",
-                "keys": {"rels": ["rel", "rel"]},
-            },
-        ],
-        "training phases": [
-            *init_phases,
-            {
-                "name": "embedding",
-                "epochs": epochs,
-                "sampling": {"type": "edge", "options": sampling},
-                "optimizer": {"type": "adam", "options": {"learning_rate": learning_rate}},
-                "schedule": schedule,
-                "loss": {"components": ["embedding"]},
-            },
-        ],
+        "losses": [*init_losses, {"name": "embedding", **loss}],
+        "training phases": [*init_phases, phase],
     }
 
 
