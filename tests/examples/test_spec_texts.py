@@ -66,7 +66,7 @@ def test_text_trains_a_map_in_which_kinds_of_flowers_lie_together(name):
     X = StandardScaler().fit_transform(X)
     spec = read(SPECS / f"{name}.yaml")
     for phase in spec["training phases"]:
-        phase["epochs"] = 15 if phase["epochs"] == "auto" else min(phase["epochs"], 15)
+        phase["epochs"] = 50 if phase["epochs"] == "auto" else min(phase["epochs"], 15)
     for relation in spec.get("relations", []):
         for transform in relation.get("transforms", []):
             if isinstance(transform, dict) and "perplexity" in transform["options"]:

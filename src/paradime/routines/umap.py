@@ -146,16 +146,16 @@ class ParametricUMAP(Preset):
         "initialization": "pca",
         "init_epochs": 10,
         "init_batch_size": "auto",
-        "learning_rate": 0.005,
+        "n_neighbors": 15,
         "init_learning_rate": 0.005,
-        "negative_sampling_rate": 20,
+        "negative_sampling_rate": 30,
         "negatives": "batch",
         "schedule": "one cycle",
     }
 
     def __init__(
         self,
-        n_neighbors: int = 30,
+        n_neighbors: int = unsaid(30),
         min_dist: float = 0.01,
         spread: float = 1.0,
         a: float | torch.Tensor | None = None,

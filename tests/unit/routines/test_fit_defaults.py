@@ -16,7 +16,7 @@ from paradime.routines.tsne import tsne_spec
 from paradime.routines.umap import umap_spec
 
 ROUTINES = [ParametricTSNE, ParametricUMAP]
-NEAR = {ParametricTSNE: {"perplexity": 5}, ParametricUMAP: {"n_neighbors": 10}}
+NEAR = {ParametricTSNE: {"perplexity": 5}, ParametricUMAP: {}}
 SPECS = {ParametricTSNE: tsne_spec, ParametricUMAP: umap_spec}
 # epochs, batch size and learning rate of the two phases of ParaDime 1.x
 VERSION_1 = {
@@ -192,7 +192,7 @@ def test_model_that_is_given_is_the_model(routine, X):
 
 
 def test_model_can_be_set_and_taken_back_after_blocks_were_read(X):
-    made = ParametricContrastive(n_neighbors=10, epochs=1, random_state=0)
+    made = ParametricContrastive(epochs=1, random_state=0)
     assert made.losses
     made.model = torch.nn.Linear(4, 2)
     made.model = None
