@@ -10,7 +10,7 @@ from paradime.routines import ParametricContrastive, ParametricTSNE, ParametricU
 
 # in the plane of principal components it is 0.62
 @pytest.mark.parametrize(
-    ("preset", "epochs"), [(ParametricUMAP, 200), (ParametricContrastive, 20), (ParametricTSNE, 20)]
+    ("preset", "epochs"), [(ParametricUMAP, 500), (ParametricContrastive, 20), (ParametricTSNE, 20)]
 )
 def test_neighbours_of_held_out_digits_tell_their_class(preset, epochs, digits, held_out_accuracy):
     routine = preset(epochs=epochs, init_epochs=3, random_state=0).fit(digits[0])
