@@ -53,8 +53,13 @@ __all__ = [
     "utils",
 ]
 
+# functions of the first level, and the module that each comes from
+_FUNCTIONS: dict[str, str] = {}
+
 
 def __getattr__(name: str) -> Any:
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(f"paradime.{_FUNCTIONS[name]}"), name)
     if name in __all__:
         return importlib.import_module(f"paradime.{name}")
     raise AttributeError(f"module 'paradime' has no attribute {name!r}")
