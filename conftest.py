@@ -1,9 +1,14 @@
 """What holds for all tests, and for the examples in docstrings."""
 
 import importlib
+import signal
 import sys
 
 import pytest
+
+# a shell lets what it starts in the background ignore Ctrl-C, which some tests press
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -22,6 +22,10 @@ TOPICS = {
     "guiding": "Guiding losses with a share of the gradient",
     "parts": "Transform and import",
     "memory": "Memory and growth",
+    "estimator": "Estimator",
+    "saving": "Saving and loading",
+    "checkpoints": "Checkpoints",
+    "metrics": "Metrics and explanations",
     "peers": "Other libraries, same machine, same data",
 }
 HEAD = """\

@@ -25,7 +25,6 @@ import numpy as np
 import sklearn.decomposition
 import sklearn.preprocessing
 import torch
-from captum.attr import IntegratedGradients
 
 import paradime
 from paradime.training import ProgressBar
@@ -166,11 +165,9 @@ def draw_gallery(embeddings: dict, attribute: np.ndarray, path: Path) -> None:
 
 def feature_importance(routine: paradime.dr.ParametricDR, X: np.ndarray, n_rows: int = 1000) -> np.ndarray:
     """Returns each feature's share in the mean |integrated gradients| of either axis, shape (2, n_features)."""
-    rows = torch.as_tensor(X[:n_rows], dtype=torch.float32)
-    explain = IntegratedGradients(routine.model.forward)
     # the data are standardised: the baseline of zeros is the average forest patch
-    values = [explain.attribute(rows, target=axis, n_steps=32).abs().mean(0).detach().numpy() for axis in (0, 1)]
-    return np.array([value / value.sum() for value in values])
+    found = paradime.explain.feature_importance(routine, X[:n_rows], baseline="zeros", n_steps=32)
+    return found.shares.T
 
 
 def draw_importance(

@@ -13,17 +13,24 @@ from paradime._version import __version__
 
 if TYPE_CHECKING:
     from paradime import (
+        anndata,
         data,
         datasets,
         dr,
         exceptions,
+        explain,
+        explorer,
         functional,
         loss,
         metrics,
         models,
         neighbors,
+        persistence,
+        plot,
+        preprocessing,
         relationdata,
         relations,
+        reporting,
         routines,
         spec,
         training,
@@ -34,17 +41,24 @@ if TYPE_CHECKING:
 
 __all__ = [
     "__version__",
+    "anndata",
     "data",
     "datasets",
     "dr",
     "exceptions",
+    "explain",
+    "explorer",
     "functional",
     "loss",
     "metrics",
     "models",
     "neighbors",
+    "persistence",
+    "plot",
+    "preprocessing",
     "relationdata",
     "relations",
+    "reporting",
     "routines",
     "spec",
     "training",
@@ -54,7 +68,7 @@ __all__ = [
 ]
 
 # functions of the first level, and the module that each comes from
-_FUNCTIONS: dict[str, str] = {}
+_FUNCTIONS: dict[str, str] = {"explore": "explorer", "load": "persistence", "report": "reporting"}
 
 
 def __getattr__(name: str) -> Any:

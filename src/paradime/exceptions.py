@@ -10,6 +10,7 @@ from sklearn.exceptions import NotFittedError
 __all__ = [
     "CUDANotAvailableError",
     "LossNotDeterminedError",
+    "ModelFileError",
     "NoDatasetRegisteredError",
     "NotTrainedError",
     "ParaDimeError",
@@ -50,6 +51,10 @@ class UnsupportedConfigurationError(ParaDimeError, ValueError):
 
 class SpecificationError(ParaDimeError, ValueError):
     """A specification in the grammar is wrong; the message starts with the path of the offending entry."""
+
+
+class ModelFileError(ParaDimeError, ValueError):
+    """A file of a saved model, or of a checkpoint, is damaged, or is none; the message starts with its path."""
 
 
 class CUDANotAvailableError(ParaDimeError, RuntimeError):

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 
 from paradime._registry import did_you_mean
-from paradime.data.validation import checked_rows, column_names, single_precision
+from paradime.data.validation import (
+    checked_rows,
+    column_names,
+    single_precision,
+    warn_of_what_does_not_vary,
+)
 from paradime.types import Data, DataMapping
+from paradime.utils.sparse import SparseRows
 
 __all__ = ["Dataset"]
 
 
-class Dataset(Mapping[str, torch.Tensor]):
+class Dataset(Mapping[str, Any]):
     """Named tensors with one row a data point; ``"indices"`` numbers the rows.
 
+    An entry that is sparse stays sparse: it is a :class:`~paradime.utils.sparse.SparseRows`, from which rows are
+    read like from a tensor, and are dense then.
+
     Args:
-        data: An array, tensor or data frame, which is then named ``"main"``, or a dict of named ones. Each is
-            checked, and converted to single precision.
+        data: An array, tensor, data frame (of pandas, polars or PyArrow) or sparse matrix, which is then named
+            ``"main"``, or a dict of named ones. Each is checked, and converted to single precision.
 
     Attributes:
         columns: The names of the columns, as texts, of each entry that was a data frame.
@@ -38,9 +46,9 @@ class Dataset(Mapping[str, torch.Tensor]):
     """
 
     def __init__(self, data: Data) -> None:
-        self.data: dict[str, torch.Tensor] = {}
+        self.data: dict[str, Any] = {}
         self.columns: dict[str, list[str]] = {}
-        self._sources: dict[str, torch.Tensor] = {}
+        self._sources: dict[str, Any] = {}
         named = data if isinstance(data, Mapping) else {"main": data}
         if not named:
             raise ValueError("data must have at least one entry, got an empty dict. Name the first one 'main'.")
@@ -72,7 +80,7 @@ class Dataset(Mapping[str, torch.Tensor]):
             self.data[key] = entry.to(torch.float32) if key == "main" else entry
             self._remember_columns(key, column_names(data[key]))
         if "main" in checked:
-            _warn_of_identical_rows(self.data["main"])
+            warn_of_what_does_not_vary("main", self.data["main"], stacklevel=3)
         if "indices" not in self.data:
             self.data["indices"] = torch.arange(next(iter(lengths.values())))
 
@@ -104,10 +112,24 @@ class Dataset(Mapping[str, torch.Tensor]):
             raise KeyError(f"the data set has no entry {key!r}. {did_you_mean(key, self.data)}")
         return self.data[key]
 
-    def source(self, key: str) -> torch.Tensor:
+    def source(self, key: str) -> Any:
         """Returns an entry in the precision in which it was passed."""
-        entry: torch.Tensor = self[key]
+        entry = self[key]
         return self._sources.get(key, entry)
+
+    def subset(self, rows: Any) -> Dataset:
+        """Returns a data set of some rows, numbered anew; what is sparse stays sparse, and nothing is warned of.
+
+        Args:
+            rows: Their numbers, a slice, or a mask.
+        """
+        made = Dataset.__new__(Dataset)
+        made.columns = dict(self.columns)
+        made._sources = {key: _taken(values, rows) for key, values in self._sources.items()}
+        made.data = {key: _taken(values, rows) for key, values in self.data.items() if key != "indices"}
+        device = self.data["indices"].device
+        made.data["indices"] = torch.arange(len(self.data["indices"][rows]), device=device)
+        return made
 
     def rows(self, indices: Any) -> dict[str, torch.Tensor]:
         """Returns all entries at some rows."""
@@ -123,9 +145,5 @@ class Dataset(Mapping[str, torch.Tensor]):
         return moved
 
 
-def _warn_of_identical_rows(rows: torch.Tensor) -> None:
-    # the first two differ in nearly all data, and then the others are not looked at
-    if len(rows) > 1 and torch.equal(rows[0], rows[1]) and bool((rows == rows[0]).all()):
-        warnings.warn(
-            f"all {len(rows)} rows of data 'main' are identical: there is nothing to learn.", stacklevel=4
-        )
+def _taken(values: Any, rows: Any) -> Any:
+    return values.take(rows) if isinstance(values, SparseRows) else values[rows]

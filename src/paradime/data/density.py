@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 
 from paradime._registry import DATA_FUNCTIONS
 from paradime.relationdata import RelationData
@@ -24,7 +25,7 @@ def local_radius(relations: RelationData, X: Any) -> FloatArray:
     Args:
         relations: Relations p ≥ 0 between n points, such as those of t-SNE or UMAP; best sparse ones. Relations of
             points to themselves do not count.
-        X: The points, shape (n, …).
+        X: The points, shape (n, …); they may be sparse.
 
     Returns:
         Shape (n,), float32. Points without relations get the mean of the others.
@@ -41,22 +42,27 @@ def local_radius(relations: RelationData, X: Any) -> FloatArray:
         >>> np.exp(local_radius(chain, [[0.0], [1.0], [3.0]])).round(3)
         array([1. , 2.5, 4. ], dtype=float32)
     """
-    points = to_numpy(X)
-    points = points.reshape(len(points), -1)
-    if relations.n_points != len(points):
+    sparse = scipy.sparse.issparse(X)
+    points: Any = scipy.sparse.csr_array(X) if sparse else to_numpy(X)
+    n = points.shape[0]
+    points = points if sparse else points.reshape(n, -1)
+    if relations.n_points != n:
         raise ValueError(
-            f"relations and data must have the same number of points, got {relations.n_points} and {len(points)}."
+            f"relations and data must have the same number of points, got {relations.n_points} and {n}."
         )
     rows, cols, weights = (to_numpy(part) for part in relations.edges())
     weights = np.where(rows == cols, 0, weights).astype(np.float64)
-    sums = np.zeros(len(points))
-    step = max(1, _BLOCK_NUMBERS // points.shape[1])
+    sums = np.zeros(n)
+    step = max(1, _BLOCK_NUMBERS // (points.nnz // n + 1 if sparse else points.shape[1]))
     for start in range(0, len(rows), step):
         block = slice(start, start + step)
         differences = points[rows[block]].astype(np.float64) - points[cols[block]]
-        sq_dists = np.einsum("ij,ij->i", differences, differences)
-        sums += np.bincount(rows[block], weights[block] * sq_dists, len(points))
-    return _logarithms(sums, np.bincount(rows, weights, len(points)))
+        if sparse:
+            sq_dists = differences.multiply(differences).sum(axis=1)
+        else:
+            sq_dists = np.einsum("ij,ij->i", differences, differences)
+        sums += np.bincount(rows[block], weights[block] * sq_dists, n)
+    return _logarithms(sums, np.bincount(rows, weights, n))
 
 
 def _logarithms(sums: AnyArray, totals: AnyArray) -> FloatArray:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 import sklearn.decomposition
 
 from paradime._registry import DATA_FUNCTIONS
@@ -15,10 +16,12 @@ from paradime.functional import spectral_positions
 from paradime.relationdata import RelationData
 from paradime.types import FloatArray
 from paradime.utils.convert import to_numpy
+from paradime.utils.sparse import SparseRows
 
 __all__ = ["DerivedData", "pca", "spectral"]
 
 _TYPES = ("data", "rels")
+_FEW_COLUMNS = 500  # whose covariance is made
 
 
 class DerivedData:
@@ -26,7 +29,8 @@ class DerivedData:
 
     Args:
         func: Takes one argument for each of ``type_key_tuples``, in order, and ``kwargs``; returns an array
-            of shape (n, …). Data arrive as tensors, relations as their containers.
+            of shape (n, …). Data arrive as tensors, sparse ones as SciPy's CSR arrays, relations as their
+            containers.
         type_key_tuples: What it is computed from: pairs of ``"data"`` or ``"rels"`` and a key.
         **kwargs: Passed to ``func``.
 
@@ -71,7 +75,9 @@ class DerivedData:
         """
         sources: dict[str, Mapping[str, Any]] = {"data": data, "rels": relation_data}
         arguments = (sources[kind][key] for kind, key in self.type_key_tuples)
-        return self.func(*arguments, **self.kwargs)
+        # functions know SciPy's sparse arrays, not ours
+        known = (part.to_scipy() if isinstance(part, SparseRows) else part for part in arguments)
+        return self.func(*known, **self.kwargs)
 
     def __repr__(self) -> str:
         name = getattr(self.func, "__name__", repr(self.func))
@@ -83,8 +89,8 @@ def pca(X: Any, n_components: int = 2, scale: float | None = None, **options: An
     """Projects onto the first principal components, through scikit-learn.
 
     Args:
-        X: Shape (n, …); flattened to rows.
-        n_components: Number of components, at most min(n, d).
+        X: Shape (n, …); flattened to rows. A SciPy sparse matrix stays sparse.
+        n_components: Number of components; where the data have fewer, the remaining columns are 0.
         scale: The standard deviation that the first component is given, > 0, the others in proportion; that of the
             data if ``None``.
         **options: Passed to ``sklearn.decomposition.PCA``.
@@ -97,16 +103,32 @@ def pca(X: Any, n_components: int = 2, scale: float | None = None, **options: An
     """
     if scale is not None and not 0 < scale < np.inf:
         raise ValueError(f"scale must be a positive number, or None for that of the data, got {scale!r}.")
-    # in double precision, which holds the squares of all single-precision numbers
-    rows = to_numpy(X).astype(np.float64)
     options.setdefault("random_state", 0)
+    if scipy.sparse.issparse(X):
+        flat = _sparse_rows(X, n_components, options)
+    else:
+        # in double precision, which holds the squares of all single-precision numbers
+        flat = to_numpy(X).astype(np.float64).reshape(len(X), -1)
     # identical rows have no variance to take shares of, which says nothing about the projection
     with np.errstate(divide="ignore", invalid="ignore"):
-        projected: FloatArray = sklearn.decomposition.PCA(n_components, **options).fit_transform(
-            rows.reshape(len(rows), -1)
-        )
+        found = min(n_components, *flat.shape)
+        projected: FloatArray = sklearn.decomposition.PCA(found, **options).fit_transform(flat)
+    projected = np.pad(projected, ((0, 0), (0, n_components - found)))
     deviation = projected[:, 0].std()
     return projected if scale is None or deviation == 0 else projected * (scale / deviation)
+
+
+def _sparse_rows(X: Any, n_components: int, options: dict[str, Any]) -> Any:
+    """Returns rows as scikit-learn decomposes them without making them dense, and chooses how."""
+    n, dim = X.shape
+    rows = scipy.sparse.csr_array(X, dtype=np.float64)
+    if dim <= _FEW_COLUMNS:
+        options.setdefault("svd_solver", "covariance_eigh")
+    elif n_components < n:
+        options.setdefault("svd_solver", "arpack")
+    else:
+        return rows.toarray()  # so few rows that all of them are components
+    return rows
 
 
 # so that a mistyped option is known before it is passed on

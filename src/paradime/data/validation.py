@@ -2,84 +2,151 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 import torch
 
 from paradime.utils.convert import as_tensor, to_torch
+from paradime.utils.frames import column_names, frame_values, is_frame
+from paradime.utils.sparse import SparseRows, is_sparse
 
-__all__ = ["checked_rows", "column_names", "single_precision"]
+__all__ = ["checked_rows", "column_names", "single_precision", "warn_of_what_does_not_vary"]
+
+_BLOCK_BYTES = 1 << 24
 
 
-def checked_rows(name: str, values: Any) -> torch.Tensor:
+def checked_rows(name: str, values: Any) -> Any:
     """Returns numbers with one row a data point, in the precision they came in.
 
     Args:
         name: What to call the data in messages.
-        values: An array, tensor, data frame, or nested lists.
+        values: An array, tensor, data frame (of pandas, polars, PyArrow), sparse matrix, or nested lists.
 
     Returns:
-        A tensor of shape (n, …) that shares memory with ``values`` where possible.
+        A tensor of shape (n, …) that shares memory with ``values`` where possible; a
+        :class:`~paradime.utils.sparse.SparseRows` of what is sparse.
 
     Raises:
         TypeError: If it is no array of numbers.
-        ValueError: If it has no rows or columns, is complex or ragged, or contains NaN or infinity.
+        ValueError: If it has no rows or columns, is complex or ragged, or contains NaN or infinity; or if a column
+            of a data frame holds no numbers, or misses one.
     """
     if values is None or isinstance(values, (str, bytes, int, float)):
         raise TypeError(f"data {name!r} must be an array with one row a data point, got {type(values).__name__}.")
-    if scipy.sparse.issparse(values):
-        raise TypeError(f"data {name!r} is a sparse matrix, which is not supported here. Pass .toarray().")
+    if is_frame(values):
+        values = frame_values(name, values)
     try:
-        tensor = as_tensor(values)
+        tensor = _sparse(values) if is_sparse(values) else as_tensor(values)
     except TypeError as error:
         raise TypeError(f"data {name!r}: {error}") from None
     except ValueError as error:
         raise ValueError(f"data {name!r}: {error}") from None
     if tensor.is_complex():
         raise ValueError(
-            f"data {name!r} has complex numbers, which are not supported. "
+            f"Complex data not supported: data {name!r} has complex numbers, which are not supported. "
             "Pass real and imaginary parts as columns."
         )
     if tensor.ndim == 0 or len(tensor) == 0:
         raise ValueError(f"data {name!r} has 0 sample(s), at least 1 is needed.")
     if tensor.numel() == 0:
-        raise ValueError(f"data {name!r} has 0 feature(s), shape {tuple(tensor.shape)}; at least 1 is needed.")
-    if tensor.is_floating_point():
+        raise ValueError(
+            f"data {name!r} has 0 feature(s) (shape={tuple(tensor.shape)}) while a minimum of 1 is required."
+        )
+    if isinstance(tensor, SparseRows):
+        _refuse_non_finite_entries(name, tensor)
+    elif tensor.is_floating_point():
         _refuse_non_finite(name, tensor)
     return tensor
 
 
-def single_precision(name: str, tensor: torch.Tensor) -> torch.Tensor:
-    """Returns the numbers as float32 or int32, see :func:`~paradime.utils.convert.to_torch`.
+def _sparse(values: Any) -> SparseRows:
+    return values if isinstance(values, SparseRows) else SparseRows(values)
+
+
+def single_precision(name: str, tensor: Any) -> Any:
+    """Returns the numbers as float32 or int32, as ``to_torch`` does; sparse ones as float32.
 
     Raises:
         ValueError: If a finite number does not fit into single precision.
     """
+    if isinstance(tensor, SparseRows):
+        converted_rows = tensor.to(torch.float32)
+        beyond = ~converted_rows.values.isfinite()
+        if bool(beyond.any()):
+            place, value = _first_entry(beyond, tensor)
+            raise ValueError(_too_large(name, value, place))
+        return converted_rows
     # in row-major order, so that results do not depend on how the data lie in memory
     converted = to_torch(tensor).contiguous()
     if tensor.dtype == torch.float64 and not bool(converted.isfinite().all()):
         place, value = _first(~converted.isfinite(), tensor)
-        raise ValueError(
-            f"data {name!r} has a value beyond single precision, {value:g} at {place}. Rescale the column."
-        )
+        raise ValueError(_too_large(name, value, place))
     return converted
 
 
-def column_names(values: Any) -> list[str] | None:
-    """Returns the names of the columns of a data frame, as texts, or ``None`` for what has none.
+def _too_large(name: str, value: float, place: str) -> str:
+    return f"data {name!r} has a value beyond single precision, {value:g} at {place}. Rescale the column."
+
+
+def warn_of_what_does_not_vary(name: str, rows: Any, *, stacklevel: int = 2) -> None:
+    """Warns, once, if all rows are identical, or else if columns hold the same value in all rows.
+
+    Columns of zeros are not told of where zeros are usual, as in images and counts: where most of the other
+    columns hold some, too.
 
     Args:
-        values: Anything; a data frame is what has ``columns`` that can be listed.
+        name: What to call the data in messages.
+        rows: A tensor of shape (n, …), or sparse rows.
+        stacklevel: Whose code the warning names, see :func:`warnings.warn`.
     """
-    columns = getattr(values, "columns", None)
-    if columns is None or isinstance(columns, str):
-        return None
-    try:
-        return [str(name) for name in columns]
-    except TypeError:
-        return None
+    if len(rows) < 2:
+        return
+    constant = _constant_columns(rows)
+    if bool(constant.all()):
+        message = f"all {len(rows)} rows of data {name!r} are identical: there is nothing to learn."
+    elif rows.ndim == 2 and bool(constant.any()):
+        zero = constant & (rows[0] == 0)
+        if bool(zero.any()) and _zeros_are_usual(rows, ~constant):
+            constant = constant & ~zero
+        if not bool(constant.any()):
+            return
+        places = constant.nonzero().squeeze(1)
+        shown = ", ".join(str(int(place)) for place in places[:5]) + (", …" if len(places) > 5 else "")
+        message = (
+            f"{len(places)} of {len(constant)} columns of data {name!r} are constant (column {shown}): they tell "
+            "nothing, and may be dropped."
+        )
+    else:
+        return
+    warnings.warn(message, stacklevel=stacklevel + 1)
+
+
+def _constant_columns(rows: torch.Tensor | SparseRows) -> torch.Tensor:
+    """Which columns hold one value, shape (d,)."""
+    if isinstance(rows, SparseRows):
+        matrix = rows.to_scipy()
+        lowest, highest = (matrix.min(axis=0), matrix.max(axis=0))
+        return torch.from_numpy(np.asarray(lowest.toarray() == highest.toarray()).reshape(-1))
+    flat = rows.reshape(len(rows), -1)
+    constant = flat[0] == flat[1]
+    # the first two rows differ in nearly all columns of nearly all data, and then the others are not looked at
+    places = constant.nonzero().squeeze(1)
+    step = max(1, _BLOCK_BYTES // (4 * len(flat)))
+    for some in torch.split(places, step):
+        columns = flat[:, some]
+        constant[some] = (columns == columns[0]).all(dim=0)
+    return constant
+
+
+def _zeros_are_usual(rows: Any, varying: torch.Tensor) -> bool:
+    if isinstance(rows, SparseRows):
+        return True
+    places = varying.nonzero().squeeze(1)
+    step = max(1, _BLOCK_BYTES // (4 * len(rows)))
+    with_zeros = sum(int((rows[:, some] == 0).any(dim=0).sum()) for some in torch.split(places, step))
+    return 2 * with_zeros > len(places)
 
 
 def _refuse_non_finite(name: str, tensor: torch.Tensor) -> None:
@@ -93,6 +160,20 @@ def _refuse_non_finite(name: str, tensor: torch.Tensor) -> None:
         if bool(found.any()):
             place, _ = _first(found, tensor)
             raise ValueError(f"data {name!r} contains {what}, first at {place}. {remedy}.")
+
+
+def _refuse_non_finite_entries(name: str, rows: SparseRows) -> None:
+    for found, what in ((rows.values.isnan(), "NaN"), (rows.values.isinf(), "infinity")):
+        if bool(found.any()):
+            place, _ = _first_entry(found, rows)
+            raise ValueError(f"data {name!r} contains {what}, first at {place}. Impute or drop such values.")
+
+
+def _first_entry(found: torch.Tensor, rows: SparseRows) -> tuple[str, float]:
+    """The place and the value of the first of some stored numbers."""
+    entry = int(found.nonzero()[0])
+    place = f"row {rows.row_of(entry)}, column {int(rows.column_of(torch.tensor(entry)))}"
+    return place, float(rows.values[entry])
 
 
 def _first(found: torch.Tensor, tensor: torch.Tensor) -> tuple[str, float]:

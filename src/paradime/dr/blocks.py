@@ -12,11 +12,13 @@ import torch
 from paradime.data import DataField, Dataset, DerivedData
 from paradime.dr.additions import AddedLoss
 from paradime.dr.network import Network
+from paradime.dr.seeds import seed_of
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import Loss
 from paradime.models import ModelRecipe
 from paradime.relations import Relations
-from paradime.training import TrainingPhase, Workspace, resolve_device
+from paradime.training import History, TrainingPhase, Workspace, resolve_device
+from paradime.types import AnyArray
 
 if TYPE_CHECKING:
     from paradime.dr.routine import ParametricDR
@@ -39,7 +41,11 @@ class Blocks:
     training_phases: list[TrainingPhase]
     data_fields: list[DataField]
     trained: bool = False
+    seed: int | None = None  # of the initial weights, and of training
     initial_weights: dict[str, Any] | None = None  # of a model that was given
+    held_out: Dataset | None = None
+    held_out_indices: AnyArray | None = None  # of rows that were drawn
+    history: History = dataclasses.field(default_factory=History)
 
     @property
     def model(self) -> torch.nn.Module | None:
@@ -59,6 +65,7 @@ class Blocks:
     @dataset.setter
     def dataset(self, dataset: Dataset | None) -> None:
         self.workspace.dataset = dataset
+        self.held_out = self.held_out_indices = None
 
     @property
     def derived_data(self) -> dict[str, DerivedData]:
@@ -118,6 +125,7 @@ def make_blocks(settings: Mapping[str, Any], *, owner: str = "the routine") -> B
             f"model must be a torch.nn.Module or a ModelRecipe, got {type(given).__name__}. Pass an instance."
         )
     # presets have a recipe of their own
+    seed = seed_of(settings.get("random_state"))
     default = settings.get("default_model") or ModelRecipe(
         out_dim=settings.get("out_dim", 2), options={"hidden_dims": list(settings.get("hidden_dims", (100, 50)))}
     )
@@ -125,13 +133,14 @@ def make_blocks(settings: Mapping[str, Any], *, owner: str = "the routine") -> B
         given.to(device) if isinstance(given, torch.nn.Module) else given,
         default,
         in_dim=settings.get("in_dim"),
-        seed=settings.get("random_state"),
+        seed=seed,
         owner=owner,
     )
     dataset = settings.get("dataset")
     return Blocks(
         initial_weights=copy.deepcopy(given.state_dict()) if isinstance(given, torch.nn.Module) else None,
         network=network,
+        seed=seed,
         device=device,
         workspace=Workspace(
             _by_key(settings.get("derived_data"), DerivedData, "pos"),

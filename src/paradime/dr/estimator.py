@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import ClassifierTags, Tags
 
 from paradime.data import Dataset
 from paradime.dr.blocks import Blocks
+from paradime.dr.learned import Learned, names_entries
+from paradime.dr.parts import has_part, needs_part
 from paradime.dr.targets import Targets
+from paradime.dr.validating import held_out_rows
 from paradime.exceptions import ParaDimeError, UnsupportedConfigurationError
+from paradime.training import Callback
 from paradime.types import AnyArray, Data
 
 __all__ = ["Estimator"]
 
 
-class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """The scikit-learn side of a routine, in terms of :meth:`train` and :meth:`embed`."""
 
     _targets: Targets | None = None
+
+    own_parts: ClassVar[frozenset[str]] = frozenset()
+    """Parts beside the encoder that every model of the routine has."""
 
     @property
     @abstractmethod
@@ -31,8 +39,18 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Whether a training phase was run."""
 
     @abstractmethod
-    def train(self, data: Dataset | Data | None = None) -> None:
+    def train(
+        self,
+        data: Dataset | Data | None = None,
+        *,
+        callbacks: Sequence[Callback] = (),
+        validation_data: Dataset | Data | None = None,
+    ) -> None:
         """Runs all training phases."""
+
+    @abstractmethod
+    def _check_hold_out(self, n_rows: int, validation_data: Any) -> None:
+        """Refuses settings of held-out rows."""
 
     @abstractmethod
     def embed(self, X: Any) -> torch.Tensor:
@@ -42,7 +60,9 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def apply(self, X: Any, method: str | None = None) -> torch.Tensor:
         """Applies the trained model to points."""
 
-    def fit(self, X: Data, y: Any = None) -> Self:
+    def fit(
+        self, X: Data, y: Any = None, *, validation_data: Any = None, callbacks: Sequence[Callback] = ()
+    ) -> Self:
         """Trains on data from the start, as scikit-learn calls it; :meth:`train` goes on where it was.
 
         Args:
@@ -50,18 +70,28 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             y: Targets, shape (n,), which become the entry ``"labels"``, or ``None``. Floating-point numbers are
                 standardised; anything else is classes, which are numbered from 0, and of which −1 (or, among
                 texts, a missing value) means unlabelled.
+            validation_data: Rows to measure the model on after the epochs, in place of ``validation_fraction``: as
+                ``X``, or a pair of such rows and their targets. They take no part in the training.
+            callbacks: What to call during training, in addition to the routine's own.
 
         Raises:
             ValueError: If ``y`` is not one target a row, or not finite; and as :meth:`train` does.
         """
-        named = dict(X) if isinstance(X, Mapping) else {getattr(self, "data_key", "main"): X}
+        # data that are refused leave what was learned as it is
+        dataset = Dataset(dict(X) if names_entries(X) else {getattr(self, "data_key", "main"): X})
         targets: Targets | None = None
         if y is not None:
-            targets, named["labels"] = Targets.of(y)
-        dataset = Dataset(named)  # data that are refused leave what was learned as it is
+            targets, numbers = Targets.of(y)
+            dataset.add({"labels": numbers})
+        held_out = None
+        self._check_hold_out(len(dataset), validation_data)
+        if validation_data is not None:
+            held_out = held_out_rows(validation_data, targets, getattr(self, "data_key", "main"))
+        self._remember_names(X)
         self._targets = targets
         self._start_afresh()
-        self.train(dataset)
+        self._spare_parameters()
+        self.train(dataset, callbacks=callbacks, validation_data=held_out)
         return self
 
     @property
@@ -71,6 +101,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise AttributeError(f"this {type(self).__name__} was not fitted with classes, fit(X, y).")
         return self._targets.classes
 
+    @needs_part("classify")
     def predict(self, X: Any) -> AnyArray:
         """Predicts the targets of points, by the model's method ``classify``.
 
@@ -82,11 +113,12 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises:
             NotTrainedError: If the routine is not trained.
-            NotImplementedError: If the model does not classify; presets do with ``classifier=True``.
+            MissingPartError: If the model does not classify; presets do with ``classifier=True``.
         """
-        scores = self._apply_part(X, "classify", "classifier").numpy()
+        scores = self.apply(X, "classify").numpy()
         return (self._targets or Targets("classes")).decode(scores)
 
+    @needs_part("classify")
     def predict_proba(self, X: Any) -> AnyArray:
         """Returns the probabilities of classes, shape (m, n_classes), the columns in the order of ``classes_``.
 
@@ -95,13 +127,14 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises:
             NotTrainedError: If the routine is not trained.
-            NotImplementedError: If the model does not classify.
+            MissingPartError: If the model does not classify.
             UnsupportedConfigurationError: If it predicts numbers.
         """
         if self._targets is not None and self._targets.kind == "numbers":
             raise UnsupportedConfigurationError("y was numbers, which have no probabilities. Call predict(X).")
-        return torch.softmax(self._apply_part(X, "classify", "classifier"), dim=1).numpy()
+        return torch.softmax(self.apply(X, "classify"), dim=1).numpy()
 
+    @needs_part("decode")
     def inverse_transform(self, X: Any) -> AnyArray:
         """Returns the points that belong to places in the embedding, by the model's method ``decode``.
 
@@ -113,36 +146,30 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises:
             NotTrainedError: If the routine is not trained.
-            NotImplementedError: If the model does not decode; presets do with ``decoder=True``.
+            MissingPartError: If the model does not decode; presets do with ``decoder=True``.
             ValueError: If ``X`` has another number of dimensions than the embedding.
         """
         try:
-            return self._apply_part(X, "decode", "decoder").numpy()
+            return self.apply(X, "decode").numpy()
         except RuntimeError as error:
             if isinstance(error, (ParaDimeError, NotImplementedError)):
                 raise
             raise ValueError(f"the model cannot decode places of shape {np.shape(X)}: {error}") from error
 
-    def _apply_part(self, X: Any, method: str, part: str) -> torch.Tensor:
-        """Applies a method of a part that not every model has, and says how to get one."""
-        try:
-            return self.apply(X, method)
-        except (NotImplementedError, UnsupportedConfigurationError) as error:
-            name = type(self).__name__
-            takes_part = part in self._get_param_names()
-            remedy = f"{name}({part}=True)" if takes_part else f"{name}(ModelRecipe({part}=True), …)"
-            raise type(error)(f"{error} Or fit {remedy}, which has one.") from error
-
-    def transform(self, X: Any) -> AnyArray:
+    def transform(self, X: Any) -> Any:
         """Embeds points, as scikit-learn calls it.
 
         Args:
             X: Points, shape (m, …).
 
         Returns:
-            The embedding as NumPy array, shape (m, out_dim).
+            The embedding as NumPy array, shape (m, out_dim), float32, unless :meth:`set_output` asks for something
+            else.
         """
-        return self.embed(X).numpy()
+        embedded = self.embed(X)
+        if not self._returns_tensors:
+            return embedded.numpy()
+        return embedded.to(X.device) if isinstance(X, torch.Tensor) else embedded
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Returns the constructor's arguments as they were given."""
@@ -158,6 +185,8 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def __sklearn_clone__(self) -> Self:
         """Clones what was added by methods along with the parameters."""
         made: Self = super().__sklearn_clone__()
+        if self._returns_tensors:
+            made._returns_tensors = True
         if "_additions" in self.__dict__:
             made.__dict__["_additions"] = copy.deepcopy(self.__dict__["_additions"])
         return made
@@ -167,6 +196,33 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         blocks: Blocks | None = self.__dict__.pop("_blocks", None)
         if blocks is not None and blocks.model is not None and blocks.initial_weights is not None:
             blocks.model.load_state_dict(blocks.initial_weights)
+
+    def _spare_parameters(self) -> None:
+        """Lets ``fit`` train copies of losses and phases that are parameters, which it must not change.
+
+        Copies share the parameters that losses train, which may be the model's.
+        """
+        losses, phases = self.__dict__.get("losses"), self.__dict__.get("training_phases") or ()
+        given = losses.values() if isinstance(losses, Mapping) else [losses]
+        blocks = self._blocks
+        for key, loss in blocks.losses.items():
+            if any(loss is one for one in given):
+                blocks.losses[key] = copied = copy.copy(loss)
+                copied.history = []
+        for i, phase in enumerate(blocks.training_phases):
+            if any(phase is one for one in phases):
+                blocks.training_phases[i] = phase.replace()
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.three_d_array = True  # with a model that fits
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        tags.target_tags.required = bool(getattr(self, "classifier", False))
+        if has_part(self, "classify"):
+            # of what predict_proba returns; the routine stays a transformer
+            tags.classifier_tags = ClassifierTags()
+        return tags
 
     def __sklearn_is_fitted__(self) -> bool:
         # blocks that are not made yet stay so: parameters that do not fit are refused by what uses them

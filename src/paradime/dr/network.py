@@ -11,8 +11,11 @@ from paradime.data import Dataset
 from paradime.loss import Loss
 from paradime.models import EmbeddingModel, FullyConnectedDecoder, ModelRecipe, Preparable
 from paradime.utils.seed import seeded
+from paradime.utils.sparse import SparseRows
 
 __all__ = ["Network", "n_outputs"]
+
+_SAMPLE_ELEMENTS = 1 << 25  # of sparse rows that are made dense
 
 
 class Network:
@@ -51,7 +54,7 @@ class Network:
         if self.recipe is not None and self._row_shape is not None and _needs_no_data(self.recipe):
             self._make(self._row_shape)
 
-    def require(self, rows: torch.Tensor, key: str, n_classes: int | None) -> torch.nn.Module:
+    def require(self, rows: torch.Tensor | SparseRows, key: str, n_classes: int | None) -> torch.nn.Module:
         """Returns the model for some rows, prepared for them if it asks for that.
 
         Args:
@@ -81,11 +84,15 @@ class Network:
             self._prepare(self.model, rows)
         return self.model
 
-    def _prepare(self, model: torch.nn.Module, rows: torch.Tensor) -> None:
+    def restore(self, model: torch.nn.Module, row_shape: tuple[int, ...]) -> None:
+        """Takes a model that was trained on rows of a shape, and is prepared."""
+        self.model, self._row_shape, self._is_prepared = model, row_shape, True
+
+    def _prepare(self, model: torch.nn.Module, rows: torch.Tensor | SparseRows) -> None:
         encoder = model.encoder if isinstance(model, EmbeddingModel) else model
         if isinstance(encoder, Preparable) and not encoder.prepared:
             generator = None if self._seed is None else torch.Generator().manual_seed(self._seed)
-            encoder.prepare(rows, generator)
+            encoder.prepare(_readable(rows, encoder), generator)
         self._is_prepared = True
 
     def _make(self, shape: tuple[int, ...], n_classes: int | None = None, n_rows: int | None = None) -> None:
@@ -101,6 +108,14 @@ class Network:
                 f"X has {shape[0]} features, but {self._owner} is expecting {expected[0]}. Set in_dim={shape[0]}."
             )
         raise ValueError(f"X has rows of shape {shape}, but {self._owner} is expecting {expected}.")
+
+
+def _readable(rows: Any, encoder: object) -> Any:
+    """Returns the rows as a model prepares itself with: a dense sample of sparse ones, unless it knows these."""
+    if not isinstance(rows, SparseRows) or getattr(encoder, "prepares_sparse", False):
+        return rows
+    n = min(len(rows), max(1, _SAMPLE_ELEMENTS // rows.shape[1]))
+    return rows[torch.linspace(0, len(rows) - 1, n).long()]
 
 
 def _needs_no_data(recipe: ModelRecipe) -> bool:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import torch
 
 from paradime.data import DataField, Dataset, DerivedData, check_fields
 from paradime.dr.blocks import Additions, Block, Blocks, make_blocks
 from paradime.dr.composition import Composed
-from paradime.dr.estimator import Estimator
 from paradime.dr.network import n_outputs
+from paradime.dr.saving import Savable
+from paradime.dr.seeds import RandomState, seed_of
 from paradime.dr.specification import Specified
+from paradime.dr.updating import Updated
+from paradime.dr.validating import Validated
 from paradime.exceptions import NotTrainedError, UnsupportedConfigurationError
 from paradime.loss import Loss
 from paradime.neighbors import NeighborCache
@@ -27,6 +32,7 @@ from paradime.training import (
     TrainingState,
     apply_in_chunks,
     check_phase,
+    choose_losses,
     notify,
     run_phase,
     try_losses,
@@ -38,7 +44,7 @@ from paradime.utils.seed import seeded
 __all__ = ["ParametricDR"]
 
 
-class ParametricDR(Composed, Specified, Estimator):
+class ParametricDR(Composed, Specified, Validated, Updated, Savable):
     """A parametric dimensionality reduction, composed of building blocks.
 
     A single relation is known by the key ``"rel"``, a single loss by ``"loss"``.
@@ -57,9 +63,17 @@ class ParametricDR(Composed, Specified, Estimator):
         use_cuda: Whether to require CUDA; the same as ``device="cuda"``.
         verbose: Whether to log what is done.
         device: ``"auto"`` (the fastest there is), ``"cpu"``, ``"cuda"``, ``"mps"``, or a torch device.
-        random_state: Seed of the initial weights and of sampling; torch's global generator if ``None``.
+        random_state: Seed of the initial weights and of sampling, or a generator of NumPy or torch that a seed is
+            drawn from; torch's global generator if ``None``.
         callbacks: What to call during training.
         data_fields: Entries that the data must have; checked before training.
+        validation_fraction: The share of the rows, in [0, 0.5], that is held out of the training, of each class
+            the same; on these rows the loss and the neighbours kept are measured after the epochs.
+        validation_every: Epochs between these measurements.
+        warm_start: Whether :meth:`fit` goes on from the present weights instead of starting afresh.
+        on_interrupt: What Ctrl-C does while training, once the step has ended: ``"raise"`` raises
+            ``KeyboardInterrupt``, ``"keep"`` ends the training as if it had been shorter, with a warning. What was
+            learned is kept either way.
 
     Attributes:
         model: The model; ``None`` as long as neither ``model`` nor ``in_dim`` nor data are given.
@@ -119,9 +133,13 @@ class ParametricDR(Composed, Specified, Estimator):
         verbose: bool = False,
         *,
         device: str | torch.device | None = None,
-        random_state: int | None = None,
+        random_state: RandomState = None,
         callbacks: Sequence[Callback] | None = None,
         data_fields: Sequence[DataField] | None = None,
+        validation_fraction: float = 0.0,
+        validation_every: int = 1,
+        warm_start: bool = False,
+        on_interrupt: Literal["raise", "keep"] = "raise",
     ) -> None:
         self.model = model
         self.in_dim = in_dim
@@ -139,6 +157,10 @@ class ParametricDR(Composed, Specified, Estimator):
         self.random_state = random_state
         self.callbacks = callbacks
         self.data_fields = data_fields
+        self.validation_fraction = validation_fraction
+        self.validation_every = validation_every
+        self.warm_start = warm_start
+        self.on_interrupt = on_interrupt
 
     # -- building blocks ------------------------------------------------------------------------------
 
@@ -158,6 +180,11 @@ class ParametricDR(Composed, Specified, Estimator):
     def global_relation_data(self) -> dict[str, RelationData]:
         """The global relations that were computed, by key."""
         return self._blocks.workspace.relation_data
+
+    def _seed(self) -> int | None:
+        """Returns the seed; one that was drawn of a generator stays that of the building blocks."""
+        given = self.random_state
+        return seed_of(given) if given is None or isinstance(given, (int, np.integer)) else self._blocks.seed
 
     @property
     def trained(self) -> bool:
@@ -179,13 +206,24 @@ class ParametricDR(Composed, Specified, Estimator):
     def _prepare_training(self) -> None:
         """Called when training begins, after the data are known; subclasses may override it."""
 
-    def train(self, data: Dataset | Data | None = None, *, callbacks: Sequence[Callback] = ()) -> None:
+    def train(
+        self,
+        data: Dataset | Data | None = None,
+        *,
+        callbacks: Sequence[Callback] = (),
+        validation_data: Dataset | Data | None = None,
+        resume_from: str | os.PathLike[str] | None = None,
+    ) -> None:
         """Runs all training phases.
 
         Args:
             data: An array or tensor, shape (n, …), which becomes the entry ``"main"``, or a dict of named
                 ones; what :meth:`add_data` or an earlier call gave if ``None``.
             callbacks: What to call during training, in addition to the routine's own.
+            validation_data: Rows to measure the model on after the epochs, in place of ``validation_fraction``;
+                as ``data``. They stay for later calls without data.
+            resume_from: A checkpoint of :class:`~paradime.training.Checkpoints`, or its folder, from which the
+                training goes on; the data are those that it was trained on.
 
         Raises:
             NoDatasetRegisteredError: If there are no data.
@@ -194,13 +232,19 @@ class ParametricDR(Composed, Specified, Estimator):
             TypeError: If data are no arrays of numbers.
             ValueError: If data are not finite, or differ in their number of rows.
             TrainingDivergedError: If the loss is not finite.
+            ModelFileError: If the checkpoint is damaged.
         """
         with self._working():
+            _ = self._blocks  # its device is where a checkpoint goes
+            resumed = self._read_checkpoint(resume_from, callbacks)
             if data is not None:
                 self._blocks.workspace.register(data)
+                if not isinstance(data, Dataset):
+                    self._remember_names(data)
             self._blocks.workspace.require_dataset()
             self._prepare_training()
-            self._run(self._blocks.training_phases, callbacks)
+            self._hold_out(validation_data, is_new=data is not None)
+            self._run(self._blocks.training_phases, callbacks, resumed)
 
     def run_training_phase(self, phase: TrainingPhase, *, callbacks: Sequence[Callback] = ()) -> None:
         """Runs one training phase; see :meth:`train`.
@@ -212,7 +256,12 @@ class ParametricDR(Composed, Specified, Estimator):
         with self._working():
             self._run([phase], callbacks)
 
-    def _run(self, phases: Sequence[TrainingPhase], callbacks: Sequence[Callback]) -> None:
+    def _run(
+        self,
+        phases: Sequence[TrainingPhase],
+        callbacks: Sequence[Callback],
+        resumed: Mapping[str, Any] | None = None,
+    ) -> None:
         if not phases:
             raise UnsupportedConfigurationError(
                 "there is no training phase. Add one: add_training_phase(epochs=…)."
@@ -221,6 +270,7 @@ class ParametricDR(Composed, Specified, Estimator):
         dataset = blocks.workspace.require_dataset()
         check_fields(blocks.data_fields, dataset)
         model = self._require_model()
+        self._remember_shape(dataset[self._model_key()])
         if len(dataset) < 2:
             raise ValueError(f"training needs at least 2 samples, got {len(dataset)} sample(s).")
         workspace = blocks.workspace
@@ -232,15 +282,20 @@ class ParametricDR(Composed, Specified, Estimator):
         for phase in phases:
             try_losses(phase, blocks.losses, model, dataset, *parts)
         generator = None
-        if self.random_state is not None:
-            generator = torch.Generator(blocks.device).manual_seed(self.random_state)
-        heard = [ReportLoss(), *(self.callbacks or ()), *callbacks]
-        state = TrainingState(model, phases, phases[0], len(dataset))
+        seed = self._seed()
+        if seed is not None:
+            generator = torch.Generator(blocks.device).manual_seed(seed)
+        validation = self._validation()
+        heard = [blocks.history, ReportLoss(), *(self.callbacks or ()), *callbacks]
+        state = TrainingState(model, phases, phases[0], len(dataset), dataset=dataset, data_key=self._model_key())
+        run = state.run = self._begin_run(phases, heard, generator, resumed)
         # a dropout draws from the global generators
-        with seeded(self.random_state, blocks.device):
+        with seeded(seed, blocks.device):
             try:
                 notify(heard, "train_begin", state)
-                for phase in phases:
+                for phase in phases[: run.n_phases_done]:
+                    phase.loss = choose_losses(phase, blocks.losses).to(blocks.device)
+                for phase in phases[run.n_phases_done :]:
                     run_phase(
                         phase,
                         model=model,
@@ -252,15 +307,21 @@ class ParametricDR(Composed, Specified, Estimator):
                         generator=generator,
                         callbacks=heard,
                         state=state,
+                        validation=validation,
                     )
-                    blocks.trained = True
+            except KeyboardInterrupt:
+                self._interrupted(state)
             finally:
+                blocks.trained = blocks.trained or run.n_steps > 0
                 notify(heard, "train_end", state)
 
     def _require_model(self) -> torch.nn.Module:
         blocks, key = self._blocks, self._model_key()
         dataset = blocks.workspace.require_dataset()
-        model = blocks.network.require(dataset[key], key, n_outputs(blocks.losses.values(), dataset))
+        needed = n_outputs(blocks.losses.values(), dataset)
+        if needed is not None and self._targets is not None and self._targets.classes is not None:
+            needed = max(needed, len(self._targets.classes))  # also of classes that come later
+        model = blocks.network.require(dataset[key], key, needed)
         return model.to(blocks.device)
 
     def _model_key(self) -> str:
@@ -288,7 +349,12 @@ class ParametricDR(Composed, Specified, Estimator):
         blocks = self._blocks
         if not blocks.trained or blocks.model is None:
             raise NotTrainedError(f"this {type(self).__name__} is not trained yet. Call train(data) first.")
-        expected = None if blocks.dataset is None else tuple(blocks.dataset[self._model_key()].shape[1:])
+        return self._apply_rows(self._as_remembered(X, method), method)
+
+    def _apply_rows(self, X: Any, method: str | None) -> torch.Tensor:
+        """Applies the trained model to points whose columns have the names of the training, or none."""
+        blocks, expected = self._blocks, self.__dict__.get("_row_shape")
+        assert blocks.model is not None
         return apply_in_chunks(
             blocks.model, X, method=method, device=blocks.device, row_shape=expected, owner=type(self).__name__
         )

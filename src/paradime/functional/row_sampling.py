@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from paradime.functional.sampling import draw_distinct_others
@@ -10,6 +12,7 @@ __all__ = ["cumulative_rows", "draw_from_rows", "draw_run_of_rows", "second_near
 
 _CANDIDATES = 6  # of which the paper takes the second nearest
 _BLOCK_NUMBERS = 1 << 22
+_OF_FUNCTION = 16  # numbers that a pair counts as, where a function compares them
 
 
 def cumulative_rows(starts: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -109,7 +112,11 @@ def draw_run_of_rows(
 
 
 def second_nearest_of_random(
-    X: torch.Tensor, size: int, *, generator: torch.Generator | None = None
+    X: torch.Tensor,
+    size: int,
+    *,
+    generator: torch.Generator | None = None,
+    sq_dists: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
 ) -> torch.Tensor:
     """Draws mid-near points: for each point several times the second nearest of six random others.
 
@@ -117,23 +124,28 @@ def second_nearest_of_random(
         X: Points, shape (n, …).
         size: How many to draw for each point.
         generator: Source of randomness; torch's global one if ``None``.
+        sq_dists: Returns the squared distances of pairs of points, given their numbers, each of shape (p,), where
+            ``X`` does not hold them; it tells n alone then.
 
     Returns:
         Shape (n, size), int64. Of few points, all others are looked at; of two, the only other one is drawn.
 
     Source: Wang et al., "Understanding how dimension reduction tools work", 2021, section 4.2.
     """
-    n, points = len(X), X.reshape(len(X), -1)
+    n, points = len(X), X.flatten(1) if X.ndim > 1 else X[:, None]
     n_candidates = min(_CANDIDATES, n - 1)
     drawn = torch.empty(n, size, dtype=torch.int64, device=X.device)
     if size == 0:
         return drawn
-    block = max(1, _BLOCK_NUMBERS // (size * n_candidates * points.shape[1]))
+    block = max(1, _BLOCK_NUMBERS // (size * n_candidates * (points.shape[1] or _OF_FUNCTION)))
     for rows in torch.split(torch.arange(n, device=X.device), block):
         repeated = rows.repeat_interleave(size)
         others = draw_distinct_others(repeated, n, n_candidates, generator=generator)
-        differences = points.index_select(0, others.reshape(-1)).view(len(rows), size * n_candidates, -1)
-        sq_dists = differences.sub_(points[rows][:, None]).square_().sum(dim=2).view(-1, n_candidates)
-        place = sq_dists.argsort(dim=1)[:, min(1, n_candidates - 1), None]
+        if sq_dists is not None:
+            found = sq_dists(repeated.repeat_interleave(n_candidates), others.reshape(-1)).view(-1, n_candidates)
+        else:
+            differences = points.index_select(0, others.reshape(-1)).view(len(rows), size * n_candidates, -1)
+            found = differences.sub_(points[rows][:, None]).square_().sum(dim=2).view(-1, n_candidates)
+        place = found.argsort(dim=1)[:, min(1, n_candidates - 1), None]
         drawn[rows] = others.gather(1, place).view(len(rows), size)
     return drawn

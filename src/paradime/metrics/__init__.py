@@ -1,7 +1,8 @@
 """How well an embedding shows its data: measures of neighbourhoods, classes, attributes and distances.
 
 All measures compute in double precision on the device of their input and go through the points by blocks of
-rows, so that memory grows with the number of points, never with its square.
+rows, so that memory grows with the number of points, never with its square. With ``n_samples`` they measure rows
+drawn at random, and tell the standard error; with ``test_…`` they measure rows that the embedding has not seen.
 
 Example:
     >>> import numpy as np
@@ -10,17 +11,33 @@ Example:
     True
 """
 
+from paradime.metrics._estimates import Estimate
+from paradime.metrics.alignment import Alignment, axis_alignment
+from paradime.metrics.centroids import centroid_correlation
 from paradime.metrics.classification import knn_accuracy
+from paradime.metrics.clusters import silhouette
+from paradime.metrics.coranking import CorankingCurve, coranking_curve
 from paradime.metrics.correlation import axis_correlation
-from paradime.metrics.distortion import stress
+from paradime.metrics.distortion import sammon_stress, stress
 from paradime.metrics.overlap import neighbors_kept
 from paradime.metrics.ranks import continuity, trustworthiness
+from paradime.metrics.shepard import shepard_correlation, shepard_pairs
 
 __all__ = [
+    "Alignment",
+    "CorankingCurve",
+    "Estimate",
+    "axis_alignment",
     "axis_correlation",
+    "centroid_correlation",
     "continuity",
+    "coranking_curve",
     "knn_accuracy",
     "neighbors_kept",
+    "sammon_stress",
+    "shepard_correlation",
+    "shepard_pairs",
+    "silhouette",
     "stress",
     "trustworthiness",
 ]

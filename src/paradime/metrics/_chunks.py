@@ -10,8 +10,9 @@ import torch
 
 from paradime.utils.convert import as_tensor
 
-# distances in a block where the caller does not choose: 8 MiB suit a CPU's cache, an accelerator wants more
-_CPU_BLOCK, _ACCELERATOR_BLOCK = 2**20, 2**24
+# distances in a block where the caller does not choose: 8 MiB suit a CPU's cache; a product, which reads all
+# points for each block, and an accelerator want more
+_CPU_BLOCK, _CPU_PRODUCT_BLOCK, _ACCELERATOR_BLOCK = 2**20, 2**22, 2**24
 _MIN_ROWS = 16
 
 # Beyond this many columns the matrix product pays off; up to it, distances come from differences, which stay
@@ -52,8 +53,9 @@ def as_points(X: Any, *, name: str, device: torch.device | None = None) -> torch
         )
     device = _with_doubles(tensor.device if device is None else device)
     points = tensor.to(device).to(torch.float64)
-    n_bad = int((~(points.abs() <= _MAX_MAGNITUDE)).any(dim=1).sum())
-    if n_bad:
+    low, high = torch.aminmax(points)  # NaN if there is any
+    if not (float(low) >= -_MAX_MAGNITUDE and float(high) <= _MAX_MAGNITUDE):
+        n_bad = int((~(points.abs() <= _MAX_MAGNITUDE)).any(dim=1).sum())
         raise ValueError(
             f"{name} must be finite and within ±{_MAX_MAGNITUDE:g}, got NaN, infinity or more in {n_bad} of "
             f"{len(points)} rows. Drop or impute these rows."
@@ -128,6 +130,7 @@ def distance_blocks(
     points: torch.Tensor,
     *,
     queries: torch.Tensor | None = None,
+    rows: torch.Tensor | None = None,
     self_distance: float = 0.0,
     chunk_size: int | None = None,
 ) -> Iterator[tuple[slice, torch.Tensor]]:
@@ -136,12 +139,13 @@ def distance_blocks(
     Args:
         points: Points, float64, shape (n, dim).
         queries: Points from which to measure, shape (m, dim); by default the points themselves.
+        rows: Without queries, which of the points to measure from, shape (m,); by default all.
         self_distance: Without queries, the distance of each point to itself; infinity keeps it out of its own
             neighbourhood, whatever duplicates it has.
         chunk_size: Rows of a block; by default as many as make a block of moderate size.
 
     Yields:
-        A slice of the query rows, and their distances to all points, shape (rows, n).
+        A slice of the rows from which is measured, and their distances to all points, shape (rows, n).
 
     Raises:
         ValueError: If ``chunk_size`` is not a positive integer.
@@ -153,22 +157,42 @@ def distance_blocks(
         0 [[0.0, 3.0, 4.0], [3.0, 0.0, 1.0]]
         2 [[4.0, 1.0, 0.0]]
     """
+    is_small = points.shape[1] <= _MAX_EXACT_DIM
     if chunk_size is None:
-        block = _CPU_BLOCK if points.device.type == "cpu" else _ACCELERATOR_BLOCK
-        chunk_size = max(_MIN_ROWS, block // len(points))
+        chunk_size = usual_chunk_size(points)
     _check_chunk_size(chunk_size)
     # far from the origin the expansion |a|² + |b|² - 2ab cancels all digits
     center = points.mean(dim=0)
     points = points - center
     starts = points if queries is None else queries - center
-    is_small = points.shape[1] <= _MAX_EXACT_DIM
-    mode = "donot_use_mm_for_euclid_dist" if is_small else "use_mm_for_euclid_dist"
+    if queries is None and rows is not None:
+        starts = points[rows]
+    # norms once for all blocks: torch's cdist would copy all points for each
+    sq_norms = None if is_small else points.square().sum(dim=1)
     for begin in range(0, len(starts), chunk_size):
-        rows = slice(begin, min(begin + chunk_size, len(starts)))
-        distances = torch.cdist(starts[rows], points, compute_mode=mode)
-        if queries is None:
+        part = slice(begin, min(begin + chunk_size, len(starts)))
+        distances = _distances(starts[part], points, sq_norms)
+        if queries is None and rows is None:
             distances.diagonal(offset=begin).fill_(self_distance)
-        yield rows, distances
+        elif queries is None and rows is not None:
+            distances.scatter_(1, rows[part, None], self_distance)
+        yield part, distances
+
+
+def usual_chunk_size(*views: torch.Tensor) -> int:
+    """Returns how many rows make a block of moderate size, for points in one view or several, shape (n, …)."""
+    on_cpu = views[0].device.type == "cpu"
+    is_small = all(view.shape[1] <= _MAX_EXACT_DIM for view in views)
+    block = (_CPU_BLOCK if is_small else _CPU_PRODUCT_BLOCK) if on_cpu else _ACCELERATOR_BLOCK
+    return max(_MIN_ROWS, block // len(views[0]))
+
+
+def _distances(starts: torch.Tensor, points: torch.Tensor, sq_norms: torch.Tensor | None) -> torch.Tensor:
+    """Distances by differences, or, given the squared norms of the points, by a product, shape (rows, n)."""
+    if sq_norms is None:
+        return torch.cdist(starts, points, compute_mode="donot_use_mm_for_euclid_dist")
+    squares = torch.addmm(sq_norms, starts, points.T, alpha=-2)
+    return squares.add_(starts.square().sum(dim=1, keepdim=True)).clamp_(min=0).sqrt_()
 
 
 def _check_chunk_size(chunk_size: Any) -> None:

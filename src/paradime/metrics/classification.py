@@ -9,8 +9,10 @@ import numpy as np
 import torch
 
 from paradime.metrics._chunks import as_points, check_n_neighbors, distance_blocks, nearest
-from paradime.types import AnyArray, TensorLike
-from paradime.utils.convert import to_numpy
+from paradime.metrics._comparison import check_columns, check_together
+from paradime.metrics._estimates import Estimate, drawn_rows, mean_estimate
+from paradime.metrics._labels import as_labels
+from paradime.types import TensorLike
 
 __all__ = ["knn_accuracy"]
 
@@ -22,8 +24,10 @@ def knn_accuracy(
     n_neighbors: int = 10,
     test_embedding: TensorLike | None = None,
     test_labels: Any = None,
+    n_samples: int | None = None,
+    random_state: Any = 0,
     chunk_size: int | None = None,
-) -> float:
+) -> Estimate:
     """Measures the share of points whose class is that of most of their nearest neighbours.
 
     Without test points, every point is classified by its neighbours among the others (leave-one-out). With
@@ -36,10 +40,12 @@ def knn_accuracy(
         n_neighbors: Number of votes, in [1, n - 1], or in [1, n] with test points.
         test_embedding: Embedded test points, shape (m, out_dim).
         test_labels: Their classes, shape (m,). Classes that ``labels`` lack count as errors.
+        n_samples: How many points to classify, drawn at random; all if ``None``.
+        random_state: Seed of the draw.
         chunk_size: Rows to compute at a time; by default as many as make a block of moderate size.
 
     Returns:
-        The accuracy, in [0, 1].
+        The accuracy, in [0, 1], with its standard error.
 
     Raises:
         TypeError: If embeddings are not real numbers, or ``n_neighbors`` is not an integer.
@@ -60,50 +66,35 @@ def knn_accuracy(
         ... )
         0.5
     """
-    if (test_embedding is None) != (test_labels is None):
-        missing = "test_labels" if test_labels is None else "test_embedding"
-        raise ValueError(
-            f"test_embedding and test_labels belong together, got no {missing}. Pass both, or neither."
-        )
+    check_together(test_embedding=test_embedding, test_labels=test_labels)
     points = as_points(embedding, name="embedding")
-    train_labels = _as_labels(labels, name="labels", n_points=len(points))
-    if test_embedding is None:
-        queries, query_labels, n_available = None, train_labels, len(points) - 1
-    else:
+    train_labels = as_labels(labels, name="labels", n_points=len(points))
+    queries, query_labels, n_available = None, train_labels, len(points) - 1
+    if test_embedding is not None:
         queries = as_points(test_embedding, name="test_embedding", device=points.device)
-        query_labels = _as_labels(test_labels, name="test_labels", n_points=len(queries))
+        query_labels = as_labels(test_labels, name="test_labels", n_points=len(queries))
         n_available = len(points)
-        if queries.shape[1] != points.shape[1]:
-            raise ValueError(
-                "embedding and test_embedding must have the same number of columns, got "
-                f"{points.shape[1]} and {queries.shape[1]}. Embed both with the same model."
-            )
+        check_columns("embedding", points, "test_embedding", queries)
     n_neighbors = check_n_neighbors(n_neighbors, n_available=n_available, points=f"{len(points)} points")
     classes, train_codes = np.unique(train_labels, return_inverse=True)
     codes = torch.from_numpy(train_codes).to(points.device)
+    rows = drawn_rows(len(query_labels), n_samples, random_state)
+    if rows is not None:
+        query_labels = query_labels[rows.numpy()]
+        rows = rows.to(points.device)
+        queries = None if queries is None else queries[rows]
     predicted = [
         _majority(codes[nearest(distances, n_neighbors)], len(classes)).cpu()
-        for _, distances in distance_blocks(points, queries=queries, self_distance=math.inf, chunk_size=chunk_size)
+        for _, distances in distance_blocks(
+            points, queries=queries, rows=rows, self_distance=math.inf, chunk_size=chunk_size
+        )
     ]
-    return float(np.mean(classes[torch.cat(predicted).numpy()] == query_labels))
+    is_right = classes[torch.cat(predicted).numpy()] == query_labels
+    n_total = len(points) if queries is None else None
+    return mean_estimate(torch.from_numpy(is_right), n_total=n_total, value=float(np.mean(is_right)))
 
 
 def _majority(votes: torch.Tensor, n_classes: int) -> torch.Tensor:
     """Returns the class with most votes in every row of class codes; the lowest of several with as many."""
     counts = votes.new_zeros(len(votes), n_classes).scatter_add_(1, votes, torch.ones_like(votes))
     return counts.argmax(dim=1)
-
-
-def _as_labels(labels: Any, *, name: str, n_points: int) -> AnyArray:
-    array = to_numpy(labels)
-    if array.shape != (n_points,):
-        raise ValueError(
-            f"{name} must have shape ({n_points},), one class a point, got {array.shape}. "
-            "Flatten a column with ravel(), and one-hot classes with argmax(axis=1)."
-        )
-    if array.dtype.kind == "f" and np.isnan(array).any():
-        raise ValueError(
-            f"{name} must be classes, got NaN in {int(np.isnan(array).sum())} of {n_points} places. "
-            "Drop these points, or give them a class of their own."
-        )
-    return array

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from paradime.metrics._chunks import as_points
+from paradime.metrics._correlations import standardized
 from paradime.types import TensorLike
 from paradime.utils.convert import as_tensor
 
@@ -40,25 +40,11 @@ def axis_correlation(embedding: TensorLike, values: TensorLike) -> NDArray[np.fl
             "Select one column, as in X[:, 0]."
         )
     attribute = as_points(attribute[:, None], name="values", device=axes.device)
-    if not _varies(attribute):
+    if bool((attribute == attribute[0]).all()):
         raise ValueError(
             f"values must differ for a correlation, got {attribute[0].item():g} for all {len(attribute)} "
             "points. Choose an attribute that varies."
         )
-    correlations = (_standardized(axes) * _standardized(attribute)).sum(dim=0)
+    correlations = (standardized(axes) * standardized(attribute)).sum(dim=0)
     # rounding may leave the range by a unit in the last place
     return correlations.abs().clamp(max=1).cpu().numpy()
-
-
-def _varies(columns: torch.Tensor) -> torch.Tensor:
-    low, high = columns.aminmax(dim=0)
-    return low != high
-
-
-def _standardized(columns: torch.Tensor) -> torch.Tensor:
-    """Centres columns and scales them to norm 1; constant columns become 0."""
-    centered = columns - columns.mean(dim=0)
-    # scaled to 1 before squaring, for squares of tiny numbers would vanish
-    centered = centered / centered.abs().amax(dim=0)
-    # the mean of equal numbers is rounded: what is left of them after centring may be noise, or 0 / 0
-    return torch.where(_varies(columns), centered / centered.norm(dim=0), 0.0)

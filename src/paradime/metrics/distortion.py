@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
-from paradime.metrics._chunks import as_pair, distance_blocks
+from paradime.metrics._comparison import Comparison, as_comparison
+from paradime.metrics._estimates import Estimate, ratio_estimate
 from paradime.types import TensorLike
 
-__all__ = ["stress"]
+__all__ = ["sammon_stress", "stress"]
 
 
-def stress(X: TensorLike, embedding: TensorLike, *, rescale: bool = False, chunk_size: int | None = None) -> float:
+def stress(
+    X: TensorLike,
+    embedding: TensorLike,
+    *,
+    rescale: bool = False,
+    test_X: TensorLike | None = None,
+    test_embedding: TensorLike | None = None,
+    n_samples: int | None = None,
+    random_state: Any = 0,
+    chunk_size: int | None = None,
+) -> Estimate:
     """Computes the normalised stress ``sqrt(Σ (d_X - d_embedding)² / Σ d_X²)`` over all pairs of points.
 
     Args:
@@ -18,10 +31,16 @@ def stress(X: TensorLike, embedding: TensorLike, *, rescale: bool = False, chunk
         embedding: Embedding of the same points, shape (n, out_dim).
         rescale: Whether to multiply the embedding by the factor that makes the stress least. Embeddings whose
             scale means nothing, such as those of t-SNE or UMAP, can be compared only so.
+        test_X: Held-out rows, shape (m, dim). With them, the distances from these to the rows of ``X`` are
+            measured instead.
+        test_embedding: Where held-out rows are embedded, shape (m, out_dim).
+        n_samples: How many rows to measure, drawn at random; all if ``None``. Their distances to
+            all points are measured.
+        random_state: Seed of the draw.
         chunk_size: Rows to compute at a time; by default as many as make a block of moderate size.
 
     Returns:
-        A number from 0 on; 0 where all distances agree. At most 1 if ``rescale``.
+        A number from 0 on with its standard error; 0 where all distances agree. At most 1 if ``rescale``.
 
     Raises:
         TypeError: If the inputs are not real numbers.
@@ -40,33 +59,106 @@ def stress(X: TensorLike, embedding: TensorLike, *, rescale: bool = False, chunk
         >>> stress(X, [[0.0], [10.0], [20.0]]), stress(X, [[0.0], [10.0], [20.0]], rescale=True)
         (1.0, 0.0)
     """
-    points, embedded = as_pair(X, embedding)
-    if bool((points == points[0]).all()):
+    compared = as_comparison(
+        X,
+        embedding,
+        test_X=test_X,
+        test_embedding=test_embedding,
+        n_samples=n_samples,
+        random_state=random_state,
+    )
+    return _stress(compared, rescale=rescale, sammon=False, chunk_size=chunk_size)
+
+
+def sammon_stress(
+    X: TensorLike,
+    embedding: TensorLike,
+    *,
+    rescale: bool = False,
+    test_X: TensorLike | None = None,
+    test_embedding: TensorLike | None = None,
+    n_samples: int | None = None,
+    random_state: Any = 0,
+    chunk_size: int | None = None,
+) -> Estimate:
+    """Computes Sammon's stress ``Σ (d_X - d_embedding)² / d_X / Σ d_X``, in which small distances count more.
+
+    Args:
+        X: Data, shape (n, dim), not all equal. Pairs at the same place have no weight of their own, and are left
+            out.
+        embedding: Embedding of the same points, shape (n, out_dim).
+        rescale: Whether to multiply the embedding by the factor that makes the stress least; see :func:`stress`.
+        test_X: Held-out rows, shape (m, dim). With them, the distances from these to the rows of ``X`` are
+            measured instead.
+        test_embedding: Where held-out rows are embedded, shape (m, out_dim).
+        n_samples: How many rows to measure, drawn at random; all if ``None``. Their distances to
+            all points are measured.
+        random_state: Seed of the draw.
+        chunk_size: Rows to compute at a time; by default as many as make a block of moderate size.
+
+    Returns:
+        A number from 0 on with its standard error; 0 where all distances agree. At most 1 if ``rescale``.
+
+    Raises:
+        TypeError: If the inputs are not real numbers.
+        ValueError: If the inputs are not finite matrices of equally many rows, if all points in ``X``
+            coincide, or if a number is out of range.
+
+    Source:
+        Sammon (1969), A nonlinear mapping for data structure analysis, IEEE Transactions on Computers 18.
+
+    Example:
+        >>> sammon_stress([[0.0], [2.0]], [[0.0], [1.0]])
+        0.25
+    """
+    compared = as_comparison(
+        X,
+        embedding,
+        test_X=test_X,
+        test_embedding=test_embedding,
+        n_samples=n_samples,
+        random_state=random_state,
+    )
+    return _stress(compared, rescale=rescale, sammon=True, chunk_size=chunk_size)
+
+
+def _stress(compared: Comparison, *, rescale: bool, sammon: bool, chunk_size: int | None) -> Estimate:
+    """Computes either stress, as a ratio of sums over rows."""
+    points = compared.points
+    seen = points if compared.test_points is None else compared.test_points
+    if bool((points == points[0]).all()) and bool((seen == points[0]).all()):
         raise ValueError(
             f"X must hold distances to compare with, got {len(points)} points at one place. "
             "Pass points that differ."
         )
-    factor = _best_factor(points, embedded, chunk_size) if rescale else 1.0
-    residual, total = points.new_zeros(()), points.new_zeros(())
-    for (_, near), (_, shown) in zip(
-        distance_blocks(points, chunk_size=chunk_size),
-        distance_blocks(embedded, chunk_size=chunk_size),
-        strict=True,
-    ):
-        residual += (near - factor * shown).square().sum()
-        total += near.square().sum()
-    return float((residual / total).sqrt())
+    factor = _best_factor(compared, sammon, chunk_size) if rescale else 1.0
+    residuals, totals = [], []
+    for near, shown in compared.blocks(chunk_size=chunk_size):
+        weights = _weights(near, sammon)
+        residuals.append((weights * (near - factor * shown).square_()).sum(dim=1))
+        totals.append((weights * near.square()).sum(dim=1))
+    parts = torch.cat(residuals), torch.cat(totals)
+    if not bool(parts[1].sum() > 0):
+        raise ValueError(
+            f"X must hold distances to compare with, got {len(parts[1])} rows without any. "
+            "Raise n_samples, or pass points that differ."
+        )
+    return ratio_estimate(*parts, n_total=compared.n_total, root=not sammon)
 
 
-def _best_factor(points: torch.Tensor, embedded: torch.Tensor, chunk_size: int | None) -> float:
-    """Returns the factor of least squares, ``Σ d_X d_embedding / Σ d_embedding²``."""
-    product, square = points.new_zeros(()), points.new_zeros(())
-    for (_, near), (_, shown) in zip(
-        distance_blocks(points, chunk_size=chunk_size),
-        distance_blocks(embedded, chunk_size=chunk_size),
-        strict=True,
-    ):
-        product += (near * shown).sum()
-        square += shown.square().sum()
+def _weights(near: torch.Tensor, sammon: bool) -> torch.Tensor:
+    """Returns what a squared difference counts: the same for all, or one over the distance in the data."""
+    if not sammon:
+        return near.new_ones(())
+    return torch.where(near > 0, 1 / near, 0.0)
+
+
+def _best_factor(compared: Comparison, sammon: bool, chunk_size: int | None) -> float:
+    """Returns the factor of least squares, ``Σ w d_X d_embedding / Σ w d_embedding²``."""
+    product, square = compared.points.new_zeros(()), compared.points.new_zeros(())
+    for near, shown in compared.blocks(chunk_size=chunk_size):
+        weights = _weights(near, sammon)
+        product += (weights * near * shown).sum()
+        square += (weights * shown.square()).sum()
     # where all embedded points coincide, no factor changes anything
     return float(product / square) if square > 0 else 0.0

@@ -12,6 +12,7 @@ from paradime.models.assignments import SoftAssignments
 from paradime.models.base import Model
 from paradime.models.layers import FullyConnected
 from paradime.models.scaling import InputScaling, row_chunks
+from paradime.utils.sparse import SparseRows
 
 __all__ = ["LandmarkModel", "network_scale"]
 
@@ -88,6 +89,8 @@ class LandmarkModel(Model):
         >>> model(rows).shape, model.assignments.n_landmarks
         (torch.Size([500, 2]), 25)
     """
+
+    prepares_sparse = True
 
     _is_prepared: torch.Tensor
 
@@ -166,11 +169,12 @@ class LandmarkModel(Model):
         return torch.cat([scaled, self.assignments(scaled)], dim=1)
 
     @torch.no_grad()
-    def prepare(self, rows: torch.Tensor, generator: torch.Generator | None = None) -> None:
+    def prepare(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
         """Fits the scaling and the landmarks to the rows of the training; what was fitted before is replaced.
 
         Args:
-            rows: Shape (n, …), with in_dim elements a row, of any real type; without rows, nothing is done.
+            rows: Shape (n, …), with in_dim elements a row, of any real type; without rows, nothing is done. Sparse
+                ones stay so.
             generator: Draws samples of the rows; torch's global generator if ``None``.
 
         Raises:
@@ -178,7 +182,8 @@ class LandmarkModel(Model):
         """
         if len(rows) == 0:
             return
-        rows = rows.detach().flatten(1) if rows.ndim > 1 else rows.detach()[:, None]
+        if isinstance(rows, torch.Tensor):
+            rows = rows.detach().flatten(1) if rows.ndim > 1 else rows.detach()[:, None]
         if rows.shape[1] != self.in_dim:
             raise ValueError(
                 f"rows must have in_dim={self.in_dim} elements, got {rows.shape[1]}. Make the model with "
@@ -190,7 +195,7 @@ class LandmarkModel(Model):
             self.assignments.prepare(self._scaled_sample(rows, generator))
         self._is_prepared.fill_(True)
 
-    def _scaled_sample(self, rows: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+    def _scaled_sample(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None) -> torch.Tensor:
         """Scaled rows in random order, as many as landmarks need."""
         assert self.assignments is not None
         wanted, n = _SAMPLE_PER_LANDMARK * self.assignments.n_landmarks, len(rows)

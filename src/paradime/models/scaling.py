@@ -6,6 +6,8 @@ import torch
 
 from paradime.functional.principal_axes import axes_of_covariance, axes_of_rows, whitening_factors
 from paradime.functional.squashing import squash, usual_ranges
+from paradime.models.sparse_columns import extremes_of, sparse_usual_ranges
+from paradime.utils.sparse import SparseRows
 
 __all__ = ["InputScaling", "drawn_rows", "row_chunks"]
 
@@ -87,11 +89,12 @@ class InputScaling(torch.nn.Module):
         )
 
     @torch.no_grad()
-    def prepare(self, rows: torch.Tensor, generator: torch.Generator | None = None) -> None:
+    def prepare(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
         """Fits the map to rows, or to a sample of about 50,000 of them.
 
         Args:
-            rows: Shape (n, in_dim), n at least 1, of any real type; on any device.
+            rows: Shape (n, in_dim), n at least 1, of any real type; on any device. Sparse ones are made dense a
+                few at a time.
             generator: Draws the sample; torch's global generator if ``None``.
 
         Raises:
@@ -105,6 +108,8 @@ class InputScaling(torch.nn.Module):
             axes, deviations = axes_of_covariance(covariance, self.out_dim)
         else:
             most = max(500, min(_WIDE_ROWS, _WIDE_ELEMENTS // self.in_dim))
+            if isinstance(rows, SparseRows):
+                most = max(32, min(most, _WIDE_ELEMENTS // self.in_dim))
             some = sample[drawn_rows(len(sample), most, generator).to(sample.device)]
             considered = self._considered(rows[some])
             mean = considered.mean(dim=0, dtype=torch.float64)
@@ -114,16 +119,21 @@ class InputScaling(torch.nn.Module):
         self.weight.copy_(weight)
         self.bias.copy_(-weight @ mean)
 
-    def _fit_bounds(self, rows: torch.Tensor, sample: torch.Tensor) -> torch.Tensor:
+    def _fit_bounds(self, rows: torch.Tensor | SparseRows, sample: torch.Tensor) -> torch.Tensor:
         """Sets what comes before the axes; returns which columns vary, shape (in_dim,)."""
-        lowest, highest = (bound.to(torch.float64) for bound in torch.aminmax(rows, dim=0))
+        extremes = extremes_of(rows) if isinstance(rows, SparseRows) else torch.aminmax(rows, dim=0)
+        lowest, highest = (bound.to(torch.float64) for bound in extremes)
         if not bool((lowest.isfinite() & highest.isfinite()).all()):
             raise ValueError(
                 "rows must be finite to prepare a model for them, got nan or inf. Leave such rows out."
             )
         step = max(1, _CHUNK_ELEMENTS // len(sample))
-        ranges = [usual_ranges(_floating(rows[:, i : i + step][sample])) for i in range(0, self.in_dim, step)]
-        lower, center, upper = torch.cat(ranges, dim=1).to(torch.float64)
+        if isinstance(rows, SparseRows):
+            found = sparse_usual_ranges(rows, sample, step)
+        else:
+            starts = range(0, self.in_dim, step)
+            found = torch.cat([usual_ranges(_floating(rows[:, i : i + step][sample])) for i in starts], dim=1)
+        lower, center, upper = found.to(torch.float64)
         # a value of the column, rounded to single precision: differences of near values are exact
         self.center.copy_(center)
         center = self.center.to(center)
@@ -155,7 +165,7 @@ class InputScaling(torch.nn.Module):
         inwards = (_BEYOND - _CONSIDERED_BEYOND) * reach
         return (rows - center).to(torch.float32).clamp_(low + inwards, high - inwards)
 
-    def _moments(self, rows: torch.Tensor, sample: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _moments(self, rows: torch.Tensor | SparseRows, sample: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and covariance of rows as far as they count, in double precision, shapes (d,) and (d, d)."""
         total = torch.zeros(self.in_dim, dtype=torch.float64, device=rows.device)
         products = torch.zeros(self.in_dim, self.in_dim, dtype=torch.float64, device=rows.device)

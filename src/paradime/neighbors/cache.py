@@ -13,6 +13,7 @@ import torch
 
 from paradime.types import Metric
 from paradime.utils.convert import as_numpy
+from paradime.utils.sparse import SparseRows
 
 __all__ = ["NeighborCache", "active_cache"]
 
@@ -88,7 +89,7 @@ class NeighborCache:
         # copies and pickles of a routine begin with nothing kept
         return NeighborCache, (self.max_bytes,)
 
-    def key(self, X: torch.Tensor, metric: Metric, backend: str, random_state: int) -> _Key:
+    def key(self, X: torch.Tensor | SparseRows, metric: Metric, backend: str, random_state: int) -> _Key:
         """Returns the key of a search."""
         if isinstance(metric, str):
             return _Key(_digest(X), metric, backend, random_state)
@@ -122,8 +123,14 @@ def active_cache() -> NeighborCache | None:
     return _active.get()
 
 
-def _digest(X: torch.Tensor) -> bytes:
+def _digest(X: torch.Tensor | SparseRows) -> bytes:
     """Digest of the values, type, shape and device, read in parts so that no copy is made of the whole."""
+    if isinstance(X, SparseRows):
+        matrix = X.to_scipy()
+        digest = hashlib.blake2b(f"sparse {X.dtype} {X.shape} {X.device}".encode(), digest_size=16)
+        for array in (matrix.indptr, matrix.indices, matrix.data):
+            digest.update(array.data)
+        return digest.digest()
     digest = hashlib.blake2b(f"{X.dtype} {tuple(X.shape)} {X.device}".encode(), digest_size=16)
     row_bytes = max(1, X.shape[1] * X.element_size())
     for part in torch.split(X.detach(), max(1, _CHUNK_BYTES // row_bytes)):

@@ -57,6 +57,11 @@ def choose_backend(
 
 def check_search(metric: Metric | None, backend: str) -> None:
     """Raises ValueError if there is no such metric or backend."""
+    if metric == "precomputed":
+        raise ValueError(
+            "metric='precomputed' is no distance between rows. The model needs the rows: pass these to fit, and "
+            "the distances or neighbours as precomputed_knn=… (of relations: precomputed=…)."
+        )
     if backend != "auto" and backend not in BACKENDS:
         raise ValueError(f"unknown backend {backend!r}. {did_you_mean(backend, ['auto', *BACKENDS])}")
     if isinstance(metric, str) and not any(b.available() and b.supports(metric) for b in BACKENDS.values()):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import scipy.sparse
 import torch
 
 from paradime.neighbors.backend import without_self
 from paradime.utils.convert import as_tensor
 
-__all__ = ["given_neighbors"]
+__all__ = ["check_square", "given_neighbors", "neighbors_of_distances", "neighbors_of_graph"]
 
 
 def given_neighbors(indices: Any, dists: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -56,6 +58,83 @@ def given_neighbors(indices: Any, dists: Any) -> tuple[torch.Tensor, torch.Tenso
             )
         return without_self(found, values)
     return found, values
+
+
+def neighbors_of_graph(graph: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns the neighbours that a sparse matrix of distances stores, as :func:`given_neighbors` takes them.
+
+    Args:
+        graph: A SciPy sparse matrix (n, n), such as of ``kneighbors_graph(mode="distance")``; row i stores the
+            distances of point i to its neighbours. Where rows store more than others, the farthest are left out.
+
+    Returns:
+        Indices (int64) and distances (float64), each of shape (n, k), for the k of the row that stores fewest.
+
+    Raises:
+        ValueError: If it is not square, or a row stores less than half of what others do.
+
+    Example:
+        >>> import scipy.sparse
+        >>> neighbors_of_graph(scipy.sparse.csr_array([[0.0, 2.0], [2.0, 0.0]]))[0].tolist()
+        [[1], [0]]
+    """
+    csr = scipy.sparse.csr_array(graph)
+    check_square(csr.shape)
+    starts = np.asarray(csr.indptr, dtype=np.int64)
+    counts = np.diff(starts)
+    k, most = int(counts.min()), int(counts.max())
+    if k < 1 or 2 * k < most:
+        raise ValueError(
+            f"a graph of neighbours must store about as many in each row, got {k} in row {int(counts.argmin())} "
+            f"and {most} in row {int(counts.argmax())}. Pass (indices, distances), each of shape (n, k)."
+        )
+    rows = np.repeat(np.arange(len(counts)), counts)
+    order = np.lexsort((csr.data, rows))
+    places = order[starts[:-1, None] + np.arange(k)]
+    return torch.from_numpy(csr.indices[places].astype(np.int64)), torch.from_numpy(csr.data[places] * 1.0)
+
+
+def neighbors_of_distances(dists: Any, n_neighbors: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns the nearest neighbours by a matrix of all distances.
+
+    Args:
+        dists: Distances ≥ 0 between all pairs of points, symmetric, shape (n, n).
+        n_neighbors: How many, k ≥ 1; at most n − 1 are there.
+
+    Returns:
+        Indices (int64) and distances (float32), each of shape (n, k), distances ascending.
+
+    Raises:
+        ValueError: If it is not square, not finite, negative or not symmetric.
+
+    Example:
+        >>> neighbors_of_distances([[0.0, 1.0, 3.0], [1.0, 0.0, 2.0], [3.0, 2.0, 0.0]], 1)[0].tolist()
+        [[1], [0], [1]]
+    """
+    matrix = as_tensor(dists).to(torch.float64)
+    check_square(tuple(matrix.shape))
+    rule = "precomputed distances must be finite, at least 0, and symmetric"
+    bad = ~(matrix.isfinite() & (matrix >= 0))
+    if bool(bad.any()):
+        row, column = bad.nonzero()[0].tolist()
+        kind = "negative" if bool(matrix[row, column] < 0) else "not finite"
+        raise ValueError(f"{rule}, got {float(matrix[row, column]):g} ({kind}) in row {row}, column {column}.")
+    if not torch.allclose(matrix, matrix.T, rtol=1e-5, atol=1e-8 * float(matrix.max())):
+        row, column = divmod(int((matrix - matrix.T).abs().argmax()), len(matrix))
+        raise ValueError(
+            f"{rule}; they are not symmetric: got {float(matrix[row, column]):g} in row {row}, column {column}, "
+            f"and {float(matrix[column, row]):g} the other way round. Take the mean of both."
+        )
+    matrix = matrix.clone().fill_diagonal_(torch.inf)
+    values, indices = matrix.sort(dim=1, stable=True)
+    k = min(n_neighbors, len(matrix) - 1)
+    return indices[:, :k], values[:, :k].to(torch.float32)
+
+
+def check_square(shape: tuple[int, ...]) -> None:
+    """Raises ValueError if a shape is not that of a square matrix."""
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise ValueError(f"precomputed distances must be a square matrix (n, n), got shape {tuple(shape)}.")
 
 
 def _check_indices(found: torch.Tensor) -> None:

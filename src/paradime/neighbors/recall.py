@@ -6,14 +6,16 @@ import torch
 
 from paradime.neighbors.euclidean import EuclideanRows, is_euclidean
 from paradime.neighbors.exact import exact_neighbors_of
+from paradime.neighbors.sparse_search import measured_sparse_recall
 from paradime.neighbors.trial import Trial
 from paradime.types import Metric
+from paradime.utils.sparse import SparseRows
 
 __all__ = ["measured_recall"]
 
 
 def measured_recall(
-    X: torch.Tensor,
+    X: torch.Tensor | SparseRows,
     indices: torch.Tensor,
     *,
     metric: Metric = "euclidean",
@@ -27,7 +29,7 @@ def measured_recall(
     For Euclidean, cosine and correlation distance, others as far as the last exact neighbour count too.
 
     Args:
-        X: The points, shape (n, d).
+        X: The points, shape (n, d); they may be sparse.
         indices: Neighbours found, shape (n, k), or (m, k) for the m rows of ``rows``.
         metric: The distance.
         rows: Which rows ``indices`` belongs to; drawn from all if ``None``.
@@ -48,6 +50,8 @@ def measured_recall(
         rows = torch.randperm(len(X), generator=generator)[:n_rows].to(X.device)
         indices = indices[rows]
     k = n_neighbors or indices.shape[1]
+    if isinstance(X, SparseRows):
+        return measured_sparse_recall(X, indices, rows, k, metric)
     exact, dists = exact_neighbors_of(X, rows, k, metric=metric)
     if is_euclidean(metric):
         return Trial(rows, exact, dists[:, -1]).recall(EuclideanRows(X, metric), indices)

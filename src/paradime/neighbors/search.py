@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import warnings
+from collections.abc import Callable
 
 import torch
 
 from paradime.neighbors.backend import NeighborBackend
 from paradime.neighbors.cache import active_cache
 from paradime.neighbors.choice import BACKENDS, Choice, reasoned_choice
+from paradime.neighbors.sparse_search import choose_sparse, search_sparse
 from paradime.types import Metric
 from paradime.utils.logging import report
+from paradime.utils.sparse import SparseRows
 
 __all__ = ["nearest_neighbors"]
 
 log = logging.getLogger(__name__)
 
+_Search = Callable[..., tuple[torch.Tensor, torch.Tensor]]
+
 
 def nearest_neighbors(
-    X: torch.Tensor,
+    X: torch.Tensor | SparseRows,
     n_neighbors: int,
     *,
     metric: Metric = "euclidean",
@@ -31,7 +37,8 @@ def nearest_neighbors(
     Within ``NeighborCache.active()`` a result that is kept is returned in place of a new search.
 
     Args:
-        X: Finite values, shape (n, d), n ≥ 2; double precision keeps neighbours apart far from the origin.
+        X: Finite values, shape (n, d), n ≥ 2; double precision keeps neighbours apart far from the origin. Sparse
+            rows stay sparse.
         n_neighbors: Number of neighbours k ≥ 1; reduced to n − 1, with a warning, where there are no more.
         metric: ``"euclidean"``, ``"sqeuclidean"``, ``"cosine"``, ``"manhattan"``, ``"correlation"``, another name
             that SciPy or PyNNDescent knows, or a function of two rows.
@@ -52,17 +59,22 @@ def nearest_neighbors(
         ([[1], [0], [1]], [[1.0], [1.0], [2.0]])
     """
     n_neighbors = _possible(n_neighbors, len(X))
-    chosen, reason = _chosen(X, metric, backend)
+    if isinstance(X, SparseRows):
+        name, reason = choose_sparse(X, metric, backend)
+        search: _Search = functools.partial(search_sparse, backend=name)
+    else:
+        chosen, reason = _chosen(X, metric, backend)
+        name, search = chosen.name, chosen.search
     cache = active_cache()
-    key = cache.key(X, metric, chosen.name, random_state) if cache is not None else None
+    key = cache.key(X, metric, name, random_state) if cache is not None else None
     if cache is not None and key is not None:
         kept = cache.get(key, n_neighbors)
         if kept is not None:
             report(log, f"Neighbors of {len(X)} points: found before.")
             return kept
     shape = f"{len(X)} points, {X.shape[1]} columns, k = {n_neighbors}, metric {metric}"
-    report(log, f"Neighbors of {shape}: backend {chosen.name}, since {reason}.")
-    found = chosen.search(X, n_neighbors, metric=metric, random_state=random_state)
+    report(log, f"Neighbors of {shape}: backend {name}, since {reason}.")
+    found = search(X, n_neighbors, metric=metric, random_state=random_state)
     if cache is not None and key is not None:
         cache.put(key, *found)
     return found

@@ -6,15 +6,24 @@ import logging
 import warnings
 from typing import Any, ClassVar
 
+import numpy as np
+import scipy.sparse
 import torch
 
 from paradime._registry import RELATIONS
-from paradime.neighbors import check_search, given_neighbors, measured_recall, nearest_neighbors
+from paradime.neighbors import (
+    check_search,
+    given_neighbors,
+    measured_recall,
+    nearest_neighbors,
+    neighbors_of_distances,
+    neighbors_of_graph,
+)
+from paradime.neighbors.given import check_square
 from paradime.relationdata import NeighborRelationTuple, RelationData
-from paradime.relations.base import Relations, require_points
+from paradime.relations.base import Points, Relations, points_of, require_points
 from paradime.transforms import RelationTransform
 from paradime.types import Metric
-from paradime.utils.convert import as_tensor
 from paradime.utils.logging import report, verbosely
 
 __all__ = ["NeighborBasedPDist"]
@@ -36,8 +45,9 @@ class NeighborBasedPDist(Relations):
         verbose: Whether to log what is done.
         backend: The search, ``"auto"``, ``"exact"``, ``"blocks"``, ``"faiss"`` or ``"pynndescent"``.
         random_state: Seed, for searches that draw at random.
-        precomputed: Neighbours that were found elsewhere in place of a search: indices and distances, each of
-            shape (n, k). Points are removed from their own neighbours, and ``n_neighbors`` are kept of k.
+        precomputed: Neighbours that were found elsewhere in place of a search: a pair of indices and distances,
+            each of shape (n, k); a SciPy sparse matrix (n, n) of the distances to neighbours; or a dense matrix
+            (n, n) of all distances. Points are removed from their own neighbours, and ``n_neighbors`` are kept.
         measure_recall: Whether to measure, on 500 sampled rows, which share of the true neighbours was found; kept
             in ``recall`` (``None`` where nothing was measured).
 
@@ -65,14 +75,13 @@ class NeighborBasedPDist(Relations):
         *,
         backend: str = "auto",
         random_state: int = 0,
-        precomputed: tuple[Any, Any] | None = None,
+        precomputed: Any = None,
         measure_recall: bool = False,
     ) -> None:
         super().__init__(transform, data_key)
         if n_neighbors is not None and n_neighbors < 1:
             raise ValueError(f"n_neighbors must be at least 1, got {n_neighbors}.")
-        if precomputed is not None and len(precomputed) != 2:
-            raise ValueError(f"precomputed must be a pair (indices, distances), got {len(precomputed)} parts.")
+        _check_parts(precomputed)
         check_search(metric, backend)
         self.n_neighbors = n_neighbors
         self.metric = metric
@@ -86,22 +95,23 @@ class NeighborBasedPDist(Relations):
     def compute_relations(self, X: Any = None, **kwargs: Any) -> RelationData:
         """Computes the distances of points, shape (n, d); transformed, in the neighbor layout before.
 
-        With precomputed neighbours ``X`` may be ``None``, unless the recall is to be measured.
+        Sparse points stay sparse. With precomputed neighbours ``X`` may be ``None``, unless the recall is to be
+        measured.
         """
         if self.precomputed is None or self.measure_recall:
             require_points(X, "NeighborBasedPDist")
-        points = None if X is None else as_tensor(X)
-        n = len(self.precomputed[0]) if self.precomputed is not None and points is None else len(X)
+        points = None if X is None else points_of(X)
+        n = len(points) if points is not None else _n_points(self.precomputed)
         for transform in self.transform:
             transform.check_points(n)
         with verbosely(self.verbose):
-            if points is not None:
+            if isinstance(points, torch.Tensor):
                 points = points.reshape(n, -1)
             found = self._given(n) if self.precomputed is not None else self._searched(points)
             self.recall = self._measured(points, found[0])
         return self.apply_transforms(NeighborRelationTuple._of(found[0].cpu(), found[1].cpu()))
 
-    def _searched(self, points: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+    def _searched(self, points: Points | None) -> tuple[torch.Tensor, torch.Tensor]:
         assert points is not None
         report(log, "Indexing nearest neighbors.")
         return nearest_neighbors(
@@ -114,11 +124,11 @@ class NeighborBasedPDist(Relations):
 
     def _given(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
         assert self.precomputed is not None
-        if len(self.precomputed[0]) != n:
+        if _n_points(self.precomputed) != n:
             raise ValueError(
-                f"precomputed neighbours must have one row a point, {n} in all, got {len(self.precomputed[0])}."
+                f"precomputed neighbours must have one row a point, {n} in all, got {_n_points(self.precomputed)}."
             )
-        indices, dists = given_neighbors(*self.precomputed)
+        indices, dists = self._as_lists(n)
         k = indices.shape[1]
         if self.n_neighbors is not None and self.n_neighbors > k:
             raise ValueError(
@@ -126,13 +136,21 @@ class NeighborBasedPDist(Relations):
                 "Pass more, or lower n_neighbors."
             )
         wanted = self.n_neighbors or self._asked_for() or k
-        if wanted > k:
+        # of lists that begin with the point itself, one less is left
+        if wanted > k + 1:
             warnings.warn(
                 f"precomputed neighbours hold {k} other points a row; a transform asks for {wanted}.", stacklevel=4
             )
         return indices[:, :wanted].contiguous(), dists[:, :wanted].contiguous()
 
-    def _measured(self, points: torch.Tensor | None, indices: torch.Tensor) -> float | None:
+    def _as_lists(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+        if scipy.sparse.issparse(self.precomputed):
+            return given_neighbors(*neighbors_of_graph(self.precomputed))
+        if not _is_pair(self.precomputed):
+            return neighbors_of_distances(self.precomputed, self._wanted(n))
+        return given_neighbors(*self.precomputed)
+
+    def _measured(self, points: Points | None, indices: torch.Tensor) -> float | None:
         if not self.measure_recall:
             return None
         assert points is not None
@@ -142,9 +160,40 @@ class NeighborBasedPDist(Relations):
         report(log, f"Recall of the {indices.shape[1]} nearest neighbors: {recall:.4f}.")
         return recall
 
+    def neighbors_wanted(self) -> int | None:
+        """Returns how many neighbours are looked for, or ``None`` if that follows from the number of points."""
+        return self.n_neighbors or self._asked_for()
+
     def _asked_for(self) -> int | None:
         asked = (transform.neighbors_wanted() for transform in self.transform)
         return next((k for k in asked if k is not None), None)
 
     def _wanted(self, n: int) -> int:
         return self.n_neighbors or self._asked_for() or max(1, round(0.05 * n))
+
+
+def _is_pair(precomputed: Any) -> bool:
+    """Whether something is (indices, distances), and no matrix, which may be nested lists, too."""
+    if isinstance(precomputed, tuple):
+        return len(precomputed) == 2
+    return isinstance(precomputed, list) and len(precomputed) == 2 and np.ndim(precomputed[0]) == 2
+
+
+def _check_parts(precomputed: Any) -> None:
+    if precomputed is None or _is_pair(precomputed):
+        return
+    if isinstance(precomputed, tuple) or (not scipy.sparse.issparse(precomputed) and np.ndim(precomputed) != 2):
+        what = (
+            f"{len(precomputed)} parts" if isinstance(precomputed, (tuple, list)) else type(precomputed).__name__
+        )
+        raise ValueError(
+            "precomputed must be a sparse or a square matrix of distances, or a pair (indices, distances), "
+            f"got {what}."
+        )
+    check_square(tuple(np.shape(precomputed)))
+
+
+def _n_points(precomputed: Any) -> int:
+    if precomputed is None:
+        return 0
+    return len(precomputed[0]) if _is_pair(precomputed) else int(np.shape(precomputed)[0])

@@ -12,15 +12,18 @@ import torch
 
 from paradime._registry import RELATIONS
 from paradime.relationdata import RelationData
-from paradime.relations.base import Relations, require_points
+from paradime.relations.base import Relations, points_of, require_points
 from paradime.transforms import RelationTransform
 from paradime.types import FloatArray, Metric
 from paradime.utils.convert import as_numpy, as_tensor
 from paradime.utils.logging import report
+from paradime.utils.sparse import SparseRows
 
 __all__ = ["PDist"]
 
 log = logging.getLogger(__name__)
+
+_BLOCK = 512  # sparse rows that are made dense together
 
 
 @RELATIONS.register("pdist", "pairwise")
@@ -62,7 +65,10 @@ class PDist(Relations):
     def compute_relations(self, X: Any = None, **kwargs: Any) -> RelationData:
         """Computes the distances of points, shape (n, d); transformed, in the triangular layout before."""
         require_points(X, "PDist")
-        rows = np.asarray(as_numpy(as_tensor(X)), np.float64)
+        points = points_of(X)
+        if isinstance(points, SparseRows):
+            return self.apply_transforms(self._of_sparse(points))
+        rows = np.asarray(as_numpy(points), np.float64)
         content = f"{rows.shape} {_digest(rows)}" if self.keep_result else ""
         if self._kept is None or self._kept[0] != content or not content:
             report(log, "Computing pairwise distances.", verbose=self.verbose)
@@ -74,6 +80,22 @@ class PDist(Relations):
         if not self.keep_result:
             self._kept = None
         return self.apply_transforms(as_numpy(dists32))
+
+    def _of_sparse(self, rows: SparseRows) -> FloatArray:
+        """Distances of sparse rows, condensed; what is computed last is not kept."""
+        metric: Any = self.metric or "euclidean"
+        report(log, "Computing pairwise distances.", verbose=self.verbose)
+        n, parts = len(rows), []
+        for i, block in enumerate(rows.split(_BLOCK)):
+            mine = as_numpy(block.to(torch.float64))
+            later = rows.take(slice(i * _BLOCK, None)).split(_BLOCK)
+            dists = np.concatenate(
+                [scipy.spatial.distance.cdist(mine, as_numpy(part.to(torch.float64)), metric) for part in later], 1
+            )
+            parts += [row[j + 1 :].astype(np.float32) for j, row in enumerate(dists)]
+        assert len(parts) == n
+        condensed: FloatArray = np.concatenate(parts)
+        return condensed
 
 
 def _digest(rows: FloatArray) -> str:

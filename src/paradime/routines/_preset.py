@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, TypedDict
@@ -13,13 +14,16 @@ from sklearn.base import clone
 from paradime._registry import did_you_mean
 from paradime.dr import ParametricDR
 from paradime.dr.blocks import Blocks
+from paradime.dr.seeds import RandomState
 from paradime.dr.targets import Targets
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.models import ModelRecipe
 from paradime.routines._extras import extend_spec
+from paradime.routines._neighbors import use_neighbors
+from paradime.routines._steps import steps_settings, with_steps
 from paradime.routines._unsaid import Unsaid
 from paradime.spec import build, parse_spec
-from paradime.training import Callback
+from paradime.training import Callback, Schedule, Stopping
 from paradime.types import Data
 
 __all__ = ["FIT_DEFAULTS", "PLAIN_NETWORK", "Common", "Extras", "Preset"]
@@ -34,11 +38,24 @@ class Extras(TypedDict, total=False):
     structure: bool
     loss_shares: Mapping[str, float] | None
     device: str | torch.device | None
-    random_state: int | None
+    random_state: RandomState
     callbacks: Sequence[Callback] | None
+    precomputed_knn: Any
+    validation_fraction: float
+    validation_every: int
+    warm_start: bool
+    on_interrupt: Literal["raise", "keep"]
+    early_stopping: bool | Stopping
+    clip_norm: float | None
 
 
-class Common(Extras, total=False):
+class Scheduled(Extras, total=False):
+    """Parameters of all presets that have no schedule of their own."""
+
+    schedule: str | Schedule | None
+
+
+class Common(Scheduled, total=False):
     """Parameters of all presets that have no such parameters of their own."""
 
     model: torch.nn.Module | ModelRecipe | None
@@ -68,6 +85,14 @@ _DEFAULTS: dict[str, Any] = {
     "device": None,
     "random_state": None,
     "callbacks": None,
+    "precomputed_knn": None,
+    "validation_fraction": 0.0,
+    "validation_every": 1,
+    "warm_start": False,
+    "on_interrupt": "raise",
+    "early_stopping": False,
+    "clip_norm": None,
+    "schedule": None,
 }
 
 
@@ -112,8 +137,26 @@ class Preset(ParametricDR):
         loss_shares: The shares of ``"reconstruction"``, ``"labels"``, ``"density"`` and ``"structure"`` in the
             gradient, each in (0, 1); the method's own losses keep the rest. 0.1, 0.3, 0.2 and 0.1 if not said.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``, or a torch device.
-        random_state: Seed of the initial weights and of sampling; torch's global generator if ``None``.
+        random_state: Seed of the initial weights and of sampling, or a generator of NumPy or torch that a seed is
+            drawn from; torch's global generator if ``None``.
         callbacks: What to call during training.
+        precomputed_knn: Neighbours of the rows that were found elsewhere, in place of a search: a pair of indices
+            and distances, each of shape (n, k), as umap-learn has it; a SciPy sparse matrix (n, n) of the
+            distances to neighbours; or a dense matrix (n, n) of all distances. The rows are given to ``fit``,
+            too: the model learns from them.
+        validation_fraction: The share of the rows, in [0, 0.5], that is held out of the training, of each class
+            the same; on these rows the loss and the neighbours kept are measured after the epochs.
+        validation_every: Epochs between these measurements.
+        warm_start: Whether :meth:`fit` goes on from the present weights instead of starting afresh.
+        on_interrupt: What Ctrl-C does while training, once the step has ended: ``"raise"`` raises
+            ``KeyboardInterrupt``, ``"keep"`` ends the training as if it had been shorter, with a warning. What was
+            learned is kept either way.
+        early_stopping: Whether phases end early, and keep their best weights: by the loss of held-out rows if
+            there are any, else by the loss. A :class:`~paradime.training.Stopping` says it in detail.
+        clip_norm: The largest norm of the gradient, > 0; not limited if ``None``.
+        schedule: How the learning rate changes, a name or a :class:`~paradime.training.Schedule`; the preset's own
+            if ``None``. This, ``early_stopping`` and ``clip_norm`` are for all phases but the one that only
+            teaches positions.
     """
 
     data_key: str
@@ -127,6 +170,9 @@ class Preset(ParametricDR):
     fit_defaults: ClassVar[Mapping[str, Any]] = {}
     """What :meth:`fit` takes in place of ParaDime 1.x's defaults that nobody changed; :meth:`train` keeps them."""
 
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    """The default of each parameter; those of 1.x are marked, as in an estimator that nobody gave others."""
+
     _fitting = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -134,7 +180,9 @@ class Preset(ParametricDR):
         init = cls.__dict__.get("__init__")
         if init is not None:
             # editors and type checkers read the typed dict; scikit-learn and help() read this
-            init.__signature__ = _spelled_out(init, {**_DEFAULTS, **cls.common})
+            signature = _spelled_out(init, {**_DEFAULTS, **cls.common})
+            cls.defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
+            init.__signature__ = _plain(signature)
 
     def _store(self, given: Mapping[str, Any]) -> None:
         """Stores a constructor's arguments, its ``locals()``, with the defaults of what all presets take."""
@@ -155,7 +203,15 @@ class Preset(ParametricDR):
             f"{cls.__name__} is made of its parameters. A text is read by ParametricDR.from_spec(…)."
         )
 
-    def fit(self, X: Data, y: Any = None) -> Self:
+    def fit(
+        self,
+        X: Data,
+        y: Any = None,
+        *,
+        validation_data: Any = None,
+        callbacks: Sequence[Callback] = (),
+        resume_from: str | os.PathLike[str] | None = None,
+    ) -> Self:
         """Trains on data from the start; a ``y`` takes part in the objective.
 
         Args:
@@ -163,19 +219,34 @@ class Preset(ParametricDR):
             y: Targets, shape (n,): floating-point numbers are numbers, anything else is classes, of which −1 (or,
                 among texts, a missing value) means unlabelled. With ``classifier=True`` a head learns to predict
                 them; otherwise points with equal classes or similar numbers are pulled together.
+            validation_data: Rows to measure the model on after the epochs, in place of ``validation_fraction``: as
+                ``X``, or a pair of such rows and their targets. They take no part in the training.
+            callbacks: What to call during training, in addition to the routine's own.
+            resume_from: A checkpoint of :class:`~paradime.training.Checkpoints`, or its folder, from which the
+                training goes on; data and parameters are those of the training that was interrupted.
         """
         if y is None and getattr(self, "classifier", False):
-            raise ValueError(f"{type(self).__name__}(classifier=True) learns to predict y. Pass it: fit(X, y).")
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None: with classifier=True "
+                "it learns to predict y. Pass it: fit(X, y)."
+            )
         was, before = self._fitting, self.__dict__.get("_blocks")
         self._fitting = True
         try:
-            return super().fit(X, y)
+            return super().fit(X, y, validation_data=validation_data, callbacks=callbacks, resume_from=resume_from)
         except BaseException:
             # where data were refused, train goes on as if nothing had been tried
             blocks = self.__dict__.get("_blocks")
             if blocks is None or blocks is before:
                 self._fitting = was
             raise
+
+    def _begin_fitting(self) -> None:
+        self._fitting = True
+
+    def _parameters_to_save(self) -> dict[str, Any]:
+        chosen = super()._parameters_to_save()
+        return {name: value for name, value in chosen.items() if not isinstance(value, Unsaid)}
 
     def _spec(self) -> dict[str, Any]:
         make = type(self).make_spec
@@ -194,15 +265,28 @@ class Preset(ParametricDR):
             data_key=self.data_key,
         )
 
+    def effective_params(self) -> dict[str, Any]:
+        """Returns the parameters with the values that were trained with, or that ``train`` would take.
+
+        They differ from :meth:`get_params` where nobody said a value and ``fit`` has a better default than 1.x had.
+        """
+        given = self.get_params(deep=False)
+        return {name: self._setting(name) if isinstance(value, Unsaid) else value for name, value in given.items()}
+
     def _setting(self, name: str) -> Any:
         """Returns a parameter, or what ``fit`` takes in its place if nobody said it."""
         value = getattr(self, name)
         if not isinstance(value, Unsaid):
-            return value
+            # texts of presets have names; what is no name is given to the phases, once they are made
+            return "constant" if isinstance(value, Schedule) else value
         return type(self).fit_defaults[name] if self._fitting else value.plain(value)
 
     def _build(self, settings: Mapping[str, Any]) -> Blocks:
         blocks = build(parse_spec(self._spec()))
+        if self.precomputed_knn is not None:
+            use_neighbors(blocks["global_relations"], self.precomputed_knn, type(self).__name__)
+        steps = steps_settings(self.early_stopping, self.clip_norm, self.schedule)
+        blocks["training_phases"] = with_steps(blocks["training_phases"], blocks["losses"], steps)
         return super()._build({**settings, **blocks, "model": settings["model"], "default_model": blocks["model"]})
 
     def _blocks_to_write(self) -> Blocks:
@@ -218,10 +302,8 @@ class Preset(ParametricDR):
         return self.data_key
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
-        defaults = inspect.signature(type(self)).parameters
-        changed = {
-            name: value for name, value in self.get_params().items() if not _same(value, defaults[name].default)
-        }
+        defaults = type(self).defaults
+        changed = {name: value for name, value in self.get_params().items() if not _same(value, defaults[name])}
         shown = [f"{name}={reprlib.repr(value)}" for name, value in changed.items()]
         return f"{type(self).__name__}({', '.join([*shown, f'trained={self.__sklearn_is_fitted__()}'])})"
 
@@ -233,6 +315,18 @@ def _same(value: Any, default: Any) -> bool:
     if isinstance(value, (list, tuple)) and isinstance(default, (list, tuple)):
         return list(value) == list(default)
     return value is default or (isinstance(value, (bool, int, float, str)) and value == default)
+
+
+def _plain(signature: inspect.Signature) -> inspect.Signature:
+    """Returns a signature whose defaults are of Python's own types, as scikit-learn wants them."""
+    return signature.replace(
+        parameters=[
+            parameter.replace(default=parameter.default.plain(parameter.default))
+            if isinstance(parameter.default, Unsaid)
+            else parameter
+            for parameter in signature.parameters.values()
+        ]
+    )
 
 
 def _spelled_out(init: Callable[..., Any], common: Mapping[str, Any]) -> inspect.Signature:

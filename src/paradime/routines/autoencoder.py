@@ -79,6 +79,7 @@ class ParametricAutoencoder(Preset):
 
     make_spec = staticmethod(autoencoder_spec)
     common = PLAIN_NETWORK
+    own_parts = frozenset({"decoder"})
 
     def __init__(
         self,

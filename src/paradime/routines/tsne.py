@@ -17,7 +17,7 @@ from paradime.routines._parts import (
     position_phase,
     probable_neighbors,
 )
-from paradime.routines._preset import FIT_DEFAULTS, Extras, Preset
+from paradime.routines._preset import FIT_DEFAULTS, Preset, Scheduled
 from paradime.routines._unsaid import Unsaid, unsaid
 
 __all__ = ["ParametricTSNE", "tsne_spec"]
@@ -169,7 +169,7 @@ class ParametricTSNE(Preset):
         activation: str = unsaid("softplus"),
         network: Literal["landmarks", "mlp"] = unsaid("mlp"),
         objective: Literal["blocks", "pairs"] = unsaid("blocks"),
-        **settings: Unpack[Extras],
+        **settings: Unpack[Scheduled],
     ) -> None:
         self._store(locals())
 

@@ -1,41 +1,77 @@
 """Training: phases, the loop that runs them, and callbacks."""
 
 from paradime.training.callbacks import Callback, ProgressBar, ReportLoss, TrainingState, notify
+from paradime.training.checkpoints import Checkpoints, find_checkpoint, read_checkpoint
 from paradime.training.checks import check_phase, choose_losses, try_losses
 from paradime.training.device import resolve_device
 from paradime.training.extent import Extent, batch_size_for, steps_for
+from paradime.training.fingerprint import (
+    describe_data,
+    describe_model,
+    describe_phases,
+    describe_relations,
+    describe_settings,
+    differences,
+)
+from paradime.training.heldout import check_fraction, rows_to_hold_out, split_rows
+from paradime.training.history import History, history_frame
 from paradime.training.inference import apply_in_chunks
+from paradime.training.live_plot import LivePlot
 from paradime.training.loop import run_phase
 from paradime.training.phase import TrainingPhase
 from paradime.training.preparation import computation_order
+from paradime.training.run import Run
 from paradime.training.schedules import Constant, Cosine, Exponential, Linear, OneCycle, Schedule, Step
+from paradime.training.snapshots import Snapshots
 from paradime.training.stopping import Stopping
+from paradime.training.tensorboard import TensorBoard
+from paradime.training.validation import HeldOutFigures, Validation
 from paradime.training.workspace import Workspace
 
 __all__ = [
     "Callback",
+    "Checkpoints",
     "Constant",
     "Cosine",
     "Exponential",
     "Extent",
+    "HeldOutFigures",
+    "History",
     "Linear",
+    "LivePlot",
     "OneCycle",
     "ProgressBar",
     "ReportLoss",
+    "Run",
     "Schedule",
+    "Snapshots",
     "Step",
     "Stopping",
+    "TensorBoard",
     "TrainingPhase",
     "TrainingState",
+    "Validation",
     "Workspace",
     "apply_in_chunks",
     "batch_size_for",
+    "check_fraction",
     "check_phase",
     "choose_losses",
     "computation_order",
+    "describe_data",
+    "describe_model",
+    "describe_phases",
+    "describe_relations",
+    "describe_settings",
+    "differences",
+    "find_checkpoint",
+    "history_frame",
     "notify",
+    "read_checkpoint",
     "resolve_device",
+    "rows_to_hold_out",
     "run_phase",
+    "split_rows",
     "steps_for",
     "try_losses",
 ]

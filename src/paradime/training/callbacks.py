@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import logging
 import sys
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 import torch
 
 from paradime._registry import CALLBACKS
-from paradime.data import Batch
+from paradime.data import Batch, Dataset
+from paradime.training._plain import load_plain, plain_state
 from paradime.utils.logging import report
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
     from paradime.training.phase import TrainingPhase  # which has callbacks
+    from paradime.training.run import Run
+    from paradime.training.stopping import Watch
+    from paradime.training.validation import HeldOutFigures
 
 __all__ = ["Callback", "ProgressBar", "ReportLoss", "TrainingState", "notify"]
 
@@ -39,6 +44,13 @@ class TrainingState:
         loss: The loss of the last step, a scalar on the device; reading it waits for the device.
         epoch_loss: The loss of the last epoch that ended, the sum over its batches.
         stop: Whether the phase is to end after this epoch; a callback may set it.
+        dataset: The training rows; ``None`` before the first phase if they are not known yet.
+        data_key: The entry of the data set that is embedded.
+        optimizer: The optimizer of the phase.
+        seconds: How long the last epoch took, without validation and what callbacks do after it.
+        validation: What was measured on held-out rows after the last epoch; ``None`` if nothing was.
+        watch: The values that the phase's stopping has seen, and the best weights.
+        run: What the training has to remember to go on from here; checkpoints are made of it.
     """
 
     model: torch.nn.Module
@@ -51,6 +63,18 @@ class TrainingState:
     loss: torch.Tensor | None = None
     epoch_loss: float | None = None
     stop: bool = False
+    dataset: Dataset | None = None
+    data_key: str = "main"
+    optimizer: torch.optim.Optimizer | None = None
+    seconds: float = 0.0
+    validation: HeldOutFigures | None = None
+    watch: Watch | None = None
+    run: Run | None = None
+
+    @property
+    def learning_rate(self) -> float | None:
+        """The learning rate of the last step; that of the first group of parameters if there are several."""
+        return None if self.optimizer is None else float(self.optimizer.param_groups[0]["lr"])
 
 
 class Callback:
@@ -58,13 +82,16 @@ class Callback:
 
     A callback of a routine hears of all its phases. One of a phase hears of that phase alone, as if it were the
     whole training. To end a phase early, set ``state.stop``. An exception that a callback raises ends the
-    training; the weights stay as they are then.
+    training; the weights stay as they are then. What it remembers in plain attributes is part of checkpoints.
 
     Example:
         >>> class Shout(Callback):
         ...     def on_epoch_end(self, state):
         ...         print(f"epoch {state.epoch}: {state.epoch_loss}!")
     """
+
+    is_last: ClassVar[bool] = False
+    """Whether it is called after the others, whose work it looks at."""
 
     def on_train_begin(self, state: TrainingState) -> None:
         """Called once before the first phase."""
@@ -89,6 +116,17 @@ class Callback:
 
     def on_batch_end(self, state: TrainingState) -> None:
         """Called after a step; ``state.loss`` is known."""
+
+    def on_interrupt(self, state: TrainingState) -> None:
+        """Called when Ctrl-C has ended the training, before :meth:`on_train_end`."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns what a checkpoint is to remember: attributes of numbers and texts that are no settings."""
+        return plain_state(self, skip=frozenset(inspect.signature(type(self)).parameters))
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes what :meth:`state_dict` returned, when a training goes on; called after :meth:`on_phase_begin`."""
+        load_plain(self, state)
 
 
 def notify(callbacks: Iterable[Callback], event: str, state: TrainingState) -> None:

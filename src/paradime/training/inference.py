@@ -50,7 +50,7 @@ def apply_in_chunks(
         if len(row_shape) == 1:
             raise ValueError(
                 f"Expected 2D array, got shape {tuple(rows.shape)}. "
-                "Reshape it: .reshape(1, -1) for a single sample."
+                "Reshape your data: .reshape(1, -1) for a single sample."
             )
         raise ValueError(f"X has rows of shape {tuple(rows.shape[1:])}, but {owner} is expecting {row_shape}.")
     function = resolve_method(model, method)
@@ -59,7 +59,7 @@ def apply_in_chunks(
     model.eval()
     try:
         with torch.inference_mode():
-            parts = [function(chunk.to(device)).cpu() for chunk in torch.split(rows, step)]
+            parts = [function(chunk.to(device)).cpu() for chunk in rows.split(step)]
     finally:
         model.train(was_training)
     # an inference tensor cannot take part in autograd later; a clone made outside can

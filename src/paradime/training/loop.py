@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import itertools
-import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,12 +20,12 @@ from paradime.training.callbacks import Callback, TrainingState, notify
 from paradime.training.checks import check_phase, choose_losses, try_losses
 from paradime.training.execution import Execution
 from paradime.training.phase import TrainingPhase
+from paradime.training.run import Run
 from paradime.training.schedules import ScheduledRates, make_schedule
-from paradime.utils.logging import report
+from paradime.training.stopping import Watch
+from paradime.training.validation import Validation
 
 __all__ = ["run_phase"]
-
-log = logging.getLogger(__name__)
 
 
 def run_phase(
@@ -40,6 +40,7 @@ def run_phase(
     generator: torch.Generator | None = None,
     callbacks: Sequence[Callback] = (),
     state: TrainingState | None = None,
+    validation: Validation | None = None,
 ) -> None:
     """Trains a model for one phase; ``phase.loss`` holds the history afterwards.
 
@@ -54,6 +55,7 @@ def run_phase(
         generator: Source of randomness on ``device``; torch's global one if ``None``.
         callbacks: What to call during training.
         state: Where training stands; a fresh one if ``None``.
+        validation: What is measured on held-out rows after an epoch; nothing if ``None``.
 
     Raises:
         LossNotDeterminedError: If there is no loss of a key.
@@ -73,36 +75,57 @@ def run_phase(
     parameters = _trainable(model, phase.loss)
     optimizer = phase.make_optimizer(parameters)
     rates = ScheduledRates(make_schedule(phase.schedule), optimizer)
+    state.optimizer, state.dataset = optimizer, dataset
     execution = Execution(model, device, precision=phase.precision, compile=phase.compile)
-    steps, n_steps = itertools.count(), extent.epochs * max(1, len(sampler))
-    with _in_training(state, callbacks) as heard:
+    measure = None
+    if validation is not None:
+        measure = validation.begin(phase, model, batch_relations, n_batches=len(sampler), n_rows=len(dataset))
+    watch = state.watch = Watch(phase, set() if measure is None else measure.figures)
+    run = state.run = state.run or Run(generator, device)
+    n_steps = extent.epochs * max(1, len(sampler))
+    with _in_training(state, callbacks) as heard, run.interruption:
         notify(heard, "phase_begin", state)
-        for state.epoch in range(extent.epochs):
+        run.begin_phase(state, sampler, heard)
+        steps = itertools.count(run.n_epochs_done * len(sampler) + run.n_batches_done)
+        # one that goes on may have been told to stop
+        epochs = range(run.n_epochs_done, run.n_epochs_done if state.stop else extent.epochs)
+        for state.epoch in epochs:
             last_good = copy.deepcopy(model.state_dict())
+            started = time.perf_counter()
             notify(heard, "epoch_begin", state)
             with execution.active():
-                for state.batch in sampler.epoch(generator):
+                for state.batch in run.batches():
                     notify(heard, "batch_begin", state)
-                    progress = min(1.0, next(steps) / n_steps)
-                    rates.at(progress)
-                    phase.loss.at(progress)
-                    loss = phase.loss(model, global_relations, batch_relations, state.batch, device)
-                    _step(loss, optimizer, parameters, phase.clip_norm)
+                    with run.changing():
+                        progress = min(1.0, next(steps) / n_steps)
+                        rates.at(progress)
+                        phase.loss.at(progress)
+                        loss = phase.loss(model, global_relations, batch_relations, state.batch, device)
+                        _step(loss, optimizer, parameters, phase.clip_norm)
                     state.loss = loss.detach()
+                    run.count_step()
                     notify(heard, "batch_end", state)
-            phase.loss.checkpoint()
-            state.epoch_loss = phase.loss.history[-1]
-            _refuse_divergence(phase, state, parameters, last_good)
-            _stop_early(phase, state)
+                    run.interruption.check()
+            with run.changing():
+                phase.loss.checkpoint()
+                state.epoch_loss = phase.loss.history[-1]
+                state.seconds = time.perf_counter() - started  # the device is waited for by reading the loss
+                _refuse_divergence(phase, state, parameters, last_good)
+                state.validation = None if measure is None else measure(state.epoch)
+                watch.observe(state)
+            run.end_epoch()
             notify(heard, "epoch_end", state)
+            run.interruption.check()
             if state.stop:
                 break
+        watch.restore(state)
         notify(heard, "phase_end", state)
+    run.end_phase()
 
 
 def _at_start(state: TrainingState, phase: TrainingPhase, n_batches: int) -> TrainingState:
     state.phase, state.n_batches, state.stop = phase, n_batches, False
-    state.epoch, state.loss, state.epoch_loss = 0, None, None
+    state.epoch, state.loss, state.epoch_loss, state.validation = 0, None, None, None
     return state
 
 
@@ -127,12 +150,16 @@ def _in_training(state: TrainingState, callbacks: Sequence[Callback]) -> Iterato
     To its own callbacks, the phase is the whole training.
     """
     own, all_phases = state.phase.callbacks, state.phases
+    heard = sorted((*callbacks, *own), key=lambda callback: callback.is_last)
     state.model.train()
     try:
         state.phases = [state.phase]
         notify(own, "train_begin", state)
         state.phases = all_phases
-        yield (*callbacks, *own)
+        yield heard
+    except KeyboardInterrupt:
+        notify(heard, "interrupt", state)
+        raise
     finally:
         state.model.eval()
         state.batch, state.phases = None, [state.phase]
@@ -140,17 +167,6 @@ def _in_training(state: TrainingState, callbacks: Sequence[Callback]) -> Iterato
             notify(own, "train_end", state)
         finally:
             state.phases = all_phases
-
-
-def _stop_early(phase: TrainingPhase, state: TrainingState) -> None:
-    assert phase.loss is not None
-    if phase.stopping is not None and phase.stopping.ends(phase.loss.history):
-        state.stop = True
-        report(
-            log,
-            f"Training phase {phase.name!r} ends after epoch {state.epoch}: the loss has not improved by "
-            f"{phase.stopping.min_delta:g} of its size for {phase.stopping.patience} epochs.",
-        )
 
 
 def _trainable(model: torch.nn.Module, loss: Loss) -> list[torch.nn.Parameter]:
@@ -176,6 +192,8 @@ def _refuse_divergence(
     if failure is None and bool(weights_sum.isfinite()):
         return
     state.model.load_state_dict(last_good)
+    if state.run is not None:
+        state.run.undo_epoch()
     what = "the weights are not finite any more, though the loss is: a gradient is infinite or NaN"
     if failure is not None:
         batch, guilty = failure

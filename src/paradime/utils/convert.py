@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -115,4 +116,9 @@ def _cast_objects(array: AnyArray) -> AnyArray:
         place = next((p for p in places if not isinstance(array[p], (int, float, np.number))), None)
     column = f" in column {place[1]}" if place is not None and len(place) > 1 else ""
     found = repr(array[place]) if place is not None else "mixed objects"
+    if place is not None and isinstance(array[place], Container) and not isinstance(array[place], str):
+        # in Python's own words for float(…) of what is neither
+        raise TypeError(
+            f"argument must be a string or a number, got {found}{column}. Encode it as a number first."
+        )
     raise ValueError(f"expected numbers, got {found}{column}. Encode it as a number first.")

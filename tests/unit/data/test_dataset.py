@@ -215,5 +215,5 @@ def test_identical_rows_warn_once_and_rows_that_only_start_alike_do_not():
     X = np.ones((5, 2))
     with pytest.warns(UserWarning, match="all 5 rows of data 'main' are identical"):
         Dataset(X)
-    X[4, 1] = 2
+    X[4] = 2
     Dataset(X)

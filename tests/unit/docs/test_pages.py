@@ -35,7 +35,8 @@ def test_every_public_name_is_on_the_reference_page():
     assert all(f"`{name}" in page for module in (paradime.dr, paradime.loss) for name in module.__all__)
 
 
-PAGES = ["README.md", *(f"docs/{name}.md" for name in ("architecture", "guiding", "migrating", "presets"))]
+PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
+RUN_BELOW = ("estimators", "input", "training", "continuing")
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -74,6 +75,16 @@ def test_presets_page_does_what_it_says(few_steps):
     assert "n_neighbors: 30" in names["text"]
     seen = names["routine"].transform(names["X"])
     assert knn_accuracy(seen, names["y"], test_embedding=names["new"], test_labels=names["y_new"]) > 0.8
+
+
+@pytest.mark.parametrize("page", RUN_BELOW)
+def test_examples_of_a_page_run(page, few_steps, tmp_path, monkeypatch):
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    monkeypatch.chdir(tmp_path)  # where they write their files
+    seed_all(0)
+    assert run_python_of(f"docs/{page}.md")
 
 
 def test_every_loss_of_the_grammar_is_on_the_guiding_page():

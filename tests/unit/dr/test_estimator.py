@@ -73,14 +73,14 @@ def test_missing_classifier_names_the_parameter(preset):
 
 
 def test_missing_decoder_names_the_parameter():
-    with pytest.raises(NotImplementedError, match=r"Or fit ParametricMDS\(decoder=True\)"):
+    with pytest.raises(NotImplementedError, match=r"Fit ParametricMDS\(decoder=True\)"):
         mds(epochs=1).fit(X).inverse_transform(np.zeros((1, 2)))
 
 
 def test_missing_decoder_of_a_routine_without_that_parameter_names_the_recipe():
     routine = ParametricDR(losses=GlobalStructureLoss())
     routine.add_training_phase(epochs=1)
-    with pytest.raises(NotImplementedError, match=r"Or fit ParametricDR\(ModelRecipe\(decoder=True\)"):
+    with pytest.raises(NotImplementedError, match=r"Fit ParametricDR\(ModelRecipe\(decoder=True\)"):
         routine.fit(X).inverse_transform(np.zeros((1, 2)))
 
 

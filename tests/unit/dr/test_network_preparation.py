@@ -129,6 +129,7 @@ def test_same_random_state_gives_the_same_embedding():
     assert np.array_equal(mds(LANDMARKS).fit_transform(X), mds(LANDMARKS).fit_transform(X))
 
 
+@pytest.mark.filterwarnings("ignore:.*columns of data 'main' are constant:UserWarning")
 @pytest.mark.parametrize("model", [LANDMARKS, LandmarkModel(64, hidden_dims=[10], n_landmarks=16)])
 def test_fit_prepares_anew_and_train_goes_on(model):
     routine = mds(model)

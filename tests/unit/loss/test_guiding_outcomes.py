@@ -234,6 +234,7 @@ def test_smoothness_along_a_graph_of_neighbours_keeps_classes_together():
     assert held_out((5.0, SmoothnessLoss(relation_key="rel"))) > held_out() + 0.04
 
 
+@pytest.mark.filterwarnings("ignore:.* are constant:UserWarning")  # margins of the images, which are not zero here
 def test_landmarks_stay_when_a_map_is_learned_anew_on_other_data():
     X, _ = digits()
     first = fitted(X[:600], StressLoss())

@@ -5,11 +5,16 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from paradime.explain import neighborhood_error
 from paradime.metrics import (
     axis_correlation,
     continuity,
+    coranking_curve,
     knn_accuracy,
     neighbors_kept,
+    sammon_stress,
+    shepard_correlation,
+    silhouette,
     stress,
     trustworthiness,
 )
@@ -48,7 +53,19 @@ def measure_all(X, embedding, values):
     ]
 
 
-@pytest.mark.parametrize("metric", [*PAIR_METRICS, lambda X, e: knn_accuracy(e, X[:, 0] > 0)])
+@pytest.mark.parametrize(
+    "metric",
+    [
+        *PAIR_METRICS,
+        sammon_stress,
+        lambda X, e: knn_accuracy(e, X[:, 0] > 0),
+        lambda X, e: silhouette(e, X[:, 0] > 0),
+        lambda X, e: coranking_curve(X, e, n_samples=500),
+        lambda X, e: shepard_correlation(X, e),
+        lambda X, e: neighbors_kept(X, e, test_X=X, test_embedding=e),
+        lambda X, e: neighborhood_error(X, e, n_neighbors=3),
+    ],
+)
 def test_no_metric_holds_a_square_matrix_of_distances(metric):
     n = 6000
     X, embedding = make_pair(n)
@@ -62,6 +79,13 @@ def test_no_metric_holds_a_square_matrix_of_distances(metric):
 def test_chunk_size_does_not_change_the_result(metric, chunk_size):
     X, embedding = make_pair()
     assert metric(X, embedding, chunk_size=chunk_size) == pytest.approx(metric(X, embedding), abs=1e-14)
+
+
+@pytest.mark.parametrize("metric", PAIR_METRICS)
+def test_many_columns_and_few_dimensions_go_through_the_same_rows(metric):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1200, 40))
+    assert metric(X, X[:, :2]) == pytest.approx(metric(X, X[:, :2], chunk_size=400), abs=1e-12)
 
 
 @pytest.mark.parametrize("dim", [3, 25, 26, 100])

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.spatial.distance import pdist
 
-from paradime.metrics import stress
+from paradime.metrics import sammon_stress, stress
 
 
 def make_pair(seed=0, n=60, dim=5):
@@ -63,3 +63,24 @@ def test_data_at_one_place_are_refused():
 def test_largest_allowed_values_do_not_overflow():
     X, embedding = make_pair()
     assert stress(X * 1e139, embedding * 1e139) == pytest.approx(stress(X, embedding), rel=1e-9)
+
+
+def test_sammon_stress_is_its_formula_and_its_scale_the_best():
+    rng = np.random.default_rng(0)
+    X, embedding = rng.normal(size=(60, 5)), rng.normal(size=(60, 2))
+    rows, columns = np.triu_indices(60, 1)
+    near, shown = (np.linalg.norm(part[rows] - part[columns], axis=1) for part in (X, embedding))
+    assert sammon_stress(X, embedding) == pytest.approx(((near - shown) ** 2 / near).sum() / near.sum(), rel=1e-12)
+    best = min(((near - f * shown) ** 2 / near).sum() / near.sum() for f in np.linspace(0.1, 3, 3000))
+    assert sammon_stress(X, embedding, rescale=True) == pytest.approx(best, rel=1e-5)
+
+
+def test_sammon_stress_leaves_duplicates_out():
+    X = np.array([[0.0], [0.0], [2.0]])
+    assert sammon_stress(X, X) == 0
+    assert sammon_stress(X, np.zeros((3, 2))) == sammon_stress(X, np.zeros((3, 2)), rescale=True) == 1
+
+
+def test_sammon_stress_of_points_at_one_place_is_refused():
+    with pytest.raises(ValueError, match="got 4 points at one place"):
+        sammon_stress(np.ones((4, 2)), np.eye(4))

@@ -53,3 +53,19 @@ def test_all_other_points_as_neighbours_are_always_kept():
 def test_n_neighbors_beyond_the_other_points_names_the_limit(n_neighbors):
     with pytest.raises(ValueError, match=rf"\[1, 19\] for 20 points, got {n_neighbors}"):
         neighbors_kept(*make_pair(20), n_neighbors=n_neighbors)
+
+
+def test_several_sizes_are_those_one_by_one():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 5))
+    found = neighbors_kept(X, X[:, :2], n_neighbors=(15, 5, 89))
+    assert list(found) == [15, 5, 89]
+    assert all(found[k] == neighbors_kept(X, X[:, :2], n_neighbors=k) for k in found)
+    assert found[89] == 1
+
+
+@pytest.mark.parametrize(("sizes", "message"), [((5, 90), r"\[1, 89\] .* got 90"), ((), "got none")])
+def test_sizes_that_do_not_fit_are_told(sizes, message):
+    X = np.random.default_rng(0).normal(size=(90, 5))
+    with pytest.raises(ValueError, match=message):
+        neighbors_kept(X, X, n_neighbors=sizes)

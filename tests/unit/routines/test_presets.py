@@ -201,3 +201,15 @@ def test_text_has_what_was_said_and_added(routine):
     text = made.to_spec(format="dict")
     assert [phase["epochs"] for phase in text["training phases"]] == [77, 2]
     assert text["model"]["options"] == {"hidden_dims": [9], "activation": "tanh"}
+
+
+def test_effective_parameters_are_those_that_were_trained_with():
+    X = torch.rand(80, 5, generator=torch.Generator().manual_seed(0)).numpy()
+    given = {"epochs": 2, "random_state": 0}
+    fitted = ParametricUMAP(**given).fit(X)
+    trained = ParametricUMAP(**given)
+    trained.train(X)
+    assert fitted.get_params() == trained.get_params()
+    assert fitted.effective_params()["network"] == "landmarks"
+    assert trained.effective_params()["network"] == "mlp"
+    assert fitted.effective_params()["epochs"] == 2

@@ -36,6 +36,7 @@ VALUES = {
     "landmarks": [[0.0, 1.0], [1.0, 0.5]],
     "positions": [[0.25, 1.0], [1.0, 0.0]],
     "attribute": "age",
+    "folder": "runs",
     "metric": "cosine",
     "activation": "tanh",
     "normalization": "layer",

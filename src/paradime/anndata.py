@@ -1,0 +1,230 @@
+"""Routines on annotated data, as scanpy and others keep them: ``import paradime.anndata``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import scipy.sparse
+
+from paradime import routines
+from paradime._registry import did_you_mean
+from paradime.dr import ParametricDR
+from paradime.relations import NeighborBasedPDist
+from paradime.routines import Preset
+from paradime.types import AnyArray
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["embed", "transform"]
+
+_ROUTINES: dict[str, type[Preset]] = {
+    "autoencoder": routines.ParametricAutoencoder,
+    "contrastive": routines.ParametricContrastive,
+    "largevis": routines.ParametricLargeVis,
+    "mds": routines.ParametricMDS,
+    "pacmap": routines.ParametricPaCMAP,
+    "tsne": routines.ParametricTSNE,
+    "umap": routines.ParametricUMAP,
+}
+_FEW_GENES = 50  # up to which scanpy looks for neighbours among the genes themselves
+
+
+class _Source(NamedTuple):
+    """Which rows were embedded, and the names of their columns, where these are genes."""
+
+    use_rep: str
+    layer: str | None
+    genes: tuple[str, ...] | None
+    key: str
+
+
+def embed(
+    adata: AnnData,
+    routine: str | ParametricDR = "umap",
+    *,
+    use_rep: str | None = None,
+    layer: str | None = None,
+    key_added: str | None = None,
+    reuse_neighbors: bool = True,
+    **settings: Any,
+) -> ParametricDR:
+    """Fits a routine to the observations, and writes their embedding into ``adata.obsm``.
+
+    Parameters and what was used are written into ``adata.uns``. A graph of neighbours that scanpy has made is
+    taken in place of a search if it is of the same rows, by Euclidean distance, and holds enough neighbours.
+
+    Args:
+        adata: The data; in memory or backed, dense or sparse. Sparse data stay so.
+        routine: ``"umap"``, ``"tsne"``, ``"contrastive"``, ``"pacmap"``, ``"largevis"``, ``"mds"``,
+            ``"autoencoder"``, or a routine with its parameters.
+        use_rep: The entry of ``adata.obsm`` that is embedded, or ``"X"``. If ``None``, ``"X_pca"`` where it is
+            there, else ``"X"``.
+        layer: The layer that is embedded in place of ``X``.
+        key_added: The key in ``obsm`` and ``uns``; ``"X_paradime_umap"`` and ``"paradime_umap"``, and so on, if
+            ``None``.
+        reuse_neighbors: Whether to take scanpy's neighbours where they fit.
+        **settings: Parameters of the routine, if it is given by its name, such as ``random_state``.
+
+    Returns:
+        The fitted routine; it embeds further cells, see :func:`transform`.
+
+    Raises:
+        ValueError: If the routine's name is unknown, or data are not finite.
+        KeyError: If there is no such entry or layer.
+        TypeError: If ``adata`` is no AnnData, or parameters are given beside a routine.
+        ImportError: If anndata is not installed.
+
+    Example:
+        >>> import anndata
+        >>> from sklearn.datasets import load_iris
+        >>> adata = anndata.AnnData(load_iris().data.astype("float32"))
+        >>> umap = embed(adata, "umap", epochs=1, random_state=0)
+        >>> adata.obsm["X_paradime_umap"].shape, adata.uns["paradime_umap"]["params"]["use_rep"]
+        ((150, 2), 'X')
+    """
+    _check(adata)
+    made, name = _routine(routine, settings)
+    source = _source(adata, use_rep, layer, key_added or f"paradime_{name}")
+    rows = _rows(adata, source)
+    reused = reuse_neighbors and isinstance(made, Preset) and _take_neighbors(made, adata, source, rows)
+    try:
+        made.fit(rows)
+        embedded = made.transform(rows)
+    finally:
+        if reused:
+            # the parameter stays what the user made it: further fits may be of other cells
+            made.set_params(precomputed_knn=None)
+    made.__dict__["_anndata_source"] = source
+    adata.obsm[key_added or f"X_paradime_{name}"] = _plain(embedded)
+    params = {key: value for key, value in made.get_params().items() if type(value) in (bool, int, float, str)}
+    used = {"use_rep": source.use_rep, "reused_neighbors": reused, **({"layer": layer} if layer else {})}
+    adata.uns[source.key] = {"params": {"routine": type(made).__name__, **params, **used}}
+    return made
+
+
+def transform(
+    adata: AnnData,
+    routine: ParametricDR,
+    *,
+    use_rep: str | None = None,
+    layer: str | None = None,
+    key_added: str | None = None,
+) -> AnyArray:
+    """Embeds further observations by a routine that is fitted, and writes them into ``adata.obsm``.
+
+    Args:
+        adata: The data, with the rows that the routine was fitted to: of ``"X_pca"``, project them by the same
+            components first.
+        routine: The routine, of :func:`embed` or fitted otherwise.
+        use_rep: As in :func:`embed`; what the routine was fitted to if ``None``.
+        layer: Likewise.
+        key_added: The key in ``obsm``; that of :func:`embed` if ``None``.
+
+    Returns:
+        The embedding, shape (n, out_dim).
+
+    Raises:
+        ValueError: If the genes are others than those of the training, or in another order.
+        KeyError: If there is no such entry or layer.
+        NotTrainedError: If the routine is not fitted.
+    """
+    _check(adata)
+    known: _Source | None = routine.__dict__.get("_anndata_source")
+    name = type(routine).__name__.removeprefix("Parametric").lower()
+    if known is not None and use_rep is None and layer is None:
+        use_rep, layer = known.use_rep, known.layer
+    source = _source(adata, use_rep, layer, key_added or (known.key if known else f"paradime_{name}"))
+    if known is not None and known.genes is not None and source.genes is not None and known.genes != source.genes:
+        missing = [gene for gene in known.genes if gene not in set(source.genes)]
+        what = f"{len(missing)} are missing, such as {missing[0]!r}" if missing else "they are in another order"
+        raise ValueError(
+            f"The genes should match those that were embedded: {what}. Select them: adata[:, genes_of_training]."
+        )
+    embedded = _plain(routine.transform(_rows(adata, source)))
+    default = source.key if not source.key.startswith("paradime_") else f"X_{source.key}"
+    adata.obsm[key_added or default] = embedded
+    return embedded
+
+
+def _check(adata: Any) -> None:
+    try:
+        import anndata
+    except ImportError:
+        raise ImportError('annotated data need a further package: pip install "paradime[anndata]"') from None
+    if not isinstance(adata, anndata.AnnData):
+        raise TypeError(f"adata must be an AnnData, got {type(adata).__name__}. Pass rows to routine.fit(X).")
+
+
+def _routine(routine: Any, settings: Mapping[str, Any]) -> tuple[ParametricDR, str]:
+    if isinstance(routine, ParametricDR):
+        if settings:
+            raise TypeError(f"parameters {sorted(settings)} belong into the routine: {type(routine).__name__}(…).")
+        return routine, type(routine).__name__.removeprefix("Parametric").lower()
+    if routine not in _ROUTINES:
+        raise ValueError(f"unknown routine {routine!r}. {did_you_mean(str(routine), _ROUTINES)}")
+    return _ROUTINES[routine](**settings), str(routine)
+
+
+def _source(adata: AnnData, use_rep: str | None, layer: str | None, key: str) -> _Source:
+    if layer is not None:
+        if use_rep not in (None, "X"):
+            raise ValueError(
+                f"layer={layer!r} and use_rep={use_rep!r} name different rows. Leave one of them out."
+            )
+        if layer not in adata.layers:
+            raise KeyError(f"adata has no layer {layer!r}. {did_you_mean(layer, adata.layers)}")
+        use_rep = "X"
+    if use_rep is None:
+        use_rep = "X_pca" if "X_pca" in adata.obsm else "X"
+    if use_rep != "X" and use_rep not in adata.obsm:
+        raise KeyError(f"adata.obsm has no entry {use_rep!r}. {did_you_mean(use_rep, ['X', *adata.obsm])}")
+    genes = tuple(map(str, adata.var_names)) if use_rep == "X" else None
+    return _Source(use_rep, layer, genes, key)
+
+
+def _rows(adata: AnnData, source: _Source) -> Any:
+    if source.layer is not None:
+        rows = adata.layers[source.layer]
+    else:
+        rows = adata.X if source.use_rep == "X" else adata.obsm[source.use_rep]
+    if rows is None:
+        raise ValueError("adata has no X. Name what to embed: use_rep='X_pca', or layer=….")
+    if hasattr(rows, "to_memory"):
+        return rows.to_memory()  # sparse data of a file stay sparse
+    return rows if scipy.sparse.issparse(rows) or hasattr(rows, "columns") else rows[:]
+
+
+def _take_neighbors(routine: Preset, adata: AnnData, source: _Source, rows: Any) -> bool:
+    """Gives scanpy's neighbours to a routine, if they are what it would search; returns whether it did."""
+    entry = adata.uns.get("neighbors")
+    if routine.precomputed_knn is not None or source.layer is not None or not isinstance(entry, Mapping):
+        return False
+    graph = adata.obsp.get(entry.get("distances_key", "distances"))
+    params = dict(entry.get("params", {}))
+    if graph is None or params.get("metric", "euclidean") != "euclidean":
+        return False
+    few = adata.n_vars <= _FEW_GENES or params.get("n_pcs") == 0
+    of_rows = params.get("use_rep") or ("X" if few else "X_pca")
+    n_columns = params.get("n_pcs") or rows.shape[1]
+    if of_rows != source.use_rep or (source.use_rep != "X" and n_columns != rows.shape[1]):
+        return False
+    as_fitted = type(routine)(**routine.get_params())
+    as_fitted._fitting = True
+    searched = [part for part in as_fitted.global_relations.values() if isinstance(part, NeighborBasedPDist)]
+    wanted = max((part.neighbors_wanted() or adata.n_obs for part in searched), default=0)
+    # scanpy counts the point itself among its neighbours
+    fewest = int(scipy.sparse.csr_array(graph).count_nonzero(axis=1).min())
+    metrics = {part.metric or "euclidean" for part in searched}
+    if not searched or metrics != {"euclidean"} or fewest + 1 < wanted:
+        return False
+    routine.set_params(precomputed_knn=scipy.sparse.csr_array(graph))
+    return True
+
+
+def _plain(embedded: Any) -> AnyArray:
+    """As an array, whatever ``set_output`` asks for."""
+    made: AnyArray = np.asarray(embedded)
+    return made

@@ -1,0 +1,119 @@
+"""A model that learned from standardised columns becomes one that takes the columns as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from paradime.models import FullyConnected, FullyConnectedDecoder, InputScaling
+from paradime.types import AnyArray
+
+__all__ = ["can_be_folded", "fold", "units_differ"]
+
+_MOST_FEATURES = 200  # beyond, columns are pixels or genes rather than quantities with units
+_FACTOR = 5
+_TOLERANCE = 1e-3  # of the extent of the embedding
+
+
+def units_differ(X: AnyArray) -> bool:
+    """Returns whether columns look like quantities of different units, of which the largest would decide alone.
+
+    Args:
+        X: Rows, shape (n, d).
+
+    Returns:
+        Whether, for up to 200 columns, one varies more than five times as much as a quarter of them do.
+
+    Example:
+        >>> heights_and_incomes = np.array([[1.6, 20_000.0, 3.0], [1.8, 30_000.0, 4.0]])
+        >>> units_differ(heights_and_incomes), units_differ(np.eye(4))
+        (True, False)
+    """
+    deviations = np.sort(X.std(axis=0))
+    deviations = deviations[deviations > 0]
+    if X.shape[1] > _MOST_FEATURES or not len(deviations):
+        return False
+    # the lower quartile: few columns of pixels or counts hardly vary
+    return bool(deviations[-1] > _FACTOR * deviations[(len(deviations) - 1) // 4])
+
+
+def can_be_folded(model: Any) -> bool:
+    """Returns whether :func:`fold` knows the layers of a model."""
+    encoder, decoder = getattr(model, "encoder", model), getattr(model, "decoder", None)
+    has_scaling = isinstance(getattr(encoder, "scaling", None), InputScaling)
+    fits = has_scaling or (isinstance(encoder, FullyConnected) and len(encoder.layers) > 0)
+    return fits and (not isinstance(decoder, torch.nn.Module) or isinstance(decoder, FullyConnectedDecoder))
+
+
+@torch.no_grad()
+def fold(routine: Any, X: AnyArray, mean: AnyArray, scale: AnyArray) -> None:
+    """Lets a routine that was fitted to ``(X - mean) / scale`` take ``X`` itself.
+
+    The linear part at its beginning takes over the standardisation, and that at the end of its decoder the way
+    back. Its data set becomes ``X``.
+
+    Args:
+        routine: A trained routine.
+        X: The rows as they are, shape (n, d), a data frame or array.
+        mean: What was subtracted, shape (d,).
+        scale: What was divided by, shape (d,), positive.
+
+    Raises:
+        RuntimeError: If the routine would embed ``X`` otherwise than it embedded what it was fitted to.
+    """
+    rows = np.asarray(X, dtype=np.float64)
+    some = np.linspace(0, len(rows) - 1, min(500, len(rows))).astype(int)
+    names = list(X.columns) if hasattr(X, "columns") else None
+    before = routine.embed(_framed((rows[some] - mean) / scale, names)).numpy()
+    model = routine.model
+    encoder, decoder = getattr(model, "encoder", model), getattr(model, "decoder", None)
+    m, s = torch.from_numpy(mean), torch.from_numpy(scale)
+    scaling = getattr(encoder, "scaling", None)
+    if isinstance(scaling, InputScaling):
+        _fold_scaling(scaling, m, s)
+    else:
+        _fold_first(encoder.layers[0], m, s)
+    if decoder is not None:
+        last = decoder.layers[-1]
+        weight, bias = last.weight.double().cpu(), last.bias.double().cpu()
+        last.weight.copy_(weight * s[:, None])
+        last.bias.copy_(bias * s + m)
+    routine.add_data({"main": X})
+    after = routine.embed(_framed(rows[some], names)).numpy()
+    far, extent = float(np.abs(after - before).max()), float(np.ptp(before, axis=0).max())
+    if not far <= _TOLERANCE * max(extent, 1e-12):
+        raise RuntimeError(
+            f"the model places rows {far:.3g} from where it did before it took over the scaling, of {extent:.3g}. "
+            "Use --scale none, or subtract the offsets of the columns"
+        )
+
+
+def _fold_scaling(scaling: InputScaling, m: torch.Tensor, s: torch.Tensor) -> None:
+    center = scaling.center.double().cpu()
+    wanted = m + s * center
+    # rounded to single precision; the bias takes the rest
+    scaling.center.copy_(wanted)
+    rest = scaling.center.double().cpu() - wanted
+    weight = scaling.weight.double().cpu() / s
+    for bound in (scaling.low, scaling.high):
+        bound.copy_(bound.double().cpu() * s - rest)
+    scaling.reach.copy_(scaling.reach.double().cpu() * s)
+    scaling.weight.copy_(weight)
+    scaling.bias.copy_(scaling.bias.double().cpu() + weight @ rest)
+
+
+def _fold_first(layer: torch.nn.Linear, m: torch.Tensor, s: torch.Tensor) -> None:
+    weight = layer.weight.double().cpu() / s
+    bias = layer.bias.double().cpu() - weight @ m
+    layer.weight.copy_(weight)
+    layer.bias.copy_(bias)
+
+
+def _framed(rows: AnyArray, names: list[str] | None) -> Any:
+    if names is None:
+        return rows
+    import pandas as pd
+
+    return pd.DataFrame(rows, columns=names)

@@ -1,0 +1,150 @@
+"""Methods by their names on the command line, and their parameters as texts."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from paradime._registry import did_you_mean
+from paradime.cli.console import InputError
+
+__all__ = ["METHODS", "make_routine", "method_class", "parse_guide", "parse_settings"]
+
+METHODS = {
+    "umap": "ParametricUMAP",
+    "tsne": "ParametricTSNE",
+    "contrastive": "ParametricContrastive",
+    "pacmap": "ParametricPaCMAP",
+    "largevis": "ParametricLargeVis",
+    "mds": "ParametricMDS",
+    "autoencoder": "ParametricAutoencoder",
+}
+"""Names of presets by the names of methods."""
+
+_AXES = {"x": 0, "y": 1, "z": 2}
+_SHARE = 0.2
+
+
+def method_class(name: str) -> Any:
+    """Returns the preset of a method.
+
+    Raises:
+        InputError: If there is none.
+    """
+    from paradime import routines
+
+    key = name.lower().replace("-", "").removeprefix("parametric")
+    if key not in METHODS:
+        raise InputError(f"--method: no method {name!r}. {did_you_mean(key, METHODS)}")
+    return getattr(routines, METHODS[key])
+
+
+def parse_settings(given: Iterable[str], kind: Any) -> dict[str, Any]:
+    """Returns parameters from texts such as ``"n_neighbors=30"``; values are JSON, or else texts.
+
+    Args:
+        given: The texts.
+        kind: The class that takes them.
+
+    Raises:
+        InputError: If a text has no name, or the class has no such parameter.
+
+    Example:
+        >>> from paradime.routines import ParametricUMAP
+        >>> parse_settings(["epochs=5", "initialization=pca", "decoder=true"], ParametricUMAP)
+        {'epochs': 5, 'initialization': 'pca', 'decoder': True}
+    """
+    known = inspect.signature(kind).parameters
+    found = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or not name:
+            raise InputError(f"--set: must read NAME=VALUE, got {text!r}, such as --set epochs=20.")
+        if name not in known:
+            raise InputError(f"--set: {kind.__name__} has no parameter {name!r}. {did_you_mean(name, known)}")
+        found[name] = _value(value.strip())
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads({"True": "true", "False": "false", "None": "null"}.get(text, text))
+    except ValueError:
+        return text
+
+
+def make_routine(
+    method: str, spec: str | None, seed: int, given: Iterable[str], *, with_target: bool = False
+) -> Any:
+    """Makes the routine that is to be fitted.
+
+    Args:
+        method: The name of a method.
+        spec: A file in the grammar, in place of a method.
+        seed: Seed of all random choices.
+        given: Further parameters as texts.
+        with_target: Whether there will be targets, which add to the building blocks.
+
+    Raises:
+        InputError: If the method, or a parameter, is not known or refused.
+        SpecificationError: If the text in the grammar is wrong.
+    """
+    if spec is None:
+        kind = method_class(method)
+        settings = {"random_state": seed, **parse_settings(given, kind)}
+        maker = kind
+    else:
+        from paradime.dr import ParametricDR
+
+        settings = {"random_state": seed, **parse_settings(given, ParametricDR)}
+
+        def maker(**chosen: Any) -> Any:
+            return ParametricDR.from_spec(spec, **chosen)
+
+    try:
+        routine = maker(**settings)
+        if not with_target:
+            _ = routine.losses  # the building blocks, and with them the ranges of the parameters
+    except TypeError as error:
+        raise InputError(f"--set: {error}") from error
+    return routine
+
+
+def parse_guide(text: str, columns: Iterable[str]) -> tuple[str, int, float]:
+    """Returns the column, axis and share of a guide such as ``"age:x:0.3"``; the share may be left out.
+
+    Args:
+        text: The text.
+        columns: Names of the columns there are; they may hold colons.
+
+    Raises:
+        InputError: If it reads otherwise, or the column is not known.
+
+    Example:
+        >>> parse_guide("age:y", ["age", "height"])
+        ('age', 1, 0.2)
+    """
+    known = list(columns)
+    for n_parts in (2, 1):
+        column, *rest = text.rsplit(":", n_parts)
+        if column in known and len(rest) == n_parts:
+            break
+    else:
+        column, *rest = text.split(":")
+    axis_text = rest[0].lower() if rest else "x"
+    try:
+        axis = _AXES[axis_text] if axis_text in _AXES else int(axis_text)
+        share = float(rest[1]) if len(rest) > 1 else _SHARE
+    except ValueError:
+        raise InputError(f"--guide: must read COLUMN:AXIS:WEIGHT, such as age:x:0.2, got {text!r}.") from None
+    if column not in known:
+        raise InputError(f"--guide: no column {column!r}. {did_you_mean(column, known)}")
+    if axis < 0 or not 0 < share < 1 or len(rest) > 2:
+        raise InputError(
+            f"--guide: the axis must be x, y or a number from 0 on, and the weight, its share of the gradient, "
+            f"lie in (0, 1), got {text!r}."
+        )
+    return column, axis, share

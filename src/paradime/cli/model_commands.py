@@ -1,0 +1,181 @@
+"""Commands that use maps, and their options; each imports what it needs when it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from paradime.cli.console import command
+from paradime.cli.options import (
+    AsJson,
+    Axes,
+    Color,
+    DataPath,
+    ModelPath,
+    MoreData,
+    Seed,
+    SourcePath,
+    TableOut,
+    Title,
+    names_of,
+)
+
+__all__ = ["evaluate", "explain", "explore", "export", "info", "inverse", "plot", "transform"]
+
+
+@command
+def transform(model: ModelPath, data: DataPath, out: TableOut = "-") -> None:
+    r"""Place the rows of a table, which may be larger than memory, with a saved model.
+
+    Columns are found by their names; all that are no features go along.
+
+    \b
+    Examples:
+      paradime transform cells.paradime new.csv --out new_map.csv
+      paradime transform cells.paradime new.parquet | head
+    """
+    from paradime.cli.using import transform_file
+
+    transform_file(model, data, out)
+
+
+@command
+def inverse(model: ModelPath, data: DataPath, out: TableOut = "-", axes: Axes = "") -> None:
+    r"""Write the rows that belong to positions, with a model that has a decoder (--set decoder=true).
+
+    \b
+    Example:
+      paradime inverse cells.paradime positions.csv --out rows.csv
+    """
+    from paradime.cli.using import inverse_file
+
+    inverse_file(model, data, out, names_of(axes))
+
+
+@command
+def evaluate(
+    model: ModelPath,
+    data: DataPath,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", metavar="COL", help="Classes: how well neighbours on the map tell them."),
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", metavar="FILE", help="Write the figures as a table.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    r"""Measure how well a map keeps neighbours and distances of the rows of a table.
+
+    \b
+    Example:
+      paradime evaluate cells.paradime new.csv --target type
+    """
+    from paradime.cli.judging import evaluate_file
+
+    evaluate_file(model, data, target, out, as_json)
+
+
+@command
+def explain(
+    model: ModelPath,
+    data: DataPath,
+    method: Annotated[
+        str,
+        typer.Option("--method", metavar="NAME", help="integrated_gradients, gradient_x_input or permutation."),
+    ] = "integrated_gradients",
+    top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="How many features to show.")] = 15,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", metavar="FILE", help="Write all features as a table.")
+    ] = None,
+    plot: Annotated[str | None, typer.Option("--plot", metavar="FILE", help="Draw bars: PNG, SVG, PDF.")] = None,
+    seed: Seed = 0,
+) -> None:
+    r"""Say which features decide where rows lie, in units of the map.
+
+    \b
+    Example:
+      paradime explain cells.paradime cells.csv --plot importance.png
+    """
+    from paradime.cli.judging import explain_file
+
+    explain_file(model, data, method, top, out, plot, seed)
+
+
+@command
+def plot(
+    source: SourcePath,
+    data: MoreData = None,
+    out: Annotated[
+        str, typer.Option("--out", "-o", metavar="FILE", help="The picture: PNG, SVG, PDF.")
+    ] = "map.png",
+    color: Color = None,
+    axes: Axes = "",
+    title: Title = None,
+    theme: Annotated[str, typer.Option("--theme", metavar="NAME", help="light or dark.")] = "light",
+) -> None:
+    r"""Draw a map: of a model and a table, or of a table of positions.
+
+    \b
+    Examples:
+      paradime plot cells.paradime new.csv --color type --out new.png
+      paradime plot map.csv --color type --out map.svg
+    """
+    from paradime.cli.showing import plot_files
+
+    plot_files(source, data, out, color, names_of(axes), title, theme)
+
+
+@command
+def explore(
+    source: SourcePath,
+    data: MoreData = None,
+    out: Annotated[str, typer.Option("--out", "-o", metavar="FILE", help="The page: HTML.")] = "map.html",
+    color: Color = None,
+    axes: Axes = "",
+    title: Title = None,
+    theme: Annotated[str, typer.Option("--theme", metavar="NAME", help="auto, light or dark.")] = "auto",
+) -> None:
+    r"""Write a page in which to look around in a map; with a model, sliders ask "what if".
+
+    \b
+    Examples:
+      paradime explore cells.paradime cells.csv --color type --out cells.html
+      paradime explore map.csv --out map.html
+    """
+    from paradime.cli.showing import explore_files
+
+    explore_files(source, data, out, color, names_of(axes), title, theme)
+
+
+@command
+def export(
+    model: ModelPath,
+    onnx: Annotated[str | None, typer.Option("--onnx", metavar="FILE", help="Write ONNX.")] = None,
+    torch: Annotated[
+        str | None, typer.Option("--torch", metavar="FILE", help="Write a program of torch.export, .pt2.")
+    ] = None,
+) -> None:
+    r"""Write a model for other programs; it takes the columns as they are in the table.
+
+    \b
+    Example:
+      paradime export cells.paradime --onnx cells.onnx
+    """
+    from paradime.cli.using import export_model
+
+    export_model(model, onnx, torch)
+
+
+@command
+def info(model: ModelPath, as_json: AsJson = False) -> None:
+    r"""Tell what a saved model is: its method, its parameters, and the columns that it takes.
+
+    \b
+    Example:
+      paradime info cells.paradime
+    """
+    from paradime.cli.using import model_info
+
+    model_info(model, as_json)

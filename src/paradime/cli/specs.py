@@ -1,0 +1,84 @@
+"""Texts in the grammar: shown, checked, begun."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from paradime.cli import outputs
+from paradime.cli.console import InputError, say
+from paradime.cli.methods import METHODS, method_class
+
+__all__ = ["init_spec", "schema", "show_spec", "validate_file"]
+
+
+def show_spec(source: str, form: str) -> str:
+    """Returns the text of a method, a saved model, or a file with all defaults.
+
+    Raises:
+        InputError: If it is none of these.
+    """
+    from paradime.spec import dump, validate_spec
+
+    if form not in ("yaml", "json"):
+        raise InputError(f"--format: must be yaml or json, got {form!r}.")
+    if source.lower() in METHODS:
+        return str(method_class(source)().to_spec(format=form))
+    place = Path(source)
+    if place.is_dir() or place.suffix == ".paradime":
+        from paradime.cli.models import open_model
+
+        return str(open_model(source).routine.to_spec(format=form))
+    return dump(validate_spec(_text_of(source)), form)
+
+
+def validate_file(source: str) -> None:
+    """Checks a text; all mistakes are told at once."""
+    from paradime.spec import validate_spec
+
+    checked: dict[str, Any] = validate_spec(_text_of(source))
+    n_losses, n_phases = len(checked["losses"]), len(checked["training phases"])
+    say(f"{source}: is correct ({n_losses} loss(es), {n_phases} training phase(s))")
+
+
+def schema() -> str:
+    """Returns the JSON Schema of the grammar."""
+    from paradime.spec import json_schema
+
+    return json.dumps(json_schema(), indent=1, ensure_ascii=False)
+
+
+def init_spec(method: str, out: str, force: bool) -> None:
+    """Writes the text of a method, to be edited."""
+    text = show_spec(method_key(method), "json" if out.endswith(".json") else "yaml")
+    if out == "-":
+        sys.stdout.write(text)
+        return
+    outputs.check_folder("--out", out)
+    if Path(out).exists() and not force:
+        raise InputError(f"--out: {out} is there already. Choose another name, or --force.")
+    Path(out).write_text(text, encoding="utf-8")
+    say(f"wrote {out}: edit it, and pass it to paradime fit --spec")
+
+
+def method_key(name: str) -> str:
+    """Returns the name of a method as it is known; refuses others."""
+    kind = method_class(name).__name__
+    return next(key for key, found in METHODS.items() if found == kind)
+
+
+def _text_of(source: str) -> str | Path:
+    if source == "-":
+        return sys.stdin.read()
+    place = Path(source)
+    if not place.is_file():
+        from paradime._registry import did_you_mean
+
+        near = (
+            [*METHODS, *(entry.name for entry in place.parent.iterdir())] if place.parent.is_dir() else [*METHODS]
+        )
+        hint = did_you_mean(place.name, near)
+        raise InputError(f"{source}: no such file. {hint if hint.startswith('Did') else 'Check its name.'}")
+    return place

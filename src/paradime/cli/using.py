@@ -1,0 +1,106 @@
+"""What a saved model does with files: it places rows, decodes positions, is exported, and tells of itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from paradime.cli import outputs
+from paradime.cli.columns import known_column, numbers
+from paradime.cli.console import InputError, say
+from paradime.cli.models import Model, coordinate_names, open_model, read_rows
+from paradime.utils.table_writing import TableWriter
+from paradime.utils.tables import file_format, read_chunks
+
+__all__ = ["export_model", "inverse_file", "model_info", "transform_file"]
+
+
+def transform_file(model_path: str, data: str, out: str) -> None:
+    """Places the rows of a table, chunk by chunk."""
+    outputs.check_table("--out", out)
+    model = open_model(model_path)
+    text = file_format(out) in ("csv", "tsv")
+    parts = read_rows(model, data, whole_texts=text)
+    first = next(parts)
+    names = coordinate_names(first.embedding.shape[1], list(first.carried.columns))
+    with TableWriter(out, names) as writer:
+        writer.write(outputs.joined(first.carried, first.embedding, names))
+        for rows in parts:
+            writer.write(outputs.joined(rows.carried, rows.embedding, names))
+    say(f"placed {writer.n_rows:,} rows" + ("" if out == "-" else f" in {out}"))
+
+
+def inverse_file(model_path: str, data: str, out: str, axes: list[str]) -> None:
+    """Writes the rows that belong to positions, chunk by chunk."""
+    import pandas as pd
+
+    outputs.check_table("--out", out)
+    model = open_model(model_path)
+    n_axes = model.routine._n_features_out
+    wanted = axes or coordinate_names(n_axes, [])
+    if len(wanted) != n_axes:
+        raise InputError(f"--axes: the map has {n_axes} axes, got {len(wanted)} columns. Name one for each.")
+    parts = read_chunks(data)
+    with TableWriter(out) as writer:
+        start = 0
+        for frame in parts:
+            for name in wanted:
+                known_column(name, list(frame.columns), option="--axes", source=data)
+            columns = [numbers(frame[name], source=data, first_row=start) for name in wanted]
+            decoded = model.routine.inverse_transform(np.column_stack(columns).astype(np.float32))
+            decoded = decoded.reshape(len(decoded), -1)
+            names = model.feature_names or [f"x{i}" for i in range(decoded.shape[1])]
+            others = frame[[name for name in frame.columns if name not in {*wanted, *names}]]
+            writer.write(pd.concat([others, pd.DataFrame(decoded, columns=names, index=frame.index)], axis=1))
+            start += len(frame)
+    say(f"decoded {writer.n_rows:,} positions" + ("" if out == "-" else f" in {out}"))
+
+
+def export_model(model_path: str, onnx: str | None, torch_file: str | None) -> None:
+    """Writes a model for other programs."""
+    if onnx is None and torch_file is None:
+        raise InputError("nothing to write: give --onnx FILE or --torch FILE.")
+    for option, path in (("--onnx", onnx), ("--torch", torch_file)):
+        if path is not None:
+            outputs.check_folder(option, path)
+    model = open_model(model_path)
+    if onnx is not None:
+        model.routine.export_onnx(onnx)
+        say(f"wrote {onnx}")
+    if torch_file is not None:
+        model.routine.export_torch(torch_file)
+        say(f"wrote {torch_file}")
+
+
+def model_info(model_path: str, as_json: bool) -> None:
+    """Prints what a saved model is."""
+    model = open_model(model_path)
+    facts = _facts(model)
+    if as_json:
+        print(json.dumps(facts, indent=1, ensure_ascii=False, default=str))
+        return
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        print(f"{name:<{width}}  {', '.join(map(str, value)) if isinstance(value, list) else value}")
+
+
+def _facts(model: Model) -> dict[str, Any]:
+    from paradime.dr.parts import has_part
+
+    routine, table = model.routine, model.table
+    shown = repr(routine).replace(", trained=True", "").replace("trained=True", "")
+    facts: dict[str, Any] = {"model": model.path, "routine": shown}
+    facts["dimensions of the map"] = routine._n_features_out
+    facts["network"] = (
+        f"{type(routine.model).__name__}, {sum(p.numel() for p in routine.model.parameters()):,} parameters"
+    )
+    facts["features"] = model.feature_names or [f"{getattr(routine, 'n_features_in_', 'some')} without names"]
+    if table:
+        facts["fitted to"] = f"{table.get('rows', 0):,} rows"
+        facts["columns"] = "standardised in training" if "mean" in table else "as they are"
+        facts.update({name: table[name] for name in ("target", "id") if table.get(name)})
+    can = [name for part, name in (("decode", "inverse"), ("classify", "predict")) if has_part(routine, part)]
+    facts["can"] = ["transform", *can]
+    return facts

@@ -1,0 +1,51 @@
+"""How a routine shows itself in a notebook."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import estimator_html_repr
+
+from paradime.training import TrainingPhase
+
+__all__ = ["fitted_attributes", "html_of"]
+
+
+def html_of(routine: Any) -> str:
+    """Returns scikit-learn's diagram of a routine; where it is fitted, with its model's size and its phases.
+
+    Args:
+        routine: The routine.
+    """
+    diagram: str = estimator_html_repr(routine)
+    if not routine.__sklearn_is_fitted__():
+        return diagram
+    lines = [_model_line(routine.model), *(_phase_line(phase) for phase in routine.training_phases)]
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"{diagram}<details><summary>Model and training</summary><ul>{items}</ul></details>"
+
+
+def fitted_attributes(routine: Any, doc_link: str) -> Any:
+    """Returns scikit-learn's table of what was learned, without what would have to be computed for it.
+
+    scikit-learn reads all attributes whose names end in an underscore, and embeds all rows on the way.
+    """
+    stand_in = type(type(routine).__name__, (), {"__doc__": type(routine).__doc__})()
+    for name in ("n_features_in_", "feature_names_in_", "classes_"):
+        if hasattr(routine, name):
+            setattr(stand_in, name, getattr(routine, name))
+    return BaseEstimator._get_fitted_attr_html(stand_in, doc_link)
+
+
+def _model_line(model: torch.nn.Module) -> str:
+    n_parameters = sum(parameter.numel() for parameter in model.parameters())
+    return f"model: {type(model).__name__}, {n_parameters:,} parameters"
+
+
+def _phase_line(phase: TrainingPhase) -> str:
+    history = [] if phase.loss is None else phase.loss.history
+    told = f", loss {history[0]:.4g} → {history[-1]:.4g}" if history else ""
+    return f"phase {phase.name or 'without a name'}: {len(history)} epochs{told}"

@@ -1,0 +1,145 @@
+"""A routine made of what was saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from paradime.dr.additions import AddedLoss
+from paradime.dr.blocks import Additions
+from paradime.dr.storing import BLOCKS, is_composed
+from paradime.dr.targets import Targets
+from paradime.exceptions import CUDANotAvailableError, ModelFileError
+from paradime.persistence.saved import Saved
+from paradime.persistence.values import Decoder, vocabulary_with
+from paradime.persistence.weights import restored_model, take_weights, tie
+from paradime.spec import Vocabulary, build, parse_spec
+from paradime.training import resolve_device
+
+__all__ = ["restored"]
+
+
+def restored(
+    kind: Any,
+    saved: Saved,
+    *,
+    model: torch.nn.Module | None,
+    allow_imports: tuple[str, ...],
+    device: str | torch.device,
+) -> Any:
+    """Makes a routine that is as the one that was saved, but for its data.
+
+    Args:
+        kind: Its class.
+        saved: What was saved.
+        model: A module that gets the weights, where nothing tells how the model is made.
+        allow_imports: What may be imported.
+        device: Where it computes.
+
+    Raises:
+        ModelFileError: If what was saved contradicts itself.
+        ValueError: If a model is missing, or names may not be imported.
+    """
+    config, vocabulary = saved.config, vocabulary_with(allow_imports)
+    network = _network(saved, model, vocabulary)
+    decoder = Decoder(vocabulary, saved.state, network)
+    parameters = {
+        **decoder.decode(config.parameters),
+        **_blocks_of_text(kind, saved, vocabulary),
+    }
+    parameters |= _place(parameters, device)
+    routine = kind(**parameters)
+    fitted = config.fitted
+    if fitted.by_fit:
+        routine._fitting = True
+    routine._targets = _targets(fitted.targets)
+    routine.__dict__["_additions"] = _additions(saved, decoder, vocabulary)
+    blocks = routine._blocks
+    blocks.network.restore(network.to(blocks.device), fitted.row_shape)
+    for key, loss in blocks.losses.items() if config.with_training else ():
+        loss.load_state_dict(saved.tensors(f"losses/{key}/"))
+    blocks.history.records = decoder.decode(saved.history)
+    blocks.trained = True
+    _remember(routine, saved, decoder)
+    return routine
+
+
+def _network(saved: Saved, model: torch.nn.Module | None, vocabulary: Vocabulary) -> torch.nn.Module:
+    described = saved.config.architecture
+    if model is not None:
+        take_weights(model, saved.weights, saved.path)
+        network = model
+    elif described.get("kind") == "given":
+        raise ValueError(
+            f"{saved.path}: was saved without how its model is made. Pass a module that takes the weights: "
+            "paradime.load(path, model=…)."
+        )
+    else:
+        network = restored_model(described, saved.weights, vocabulary, saved.path)
+    tie(network, saved.config.tied)
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name not in saved.config.frozen)
+    return network
+
+
+def _blocks_of_text(kind: Any, saved: Saved, vocabulary: Vocabulary) -> dict[str, Any]:
+    """The building blocks of a composed routine; a preset makes its own."""
+    if not is_composed(kind) or not saved.config.with_training:
+        return {}
+    made = build(parse_spec(saved.spec, vocabulary), vocabulary)
+    return {name: part for name, part in made.items() if name in BLOCKS}
+
+
+def _place(parameters: Mapping[str, Any], device: str | torch.device) -> dict[str, Any]:
+    """Parameters that say where to compute, if those that were saved do not mean the same."""
+    wanted = resolve_device(device)
+    try:
+        meant = resolve_device(parameters.get("device"), use_cuda=parameters.get("use_cuda", False))
+    except (CUDANotAvailableError, ValueError):
+        meant = None
+    if meant == wanted:
+        return {}
+    return {"device": device, **({"use_cuda": False} if "use_cuda" in parameters else {})}
+
+
+def _targets(told: Mapping[str, Any] | None) -> Targets | None:
+    if told is None:
+        return None
+    classes = told["classes"]
+    if classes is not None:
+        dtype = np.dtype(classes["dtype"])
+        if dtype.kind not in "biuUSM":
+            raise ModelFileError(f"classes cannot be of type {dtype}.")
+        classes = np.array(classes["values"]).astype(dtype)
+    return Targets(told["kind"], classes, float(told["mean"]), float(told["scale"]))
+
+
+def _additions(saved: Saved, decoder: Decoder, vocabulary: Vocabulary) -> Additions:
+    told = saved.config.additions
+    losses = decoder.decode(told.get("losses", []))
+    made: dict[str, Any] = {}
+    if losses or told.get("recipes"):
+        made = build(parse_spec(saved.spec, vocabulary), vocabulary)
+    return Additions(
+        phases=decoder.decode(told.get("phases", [])),
+        losses=[AddedLoss(loss=made["losses"][loss["key"]], **loss) for loss in losses],
+        recipes={key: made["derived_data"][key] for key in told.get("recipes", [])},
+        defaults=decoder.decode(told.get("defaults")),
+    )
+
+
+def _remember(routine: Any, saved: Saved, decoder: Decoder) -> None:
+    fitted = saved.config.fitted
+    routine._remember_shape(torch.empty(0, *fitted.row_shape))
+    if fitted.feature_names is not None:
+        routine.feature_names_in_ = np.array(fitted.feature_names, dtype=object)
+    if fitted.n_rows is not None:
+        routine.n_samples_seen_ = fitted.n_rows
+    if fitted.output is not None:
+        routine.set_output(transform=fitted.output)
+    ranges = saved.tensors("ranges/")
+    routine.__dict__["_ranges"] = ranges["low"], ranges["high"]
+    routine.metadata_ = decoder.decode(saved.config.metadata)

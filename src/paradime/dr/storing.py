@@ -1,0 +1,203 @@
+"""What is saved of a routine."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from paradime.dr.targets import Targets
+from paradime.exceptions import SpecificationError
+from paradime.persistence.architecture import GIVEN, describe_model
+from paradime.persistence.config import Config, Fitted
+from paradime.persistence.opening import PLACES
+from paradime.persistence.probes import column_ranges
+from paradime.persistence.saved import Saved
+from paradime.persistence.values import Encoder, vocabulary_with
+from paradime.persistence.weights import frozen_names, tied_names
+
+__all__ = ["BLOCKS", "class_name", "is_composed", "ranges_of", "saved_of"]
+
+BLOCKS = (
+    "derived_data",
+    "global_relations",
+    "batch_relations",
+    "losses",
+    "training_phases",
+    "data_fields",
+)
+"""Parameters of a composed routine that its text tells."""
+
+_ONLY_FOR_TRAINING = ("callbacks", "training_defaults")
+
+
+def saved_of(
+    routine: Any,
+    *,
+    model: bool,
+    training: bool,
+    allow_imports: tuple[str, ...],
+    metadata: Mapping[str, Any] | None,
+) -> Saved:
+    """Returns what is saved of a trained routine; see ``save``.
+
+    Raises:
+        ValueError: If a part cannot be saved.
+    """
+    blocks, vocabulary = routine._blocks, vocabulary_with(allow_imports)
+    encoder = Encoder(vocabulary, blocks.model)
+    row_shape: tuple[int, ...] = tuple(routine._row_shape)
+    parameters, left_out = _parameters(routine, encoder, training)
+    config = Config(
+        routine=class_name(type(routine)),
+        parameters=parameters,
+        architecture=describe_model(blocks.model, row_shape, vocabulary, blocks.network.recipe)
+        if model
+        else dict(GIVEN),
+        frozen=frozen_names(blocks.model),
+        tied=tied_names(blocks.model),
+        fitted=_fitted(routine, row_shape),
+        additions=_additions(routine, encoder) if training else {},
+        with_training=training,
+        left_out=left_out,
+        metadata=_metadata(routine, metadata, encoder),
+    )
+    state = dict(zip(("ranges/low", "ranges/high"), ranges_of(routine), strict=True))
+    for key, loss in blocks.losses.items() if training else ():
+        state |= {f"losses/{key}/{name}": part for name, part in loss.state_dict().items()}
+    return Saved(
+        config=config,
+        weights=dict(blocks.model.state_dict()),
+        state={**state, **encoder.tensors},
+        spec=_spec(routine, vocabulary.allow_imports, needed=training and _needs_spec(routine)),
+        history=encoder.encode(blocks.history.records, "history"),
+    )
+
+
+def class_name(kind: type) -> str:
+    """Returns the name under which a class is saved, ``"module:Class"``; of ours, that of the public module."""
+    for place in PLACES:
+        if getattr(importlib.import_module(place), kind.__name__, None) is kind:
+            return f"{place}:{kind.__name__}"
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def is_composed(kind: type) -> bool:
+    """Whether a class takes building blocks as parameters; presets make them of others."""
+    return "losses" in inspect.signature(kind).parameters
+
+
+def ranges_of(routine: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns the usual ranges of the columns: of the data, or as they were saved of a routine that was loaded."""
+    dataset = routine._blocks.dataset
+    if dataset is not None:
+        return column_ranges(dataset[routine._model_key()])
+    known: tuple[torch.Tensor, torch.Tensor] | None = routine.__dict__.get("_ranges")
+    shape = tuple(routine._row_shape)
+    return (-torch.ones(shape), torch.ones(shape)) if known is None else known
+
+
+def _needs_spec(routine: Any) -> bool:
+    added = routine._additions
+    return is_composed(type(routine)) or bool(added.losses or added.recipes)
+
+
+def _spec(routine: Any, allow_imports: tuple[str, ...], *, needed: bool) -> dict[str, Any] | None:
+    """Returns the routine's text; presets are made of their parameters, and do without."""
+    mistake = None
+    for with_model in (True, False):
+        try:
+            made: dict[str, Any] = routine.to_spec(format="dict", model=with_model, allow_imports=allow_imports)
+        except SpecificationError as error:
+            mistake = error
+        else:
+            return made
+    if not needed:
+        return None
+    raise SpecificationError(
+        f"{mistake}\nSo what trains this {type(routine).__name__} cannot be saved. Mend that; or save what embeds "
+        "alone, save(path, training=False)."
+    ) from mistake
+
+
+def _parameters(routine: Any, encoder: Encoder, training: bool) -> tuple[dict[str, Any], list[str]]:
+    made: dict[str, Any] = {}
+    chosen = routine._parameters_to_save()
+    left_out = [name for name in routine.get_params() if name in routine.unsaved_parameters]
+    composed = is_composed(type(routine))
+    given = routine.get_params()
+    left_out = [name for name in left_out if given[name] is not None]
+    for name, value in chosen.items():
+        if composed and name in BLOCKS:
+            continue
+        if name == "random_state" and not (value is None or isinstance(value, (int, np.integer))):
+            value = routine._blocks.seed  # a generator cannot be saved, what was drawn of it can
+        if not training and name in _ONLY_FOR_TRAINING:
+            left_out += [name] if value is not None else []
+            continue
+        try:
+            made[name] = encoder.encode(value, f"the parameter {name!r}")
+        except ValueError as error:
+            remedy = (
+                "Register its class, @paradime.spec.register(…), or pass allow_imports=[…] for its module; or "
+                "leave out what only training needs, save(path, training=False)."
+            )
+            raise type(error)(f"{error} {remedy}") from error
+    return made, left_out
+
+
+def _fitted(routine: Any, row_shape: tuple[int, ...]) -> Fitted:
+    names = routine.__dict__.get("feature_names_in_")
+    output = routine.__dict__.get("_sklearn_output_config", {}).get("transform")
+    seen = routine.__dict__.get("n_samples_seen_")
+    dataset = routine._blocks.dataset
+    floats = [part.dtype for part in routine._blocks.model.parameters() if part.is_floating_point()]
+    return Fitted(
+        row_shape=row_shape,
+        dtype=str(floats[0] if floats else torch.float32).removeprefix("torch."),
+        by_fit=bool(getattr(routine, "_fitting", False)),
+        feature_names=None if names is None else [str(name) for name in names],
+        targets=_targets(routine._targets),
+        output="torch" if routine._returns_tensors else output,
+        n_rows=len(dataset) if seen is None and dataset is not None else seen,
+    )
+
+
+def _targets(targets: Targets | None) -> dict[str, Any] | None:
+    if targets is None:
+        return None
+    told: dict[str, Any] = {"kind": targets.kind, "mean": targets.mean, "scale": targets.scale, "classes": None}
+    if targets.classes is not None:
+        classes = targets.classes
+        # dates and bytes have no form in JSON but their text
+        plain = classes if classes.dtype.kind in "biuU" else classes.astype(str)
+        told["classes"] = {"dtype": classes.dtype.str, "values": plain.tolist()}
+    return told
+
+
+def _additions(routine: Any, encoder: Encoder) -> dict[str, Any]:
+    """What was added by methods; of a composed routine, its text has the most of it."""
+    added = routine._additions
+    made = {"defaults": encoder.encode(added.defaults, "the training defaults")}
+    if not is_composed(type(routine)):
+        made["phases"] = encoder.encode(added.phases, "the phases that were added")
+        made["recipes"] = list(added.recipes)
+        made["losses"] = [
+            encoder.encode(
+                {"key": loss.key, "weight": loss.weight, "share": loss.share, "phases": loss.phases},
+                f"the loss {loss.key!r}",
+            )
+            for loss in added.losses
+        ]
+    return made
+
+
+def _metadata(routine: Any, metadata: Mapping[str, Any] | None, encoder: Encoder) -> Any:
+    told = routine.__dict__.get("metadata_", {}) if metadata is None else metadata
+    if not isinstance(told, Mapping) or not all(isinstance(key, str) for key in told):
+        raise TypeError(f"metadata must be a dict with texts as keys, got {type(told).__name__}.")
+    return encoder.encode(dict(told), "metadata")

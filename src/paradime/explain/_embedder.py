@@ -1,0 +1,108 @@
+"""The map from rows to places, of a routine or of a plain model, ready to be differentiated."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+
+from paradime.models import resolve_method
+
+__all__ = ["Embedder", "embedder_of"]
+
+_CHUNK_ELEMENTS, _CHUNK_ROWS = 1 << 20, 1 << 15  # of input; bound the memory of hidden layers
+
+
+@dataclasses.dataclass(frozen=True)
+class Embedder:
+    """A model as a function of rows.
+
+    Attributes:
+        module: The model.
+        function: What embeds a batch of rows, shape (b, …) to (b, out_dim).
+        device: Where the model computes.
+        dtype: What it computes in.
+        out_dim: Number of dimensions of the embedding.
+    """
+
+    module: torch.nn.Module
+    function: Callable[[torch.Tensor], Any]
+    device: torch.device
+    dtype: torch.dtype
+    out_dim: int = 0
+
+    def __call__(self, rows: torch.Tensor) -> torch.Tensor:
+        """Embeds a batch with its graph."""
+        return self.function(rows)  # type: ignore[no-any-return]
+
+    @contextlib.contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Puts the model into evaluation mode, and back."""
+        was_training = self.module.training
+        self.module.eval()
+        try:
+            with torch.enable_grad():
+                yield
+        finally:
+            self.module.train(was_training)
+
+    def chunks(self, rows: torch.Tensor, *, copies: int = 1) -> Iterator[torch.Tensor]:
+        """Yields rows as the model takes them, so few at a time that ``copies`` of them fit into memory."""
+        step = max(1, min(_CHUNK_ELEMENTS // max(1, rows[0].numel() * copies), _CHUNK_ROWS // copies))
+        for part in torch.split(rows, step):
+            yield part.to(self.device, self.dtype)
+
+    def embed(self, rows: torch.Tensor) -> torch.Tensor:
+        """Embeds rows without a graph, shape (m, …) to (m, out_dim), on the CPU."""
+        with self.evaluating(), torch.no_grad():
+            return torch.cat([self(part).cpu() for part in self.chunks(rows)])
+
+
+def embedder_of(routine: Any, first: Any, first_row: torch.Tensor) -> Embedder:
+    """Returns the function that embeds rows.
+
+    Args:
+        routine: A trained routine, or a torch module.
+        first: The first row as the user passed it, shape (1, …), which the routine checks by itself.
+        first_row: The same as a tensor.
+
+    Raises:
+        TypeError: If it is neither.
+        NotTrainedError: If the routine is not trained.
+        ValueError: If the rows do not fit, or the model does not embed each row as one point.
+    """
+    if isinstance(routine, torch.nn.Module):
+        module = routine
+    else:
+        if not (hasattr(routine, "embed") and hasattr(routine, "transform")):
+            raise TypeError(
+                f"expected a trained routine or a torch module, got {type(routine).__name__}. Of a pipeline, pass "
+                "the last step, and data as it gets them: pipeline[:-1].transform(X)."
+            )
+        routine.transform(first)  # refuses what is not trained, and what does not fit, in its own words
+        module = routine.model
+    tensors = [t for t in (*module.parameters(), *module.buffers()) if t.is_floating_point()]
+    device, dtype = (tensors[0].device, tensors[0].dtype) if tensors else (torch.device("cpu"), torch.float32)
+    found = Embedder(module, resolve_method(module, "embed"), device, dtype)
+    place = _embedded_first(found, first_row)
+    if not isinstance(place, torch.Tensor) or place.ndim != 2 or len(place) != 1:
+        shape = tuple(place.shape) if isinstance(place, torch.Tensor) else type(place).__name__
+        raise ValueError(
+            f"the model must embed one row as a tensor of shape (1, out_dim), got {shape}. "
+            "Give it an embed method that returns the places only."
+        )
+    return dataclasses.replace(found, out_dim=place.shape[1])
+
+
+def _embedded_first(embedder: Embedder, first_row: torch.Tensor) -> Any:
+    with embedder.evaluating(), torch.no_grad():
+        try:
+            return embedder(first_row.to(embedder.device, embedder.dtype))
+        except RuntimeError as error:  # what torch says of shapes
+            raise ValueError(
+                f"the model cannot embed rows of shape {tuple(first_row.shape[1:])}: {error}. "
+                "Pass rows such as those of the training."
+            ) from error

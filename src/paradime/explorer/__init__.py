@@ -1,0 +1,15 @@
+"""A page for the browser in which one looks around in an embedding, and asks its model "what if".
+
+Example:
+    >>> import numpy as np, tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> page = explore(embedding=np.random.randn(50, 2), y=["a", "b"] * 25, path=f"{folder}/map.html")
+    >>> page.path.name, page.n_points
+    ('map.html', 50)
+"""
+
+from paradime.explorer.network import run_layers, write_layers
+from paradime.explorer.page import ExplorerPage
+from paradime.explorer.writing import explore
+
+__all__ = ["ExplorerPage", "explore", "run_layers", "write_layers"]

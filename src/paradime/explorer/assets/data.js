@@ -1,0 +1,49 @@
+// What the page carries: a description as JSON, and blobs of base64.
+
+const described = JSON.parse(document.getElementById("described").textContent);
+const $ = (id) => document.getElementById(id);
+const blobText = (i) => $(`blob-${i}`).textContent;
+
+function bytesOf(text) {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+async function inflated(text) {
+  const stream = new Blob([bytesOf(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).arrayBuffer();
+}
+
+// Replaces every { blob, type } in the description by its array.
+async function loadArrays(value) {
+  if (value === null || typeof value !== "object") return value;
+  if ("blob" in value) return new globalThis[`${value.type}Array`](await inflated(blobText(value.blob)));
+  const keys = Object.keys(value);
+  const loaded = await Promise.all(keys.map((key) => loadArrays(value[key])));
+  const result = Array.isArray(value) ? [] : {};
+  keys.forEach((key, i) => { result[key] = loaded[i]; });
+  return result;
+}
+
+// Makes an element; texts are set as text, so that nothing in the data is taken for markup.
+function element(tag, options = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(options)) {
+    if (name === "class") made.className = value;
+    else if (name === "text") made.textContent = value;
+    else if (name === "style") Object.assign(made.style, value);
+    else if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (name in made && typeof value !== "string") made[name] = value;
+    else made.setAttribute(name, value);
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+function download(name, content, type) {
+  const address = URL.createObjectURL(new Blob([content], { type }));
+  element("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10000);
+}

@@ -1,0 +1,248 @@
+"""Trained networks written out as a list of plain layers, which a few lines of any language can evaluate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
+
+from paradime.exceptions import UnsupportedConfigurationError
+from paradime.models import (
+    ACTIVATIONS,
+    EmbeddingModel,
+    FullyConnected,
+    FullyConnectedEmbeddingModel,
+    InputScaling,
+    LandmarkModel,
+)
+from paradime.models.activations import activation_function
+
+__all__ = ["Layers", "run_layers", "write_layers"]
+
+Layers: TypeAlias = list[dict[str, Any]]
+"""Layers in order: each a dict with its name as ``"op"`` and float32 arrays of its parameters."""
+
+_MODULES: dict[type[torch.nn.Module], str] = {
+    torch.nn.ELU: "elu",
+    torch.nn.GELU: "gelu",
+    torch.nn.LeakyReLU: "leaky relu",
+    torch.nn.Mish: "mish",
+    torch.nn.ReLU: "relu",
+    torch.nn.SELU: "selu",
+    torch.nn.Sigmoid: "sigmoid",
+    torch.nn.SiLU: "silu",
+    torch.nn.Softplus: "softplus",
+    torch.nn.Tanh: "tanh",
+}
+# what the page can compute; users may add functions of their own to ACTIVATIONS
+_KNOWN = {*_MODULES.values(), "identity"}
+_NOTHING = (torch.nn.Dropout, torch.nn.Flatten, torch.nn.Identity)  # for rows, when it is not trained
+
+
+def write_layers(model: Any) -> Layers:
+    """Writes a model that embeds rows as a list of plain layers.
+
+    Linear layers, layer and batch normalisation, activations of the grammar, shortcuts, the scaling and the
+    landmarks of :class:`~paradime.models.LandmarkModel`, ``torch.nn.Sequential`` of such; and pipelines that
+    standardise rows first.
+
+    Args:
+        model: A torch module, a routine, or a scikit-learn pipeline that ends with a routine.
+
+    Returns:
+        The layers; :func:`run_layers` evaluates them, as the page does.
+
+    Raises:
+        UnsupportedConfigurationError: If a part has no such form, such as a convolution or a module of one's own.
+
+    Example:
+        >>> [layer["op"] for layer in write_layers(torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.ReLU()))]
+        ['linear', 'activate']
+    """
+    if isinstance(model, Pipeline):
+        steps = [step for _, step in model.steps if step not in (None, "passthrough")]
+        return [layer for step in steps for layer in _written_step(step)]
+    network = model if isinstance(model, torch.nn.Module) else getattr(model, "model", None)
+    if not isinstance(network, torch.nn.Module):
+        raise UnsupportedConfigurationError(f"{type(model).__name__} has no network that can be written out")
+    return _written(network)
+
+
+def _written_step(step: Any) -> Layers:
+    """A step of a pipeline."""
+    if type(step) is StandardScaler:
+        zeros = np.zeros(step.n_features_in_)
+        # it keeps its means, too, where it does not subtract them
+        center = step.mean_ if step.with_mean else zeros
+        return [_scale(center, 1 / step.scale_ if step.with_std else zeros + 1, zeros)]
+    if type(step) is MinMaxScaler and not step.clip:
+        return [_scale(np.zeros_like(step.min_), step.scale_, step.min_)]
+    if type(step) is FunctionTransformer and step.func is None:
+        return []
+    return write_layers(step)
+
+
+def _scale(center: Any, weight: Any, bias: Any) -> dict[str, Any]:
+    # the centre keeps its digits: rows far from the origin differ in few of them
+    parts = {"center": np.asarray(center, np.float64), "weight": np.asarray(weight, np.float64)}
+    return {"op": "scale", **parts, "bias": np.asarray(bias, np.float64)}
+
+
+def _written(module: torch.nn.Module) -> Layers:
+    if module._forward_hooks or module._forward_pre_hooks:
+        raise UnsupportedConfigurationError(f"{type(module).__name__} has hooks, which are code of one's own")
+    kind = type(module)  # a subclass may compute something else
+    if kind in _MODULES:
+        return [_activate(_MODULES[kind])]
+    if kind in _NOTHING:
+        return []
+    if kind not in _WRITERS:
+        raise UnsupportedConfigurationError(f"layers of type {kind.__name__} cannot be written out")
+    return _WRITERS[kind](module)
+
+
+def _floats(tensor: torch.Tensor) -> Any:
+    return tensor.detach().cpu().to(torch.float32).numpy()
+
+
+def _linear(module: Any) -> Layers:
+    bias = torch.zeros(module.out_features) if module.bias is None else module.bias
+    return [{"op": "linear", "weight": _floats(module.weight), "bias": _floats(bias)}]
+
+
+def _layer_norm(module: Any) -> Layers:
+    if len(module.normalized_shape) != 1:
+        raise UnsupportedConfigurationError("layer normalisation over several axes cannot be written out")
+    ones = torch.ones(module.normalized_shape)
+    weight = ones if module.weight is None else module.weight
+    bias = torch.zeros_like(ones) if module.bias is None else module.bias
+    return [{"op": "normalize", "weight": _floats(weight), "bias": _floats(bias), "eps": module.eps}]
+
+
+def _batch_norm(module: Any) -> Layers:
+    if module.running_mean is None:
+        raise UnsupportedConfigurationError("batch normalisation without running means depends on other rows")
+    weight = (module.running_var.double() + module.eps).rsqrt()
+    bias = torch.zeros_like(weight)
+    if module.affine:
+        weight, bias = weight * module.weight, module.bias
+    return [_scale(*(part.detach().cpu().numpy() for part in (module.running_mean, weight, bias)))]
+
+
+def _activate(name: str) -> dict[str, Any]:
+    spelled = name if name in ACTIVATIONS else name.replace("_", " ")
+    if spelled not in _KNOWN:
+        raise UnsupportedConfigurationError(f"the activation {name!r} cannot be written out")
+    return {"op": "activate", "name": spelled}
+
+
+def _fully_connected(module: Any) -> Layers:
+    *hidden, last = module.layers
+    norms = [None] * len(hidden) if module.norms is None else module.norms
+    written: Layers = []
+    for layer, norm in zip(hidden, norms, strict=True):
+        inner = [*_written(layer), *([] if norm is None else _written(norm)), _activate(module.activation)]
+        same_width = layer.in_features == layer.out_features
+        written += [{"op": "residual", "layers": inner}] if module.residual and same_width else inner
+    return [*written, *_written(last)]
+
+
+def _input_scaling(module: Any) -> Layers:
+    bounds = {name: _floats(getattr(module, name)) for name in ("center", "low", "high", "reach")}
+    turn = {"op": "linear", "weight": _floats(module.weight), "bias": _floats(module.bias)}
+    return [{"op": "squash", **bounds}, turn]
+
+
+def _assignments(module: Any) -> Layers:
+    landmarks = module.landmarks.detach().cpu().double()
+    # |x|² is the same for all landmarks: what is left of the distances is linear in x
+    weight = landmarks * (8 * module.sharpness / module.bandwidth.detach().cpu().double().square())
+    bias = (weight * landmarks).sum(dim=1) / -2
+    share = {"weight": weight.float().numpy(), "bias": bias.float().numpy()}
+    return [{"op": "landmarks", **share, "factor": math.sqrt(module.n_landmarks)}]
+
+
+def _landmark_model(module: Any) -> Layers:
+    assignments = [] if module.assignments is None else _assignments(module.assignments)
+    return [*_written(module.scaling), *assignments, *_written(module.network)]
+
+
+_WRITERS: dict[type[torch.nn.Module], Callable[[Any], Layers]] = {
+    torch.nn.Linear: _linear,
+    torch.nn.LayerNorm: _layer_norm,
+    torch.nn.BatchNorm1d: _batch_norm,
+    torch.nn.Sequential: lambda module: [layer for part in module for layer in _written(part)],
+    FullyConnected: _fully_connected,
+    FullyConnectedEmbeddingModel: _fully_connected,
+    InputScaling: _input_scaling,
+    LandmarkModel: _landmark_model,
+    EmbeddingModel: lambda module: _written(module.encoder),
+}
+
+
+def run_layers(layers: Layers, X: torch.Tensor) -> torch.Tensor:
+    """Evaluates layers that were written out, in double precision; gradients reach the rows.
+
+    Args:
+        layers: What :func:`write_layers` returned.
+        X: Rows, shape (b, in_dim).
+
+    Returns:
+        Shape (b, out_dim), float64.
+
+    Example:
+        >>> layer = torch.nn.Linear(3, 2)
+        >>> rows = torch.randn(4, 3)
+        >>> torch.allclose(run_layers(write_layers(layer), rows).float(), layer(rows), atol=1e-5)
+        True
+    """
+    X = X.double()
+    for layer in layers:
+        X = _OPERATIONS[layer["op"]](X, layer)
+    return X
+
+
+def _part(layer: dict[str, Any], name: str) -> torch.Tensor:
+    return torch.from_numpy(layer[name]).double()
+
+
+def _run_linear(X: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
+    return torch.addmm(_part(layer, "bias"), X, _part(layer, "weight").T)
+
+
+def _run_scale(X: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
+    return (X - _part(layer, "center")) * _part(layer, "weight") + _part(layer, "bias")
+
+
+def _run_squash(X: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
+    centered, reach = X - _part(layer, "center"), _part(layer, "reach")
+    within = torch.clamp(centered, _part(layer, "low"), _part(layer, "high"))
+    excess = centered - within
+    return within + excess.sign() * reach * torch.log1p(excess.abs() / reach)
+
+
+def _run_landmarks(X: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
+    return torch.cat([X, torch.softmax(_run_linear(X, layer), dim=1) * layer["factor"]], dim=1)
+
+
+def _run_normalize(X: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
+    deviations = X - X.mean(dim=1, keepdim=True)
+    variance = deviations.square().mean(dim=1, keepdim=True)
+    scaled = deviations * (variance + float(layer["eps"])).rsqrt()
+    return scaled * _part(layer, "weight") + _part(layer, "bias")
+
+
+_OPERATIONS: dict[str, Callable[[torch.Tensor, dict[str, Any]], torch.Tensor]] = {
+    "linear": _run_linear,
+    "scale": _run_scale,
+    "squash": _run_squash,
+    "landmarks": _run_landmarks,
+    "normalize": _run_normalize,
+    "activate": lambda X, layer: activation_function(str(layer["name"]))(X),
+    "residual": lambda X, layer: X + run_layers(layer["layers"], X),
+}

@@ -1,0 +1,240 @@
+"""Writing an explorer of an embedding."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from paradime._registry import did_you_mean
+from paradime.data.validation import checked_rows, column_names
+from paradime.explorer.columns import named_columns, pack_column
+from paradime.explorer.features import pack_features, pack_network
+from paradime.explorer.packing import Blobs
+from paradime.explorer.page import ExplorerPage, render_page, write_page
+from paradime.explorer.sprites import as_images, pack_images
+from paradime.types import AnyArray
+from paradime.utils._colors import get_color_palette
+from paradime.utils.convert import to_numpy
+
+__all__ = ["explore"]
+
+_MOST_FEATURE_COLUMNS = 200  # in lists to choose from
+
+
+def explore(
+    routine: Any = None,
+    X: Any = None,
+    *,
+    y: Any = None,
+    columns: Any = None,
+    images: Any = None,
+    embedding: Any = None,
+    feature_names: Sequence[str] | None = None,
+    color: str | None = None,
+    title: str | None = None,
+    path: str | os.PathLike[str] = "explore.html",
+    what_if: bool = True,
+    theme: Literal["auto", "light", "dark"] = "auto",
+) -> ExplorerPage:
+    """Writes one HTML file in which to look around in an embedding, without any network.
+
+    The map pans and zooms; pointing at a point shows its row, and its image if there is one. Points are coloured
+    by any column, searched for by text, selected by a lasso or a box, compared with all others, and downloaded as
+    CSV. With a routine whose network can be written out, the page holds that network: sliders change features of
+    a point, and the model moves it as ``transform`` would.
+
+    Args:
+        routine: A fitted routine, or a pipeline that ends with one; ``None`` if ``embedding`` is given alone.
+        X: The rows, shape (n, …), as ``routine.transform`` takes them; a data frame gives names to the features.
+        y: A label or a number for each point, shape (n,); integers are classes here.
+        columns: A data frame, or a dict of sequences, with what else is known of the points: numbers, dates,
+            categories and texts, with missing values. Integers with at most 30 values are classes.
+        images: An image for each point: an array of shape (n, h, w), (n, h, w, 3) or (n, 3, h, w); or the shape of
+            the images, such as ``(8, 8)``, where the pixels are the rows of ``X``.
+        embedding: Positions, shape (n, 2), in place of ``routine.transform(X)``.
+        feature_names: Names of the columns of ``X``, where it has none.
+        color: The column that colours the points at first; ``y``, or the first classes there are, if ``None``.
+        title: Title of the page.
+        path: The file to write.
+        what_if: Whether the network goes along, and with it what it was trained to.
+        theme: ``"light"``, ``"dark"``, or ``"auto"`` for what the reader's system has.
+
+    Returns:
+        The page: ``page.path`` is its file, and a notebook shows it in a frame.
+
+    Raises:
+        ImportError: If plotly is missing.
+        NotTrainedError: If the routine is not trained.
+        TypeError: If an argument is of a type that it cannot be.
+        ValueError: If numbers of rows differ, if the embedding does not have 2 finite columns, or if a name is
+            unknown.
+        OSError: If the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from paradime.routines import ParametricUMAP
+        >>> X, y = np.random.rand(200, 3), ["low", "high"] * 100
+        >>> umap = ParametricUMAP(epochs=1, random_state=0).fit(X)
+        >>> page = explore(umap, X, y=y, path=tempfile.mkdtemp() + "/map.html")
+        >>> page.what_if
+        True
+    """
+    if theme not in ("auto", "light", "dark"):
+        raise ValueError(f"theme must be 'auto', 'light' or 'dark', got {theme!r}.")
+    positions = _positions(routine, X, embedding)
+    n, blobs = len(positions), Blobs()
+    notes: list[str] = []
+    rows = None if X is None else _rows(X, n)
+    names = [] if rows is None or rows.dtype == object else _feature_names(rows, X, feature_names, routine, images)
+    described: dict[str, Any] = {
+        "title": str(title) if title else ("Map" if routine is None else type(_last_step(routine)).__name__),
+        "n": n,
+        "x": blobs.add(positions[:, 0]),
+        "y": blobs.add(positions[:, 1]),
+        "theme": theme,
+        "palette": list(get_color_palette().values()),
+        "features": None,
+        "network": None,
+        "images": None,
+        "hasRoutine": routine is not None,
+    }
+    numeric = rows is not None and rows.dtype != object
+    if rows is not None and not numeric:
+        # the columns of a data frame are shown all the same
+        columns = X if columns is None and column_names(X) is not None else columns
+        notes.append("new points cannot be placed here: X holds more than finite numbers")
+    described["columns"], column_notes = _pack_columns(y, columns, n, blobs)
+    notes += column_notes
+    if rows is not None and numeric:
+        _add_features(described, routine if what_if else None, rows, names, positions, blobs, notes)
+    if images is not None:
+        described["images"], note = pack_images(as_images(images, rows, n), blobs)
+        notes += [note] if note else []
+    described["color"] = _first_color(color, described["columns"])
+    described["notes"] = notes
+    content = render_page(described, blobs, title=described["title"])
+    size = write_page(content, Path(path))
+    placed = described["network"] is not None
+    return ExplorerPage(path, n_points=n, n_bytes=size, what_if=placed, notes=tuple(notes))
+
+
+def _positions(routine: Any, X: Any, embedding: Any) -> AnyArray:
+    """The points' places, in single precision, shape (n, 2)."""
+    if embedding is None:
+        if routine is None or X is None:
+            raise TypeError(
+                "explore needs a routine and its rows, explore(routine, X), or positions, explore(embedding=Y), "
+                f"got routine={type(routine).__name__}, X={type(X).__name__}."
+            )
+        if not hasattr(routine, "transform"):
+            raise TypeError(
+                f"routine must have a method transform, got {type(routine).__name__}. "
+                "For positions of your own: explore(embedding=Y)."
+            )
+        made = to_numpy(routine.transform(X))
+    else:
+        made = to_numpy(checked_rows("embedding", embedding))
+    if made.ndim != 2 or made.shape[1] != 2:
+        remedy = "Train it with out_dim=2" if embedding is None else "Choose two columns: embedding=Y[:, :2]"
+        raise ValueError(f"explore draws maps of 2 dimensions, got an embedding of shape {made.shape}. {remedy}.")
+    with np.errstate(over="ignore"):
+        positions = made.astype(np.float32)
+    if not np.isfinite(positions).all():
+        raise ValueError("the embedding has values beyond single precision. Rescale it, as in Y / abs(Y).max().")
+    return positions
+
+
+def _rows(X: Any, n: int) -> AnyArray:
+    """The rows as numbers; an array of objects if they are more than numbers, which some routines take."""
+    try:
+        rows = to_numpy(checked_rows("X", X))
+    except (TypeError, ValueError):
+        rows = np.empty((len(X) if hasattr(X, "__len__") else getattr(X, "shape", [0])[0], 0), dtype=object)
+    if len(rows) != n:
+        raise ValueError(
+            f"X must have one row a point, got {len(rows)} rows for {n} points. Select the same rows."
+        )
+    return rows
+
+
+def _feature_names(rows: AnyArray, X: Any, given: Sequence[str] | None, routine: Any, images: Any) -> list[str]:
+    d = int(np.prod(rows.shape[1:]))
+    if given is not None:
+        if isinstance(given, str) or len(given) != d:
+            raise ValueError(f"feature_names must hold {d} names, one a column of X, got {given!r:.60}.")
+        return [str(name) for name in given]
+    found = column_names(X)
+    if found is None and getattr(routine, "feature_names_in_", None) is not None:
+        found = [str(name) for name in routine.feature_names_in_]
+    if found is not None and len(found) == d:
+        return found
+    return [f"{'pixel' if images is not None else 'feature'} {i}" for i in range(d)]
+
+
+def _pack_columns(y: Any, columns: Any, n: int, blobs: Blobs) -> tuple[list[dict[str, Any]], list[str]]:
+    """Packs what comes with the points; the labels first."""
+    arrays = {} if columns is None else named_columns(columns, n)
+    labelled = None
+    if y is not None:
+        name = str(getattr(y, "name", None) or "label")
+        labelled = name if name not in arrays else f"{name} (y)"
+        arrays = {**named_columns({labelled: y}, n), **arrays}
+    packed: list[dict[str, Any]] = []
+    notes: list[str] = []
+    for name, values in arrays.items():
+        column, note = pack_column(name, values, blobs, classes=name == labelled)
+        packed += [column] if column["kind"] != "none" else []
+        notes += [note] if note else []
+    return packed, notes
+
+
+def _add_features(
+    described: dict[str, Any],
+    routine: Any,
+    rows: AnyArray,
+    names: list[str],
+    positions: AnyArray,
+    blobs: Blobs,
+    notes: list[str],
+) -> None:
+    """Adds the features, and the network if there is a routine, to what the page shows."""
+    flat = rows.reshape(len(rows), -1)
+    features, note = pack_features(flat, names, blobs)
+    notes += [note] if note else []
+    described["features"] = features
+    if routine is not None:
+        network, found = pack_network(routine, flat, positions, blobs)
+        described["network"] = network
+        if network is None:
+            notes.append(f"new points cannot be placed here: {found}")
+        else:
+            features["order"] = found
+    if features["rows"] is None:
+        known = {column["name"] for column in described["columns"]}
+        described["columns"] += [
+            {"name": names[j], "kind": "number", "integer": features["integer"][j], "feature": j}
+            for j in range(min(len(names), _MOST_FEATURE_COLUMNS))
+            if names[j] not in known
+        ]
+
+
+def _first_color(color: str | None, columns: list[dict[str, Any]]) -> str | None:
+    """The column that colours the points at first."""
+    names = [column["name"] for column in columns if column["kind"] in ("category", "number")]
+    if color is not None:
+        if color not in names:
+            raise ValueError(
+                f"color must name a column of classes or numbers, got {color!r}. {did_you_mean(color, names)}"
+            )
+        return color
+    classes = [column["name"] for column in columns if column["kind"] == "category"]
+    return next(iter(classes or names), None)
+
+
+def _last_step(routine: Any) -> Any:
+    steps = getattr(routine, "steps", None)
+    return steps[-1][1] if steps else routine

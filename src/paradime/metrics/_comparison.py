@@ -1,0 +1,144 @@
+"""Data beside their embedding: the rows to measure, from which all others are seen, in both."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from paradime.metrics._chunks import as_pair, as_points, distance_blocks, usual_chunk_size
+from paradime.metrics._estimates import drawn_rows
+
+__all__ = ["Comparison", "as_comparison", "check_columns", "check_together"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Two views of the same points, and the rows from which to look at the others.
+
+    Attributes:
+        points: The points as the data have them, shape (n, dim).
+        embedded: The same as the embedding has them, shape (n, out_dim).
+        rows: Which of them to measure, or ``None`` for all; unused where there are held-out rows.
+        test_points: Held-out rows, from which to look at all points, shape (m, dim), or ``None``.
+        test_embedded: Where these are embedded, shape (m, out_dim), or ``None``.
+    """
+
+    points: torch.Tensor
+    embedded: torch.Tensor
+    rows: torch.Tensor | None = None
+    test_points: torch.Tensor | None = None
+    test_embedded: torch.Tensor | None = None
+
+    @property
+    def n_others(self) -> int:
+        """How many points each measured row sees."""
+        return len(self.points) - (self.test_points is None)
+
+    @property
+    def n_total(self) -> int | None:
+        """How many rows the measured ones were drawn from; ``None`` for held-out ones: more may follow."""
+        return len(self.points) if self.test_points is None else None
+
+    @property
+    def n_measured(self) -> int:
+        """How many rows are measured."""
+        if self.test_points is not None:
+            return len(self.test_points)
+        return len(self.points) if self.rows is None else len(self.rows)
+
+    @property
+    def words(self) -> str:
+        """The number of points, for messages."""
+        return f"{len(self.points)} {'points' if self.test_points is None else 'training rows'}"
+
+    def reversed(self) -> Comparison:
+        """Returns the same with data and embedding exchanged."""
+        return Comparison(self.embedded, self.points, self.rows, self.test_embedded, self.test_points)
+
+    def blocks(
+        self, *, self_distance: float = 0.0, chunk_size: int | None = None
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yields distances in data and embedding from blocks of measured rows to all points, shape (rows, n)."""
+        if chunk_size is None:
+            # the same for both, though either alone might want another
+            chunk_size = usual_chunk_size(self.points, self.embedded)
+        settings: dict[str, Any] = {
+            "rows": self.rows,
+            "self_distance": self_distance,
+            "chunk_size": chunk_size,
+        }
+        for (_, near), (_, shown) in zip(
+            distance_blocks(self.points, queries=self.test_points, **settings),
+            distance_blocks(self.embedded, queries=self.test_embedded, **settings),
+            strict=True,
+        ):
+            yield near, shown
+
+
+def as_comparison(
+    X: Any,
+    embedding: Any,
+    *,
+    test_X: Any = None,
+    test_embedding: Any = None,
+    n_samples: int | None = None,
+    random_state: Any = 0,
+) -> Comparison:
+    """Checks data and their embedding, and draws the rows to measure.
+
+    Args:
+        X: Data, shape (n, dim).
+        embedding: Embedding of the same points, shape (n, out_dim).
+        test_X: Held-out rows, shape (m, dim), or ``None``.
+        test_embedding: Where they are embedded, shape (m, out_dim), or ``None``.
+        n_samples: How many rows to measure; all if ``None``.
+        random_state: Seed of the draw.
+
+    Raises:
+        TypeError: If anything is not real numbers.
+        ValueError: If anything is not a finite matrix, if numbers of rows or columns differ, or if only one of
+            ``test_X`` and ``test_embedding`` is given.
+
+    Example:
+        >>> as_comparison([[1.0], [2.0], [4.0]], [[1.0], [2.0], [3.0]]).n_others
+        2
+    """
+    points, embedded = as_pair(X, embedding)
+    check_together(test_X=test_X, test_embedding=test_embedding)
+    if test_X is None:
+        rows = drawn_rows(len(points), n_samples, random_state)
+        return Comparison(points, embedded, None if rows is None else rows.to(points.device))
+    test_points = as_points(test_X, name="test_X", device=points.device)
+    test_embedded = as_points(test_embedding, name="test_embedding", device=points.device)
+    if len(test_points) != len(test_embedded):
+        raise ValueError(
+            f"test_X and test_embedding must have the same number of rows, got {len(test_points)} and "
+            f"{len(test_embedded)}. Pass the embedding of the same rows in the same order."
+        )
+    check_columns("X", points, "test_X", test_points)
+    check_columns("embedding", embedded, "test_embedding", test_embedded)
+    rows = drawn_rows(len(test_points), n_samples, random_state)
+    if rows is not None:
+        test_points, test_embedded = (part[rows.to(part.device)] for part in (test_points, test_embedded))
+    return Comparison(points, embedded, None, test_points, test_embedded)
+
+
+def check_together(**given: Any) -> None:
+    """Refuses that one of two arguments which belong together is missing."""
+    missing = [name for name, value in given.items() if value is None]
+    if 0 < len(missing) < len(given):
+        raise ValueError(
+            f"{' and '.join(given)} belong together, got no {' and no '.join(missing)}. Pass both, or neither."
+        )
+
+
+def check_columns(name: str, points: torch.Tensor, test_name: str, test_points: torch.Tensor) -> None:
+    """Refuses held-out rows with another number of columns."""
+    if points.shape[1] != test_points.shape[1]:
+        raise ValueError(
+            f"{name} and {test_name} must have the same number of columns, got "
+            f"{points.shape[1]} and {test_points.shape[1]}. Embed both with the same model."
+        )

@@ -1,0 +1,131 @@
+"""Numbers with a standard error, and how they follow from the values of single rows."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+__all__ = ["Estimate", "drawn_rows", "mean_estimate", "ratio_estimate"]
+
+
+class Estimate(float):
+    """A number that knows how far it may be off because it was measured on some rows only.
+
+    It is a float in every other respect.
+
+    Args:
+        value: The number.
+        standard_error: Its standard error; 0 if nothing was sampled.
+        n_sampled: How many rows, or pairs of rows, it was measured on.
+
+    Attributes:
+        standard_error: How far the number typically is from that of all rows. For held-out rows: from that of
+            infinitely many such rows. ``nan`` if a single row was measured, which tells nothing about others.
+        n_sampled: How many rows, or pairs of rows, it was measured on.
+
+    Example:
+        >>> found = Estimate(0.9, standard_error=0.02, n_sampled=500)
+        >>> found, found.standard_error, f"{found:.2f}"
+        (0.9, 0.02, '0.90')
+    """
+
+    standard_error: float
+    n_sampled: int
+
+    def __new__(cls, value: float, *, standard_error: float = 0.0, n_sampled: int) -> Self:
+        """Makes the number."""
+        made = super().__new__(cls, value)
+        made.standard_error = float(standard_error)
+        made.n_sampled = int(n_sampled)
+        return made
+
+    def __getnewargs_ex__(self) -> tuple[tuple[float], dict[str, Any]]:
+        return (float(self),), {"standard_error": self.standard_error, "n_sampled": self.n_sampled}
+
+
+def drawn_rows(n_rows: int, n_samples: Any, random_state: Any) -> torch.Tensor | None:
+    """Draws rows without replacement.
+
+    Args:
+        n_rows: Number of rows.
+        n_samples: How many to draw, at least 2, or ``None`` for all.
+        random_state: Seed, NumPy generator, or ``None`` for other rows in every call.
+
+    Returns:
+        Sorted indices, shape (n_samples,); ``None`` where all rows are to be taken.
+
+    Raises:
+        ValueError: If ``n_samples`` is not an integer from 2 on.
+
+    Example:
+        >>> drawn_rows(10, 3, 0).shape, drawn_rows(10, 30, 0)
+        (torch.Size([3]), None)
+    """
+    if n_samples is None:
+        return None
+    if isinstance(n_samples, bool) or not isinstance(n_samples, (int, np.integer)) or n_samples < 2:
+        raise ValueError(
+            f"n_samples must be an integer from 2 on, got {n_samples!r}. Leave it out to measure all rows."
+        )
+    if n_samples >= n_rows:
+        return None
+    drawn = np.random.default_rng(random_state).choice(n_rows, size=int(n_samples), replace=False)
+    return torch.from_numpy(np.sort(drawn))
+
+
+def mean_estimate(values: torch.Tensor, *, n_total: int | None, value: float | None = None) -> Estimate:
+    """Returns the mean of the values of rows.
+
+    Args:
+        values: One number a measured row, shape (m,).
+        n_total: The number of rows that these were drawn from, without replacement; ``None`` if any number more
+            could follow, as of held-out rows.
+        value: The mean, where it is known more exactly.
+
+    Example:
+        >>> mean_estimate(torch.tensor([0.0, 1.0]), n_total=2).standard_error
+        0.0
+        >>> round(mean_estimate(torch.tensor([0.0, 1.0]), n_total=None).standard_error, 9)
+        0.5
+    """
+    values = values.to(torch.float64)
+    mean = float(values.mean()) if value is None else value
+    return Estimate(mean, standard_error=_error_of_mean(values, n_total), n_sampled=len(values))
+
+
+def ratio_estimate(
+    numerators: torch.Tensor, denominators: torch.Tensor, *, n_total: int | None, root: bool = False
+) -> Estimate:
+    """Returns the ratio of two sums over rows, or its root.
+
+    Args:
+        numerators: One number a measured row, shape (m,).
+        denominators: The same, with a positive sum.
+        n_total: As in :func:`mean_estimate`.
+        root: Whether to take the square root.
+
+    Source: Cochran, "Sampling Techniques", 1977, section 2.11, for the error of a ratio.
+
+    Example:
+        >>> float(ratio_estimate(torch.tensor([1.0, 3.0]), torch.tensor([2.0, 2.0]), n_total=2))
+        1.0
+    """
+    ratio = float(numerators.sum() / denominators.sum())
+    error = _error_of_mean((numerators - ratio * denominators) / denominators.mean(), n_total)
+    if not root:
+        return Estimate(ratio, standard_error=error, n_sampled=len(numerators))
+    value = math.sqrt(ratio)
+    return Estimate(value, standard_error=error / (2 * value) if value else 0.0, n_sampled=len(numerators))
+
+
+def _error_of_mean(values: torch.Tensor, n_total: int | None) -> float:
+    m = len(values)
+    if n_total is not None and m >= n_total:
+        return 0.0
+    if m < 2:
+        return math.nan
+    left = 1.0 if n_total is None else 1 - m / n_total
+    return float(values.std()) * math.sqrt(left / m)

@@ -1,0 +1,127 @@
+"""Alignment with attributes: along which axes, and along which directions, attributes grow in an embedding."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from paradime.metrics._chunks import as_points
+from paradime.metrics._comparison import check_columns, check_together
+from paradime.metrics._correlations import check_kind, ranks, standardized
+from paradime.types import TensorLike
+from paradime.utils.convert import as_numpy, as_tensor
+
+__all__ = ["Alignment", "axis_alignment"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Alignment:
+    """How an embedding follows attributes of its points.
+
+    Attributes:
+        names: Names of the attributes.
+        correlations: Signed correlation of each attribute with each axis, in [-1, 1], shape
+            (n_attributes, out_dim); 0 where either is constant.
+        strength: How well a straight direction of the embedding tells the attribute, in [0, 1], shape
+            (n_attributes,): the correlation of the attribute with its least-squares prediction. For held-out rows
+            the prediction is the one learned from the others, and the correlation may be negative.
+        directions: Unit vectors in the embedding along which attributes grow, shape (n_attributes, out_dim);
+            zeros where there is none.
+    """
+
+    names: list[str]
+    correlations: NDArray[np.float64]
+    strength: NDArray[np.float64]
+    directions: NDArray[np.float64]
+
+
+def axis_alignment(
+    embedding: TensorLike,
+    attributes: TensorLike,
+    *,
+    kind: Literal["pearson", "spearman"] = "pearson",
+    test_embedding: TensorLike | None = None,
+    test_attributes: TensorLike | None = None,
+    names: Sequence[str] | None = None,
+) -> Alignment:
+    """Measures how axes and directions of an embedding follow attributes.
+
+    Axes of t-SNE or UMAP mean nothing by themselves, so that an attribute may grow along a diagonal: see
+    ``strength`` and ``directions``. Axes that are guided should correlate on their own: see ``correlations``.
+
+    Args:
+        embedding: Embedded points, shape (n, out_dim), n at least 2.
+        attributes: One column an attribute, shape (n, n_attributes), or one attribute, shape (n,).
+        kind: ``"pearson"``, or ``"spearman"`` to compare ranks, of axes and attributes.
+        test_embedding: Embedded held-out rows, shape (m, out_dim). With them, correlations are those of these
+            rows, and directions are learned from the others.
+        test_attributes: Their attributes, shape (m, n_attributes) or (m,).
+        names: Names of the attributes; by default those of a data frame's columns, else ``"x0"``, ``"x1"``, ….
+
+    Returns:
+        An :class:`Alignment`.
+
+    Raises:
+        TypeError: If the inputs are not real numbers.
+        ValueError: If the inputs are not finite, or lengths differ.
+
+    Example:
+        >>> found = axis_alignment([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], [0.0, 1.0, 1.0, 2.0])
+        >>> found.correlations.round(3), found.strength.round(3), found.directions.round(3)
+        (array([[0.707, 0.707]]), array([1.]), array([[0.707, 0.707]]))
+    """
+    check_kind(kind)
+    check_together(test_embedding=test_embedding, test_attributes=test_attributes)
+    known = _names(names, attributes)
+    axes, columns = _as_columns(embedding, attributes, prefix="", device=None)
+    if known is None:
+        known = [f"x{i}" for i in range(columns.shape[1])]
+    if len(known) != columns.shape[1]:
+        raise ValueError(f"names must have one name an attribute, {columns.shape[1]}, got {len(known)}.")
+    learned = (axes, columns)
+    measured = learned
+    if test_embedding is not None:
+        measured = _as_columns(test_embedding, test_attributes, prefix="test_", device=axes.device)
+        check_columns("embedding", axes, "test_embedding", measured[0])
+        check_columns("attributes", columns, "test_attributes", measured[1])
+    if kind == "spearman":
+        learned, measured = ((_ranked(a), _ranked(b)) for a, b in (learned, measured))
+    slopes = torch.linalg.pinv(learned[0] - learned[0].mean(dim=0)) @ standardized(learned[1])
+    shown, values = standardized(measured[0]), standardized(measured[1])
+    correlations = (values.T @ shown).clamp(-1, 1)
+    strength = (standardized(measured[0] @ slopes) * values).sum(dim=0).clamp(-1, 1)
+    directions = torch.nn.functional.normalize(slopes.T, dim=1, eps=torch.finfo(torch.float64).tiny)
+    return Alignment(known, *(as_numpy(part) for part in (correlations, strength, directions)))
+
+
+def _as_columns(
+    embedding: Any, attributes: Any, *, prefix: str, device: torch.device | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Checks embedded points and their attributes; one attribute becomes a column."""
+    axes = as_points(embedding, name=f"{prefix}embedding", device=device)
+    given = as_tensor(attributes)
+    columns = as_points(
+        given[:, None] if given.ndim == 1 else given, name=f"{prefix}attributes", device=axes.device
+    )
+    if len(axes) != len(columns):
+        raise ValueError(
+            f"{prefix}embedding and {prefix}attributes must have the same number of rows, got {len(axes)} and "
+            f"{len(columns)}. Pass the attributes of the same points in the same order."
+        )
+    return axes, columns
+
+
+def _ranked(columns: torch.Tensor) -> torch.Tensor:
+    return torch.stack([ranks(column) for column in columns.T], dim=1)
+
+
+def _names(names: Sequence[str] | None, attributes: Any) -> list[str] | None:
+    if names is not None:
+        return [str(name) for name in names]
+    columns = getattr(attributes, "columns", None)
+    return None if columns is None else [str(name) for name in columns]

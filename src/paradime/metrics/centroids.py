@@ -1,0 +1,88 @@
+"""Correlation of distances between classes: whether classes that are alike lie near each other."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+
+from paradime.metrics._comparison import as_comparison, check_together
+from paradime.metrics._correlations import check_kind, pearson, spearman
+from paradime.metrics._labels import as_labels, numbered
+from paradime.types import TensorLike
+
+__all__ = ["centroid_correlation"]
+
+
+def centroid_correlation(
+    X: TensorLike,
+    embedding: TensorLike,
+    labels: Any,
+    *,
+    kind: Literal["pearson", "spearman"] = "pearson",
+    test_X: TensorLike | None = None,
+    test_embedding: TensorLike | None = None,
+    test_labels: Any = None,
+) -> float:
+    """Correlates the distances between the centres of classes in the data and in the embedding.
+
+    Args:
+        X: Data, shape (n, dim).
+        embedding: Embedding of the same points, shape (n, out_dim).
+        labels: Their classes, shape (n,), at least three, so that there are distances to compare.
+        kind: ``"pearson"`` compares the sizes of the distances, ``"spearman"`` their order.
+        test_X: Held-out rows, shape (m, dim). With them, distances from their centres to those of the other
+            classes of ``X`` are compared.
+        test_embedding: Where held-out rows are embedded, shape (m, out_dim).
+        test_labels: Their classes, shape (m,), all among ``labels``, at least two.
+
+    Returns:
+        A number in [-1, 1]; 0 where all distances in either are equal. Few classes make it coarse: with three,
+        it says of three distances how they agree.
+
+    Raises:
+        TypeError: If the inputs are not real numbers.
+        ValueError: If the inputs are not finite matrices of equally many rows, labels do not fit, or there are
+            too few classes.
+
+    Example:
+        >>> X = [[0.0, 0.0], [0.0, 2.0], [4.0, 0.0], [4.0, 2.0], [9.0, 0.0], [9.0, 2.0]]
+        >>> line = [[x] for x, _ in X]
+        >>> centroid_correlation(X, line, [0, 0, 1, 1, 2, 2])
+        1.0
+    """
+    check_kind(kind)
+    check_together(test_X=test_X, test_embedding=test_embedding, test_labels=test_labels)
+    compared = as_comparison(X, embedding, test_X=test_X, test_embedding=test_embedding)
+    train_labels = as_labels(labels, name="labels", n_points=len(compared.points))
+    device = compared.points.device
+    if compared.test_points is None or compared.test_embedded is None:
+        codes, _, n_classes = numbered(train_labels, None, device=device)
+        first, second = torch.triu_indices(n_classes, n_classes, 1, device=device)
+        starts = [_centers(part, codes, n_classes) for part in (compared.points, compared.embedded)]
+        ends = starts
+    else:
+        found = as_labels(test_labels, name="test_labels", n_points=len(compared.test_points))
+        codes, test_codes, n_classes = numbered(train_labels, found, device=device)
+        assert test_codes is not None
+        ends = [_centers(part, codes, n_classes) for part in (compared.points, compared.embedded)]
+        held_out = compared.test_points, compared.test_embedded
+        starts = [_centers(part, test_codes, n_classes) for part in held_out]
+        differs = ~torch.eye(n_classes, dtype=torch.bool, device=device)
+        differs[torch.bincount(test_codes, minlength=n_classes) == 0] = False
+        first, second = differs.nonzero().T
+    if len(first) < 2:
+        raise ValueError(
+            f"labels must have at least 3 classes to compare distances between their centres, got {n_classes}. "
+            "Use silhouette or knn_accuracy for two."
+        )
+    near, shown = ((a[first] - b[second]).norm(dim=1) for a, b in zip(starts, ends, strict=True))
+    return spearman(near, shown) if kind == "spearman" else pearson(near, shown)
+
+
+def _centers(points: torch.Tensor, codes: torch.Tensor, n_classes: int) -> torch.Tensor:
+    """Returns the mean of the points of each class, shape (n_classes, dim); zeros for a class without any."""
+    # around the mean of all, for sums of numbers with a large offset lose digits
+    offset = points.mean(dim=0)
+    sums = points.new_zeros(n_classes, points.shape[1]).index_add_(0, codes, points - offset)
+    return sums / torch.bincount(codes, minlength=n_classes).clamp(min=1)[:, None] + offset

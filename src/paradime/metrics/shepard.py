@@ -1,0 +1,153 @@
+"""The Shepard diagram: distances in the embedding over those in the data, and how they correlate."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from paradime.metrics._comparison import Comparison, as_comparison
+from paradime.metrics._correlations import check_kind, pearson, spearman
+from paradime.metrics._estimates import Estimate
+from paradime.types import TensorLike
+from paradime.utils.convert import as_numpy
+
+__all__ = ["shepard_correlation", "shepard_pairs"]
+
+_CHUNK_ELEMENTS = 2**20
+_GROUPS = 20
+
+
+def shepard_correlation(
+    X: TensorLike,
+    embedding: TensorLike,
+    *,
+    kind: Literal["spearman", "pearson"] = "spearman",
+    test_X: TensorLike | None = None,
+    test_embedding: TensorLike | None = None,
+    n_pairs: int = 1_000_000,
+    random_state: Any = 0,
+) -> Estimate:
+    """Computes the correlation of distances in the embedding with those in the data.
+
+    Args:
+        X: Data, shape (n, dim), n at least 2.
+        embedding: Embedding of the same points, shape (n, out_dim).
+        kind: ``"spearman"`` compares the order of the distances, ``"pearson"`` their sizes.
+        test_X: Held-out rows, shape (m, dim). With them, distances from these to the rows of ``X`` are compared.
+        test_embedding: Where held-out rows are embedded, shape (m, out_dim).
+        n_pairs: How many pairs to measure. If there are no more, all are; else, so many are drawn at random.
+        random_state: Seed of the draw.
+
+    Returns:
+        A number in [-1, 1] with its standard error; 0 where all distances in the data, or all in the embedding,
+        are equal. ``n_sampled`` counts pairs.
+
+    Raises:
+        TypeError: If the inputs are not real numbers.
+        ValueError: If the inputs are not finite matrices of equally many rows, or an argument is out of range.
+
+    Source: Shepard, "The analysis of proximities", Psychometrika 27, 1962.
+
+    Example:
+        >>> X = np.random.default_rng(0).normal(size=(100, 5))
+        >>> round(shepard_correlation(X, 3 * X), 9)
+        1.0
+        >>> shepard_correlation(X, X[:, :2]) < shepard_correlation(X, X[:, :4])
+        True
+    """
+    check_kind(kind)
+    compared = as_comparison(X, embedding, test_X=test_X, test_embedding=test_embedding)
+    near, shown, is_sample = _pair_distances(compared, n_pairs, random_state)
+    correlation = spearman if kind == "spearman" else pearson
+    found = correlation(near, shown)
+    error = 0.0
+    if is_sample:
+        groups = min(_GROUPS, len(near) // 2)
+        parts = zip(near.tensor_split(groups), shown.tensor_split(groups), strict=True)
+        values = [correlation(*part) for part in parts]
+        # groups of drawn pairs are independent: the spread of their correlations tells the error of all
+        error = float(np.std(values, ddof=1) / np.sqrt(groups)) if groups > 1 else float("nan")
+    return Estimate(found, standard_error=error, n_sampled=len(near))
+
+
+def shepard_pairs(
+    X: TensorLike,
+    embedding: TensorLike,
+    *,
+    test_X: TensorLike | None = None,
+    test_embedding: TensorLike | None = None,
+    n_pairs: int = 20_000,
+    random_state: Any = 0,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Returns the distances of pairs of points, for a Shepard diagram.
+
+    Args:
+        X: Data, shape (n, dim), n at least 2.
+        embedding: Embedding of the same points, shape (n, out_dim).
+        test_X: Held-out rows, shape (m, dim). With them, pairs of a held-out row and a row of ``X`` are taken.
+        test_embedding: Where held-out rows are embedded, shape (m, out_dim).
+        n_pairs: How many pairs to take. If there are no more, all are; else, so many are drawn at random.
+        random_state: Seed of the draw.
+
+    Returns:
+        Distances in the data, and the same pairs' distances in the embedding, shapes (n_pairs,).
+
+    Raises:
+        TypeError: If the inputs are not real numbers.
+        ValueError: If the inputs are not finite matrices of equally many rows, or an argument is out of range.
+
+    Example:
+        >>> shepard_pairs([[0.0], [3.0], [4.0]], [[0.0], [1.0], [3.0]])
+        (array([3., 4., 1.]), array([1., 3., 2.]))
+    """
+    compared = as_comparison(X, embedding, test_X=test_X, test_embedding=test_embedding)
+    near, shown, _ = _pair_distances(compared, n_pairs, random_state)
+    return as_numpy(near), as_numpy(shown)
+
+
+def _pair_distances(
+    compared: Comparison, n_pairs: Any, random_state: Any
+) -> tuple[torch.Tensor, torch.Tensor, bool]:
+    """Measures pairs in data and embedding; returns, too, whether they were drawn from more."""
+    if isinstance(n_pairs, bool) or not isinstance(n_pairs, (int, np.integer)) or n_pairs < 2:
+        raise ValueError(f"n_pairs must be an integer from 2 on, got {n_pairs!r}. 1,000,000 suit most data.")
+    n, m = len(compared.points), compared.n_measured
+    held_out = compared.test_points is not None
+    n_all = n * m if held_out else n * (n - 1) // 2
+    if n_all < 1:
+        raise ValueError(f"pairs need at least 2 points, got {n}. Pass more.")
+    is_sample = bool(n_all > n_pairs)
+    rng = np.random.default_rng(random_state)
+    if is_sample:
+        first = torch.from_numpy(rng.integers(m, size=n_pairs))
+        second = torch.from_numpy(rng.integers(n - (not held_out), size=n_pairs))
+        if not held_out:
+            second += second >= first  # all points but the first
+    elif held_out:
+        first, second = (
+            part.flatten() for part in torch.meshgrid(torch.arange(m), torch.arange(n), indexing="ij")
+        )
+    else:
+        first, second = torch.triu_indices(n, n, 1)
+    starts = (compared.test_points, compared.test_embedded) if held_out else (compared.points, compared.embedded)
+    near, shown = (
+        _distances(start, end, first.to(end.device), second.to(end.device))
+        for start, end in zip(starts, (compared.points, compared.embedded), strict=True)
+        if start is not None
+    )
+    return near, shown, is_sample
+
+
+def _distances(
+    starts: torch.Tensor, ends: torch.Tensor, first: torch.Tensor, second: torch.Tensor
+) -> torch.Tensor:
+    """Measures pairs by the differences of their coordinates, a chunk at a time."""
+    step = max(1, _CHUNK_ELEMENTS // ends.shape[1])
+    parts = [
+        (starts[a] - ends[b]).norm(dim=1)
+        for a, b in zip(torch.split(first, step), torch.split(second, step), strict=True)
+    ]
+    return torch.cat(parts)

@@ -1,0 +1,183 @@
+"""Search among sparse rows: exact, by products of sparse blocks; beyond that by PyNNDescent."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.sparse
+import scipy.spatial.distance
+import torch
+
+from paradime.neighbors.euclidean import is_euclidean
+from paradime.neighbors.products import smallest
+from paradime.types import AnyArray, Metric
+from paradime.utils.convert import as_numpy
+from paradime.utils.sparse import SparseRows
+
+__all__ = ["SparseComparisons", "SparseProducts", "is_by_products", "sparse_sq_dists", "unit_rows"]
+
+_CHUNK_ELEMENTS = 1 << 23  # of products that are made together
+_PAIR_ENTRIES = 1 << 22  # of rows whose differences are made together
+_FREQUENT = 0.07  # share of the rows from which on a column costs less in dense products
+_FREQUENT_BYTES = 1 << 28
+_FURTHER = 8  # rows beside the k nearest whose distances are made sure
+
+
+def unit_rows(rows: SparseRows, metric: Metric) -> scipy.sparse.csr_array:
+    """Returns rows whose Euclidean distances have the order of a metric, in double precision.
+
+    Args:
+        rows: The points, shape (n, d).
+        metric: ``"euclidean"``, ``"sqeuclidean"``, ``"l2"`` or ``"cosine"``; for the last, rows get length 1, and
+            those of zeros stay at the origin.
+    """
+    matrix = rows.to_scipy().astype(np.float64)
+    if metric != "cosine":
+        return matrix
+    norms = np.sqrt(matrix.multiply(matrix).sum(axis=1))
+    return scipy.sparse.csr_array(scipy.sparse.diags_array(1 / np.where(norms > 0, norms, 1)) @ matrix)
+
+
+def sparse_sq_dists(rows: scipy.sparse.csr_array, first: AnyArray, second: AnyArray) -> AnyArray:
+    """Squared Euclidean distances of pairs of sparse rows, by differences.
+
+    Args:
+        rows: Shape (n, d).
+        first: Numbers of rows, shape (p,).
+        second: Numbers of rows, shape (p,).
+
+    Returns:
+        Shape (p,), float64.
+
+    Example:
+        >>> sparse_sq_dists(scipy.sparse.csr_array([[3.0, 0.0], [0.0, 4.0]]), np.array([0]), np.array([1]))
+        array([25.])
+    """
+    found = np.empty(len(first))
+    step = max(1, _PAIR_ENTRIES // max(1, rows.nnz // rows.shape[0]))
+    for start in range(0, len(first), step):
+        chunk = slice(start, start + step)
+        difference = rows[first[chunk]].astype(np.float64) - rows[second[chunk]]
+        difference.data **= 2
+        found[chunk] = difference.sum(axis=1)
+    return found
+
+
+class SparseProducts:
+    """Compares all pairs of sparse rows by products; exact, for Euclidean and cosine distances.
+
+    Columns that many rows share are multiplied dense, and centred; all others sparse. The nearest rows and a few
+    more are then compared by differences, in double precision.
+    """
+
+    name: ClassVar[str] = "exact"
+
+    def __init__(self, rows: SparseRows, metric: Metric) -> None:
+        self._rows = unit_rows(rows, metric)
+        self._metric = metric
+        self.device = rows.device
+        frequent = _frequent_columns(self._rows)
+        self._dense = self._rows[:, frequent].toarray()
+        self._dense -= self._dense.mean(axis=0)
+        rare = np.setdiff1d(np.arange(self._rows.shape[1]), frequent, assume_unique=True)
+        self._sparse = scipy.sparse.csr_array(self._rows[:, rare].astype(np.float32))
+        squares = self._sparse.multiply(self._sparse).sum(axis=1)
+        self._sq_norms = (np.square(self._dense).sum(axis=1) + squares).astype(np.float32)
+        self._dense = self._dense.astype(np.float32)
+        self._columns = self._sparse.T.tocsr()
+
+    def __len__(self) -> int:
+        return int(self._rows.shape[0])
+
+    def of(self, asked: AnyArray, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Finds the neighbours of some rows.
+
+        Args:
+            asked: Numbers of rows, shape (m,).
+            k: Number of neighbours, in [1, n − 1].
+
+        Returns:
+            Indices (int64) and distances (float32), each of shape (m, k), distances ascending.
+        """
+        parts = [self._nearest(asked[start : start + self._step], k) for start in range(0, len(asked), self._step)]
+        indices, dists = (torch.cat(part).to(self.device) for part in zip(*parts, strict=True))
+        return indices, dists
+
+    def refined(self, asked: AnyArray, candidates: AnyArray, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns the k nearest of some candidates of each row, by their exact distances.
+
+        Args:
+            asked: Numbers of rows, shape (m,).
+            candidates: Numbers of other rows, shape (m, c), c at least k; those below 0 are none.
+            k: How many.
+        """
+        pairs = np.repeat(asked, candidates.shape[1]), candidates.reshape(-1)
+        sq_dists = torch.from_numpy(sparse_sq_dists(self._rows, *pairs).reshape(candidates.shape))
+        sq_dists[torch.from_numpy((candidates < 0) | (candidates == asked[:, None]))] = torch.inf
+        # in the order of their numbers, where they are equally far
+        by_number = torch.from_numpy(candidates.astype(np.int64)).sort(dim=1)
+        values, order = sq_dists.gather(1, by_number.indices).sort(dim=1, stable=True)
+        return by_number.values.gather(1, order)[:, :k], self._distances(values[:, :k])
+
+    @property
+    def _step(self) -> int:
+        return max(1, _CHUNK_ELEMENTS // len(self))
+
+    def _nearest(self, asked: AnyArray, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+        block = (self._sparse[asked] @ self._columns).toarray()
+        block += self._dense[asked] @ self._dense.T
+        block *= -2
+        block += self._sq_norms
+        block[np.arange(len(asked)), asked] = np.inf
+        n_selected = min(k + max(_FURTHER, k // 8), len(self) - 1)
+        _, selected = smallest(torch.from_numpy(block), n_selected)
+        return self.refined(asked, as_numpy(selected), k)
+
+    def _distances(self, sq_dists: torch.Tensor) -> torch.Tensor:
+        if self._metric == "cosine":
+            return (sq_dists / 2).to(torch.float32)
+        return (sq_dists if self._metric == "sqeuclidean" else sq_dists.sqrt()).to(torch.float32)
+
+
+class SparseComparisons:
+    """Compares all pairs by SciPy, a block of dense rows with another: for further metrics, and few rows."""
+
+    name: ClassVar[str] = "exact"
+
+    def __init__(self, rows: SparseRows, metric: Metric) -> None:
+        self._rows = rows
+        self._metric: Any = {"manhattan": "cityblock", "l1": "cityblock"}.get(str(metric), metric)
+
+    def of(self, asked: AnyArray, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Finds the neighbours of some rows; see :meth:`SparseProducts.of`."""
+        n, dim = self._rows.shape
+        step = max(1, _CHUNK_ELEMENTS // max(n, dim))
+        indices, dists = [], []
+        for start in range(0, len(asked), step):
+            mine = asked[start : start + step]
+            rows = as_numpy(self._rows[mine].to(torch.float64))
+            others = (as_numpy(part.to(torch.float64)) for part in self._rows.split(step))
+            block = np.concatenate([scipy.spatial.distance.cdist(rows, part, self._metric) for part in others], 1)
+            block[np.arange(len(mine)), mine] = np.inf
+            nearest = torch.from_numpy(block).sort(dim=1, stable=True)
+            indices.append(nearest.indices[:, :k])
+            dists.append(nearest.values[:, :k].to(torch.float32))
+        return torch.cat(indices).to(self._rows.device), torch.cat(dists).to(self._rows.device)
+
+
+def is_by_products(metric: Metric) -> bool:
+    """Returns whether :class:`SparseProducts` knows a metric."""
+    return is_euclidean(metric) and metric != "correlation"
+
+
+def _frequent_columns(rows: scipy.sparse.csr_array) -> AnyArray:
+    """Columns that more than a share of the rows store, the most frequent of them if they are many."""
+    n = rows.shape[0]
+    counts = np.bincount(rows.indices, minlength=rows.shape[1])
+    frequent = np.flatnonzero(counts > _FREQUENT * n)
+    most = max(1, _FREQUENT_BYTES // (8 * n))
+    if len(frequent) > most:
+        frequent = np.sort(frequent[np.argsort(-counts[frequent], kind="stable")[:most]])
+    chosen: AnyArray = frequent
+    return chosen

@@ -1,0 +1,134 @@
+"""Which search suits sparse rows, and the search itself."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from paradime.neighbors.pynndescent import PynndescentBackend
+from paradime.neighbors.sparse import SparseComparisons, SparseProducts, is_by_products
+from paradime.types import AnyArray, Metric
+from paradime.utils.convert import as_numpy, as_tensor
+from paradime.utils.sparse import SparseRows
+
+__all__ = ["SparseChoice", "choose_sparse", "measured_sparse_recall", "search_sparse", "sparse_neighbors_of"]
+
+
+_EXACT_PRODUCTS = 3e11  # rows times stored numbers: minutes on one core, and less than the descent takes
+_FEW_ROWS = 5_000  # all pairs of which are compared in any metric
+_WIDER = 5  # times the neighbours asked for that nearest-neighbour descent looks for
+_NO_CHUNKS = ("seuclidean", "mahalanobis")  # would estimate their settings of blocks of rows
+
+
+class SparseChoice(NamedTuple):
+    """The name of a backend, and the reason for it."""
+
+    name: str
+    reason: str
+
+
+def choose_sparse(rows: SparseRows, metric: Metric, backend: str = "auto") -> SparseChoice:
+    """Chooses the search.
+
+    Args:
+        rows: The points, shape (n, d).
+        metric: The distance.
+        backend: ``"auto"``, or ``"exact"`` or ``"pynndescent"``.
+
+    Raises:
+        ValueError: If the backend or the metric is for dense rows only.
+    """
+    n = len(rows)
+    if backend not in ("auto", "exact", "pynndescent"):
+        raise ValueError(
+            f"backend {backend!r} does not search sparse data. Use backend='auto', 'exact' or 'pynndescent'."
+        )
+    exact = is_by_products(metric) or metric not in _NO_CHUNKS
+    known = _descent_knows(metric)
+    if not exact and not known:
+        raise ValueError(
+            f"metric {metric!r} is not known for sparse data. Use 'euclidean', 'cosine' or 'manhattan'."
+        )
+    if backend != "auto":
+        if not (exact if backend == "exact" else known):
+            raise ValueError(f"backend {backend!r} does not know metric {metric!r} for sparse data. Use 'auto'.")
+        return SparseChoice(backend, "it was asked for")
+    few = n * len(rows.values) <= _EXACT_PRODUCTS if is_by_products(metric) else exact and n <= _FEW_ROWS
+    if few:
+        return SparseChoice("exact", "the data are sparse, and products of all pairs take no more than minutes")
+    if known:
+        return SparseChoice("pynndescent", "the data are sparse, and all pairs would take too long")
+    return SparseChoice("exact", "the data are sparse, and no other knows the metric")
+
+
+def _descent_knows(metric: Metric) -> bool:
+    if not PynndescentBackend().available() or not isinstance(metric, str):
+        return False
+    from pynndescent.sparse import sparse_named_distances
+
+    return metric in sparse_named_distances
+
+
+def sparse_neighbors_of(
+    rows: SparseRows, asked: AnyArray, k: int, metric: Metric
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Finds the exact neighbours of some rows; see :meth:`~paradime.neighbors.sparse.SparseProducts.of`."""
+    search = SparseProducts if is_by_products(metric) else SparseComparisons
+    return search(rows, metric).of(asked, k)
+
+
+def search_sparse(
+    rows: SparseRows, k: int, *, metric: Metric, backend: str, random_state: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Finds neighbours of all rows, which stay sparse.
+
+    Args:
+        rows: The points, shape (n, d).
+        k: Number of neighbours, in [1, n − 1].
+        metric: The distance.
+        backend: ``"exact"``, or ``"pynndescent"``; this looks for more neighbours than asked for, of which the
+            nearest are kept.
+        random_state: Seed.
+
+    Returns:
+        Indices (int64) and distances (float32), each of shape (n, k), distances ascending.
+    """
+    if backend == "exact":
+        return sparse_neighbors_of(rows, np.arange(len(rows)), k, metric)
+    return _by_descent(rows, k, metric, random_state)
+
+
+def _by_descent(rows: SparseRows, k: int, metric: Metric, random_state: int) -> tuple[torch.Tensor, torch.Tensor]:
+    import numba
+    import pynndescent
+    import scipy.sparse
+
+    n = len(rows)
+    index = pynndescent.NNDescent(
+        scipy.sparse.csr_matrix(rows.to_scipy().astype(np.float32)),  # it asks for a matrix
+        metric=metric,
+        n_neighbors=min(max(_WIDER * k, 75), n - 1) + 1,
+        random_state=random_state,
+        n_jobs=min(torch.get_num_threads(), numba.get_num_threads()),
+    )
+    indices, dists = index.neighbor_graph
+    if is_by_products(metric):
+        products, step = SparseProducts(rows, metric), max(1, (1 << 20) // indices.shape[1])
+        starts = range(0, n, step)
+        parts = [products.refined(np.arange(s, min(s + step, n)), indices[s : s + step], k) for s in starts]
+        return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
+    found, values = as_tensor(indices).to(torch.int64), as_tensor(dists).to(torch.float32)
+    values = values.masked_fill((found == torch.arange(n)[:, None]) | (found < 0), torch.inf)
+    values, order = values.sort(dim=1, stable=True)
+    return found.gather(1, order)[:, :k].to(rows.device), values[:, :k].to(rows.device)
+
+
+def measured_sparse_recall(
+    rows: SparseRows, indices: torch.Tensor, asked: torch.Tensor, k: int, metric: Metric
+) -> float:
+    """Share of the exact nearest neighbours of some rows that are among those found, shape (m, k), in [0, 1]."""
+    exact, _ = sparse_neighbors_of(rows, as_numpy(asked), k, metric)
+    hits = sum(int(torch.isin(e, found).sum()) for e, found in zip(exact, indices.to(exact.device), strict=True))
+    return hits / exact.numel()

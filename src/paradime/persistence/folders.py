@@ -1,0 +1,141 @@
+"""A folder whose files are replaced together or not at all, also if the process is killed in between."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from paradime.exceptions import ModelFileError
+from paradime.persistence.names import CONFIG, FILES, most_bytes
+from paradime.persistence.plain_files import read_file
+from paradime.utils.files import atomic_write, naming_path
+
+__all__ = ["read_folder", "write_folder"]
+
+# Several files cannot be renamed at once. So the new ones are written beside the old ones, then a journal says
+# that they count, and only then are they renamed. Readers follow the journal: it appears at the moment of change.
+_JOURNAL = ".paradime-commit.json"
+_ABANDONED = 3600.0  # seconds after which a new file without a journal is nobody's
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Writes the files of a saved routine; other files in the folder stay, those of an earlier save do not.
+
+    Args:
+        folder: The folder, which is made if it is missing.
+        files: Their contents by name.
+
+    Raises:
+        OSError: If they cannot be written, with the path; the folder is then as before.
+    """
+    with naming_path(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _finish(folder)
+        _remove_abandoned(folder)
+        token = secrets.token_hex(4)
+        parts = {name: f".{name}.{token}.part" for name in files}
+        try:
+            _together(lambda name: _write(folder / parts[name], files[name]), parts)
+            journal = {"parts": parts, "removed": [name for name in FILES if name not in files]}
+            with atomic_write(folder / _JOURNAL) as temporary:
+                temporary.write_text(json.dumps(journal), encoding="utf-8")
+        except BaseException:
+            if not (folder / _JOURNAL).exists():
+                for part in parts.values():
+                    (folder / part).unlink(missing_ok=True)
+            raise
+        _finish(folder)
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """Returns the files of a saved routine by name.
+
+    Raises:
+        ModelFileError: If it holds none, or files are links or too long.
+        OSError: If a file cannot be read.
+    """
+    parts, removed = _journal(folder)
+    found = {}
+    for name in FILES:
+        if name in removed:
+            continue
+        # a part that is gone has been renamed meanwhile
+        for place in (parts.get(name), name):
+            if place is not None:
+                with contextlib.suppress(FileNotFoundError):
+                    found[name] = read_file(folder / place, most_bytes(name))
+                    break
+    if CONFIG not in found:
+        raise ModelFileError(f"{folder}: holds no {CONFIG}, so it is not the folder of a saved routine.")
+    return found
+
+
+def _journal(folder: Path) -> tuple[dict[str, str], list[str]]:
+    """Returns which new files count, by name, and which old ones do not."""
+    try:
+        contents = json.loads(read_file(folder / _JOURNAL, most_bytes(CONFIG)))
+        parts, removed = dict(contents["parts"]), list(contents["removed"])
+    except FileNotFoundError:
+        return {}, []
+    except ModelFileError:  # a link
+        raise
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ModelFileError(
+            f"{folder / _JOURNAL}: is damaged. Remove it, if the other files are whole."
+        ) from None
+    # a name from a file never leads out of the folder
+    fits = all(name in FILES and _is_part(part, name) for name, part in parts.items())
+    if not fits or not all(name in FILES for name in removed):
+        raise ModelFileError(f"{folder / _JOURNAL}: names files that are none of a saved routine. Remove it.")
+    return parts, removed
+
+
+def _finish(folder: Path) -> None:
+    """Renames the files that count; nothing changes for readers."""
+    parts, removed = _journal(folder)
+    if not parts:
+        return
+    _together(lambda name: _rename(folder / parts[name], folder / name), parts)
+    for name in removed:
+        (folder / name).unlink(missing_ok=True)
+    (folder / _JOURNAL).unlink()
+
+
+def _together(act: Callable[[str], None], names: Iterable[str]) -> None:
+    """Does something for several files at once: what takes time is waiting for the disk."""
+    with ThreadPoolExecutor(len(FILES)) as pool:
+        waiting = [pool.submit(act, name) for name in names]
+    for done in waiting:
+        done.result()
+
+
+def _rename(part: Path, path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):  # renamed before a process was killed
+        os.replace(part, path)
+
+
+def _write(path: Path, contents: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(contents)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Removes what a killed process has left, but nothing that another one may be writing now."""
+    for path in folder.glob(".*.part"):
+        if any(_is_part(path.name, name) for name in FILES):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.lstat().st_mtime > _ABANDONED:
+                    path.unlink()
+
+
+def _is_part(part: object, name: str) -> bool:
+    return isinstance(part, str) and re.fullmatch(rf"\.{re.escape(name)}\.[0-9a-f]{{8}}\.part", part) is not None

@@ -1,0 +1,96 @@
+"""Models as ONNX, checked against ONNX Runtime."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from paradime.persistence.parts import PARTS, Part
+from paradime.types import AnyArray
+from paradime.utils.files import atomic_write
+
+__all__ = ["export_onnx", "quiet"]
+
+_NEEDED = ("onnx", "onnxscript", "onnxruntime")
+
+
+def export_onnx(part: Part, path: str | os.PathLike[str], *, opset: int | None, tolerance: float) -> None:
+    """Writes a part of a model as ONNX; see ``ParametricDR.export_onnx``.
+
+    Raises:
+        ImportError: If a library is missing.
+        UnsupportedConfigurationError: If it cannot be written, or differs.
+        OSError: If the file cannot be written.
+    """
+    for name in _NEEDED:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise ImportError(f'export_onnx needs {name}. Install it: pip install "paradime[onnx]".') from error
+    contents = _onnx_bytes(part, opset)
+    part.check(_runner(contents), tolerance, "ONNX Runtime")
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(contents)
+
+
+def _onnx_bytes(part: Part, opset: int | None) -> bytes:
+    source, result = PARTS[part.name]
+    try:
+        with quiet():
+            program: Any = torch.onnx.export(
+                part.module,
+                (part.inputs[:7],),
+                dynamo=True,
+                verbose=False,
+                input_names=[source],
+                output_names=[result],
+                dynamic_shapes=({0: torch.export.Dim("n", min=1)},),
+                opset_version=opset,
+            )
+    except Exception as error:  # of torch's many types
+        raise part.refuse(error, "as ONNX") from error
+    model = program.model_proto
+    for key, value in part.metadata.items():
+        model.metadata_props.add(key=key, value=value)
+    return model.SerializeToString()  # type: ignore[no-any-return]
+
+
+def _runner(contents: bytes) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(contents, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+
+    def run(rows: AnyArray) -> AnyArray:
+        result: AnyArray = session.run(None, {name: rows})[0]
+        return result
+
+    return run
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without what torch's exporter says about its own insides."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            for module in ("torch", "onnxscript", "onnx_ir", "copyreg"):
+                warnings.filterwarnings("ignore", module=rf"{module}(\.|$)")
+            warnings.filterwarnings("ignore", category=DeprecationWarning)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,87 @@
+"""A saved routine in memory: its configuration, tensors and text, as files and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from paradime.exceptions import ModelFileError
+from paradime.persistence.card import model_card
+from paradime.persistence.config import Config, pack_config, read_json, unpack_config
+from paradime.persistence.names import CARD, CONFIG, HISTORY, SPEC, STATE, WEIGHTS
+from paradime.persistence.tensors import pack_tensors, unpack_tensors
+
+__all__ = ["Saved"]
+
+
+@dataclasses.dataclass
+class Saved:
+    """What is saved of a routine.
+
+    Args:
+        config: What it is, and how it is put together.
+        weights: The state of the model, by name.
+        state: Further tensors by name.
+        spec: Its text in the grammar, as nested mappings and lists, if it has one.
+        history: Records of the epochs, encoded.
+        path: Where it is from, for messages.
+    """
+
+    config: Config
+    weights: dict[str, torch.Tensor]
+    state: dict[str, torch.Tensor] = dataclasses.field(default_factory=dict)
+    spec: dict[str, Any] | None = None
+    history: list[Any] = dataclasses.field(default_factory=list)
+    path: str = "the routine"
+
+    def to_files(self, methods: Sequence[str] = ()) -> dict[str, bytes]:
+        """Returns the contents of files by name.
+
+        Args:
+            methods: What the routine can do beside ``transform``, for the card.
+
+        Raises:
+            ValueError: If a tensor cannot be written.
+        """
+        files = {WEIGHTS: pack_tensors(self.weights, "the model")}
+        if self.state:
+            files[STATE] = pack_tensors(self.state, "the routine")
+        if self.spec is not None:
+            files[SPEC] = _json(self.spec, indent=1)
+        if self.history:
+            files[HISTORY] = _json(self.history)
+        files[CARD] = model_card(self.config, list(methods)).encode()
+        return {CONFIG: pack_config(self.config, files), **files}
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes], path: str) -> Saved:
+        """Reads files.
+
+        Args:
+            files: Their contents by name.
+            path: Where they are from, for messages.
+
+        Raises:
+            ModelFileError: If they are damaged.
+            ValueError: If they are of a newer format.
+        """
+        config = unpack_config(files, path)
+        if WEIGHTS not in files:
+            raise ModelFileError(f"{path}: the file {WEIGHTS} is missing.")
+        spec = read_json(files[SPEC], f"{path}: {SPEC}") if SPEC in files else None
+        history = read_json(files[HISTORY], f"{path}: {HISTORY}") if HISTORY in files else []
+        state = unpack_tensors(files[STATE], f"{path}: {STATE}") if STATE in files else {}
+        weights = unpack_tensors(files[WEIGHTS], f"{path}: {WEIGHTS}")
+        return cls(config, weights, state, spec, history, path)
+
+    def tensors(self, prefix: str) -> dict[str, torch.Tensor]:
+        """Returns further tensors whose names begin alike, by the rest of their names."""
+        return {name[len(prefix) :]: part for name, part in self.state.items() if name.startswith(prefix)}
+
+
+def _json(contents: Any, indent: int | None = None) -> bytes:
+    return (json.dumps(contents, indent=indent, ensure_ascii=False, allow_nan=False) + "\n").encode()

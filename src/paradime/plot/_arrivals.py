@@ -1,0 +1,141 @@
+"""New points over those that a routine was trained with."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paradime.plot._labels import Classes, Values, check_positions, is_float, read_classes
+from paradime.plot._palette import accent
+from paradime.plot._points import Look, default_alpha, default_size, drawing_order, fit_limits, size_in_points
+from paradime.types import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+__all__ = ["Arrivals", "read_arrivals"]
+
+_OLD_OPACITY = 0.35
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrivals:
+    """New points.
+
+    Args:
+        positions: Shape (m, 2).
+        coloring: Their classes, or ``None``.
+        old_coloring: Those of the points below, numbered together with those of the new ones.
+    """
+
+    positions: FloatArray
+    coloring: Classes | None
+    old_coloring: Classes | None
+
+    def paler(self, look: Look, n_old: int) -> Look:
+        """Returns how the points below are drawn."""
+        alpha = default_alpha(n_old) if look.alpha is None else look.alpha
+        if self.old_coloring is None:  # one colour, which is not to be taken for a class
+            return dataclasses.replace(look, colors=look.colors or [look.theme.muted], alpha=alpha)
+        return dataclasses.replace(look, alpha=_OLD_OPACITY * alpha)
+
+    def draw(
+        self, ax: Axes, old: FloatArray, below: Classes | Values | None, look: Look
+    ) -> tuple[FloatArray, Classes | Values | None, list[Line2D]]:
+        """Draws the new points.
+
+        Returns:
+            What is to be told: positions and classes of all points, and the entries of a legend.
+        """
+        from matplotlib.colors import to_rgb
+
+        n_new = len(self.positions)
+        order = drawing_order(None, n_new, look.seed)
+        one_color = accent(look.theme.name) if below is None else look.theme.ink
+        colors: Any = [one_color]
+        if self.coloring is not None:
+            table = np.array([to_rgb(color) for color in (*look.colors_of(self.coloring), look.theme.muted)])
+            colors = table[self.coloring.codes[order]]
+        width, height = size_in_points(ax)
+        size = float(np.clip(2.5 * default_size(n_new, width * height), 4, 42)) if look.size is None else look.size
+        ax.scatter(
+            self.positions[order, 0],
+            self.positions[order, 1],
+            c=colors,
+            s=size,
+            alpha=default_alpha(n_new),
+            # outlines separate the new points from those below; small points would be nothing but outline
+            edgecolors=look.theme.ink if self.coloring is not None else look.theme.background,
+            linewidths=0.7 if size > 10 else 0.0,
+            zorder=3,
+        )
+        both = np.concatenate((old, self.positions))
+        fit_limits(ax, both)
+        return both, self._both_classes(below), self._entries(len(old), look, one_color)
+
+    def _both_classes(self, below: Classes | Values | None) -> Classes | Values | None:
+        if self.coloring is None:
+            return below
+        if not isinstance(below, Classes):
+            return self.coloring
+        return dataclasses.replace(below, codes=np.concatenate((below.codes, self.coloring.codes)))
+
+    def _entries(self, n_old: int, look: Look, one_color: str) -> list[Line2D]:
+        from matplotlib.lines import Line2D
+
+        n_new = len(self.positions)
+        color = look.theme.muted if self.coloring is not None else one_color
+        edge = look.theme.ink if self.coloring is not None else look.theme.background
+        shapes: list[dict[str, Any]] = [
+            {"markersize": 4.5, "color": look.theme.muted, "label": f"{_counted(n_old)} trained with"},
+            {
+                "markersize": 7,
+                "color": color,
+                "markeredgecolor": edge,
+                "label": _counted(n_new, "new "),
+            },
+        ]
+        return [Line2D([], [], linestyle="none", marker="o", **shape) for shape in shapes]
+
+
+def read_arrivals(
+    new: Any, new_labels: Any, labels: Any, names: Any, coloring: Classes | Values | None
+) -> Arrivals | None:
+    """Reads new points; classes of old and new points are numbered together, so that equal ones look equal.
+
+    Raises:
+        TypeError: If positions are not numbers.
+        ValueError: If positions or labels are not one a point, or labels are numbers.
+    """
+    if new is None:
+        if new_labels is not None:
+            raise ValueError(
+                "new_labels are labels of new points, got no new points. Pass their positions as new=."
+            )
+        return None
+    positions = check_positions(new, "new points")
+    old = coloring if isinstance(coloring, Classes) else None
+    if new_labels is None:
+        return Arrivals(positions, None, old)
+    if isinstance(coloring, Values) or is_float(new_labels):
+        raise ValueError(
+            "new_labels must be classes among classes, got floating-point numbers there or as labels. "
+            "Convert labels to integers, or leave new_labels out."
+        )
+    of_new = read_classes(new_labels, names if old is None else None, len(positions), what="new_labels")
+    if old is None:
+        return Arrivals(positions, of_new, None)
+    both = read_classes(np.array([*_objects(labels), *_objects(new_labels)], dtype=object), names)
+    n_old = len(old.codes)
+    return Arrivals(positions, both.of_rows(slice(n_old, None)), both.of_rows(slice(n_old)))
+
+
+def _objects(labels: Any) -> list[Any]:
+    return list(labels.tolist() if hasattr(labels, "tolist") else labels)
+
+
+def _counted(n: int, kind: str = "") -> str:
+    return f"{n:,} {kind}point{'' if n == 1 else 's'}"

@@ -1,0 +1,203 @@
+"""Colours of classes and of numbers, for light and dark backgrounds."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paradime.plot._theme import THEMES, ThemeName, theme_of
+from paradime.types import AnyArray, FloatArray
+from paradime.utils._colors import as_colormap, get_color_palette, get_colormap
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
+
+__all__ = ["accent", "class_colors", "colormap", "palette", "value_colors"]
+
+# The house colours, lifted for dark backgrounds. Any two lie at least 20 units apart in CIELAB, to normal,
+# protanopic, deuteranopic and tritanopic eyes; all are lighter than L* = 45 (the tests simulate all four).
+_DARK_PALETTE = {
+    "petrol": "#1c797b",
+    "amber": "#f7e657",
+    "aqua": "#aefae2",
+    "vermilion": "#c34a15",
+    "plum": "#865aab",
+    "sky": "#70b1f9",
+    "moss": "#89c261",
+    "rose": "#d69e93",
+    "indigo": "#8076f4",
+    "slate": "#b6a8c4",
+}
+# lightness rises evenly; the lowest colour still stands out from the background
+_DARK_ANCHORS = ((0.0, "#1d4f66"), (0.30, "#1f7a80"), (0.66, "#5bc0a6"), (1.0, "#f1f6c3"))
+_PALEST = 0.13
+# From the eleventh class on, colours are those of a grid that lie farthest from all before, on lightness that the
+# background allows, and not so vivid that they would outshine the first ten.
+_LIGHTNESS = {"light": (22.0, 80.0), "dark": (45.0, 92.0)}
+_MAX_CHROMA = 75.0
+_MAX_DISTINCT = 60
+
+_RGB_TO_XYZ = np.array([[0.4125, 0.3576, 0.1804], [0.2127, 0.7152, 0.0722], [0.0193, 0.1192, 0.9503]])
+# how deuteranopes, the most frequent of the colour-blind, see linear RGB: Machado et al. (2009), full severity
+_DEUTERANOPIA = np.array([[0.3673, 0.8606, -0.2280], [0.2801, 0.6725, 0.0474], [-0.0118, 0.0429, 0.9689]])
+
+
+def palette(n: int = 10, *, theme: ThemeName = "light") -> list[str]:
+    """Returns the colours that classes take, in their order.
+
+    The first ten are the house colours, which the colour-blind can tell apart. Up to sixty, each further colour
+    is the one that is most unlike all before; then colours repeat.
+
+    Args:
+        n: How many, at least 0.
+        theme: ``"light"`` or ``"dark"``, the background that the colours are for.
+
+    Returns:
+        ``n`` colours as ``#rrggbb``.
+
+    Raises:
+        ValueError: If ``n`` is negative, or there is no such theme.
+
+    Example:
+        >>> palette(2)
+        ['#10626e', '#e6bd42']
+        >>> len(set(palette(40, theme="dark")))
+        40
+    """
+    if n < 0:
+        raise ValueError(f"n must be at least 0, got {n}. It is the number of classes.")
+    distinct = _distinct_colors(min(n, _MAX_DISTINCT), theme_of(theme).name)
+    return [distinct[i % len(distinct)] for i in range(n)]
+
+
+def colormap(theme: ThemeName = "light") -> Colormap:
+    """Returns the house colormap for numbers, whose lightness changes evenly.
+
+    Args:
+        theme: On ``"light"`` backgrounds high numbers are dark, on ``"dark"`` ones they are light: high numbers
+            stand out from the background.
+
+    Returns:
+        A matplotlib ``Colormap``, which is not registered: pass the object, not its name.
+
+    Raises:
+        ImportError: If matplotlib is missing.
+        ValueError: If there is no such theme.
+
+    Example:
+        >>> colormap("dark").name
+        'paradime_dark'
+    """
+    name = theme_of(theme).name
+    house = get_colormap()
+    from matplotlib.colors import LinearSegmentedColormap
+
+    if name == "light":
+        # without its lightest part: points are small, and paper is white
+        return LinearSegmentedColormap.from_list("paradime_light", house(np.linspace(_PALEST, 1, 256)))
+    return LinearSegmentedColormap.from_list("paradime_dark", _DARK_ANCHORS)
+
+
+def accent(theme: ThemeName) -> str:
+    """Returns the colour of what is to be seen first."""
+    return palette(4, theme=theme)[3]
+
+
+def class_colors(keys: Iterable[Hashable], colors: Any, theme: ThemeName) -> list[str]:
+    """Returns one colour a class.
+
+    Args:
+        keys: The classes in their order.
+        colors: A mapping from class to colour (others take the house's), a list in the order of the classes, the
+            name of a matplotlib colormap, or ``None`` for the house colours.
+        theme: The background.
+
+    Raises:
+        ValueError: If a list has too few colours, or a colour or name is unknown.
+    """
+    from matplotlib.colors import to_hex
+
+    keys = list(keys)
+    house = palette(len(keys), theme=theme)
+    if colors is None:
+        return house
+    if isinstance(colors, Mapping):
+        return [to_hex(colors.get(key, color)) for key, color in zip(keys, house, strict=True)]
+    if isinstance(colors, str) or callable(colors):
+        cmap = as_colormap(colors)
+        listed = getattr(cmap, "colors", ())
+        # tab20 and its like name single colours, others are scales to be sampled
+        places = range(len(keys)) if len(keys) <= len(listed) <= 40 else np.linspace(0, 1, len(keys))
+        return [to_hex(cmap(place)) for place in places]
+    given = [to_hex(color) for color in colors]
+    if len(given) < len(keys):
+        raise ValueError(
+            f"colors must be one a class, got {len(given)} for {len(keys)} classes. "
+            "Pass a mapping to colour some of them only."
+        )
+    return given[: len(keys)]
+
+
+def value_colors(colors: Any, theme: ThemeName) -> Colormap:
+    """Returns the colormap of numbers: of a name, of a list of colours, or the house's for ``None``."""
+    if isinstance(colors, Mapping):
+        raise ValueError(f"colors of numbers must be a colormap or its name, got {dict(colors)!r}.")
+    if colors is None:
+        return colormap(theme)
+    if isinstance(colors, (list, tuple)):
+        from matplotlib.colors import LinearSegmentedColormap
+
+        return LinearSegmentedColormap.from_list("given", list(colors))
+    return as_colormap(colors)
+
+
+@functools.lru_cache(maxsize=32)
+def _distinct_colors(n: int, theme: ThemeName) -> tuple[str, ...]:
+    first = list((get_color_palette() if THEMES[theme].name == "light" else _DARK_PALETTE).values())
+    if n <= len(first):
+        return tuple(first[: max(n, 1)])
+    chosen = [_rgb_of(color) for color in first]
+    grid = _candidates(theme)
+    # a difference that deuteranopes do not see counts less, but normal eyes see it
+    views = [(_to_lab(grid), 1.0), (_to_lab(grid, _DEUTERANOPIA), 2.0)]
+    nearest = np.full(len(grid), np.inf)
+    for i in range(n):
+        if i >= len(chosen):
+            chosen.append(grid[int(nearest.argmax())])
+        for (lab, weight), sight in zip(views, (None, _DEUTERANOPIA), strict=True):
+            own = _to_lab(chosen[i][None], sight)
+            nearest = np.minimum(nearest, weight * np.linalg.norm(lab - own, axis=1))
+    hexes = ["#" + "".join(f"{round(255 * channel):02x}" for channel in rgb) for rgb in chosen[len(first) :]]
+    return (*first, *hexes)
+
+
+def _candidates(theme: ThemeName) -> FloatArray:
+    steps = np.linspace(0.0, 1.0, 18)
+    grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
+    lab = _to_lab(grid)
+    low, high = _LIGHTNESS[theme]
+    # grey is the colour of points without a class
+    chroma = np.hypot(lab[:, 1], lab[:, 2])
+    fits = (lab[:, 0] > low) & (lab[:, 0] < high) & (chroma < _MAX_CHROMA) & (chroma > 12)
+    chosen: FloatArray = grid[fits]
+    return chosen
+
+
+def _rgb_of(color: str) -> FloatArray:
+    return np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+
+
+def _to_lab(rgb: FloatArray, sight: AnyArray | None = None) -> FloatArray:
+    """Converts sRGB in [0, 1], shape (n, 3), to CIELAB, where distances are differences that eyes see.
+
+    Source: IEC 61966-2-1 (sRGB), CIE 15 (L*a*b*, white D65).
+    """
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    if sight is not None:
+        linear = np.clip(linear @ sight.T, 0, 1)
+    ratios = linear @ _RGB_TO_XYZ.T / _RGB_TO_XYZ.sum(axis=1)
+    f = np.where(ratios > 216 / 24389, np.cbrt(ratios), (24389 / 27 * ratios + 16) / 116)
+    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)

@@ -1,0 +1,208 @@
+"""The training as a film: one frame a snapshot of the embedding."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paradime.plot._labels import Classes, check_positions, read_coloring
+from paradime.plot._legend import LegendPlace, class_handles, draw_colorbar, draw_legend
+from paradime.plot._points import Look, check_colors, draw_points, drawing_order
+from paradime.plot._theme import ThemeName, check_axes, hide_scales, new_figure, open_axes
+from paradime.plot.alignment import align as aligned
+from paradime.plot.maps import check_options
+from paradime.types import FloatArray
+from paradime.utils.files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.animation import AbstractMovieWriter
+    from matplotlib.figure import Figure
+
+__all__ = ["animate"]
+
+_SUFFIXES = (".gif", ".mp4", ".html")
+_MAX_PAUSE = 30
+_DPI = 100
+
+
+def animate(
+    frames: Any,
+    path: str | os.PathLike[str] = "training.gif",
+    *,
+    labels: Any = None,
+    values: Any = None,
+    names: Mapping[Any, str] | Sequence[str] | None = None,
+    titles: Sequence[str] | None = None,
+    align: bool = True,
+    fps: float = 10,
+    hold: float = 1.5,
+    legend: LegendPlace = "auto",
+    legend_title: str | None = None,
+    colors: Any = None,
+    percentiles: tuple[float, float] = (2, 98),
+    size: float | None = None,
+    alpha: float | None = None,
+    random_state: int = 0,
+    theme: ThemeName | None = None,
+    figsize: tuple[float, float] = (6.5, 5.2),
+) -> Path:
+    """Writes a film of an embedding that changes, such as during its training.
+
+    Args:
+        frames: Positions, shape (frames, n, 2); or an object that has them as ``frames``, and the epoch of each as
+            ``epochs``, such as ``paradime.training.Snapshots``.
+        path: The file to write; its ending says what: ``.gif``, ``.mp4`` (which needs ffmpeg), or ``.html``, one
+            page with controls. A file that is there is replaced when the new one is complete.
+        labels: One class a point; see :func:`embedding`.
+        values: One number a point.
+        names: What to call the classes.
+        titles: One title a frame; by default the epochs, if they are known.
+        align: Whether to turn, mirror and scale all frames such that they are near the last.
+        fps: Frames a second, > 0.
+        hold: Seconds for which the last frame stays, in [0, 30].
+        legend: As in :func:`embedding`, except ``"direct"``.
+        legend_title: What the classes or values are.
+        colors: As in :func:`embedding`.
+        percentiles: As in :func:`embedding`.
+        size: As in :func:`embedding`.
+        alpha: As in :func:`embedding`.
+        random_state: Seed of the order of drawing.
+        theme: ``"light"``, ``"dark"``, or ``None``.
+        figsize: Width and height in inches, of 100 pixels.
+
+    Returns:
+        The path.
+
+    Raises:
+        ImportError: If matplotlib is missing.
+        OSError: If the file cannot be written, or ffmpeg is missing where it is needed.
+        TypeError: If positions are not numbers.
+        ValueError: If frames have another shape or are not finite, or an option is not known or out of range.
+
+    Example:
+        >>> path = getfixture("tmp_path") / "turning.gif"
+        >>> Y = np.random.default_rng(0).normal(size=(20, 2))
+        >>> animate([Y, 2 * Y, 3 * Y], path, labels=Y[:, 0] > 0).name
+        'turning.gif'
+    """
+    target = Path(path)
+    films = _read_frames(frames, align)
+    captions = _read_titles(titles, getattr(frames, "epochs", None), len(films))
+    check_options(legend=legend, renderer="points", size=size, alpha=alpha)
+    _check(target, fps=fps, hold=hold, legend=legend)
+    coloring = read_coloring(labels, values, names, films.shape[1], percentiles)
+    check_colors(colors, coloring)
+    figure = new_figure(theme, figsize)
+    try:
+        ax, look_theme = open_axes(figure.subplots(), theme, figsize)
+        look = Look(look_theme, colors, size, alpha, random_state)
+        hide_scales(ax)
+        drawn = draw_points(ax, films[-1], coloring, look)
+        _fit(ax, films)
+        if isinstance(coloring, Classes) and legend != "none":
+            place = "inside" if legend == "inside" else "beside"
+            handles = class_handles(coloring, look, films.shape[1])
+            draw_legend(ax, handles, look, place=place, title=legend_title, height=60 * figsize[1])
+        elif coloring is not None and legend != "none" and not isinstance(coloring, Classes):
+            draw_colorbar(ax, coloring, look, title=legend_title)
+        caption = ax.set_title(captions[0], color=look_theme.ink, fontsize=11, loc="left")
+        # the layout is found once: frames must not jump
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        order = drawing_order(coloring, films.shape[1], random_state)
+        # looked at longer: what came of it
+        pause = round(hold * fps)
+        sequence = [*range(len(films)), *[len(films) - 1] * pause]
+
+        def show(step: int) -> None:
+            drawn.set_offsets(films[sequence[step]][order])
+            caption.set_text(captions[sequence[step]])
+
+        _write(figure, show, len(sequence), target, fps)
+    finally:
+        _close(figure)
+    return target
+
+
+def _read_frames(frames: Any, align: bool) -> FloatArray:
+    listed = getattr(frames, "frames", frames)
+    films = [check_positions(frame, f"frames[{i}]") for i, frame in enumerate(listed)]
+    if not films:
+        raise ValueError("frames must hold at least one frame, got none. Train with the callback Snapshots first.")
+    sizes = {len(film) for film in films}
+    if len(sizes) > 1 or 0 in sizes:
+        raise ValueError(f"frames must hold the same points, at least one, got {sorted(sizes)} points.")
+    if align:
+        films = [*(aligned(film, films[-1]) for film in films[:-1]), films[-1]]
+    return np.stack(films)
+
+
+def _read_titles(titles: Sequence[str] | None, epochs: Any, n_frames: int) -> list[str]:
+    if titles is None:
+        known = epochs is not None and len(epochs) == n_frames
+        return [f"epoch {epoch}" for epoch in epochs] if known else [""] * n_frames
+    if len(titles) != n_frames:
+        raise ValueError(f"titles must be one a frame, got {len(titles)} for {n_frames} frames.")
+    return [str(title) for title in titles]
+
+
+def _check(target: Path, *, fps: float, hold: float, legend: str) -> None:
+    if legend == "direct":
+        raise ValueError("legend='direct' would need names that move. Choose 'beside', 'inside' or 'none'.")
+    if not 0 < fps <= 100:
+        raise ValueError(f"fps must lie in (0, 100], got {fps}. Try 10.")
+    if not 0 <= hold <= _MAX_PAUSE:
+        raise ValueError(f"hold must lie in [0, {_MAX_PAUSE}] seconds, got {hold}. Try 1.5.")
+    if target.suffix.lower() not in _SUFFIXES:
+        raise ValueError(f"path must end in {', '.join(_SUFFIXES)}, got {str(target)!r}. Name it training.gif.")
+    if target.suffix.lower() == ".mp4" and shutil.which("ffmpeg") is None:
+        raise OSError(f"{str(target)!r} needs ffmpeg, which is not installed. Write a .gif or .html file instead.")
+    if not target.absolute().parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {str(target.absolute().parent)!r}. Make it first.")
+
+
+def _fit(ax: Any, films: FloatArray) -> None:
+    """Sets limits that hold the last frame as a whole, and nearly all of the others."""
+    check_axes(ax)
+    last_low, last_high = films[-1].min(axis=0), films[-1].max(axis=0)
+    low, high = np.percentile(films.reshape(-1, 2), [0.5, 99.5], axis=0)
+    low, high = np.minimum(low, last_low), np.maximum(high, last_high)
+    pad = 0.04 * float((high - low).max()) or 0.5
+    ax.set_xlim(low[0] - pad, high[0] + pad, auto=True)
+    ax.set_ylim(low[1] - pad, high[1] + pad, auto=True)
+
+
+def _write(figure: Figure, show: Any, n_steps: int, target: Path, fps: float) -> None:
+    writer = _writer(target.suffix.lower(), fps)
+    # writers choose the format by the ending, and some write several files
+    with tempfile.TemporaryDirectory() as folder:
+        film = Path(folder) / f"film{target.suffix.lower()}"
+        with writer.saving(figure, str(film), _DPI):
+            for step in range(n_steps):
+                show(step)
+                writer.grab_frame()
+        with atomic_write(target) as temporary:
+            shutil.copyfile(film, temporary)
+
+
+def _writer(suffix: str, fps: float) -> AbstractMovieWriter:
+    from matplotlib import animation
+
+    if suffix == ".gif":
+        return animation.PillowWriter(fps=fps)  # type: ignore[arg-type]
+    if suffix == ".mp4":
+        return animation.FFMpegWriter(fps=fps)  # type: ignore[arg-type]
+    # pages of films are short; the limit of matplotlib's settings would cut them silently
+    return animation.HTMLWriter(fps=fps, embed_frames=True, embed_limit=1000)  # type: ignore[arg-type]
+
+
+def _close(figure: Figure) -> None:
+    import matplotlib.pyplot as plt
+
+    plt.close(figure)

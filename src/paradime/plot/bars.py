@@ -1,0 +1,159 @@
+"""Importance of features, as bars."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paradime.plot._legend import shortened
+from paradime.plot._palette import palette
+from paradime.plot._theme import ThemeName, frame, open_axes
+from paradime.types import AnyArray, FloatArray
+from paradime.utils.convert import as_tensor, to_numpy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["importance"]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Bars:
+    """Importance of features, shape (n_features, n_series), and what features and series are called."""
+
+    values: FloatArray
+    names: list[str]
+    series: list[str]
+
+
+def importance(
+    values: Any,
+    names: Sequence[str] | None = None,
+    *,
+    series: Sequence[str] | None = None,
+    top: int | None = 15,
+    signed: bool = True,
+    sort: bool = True,
+    as_share: bool = False,
+    highlight: str | None = None,
+    title: str | None = None,
+    colors: Sequence[str] | None = None,
+    ax: Axes | None = None,
+    theme: ThemeName | None = None,
+    figsize: tuple[float, float] | None = None,
+) -> Axes:
+    """Draws the importance of features for each axis of an embedding, the most important on top.
+
+    Args:
+        values: Shape (n_features,), or (n_features, n_series) for bars side by side, such as one an axis; or an
+            object that has them as ``values``, and names as ``names``, such as the result of
+            ``paradime.explain.feature_importance``.
+        names: What the features are called; by default the object's names, or numbers.
+        series: What the columns are called; by default ``x-axis``, ``y-axis``, …
+        top: How many features to draw, at least 1; ``None`` for all.
+        signed: Whether bars of negative values point to the left; else magnitudes are drawn.
+        sort: Whether to sort by the largest magnitude of any series; else features keep their order.
+        as_share: Whether to divide each series by the sum of its magnitudes over all features.
+        highlight: The name of a feature to be written in bold.
+        title: Written above.
+        colors: One colour a series.
+        ax: Axes to draw into; by default those of a new figure.
+        theme: ``"light"``, ``"dark"``, or ``None`` for what suits the axes.
+        figsize: Width and height of a new figure in inches; by default as high as the features need.
+
+    Returns:
+        The axes; the bars are ``ax.containers``, one a series.
+
+    Raises:
+        ImportError: If matplotlib is missing.
+        TypeError: If values are not numbers.
+        ValueError: If shapes, names or series do not fit, values are not finite, or ``top`` is below 1.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> ax = importance([0.2, 0.7, -0.4], ["age", "height", "weight"], top=2, ax=Figure().subplots())
+        >>> [text.get_text() for text in ax.get_yticklabels()]
+        ['height', 'weight']
+    """
+    bars = _read(values, names, series)
+    if top is not None and top < 1:
+        raise ValueError(f"top must be at least 1, got {top}. Pass None for all features.")
+    if highlight is not None and highlight not in bars.names:
+        raise ValueError(f"highlight must be the name of a feature, got {highlight!r}.")
+    shown = bars.values if signed else np.abs(bars.values)
+    if as_share:
+        total = np.abs(bars.values).sum(axis=0)
+        shown = shown / np.where(total > 0, total, 1)
+    chosen = _choose(shown, top, sort)
+    n_series = len(bars.series)
+    ax, look = open_axes(ax, theme, figsize or (7, 1.3 + len(chosen) * max(0.3, 0.17 * n_series)))
+    hues = _hues(colors, n_series, look.name)
+    height = 0.8 / n_series
+    for i, name in enumerate(bars.series):
+        places = np.arange(len(chosen)) + (i - (n_series - 1) / 2) * height
+        ax.barh(places, shown[chosen, i], 0.92 * height, color=hues[i], label=name)
+    frame(ax, look, grid="x")
+    ax.spines["left"].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    ax.set_yticks(range(len(chosen)), [shortened(bars.names[i], 36) for i in chosen])
+    ax.set_ylim(len(chosen) - 0.4, -0.6)
+    if (shown[chosen] < 0).any():
+        ax.axvline(0, color=look.ink, linewidth=0.8)
+    for i, label in zip(chosen, ax.get_yticklabels(), strict=True):
+        if bars.names[i] == highlight:
+            label.set_fontweight("bold")
+    _finish(ax, n_series, len(bars.names) - len(chosen), as_share, look.ink, title)
+    return ax
+
+
+def _finish(ax: Axes, n_series: int, n_left_out: int, as_share: bool, ink: str, title: str | None) -> None:
+    from matplotlib.ticker import PercentFormatter
+
+    if as_share:
+        ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    what = "share of the importance" if as_share else "importance"
+    ax.set_xlabel(what + (f" ({n_left_out} less important features left out)" if n_left_out else ""))
+    if n_series > 1:
+        ax.legend(frameon=False, fontsize=9, labelcolor=ink, loc="lower right")
+    if title is not None:
+        ax.set_title(title, color=ink, fontsize=12)
+
+
+def _hues(colors: Sequence[str] | None, n_series: int, theme: ThemeName) -> list[str]:
+    if colors is None:
+        house = palette(max(n_series, 3), theme=theme)
+        # petrol and aqua belong together; amber beside petrol would look like classes
+        return [house[0], house[2], house[1], *house[3:]][:n_series]
+    if len(colors) < n_series:
+        raise ValueError(f"colors must be one a series, got {len(colors)} for {n_series}.")
+    return list(colors)
+
+
+def _choose(shown: FloatArray, top: int | None, sort: bool) -> AnyArray:
+    largest = np.abs(shown).max(axis=1)
+    ranked = np.argsort(-largest, kind="stable")[:top]
+    return ranked if sort else np.sort(ranked)
+
+
+def _read(values: Any, names: Sequence[str] | None, series: Sequence[str] | None) -> _Bars:
+    given_names = names if names is not None else getattr(values, "names", None)
+    # arrays of data frames are called so too
+    numbers = to_numpy(as_tensor(getattr(values, "values", values)).detach().cpu().double())
+    numbers = numbers[:, None] if numbers.ndim == 1 else numbers
+    if numbers.ndim != 2 or 0 in numbers.shape:
+        raise ValueError(f"values must have shape (n_features,) or (n_features, n_series), got {numbers.shape}.")
+    if not np.isfinite(numbers).all():
+        row = int((~np.isfinite(numbers).all(axis=1)).argmax())
+        raise ValueError(f"values must be finite, got NaN or infinity, first for feature {row}.")
+    n_features, n_series = numbers.shape
+    texts = [f"feature {i}" for i in range(n_features)] if given_names is None else [str(n) for n in given_names]
+    if len(texts) != n_features:
+        raise ValueError(f"names must be one a feature, got {len(texts)} for {n_features} features.")
+    axes = [f"{'xyz'[i]}-axis" if n_series <= 3 else f"axis {i + 1}" for i in range(n_series)]
+    called = axes if series is None else [str(name) for name in series]
+    if len(called) != n_series:
+        raise ValueError(f"series must be one a column of values, got {len(called)} for {n_series}.")
+    return _Bars(numbers, texts, called)

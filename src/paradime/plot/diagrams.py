@@ -1,0 +1,216 @@
+"""Diagrams that judge an embedding: distances against distances, and neighbours kept at every scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse
+import scipy.stats
+
+from paradime.plot._palette import accent, colormap, palette
+from paradime.plot._theme import ThemeName, frame, open_axes
+from paradime.types import AnyArray, FloatArray, TensorLike
+from paradime.utils._colors import require_matplotlib
+from paradime.utils.convert import as_tensor, to_numpy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["quality", "shepard"]
+
+_N_BANDS = 20
+
+
+def shepard(
+    X: TensorLike,
+    Y: TensorLike,
+    *,
+    n_pairs: int = 50_000,
+    random_state: int = 0,
+    title: str | None = None,
+    ax: Axes | None = None,
+    theme: ThemeName | None = None,
+    figsize: tuple[float, float] = (6.5, 5),
+) -> Axes:
+    """Draws distances in an embedding against those in the data (a Shepard diagram), with their correlation.
+
+    Pairs of different points are drawn at random; colour shows how many fall into a cell. A line shows the median
+    of the embedding's distances, a band the middle half. The more narrow and rising the band, the better can
+    distances be read off the map.
+
+    Args:
+        X: Data, shape (n, dim); images and the like are flattened. SciPy's sparse matrices are fine.
+        Y: Positions, shape (n, d).
+        n_pairs: How many pairs to draw, at least 10.
+        random_state: Seed of the draw.
+        title: Written above, instead of the correlations.
+        ax: Axes to draw into; by default those of a new figure.
+        theme: ``"light"``, ``"dark"``, or ``None`` for what suits the axes.
+        figsize: Width and height of a new figure in inches.
+
+    Returns:
+        The axes; the cells are ``ax.collections[0]``.
+
+    Raises:
+        ImportError: If matplotlib is missing.
+        TypeError: If the input is not numbers.
+        ValueError: If there are not as many rows in both, at least 3, or they are not finite.
+
+    Source: Shepard, "The analysis of proximities", Psychometrika 27, 1962.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> X = np.random.default_rng(0).normal(size=(100, 3))
+        >>> shepard(X, 2 * X, ax=Figure().subplots()).get_title()
+        'Shepard diagram: Spearman 1.00, Pearson 1.00'
+    """
+    data, shown = _matrix(X, "X"), _matrix(Y, "Y")
+    if data.shape[0] != shown.shape[0] or shown.shape[0] < 3:
+        raise ValueError(
+            f"X and Y must hold the same points, at least 3, got {data.shape[0]} and {shown.shape[0]} rows. "
+            "Select the same rows of both."
+        )
+    if n_pairs < 10:
+        raise ValueError(f"n_pairs must be at least 10, got {n_pairs}. The default is 50,000.")
+    first, second = _draw_pairs(data.shape[0], n_pairs, random_state)
+    in_data, in_map = _distances(data, first, second), _distances(shown, first, second)
+    ax, look = open_axes(ax, theme, figsize)
+    with np.errstate(all="ignore"):  # cells without points
+        ax.hexbin(in_data, in_map, gridsize=48, cmap=colormap(look.name), bins="log", mincnt=1, linewidths=0.1)
+    _draw_band(ax, in_data, in_map, accent(look.name))
+    frame(ax, look, grid=None)
+    ax.set_xlabel("distance in the data")
+    ax.set_ylabel("distance in the embedding")
+    ax.set_xlim(left=0)
+    ax.set_ylim(bottom=0)
+    if title is None:
+        rank, linear = _correlations(in_data, in_map)
+        title = f"Shepard diagram: Spearman {rank:.2f}, Pearson {linear:.2f}"
+    ax.set_title(title, color=look.ink, fontsize=12)
+    ax.legend(frameon=False, fontsize=9, labelcolor=look.ink, loc="upper left")
+    return ax
+
+
+def quality(
+    curve: Any,
+    *,
+    title: str | None = None,
+    ax: Axes | None = None,
+    theme: ThemeName | None = None,
+    figsize: tuple[float, float] = (7, 4.5),
+) -> Axes:
+    """Draws how many neighbours embeddings keep, at every size of the neighbourhoods.
+
+    Args:
+        curve: One number for each size k = 1, 2, …: 0 for an embedding at random, 1 for a perfect one; or an
+            object with the sizes as ``k`` and the numbers as ``rescaled``, such as
+            ``paradime.metrics.coranking_curve`` returns; or a mapping from name to such, to be compared.
+        title: Written above.
+        ax: Axes to draw into; by default those of a new figure.
+        theme: ``"light"``, ``"dark"``, or ``None`` for what suits the axes.
+        figsize: Width and height of a new figure in inches.
+
+    Returns:
+        The axes, with one line a curve. Sizes are on a logarithmic axis; the legend tells the area below the
+        curve on that axis.
+
+    Raises:
+        ImportError: If matplotlib is missing.
+        TypeError: If curves are not numbers.
+        ValueError: If a curve has another shape than (n,), or is not finite.
+
+    Source: Lee, Peluffo-Ordóñez, Verleysen, "Multi-scale similarities in stochastic neighbour embedding",
+        Neurocomputing 169, 2015.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> ax = quality({"good": [0.9, 0.8, 0.8], "poor": [0.2, 0.1, 0.0]}, ax=Figure().subplots())
+        >>> [text.get_text() for text in ax.get_legend().get_texts()]
+        ['good (area 0.85)', 'poor (area 0.14)']
+    """
+    require_matplotlib()
+    from matplotlib.ticker import NullFormatter, ScalarFormatter
+
+    curves = curve if isinstance(curve, Mapping) else {"": curve}
+    if not curves:
+        raise ValueError("curve must hold a curve, got a mapping without entries.")
+    read = {str(name): _read_curve(one, str(name)) for name, one in curves.items()}
+    ax, look = open_axes(ax, theme, figsize)
+    for color, (name, (sizes, kept)) in zip(palette(len(read), theme=look.name), read.items(), strict=True):
+        area = float((kept / sizes).sum() / (1 / sizes).sum())
+        text = f"{name} (area {area:.2f})" if name else f"area {area:.2f}"
+        ax.plot(sizes, kept, color=color, linewidth=2, label=text)
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(ScalarFormatter())
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    frame(ax, look, grid="y")
+    ax.set_xlabel("size of the neighbourhood")
+    ax.set_ylabel("neighbours kept (0 at random, 1 all)")
+    lowest = min(float(kept.min()) for _, kept in read.values())
+    ax.set_ylim(min(0.0, 1.05 * lowest), 1.02)
+    # names beside the ends of lines would cover each other where curves meet at 0
+    ax.legend(frameon=False, fontsize=9, labelcolor=look.ink)
+    if title is not None:
+        ax.set_title(title, color=look.ink, fontsize=12)
+    return ax
+
+
+def _read_curve(curve: Any, name: str) -> tuple[FloatArray, FloatArray]:
+    kept = to_numpy(as_tensor(getattr(curve, "rescaled", curve)).detach().cpu().double())
+    sizes = np.asarray(getattr(curve, "k", np.arange(1, len(kept) + 1)), dtype=np.float64)
+    if kept.ndim != 1 or not len(kept) or sizes.shape != kept.shape or not np.isfinite(kept).all():
+        what = f"curve {name!r}" if name else "curve"
+        raise ValueError(f"{what} must be finite numbers, one for each size k, got shape {kept.shape}.")
+    return sizes, kept
+
+
+def _matrix(X: Any, name: str) -> Any:
+    matrix: Any
+    if scipy.sparse.issparse(X):
+        given: Any = X
+        matrix = given.tocsr().astype(np.float64)
+        values = matrix.data
+    else:
+        matrix = to_numpy(as_tensor(X).detach().cpu().double())
+        matrix = matrix.reshape(len(matrix), -1) if matrix.ndim else matrix.reshape(1, 1)
+        values = matrix
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinity. Drop or impute such rows.")
+    return matrix
+
+
+def _draw_pairs(n: int, n_pairs: int, seed: int) -> tuple[AnyArray, AnyArray]:
+    rng = np.random.default_rng(seed)
+    first = rng.integers(n, size=n_pairs)
+    # another point than the first, without a second try
+    return first, (first + rng.integers(1, n, size=n_pairs)) % n
+
+
+def _distances(points: Any, first: AnyArray, second: AnyArray) -> FloatArray:
+    # blocks bound the memory for data of many columns
+    block = max(1, 4_000_000 // max(points.shape[1], 1))
+    parts = []
+    for start in range(0, len(first), block):
+        difference: Any = points[first[start : start + block]] - points[second[start : start + block]]
+        squares = difference.power(2) if hasattr(difference, "power") else difference**2
+        parts.append(np.sqrt(np.asarray(squares.sum(axis=1)).ravel()))
+    return np.concatenate(parts)
+
+
+def _draw_band(ax: Axes, in_data: FloatArray, in_map: FloatArray, color: str) -> None:
+    """Draws quartiles of the embedding's distances in bands of equally many pairs."""
+    order = np.argsort(in_data, kind="stable")
+    bands = np.array_split(order, min(_N_BANDS, max(len(order) // 5, 1)))
+    centers = [float(np.median(in_data[band])) for band in bands]
+    low, middle, high = (np.array([np.percentile(in_map[band], q) for band in bands]) for q in (25, 50, 75))
+    ax.fill_between(centers, low, high, color=color, alpha=0.25, linewidth=0, label="middle half")
+    ax.plot(centers, middle, color=color, linewidth=1.8, label="median")
+
+
+def _correlations(in_data: FloatArray, in_map: FloatArray) -> tuple[float, float]:
+    if np.ptp(in_data) == 0 or np.ptp(in_map) == 0:
+        return 0.0, 0.0  # nothing varies, so nothing varies together
+    rank = scipy.stats.spearmanr(in_data, in_map).statistic
+    return float(rank), float(np.corrcoef(in_data, in_map)[0, 1])

@@ -1,0 +1,171 @@
+"""Several embeddings of the same points, side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from paradime._registry import did_you_mean
+from paradime.plot._labels import Classes, Values, check_positions, read_coloring
+from paradime.plot._legend import LegendPlace, class_handles, draw_colorbar, draw_legend, draw_names, shortened
+from paradime.plot._points import Look, check_colors
+from paradime.plot._theme import ThemeName, new_figure, open_axes
+from paradime.plot.alignment import align as aligned
+from paradime.plot.maps import Renderer, check_options, draw_map
+from paradime.types import FloatArray, TensorLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+__all__ = ["gallery"]
+
+
+def gallery(
+    embeddings: Mapping[str, TensorLike],
+    *,
+    labels: Any = None,
+    values: Any = None,
+    names: Mapping[Any, str] | Sequence[str] | None = None,
+    align: bool = True,
+    reference: str | None = None,
+    columns: int | None = None,
+    panel_size: float = 3.6,
+    legend: LegendPlace = "auto",
+    legend_title: str | None = None,
+    colors: Any = None,
+    percentiles: tuple[float, float] = (2, 98),
+    size: float | None = None,
+    alpha: float | None = None,
+    renderer: Renderer = "auto",
+    random_state: int = 0,
+    figure: Figure | SubFigure | None = None,
+    theme: ThemeName | None = None,
+) -> Figure | SubFigure:
+    """Draws several embeddings of the same points in a grid, with one legend or colour bar for all.
+
+    Rotation, mirroring and scale of most embeddings mean nothing; they are made to agree with the reference
+    (:func:`align`), so that what still differs is the embedding. Where axes mean something, as in guided
+    embeddings, pass ``align=False``.
+
+    Args:
+        embeddings: Positions by title, each of shape (n, 2), the same n points in the same order.
+        labels: One class a point; see :func:`embedding`.
+        values: One number a point.
+        names: What to call the classes.
+        align: Whether to align all with the reference.
+        reference: The title of the one that stays as it is; by default the first.
+        columns: Panels in a row; by default up to four, in rows of equal length where that is possible.
+        panel_size: Width and height of a panel in inches, in a new figure.
+        legend: ``"auto"`` or ``"beside"`` for one legend beside the panels, ``"inside"`` for one in the last,
+            ``"direct"`` for names among the points of each panel, or ``"none"``.
+        legend_title: What the classes or values are.
+        colors: As in :func:`embedding`.
+        percentiles: As in :func:`embedding`.
+        size: As in :func:`embedding`.
+        alpha: As in :func:`embedding`.
+        renderer: As in :func:`embedding`.
+        random_state: Seed of the order of drawing.
+        figure: Figure to draw into; by default a new one.
+        theme: ``"light"``, ``"dark"``, or ``None``.
+
+    Returns:
+        The figure; its panels are ``figure.axes`` in the order of the embeddings.
+
+    Raises:
+        ImportError: If matplotlib is missing.
+        TypeError: If positions are not numbers.
+        ValueError: If there is no embedding, they do not hold the same points, or an option is not known.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> import numpy as np
+        >>> Y = np.random.default_rng(0).normal(size=(20, 2))
+        >>> figure = gallery({"first": Y, "turned": -Y}, figure=Figure(layout="constrained"))
+        >>> [ax.get_title() for ax in figure.axes]
+        ['first', 'turned']
+    """
+    maps = _read(embeddings, align=align, reference=reference)
+    n_points = len(next(iter(maps.values())))
+    coloring = read_coloring(labels, values, names, n_points, percentiles)
+    check_options(legend=legend, renderer=renderer, size=size, alpha=alpha)
+    check_colors(colors, coloring)
+    if columns is not None and columns < 1:
+        raise ValueError(f"columns must be at least 1, got {columns}. Leave it out for up to four.")
+    n_columns = min(columns or _columns_for(len(maps)), len(maps))
+    n_rows = math.ceil(len(maps) / n_columns)
+    if figure is None:
+        aside = 0.0 if coloring is None or legend in ("none", "inside", "direct") else 1.4
+        figure = new_figure(theme, (panel_size * n_columns + aside, (panel_size + 0.3) * n_rows))
+    grid = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for ax in grid[len(maps) :]:
+        ax.remove()
+    panels = list(grid[: len(maps)])
+    for ax, (title, positions) in zip(panels, maps.items(), strict=True):
+        ax, look_theme = open_axes(ax, theme, (1, 1))
+        look = Look(look_theme, colors, size, alpha, random_state)
+        draw_map(ax, positions, coloring, look, renderer)
+        ax.set_title(shortened(title, 42), color=look_theme.ink, fontsize=11)
+        if legend == "direct" and isinstance(coloring, Classes):
+            ax.apply_aspect()
+            draw_names(ax, positions, coloring, look)
+    _tell(
+        figure, panels, coloring, look, n_points, place=legend, title=legend_title, height=72 * panel_size * n_rows
+    )
+    return figure
+
+
+def _read(embeddings: Any, *, align: bool, reference: str | None) -> dict[str, FloatArray]:
+    if not isinstance(embeddings, Mapping) or not embeddings:
+        raise ValueError(
+            f"embeddings must be a mapping from title to positions, got {type(embeddings).__name__}"
+            f"{' without entries' if isinstance(embeddings, Mapping) else ''}. "
+            'Pass one as in {"first": Y, "second": Z}.'
+        )
+    maps = {str(title): check_positions(Y, f"embeddings[{title!r}]") for title, Y in embeddings.items()}
+    first, n_points = next((title, len(Y)) for title, Y in maps.items())
+    for title, Y in maps.items():
+        if len(Y) != n_points:
+            raise ValueError(
+                f"embeddings must hold the same points, got {n_points} in {first!r} and {len(Y)} in {title!r}. "
+                "Draw others with embedding(…, ax=…)."
+            )
+    if reference is not None and reference not in maps:
+        known = ", ".join(map(repr, maps))
+        raise ValueError(
+            f"reference must be one of {known}, got {reference!r}. {did_you_mean(str(reference), maps)}"
+        )
+    if not align:
+        return maps
+    fixed = maps[reference or first]
+    return {title: Y if Y is fixed else aligned(Y, fixed) for title, Y in maps.items()}
+
+
+def _columns_for(n: int) -> int:
+    """Returns up to four columns, with the fewest empty places, and then the fewest rows."""
+    return n if n <= 4 else min((4, 3), key=lambda columns: (-n % columns, -columns))
+
+
+def _tell(
+    figure: Figure | SubFigure,
+    panels: list[Axes],
+    coloring: Classes | Values | None,
+    look: Look,
+    n_points: int,
+    *,
+    place: str,
+    title: str | None,
+    height: float,
+) -> None:
+    if place == "none" or coloring is None:
+        return
+    if isinstance(coloring, Values):
+        draw_colorbar(panels, coloring, look, title=title)
+    elif place == "inside" or (place != "direct" and figure.get_layout_engine() is None):
+        handles = class_handles(coloring, look, n_points)
+        draw_legend(panels[-1], handles, look, place="inside", title=title, height=height)
+    elif place != "direct":
+        draw_legend(
+            figure, class_handles(coloring, look, n_points), look, place="beside", title=title, height=height
+        )

@@ -1,0 +1,206 @@
+"""Losses over the epochs of a training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paradime._registry import did_you_mean
+from paradime.plot._history import PhaseCurves, read_curves
+from paradime.plot._palette import palette
+from paradime.plot._points import size_in_points
+from paradime.plot._theme import Theme, ThemeName, frame, open_axes
+from paradime.types import FloatArray
+from paradime.utils._colors import require_matplotlib
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["losses"]
+
+# beyond this ratio of the largest to the smallest loss, a linear axis hides the small ones
+_LOG_RATIO = 20.0
+_FEW_EPOCHS = 12
+
+
+def losses(
+    history: Any,
+    *,
+    components: bool = True,
+    phases: str | Sequence[str] | None = None,
+    log: bool | None = None,
+    title: str | None = None,
+    ax: Axes | None = None,
+    theme: ThemeName | None = None,
+    figsize: tuple[float, float] = (8, 4.5),
+) -> Axes:
+    """Draws the loss of each epoch, and what each component has in it.
+
+    Phases follow one another and are told apart by lines; each has a loss of its own, so curves are not joined.
+    Components are drawn with their weights, as they count in the sum. Losses of held-out rows are dashed.
+
+    Args:
+        history: A trained routine, its ``history_``, one number an epoch, or several such by name.
+        components: Whether to draw components beside their sum.
+        phases: The names of the phases to draw, or of one; all by default. The first steps of a training, on
+            another scale, may hide what happens later.
+        log: Whether the axis is logarithmic; by default if all is positive and differs by a factor of 20 or more.
+        title: Written above.
+        ax: Axes to draw into; by default those of a new figure.
+        theme: ``"light"``, ``"dark"``, or ``None`` for what suits the axes.
+        figsize: Width and height of a new figure in inches.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ImportError: If matplotlib is missing.
+        TypeError: If the history is nothing that can be read.
+        ValueError: If there is no epoch, or a logarithmic axis is asked for where losses are not positive.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> ax = losses([8.0, 4.0, 2.0, 1.5], ax=Figure().subplots())
+        >>> ax.lines[0].get_ydata().tolist()
+        [8.0, 4.0, 2.0, 1.5]
+    """
+    require_matplotlib()
+    from matplotlib.ticker import MaxNLocator
+
+    drawn = _selected(read_curves(history), phases)
+    is_log = _choose_log(drawn, components, log)
+    ax, look = open_axes(ax, theme, figsize)
+    names = list(dict.fromkeys(name for phase in drawn for name in phase.parts if _is_sum(phase)))
+    colors = dict(zip(names, palette(len(names) + 1, theme=look.name)[1:], strict=True))
+    start = 0
+    for phase in drawn:
+        _draw_phase(ax, phase, start, look, colors if components else {})
+        start += len(phase.loss)
+    if is_log:
+        ax.set_yscale("log")
+    frame(ax, look, grid="y")
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("loss (sum over the batches)" if hasattr(history, "training_phases") else "loss")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _mark_phases(ax, drawn, look)
+    _draw_legend(ax, drawn, names, look)
+    if title is not None:
+        ax.set_title(title, color=look.ink, fontsize=12, pad=20 if len(drawn) > 1 else 6)
+    return ax
+
+
+def _selected(phases: list[PhaseCurves], names: str | Sequence[str] | None) -> list[PhaseCurves]:
+    if names is None:
+        return phases
+    wanted, known = [names] if isinstance(names, str) else list(names), [phase.name for phase in phases]
+    unknown = [name for name in wanted if name not in known]
+    if unknown or not wanted:
+        hint = did_you_mean(unknown[0], known) if unknown else "Leave phases out for all."
+        raise ValueError(f"phases must be among {known}, got {wanted}. {hint}")
+    return [phase for phase in phases if phase.name in wanted]
+
+
+def _is_sum(phase: PhaseCurves) -> bool:
+    """Says whether components are more than the loss once again."""
+    return len(phase.parts) > 1 or not _known(phase.loss)
+
+
+def _known(values: FloatArray) -> bool:
+    return bool(np.isfinite(values).any())
+
+
+def _shown(phase: PhaseCurves, components: bool) -> list[FloatArray]:
+    parts = list(phase.parts.values()) if components and _is_sum(phase) else []
+    return [phase.loss, phase.validation, *parts]
+
+
+def _choose_log(phases: Sequence[PhaseCurves], components: bool, log: bool | None) -> bool:
+    values = np.concatenate([curve for phase in phases for curve in _shown(phase, components)])
+    values = values[np.isfinite(values)]
+    if log and (values <= 0).any():
+        raise ValueError(
+            f"log=True needs losses > 0, got {values.min():.4g}. Leave log out, or try components=False."
+        )
+    if log is not None or not len(values):
+        return bool(log)
+    return bool(values.min() > 0 and values.max() > _LOG_RATIO * values.min())
+
+
+def _draw_phase(ax: Axes, phase: PhaseCurves, start: int, look: Theme, colors: dict[str, str]) -> None:
+    epochs = start + 1 + np.arange(len(phase.loss))
+    marker = "o" if len(epochs) <= _FEW_EPOCHS else None
+    options: dict[str, Any] = {"marker": marker, "markersize": 3.5, "solid_capstyle": "round"}
+    for name, values in phase.parts.items():
+        if name in colors and _is_sum(phase):
+            ax.plot(epochs, values, color=colors[name], linewidth=1.6, gid=f"part:{name}", **options)
+    if _known(phase.loss):
+        ax.plot(epochs, phase.loss, color=look.ink, linewidth=2.0, gid="loss", zorder=3, **options)
+    measured = np.flatnonzero(np.isfinite(phase.validation))
+    if len(measured):
+        dots = "o" if len(measured) <= _FEW_EPOCHS else None
+        ax.plot(
+            epochs[measured],
+            phase.validation[measured],
+            color=look.ink,
+            linewidth=1.6,
+            linestyle=(0, (4, 2)),
+            marker=dots,
+            markersize=3.5,
+            gid="validation",
+        )
+
+
+def _mark_phases(ax: Axes, phases: Sequence[PhaseCurves], look: Theme) -> None:
+    if len(phases) < 2:
+        return
+    total, start = sum(len(phase.loss) for phase in phases), 0
+    width, _ = size_in_points(ax)
+    level, end = 0, 0.0
+    ax.set_xlim(0.5 - 0.01 * total, total + 0.5 + 0.01 * total)
+    for phase in phases:
+        if start:
+            ax.axvline(start + 0.5, color=look.muted, linewidth=1.0, zorder=0.5)
+        place = width * start / total
+        level = level + 1 if place < end else 0  # a name that does not fit beside the last goes above it
+        end = max(end if level else 0.0, place + 5.5 * len(phase.name))
+        ax.annotate(
+            phase.name,
+            (start + 0.5, 1.0),
+            xycoords=ax.get_xaxis_transform(),
+            xytext=(3, 3 + 11 * level),
+            textcoords="offset points",
+            fontsize=9,
+            color=look.ink,
+            alpha=0.8,
+        )
+        start += len(phase.loss)
+
+
+def _draw_legend(ax: Axes, phases: Sequence[PhaseCurves], names: Sequence[str], look: Theme) -> None:
+    drawn = {line.get_gid(): line for line in reversed(ax.lines)}
+    entries = [(drawn[f"part:{name}"], _with_weight(name, phases)) for name in names if f"part:{name}" in drawn]
+    if "loss" in drawn:
+        entries.insert(0, (drawn["loss"], "sum" if entries else "loss"))
+    if "validation" in drawn:
+        entries.append((drawn["validation"], "held-out rows"))
+    if len(entries) < 2:
+        return
+    handles, texts = zip(*entries, strict=True)
+    figure = ax.get_figure(root=True)
+    # beside the curves, where the layout makes room
+    beside = figure is not None and figure.get_layout_engine() is not None
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if beside else {"loc": "upper right"}
+    ax.legend(handles, texts, frameon=False, fontsize=9, labelcolor=look.ink, **place)
+
+
+def _with_weight(name: str, phases: Sequence[PhaseCurves]) -> str:
+    """Returns a component's name with its weight, or how that changed."""
+    weights = [phase.weights[name] for phase in phases if name in phase.weights]
+    values = np.concatenate(weights) if weights else np.ones(1)
+    first, last = float(values[0]), float(values[-1])
+    if math.isclose(float(values.min()), float(values.max()), rel_tol=1e-9):
+        return name if first == 1 else f"{name} (weight {first:.3g})"
+    return f"{name} (weight {first:.3g} to {last:.3g})"

@@ -1,0 +1,78 @@
+"""The columns of a table, each with what it holds."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from paradime.types import AnyArray
+from paradime.utils.convert import to_numpy
+from paradime.utils.frames import as_narwhals, column_names, is_frame
+
+__all__ = ["Column", "columns_of"]
+
+
+class Column(NamedTuple):
+    """A column: numbers (float64, NaN where missing) or categories (texts, ``None`` where missing), shape (n,)."""
+
+    name: str
+    kind: Literal["numbers", "categories"]
+    values: AnyArray
+
+
+def columns_of(X: Any) -> list[Column]:
+    """Returns the columns of a table.
+
+    Args:
+        X: A data frame of pandas, polars or PyArrow, or an array, shape (n, d), whose columns are x0, x1, ….
+
+    Raises:
+        ValueError: If it is no table, has no rows or columns, or a column holds neither numbers nor categories.
+        TypeError: If names of columns are texts only in part.
+    """
+    if is_frame(X):
+        names, frame = column_names(X), as_narwhals(X)
+        assert names is not None
+        columns = [_column(name, frame[place]) for name, place in zip(names, frame.columns, strict=True)]
+    else:
+        array = to_numpy(X)
+        if array.ndim != 2:
+            raise ValueError(f"Expected 2D array or data frame, got shape {array.shape}. Reshape it to (n, d).")
+        columns = [_of_objects(f"x{i}", array[:, i]) for i in range(array.shape[1])]
+    if not columns or not len(columns[0].values):
+        n = len(columns[0].values) if columns else 0
+        raise ValueError(
+            f"the table has {n} sample(s) and {len(columns)} feature(s); at least 1 of each is needed."
+        )
+    return columns
+
+
+def _column(name: str, series: Any) -> Column:
+    from narwhals.stable import v2 as nw
+
+    kind = series.dtype
+    if kind.is_numeric() or kind == nw.Boolean:
+        return Column(name, "numbers", np.asarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64))
+    if kind.is_temporal():
+        raise ValueError(
+            f"column {name!r} holds dates or times (type {kind}), which are neither numbers nor categories. Take "
+            "parts of them as columns, such as the year, or drop it."
+        )
+    if kind in (nw.Categorical, nw.Enum, nw.String):
+        series = series.cast(nw.String)
+    elif kind != nw.Object:
+        raise ValueError(f"column {name!r} holds values of type {kind}, no numbers or categories. Drop it.")
+    return _of_objects(name, np.array(series.to_list(), dtype=object))
+
+
+def _of_objects(name: str, values: AnyArray) -> Column:
+    if values.dtype.kind in "biuf":
+        return Column(name, "numbers", values.astype(np.float64))
+    objects = values.astype(object)
+    missing = np.array([value is None or value != value for value in objects], dtype=bool)
+    if all(isinstance(value, (bool, int, float, np.number)) for value in objects[~missing]):
+        return Column(name, "numbers", np.where(missing, np.nan, objects).astype(np.float64))
+    texts = np.array([str(value) for value in objects], dtype=object)
+    texts[missing] = None
+    return Column(name, "categories", texts)

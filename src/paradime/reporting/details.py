@@ -1,0 +1,177 @@
+"""What single points and features say: errors, stretch, strangers, importance."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from paradime.explain import (
+    FeatureImportance,
+    NeighborhoodError,
+    NoveltyDetector,
+    NoveltyScores,
+    distortion,
+    feature_importance,
+    neighborhood_error,
+)
+from paradime.explain._rows import draw
+from paradime.metrics import Estimate
+from paradime.metrics._comparison import as_comparison
+from paradime.metrics.overlap import count_kept
+from paradime.reporting.material import Material, Points
+
+__all__ = ["Details", "look_closer"]
+
+_MOST_SHOWN, _EXPLAINED_ROWS, _REFERENCE_ROWS = 2_000, 100, 2_000
+_NOVELTY_NEIGHBORS, _STRANGE = 10, 0.99
+_WORST_CLASSES, _FEWEST_OF_CLASS = 3, 10
+_STEPS, _REPEATS, _INCOMPLETE = 64, 2, 0.25  # beyond it, contributions do not add up to places
+
+
+@dataclasses.dataclass(frozen=True)
+class Details:
+    """What pictures show, and where not to trust the map.
+
+    Attributes:
+        shown: The points that pictures show, m of those kept.
+        shown_rows: Which these are, shape (m,).
+        errors: The neighbourhood error of each, among these points.
+        stretch: By how much the map enlarges areas there, relative to the median, shape (m,), or ``None``.
+        lost: Share of points with none of their nearest kept.
+        lost_in_linear: The same in a linear map.
+        lost_at_random: The same in a map at random.
+        kept_mean: Mean share of neighbours kept, among the points shown.
+        worst_classes: Classes with fewer kept than usual, by two standard errors.
+        stretch_range: 10th and 90th percentile of the stretch, or ``None`` where it is 0 or unknown.
+        importance: What features contribute to the places.
+        novelty: How new rows compare with old ones, or ``None``.
+        notes: What could not be computed, and why.
+    """
+
+    shown: Points
+    shown_rows: NDArray[np.int64]
+    errors: NeighborhoodError
+    stretch: NDArray[np.float64] | None
+    lost: Estimate
+    lost_in_linear: Estimate
+    lost_at_random: float
+    kept_mean: float
+    worst_classes: tuple[tuple[str, float], ...]
+    stretch_range: tuple[float, float] | None
+    importance: FeatureImportance
+    novelty: NoveltyScores | None
+    notes: tuple[str, ...]
+
+    @property
+    def strange_share(self) -> float:
+        """Share of new rows that are less like the old ones than 99 % of these."""
+        return 0.0 if self.novelty is None else float((self.novelty.novelty > _STRANGE).mean())
+
+    @property
+    def misplaced_share(self) -> float | None:
+        """Share of new rows that lie farther from those like them than 99 % of the old ones."""
+        return None if self.novelty is None else float((self.novelty.misplaced > _STRANGE).mean())
+
+
+def look_closer(material: Material, linear: torch.Tensor, *, k: int, random_state: Any) -> Details:
+    """Computes what single points and features say.
+
+    Args:
+        material: The rows and their places.
+        linear: Places of the old rows in a linear map, shape (n, p).
+        k: Size of neighbourhoods, below half of the number of rows.
+        random_state: Seed of the draws.
+    """
+    drawn = draw(len(material.old), _MOST_SHOWN, random_state)
+    shown, notes = material.old.of_rows(drawn), list[str]()
+    errors = neighborhood_error(shown.flat, shown.places, n_neighbors=k)
+    (kept_in_linear,) = count_kept(as_comparison(shown.flat, linear[torch.from_numpy(drawn)]), [k])
+    stretch = _stretch(material, shown, notes)
+    return Details(
+        shown=shown,
+        shown_rows=drawn,
+        errors=errors,
+        stretch=stretch,
+        lost=_share(errors.kept == 0),
+        lost_in_linear=_share(kept_in_linear.numpy() == 0),
+        # the k nearest are a draw of k from all others, of which k are to be avoided
+        lost_at_random=(1 - k / (len(shown) - 1)) ** k,
+        kept_mean=float(errors.kept.mean()),
+        worst_classes=_worst_classes(shown, errors.kept),
+        stretch_range=_range(stretch),
+        importance=_importance(material, notes, random_state),
+        novelty=_novelty(material, random_state),
+        notes=tuple(notes),
+    )
+
+
+def _share(is_so: NDArray[np.bool_]) -> Estimate:
+    share = float(is_so.mean())
+    return Estimate(share, standard_error=math.sqrt(share * (1 - share) / len(is_so)), n_sampled=len(is_so))
+
+
+def _range(stretch: NDArray[np.float64] | None) -> tuple[float, float] | None:
+    if stretch is None:
+        return None
+    low, high = np.percentile(stretch, [10, 90])
+    return (float(low), float(high)) if low > 0 else None
+
+
+def _worst_classes(shown: Points, kept: NDArray[np.float64]) -> tuple[tuple[str, float], ...]:
+    """Classes of which fewer neighbours are kept than of all, by two standard errors, fewest first."""
+    if shown.labels is None or shown.labels.codes is None:
+        return ()
+    codes, mean, found = shown.labels.codes, kept.mean(), []
+    for code in np.unique(codes[codes >= 0]):
+        own = kept[codes == code]
+        if len(own) >= _FEWEST_OF_CLASS and own.mean() + 2 * own.std(ddof=1) / math.sqrt(len(own)) < mean:
+            found.append((shown.labels.names[int(code)], float(own.mean())))
+    return tuple(sorted(found, key=lambda one: one[1])[:_WORST_CLASSES])
+
+
+def _stretch(material: Material, shown: Points, notes: list[str]) -> NDArray[np.float64] | None:
+    try:
+        found = distortion(material.model, shown.rows.numpy(), reference=material.old.rows.numpy())
+    except (RuntimeError, NotImplementedError, MemoryError) as error:  # models that have no gradients
+        notes.append(f"Local stretch was left out: {error}")
+        return None
+    return np.asarray(found.relative_area)
+
+
+def _importance(material: Material, notes: list[str], random_state: Any) -> FeatureImportance:
+    """Integrated gradients; where Captum is missing, or the map bends too sharply for them, permutation."""
+    rows = material.old.rows.numpy()
+    options: dict[str, Any] = {
+        "feature_names": material.feature_names,
+        "n_samples": _EXPLAINED_ROWS,
+        "random_state": random_state,
+    }
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is looked at below
+            found = feature_importance(material.model, rows, n_steps=_STEPS, **options)
+        if (found.completeness_error or 0.0) <= _INCOMPLETE:
+            return found
+        notes.append("Importance is by permutation, since the map bends too sharply for gradients.")
+    except ImportError:
+        notes.append("Importance is by permutation, since Captum is missing.")
+    except (RuntimeError, NotImplementedError):  # models that have no gradients
+        notes.append("Importance is by permutation, since the model has no gradients.")
+    return feature_importance(material.model, rows, method="permutation", n_repeats=_REPEATS, **options)
+
+
+def _novelty(material: Material, random_state: Any) -> NoveltyScores | None:
+    if material.new is None:
+        return None
+    old = material.old.rows.numpy()
+    k = min(_NOVELTY_NEIGHBORS, len(old) - 2)
+    detector = NoveltyDetector(
+        material.model, n_neighbors=k, n_reference=_REFERENCE_ROWS, random_state=random_state
+    )
+    return detector.fit(old).score(material.new.rows.numpy())

@@ -1,0 +1,205 @@
+"""What a report is about: rows, where the model puts them, and what is known of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import torch
+
+from paradime.dr.learned import entry_of
+from paradime.dr.targets import Targets
+from paradime.explain._embedder import embedder_of
+from paradime.explain._rows import as_rows, count_of, draw, feature_names_of, first_of
+from paradime.functional.principal_axes import axes_of_covariance, axes_of_rows
+from paradime.types import AnyArray
+from paradime.utils.convert import to_numpy
+
+__all__ = ["Labels", "Material", "Points", "linear_map", "read_labels", "read_material"]
+
+_FEWEST_ROWS = 5
+# each measured row is compared with all rows that are kept: these bound time and memory
+_MOST_ROWS, _MOST_NEW, _MOST_NUMBERS, _LEAST_KEPT = 8_000, 2_000, 8_000_000, 1_000
+_MOST_COVARIED = 1_500
+
+
+@dataclasses.dataclass(frozen=True)
+class Labels:
+    """What ``y`` says of rows.
+
+    Attributes:
+        codes: The class of each row, shape (m,), −1 where there is none; ``None`` if ``y`` is numbers.
+        names: What the classes are called, in the order of their codes.
+        numbers: One number a row, shape (m,); ``None`` if ``y`` is classes.
+    """
+
+    codes: AnyArray | None
+    names: tuple[str, ...]
+    numbers: AnyArray | None
+
+    def of_rows(self, rows: AnyArray) -> Labels:
+        """Returns those of some rows."""
+        codes, numbers = (None if part is None else part[rows] for part in (self.codes, self.numbers))
+        return Labels(codes, self.names, numbers)
+
+
+@dataclasses.dataclass(frozen=True)
+class Points:
+    """Rows and their places.
+
+    Attributes:
+        rows: The rows as the model takes them, shape (m, …), float32.
+        places: Where the model puts them, shape (m, out_dim), float64.
+        labels: What ``y`` says of them, or ``None``.
+        n_total: How many rows they were drawn from.
+    """
+
+    rows: torch.Tensor
+    places: torch.Tensor
+    labels: Labels | None
+    n_total: int
+
+    @property
+    def flat(self) -> torch.Tensor:
+        """The rows as points, shape (m, dim), float64."""
+        return self.rows.flatten(1).to(torch.float64)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def of_rows(self, rows: AnyArray) -> Points:
+        """Returns some of the points."""
+        chosen = torch.from_numpy(rows)
+        labels = None if self.labels is None else self.labels.of_rows(rows)
+        return Points(self.rows[chosen], self.places[chosen], labels, self.n_total)
+
+
+@dataclasses.dataclass(frozen=True)
+class Material:
+    """All that a report is made of.
+
+    Attributes:
+        routine: The trained routine.
+        old: The rows that it was trained with.
+        new: Rows that it has not seen, or ``None``.
+        feature_names: One name a feature.
+    """
+
+    routine: Any
+    old: Points
+    new: Points | None
+    feature_names: list[str]
+
+    @property
+    def model(self) -> torch.nn.Module:
+        """What embeds rows, whatever their columns are called."""
+        return self.routine if isinstance(self.routine, torch.nn.Module) else self.routine.model
+
+    @property
+    def out_dim(self) -> int:
+        """Number of dimensions of the embedding."""
+        return self.old.places.shape[1]
+
+
+def read_material(routine: Any, X: Any, y: Any, X_new: Any, y_new: Any, random_state: Any) -> Material:
+    """Checks what is given, draws rows where there are many, and embeds them.
+
+    Raises:
+        TypeError: If the routine is none, or rows are no arrays of numbers.
+        NotTrainedError: If the routine is not trained.
+        ValueError: If rows do not fit or are not finite, there are too few, or lengths differ.
+    """
+    if y_new is not None and (X_new is None or y is None):
+        missing = "X_new" if X_new is None else "y"
+        raise ValueError(f"y_new needs {missing}, got None. Pass report(routine, X, y, X_new, y_new).")
+    routine, X, X_new = _last_step(routine, X, X_new)
+    key = getattr(routine, "data_key", "main")
+    X, X_new = entry_of(X, key), None if X_new is None else entry_of(X_new, key)
+    n = count_of(X)
+    if n < _FEWEST_ROWS:
+        raise ValueError(f"a report needs at least {_FEWEST_ROWS} rows, got {n}. Pass the rows of the training.")
+    n_new = None if X_new is None else count_of(X_new)
+    labels, new_labels = read_labels(y, n, y_new, n_new)
+    old = _points(routine, X, labels, _MOST_ROWS, random_state, "X")
+    new = None if X_new is None else _points(routine, X_new, new_labels, _MOST_NEW, random_state, "X_new")
+    return Material(routine, old, new, feature_names_of(None, X, routine, tuple(old.rows.shape[1:])))
+
+
+def read_labels(y: Any, n: int, y_new: Any, n_new: int | None) -> tuple[Labels | None, Labels | None]:
+    """Reads targets of old and new rows together, so that equal classes have equal numbers.
+
+    Floating-point numbers are numbers; everything else is classes, of which −1 or a missing text is unlabelled.
+
+    Raises:
+        ValueError: If there is not one a row, or numbers are not finite.
+
+    Example:
+        >>> old, new = read_labels(["b", "a"], 2, ["b"], 1)
+        >>> old.names, old.codes.tolist(), new.codes.tolist()
+        (('a', 'b'), [1, 0], [1])
+    """
+    if y is None:
+        return None, None
+    parts = []
+    for name, given, expected in (("y", y, n), ("y_new", y_new, n_new)):
+        if given is None:
+            continue
+        values = np.asarray(to_numpy(given) if isinstance(given, torch.Tensor) else given)
+        values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+        if values.ndim != 1 or len(values) != expected:
+            raise ValueError(f"{name} must have shape ({expected},), one target a row, got {values.shape}.")
+        parts.append(values)
+    if len({part.dtype.kind in "OUST" for part in parts}) > 1:
+        raise ValueError("y and y_new must be of one kind, got texts and numbers. Convert one of them.")
+    joined = np.concatenate(parts)
+    targets, coded = Targets.of(joined)
+    if targets.kind == "numbers":
+        found = Labels(None, (), joined.astype(np.float64))
+    else:
+        names = () if targets.classes is None else tuple(str(name) for name in targets.classes)
+        found = Labels(coded, names, None)
+    every = np.arange(len(joined))
+    return found.of_rows(every[:n]), None if y_new is None else found.of_rows(every[n:])
+
+
+def linear_map(material: Material) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Returns where the linear map that keeps most of the variance (PCA) puts the same rows.
+
+    Returns:
+        Places of the old rows, shape (n, p), and of the new ones, or ``None``; p is the embedding's number of
+        dimensions, or that of the data if it is smaller.
+    """
+    rows = material.old.flat
+    center = rows.mean(dim=0)
+    rows = rows - center
+    n_axes = min(material.out_dim, rows.shape[1])
+    if rows.shape[1] <= _MOST_COVARIED:
+        axes, _ = axes_of_covariance(rows.T @ rows / len(rows), n_axes)
+    else:
+        axes, _ = axes_of_rows(rows[:_MOST_COVARIED], n_axes)
+    new = None if material.new is None else (material.new.flat - center) @ axes.T
+    return rows @ axes.T, new
+
+
+def _points(routine: Any, X: Any, labels: Labels | None, most: int, random_state: Any, name: str) -> Points:
+    n = count_of(X)
+    n_features = max(1, int(np.prod(getattr(X, "shape", (n, 1))[1:])))
+    most = min(most, max(_LEAST_KEPT, _MOST_NUMBERS // n_features))
+    drawn = draw(n, most, random_state)
+    rows = as_rows(X, name=name, drawn=None if len(drawn) == n else drawn)
+    embedder = embedder_of(routine, first_of(X), rows[:1])
+    places = embedder.embed(rows).to(torch.float64)
+    if not bool(places.isfinite().all()):
+        raise ValueError("the routine puts some rows at NaN or infinity. Train it anew, at a lower learning rate.")
+    return Points(rows, places, None if labels is None else labels.of_rows(drawn), n)
+
+
+def _last_step(routine: Any, X: Any, X_new: Any) -> tuple[Any, Any, Any]:
+    """Of a pipeline, returns the last step, and the rows as it gets them."""
+    if not hasattr(routine, "steps") or not hasattr(routine, "named_steps"):
+        return routine, X, X_new
+    before = routine[:-1]
+    if len(routine.steps) > 1:
+        X, X_new = before.transform(X), None if X_new is None else before.transform(X_new)
+    return routine[-1], X, X_new

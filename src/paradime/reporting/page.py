@@ -1,0 +1,153 @@
+"""The page: one HTML file with its pictures, which asks for nothing from outside."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from html import escape
+from importlib import resources
+
+from paradime.metrics import Estimate
+from paradime.reporting.describing import Facts
+from paradime.reporting.figures import Figure
+from paradime.reporting.judging import Verdict
+from paradime.reporting.pictures import Picture
+from paradime.reporting.words import number
+
+__all__ = ["Contents", "render"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Contents:
+    """What the page says; plain texts, which are escaped here.
+
+    Attributes:
+        title: The page's title.
+        subtitle: Of what it is, and when.
+        summary: One sentence.
+        verdicts: The answers.
+        pictures: The pictures.
+        figures: All figures.
+        data: Facts of the data.
+        routine: Facts of the routine.
+        specification: The routine as a text.
+        concerns: What to look at.
+        method: How the report was made, in sentences.
+    """
+
+    title: str
+    subtitle: str
+    summary: str
+    verdicts: list[Verdict]
+    pictures: list[Picture]
+    figures: list[Figure]
+    data: Facts
+    routine: Facts
+    specification: str
+    concerns: list[str]
+    method: list[str]
+
+
+def render(contents: Contents) -> str:
+    """Returns the page as HTML."""
+    parts = {
+        "title": escape(contents.title),
+        "style": _asset("style.css"),
+        "subtitle": escape(contents.subtitle),
+        "summary": escape(contents.summary),
+        "verdicts": "".join(_verdict(verdict) for verdict in contents.verdicts),
+        "pictures": "".join(_picture(picture) for picture in contents.pictures),
+        "figures": _table(contents.figures),
+        "concerns": _section("Look at this first", _items(contents.concerns)) if contents.concerns else "",
+        "data": _facts(contents.data),
+        "routine": _facts(contents.routine),
+        "specification": escape(contents.specification),
+        "method": _items(contents.method),
+    }
+    # split, not replaced one after the other: data that look like a place must not be taken for one
+    pieces = _asset("page.html").split("@@")
+    return "".join(parts[piece] if i % 2 else piece for i, piece in enumerate(pieces))
+
+
+def _section(title: str, content: str) -> str:
+    return f'<section class="concerns"><h2>{escape(title)}</h2>{content}</section>'
+
+
+def _items(texts: list[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(text)}</li>' for text in texts)}</ul>"
+
+
+def _verdict(verdict: Verdict) -> str:
+    reasons = "".join(f"<p>{escape(reason)}</p>" for reason in verdict.reasons)
+    scale = (
+        "" if verdict.figure is None else _scale(verdict.figure, held_out_first="new points" in verdict.question)
+    )
+    return (
+        f'<article class="verdict {verdict.level}"><h3>{escape(verdict.question)}</h3>'
+        f'<p class="answer"><span class="mark" aria-hidden="true"></span>{escape(verdict.answer)}</p>'
+        f"{scale}{reasons}</article>"
+    )
+
+
+def _scale(figure: Figure, *, held_out_first: bool) -> str:
+    """A line from 0 to 1 with the figure of the map, and what it is compared with."""
+    marks: list[tuple[str, str, Estimate | None]] = [
+        ("random", "at random", figure.random),
+        ("pca", "PCA", figure.pca_held_out if held_out_first else figure.pca),
+        ("map", "rows of the training", figure.seen),
+    ]
+    if held_out_first:
+        marks.append(("new", "new rows", figure.held_out))
+    known = [(kind, name, value) for kind, name, value in marks if value is not None and not math.isnan(value)]
+    dots = "".join(
+        f'<i class="{kind}" style="left:{100 * min(1.0, max(0.0, value)):.1f}%"></i>' for kind, _, value in known
+    )
+    legend = "".join(
+        f'<span><i class="{kind}"></i>{escape(name)} {number(value, 2)}</span>' for kind, name, value in known
+    )
+    return (
+        f'<div class="scale"><p class="what">{escape(figure.name)}, from 0 to 1</p><div class="line">{dots}</div>'
+        f'<p class="legend">{legend}</p></div>'
+    )
+
+
+def _picture(picture: Picture) -> str:
+    images = "".join(
+        f'<img class="only-{theme}" alt="{escape(picture.title)}" src="data:image/png;base64,{data}">'
+        for theme, data in picture.images.items()
+    )
+    caption = f"<b>{escape(picture.title)}</b> {escape(picture.caption)}"
+    return f"<figure><figcaption>{caption}</figcaption>{images}</figure>"
+
+
+def _table(figures: list[Figure]) -> str:
+    has_new = any(figure.held_out is not None for figure in figures)
+    heads = ["", "this map", *(["new rows"] if has_new else []), "PCA", *(["PCA, new rows"] if has_new else [])]
+    heads += ["at random", "in the data"]
+    rows = ["<tr>" + "".join(f'<th scope="col">{escape(head)}</th>' for head in heads) + "</tr>"]
+    for figure in figures:
+        cells = [_cell(figure.seen), *([_cell(figure.held_out)] if has_new else []), _cell(figure.pca)]
+        cells += [*([_cell(figure.pca_held_out)] if has_new else []), _cell(figure.random), _cell(figure.data)]
+        name = f"<b>{escape(figure.name)}</b><small>{escape(figure.meaning)}</small>"
+        rows.append(f'<tr><th scope="row">{name}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>')
+    return f'<div class="wide"><table class="figures">{"".join(rows)}</table></div>'
+
+
+def _cell(value: Estimate | None) -> str:
+    if value is None or math.isnan(value):
+        return "–"
+    error = value.standard_error
+    return number(value) + (
+        "" if math.isnan(error) or error == 0 else f"<small>± {number(max(error, 0.001))}</small>"
+    )
+
+
+def _facts(facts: Facts) -> str:
+    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.values)
+    return f"<dl>{rows}</dl>"
+
+
+@functools.cache
+def _asset(name: str) -> str:
+    return resources.files("paradime.reporting").joinpath(name).read_text(encoding="utf-8")

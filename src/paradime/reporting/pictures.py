@@ -1,0 +1,217 @@
+"""Pictures of a report, as PNG for light and dark pages."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paradime import plot
+from paradime.plot._theme import THEMES, ThemeName
+from paradime.reporting.details import Details
+from paradime.reporting.figures import Measured
+from paradime.reporting.material import Labels, Material
+from paradime.utils._colors import require_matplotlib
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Picture", "draw_pictures"]
+
+_DPI = 100
+_SIZE, _WIDE = (5.4, 4.2), (5.4, 3.7)
+_MOST_FEATURES, _LONGEST_NAME, _MOST_LEGEND = 12, 28, 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A picture in two themes.
+
+    Attributes:
+        title: What it shows.
+        caption: How to read it.
+        images: PNG as base64, by theme.
+    """
+
+    title: str
+    caption: str
+    images: dict[str, str]
+
+
+Draw = Callable[["Axes", ThemeName], Any]
+
+
+def draw_pictures(material: Material, measured: Measured, details: Details) -> tuple[list[Picture], list[str]]:
+    """Draws what there is to draw.
+
+    Returns:
+        The pictures, and what was left out, in sentences.
+
+    Raises:
+        ImportError: If matplotlib is missing.
+    """
+    require_matplotlib()
+    found, notes = list[Picture](), list[str]()
+    if material.out_dim == 1:
+        notes.append("Maps are left out: the embedding has one dimension.")
+    else:
+        if material.out_dim > 2:
+            notes.append(f"Maps show the first two of {material.out_dim} dimensions.")
+        _draw_maps(found, material, details)
+    _draw_diagrams(found, measured, details)
+    _draw_history(found, notes, material)
+    _draw_importance(found, details)
+    return found, notes
+
+
+def _draw_maps(found: list[Picture], material: Material, details: Details) -> None:
+    shown = details.shown
+    Y, n = shown.places[:, :2].numpy(), len(shown)
+    drawn = "All points" if n == shown.n_total else f"{n:,} points drawn at random"
+    labels = _coloring(shown.labels)
+    _add(
+        found,
+        "The map",
+        f"{drawn}{'' if not labels else ', coloured by class' if 'labels' in labels else ', coloured by y'}.",
+        lambda ax, theme: plot.embedding(Y, ax=ax, theme=theme, **labels),
+    )
+    if material.new is not None:
+        new = material.new
+        places = new.places[:, :2].numpy()
+        by_class = {key: value for key, value in labels.items() if key in ("labels", "names", "legend")}
+        if new.labels is not None and "labels" in by_class:
+            by_class["new_labels"] = new.labels.codes
+        _add(
+            found,
+            "New points over old ones",
+            f"{len(new):,} new points, on top. They should lie where old ones do, on those of their class.",
+            lambda ax, theme: plot.new_points(Y, places, ax=ax, theme=theme, **by_class),
+        )
+    _add(
+        found,
+        "False neighbours",
+        "How far away in the data the neighbours in the map are: 0 means none is false, 0.5 is chance.",
+        lambda ax, theme: plot.points(Y, details.errors.false, legend_title="error", ax=ax, theme=theme),
+    )
+    _add(
+        found,
+        "Lost neighbours",
+        "How far away in the map the neighbours in the data are. High values mark tears.",
+        lambda ax, theme: plot.points(Y, details.errors.missing, legend_title="error", ax=ax, theme=theme),
+    )
+    if details.stretch is not None and bool((details.stretch > 0).any()):
+        lowest = float(details.stretch[details.stretch > 0].min())
+        stretch = np.log10(np.maximum(details.stretch, lowest))
+        _add(
+            found,
+            "Local stretch",
+            "By how much the map enlarges small areas, relative to the median: 1 is ten times, −1 a tenth.",
+            lambda ax, theme: plot.points(Y, stretch, legend_title="log10", ax=ax, theme=theme),
+        )
+
+
+def _draw_diagrams(found: list[Picture], measured: Measured, details: Details) -> None:
+    _add(
+        found,
+        "Neighbours kept at every scale",
+        "Left: the nearest neighbours; right: the coarse arrangement. A map at random lies at 0.",
+        lambda ax, theme: plot.quality(measured.curves, ax=ax, theme=theme),
+        size=_WIDE,
+    )
+    X, Y = details.shown.flat.numpy(), details.shown.places.numpy()
+    _add(
+        found,
+        "Distances (Shepard diagram)",
+        "The narrower the band, and the more it rises, the better can distances be read off the map.",
+        lambda ax, theme: plot.shepard(X, Y, n_pairs=20_000, title="", ax=ax, theme=theme),
+        size=_WIDE,
+    )
+
+
+def _draw_history(found: list[Picture], notes: list[str], material: Material) -> None:
+    routine = material.routine
+    phases = getattr(routine, "training_phases", None) or ()
+    if not any(phase.loss is not None and len(phase.loss.history) for phase in phases):
+        notes.append("The loss is left out: the routine holds no record of its training.")
+        return
+    _add(
+        found,
+        "Loss of each epoch",
+        "A curve that still falls at its end asks for more epochs.",
+        lambda ax, theme: plot.losses(routine, ax=ax, theme=theme),
+        size=_WIDE,
+    )
+
+
+def _draw_importance(found: list[Picture], details: Details) -> None:
+    importance = details.importance
+    shape = importance.row_shape
+    if len(shape) in (2, 3) and shape[-1] > 1 and shape[-2] > 1:
+        image = importance.overall.reshape(shape)
+        image = image.sum(axis=0) if image.ndim == 3 else image
+        _add(
+            found,
+            "Which pixels decide",
+            "Mean contribution to where points lie, in units of the map.",
+            lambda ax, theme: _draw_image(ax, theme, image),
+        )
+        return
+    names = [_plain(name) for name in importance.names]
+    _add(
+        found,
+        "Which columns decide",
+        "Mean contribution to where points lie, in units of the map. Columns that go together share it "
+        "arbitrarily.",
+        lambda ax, theme: plot.importance(importance.overall, names, top=_MOST_FEATURES, ax=ax, theme=theme),
+        size=_WIDE,
+    )
+
+
+def _draw_image(ax: Axes, theme: ThemeName, image: np.ndarray[Any, Any]) -> None:
+    look = THEMES[theme]
+    ax.set_axis_off()
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    figure.set_facecolor(look.background)
+    drawn = ax.imshow(image, cmap=plot.colormap(theme))
+    bar = figure.colorbar(drawn, ax=ax, shrink=0.8)
+    bar.ax.tick_params(colors=look.ink)
+    bar.outline.set_visible(False)
+
+
+def _coloring(labels: Labels | None) -> dict[str, Any]:
+    if labels is None:
+        return {}
+    if labels.codes is None:
+        return {"values": labels.numbers, "legend_title": "y"}
+    many = len(labels.names) > _MOST_LEGEND
+    return {
+        "labels": labels.codes,
+        "names": {i: _plain(name) for i, name in enumerate(labels.names)},
+        "legend": "none" if many else "auto",
+    }
+
+
+def _plain(text: str) -> str:
+    """Lets matplotlib take no text for mathematics, and draws nothing that it has no glyph for."""
+    shown = text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
+    return "".join(character if character.isprintable() else " " for character in shown).replace("$", r"\$")
+
+
+def _add(found: list[Picture], title: str, caption: str, draw: Draw, *, size: tuple[float, float] = _SIZE) -> None:
+    found.append(Picture(title, caption, {theme: _image(draw, theme, size) for theme in ("light", "dark")}))
+
+
+def _image(draw: Draw, theme: Any, size: tuple[float, float]) -> str:
+    from matplotlib.figure import Figure
+
+    # a figure that pyplot does not know: nothing is shown, and no setting of the user's is touched
+    figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
+    draw(figure.subplots(), theme)
+    data = io.BytesIO()
+    figure.savefig(data, format="png")
+    return base64.b64encode(data.getvalue()).decode("ascii")

@@ -1,0 +1,139 @@
+"""What a report is to its reader: a page, a data frame, verdicts."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from paradime.reporting.figures import Figure
+from paradime.reporting.judging import Verdict
+from paradime.utils.files import atomic_write
+
+__all__ = ["Report", "checked_path"]
+
+_HEIGHT = 800
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Report:
+    """A report on a map; printed, it gives the verdicts, and in a notebook the page.
+
+    Attributes:
+        title: What the page is called.
+        summary: The verdicts in one sentence.
+        verdicts: Answers to the four questions, with level and reasons.
+        figures: All figures by name.
+        concerns: What should be looked at: properties of the data, and warnings.
+        html: The page, which needs nothing from outside.
+    """
+
+    title: str
+    summary: str
+    verdicts: tuple[Verdict, ...]
+    figures: dict[str, Figure]
+    concerns: tuple[str, ...]
+    html: str
+
+    @property
+    def frame(self) -> Any:
+        """All figures as a pandas data frame, one row a figure; see :meth:`to_frame`."""
+        return self.to_frame()
+
+    def to_frame(self, library: Literal["pandas", "polars"] = "pandas") -> Any:
+        """Returns all figures as a data frame.
+
+        Args:
+            library: ``"pandas"`` or ``"polars"``.
+
+        Returns:
+            Columns ``figure``; ``seen`` and ``held_out``, each with its ``_error``; ``pca`` and ``pca_held_out``,
+            of a linear map of the same rows; ``random`` and ``random_spread``, of maps at random; ``data`` and
+            ``data_held_out``, of the data themselves; and ``meaning``. What was not measured is missing.
+
+        Raises:
+            ImportError: If the library is not installed.
+            ValueError: If it is neither of the two.
+        """
+        if library not in ("pandas", "polars"):
+            raise ValueError(f"library must be 'pandas' or 'polars', got {library!r}.")
+        rows = [_row(figure) for figure in self.figures.values()]
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        try:
+            if library == "polars":
+                import polars
+
+                return polars.DataFrame(columns, strict=False)
+            import pandas
+        except ImportError as error:
+            raise ImportError(
+                f"a report as a data frame needs {library}: pip install {library}. The figures themselves are in "
+                "report.figures."
+            ) from error
+        texts = ("figure", "meaning")
+        return pandas.DataFrame(columns).astype({name: float for name in columns if name not in texts})
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Writes the page to a file, as a whole or not at all.
+
+        Args:
+            path: The file, in a folder that exists.
+
+        Returns:
+            The path.
+
+        Raises:
+            OSError: If it cannot be written, with the path.
+        """
+        target = checked_path(path)
+        with atomic_write(target) as temporary:
+            temporary.write_text(self.html, encoding="utf-8")
+        return target
+
+    def _repr_html_(self) -> str:
+        # a sandbox without the notebook's origin: whatever texts of the data hold, they cannot reach the notebook
+        return (
+            f'<iframe srcdoc="{html.escape(self.html, quote=True)}" width="100%" height="{_HEIGHT}" sandbox="" '
+            'style="border:1px solid #8884;border-radius:8px"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        lines = [f"Report({self.title!r})", self.summary]
+        lines += [f"- {verdict.question} {verdict.answer}." for verdict in self.verdicts]
+        return "\n".join(lines)
+
+
+def checked_path(path: str | os.PathLike[str]) -> Path:
+    """Returns a path that a file can be written to.
+
+    Raises:
+        OSError: If it is a folder, or in none.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"path must name a file, got the folder {str(target)!r}. Add 'report.html'.")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"there is no folder {str(target.parent)!r} to write {target.name!r} to. Make it first."
+        )
+    return target
+
+
+def _row(figure: Figure) -> dict[str, Any]:
+    seen, held_out, random = figure.seen, figure.held_out, figure.random
+    parts = {
+        "seen": seen,
+        "seen_error": seen.standard_error,
+        "held_out": held_out,
+        "held_out_error": None if held_out is None else held_out.standard_error,
+        "pca": figure.pca,
+        "pca_held_out": figure.pca_held_out,
+        "random": random,
+        "random_spread": None if random is None else random.standard_error,
+        "data": figure.data,
+        "data_held_out": figure.data_held_out,
+    }
+    numbers = {name: None if value is None else float(value) for name, value in parts.items()}
+    return {"figure": figure.name, **numbers, "meaning": figure.meaning}

@@ -1,0 +1,103 @@
+"""How well the neighbours of held-out rows are kept while a model is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.neighbors import NearestNeighbors
+
+from paradime.data import Dataset
+from paradime.relations import Relations
+from paradime.training.evaluation import embed_rows
+from paradime.types import AnyArray
+from paradime.utils.sparse import SparseRows
+
+__all__ = ["HeldOutQuality", "metric_of", "nearest_training_rows"]
+
+_MOST_HELD_OUT, _MOST_TRAINING, _N_NEIGHBORS = 1_000, 20_000, 15
+_METRICS = ("euclidean", "cosine", "manhattan", "cityblock", "correlation", "chebyshev", "canberra", "braycurtis")
+_SPARSE_METRICS = _METRICS[:4]
+
+
+class HeldOutQuality:
+    """The share of the nearest training rows of held-out rows that are the nearest in the embedding, too.
+
+    At most 1,000 held-out rows are looked at, and at most 20,000 training rows; which ones does not depend on
+    torch's generators. The neighbours in the data are found once.
+
+    Args:
+        held_out: The held-out rows.
+        training: The training rows.
+        data_key: The entry that is embedded.
+        metric: Which rows are near in the data; see :func:`metric_of`.
+    """
+
+    def __init__(self, held_out: Dataset, training: Dataset, *, data_key: str, metric: str = "euclidean") -> None:
+        self._held_out = _taken(held_out[data_key], _sample(len(held_out), _MOST_HELD_OUT))
+        self._training = _taken(training[data_key], _sample(len(training), _MOST_TRAINING))
+        self.n_neighbors = min(_N_NEIGHBORS, max(1, len(self._training) // 2))
+        self._near = _nearest(self._training, self._held_out, self.n_neighbors, metric)
+
+    def of(self, model: torch.nn.Module, device: torch.device) -> float:
+        """Measures a model; call it within :func:`~paradime.training.evaluation.evaluating`.
+
+        Returns:
+            A share in [0, 1], or NaN if the embedding is not finite.
+        """
+        shown, places = (embed_rows(model, rows, device).flatten(1) for rows in (self._held_out, self._training))
+        if not bool(shown.isfinite().all() & places.isfinite().all()):
+            return float("nan")
+        found = _nearest(places, shown, self.n_neighbors, "euclidean")
+        kept = (self._near[:, :, None] == found[:, None, :]).any(axis=2)
+        return float(kept.mean())
+
+
+def nearest_training_rows(
+    held_out: Dataset, training: Dataset, n_neighbors: int, *, data_key: str, metric: str = "euclidean"
+) -> torch.Tensor:
+    """Returns the numbers of the nearest ones among at most 20,000 training rows, shape (m, k), nearest first."""
+    places = _sample(len(training), _MOST_TRAINING)
+    rows = _taken(training[data_key], places)
+    near = _nearest(rows, held_out[data_key], min(n_neighbors, len(places)), metric)
+    return torch.from_numpy(places[near])
+
+
+def metric_of(relations: Mapping[str, Relations]) -> str:
+    """Returns the metric of the first global relations whose metric is one of usual names; Euclidean otherwise."""
+    for relation in relations.values():
+        metric = getattr(relation, "metric", None)
+        if metric in _METRICS:
+            return str(metric)
+    return "euclidean"
+
+
+def _taken(rows: Any, places: AnyArray) -> Any:
+    if len(places) == len(rows):
+        return rows  # those that are all looked at are not copied
+    chosen = torch.from_numpy(places)
+    return rows.take(chosen) if isinstance(rows, SparseRows) else rows[chosen.to(rows.device)]
+
+
+def _nearest(rows: Any, points: Any, n_neighbors: int, metric: str) -> AnyArray:
+    if isinstance(rows, SparseRows) and metric not in _SPARSE_METRICS:
+        metric = "euclidean"
+    search = NearestNeighbors(n_neighbors=n_neighbors, metric=metric).fit(_flat(rows))
+    found: AnyArray = search.kneighbors(_flat(points), return_distance=False)
+    return found
+
+
+def _flat(rows: Any) -> Any:
+    if isinstance(rows, SparseRows):
+        return rows.to("cpu").to_scipy()
+    array: AnyArray = rows.flatten(1).to("cpu", torch.float32).numpy()
+    return array
+
+
+def _sample(n: int, most: int) -> AnyArray:
+    """Returns the numbers of at most so many of n rows, in order."""
+    if n <= most:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(0).choice(n, most, replace=False))

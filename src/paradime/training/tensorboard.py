@@ -1,0 +1,84 @@
+"""The course of the training for TensorBoard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from paradime._registry import CALLBACKS
+from paradime.training.callbacks import Callback, TrainingState
+from paradime.training.drawing import draw_embedding, new_figure
+from paradime.training.glimpse import Glimpse, check_count
+from paradime.training.history import History
+
+__all__ = ["TensorBoard"]
+
+
+@CALLBACKS.register("tensorboard")
+class TensorBoard(Callback):
+    """Writes losses, weights, learning rate and what is measured on held-out rows for TensorBoard.
+
+    Steps are epochs of all phases. The scalars are ``loss/total`` and ``loss/<component>``,
+    ``weight/<component>``, ``learning_rate``, ``seconds``, ``validation_loss/total`` and
+    ``validation_loss/<component>``, and ``validation_quality``. Needs tensorboard.
+
+    Args:
+        log_dir: The folder to write to; a new one in ``runs`` if ``None``.
+        embedding_every: Epochs between images of the embedding, at least 1; none if ``None``.
+        n_points: How many of the training rows these show at most.
+
+    Raises:
+        ValueError: If a setting is out of range.
+    """
+
+    def __init__(
+        self, log_dir: str | None = None, *, embedding_every: int | None = None, n_points: int = 2_000
+    ) -> None:
+        if embedding_every is not None:
+            check_count("embedding_every", embedding_every)
+        check_count("n_points", n_points)
+        self.log_dir = log_dir
+        self.embedding_every = embedding_every
+        self.n_points = n_points
+        self._history = History()
+        self._glimpse: Glimpse | None = None
+        self._writer: Any = None
+
+    def on_train_begin(self, state: TrainingState) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise ImportError('TensorBoard needs tensorboard: pip install "paradime[tensorboard]"') from error
+        self._history = History()
+        self._glimpse = Glimpse(state, self.n_points) if self.embedding_every is not None else None
+        self._writer = SummaryWriter(self.log_dir)
+
+    def on_epoch_end(self, state: TrainingState) -> None:
+        self._history.on_epoch_end(state)
+        step = len(self._history.records)
+        for tag, value in _scalars(self._history.records[-1]).items():
+            self._writer.add_scalar(tag, value, step)
+        if self.embedding_every is not None and (step - 1) % self.embedding_every == 0:
+            self._add_image(state, step)
+
+    def on_train_end(self, state: TrainingState) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = self._glimpse = None
+
+    def _add_image(self, state: TrainingState, step: int) -> None:
+        assert self._glimpse is not None
+        figure = new_figure()
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        FigureCanvasAgg(figure)
+        draw_embedding(figure.axes[0], self._glimpse.embed(state.model), self._glimpse.labels)
+        self._writer.add_figure("embedding", figure, step, close=False)
+
+
+def _scalars(record: dict[str, Any]) -> dict[str, float]:
+    made: dict[str, float | None] = {"loss/total": record["loss"]}
+    for name, parts in (("loss", "losses"), ("weight", "weights"), ("validation_loss", "validation_losses")):
+        made.update({f"{name}/{key}": value for key, value in record[parts].items()})
+    made["validation_loss/total"] = record["validation_loss"]
+    made.update({name: record[name] for name in ("validation_quality", "learning_rate", "seconds")})
+    return {tag: value for tag, value in made.items() if value is not None}

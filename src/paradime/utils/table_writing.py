@@ -1,0 +1,191 @@
+"""Tables that are written by chunks of rows, in the format that the suffix says."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from paradime.utils.files import atomic_write, naming_path
+from paradime.utils.tables import TableError, file_format
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["TableWriter", "write_table"]
+
+
+class TableWriter:
+    """Writes a table chunk by chunk; the file appears, or is replaced, when all is written.
+
+    CSV, TSV, Parquet and Feather take each chunk as it comes. NPY, NPZ and H5AD are written at the end. NPY holds
+    the coordinates only; H5AD has them as ``obsm["X_paradime"]``, and the other columns as ``obs``.
+
+    Args:
+        path: The file; ``-`` for CSV to standard output.
+        coordinates: Which columns are positions.
+
+    Raises:
+        TableError: If the suffix is not known.
+        OSError: If the file cannot be written, with the path.
+        ImportError: If what the format needs is missing.
+
+    Example:
+        >>> import pandas
+        >>> path = getfixture("tmp_path") / "map.csv"
+        >>> with TableWriter(path, ["x"]) as table:
+        ...     table.write(pandas.DataFrame({"id": ["a"], "x": [1.5]}))
+        ...     table.write(pandas.DataFrame({"id": ["b"], "x": [2.5]}))
+        >>> path.read_text().split()
+        ['id,x', 'a,1.5', 'b,2.5']
+    """
+
+    def __init__(self, path: str | os.PathLike[str], coordinates: Sequence[str] = ()) -> None:
+        self.path = os.fspath(path)
+        self.coordinates = list(coordinates)
+        self.n_rows = 0
+        self._kind = file_format(path)
+        self._stack = contextlib.ExitStack()
+        self._file: Any = None
+        self._arrow: Any = None
+        self._schema: Any = None
+        self._target: Path | None = None
+        self._kept: list[pd.DataFrame] = []
+
+    def __enter__(self) -> Self:
+        """Opens a temporary file, or standard output."""
+        if self.path != "-":
+            self._target = self._stack.enter_context(atomic_write(self.path))
+        if self._kind in ("csv", "tsv"):
+            self._file = sys.stdout if self._target is None else self._stack.enter_context(self._opened())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Puts the file into its place, or leaves what was there if something went wrong."""
+        if error is not None:
+            self._close_arrow()
+            self._stack.__exit__(kind, error, trace)
+            return
+        with self._stack, naming_path(self.path):
+            self._close_arrow()
+            self._finish()
+
+    def write(self, frame: pd.DataFrame) -> None:
+        """Writes rows, whose columns are those of the first rows.
+
+        Args:
+            frame: The rows.
+
+        Raises:
+            OSError: If they cannot be written.
+        """
+        if self._file is not None:
+            separator = "\t" if self._kind == "tsv" else ","
+            frame.to_csv(self._file, sep=separator, index=False, header=self.n_rows == 0, lineterminator="\n")
+        elif self._kind in ("parquet", "feather"):
+            self._write_arrow(frame)
+        else:
+            self._kept.append(frame[self.coordinates] if self._kind == "npy" and self.coordinates else frame)
+        self.n_rows += len(frame)
+
+    def _opened(self) -> Any:
+        assert self._target is not None
+        if self.path.lower().endswith(".gz"):
+            import gzip
+
+            return gzip.open(self._target, "wt", encoding="utf-8", newline="")
+        return io.open(self._target, "w", encoding="utf-8", newline="")  # noqa: UP020  beside gzip.open
+
+    def _write_arrow(self, frame: pd.DataFrame) -> None:
+        try:
+            import pyarrow
+            from pyarrow import ipc, parquet
+        except ImportError as error:
+            raise ImportError('Parquet and Feather need PyArrow: pip install "paradime[files]"') from error
+        try:
+            table = pyarrow.Table.from_pandas(frame, schema=self._schema, preserve_index=False)
+        except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError) as error:
+            raise TableError(
+                f"{self.path}: a column must hold one kind of values: {str(error).splitlines()[0]}. "
+                "Write CSV instead."
+            ) from None
+        if self._arrow is None:
+            make = parquet.ParquetWriter if self._kind == "parquet" else ipc.new_file
+            self._schema = table.schema
+            self._arrow = make(str(self._target), self._schema)
+        self._arrow.write_table(table)
+
+    def _close_arrow(self) -> None:
+        if self._arrow is not None:
+            self._arrow.close()
+
+    def _finish(self) -> None:
+        if self._kind not in ("npy", "npz", "h5ad"):
+            return
+        import pandas as pd
+
+        frame = pd.concat(self._kept, ignore_index=True)
+        assert self._target is not None
+        if self._kind == "h5ad":
+            _write_h5ad(self._target, frame, self.coordinates)
+            return
+        with self._target.open("wb") as file:
+            if self._kind == "npy":
+                np.save(file, frame.to_numpy(), allow_pickle=False)
+            else:
+                np.savez_compressed(file, allow_pickle=False, **_arrays(frame, self.coordinates))
+
+
+def write_table(frame: pd.DataFrame, path: str | os.PathLike[str], *, coordinates: Sequence[str] = ()) -> None:
+    """Writes a whole table, see :class:`TableWriter`.
+
+    Args:
+        frame: The table.
+        path: The file; ``-`` for CSV to standard output.
+        coordinates: Which columns are positions.
+    """
+    with TableWriter(path, coordinates) as table:
+        table.write(frame)
+
+
+def _arrays(frame: pd.DataFrame, coordinates: Sequence[str]) -> dict[str, Any]:
+    others = {name: _plain(frame[name]) for name in frame.columns if name not in coordinates}
+    return {"data": frame[list(coordinates)].to_numpy(), **others} if coordinates else others
+
+
+def _plain(column: Any) -> Any:
+    values = column.to_numpy()
+    # objects would be pickled
+    return values if values.dtype.kind in "biufMm" else column.fillna("").astype(str).to_numpy(dtype=str)
+
+
+def _write_h5ad(target: Path, frame: pd.DataFrame, coordinates: Sequence[str]) -> None:
+    try:
+        import anndata
+    except ImportError as error:
+        raise ImportError('H5AD needs anndata: pip install "paradime[anndata]"') from error
+    import pandas as pd
+
+    def names_of(values: Any) -> Any:
+        # anndata cannot write texts in the form that pandas 3 gives them
+        return pd.Index([str(value) for value in values], dtype=object)
+
+    obs = frame.drop(columns=list(coordinates))
+    names = obs.pop("obs_names") if "obs_names" in obs else frame.index
+    obs.index, obs.columns = names_of(names), names_of(obs.columns)
+    for name in obs.columns:
+        if obs[name].dtype.kind not in "biuf":
+            texts = obs[name].astype(object).where(obs[name].notna(), "").astype(str)
+            obs[name] = pd.Categorical(list(texts), categories=names_of(sorted(set(texts))))
+    positions = {"X_paradime": frame[list(coordinates)].to_numpy()} if coordinates else {}
+    no_columns = pd.DataFrame(index=names_of([]))
+    anndata.AnnData(obs=obs, var=no_columns, obsm=positions).write_h5ad(target)

@@ -1,0 +1,111 @@
+"""Bad and unusual input of further kinds: rows 16 to 31 of the fault matrix, as far as these are no arrays."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import scipy.sparse
+import torch
+from sklearn.datasets import load_digits
+
+from paradime.models import ModelRecipe
+from paradime.routines import ParametricContrastive, ParametricUMAP
+
+
+@pytest.fixture
+def short():
+    return ParametricContrastive(epochs=1, random_state=0)
+
+
+def test_sparse_is_trained_on_as_dense(short, X):  # row 17
+    X[np.abs(X) < 2] = 0
+    np.testing.assert_allclose(short.fit_transform(scipy.sparse.coo_array(X)), short.fit_transform(X), atol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["fit", "transform"])
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.array([1, None] * 45, dtype="Int64"),
+        pd.date_range("2020-01-01", periods=90),
+        pd.Categorical(["x", "y"] * 45),
+        ["text"] * 90,
+    ],
+    ids=["NA", "datetime", "categorical", "text"],
+)
+def test_columns_that_are_no_numbers_are_named(method, column, short, X):  # row 18
+    frame = pd.DataFrame(X, columns=list("abcde"))
+    short.fit(frame)
+    with pytest.raises(ValueError, match="column 'c'"):
+        getattr(short, method)(frame.assign(c=column))
+
+
+@pytest.mark.parametrize("method", ["fit", "transform"])
+def test_names_of_several_types_are_a_type_error(method, short, X):  # row 19
+    short.fit(pd.DataFrame(X, columns=list("abcde")))
+    with pytest.raises(TypeError, match="string names"):
+        getattr(short, method)(pd.DataFrame(X, columns=["a", "b", "c", "d", 5]))
+
+
+def messages_of(routine, X):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        embedded = routine.fit(X).transform(X)
+    assert np.isfinite(embedded).all()
+    return [str(warning.message) for warning in caught]
+
+
+@pytest.mark.parametrize("value", [0.0, 5.0])
+@pytest.mark.parametrize("kind", [ParametricContrastive, ParametricUMAP], ids=lambda kind: kind.__name__)
+def test_constant_columns_are_finite_with_one_warning(kind, value, X):  # row 21
+    X[:, 1] = X[:, 3] = value
+    (message,) = messages_of(kind(epochs=1, batch_size=50, random_state=0), X)
+    assert message.startswith("2 of 5 columns of data 'main' are constant (column 1, 3)")
+
+
+def test_columns_of_zeros_are_usual_in_images_and_counts(short):  # row 21
+    X = load_digits().data[:200]
+    assert (X == 0).all(axis=0).any()
+    assert messages_of(short, X) == []
+    assert messages_of(short, scipy.sparse.csr_array(X)) == []
+
+
+def test_sparse_rows_that_are_all_identical_warn(short):  # row 22
+    assert "identical" in messages_of(short, scipy.sparse.csr_array(np.tile([[1.0, 0, 2]], (40, 1))))[0]
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_sparse_rows_without_entries_are_finite(metric, X):  # row 25
+    X[:3] = 0
+    routine = ParametricContrastive(metric=metric, epochs=1, random_state=0)
+    assert np.isfinite(routine.fit_transform(scipy.sparse.csr_array(X))).all()
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, lambda X, columns: pl.DataFrame(X, schema=columns)])
+def test_names_that_are_reordered_or_unseen_are_refused(make, short, X):  # row 31
+    short.fit(make(X, columns=list("abcde")))
+    for names in ("bacde", "abcdf"):
+        with pytest.raises(ValueError, match="feature names should match"):
+            short.transform(make(X, columns=list(names)))
+
+
+def test_other_number_of_columns_of_sparse_data(short, X):  # row 30
+    short.fit(scipy.sparse.csr_array(X))
+    with pytest.raises(ValueError, match=r"X has 4 features, but \w+ is expecting 5"):
+        short.transform(scipy.sparse.csr_array(X[:, :4]))
+
+
+def test_images_of_bytes_are_those_of_floats(X):  # rows 12 and 16
+    images = load_digits().images[:150].astype(np.uint8)
+    recipe = ModelRecipe("conv", options={"channels": [4], "hidden_dims": [8]})
+    found = [
+        ParametricContrastive(model=recipe, initialization=None, epochs=1, random_state=0)
+        .fit(given)
+        .transform(given)
+        for given in (images, images.astype(np.float32), torch.tensor(images))
+    ]
+    assert found[0].shape == (150, 2)
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])

@@ -1,0 +1,51 @@
+"""The pages on judging and explaining run as they stand, and say what is so."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import paradime.explain
+import paradime.metrics
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGES = {"judging": paradime.metrics, "explaining": paradime.explain}
+
+
+@pytest.fixture
+def few_steps(monkeypatch):
+    monkeypatch.setattr("paradime.training.extent.steps_for", lambda n_rows: 120)
+
+
+def run_python_of(page):
+    names: dict = {}
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    for block in re.findall(r"```python\n(.*?)```", text, flags=re.S):
+        exec(block, names)
+    return names
+
+
+def test_judging_page_does_what_it_says(few_steps):
+    names = run_python_of("judging")
+    assert 0.3 < names["curve"].area < 1
+    assert names["found"] > 0.7
+
+
+def test_explaining_page_does_what_it_says(few_steps):
+    names = run_python_of("explaining")
+    row = names["routine"].transform(names["X_new"].iloc[[0]])[0, 0]
+    start = names["routine"].transform(names["X"].mean().to_frame().T)[0, 0]
+    assert sum(names["to_the_right"].values()) == pytest.approx(
+        row - start, abs=0.1 * abs(float(row - start)) + 0.1
+    )
+    assert np.median(names["scores"].novelty) < 0.9
+    assert len(names["torn"]) == len(names["false_friends"]) == 10
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_name_every_function_and_their_links_lead_somewhere(page):
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    functions = {name for name in PAGES[page].__all__ if name[0].islower()} - {"axis_correlation", "shepard_pairs"}
+    assert {name for name in functions if name not in text} == set()
+    assert all((ROOT / "docs" / link).exists() for link in re.findall(r"\]\(([^)#]+)\)", text))

@@ -1,0 +1,122 @@
+"""Columns of every kind are in the page as they were in the frame."""
+
+import datetime
+import math
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from paradime.explorer import explore
+from paradime.explorer.packing import smallest_integers
+
+N = 100
+POSITIONS = np.random.default_rng(0).standard_normal((N, 2))
+
+
+def write(tmp_path, written, **columns):
+    page = explore(embedding=POSITIONS, columns=columns, path=tmp_path / "page.html")
+    return written(page.path)
+
+
+FRAMES = {
+    "pandas": pd.DataFrame,
+    "polars": pl.DataFrame,
+    "dict": dict,
+}
+
+
+@pytest.mark.parametrize("make", FRAMES.values(), ids=FRAMES)
+def test_frames_of_any_library_give_the_same_columns(make, tmp_path, written):
+    days = [datetime.datetime(2024, 1, 1) + datetime.timedelta(days=i) for i in range(N)]
+    frame = make(
+        {
+            "city": ["Linz", "Graz"] * (N // 2),
+            "size": np.linspace(-1, 1, N),
+            "count": np.arange(N) * 7,
+            "open": [True, False] * (N // 2),
+            "day": np.array(days, dtype="datetime64[ms]"),
+            "name": [f"house {i} <b>" for i in range(N)],
+        }
+    )
+    page = written(explore(embedding=POSITIONS, columns=frame, path=tmp_path / "page.html").path)
+    assert page.values("city") == ["Linz", "Graz"] * (N // 2)
+    assert page.values("open") == ["true", "false"] * (N // 2)
+    assert np.allclose(page.values("size"), np.linspace(-1, 1, N), atol=1e-7)
+    assert np.array_equal(page.values("count"), np.arange(N) * 7)
+    since = [(day - datetime.datetime(1970, 1, 1)).total_seconds() * 1000 for day in days]
+    assert np.array_equal(page.values("day"), since)
+    text = page.column("name")
+    ends = page.array(text["ends"])
+    assert bytes(page.array(text["data"])[ends[4] : ends[5]]).decode() == "house 5 <b>"
+
+
+@pytest.mark.parametrize("make", FRAMES.values(), ids=FRAMES)
+def test_missing_values_stay_missing(make, tmp_path, written):
+    frame = make({"kind": ["a", None] * (N // 2), "weight": [1.5, None] * (N // 2)})
+    page = written(explore(embedding=POSITIONS, columns=frame, path=tmp_path / "page.html").path)
+    assert page.values("kind") == ["a", None] * (N // 2)
+    # a list of Python objects, in a dict, is no column of numbers
+    weights = page.values("weight")
+    assert weights[0] in (1.5, "1.5")
+    assert weights[1] is None or math.isnan(weights[1])
+
+
+def test_few_integers_are_classes_and_many_are_numbers(tmp_path, written):
+    page = write(tmp_path, written, grade=np.arange(N) % 5, number=np.arange(N))
+    assert page.column("grade")["kind"] == "category"
+    assert page.column("number")["kind"] == "number"
+
+
+def test_integers_as_labels_are_classes_however_many(tmp_path, written):
+    page = written(explore(embedding=POSITIONS, y=np.arange(N), path=tmp_path / "page.html").path)
+    assert page.values("label") == [str(i) for i in range(N)]
+
+
+def test_long_texts_are_cut_and_the_page_says_so(tmp_path, written):
+    page = write(tmp_path, written, story=[f"{i} " + "long " * 200 for i in range(N)])
+    assert page.array(page.column("story")["ends"])[0] == 400
+    assert page.described["notes"] == ["column 'story': 100 texts are cut after 400 characters"]
+
+
+def test_infinite_values_are_shown_as_missing_and_the_page_says_so(tmp_path, written):
+    page = write(tmp_path, written, rate=np.r_[np.inf, 1e300, np.linspace(0, 1, N - 2)])
+    assert np.isnan(page.values("rate")).nonzero()[0].tolist() == [0, 1]
+    assert page.described["notes"] == ["column 'rate': 2 values beyond single precision are shown as missing"]
+
+
+def test_texts_that_are_too_large_are_left_out_with_a_warning(tmp_path, written, monkeypatch):
+    monkeypatch.setattr("paradime.explorer.columns._MOST_TEXT_BYTES", 1000)
+    with pytest.warns(UserWarning, match="column 'story' is left out: its texts take"):
+        page = write(tmp_path, written, story=[f"a story of house {i}" for i in range(N)], size=np.arange(N))
+    assert [column["name"] for column in page.described["columns"]] == ["size"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "kind"), [(0, 255, "u1"), (-1, 100, "i1"), (0, 256, "u2"), (-1, 1 << 15, "i4")]
+)
+def test_integers_take_as_few_bytes_as_hold_them(low, high, kind):
+    packed = smallest_integers(np.array([low, high]))
+    assert packed.dtype.str[1:] == kind
+    assert packed.tolist() == [low, high]
+
+
+def test_large_integers_keep_their_digits(tmp_path, written):
+    ids = 10**12 + np.arange(N)
+    assert np.array_equal(write(tmp_path, written, id=ids).values("id"), ids)
+
+
+@pytest.mark.parametrize(
+    ("columns", "error", "match"),
+    [
+        ({"age": [1, 2]}, ValueError, r"one value a point, got shape \(2,\) for 'age' and 100 points"),
+        ({"age": np.ones((N, 2))}, ValueError, "one value a point"),
+        (np.ones((N, 2)), TypeError, "data frame or a dict"),
+        ("age", TypeError, "data frame or a dict"),
+    ],
+)
+def test_columns_that_do_not_fit_are_refused(columns, error, match, tmp_path):
+    with pytest.raises(error, match=match):
+        explore(embedding=POSITIONS, columns=columns, path=tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()

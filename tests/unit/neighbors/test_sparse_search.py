@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+import scipy.sparse
+import torch
+
+from paradime.neighbors import NeighborCache, measured_recall, nearest_neighbors
+from paradime.neighbors.sparse_search import choose_sparse
+from paradime.utils.sparse import SparseRows
+
+
+def made(n=300, d=200, seed=0, kind=np.float32):
+    return scipy.sparse.random_array((n, d), density=0.05, rng=seed, format="csr").astype(kind)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("metric", ["euclidean", "sqeuclidean", "cosine", "manhattan", "correlation"])
+def test_neighbours_are_those_of_the_dense_rows(metric, kind):
+    shared = np.random.default_rng(0).normal(size=(300, 1))  # a column that all rows have
+    X = scipy.sparse.csr_array(scipy.sparse.hstack([made(), shared])).astype(kind)
+    sparse = nearest_neighbors(SparseRows(X), 8, metric=metric)
+    dense = nearest_neighbors(torch.tensor(X.toarray()), 8, metric=metric)
+    assert (sparse[0] == dense[0]).float().mean() > 0.999
+    torch.testing.assert_close(sparse[1], dense[1], rtol=1e-4, atol=1e-5)
+
+
+def test_offset_of_a_column_does_not_blur_neighbours():
+    X = made(kind=np.float64)
+    expected = nearest_neighbors(SparseRows(X), 8)[0]
+    X = scipy.sparse.csr_array(scipy.sparse.hstack([X, np.full((300, 1), 1e6)]))
+    assert torch.equal(nearest_neighbors(SparseRows(X), 8)[0], expected)
+
+
+@pytest.mark.slow  # numba compiles the search first
+def test_descent_finds_nearly_all_and_its_recall_is_measured():
+    rows = SparseRows(made(800))
+    indices, dists = nearest_neighbors(rows, 10, metric="cosine", backend="pynndescent")
+    assert measured_recall(rows, indices, metric="cosine") > 0.95
+    assert not (indices == torch.arange(800)[:, None]).any()
+    assert (dists.diff(dim=1) >= 0).all()
+    assert measured_recall(rows, indices.flip(0), metric="cosine") < 0.2
+
+
+def test_choice_goes_by_the_size_of_the_products():
+    few, many = SparseRows(made()), SparseRows(scipy.sparse.csr_array((400_000, 10), dtype=np.float32))
+    assert choose_sparse(few, "cosine").name == "exact"
+    assert choose_sparse(many, "manhattan").name == "pynndescent"
+    with pytest.raises(ValueError, match="does not search sparse data"):
+        choose_sparse(few, "cosine", "faiss")
+    with pytest.raises(ValueError, match="not known for sparse data"):
+        choose_sparse(few, "mahalanobis")
+
+
+def test_neighbours_of_sparse_rows_are_kept():
+    rows, cache = SparseRows(made()), NeighborCache()
+    with cache.active():
+        first = nearest_neighbors(rows, 8)
+        again = nearest_neighbors(SparseRows(made()), 5)
+        other = nearest_neighbors(SparseRows(made(seed=1)), 5)
+    assert cache.hits == 1
+    assert torch.equal(first[0][:, :5], again[0])
+    assert not torch.equal(other[0], again[0])

@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+import scipy.sparse
+from scipy.spatial.distance import cdist
+from sklearn.datasets import load_iris
+from sklearn.neighbors import NearestNeighbors, kneighbors_graph
+
+from paradime.dr import ParametricDR
+from paradime.exceptions import SpecificationError
+from paradime.relations import NeighborBasedPDist
+from paradime.routines import (
+    ParametricContrastive,
+    ParametricLargeVis,
+    ParametricMDS,
+    ParametricPaCMAP,
+    ParametricTSNE,
+    ParametricUMAP,
+)
+
+X = load_iris().data + 0.001 * np.random.default_rng(0).normal(size=(150, 4))
+DISTS, INDICES = NearestNeighbors(n_neighbors=61).fit(X).kneighbors(X)  # each point first
+FORMS = {
+    "pair with the points themselves": (INDICES, DISTS),
+    "pair without": (INDICES[:, 1:], DISTS[:, 1:]),
+    "sparse graph": kneighbors_graph(X, 60, mode="distance"),
+    "all distances": cdist(X, X),
+}
+PRESETS = [
+    (ParametricUMAP, {"batch_size": 100, "n_neighbors": 10}),
+    (ParametricTSNE, {"perplexity": 10}),
+    (ParametricContrastive, {}),
+    (ParametricPaCMAP, {}),
+    (ParametricLargeVis, {"perplexity": 10}),
+]
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_every_form_gives_the_neighbours_that_a_search_finds(form):
+    searched = NeighborBasedPDist(10).compute_relations(X).data
+    given = NeighborBasedPDist(10, precomputed=form).compute_relations(X).data
+    np.testing.assert_array_equal(given[0], searched[0])
+    np.testing.assert_allclose(given[1], searched[1], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("routine", "settings"), PRESETS, ids=lambda part: getattr(part, "__name__", ""))
+def test_presets_take_neighbours_in_place_of_a_search(routine, settings, monkeypatch):
+    made = routine(epochs=3, random_state=0, **settings)
+    searched = made.fit(X).graph_
+    monkeypatch.delattr("paradime.relations.neighbor.nearest_neighbors")
+    given = made.set_params(precomputed_knn=(INDICES, DISTS)).fit(X).graph_
+    assert abs(searched - given).max() < 1e-5
+    assert np.isfinite(made.transform(X[:5])).all()
+
+
+def test_distances_of_a_user_decide_what_is_near():
+    by_last = np.abs(X[:, 3:] - X[:, 3:].T)
+    graph = ParametricContrastive(epochs=1, precomputed_knn=by_last, random_state=0).fit(X).graph_
+    assert by_last[graph.nonzero()].mean() < 0.5 * by_last[kneighbors_graph(X, 15).nonzero()].mean()
+
+
+def with_entry(matrix, row, column, value):
+    changed = matrix.copy()
+    changed[row, column] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ((with_entry(INDICES, 6, 2, -1), DISTS), "-1.* in row 6"),
+        ((with_entry(INDICES, 6, 2, 150), DISTS), "150.* in row 6"),
+        ((INDICES, -DISTS - 1), "at least 0"),
+        (np.ones((150, 3)), r"square matrix .*\(150, 3\)"),
+        (with_entry(cdist(X, X), 3, 4, -1.0), "negative.* row 3, column 4"),
+        (with_entry(cdist(X, X), 3, 4, np.nan), "row 3, column 4"),
+        (with_entry(cdist(X, X), 3, 4, 9.0), "not symmetric.* row 3, column 4"),
+        (cdist(X[:80], X[:80]), "150 in all, got 80"),
+        (scipy.sparse.csr_array((150, 150)), "about as many"),
+        ((INDICES, DISTS, 0, 0), "pair"),
+    ],
+    ids=[
+        "-1",
+        "outside",
+        "negative list",
+        "not square",
+        "negative",
+        "NaN",
+        "asymmetric",
+        "fewer",
+        "empty",
+        "parts",
+    ],
+)
+def test_what_is_no_neighbours_is_refused(form, words):
+    with pytest.raises(ValueError, match=words):
+        ParametricContrastive(precomputed_knn=form).fit(X)
+
+
+def test_presets_that_look_for_no_neighbours_say_so():
+    with pytest.raises(ValueError, match="ParametricMDS looks for no neighbours"):
+        ParametricMDS(precomputed_knn=(INDICES, DISTS)).fit(X)
+
+
+def test_metric_precomputed_names_the_parameter_that_is_meant():
+    with pytest.raises(ValueError, match="precomputed_knn"):
+        ParametricContrastive(metric="precomputed").fit(X)
+
+
+def test_text_holds_short_lists_and_names_the_place_of_long_ones():
+    few = ParametricContrastive(n_neighbors=4, precomputed_knn=(INDICES[:, :5], DISTS[:, :5]))
+    again = ParametricDR.from_spec(few.to_spec())
+    np.testing.assert_array_equal(
+        again.global_relations["rel"].compute_relations(X).to_square_array().data,
+        few.global_relations["rel"].compute_relations(X).to_square_array().data,
+    )
+    with pytest.raises(SpecificationError, match=r"relations\[0\]\.options\.precomputed.*too long for a text"):
+        ParametricContrastive(precomputed_knn=cdist(X, X)).to_spec()

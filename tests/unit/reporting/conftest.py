@@ -1,0 +1,69 @@
+"""A map of digits that is good, and reports on it, made once."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.model_selection import train_test_split
+
+import paradime
+from paradime.routines import ParametricUMAP
+
+mpl.use("Agg")
+
+
+class Lookup(torch.nn.Module):
+    """A map that puts each known row where it is told, and rows that it does not know where the nearest one is."""
+
+    def __init__(self, rows, places):
+        super().__init__()
+        self.register_buffer("rows", torch.as_tensor(np.asarray(rows), dtype=torch.float32))
+        self.register_buffer("places", torch.as_tensor(np.asarray(places), dtype=torch.float32))
+
+    def forward(self, rows):
+        return self.places[torch.cdist(rows, self.rows).argmin(dim=1)] + 0 * rows.flatten(1)[:, :1]
+
+
+@pytest.fixture(scope="session")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return train_test_split(X[:900], y[:900], test_size=200, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def umap(digits):
+    return ParametricUMAP(epochs=50, batch_size=100, random_state=0).fit(digits[0])
+
+
+@pytest.fixture(scope="session")
+def good(digits, umap):
+    X, X_new, y, y_new = digits
+    return paradime.report(umap, X, y, X_new, y_new, title="Digits")
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Leaves out the pictures, which take most of the time."""
+    monkeypatch.setattr("paradime.reporting.writing.draw_pictures", lambda *args: ([], []))
+
+
+@pytest.fixture
+def garbage(digits, umap, no_pictures):
+    """The report on the same places, dealt out to other rows."""
+    X, X_new, y, y_new = digits
+    places = umap.transform(X)[np.random.default_rng(0).permutation(len(X))]
+    return paradime.report(Lookup(X, places), X, y, X_new, y_new)
+
+
+@pytest.fixture
+def linear(digits, no_pictures):
+    """The report on a linear map."""
+    X, X_new, y, y_new = digits
+    pca = PCA(2, svd_solver="full").fit(X)
+    layer = torch.nn.Linear(64, 2)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(pca.components_))
+        layer.bias.copy_(torch.from_numpy(-pca.mean_ @ pca.components_.T))
+    return paradime.report(layer, X, y, X_new, y_new)

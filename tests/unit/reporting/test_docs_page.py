@@ -1,0 +1,24 @@
+"""The page on reports runs as it stands."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+TEXT = (ROOT / "docs" / "reporting.md").read_text(encoding="utf-8")
+
+
+def test_blocks_of_the_page_write_the_report(tmp_path, monkeypatch, no_pictures):
+    # few steps, which is quicker
+    monkeypatch.setattr("paradime.training.extent.steps_for", lambda n_rows: 60)
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for block in re.findall(r"```python\n(.*?)```", TEXT, flags=re.S):
+        exec(block, names)
+    assert "Handwritten digits" in (tmp_path / "digits_report.html").read_text(encoding="utf-8")
+    assert all(f"made.{name}" in TEXT for name in ("frame", "figures", "verdicts", "concerns", "save"))
+
+
+def test_links_of_the_page_lead_somewhere():
+    targets = re.findall(r"\]\(([^)#]+)\)", TEXT)
+    assert targets
+    assert all((ROOT / "docs" / target).exists() for target in targets)
