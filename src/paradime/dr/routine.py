@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from paradime.data import DataField, Dataset, DerivedData, check_fields
+from paradime.dr.applying import Applied
 from paradime.dr.blocks import Additions, Block, Blocks, make_blocks
 from paradime.dr.composition import Composed
 from paradime.dr.network import n_outputs
@@ -20,7 +21,7 @@ from paradime.dr.seeds import RandomState, seed_of
 from paradime.dr.specification import Specified
 from paradime.dr.updating import Updated
 from paradime.dr.validating import Validated
-from paradime.exceptions import NotTrainedError, UnsupportedConfigurationError
+from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import Loss
 from paradime.neighbors import NeighborCache
 from paradime.relationdata import RelationData
@@ -30,7 +31,6 @@ from paradime.training import (
     ReportLoss,
     TrainingPhase,
     TrainingState,
-    apply_in_chunks,
     check_phase,
     choose_losses,
     notify,
@@ -44,7 +44,7 @@ from paradime.utils.seed import seeded
 __all__ = ["ParametricDR"]
 
 
-class ParametricDR(Composed, Specified, Validated, Updated, Savable):
+class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
     """A parametric dimensionality reduction, composed of building blocks.
 
     A single relation is known by the key ``"rel"``, a single loss by ``"loss"``.
@@ -262,29 +262,10 @@ class ParametricDR(Composed, Specified, Validated, Updated, Savable):
         callbacks: Sequence[Callback],
         resumed: Mapping[str, Any] | None = None,
     ) -> None:
-        if not phases:
-            raise UnsupportedConfigurationError(
-                "there is no training phase. Add one: add_training_phase(epochs=…)."
-            )
-        blocks = self._blocks
+        model = self._check_and_compute(phases)
+        blocks, seed = self._blocks, self._seed()
         dataset = blocks.workspace.require_dataset()
-        check_fields(blocks.data_fields, dataset)
-        model = self._require_model()
-        self._remember_shape(dataset[self._model_key()])
-        if len(dataset) < 2:
-            raise ValueError(f"training needs at least 2 samples, got {len(dataset)} sample(s).")
-        workspace = blocks.workspace
-        for phase in phases:
-            check_phase(phase, blocks.losses, workspace.global_relations, blocks.batch_relations)
-        workspace.compute_derived()
-        workspace.compute_relations()
-        parts = workspace.relation_data, blocks.batch_relations, blocks.device
-        for phase in phases:
-            try_losses(phase, blocks.losses, model, dataset, *parts)
-        generator = None
-        seed = self._seed()
-        if seed is not None:
-            generator = torch.Generator(blocks.device).manual_seed(seed)
+        generator = None if seed is None else torch.Generator(blocks.device).manual_seed(seed)
         validation = self._validation()
         heard = [blocks.history, ReportLoss(), *(self.callbacks or ()), *callbacks]
         state = TrainingState(model, phases, phases[0], len(dataset), dataset=dataset, data_key=self._model_key())
@@ -315,6 +296,28 @@ class ParametricDR(Composed, Specified, Validated, Updated, Savable):
                 blocks.trained = blocks.trained or run.n_steps > 0
                 notify(heard, "train_end", state)
 
+    def _check_and_compute(self, phases: Sequence[TrainingPhase]) -> torch.nn.Module:
+        """Checks all phases, computes what they need of the data, and tries their losses; returns the model."""
+        if not phases:
+            raise UnsupportedConfigurationError(
+                "there is no training phase. Add one: add_training_phase(epochs=…)."
+            )
+        blocks, workspace = self._blocks, self._blocks.workspace
+        dataset = workspace.require_dataset()
+        check_fields(blocks.data_fields, dataset)
+        model = self._require_model()
+        self._remember_shape(dataset[self._model_key()])
+        if len(dataset) < 2:
+            raise ValueError(f"training needs at least 2 samples, got {len(dataset)} sample(s).")
+        for phase in phases:
+            check_phase(phase, blocks.losses, workspace.global_relations, blocks.batch_relations)
+        workspace.compute_derived()
+        workspace.compute_relations()
+        parts = workspace.relation_data, blocks.batch_relations, blocks.device
+        for phase in phases:
+            try_losses(phase, blocks.losses, model, dataset, *parts)
+        return model
+
     def _require_model(self) -> torch.nn.Module:
         blocks, key = self._blocks, self._model_key()
         dataset = blocks.workspace.require_dataset()
@@ -328,45 +331,3 @@ class ParametricDR(Composed, Specified, Validated, Updated, Savable):
         """The entry of the data set that the model embeds."""
         dataset = self._blocks.workspace.require_dataset()
         return "main" if "main" in dataset else next(iter(dataset))
-
-    # -- use ------------------------------------------------------------------------------------------
-
-    def apply(self, X: Any, method: str | None = None) -> torch.Tensor:
-        """Applies the trained model to points, without gradients, in chunks.
-
-        Args:
-            X: Points, shape (m, …), as those of the training.
-            method: The name of a method of the model; the model itself is called if ``None``.
-
-        Returns:
-            What the method makes of the points, on the CPU.
-
-        Raises:
-            NotTrainedError: If the routine is not trained.
-            TypeError: If ``X`` is no array of numbers.
-            ValueError: If ``X`` is not finite, or does not have the features of the training data.
-        """
-        blocks = self._blocks
-        if not blocks.trained or blocks.model is None:
-            raise NotTrainedError(f"this {type(self).__name__} is not trained yet. Call train(data) first.")
-        return self._apply_rows(self._as_remembered(X, method), method)
-
-    def _apply_rows(self, X: Any, method: str | None) -> torch.Tensor:
-        """Applies the trained model to points whose columns have the names of the training, or none."""
-        blocks, expected = self._blocks, self.__dict__.get("_row_shape")
-        assert blocks.model is not None
-        return apply_in_chunks(
-            blocks.model, X, method=method, device=blocks.device, row_shape=expected, owner=type(self).__name__
-        )
-
-    def __call__(self, X: Any) -> torch.Tensor:
-        """The same as :meth:`apply`."""
-        return self.apply(X)
-
-    def embed(self, X: Any) -> torch.Tensor:
-        """Embeds points by the model's method ``embed``; see :meth:`apply`."""
-        return self.apply(X, "embed")
-
-    def classify(self, X: Any) -> torch.Tensor:
-        """Scores the classes of points by the model's method ``classify``; see :meth:`apply`."""
-        return self.apply(X, "classify")

@@ -18,7 +18,8 @@ __all__ = ["LandmarkModel", "network_scale"]
 
 _USUAL_ROWS = 10_000
 _ROWS_PER_LANDMARK = 20
-_FEWEST_LANDMARKS, _MOST_LANDMARKS = 16, 500
+_FEWEST_LANDMARKS, _USUAL_LANDMARKS = 16, 500
+_ROWS_PER_FURTHER_LANDMARK, _MOST_LANDMARKS = 300, 2_000  # of data for which 500 landmarks would be few
 _MANY_ROWS = 5_000
 _SAMPLE_PER_LANDMARK = 50
 
@@ -32,14 +33,18 @@ def network_scale(n_rows: int, in_dim: int) -> tuple[tuple[int, ...], int]:  # n
 
     Returns:
         Three layers of 100 units for less than 5,000 rows, of 300 for more; and a landmark for 20 rows, but
-        from 16 to 500. Both are the same for any number of columns.
+        from 16 to 500, or a landmark for 300 rows where these are more, up to 2,000. Both are the same for any
+        number of columns.
 
     Example:
         >>> network_scale(1_797, 64), network_scale(70_000, 784)
         (((100, 100, 100), 89), ((300, 300, 300), 500))
+        >>> network_scale(581_012, 10)
+        ((300, 300, 300), 1936)
     """
     width = 100 if n_rows < _MANY_ROWS else 300
-    return (width,) * 3, min(max(n_rows // _ROWS_PER_LANDMARK, _FEWEST_LANDMARKS), _MOST_LANDMARKS)
+    usual = min(max(n_rows // _ROWS_PER_LANDMARK, _FEWEST_LANDMARKS), _USUAL_LANDMARKS)
+    return (width,) * 3, max(usual, min(n_rows // _ROWS_PER_FURTHER_LANDMARK, _MOST_LANDMARKS))
 
 
 @MODELS.register("landmarks")

@@ -268,7 +268,7 @@ class Preset(ParametricDR):
     def effective_params(self) -> dict[str, Any]:
         """Returns the parameters with the values that were trained with, or that ``train`` would take.
 
-        They differ from :meth:`get_params` where nobody said a value and ``fit`` has a better default than 1.x had.
+        They differ from :meth:`get_params` where nobody said a value, and ``fit`` has a better one than 1.x had.
         """
         given = self.get_params(deep=False)
         return {name: self._setting(name) if isinstance(value, Unsaid) else value for name, value in given.items()}

@@ -1,0 +1,62 @@
+"""Use of a trained routine on points."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from paradime.dr.blocks import Blocks
+from paradime.dr.estimator import Estimator
+from paradime.exceptions import NotTrainedError
+from paradime.training import apply_in_chunks
+
+__all__ = ["Applied"]
+
+
+class Applied(Estimator):
+    """The part of a routine that applies what was trained."""
+
+    @property
+    def _blocks(self) -> Blocks:
+        raise NotImplementedError
+
+    def apply(self, X: Any, method: str | None = None) -> torch.Tensor:
+        """Applies the trained model to points, without gradients, in chunks.
+
+        Args:
+            X: Points, shape (m, …), as those of the training.
+            method: The name of a method of the model; the model itself is called if ``None``.
+
+        Returns:
+            What the method makes of the points, on the CPU.
+
+        Raises:
+            NotTrainedError: If the routine is not trained.
+            TypeError: If ``X`` is no array of numbers.
+            ValueError: If ``X`` is not finite, or does not have the features of the training data.
+        """
+        blocks = self._blocks
+        if not blocks.trained or blocks.model is None:
+            raise NotTrainedError(f"this {type(self).__name__} is not trained yet. Call train(data) first.")
+        return self._apply_rows(self._as_remembered(X, method), method)
+
+    def _apply_rows(self, X: Any, method: str | None) -> torch.Tensor:
+        """Applies the trained model to points whose columns have the names of the training, or none."""
+        blocks, expected = self._blocks, self.__dict__.get("_row_shape")
+        assert blocks.model is not None
+        return apply_in_chunks(
+            blocks.model, X, method=method, device=blocks.device, row_shape=expected, owner=type(self).__name__
+        )
+
+    def __call__(self, X: Any) -> torch.Tensor:
+        """The same as :meth:`apply`."""
+        return self.apply(X)
+
+    def embed(self, X: Any) -> torch.Tensor:
+        """Embeds points by the model's method ``embed``; see :meth:`apply`."""
+        return self.apply(X, "embed")
+
+    def classify(self, X: Any) -> torch.Tensor:
+        """Scores the classes of points by the model's method ``classify``; see :meth:`apply`."""
+        return self.apply(X, "classify")
