@@ -20,6 +20,16 @@ def _no_figures_left():
 
 
 @pytest.fixture(autouse=True)
+def _as_many_threads_as_before():
+    """Gives torch back its threads: two workers with two threads each, on two cores, wait for each other."""
+    torch = sys.modules.get("torch")
+    before = None if torch is None else torch.get_num_threads()
+    yield
+    if before is not None and torch.get_num_threads() != before:
+        torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
 def _no_names_left():
     """Takes back the names that a test has given to building blocks: others list them."""
     # all of ours have entered their names before anything is taken back

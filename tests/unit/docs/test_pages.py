@@ -78,10 +78,11 @@ def test_presets_page_does_what_it_says(few_steps):
 
 
 @pytest.mark.parametrize("page", RUN_BELOW)
-def test_examples_of_a_page_run(page, few_steps, tmp_path, monkeypatch):
+def test_examples_of_a_page_run(page, tmp_path, monkeypatch):
     import matplotlib as mpl
 
     mpl.use("Agg")
+    monkeypatch.setattr("paradime.training.extent.steps_for", lambda n_rows: 40)
     monkeypatch.chdir(tmp_path)  # where they write their files
     seed_all(0)
     assert run_python_of(f"docs/{page}.md")
