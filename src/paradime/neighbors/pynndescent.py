@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+from collections.abc import Iterator
 from typing import ClassVar
 
 import torch
@@ -12,7 +14,21 @@ from paradime.neighbors.euclidean import EuclideanRows, is_euclidean
 from paradime.types import Metric
 from paradime.utils.convert import as_numpy, as_tensor
 
-__all__ = ["PynndescentBackend"]
+__all__ = ["PynndescentBackend", "threads_of_torch_kept"]
+
+
+@contextlib.contextmanager
+def threads_of_torch_kept() -> Iterator[None]:
+    """Within the block, numba may start its threads; torch has as many afterwards as before.
+
+    Both may share one OpenMP library, in which numba sets the number of threads for all.
+    """
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
 
 
 class PynndescentBackend:
@@ -41,14 +57,15 @@ class PynndescentBackend:
 
         points = EuclideanRows(X, metric) if is_euclidean(metric) else None
         rows = as_numpy(X.to(torch.float32) if points is None else points.centered(torch.float32))
-        index = pynndescent.NNDescent(
-            rows,
-            metric=metric if points is None else "euclidean",
-            n_neighbors=k + 1,
-            random_state=random_state,
-            n_jobs=min(torch.get_num_threads(), numba.get_num_threads()),
-        )
-        indices, dists = (as_tensor(part) for part in index.neighbor_graph)
+        with threads_of_torch_kept():
+            index = pynndescent.NNDescent(
+                rows,
+                metric=metric if points is None else "euclidean",
+                n_neighbors=k + 1,
+                random_state=random_state,
+                n_jobs=min(torch.get_num_threads(), numba.get_num_threads()),
+            )
+            indices, dists = (as_tensor(part) for part in index.neighbor_graph)
         indices, dists = without_self(indices.to(torch.int64), dists)
         if points is not None:
             dists = points.distances(dists.to(torch.float64).square())

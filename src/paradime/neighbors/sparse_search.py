@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from paradime.neighbors.pynndescent import PynndescentBackend
+from paradime.neighbors.pynndescent import PynndescentBackend, threads_of_torch_kept
 from paradime.neighbors.sparse import SparseComparisons, SparseProducts, is_by_products
 from paradime.types import AnyArray, Metric
 from paradime.utils.convert import as_numpy, as_tensor
@@ -106,14 +106,15 @@ def _by_descent(rows: SparseRows, k: int, metric: Metric, random_state: int) -> 
     import scipy.sparse
 
     n = len(rows)
-    index = pynndescent.NNDescent(
-        scipy.sparse.csr_matrix(rows.to_scipy().astype(np.float32)),  # it asks for a matrix
-        metric=metric,
-        n_neighbors=min(max(_WIDER * k, 75), n - 1) + 1,
-        random_state=random_state,
-        n_jobs=min(torch.get_num_threads(), numba.get_num_threads()),
-    )
-    indices, dists = index.neighbor_graph
+    with threads_of_torch_kept():
+        index = pynndescent.NNDescent(
+            scipy.sparse.csr_matrix(rows.to_scipy().astype(np.float32)),  # it asks for a matrix
+            metric=metric,
+            n_neighbors=min(max(_WIDER * k, 75), n - 1) + 1,
+            random_state=random_state,
+            n_jobs=min(torch.get_num_threads(), numba.get_num_threads()),
+        )
+        indices, dists = index.neighbor_graph
     if is_by_products(metric):
         products, step = SparseProducts(rows, metric), max(1, (1 << 20) // indices.shape[1])
         starts = range(0, n, step)

@@ -32,8 +32,9 @@ def test_offset_of_a_column_does_not_blur_neighbours():
 
 @pytest.mark.slow  # numba compiles the search first
 def test_descent_finds_nearly_all_and_its_recall_is_measured():
-    rows = SparseRows(made(800))
+    rows, threads = SparseRows(made(800)), torch.get_num_threads()
     indices, dists = nearest_neighbors(rows, 10, metric="cosine", backend="pynndescent")
+    assert torch.get_num_threads() == threads  # which numba sets for all, where they share OpenMP
     assert measured_recall(rows, indices, metric="cosine") > 0.95
     assert not (indices == torch.arange(800)[:, None]).any()
     assert (dists.diff(dim=1) >= 0).all()
