@@ -109,7 +109,7 @@ def test_size_follows_from_the_number_of_rows_unless_it_is_given():
 def test_size_grows_with_the_rows_within_limits():
     landmarks = [network_scale(n, 5)[1] for n in (1, 100, 1000, 4000, 10_000, 10**7)]
     assert landmarks == sorted(landmarks)
-    assert (landmarks[0], landmarks[-1]) == (16, 500)
+    assert (landmarks[0], landmarks[-1]) == (16, 2_000)
     assert sum(network_scale(10**5, 5)[0]) > sum(network_scale(100, 5)[0])
 
 
