@@ -175,20 +175,20 @@ def draw_importance(
 ) -> None:
     """Draws the importance of all features for both axes, unguided against guided."""
     colors = paradime.utils.plotting.get_color_palette()
-    y = np.arange(len(names))
     fig, axes = plt.subplots(1, 2, figsize=(11, 4.8), sharey=True, sharex=True, layout="constrained")
     for axis, ax in enumerate(axes):
-        ax.barh(y - 0.2, unguided[axis], 0.38, color=colors["aqua"], label="unguided")
-        ax.barh(y + 0.2, guided[axis], 0.38, color=colors["petrol"], label=f"guided ({guided_name})")
-        ax.set_title(f"importance for the {'xy'[axis]}-axis", fontsize=13)
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
-        ax.grid(axis="x", alpha=0.25)
-        ax.set_axisbelow(True)
-    axes[0].set_yticks(y, [name.replace("_", " ") for name in names])
-    axes[0].get_yticklabels()[names.index(ATTRIBUTE)].set_fontweight("bold")
-    axes[0].invert_yaxis()
-    axes[1].legend(frameon=False, loc="lower right", fontsize=11)
+        paradime.plot.importance(
+            np.stack((unguided[axis], guided[axis]), axis=1),
+            [name.replace("_", " ") for name in names],
+            series=["unguided", f"guided ({guided_name})"],
+            colors=[colors["aqua"], colors["petrol"]],
+            sort=False,
+            as_share=True,
+            highlight=ATTRIBUTE.replace("_", " "),
+            title=f"importance for the {'xy'[axis]}-axis",
+            ax=ax,
+        )
+    axes[0].get_legend().remove()  # one is enough
     fig.savefig(path, dpi=110)
     plt.close(fig)
 

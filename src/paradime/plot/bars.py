@@ -102,9 +102,10 @@ def importance(
     ax.set_ylim(len(chosen) - 0.4, -0.6)
     if (shown[chosen] < 0).any():
         ax.axvline(0, color=look.ink, linewidth=0.8)
-    for i, label in zip(chosen, ax.get_yticklabels(), strict=True):
+    # of the ticks, not of the axes, which has none where it shares those of its neighbour
+    for i, tick in zip(chosen, ax.yaxis.get_major_ticks(), strict=True):
         if bars.names[i] == highlight:
-            label.set_fontweight("bold")
+            tick.label1.set_fontweight("bold")
     _finish(ax, n_series, len(bars.names) - len(chosen), as_share, look.ink, title)
     return ax
 

@@ -168,6 +168,8 @@ def test_double_precision_stays_double(tmp_path):
 def test_weights_that_were_loaded_can_be_changed(mds, tmp_path):
     mds.save(tmp_path)
     model = paradime.load(tmp_path).model
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     with torch.no_grad():
         for tensor in model.state_dict().values():
             tensor.add_(1)
+    assert all(torch.equal(tensor, before[name] + 1) for name, tensor in model.state_dict().items())

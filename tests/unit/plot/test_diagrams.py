@@ -219,3 +219,16 @@ def test_quality_curves_are_drawn_on_a_logarithmic_axis_with_their_areas(ax):
 def test_diagrams_refuse_what_does_not_fit(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_importance_is_drawn_on_axes_that_share_their_names():
+    import matplotlib.pyplot as plt
+
+    values = np.array([[0.5, 0.1], [0.2, 0.3], [0.3, 0.6]])
+    figure, axes = plt.subplots(1, 2, sharey=True, sharex=True)
+    for i, ax in enumerate(axes):
+        plot.importance(values[:, i], ["a", "b", "c"], sort=False, highlight="b", ax=ax)
+    bold = [label.get_text() for label in axes[0].get_yticklabels() if label.get_fontweight() == "bold"]
+    assert bold == ["b"]
+    assert [bar.get_width() for bar in axes[1].patches] == pytest.approx(values[:, 1])
+    plt.close(figure)
