@@ -3,8 +3,13 @@
 import importlib
 import signal
 import sys
+from pathlib import Path
 
 import pytest
+
+# what tests share lies beside them, and is no package
+sys.path.insert(0, str(Path(__file__).parent / "tests"))
+pytest_plugins = ["outcomes"]
 
 # a shell lets what it starts in the background ignore Ctrl-C, which some tests press
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
