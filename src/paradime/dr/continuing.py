@@ -14,14 +14,15 @@ from sklearn.utils.validation import _check_feature_names
 from paradime.data import Dataset
 from paradime.dr.blocks import Blocks
 from paradime.dr.learned import entry_of, names_entries
-from paradime.dr.numbering import UNLABELED, encode_targets, shown_classes
 from paradime.dr.resuming import Resumed
-from paradime.dr.targets import Targets
+from paradime.dr.targets import UNLABELED, Targets, shown_classes
 from paradime.loss import PositionLoss
 from paradime.training import Callback, TrainingPhase
 from paradime.types import Data
 
-__all__ = ["Continued", "main_phases", "share_of_epochs"]
+__all__ = ["ANNOUNCE", "Continued", "main_phases", "share_of_epochs"]
+
+ANNOUNCE = "Name all of them at the first call, partial_fit(X, y, classes=…)."
 
 
 class Continued(Resumed):
@@ -141,7 +142,7 @@ class Continued(Resumed):
         if not is_first:
             self._check_rows(X)
             if classes is not None:
-                self._check_classes(np.asarray(classes))
+                self._check_classes(classes)
         dataset = Dataset(dict(X) if names_entries(X) else {getattr(self, "data_key", "main"): X})
         if is_first:
             self._begin_with_classes(X, y, classes, dataset, callbacks)
@@ -156,10 +157,10 @@ class Continued(Resumed):
     def _begin_with_classes(
         self, X: Data, y: Any, classes: Any, dataset: Dataset, callbacks: Sequence[Callback]
     ) -> None:
-        targets, _ = Targets.of(np.asarray(classes))
+        targets, _ = Targets.of(classes)
         if y is None:
             raise ValueError("classes are those of y, which is missing. Pass both: partial_fit(X, y, classes).")
-        dataset.add({"labels": encode_targets(targets, y)})
+        dataset.add({"labels": targets.encode(y, remedy=ANNOUNCE)})
         self._remember_names(X)
         self._targets = targets
         self._start_afresh()
@@ -170,7 +171,7 @@ class Continued(Resumed):
     def _with_targets(self, dataset: Dataset, y: Any) -> Dataset:
         """Adds targets as the routine numbers them."""
         if y is not None and self._targets is not None:
-            dataset.add({"labels": encode_targets(self._targets, y)})
+            dataset.add({"labels": self._targets.encode(y, remedy=ANNOUNCE)})
         elif self._targets is not None:
             if self._targets.kind == "numbers":
                 raise ValueError("this routine was fitted with numbers y, which are missing. Pass y.")

@@ -111,9 +111,12 @@ def _targets(told: Mapping[str, Any] | None) -> Targets | None:
     classes = told["classes"]
     if classes is not None:
         dtype = np.dtype(classes["dtype"])
-        if dtype.kind not in "biuUSM":
+        if dtype.kind not in "biufUSMO":  # earlier versions took dates as classes
             raise ModelFileError(f"classes cannot be of type {dtype}.")
-        classes = np.array(classes["values"]).astype(dtype)
+        values = classes["values"]
+        if not all(isinstance(value, (str, int, float)) for value in values):
+            raise ModelFileError("classes must be texts and numbers.")
+        classes = np.array(values, dtype=object).astype(dtype)
     return Targets(told["kind"], classes, float(told["mean"]), float(told["scale"]))
 
 

@@ -173,8 +173,8 @@ def _targets(targets: Targets | None) -> dict[str, Any] | None:
     told: dict[str, Any] = {"kind": targets.kind, "mean": targets.mean, "scale": targets.scale, "classes": None}
     if targets.classes is not None:
         classes = targets.classes
-        # dates and bytes have no form in JSON but their text
-        plain = classes if classes.dtype.kind in "biuU" else classes.astype(str)
+        # bytes have no form in JSON but their text
+        plain = classes.astype(str) if classes.dtype.kind == "S" else classes
         told["classes"] = {"dtype": classes.dtype.str, "values": plain.tolist()}
     return told
 

@@ -1,4 +1,4 @@
-"""What ``y`` is to a routine: classes or numbers, and back."""
+"""What ``y`` is to a routine: classes or numbers, how later rows are coded alike, and the way back."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import dataclasses
 from typing import Any, Literal
 
 import numpy as np
-import torch
 
-from paradime.types import AnyArray
-from paradime.utils.convert import to_numpy
+from paradime.types import AnyArray, FloatArray
+from paradime.utils.targets import UNLABELED, NumberColumn, read_targets
 
-__all__ = ["Targets"]
-
-_UNLABELED = -1
+__all__ = ["UNLABELED", "Targets", "shown_classes"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,51 +36,71 @@ class Targets:
 
     @classmethod
     def of(cls, y: Any) -> tuple[Targets, AnyArray]:
-        """Reads targets: floating-point numbers are numbers, everything else classes.
+        """Reads the targets of a first training; see :func:`~paradime.utils.targets.read_targets`.
 
         Args:
-            y: Shape (n,). Of classes, −1 (or, among texts, a missing value) means unlabelled.
+            y: Shape (n,).
 
         Returns:
-            What they are, and the numbers of the classes (n,), int64, or the standardised numbers, float32.
+            What they are, and the numbers of the classes (n,), int64, −1 for unlabelled rows, or the standardised
+            numbers, float32.
 
         Raises:
-            ValueError: If they are not one a row, or not finite, or no row has a class.
+            ValueError: If they are not one per row, numbers are missing or infinite, or no row has a class.
         """
-        values = np.asarray(to_numpy(y) if isinstance(y, torch.Tensor) else y)
-        if values.ndim == 2 and values.shape[1] == 1:
-            values = values[:, 0]
-        if values.ndim != 1:
-            raise ValueError(f"y must have shape (n,), one target a row, got {values.shape}.")
-        if np.issubdtype(values.dtype, np.floating):
-            return cls._of_numbers(values)
-        if values.dtype == object:
-            # missing values are never equal to themselves, or None
-            missing = np.array([value is None or value != value for value in values], dtype=bool)
-            texts = np.array([str(value) for value in values])
-        else:
-            missing = (
-                values == _UNLABELED if np.issubdtype(values.dtype, np.number) else np.zeros(len(values), bool)
-            )
-            texts = values
-        classes = np.unique(texts[~missing])
-        if not len(classes):
+        column = read_targets(y)
+        if isinstance(column, NumberColumn):
+            values = _complete(column.numbers)
+            mean, spread = float(values.mean()), float(values.std())
+            scale = spread if spread > 0 else 1.0
+            return cls("numbers", None, mean, scale), ((values - mean) / scale).astype(np.float32)
+        if not len(column.classes):
             raise ValueError("y has no labelled row: all are unlabelled. Leave y out: fit(X).")
-        numbers = np.full(len(values), _UNLABELED, dtype=np.int64)
-        numbers[~missing] = np.searchsorted(classes, texts[~missing])
-        return cls("classes", classes), numbers
+        return cls("classes", column.classes), column.codes
 
-    @classmethod
-    def _of_numbers(cls, values: AnyArray) -> tuple[Targets, AnyArray]:
-        if not np.isfinite(values).all():
-            row = int(np.flatnonzero(~np.isfinite(values))[0])
+    def encode(self, y: Any, *, name: str = "y", remedy: str = "Leave such rows out.") -> AnyArray:
+        """Returns targets of further rows, numbered or standardised as those of the first training.
+
+        Args:
+            y: Shape (m,).
+            name: What to call them in messages.
+            remedy: What to do about classes that are not known.
+
+        Raises:
+            ValueError: If they are of another kind, or have a class that is not known.
+
+        Example:
+            >>> Targets("classes", np.array(["a", "b"])).encode(["b", None])
+            array([ 1, -1])
+        """
+        column = read_targets(y, name=name)
+        if self.kind == "classes" and bool(column.missing.all()):
+            return np.full(len(column.missing), UNLABELED)
+        if column.kind != self.kind:
+            raise ValueError(f"{name} must be {self.kind}, as in the first training, got {column.kind}.")
+        if isinstance(column, NumberColumn):
+            return ((_complete(column.numbers, name) - self.mean) / self.scale).astype(np.float32)
+        if self.classes is None:
+            return column.codes  # they are class numbers already
+        known = set(self.classes.tolist())
+        unknown = [value for value in column.classes.tolist() if value not in known]
+        if unknown:
             raise ValueError(
-                f"y contains NaN or infinity, first in row {row}. Leave such rows out; classes, of which some are "
-                "unlabelled, are integers with -1."
+                f"{name} has classes that the training did not have: {unknown[:5]}; it had "
+                f"{shown_classes(self.classes)}. {remedy}"
             )
-        mean, spread = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
-        scale = spread if spread > 0 else 1.0
-        return cls("numbers", None, mean, scale), ((values - mean) / scale).astype(np.float32)
+        return column.among(self.classes).codes
+
+    def extended(self, y: Any) -> Targets:
+        """Returns targets with further classes behind those that are known, whose numbers stay."""
+        now = read_targets(y)
+        if self.classes is None or isinstance(now, NumberColumn):
+            return self
+        known = set(self.classes.tolist())
+        further = np.array([value not in known for value in now.classes.tolist()], dtype=bool)
+        if not further.any():
+            return self
+        return dataclasses.replace(self, classes=np.concatenate([self.classes, now.classes[further]]))
 
     def decode(self, scores: AnyArray) -> AnyArray:
         """Returns the classes with the highest scores, or the numbers in their own units.
@@ -98,3 +115,20 @@ class Targets:
             return np.asarray(scores[:, 0] * self.scale + self.mean)
         best: AnyArray = scores.argmax(axis=1)
         return best if self.classes is None else self.classes[best]
+
+
+def shown_classes(classes: Any) -> str:
+    """Returns classes as a text that is not long."""
+    listed = [] if classes is None else classes.tolist()
+    return f"{listed[:10]}{' and more' if len(listed) > 10 else ''}"
+
+
+def _complete(values: FloatArray, name: str = "y") -> FloatArray:
+    """The numbers, if none is missing or infinite."""
+    wrong = ~np.isfinite(values)
+    if wrong.any():
+        raise ValueError(
+            f"{name} contains NaN or infinity, first in row {int(wrong.argmax())}. Leave such rows out. "
+            "Classes of which some are unlabelled are integers with -1, or nullable: y.astype('Int64')."
+        )
+    return values

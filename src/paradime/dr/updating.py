@@ -14,10 +14,9 @@ import torch
 
 from paradime.data import Dataset
 from paradime.dr.additions import AddedLoss
-from paradime.dr.continuing import Continued, main_phases
+from paradime.dr.continuing import ANNOUNCE, Continued, main_phases
 from paradime.dr.learned import names_entries
-from paradime.dr.numbering import UNLABELED, encode_targets, extended_targets
-from paradime.dr.targets import Targets
+from paradime.dr.targets import UNLABELED, Targets
 from paradime.exceptions import NotTrainedError
 from paradime.functional.spreading import covering_points, relative_movement
 from paradime.loss import AnchorLoss
@@ -149,8 +148,8 @@ class Updated(Continued):
         """Returns the new rows with all entries of the earlier ones, and the classes of both."""
         dataset, targets = self._as_dataset(X), self._targets
         if y is not None and targets is not None:
-            targets = extended_targets(targets, y) if not getattr(self, "classifier", False) else targets
-            dataset.add({"labels": encode_targets(targets, y)})
+            targets = targets.extended(y) if not getattr(self, "classifier", False) else targets
+            dataset.add({"labels": targets.encode(y, remedy=ANNOUNCE)})
         elif y is not None:
             raise ValueError(f"this {type(self).__name__} was fitted without y. Leave y out: update(X).")
         elif targets is not None:

@@ -132,27 +132,8 @@ def held_out_rows(validation_data: Any, targets: Targets | None, data_key: str) 
     if y is not None:
         if targets is None:
             raise ValueError("validation_data has targets, but fit got none. Pass them: fit(X, y, …).")
-        named["labels"] = _encoded(y, targets)
+        named["labels"] = targets.encode(y, name="y of validation_data")
     return Dataset(named)
-
-
-def _encoded(y: Any, targets: Targets) -> AnyArray:
-    """Numbers the classes, or standardises the numbers, as those of the training."""
-    own, values = Targets.of(y)
-    if own.kind != targets.kind:
-        raise ValueError(
-            f"validation_data has targets that are {own.kind}, but those of the training are {targets.kind}."
-        )
-    if own.classes is None or targets.classes is None:
-        return ((values * own.scale + own.mean - targets.mean) / targets.scale).astype(np.float32)
-    unknown = np.setdiff1d(own.classes, targets.classes)
-    if len(unknown):
-        raise ValueError(
-            f"validation_data has a class {unknown.tolist()[0]!r} that the training data do not have."
-        )
-    numbers = np.searchsorted(targets.classes, own.classes)
-    encoded: AnyArray = np.where(values < 0, values, numbers[values])
-    return encoded
 
 
 def check_same_features(held_out: Dataset, training: Dataset, key: str) -> None:

@@ -12,8 +12,9 @@ import numpy as np
 from paradime.explorer.packing import Blobs, smallest_integers
 from paradime.types import AnyArray
 from paradime.utils.convert import to_numpy
+from paradime.utils.targets import NumberColumn, TargetColumn, is_missing
 
-__all__ = ["named_columns", "pack_column", "pack_numbers"]
+__all__ = ["named_columns", "pack_column", "pack_numbers", "pack_targets"]
 
 _MOST_CATEGORIES = 2_000
 _FEW_INTEGERS = 30  # so many different integers or fewer name classes
@@ -83,28 +84,45 @@ def _series_values(series: Any) -> AnyArray:
     if kind.is_float() or (kind.is_integer() and series.null_count() == 0):
         return np.asarray(series.to_numpy())
     if kind.is_numeric():
-        return np.array([np.nan if value is None else float(value) for value in series.to_list()])
+        return np.array([np.nan if is_missing(value) else float(value) for value in series.to_list()])
     if kind == nw.Boolean and series.null_count() == 0:
         return np.asarray(series.to_numpy(), dtype=bool)
     if kind == nw.Date or kind == nw.Datetime:
         if getattr(kind, "time_zone", None) is not None:
             series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        return np.array(series.to_list(), dtype="datetime64[ms]")
+        times = [np.datetime64("NaT") if is_missing(one) else np.datetime64(one, "ms") for one in series.to_list()]
+        return np.array(times, dtype="datetime64[ms]")
     objects: AnyArray = np.empty(len(series), dtype=object)
     objects[:] = series.to_list()
     return objects
 
 
-def pack_column(
-    name: str, values: AnyArray, blobs: Blobs, *, classes: bool = False
-) -> tuple[dict[str, Any], str | None]:
+def pack_targets(name: str, column: TargetColumn, blobs: Blobs) -> dict[str, Any]:
+    """Packs what the points are coloured by: its description for the page, of kind ``"number"`` or ``"category"``.
+
+    Numbers beyond single precision count as missing. Integers with more values than a legend holds are numbers.
+    """
+    if isinstance(column, NumberColumn):
+        with np.errstate(over="ignore"):
+            infinite = np.isinf(column.numbers.astype(np.float32))
+        return pack_numbers(name, np.where(infinite, np.nan, column.numbers), blobs)
+    classes, codes = column.classes, column.codes
+    if len(classes) > _MOST_CATEGORIES and classes.dtype.kind in "iu":
+        values = classes.astype(np.float64)[codes]
+        return pack_numbers(name, np.where(column.missing, np.nan, values), blobs)
+    texts = ["false" if value is False else "true" if value is True else str(value) for value in classes.tolist()]
+    missing = [None] if column.missing.any() else []
+    names = [text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…" for text in texts]
+    return _category(name, np.where(column.missing, len(classes), codes), [*names, *missing], blobs)
+
+
+def pack_column(name: str, values: AnyArray, blobs: Blobs) -> tuple[dict[str, Any], str | None]:
     """Packs a column by its kind.
 
     Args:
         name: The column's name.
-        values: Shape (n,), see :func:`as_column`.
+        values: Shape (n,), see :func:`as_column`; integers are classes if they are few.
         blobs: Takes the arrays.
-        classes: Whether integers are classes, whatever their number; else they are if they are few.
 
     Returns:
         The column's description for the page, of kind ``"number"``, ``"category"``, ``"text"`` or ``"none"``;
@@ -124,13 +142,13 @@ def pack_column(
         return {"name": name, "kind": "number", "date": True, "data": blobs.add(numbers)}, None
     if kind in "iu":
         distinct = np.unique(values)
-        if len(distinct) > (_MOST_CATEGORIES if classes else _FEW_INTEGERS):
+        if len(distinct) > _FEW_INTEGERS:
             return pack_numbers(name, values, blobs), None
         codes = np.searchsorted(distinct, values)
         return _category(name, codes, [str(value) for value in distinct], blobs), None
     if kind == "b":
         return _category(name, values.astype(int), ["false", "true"], blobs), None
-    texts = [None if _is_missing(value) else str(value) for value in values.tolist()]
+    texts = [None if is_missing(value) else str(value) for value in values.tolist()]
     places = {text: i for i, text in enumerate(sorted({text for text in texts if text is not None}))}
     # texts that hardly ever recur are no classes
     if len(places) <= min(_MOST_CATEGORIES, max(_FEW_INTEGERS, len(texts) // 2)):
@@ -170,9 +188,3 @@ def _pack_texts(name: str, texts: list[str | None], blobs: Blobs) -> tuple[dict[
     n_cut = sum(text is not None and len(text) > _LONGEST_TEXT for text in texts)
     note = f"column {name!r}: {n_cut} texts are cut after {_LONGEST_TEXT} characters" if n_cut else None
     return {"name": name, "kind": "text", "data": blobs.add(data), "ends": blobs.add(ends)}, note
-
-
-def _is_missing(value: Any) -> bool:
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(value, float) and np.isnan(value)

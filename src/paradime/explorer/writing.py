@@ -11,7 +11,7 @@ import numpy as np
 
 from paradime._registry import did_you_mean
 from paradime.data.validation import checked_rows, column_names
-from paradime.explorer.columns import named_columns, pack_column
+from paradime.explorer.columns import named_columns, pack_column, pack_targets
 from paradime.explorer.features import pack_features, pack_network
 from paradime.explorer.packing import Blobs
 from paradime.explorer.page import ExplorerPage, render_page, write_page
@@ -19,6 +19,7 @@ from paradime.explorer.sprites import as_images, pack_images
 from paradime.types import AnyArray
 from paradime.utils._colors import get_color_palette
 from paradime.utils.convert import to_numpy
+from paradime.utils.targets import read_targets
 
 __all__ = ["explore"]
 
@@ -178,15 +179,14 @@ def _feature_names(rows: AnyArray, X: Any, given: Sequence[str] | None, routine:
 def _pack_columns(y: Any, columns: Any, n: int, blobs: Blobs) -> tuple[list[dict[str, Any]], list[str]]:
     """Packs what comes with the points; the labels first."""
     arrays = {} if columns is None else named_columns(columns, n)
-    labelled = None
-    if y is not None:
-        name = str(getattr(y, "name", None) or "label")
-        labelled = name if name not in arrays else f"{name} (y)"
-        arrays = {**named_columns({labelled: y}, n), **arrays}
     packed: list[dict[str, Any]] = []
     notes: list[str] = []
+    if y is not None:
+        name = str(getattr(y, "name", None) or "label")
+        name = name if name not in arrays else f"{name} (y)"
+        packed.append(pack_targets(name, read_targets(y, n=n), blobs))
     for name, values in arrays.items():
-        column, note = pack_column(name, values, blobs, classes=name == labelled)
+        column, note = pack_column(name, values, blobs)
         packed += [column] if column["kind"] != "none" else []
         notes += [note] if note else []
     return packed, notes

@@ -1,4 +1,4 @@
-"""Classes of points, checked and numbered."""
+"""Classes of points, checked and numbered; points without a class take no part."""
 
 from __future__ import annotations
 
@@ -7,65 +7,70 @@ from typing import Any
 import numpy as np
 import torch
 
-from paradime.types import AnyArray
-from paradime.utils.convert import to_numpy
+from paradime.utils.targets import ClassColumn, read_classes_together
 
-__all__ = ["as_labels", "numbered"]
-
-
-def as_labels(labels: Any, *, name: str, n_points: int) -> AnyArray:
-    """Checks classes, one a point.
-
-    Args:
-        labels: Integers, strings, or whatever NumPy sorts, shape (n_points,).
-        name: What error messages call them.
-        n_points: How many there must be.
-
-    Raises:
-        ValueError: If they are not flat, of another length, or NaN.
-    """
-    array = to_numpy(labels)
-    if array.shape != (n_points,):
-        raise ValueError(
-            f"{name} must have shape ({n_points},), one class a point, got {array.shape}. "
-            "Flatten a column with ravel(), and one-hot classes with argmax(axis=1)."
-        )
-    if array.dtype.kind == "f" and np.isnan(array).any():
-        raise ValueError(
-            f"{name} must be classes, got NaN in {int(np.isnan(array).sum())} of {n_points} places. "
-            "Drop these points, or give them a class of their own."
-        )
-    return array
+__all__ = ["check_classes", "labeled", "read_labels"]
 
 
-def numbered(
-    labels: AnyArray, test_labels: AnyArray | None, *, device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor | None, int]:
-    """Numbers classes from 0.
+def read_labels(
+    labels: Any, test_labels: Any, *, n_points: int, n_test: int | None
+) -> tuple[ClassColumn, ClassColumn | None]:
+    """Reads the class of each point, and of each held-out one, numbered alike.
 
     Args:
-        labels: Classes of all points, shape (n,).
-        test_labels: Classes of held-out rows, shape (m,), all among the former, or ``None``.
-        device: Where to put the numbers.
-
-    Returns:
-        The numbers of both, and how many classes there are.
+        labels: Shape (n_points,): integers, texts, or whatever :func:`~paradime.utils.targets.read_targets` reads;
+            equal numbers are a class.
+        test_labels: Those of held-out points, shape (n_test,), or ``None``.
+        n_points: How many points there are.
+        n_test: How many held-out points there are; ``None`` without them.
 
     Raises:
-        ValueError: If there are less than two classes, or held-out rows have others.
+        ValueError: If they are not one per point, or no point has a class.
+
+    Example:
+        >>> train, test = read_labels(["b", None, "a"], ["c"], n_points=3, n_test=1)
+        >>> train.codes.tolist(), test.codes.tolist()
+        ([1, -1, 0], [2])
     """
-    classes, codes = np.unique(labels, return_inverse=True)
-    if len(classes) < 2:
+    given = [("labels", labels, n_points)]
+    given += [] if n_test is None else [("test_labels", test_labels, n_test)]
+    columns = read_classes_together(*given)
+    for (name, _, _), column in zip(given, columns, strict=True):
+        if bool(column.missing.all()):
+            raise ValueError(
+                f"{name} must have a class for some of the points, got {len(column.missing)} missing values."
+            )
+    return columns[0], columns[1] if n_test is not None else None
+
+
+def check_classes(train: ClassColumn, test: ClassColumn | None) -> int:
+    """Returns how many classes there are, at least two, among which are those of all held-out points.
+
+    Raises:
+        ValueError: If there are fewer, or held-out points have others.
+    """
+    present = np.unique(train.codes[~train.missing])
+    if len(present) < 2:
         raise ValueError(
-            f"labels must have at least 2 classes, got {len(classes)}: {classes[:1].tolist()}. "
+            f"labels must have at least 2 classes, got {len(present)}: {train.classes[present].tolist()}. "
             "Choose labels that tell points apart."
         )
-    found = torch.from_numpy(codes).to(device)
-    if test_labels is None:
-        return found, None, len(classes)
-    unseen = sorted(set(test_labels.tolist()) - set(classes.tolist()), key=str)
-    if unseen:
-        raise ValueError(
-            f"test_labels must be among labels, got {unseen[:5]} which no training row has. Leave such rows out."
-        )
-    return found, torch.from_numpy(np.searchsorted(classes, test_labels)).to(device), len(classes)
+    if test is not None:
+        unseen = np.setdiff1d(test.codes[~test.missing], present)
+        if len(unseen):
+            raise ValueError(
+                f"test_labels must be among labels, got {train.classes[unseen[:5]].tolist()} which no training "
+                "row has. Leave such rows out."
+            )
+    return len(present)
+
+
+def labeled(column: ClassColumn, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns which points have a class, and their codes, shape (n_labeled,), both int64.
+
+    Args:
+        column: The classes.
+        device: Where to put both.
+    """
+    rows = np.flatnonzero(~column.missing)
+    return torch.from_numpy(rows).to(device), torch.from_numpy(column.codes[rows]).to(device)

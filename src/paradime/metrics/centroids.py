@@ -8,7 +8,7 @@ import torch
 
 from paradime.metrics._comparison import as_comparison, check_together
 from paradime.metrics._correlations import check_kind, pearson, spearman
-from paradime.metrics._labels import as_labels, numbered
+from paradime.metrics._labels import check_classes, labeled, read_labels
 from paradime.types import TensorLike
 
 __all__ = ["centroid_correlation"]
@@ -54,19 +54,19 @@ def centroid_correlation(
     check_kind(kind)
     check_together(test_X=test_X, test_embedding=test_embedding, test_labels=test_labels)
     compared = as_comparison(X, embedding, test_X=test_X, test_embedding=test_embedding)
-    train_labels = as_labels(labels, name="labels", n_points=len(compared.points))
     device = compared.points.device
-    if compared.test_points is None or compared.test_embedded is None:
-        codes, _, n_classes = numbered(train_labels, None, device=device)
+    n_test = None if compared.test_points is None else len(compared.test_points)
+    train, test = read_labels(labels, test_labels, n_points=len(compared.points), n_test=n_test)
+    n_classes = check_classes(train, test)
+    kept, codes = labeled(train, device)
+    points = compared.points[kept], compared.embedded[kept]
+    if compared.test_points is None or compared.test_embedded is None or test is None:
         first, second = torch.triu_indices(n_classes, n_classes, 1, device=device)
-        starts = [_centers(part, codes, n_classes) for part in (compared.points, compared.embedded)]
-        ends = starts
+        starts = ends = [_centers(part, codes, n_classes) for part in points]
     else:
-        found = as_labels(test_labels, name="test_labels", n_points=len(compared.test_points))
-        codes, test_codes, n_classes = numbered(train_labels, found, device=device)
-        assert test_codes is not None
-        ends = [_centers(part, codes, n_classes) for part in (compared.points, compared.embedded)]
-        held_out = compared.test_points, compared.test_embedded
+        kept, test_codes = labeled(test, device)
+        ends = [_centers(part, codes, n_classes) for part in points]
+        held_out = compared.test_points[kept], compared.test_embedded[kept]
         starts = [_centers(part, test_codes, n_classes) for part in held_out]
         differs = ~torch.eye(n_classes, dtype=torch.bool, device=device)
         differs[torch.bincount(test_codes, minlength=n_classes) == 0] = False

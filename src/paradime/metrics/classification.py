@@ -11,7 +11,7 @@ import torch
 from paradime.metrics._chunks import as_points, check_n_neighbors, distance_blocks, nearest
 from paradime.metrics._comparison import check_columns, check_together
 from paradime.metrics._estimates import Estimate, drawn_rows, mean_estimate
-from paradime.metrics._labels import as_labels
+from paradime.metrics._labels import labeled, read_labels
 from paradime.types import TensorLike
 
 __all__ = ["knn_accuracy"]
@@ -36,7 +36,8 @@ def knn_accuracy(
 
     Args:
         embedding: Embedded points, shape (n, out_dim).
-        labels: Their classes, shape (n,): integers, strings, or whatever NumPy sorts.
+        labels: Their classes, shape (n,), as :meth:`fit` takes them; equal numbers are a class. Points without one
+            (−1 among integers, or a missing value) are left out.
         n_neighbors: Number of votes, in [1, n - 1], or in [1, n] with test points.
         test_embedding: Embedded test points, shape (m, out_dim).
         test_labels: Their classes, shape (m,). Classes that ``labels`` lack count as errors.
@@ -49,9 +50,9 @@ def knn_accuracy(
 
     Raises:
         TypeError: If embeddings are not real numbers, or ``n_neighbors`` is not an integer.
-        ValueError: If embeddings are not finite matrices of the same dimension; if labels are NaN, not flat,
-            or of another length; if one of ``test_embedding`` and ``test_labels`` is missing; if a number is
-            out of range.
+        ValueError: If embeddings are not finite matrices of the same dimension; if labels are not flat, of
+            another length, or all missing; if only one of ``test_embedding`` and ``test_labels`` is given; if a
+            number is out of range.
 
     Example:
         >>> embedding = [[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]]
@@ -68,30 +69,34 @@ def knn_accuracy(
     """
     check_together(test_embedding=test_embedding, test_labels=test_labels)
     points = as_points(embedding, name="embedding")
-    train_labels = as_labels(labels, name="labels", n_points=len(points))
-    queries, query_labels, n_available = None, train_labels, len(points) - 1
+    queries = None
     if test_embedding is not None:
         queries = as_points(test_embedding, name="test_embedding", device=points.device)
-        query_labels = as_labels(test_labels, name="test_labels", n_points=len(queries))
-        n_available = len(points)
         check_columns("embedding", points, "test_embedding", queries)
+    train, test = read_labels(
+        labels, test_labels, n_points=len(points), n_test=None if queries is None else len(queries)
+    )
+    kept, codes = labeled(train, points.device)
+    points, true, n_available = points[kept], codes, len(kept) - 1
+    if queries is not None and test is not None:
+        kept, true = labeled(test, points.device)
+        queries, n_available = queries[kept], len(points)
     n_neighbors = check_n_neighbors(n_neighbors, n_available=n_available, points=f"{len(points)} points")
-    classes, train_codes = np.unique(train_labels, return_inverse=True)
-    codes = torch.from_numpy(train_codes).to(points.device)
-    rows = drawn_rows(len(query_labels), n_samples, random_state)
+    rows = drawn_rows(len(true), n_samples, random_state)
     if rows is not None:
-        query_labels = query_labels[rows.numpy()]
         rows = rows.to(points.device)
+        true = true[rows]
         queries = None if queries is None else queries[rows]
+    n_classes = int(codes.max()) + 1
     predicted = [
-        _majority(codes[nearest(distances, n_neighbors)], len(classes)).cpu()
+        _majority(codes[nearest(distances, n_neighbors)], n_classes)
         for _, distances in distance_blocks(
             points, queries=queries, rows=rows, self_distance=math.inf, chunk_size=chunk_size
         )
     ]
-    is_right = classes[torch.cat(predicted).numpy()] == query_labels
+    is_right = (torch.cat(predicted) == true).cpu()
     n_total = len(points) if queries is None else None
-    return mean_estimate(torch.from_numpy(is_right), n_total=n_total, value=float(np.mean(is_right)))
+    return mean_estimate(is_right, n_total=n_total, value=float(np.mean(is_right.numpy())))
 
 
 def _majority(votes: torch.Tensor, n_classes: int) -> torch.Tensor:

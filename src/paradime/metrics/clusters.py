@@ -9,7 +9,7 @@ import torch
 from paradime.metrics._chunks import as_points, distance_blocks
 from paradime.metrics._comparison import check_columns, check_together
 from paradime.metrics._estimates import Estimate, drawn_rows, mean_estimate
-from paradime.metrics._labels import as_labels, numbered
+from paradime.metrics._labels import check_classes, labeled, read_labels
 from paradime.types import TensorLike
 
 __all__ = ["silhouette"]
@@ -57,14 +57,19 @@ def silhouette(
     """
     check_together(test_embedding=test_embedding, test_labels=test_labels)
     points = as_points(embedding, name="embedding")
-    train_labels = as_labels(labels, name="labels", n_points=len(points))
-    queries, query_labels = None, None
+    queries = None
     if test_embedding is not None:
         queries = as_points(test_embedding, name="test_embedding", device=points.device)
-        query_labels = as_labels(test_labels, name="test_labels", n_points=len(queries))
         check_columns("embedding", points, "test_embedding", queries)
-    codes, query_codes, n_classes = numbered(train_labels, query_labels, device=points.device)
-    own = codes if query_codes is None else query_codes
+    train, test = read_labels(
+        labels, test_labels, n_points=len(points), n_test=None if queries is None else len(queries)
+    )
+    n_classes = check_classes(train, test)
+    kept, codes = labeled(train, points.device)
+    points, own = points[kept], codes
+    if queries is not None and test is not None:
+        kept, own = labeled(test, points.device)
+        queries = queries[kept]
     rows = drawn_rows(len(own), n_samples, random_state)
     if rows is not None:
         rows = rows.to(points.device)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paradime.plot._labels import Classes, Values, check_positions, is_float, read_classes
+from paradime.plot._labels import Classes, Values, check_positions, classes_of
 from paradime.plot._palette import accent
 from paradime.plot._points import Look, default_alpha, default_size, drawing_order, fit_limits, size_in_points
 from paradime.types import FloatArray
+from paradime.utils.targets import NumberColumn, read_classes_together, read_targets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,21 +121,17 @@ def read_arrivals(
     old = coloring if isinstance(coloring, Classes) else None
     if new_labels is None:
         return Arrivals(positions, None, old)
-    if isinstance(coloring, Values) or is_float(new_labels):
+    column = read_targets(new_labels, name="new_labels", n=len(positions))
+    if isinstance(coloring, Values) or isinstance(column, NumberColumn):
         raise ValueError(
             "new_labels must be classes among classes, got floating-point numbers there or as labels. "
             "Convert labels to integers, or leave new_labels out."
         )
-    of_new = read_classes(new_labels, names if old is None else None, len(positions), what="new_labels")
     if old is None:
-        return Arrivals(positions, of_new, None)
-    both = read_classes(np.array([*_objects(labels), *_objects(new_labels)], dtype=object), names)
-    n_old = len(old.codes)
-    return Arrivals(positions, both.of_rows(slice(n_old, None)), both.of_rows(slice(n_old)))
-
-
-def _objects(labels: Any) -> list[Any]:
-    return list(labels.tolist() if hasattr(labels, "tolist") else labels)
+        return Arrivals(positions, classes_of(column, names), None)
+    given = ("labels", labels, len(old.codes)), ("new_labels", new_labels, len(positions))
+    of_old, of_new = (classes_of(one, names) for one in read_classes_together(*given))
+    return Arrivals(positions, of_new, of_old)
 
 
 def _counted(n: int, kind: str = "") -> str:

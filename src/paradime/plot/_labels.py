@@ -11,10 +11,9 @@ import torch
 
 from paradime.types import AnyArray, FloatArray, IntArray
 from paradime.utils.convert import as_numpy
+from paradime.utils.targets import UNLABELED, ClassColumn, read_numbers, read_targets
 
-__all__ = ["Classes", "Values", "check_positions", "is_float", "read_classes", "read_coloring", "read_values"]
-
-_UNLABELED = -1
+__all__ = ["Classes", "Values", "check_positions", "classes_of", "read_classes", "read_coloring", "read_values"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,11 +33,11 @@ class Classes:
     @property
     def missing(self) -> AnyArray:
         """Which points have no class, shape (n,)."""
-        return np.asarray(self.codes == _UNLABELED)
+        return np.asarray(self.codes == UNLABELED)
 
     def present(self) -> list[int]:
         """Returns the numbers of the classes that have points, ascending."""
-        return [int(code) for code in np.unique(self.codes) if code != _UNLABELED]
+        return [int(code) for code in np.unique(self.codes) if code != UNLABELED]
 
     def of_rows(self, rows: Any) -> Classes:
         """Returns the same classes of some of the points."""
@@ -119,13 +118,14 @@ def read_coloring(
     """
     if labels is not None and values is not None:
         raise ValueError("labels and values both decide the colours, got both. Leave one of them out.")
-    if values is None and labels is not None and not is_float(labels):
-        return read_classes(labels, names, n_points)
+    column = None if labels is None else read_targets(labels, name="labels", n=n_points)
+    if isinstance(column, ClassColumn):
+        return classes_of(column, names)
     if names is not None:
         raise ValueError("names are names of classes, got none of these. Pass labels that are integers or texts.")
-    if labels is None and values is None:
-        return None
-    return read_values(labels if values is None else values, n_points, percentiles)
+    if column is not None:
+        return read_values(column.numbers, n_points, percentiles)
+    return None if values is None else read_values(values, n_points, percentiles)
 
 
 def read_values(values: Any, n_points: int, percentiles: tuple[float, float] = (2, 98)) -> Values:
@@ -135,14 +135,7 @@ def read_values(values: Any, n_points: int, percentiles: tuple[float, float] = (
         TypeError: If they are not numbers.
         ValueError: If they are not one a point, or percentiles are not ascending in [0, 100].
     """
-    try:
-        numbers = _flat(values, "values", n_points).astype(np.float64)
-    except TypeError:
-        raise TypeError("values must be numbers, got others. Pass classes as labels=.") from None
-    except ValueError as error:
-        if "convert" not in str(error):
-            raise
-        raise TypeError(f"values must be numbers: {error}. Pass classes as labels=.") from None
+    numbers = read_numbers(values, n=n_points)
     start, end = percentiles
     if not 0 <= start < end <= 100:
         raise ValueError(f"percentiles must ascend within [0, 100], got {percentiles}. The default is (2, 98).")
@@ -157,34 +150,34 @@ def read_values(values: Any, n_points: int, percentiles: tuple[float, float] = (
 
 
 def read_classes(labels: Any, names: Any = None, n_points: int | None = None, *, what: str = "labels") -> Classes:
-    """Reads one class a point: −1 among integers, or a missing value among others, means that there is none.
+    """Reads one class per point; floating-point numbers that are equal are a class.
 
     Args:
-        labels: Shape (n,). Classes are sorted where they can be compared; categories of pandas keep their order.
+        labels: Shape (n,), see :func:`~paradime.utils.targets.read_targets`: −1 among integers, or a missing
+            value, means that there is none. Classes are sorted; categories keep their order.
         names: What to call them, by class, or in their order.
         n_points: How many there must be.
         what: What error messages call the labels.
 
     Raises:
-        ValueError: If they are not one a point, or names do not fit.
+        ValueError: If they are not one per point, or names do not fit.
 
     Example:
         >>> classes = read_classes(["b", None, "a", "b"])
         >>> classes.codes.tolist(), classes.texts
         ([1, -1, 0, 1], ('a', 'b'))
     """
-    array = _flat(labels, what, n_points)
-    values = array.tolist() if array.dtype.kind not in "mM" else [str(value) for value in array]
-    values = [None if _is_missing(value) else value for value in values]
-    distinct = dict.fromkeys(value for value in values if value is not None)
-    order = getattr(getattr(labels, "cat", labels), "categories", None)
-    if order is None:
-        keys = _sorted(list(distinct))
-    else:
-        keys = [key for key in np.asarray(order).tolist() if key in distinct]
-    code = {key: number for number, key in enumerate(keys)}
-    codes = np.array([_UNLABELED if value is None else code[value] for value in values], dtype=np.int64)
-    return Classes(codes, tuple(keys), _texts(keys, names))
+    return classes_of(read_targets(labels, name=what, n=n_points).as_classes(), names)
+
+
+def classes_of(column: ClassColumn, names: Any = None) -> Classes:
+    """Returns classes with what the legend says of them.
+
+    Raises:
+        ValueError: If names do not fit.
+    """
+    keys = column.classes.tolist()
+    return Classes(column.codes, tuple(keys), _texts(keys, names))
 
 
 def _texts(keys: list[Any], names: Any) -> tuple[str, ...]:
@@ -209,36 +202,3 @@ def _as_array(X: Any) -> AnyArray:
         # NumPy knows no bfloat16
         return as_numpy(X.detach().cpu().float() if X.dtype == torch.bfloat16 else X)
     return np.asarray(X)
-
-
-def _flat(values: Any, name: str, n_points: int | None) -> AnyArray:
-    array = _as_array(values)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1 or (n_points is not None and len(array) != n_points):
-        expected = "(n,)" if n_points is None else f"({n_points},)"
-        raise ValueError(
-            f"{name} must have shape {expected}, one a point, got {array.shape}. Select the same rows."
-        )
-    return array
-
-
-def is_float(labels: Any) -> bool:
-    """Says whether labels are floating-point numbers, which are values and no classes."""
-    return bool(np.issubdtype(_as_array(labels).dtype, np.floating))
-
-
-def _is_missing(value: Any) -> bool:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value == _UNLABELED):
-        return True
-    try:
-        return not bool(value == value)
-    except TypeError:  # pandas' NA is neither equal to itself nor different
-        return True
-
-
-def _sorted(keys: list[Any]) -> list[Any]:
-    try:
-        return sorted(keys)
-    except TypeError:  # numbers among texts
-        return sorted(keys, key=lambda key: (not isinstance(key, (int, float)), str(key)))

@@ -9,6 +9,7 @@ import numpy as np
 from paradime.types import AnyArray
 from paradime.utils.convert import to_numpy
 from paradime.utils.frames import as_narwhals, column_names, is_frame
+from paradime.utils.targets import is_missing
 
 __all__ = ["Column", "columns_of"]
 
@@ -70,7 +71,7 @@ def _of_objects(name: str, values: AnyArray) -> Column:
     if values.dtype.kind in "biuf":
         return Column(name, "numbers", values.astype(np.float64))
     objects = values.astype(object)
-    missing = np.array([value is None or value != value for value in objects], dtype=bool)
+    missing = np.array([is_missing(value) for value in objects], dtype=bool)
     if all(isinstance(value, (bool, int, float, np.number)) for value in objects[~missing]):
         return Column(name, "numbers", np.where(missing, np.nan, objects).astype(np.float64))
     texts = np.array([str(value) for value in objects], dtype=object)

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from paradime.preprocessing.columns import Column, columns_of
 from paradime.types import AnyArray, FloatArray
+from paradime.utils.targets import is_missing
 
 __all__ = ["TabularEncoder"]
 
@@ -156,7 +157,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         for column in columns:
             if column.kind == "numbers" and bool(np.isinf(column.values).any()):
                 raise ValueError(f"column {column.name!r} contains infinity. Clip or drop such values.")
-            missing = np.array([value is None or value != value for value in column.values], dtype=bool)
+            missing = np.array([is_missing(value) for value in column.values], dtype=bool)
             if self.missing == "error" and missing.any():
                 raise ValueError(
                     f"column {column.name!r} has a missing value (NA), first at row {int(missing.argmax())}. "

@@ -121,9 +121,12 @@ def _targets(old: Points) -> list[tuple[str, str]]:
         return [("y", "not given")]
     if labels.codes is None:
         assert labels.numbers is not None
-        return [("y", f"numbers from {labels.numbers.min():.4g} to {labels.numbers.max():.4g}")]
-    n_unlabeled = int((labels.codes < 0).sum())
-    told = f"{len(labels.names):,} classes"
+        known = labels.numbers[np.isfinite(labels.numbers)]
+        n_unlabeled = len(labels.numbers) - len(known)
+        told = f"numbers from {known.min():.4g} to {known.max():.4g}" if len(known) else "no numbers"
+    else:
+        n_unlabeled = int((labels.codes < 0).sum())
+        told = f"{len(labels.names):,} classes"
     return [("y", told + (f", {n_unlabeled:,} rows without" if n_unlabeled else ""))]
 
 

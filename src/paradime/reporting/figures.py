@@ -258,20 +258,29 @@ def _add_direction(
     found: dict[str, Figure], labels: Labels, new_labels: Labels | None, own: _View, pca: _View, random_state: Any
 ) -> None:
     """Adds how the map follows ``y`` if it is numbers."""
-    values = labels.numbers
-    assert values is not None
-    tested = None if new_labels is None else new_labels.numbers
+    keep, values = _known_numbers(labels)
+    if len(values) < 3:
+        return
+    chosen, tested = (None, None) if new_labels is None else _known_numbers(new_labels)
 
     def strength(view: _View, held_out: bool = False) -> Estimate | None:
+        old = view.old[keep]
         if not held_out:
-            return _estimate(float(axis_alignment(view.old, values).strength[0]))
+            return _estimate(float(axis_alignment(old, values).strength[0]))
         if tested is None or view.new is None or len(tested) < 2:
             return None
-        made = axis_alignment(view.old, values, test_embedding=view.new, test_attributes=tested)
+        made = axis_alignment(old, values, test_embedding=view.new[chosen], test_attributes=tested)
         return _estimate(float(made.strength[0]))
 
-    chance = _shuffled(lambda places: axis_alignment(places, values).strength[0], own.old, random_state)
+    chance = _shuffled(lambda places: axis_alignment(places, values).strength[0], own.old[keep], random_state)
     found["direction of y"] = _figure("direction of y", 0, strength, own, pca, chance)
+
+
+def _known_numbers(labels: Labels) -> tuple[torch.Tensor, AnyArray]:
+    """Which rows have a number, and the numbers."""
+    assert labels.numbers is not None
+    known = np.flatnonzero(np.isfinite(labels.numbers))
+    return torch.from_numpy(known), labels.numbers[known]
 
 
 def _estimate(value: float) -> Estimate:

@@ -9,12 +9,11 @@ import numpy as np
 import torch
 
 from paradime.dr.learned import entry_of
-from paradime.dr.targets import Targets
 from paradime.explain._embedder import embedder_of
 from paradime.explain._rows import as_rows, count_of, draw, feature_names_of, first_of
 from paradime.functional.principal_axes import axes_of_covariance, axes_of_rows
 from paradime.types import AnyArray
-from paradime.utils.convert import to_numpy
+from paradime.utils.targets import NumberColumn, TargetColumn, read_targets_together
 
 __all__ = ["Labels", "Material", "Points", "linear_map", "read_labels", "read_material"]
 
@@ -31,7 +30,7 @@ class Labels:
     Attributes:
         codes: The class of each row, shape (m,), −1 where there is none; ``None`` if ``y`` is numbers.
         names: What the classes are called, in the order of their codes.
-        numbers: One number a row, shape (m,); ``None`` if ``y`` is classes.
+        numbers: One number per row, shape (m,), NaN where there is none; ``None`` if ``y`` is classes.
     """
 
     codes: AnyArray | None
@@ -129,10 +128,8 @@ def read_material(routine: Any, X: Any, y: Any, X_new: Any, y_new: Any, random_s
 def read_labels(y: Any, n: int, y_new: Any, n_new: int | None) -> tuple[Labels | None, Labels | None]:
     """Reads targets of old and new rows together, so that equal classes have equal numbers.
 
-    Floating-point numbers are numbers; everything else is classes, of which −1 or a missing text is unlabelled.
-
     Raises:
-        ValueError: If there is not one a row, or numbers are not finite.
+        ValueError: If there is not one target per row, or old and new ones differ in kind.
 
     Example:
         >>> old, new = read_labels(["b", "a"], 2, ["b"], 1)
@@ -141,26 +138,15 @@ def read_labels(y: Any, n: int, y_new: Any, n_new: int | None) -> tuple[Labels |
     """
     if y is None:
         return None, None
-    parts = []
-    for name, given, expected in (("y", y, n), ("y_new", y_new, n_new)):
-        if given is None:
-            continue
-        values = np.asarray(to_numpy(given) if isinstance(given, torch.Tensor) else given)
-        values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
-        if values.ndim != 1 or len(values) != expected:
-            raise ValueError(f"{name} must have shape ({expected},), one target a row, got {values.shape}.")
-        parts.append(values)
-    if len({part.dtype.kind in "OUST" for part in parts}) > 1:
-        raise ValueError("y and y_new must be of one kind, got texts and numbers. Convert one of them.")
-    joined = np.concatenate(parts)
-    targets, coded = Targets.of(joined)
-    if targets.kind == "numbers":
-        found = Labels(None, (), joined.astype(np.float64))
-    else:
-        names = () if targets.classes is None else tuple(str(name) for name in targets.classes)
-        found = Labels(coded, names, None)
-    every = np.arange(len(joined))
-    return found.of_rows(every[:n]), None if y_new is None else found.of_rows(every[n:])
+    given = [("y", y, n)] if y_new is None else [("y", y, n), ("y_new", y_new, n_new)]
+    found = [_labels(column) for column in read_targets_together(*given)]
+    return found[0], None if y_new is None else found[1]
+
+
+def _labels(column: TargetColumn) -> Labels:
+    if isinstance(column, NumberColumn):
+        return Labels(None, (), column.numbers)
+    return Labels(column.codes, tuple(str(value) for value in column.classes), None)
 
 
 def linear_map(material: Material) -> tuple[torch.Tensor, torch.Tensor | None]:

@@ -47,7 +47,7 @@ def report(
         routine: A trained routine, also a loaded one; a pipeline that ends with one; or a torch module.
         X: The rows of the training, shape (n, …), n at least 5; a data frame gives names to the columns.
         y: A class or a number for each row, shape (n,), or ``None``. Floating-point numbers are numbers,
-            everything else is classes, of which −1 (or, among texts, a missing value) means unlabelled.
+            everything else is classes, of which −1 (among integers) or a missing value means unlabelled.
         X_new: Rows that the routine has not seen, shape (m, …), or ``None``. Without them the report cannot say
             whether new points can be placed.
         y_new: Their classes or numbers, shape (m,), or ``None``.

@@ -190,7 +190,7 @@ class TestPartialFit:
         X, y = iris
         routine = ParametricTSNE(epochs=1, init_epochs=1, batch_size=50, random_state=0, classifier=True)
         routine.partial_fit(X[y < 2], y[y < 2])
-        with pytest.raises(ValueError, match=r"classes that were not announced: \[2\].*classes="):
+        with pytest.raises(ValueError, match=r"classes that the training did not have: \[2\].*classes="):
             routine.partial_fit(X, y)
 
     def test_numbers_are_scaled_as_at_first(self, iris):
@@ -337,7 +337,7 @@ class TestUpdate:
         with pytest.raises(ValueError, match="fitted without y"):
             short().fit(X[:100]).update(X[100:], y[100:])
         routine = ParametricTSNE(epochs=1, init_epochs=1, batch_size=50, random_state=0, classifier=True)
-        with pytest.raises(ValueError, match="not announced"):
+        with pytest.raises(ValueError, match="the training did not have"):
             routine.fit(X[y < 2], y[y < 2]).update(X, y)
 
     def test_untrained_routines_cannot_be_updated(self, iris):

@@ -9,6 +9,7 @@ from sklearn.datasets import load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from paradime import load
 from paradime.dr import ParametricDR
 from paradime.exceptions import NotTrainedError, UnsupportedConfigurationError
 from paradime.loss import GlobalStructureLoss
@@ -87,6 +88,17 @@ def test_missing_decoder_of_a_routine_without_that_parameter_names_the_recipe():
 def test_recipe_brings_its_own_decoder():
     routine = mds(model=ModelRecipe(options={"hidden_dims": [20]}, decoder=True)).fit(X)
     assert routine.inverse_transform(np.zeros((2, 2))).shape == (2, 4)
+
+
+def test_predictions_have_the_type_and_order_of_the_classes(tmp_path):
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    y = np.array([2, 10, 1, -1] * 10, dtype=object)
+    mds = ParametricMDS(classifier=True, epochs=2, init_epochs=1, random_state=0).fit(X, y)
+    assert mds.classes_.tolist() == [1, 2, 10]
+    assert np.issubdtype(mds.predict(X).dtype, np.integer)
+    mixed = ParametricMDS(classifier=True, epochs=2, init_epochs=1, random_state=0).fit(X, [1, "a", None, 2] * 10)
+    mixed.save(tmp_path / "mixed")
+    assert load(tmp_path / "mixed").classes_.tolist() == mixed.classes_.tolist() == [1, 2, "a"]
 
 
 def test_numbers_have_no_probabilities():

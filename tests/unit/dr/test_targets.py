@@ -55,5 +55,5 @@ def test_missing_number_names_its_row_and_how_classes_say_it():
 
 
 def test_several_targets_a_row_are_refused():
-    with pytest.raises(ValueError, match=r"y must have shape \(n,\), one target a row, got \(3, 2\)"):
+    with pytest.raises(ValueError, match=r"y must have shape \(n,\), one per row, got \(3, 2\)"):
         Targets.of(np.zeros((3, 2)))

@@ -199,7 +199,11 @@ def test_routine_of_three_dimensions_is_told_to_train_with_two(wine, tmp_path):
             ValueError,
             "X must have one row a point, got 3 rows for 2",
         ),
-        ({"embedding": np.eye(2), "y": [1, 2, 3]}, ValueError, r"got shape \(3,\) for 'label' and 2 points"),
+        (
+            {"embedding": np.eye(2), "y": [1, 2, 3]},
+            ValueError,
+            r"y must have shape \(2,\), one per row, got \(3,\)",
+        ),
         ({"embedding": np.eye(2), "theme": "blue"}, ValueError, "theme must be"),
         ({"embedding": np.eye(2), "y": ["a", "b"], "color": "labl"}, ValueError, "Did you mean 'label'"),
         ({"embedding": np.eye(2), "X": np.eye(2), "feature_names": ["a"]}, ValueError, "must hold 2 names"),

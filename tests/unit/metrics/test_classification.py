@@ -1,11 +1,12 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.datasets import make_blobs
 from sklearn.model_selection import LeaveOneOut, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from paradime.metrics import knn_accuracy
+from paradime.metrics import knn_accuracy, silhouette
 
 
 def make_classes(n=120, seed=0):
@@ -62,7 +63,7 @@ def test_lowest_class_wins_a_tied_vote():
         lambda y: y.astype(np.uint8),
         lambda y: np.array(list("wxyz"))[y],
         lambda y: np.array(list("wxyz"), dtype=object)[y],
-        lambda y: y - 2,
+        lambda y: y - 9,
     ],
     ids=["tensor", "list", "float", "uint8", "text", "object", "negative"],
 )
@@ -87,12 +88,24 @@ def test_separate_classes_are_told_apart_and_shuffled_ones_are_not():
     assert knn_accuracy(embedding, rng.permutation(labels)) == pytest.approx(0.25, abs=0.08)
 
 
+@pytest.mark.parametrize("missing", [-1, None, "pd.NA"])
+def test_points_without_a_class_are_left_out(missing):
+    embedding, labels = make_classes()
+    value = pd.NA if missing == "pd.NA" else missing
+    known = np.arange(len(labels)) % 5 != 0
+    partly = [label if is_known else value for label, is_known in zip(labels.tolist(), known, strict=True)]
+    assert knn_accuracy(embedding, partly) == knn_accuracy(embedding[known], labels[known])
+    told = knn_accuracy(embedding, labels, test_embedding=embedding, test_labels=partly)
+    assert told == knn_accuracy(embedding, labels, test_embedding=embedding[known], test_labels=labels[known])
+    assert silhouette(embedding, partly) == silhouette(embedding[known], labels[known])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"labels": np.zeros(119)}, r"labels must have shape \(120,\).* got \(119,\)"),
         ({"labels": np.zeros((120, 4))}, r"got \(120, 4\)"),
-        ({"labels": np.full(120, np.nan)}, "NaN in 120 of 120 places"),
+        ({"labels": np.full(120, np.nan)}, "got 120 missing values"),
         ({"n_neighbors": 120}, r"\[1, 119\] for 120 points, got 120"),
         ({"n_neighbors": 0}, r"\[1, 119\] for 120 points, got 0"),
         ({"test_embedding": np.zeros((5, 2))}, "got no test_labels"),

@@ -66,7 +66,7 @@ def test_page_holds_all_frames_and_replaces_what_was_there(tmp_path):
         ({"hold": -1}, ValueError, "hold must lie in"),
         ({"legend": "direct"}, ValueError, "names that move"),
         ({"titles": ["a"]}, ValueError, "got 1 for 3 frames"),
-        ({"labels": LABELS[:3]}, ValueError, "one a point"),
+        ({"labels": LABELS[:3]}, ValueError, "one per row"),
         ({"labels": LABELS, "colors": ["red"]}, ValueError, "got 1 for 2 classes"),
         ({"frames": []}, ValueError, "at least one frame"),
         ({"frames": [LAST, LAST[:3]]}, ValueError, "the same points"),

@@ -381,7 +381,7 @@ def test_errors_of_points_are_drawn_as_numbers(ax):
         (lambda: plot.embedding(np.ones((5, 1))), ValueError, r"positions in the plane, got \(5, 1\)"),
         (lambda: plot.embedding(np.ones(5)), ValueError, r"got \(5,\)"),
         (lambda: plot.embedding("map.npy"), TypeError, "must be numbers"),
-        (lambda: plot.embedding(Y, labels=[1, 2]), ValueError, r"shape \(1797,\), one a point, got \(2,\)"),
+        (lambda: plot.embedding(Y, labels=[1, 2]), ValueError, r"shape \(1797,\), one per row, got \(2,\)"),
         (lambda: plot.embedding(Y, labels=LABELS, values=LABELS), ValueError, "got both"),
         (lambda: plot.embedding(Y, values=["a"] * 1797), TypeError, "values must be numbers.*labels="),
         (lambda: plot.embedding(Y, values=LABELS, percentiles=(98, 2)), ValueError, r"got \(98, 2\)"),

@@ -283,9 +283,11 @@ def test_held_out_rows_of_other_features_are_refused(digits):
         routine.fit(X, validation_data=X[:50, :5])
     with pytest.raises(ValueError, match="validation_data has targets, but fit got none"):
         routine.fit(X, validation_data=(X, y))
-    with pytest.raises(ValueError, match=r"validation_data has a class 9 that the training data do not have"):
+    with pytest.raises(
+        ValueError, match=r"y of validation_data has classes that the training did not have: \[9\]"
+    ):
         routine.fit(X[y < 9], y[y < 9], validation_data=(X, y))
-    with pytest.raises(ValueError, match="targets that are numbers, but those of the training are classes"):
+    with pytest.raises(ValueError, match="must be classes, as in the first training, got numbers"):
         routine.fit(X, y, validation_data=(X, y.astype(float)))
     with pytest.raises(ValueError, match="at least 2 rows, got 1"):
         routine.fit(X, validation_data=X[:1])
