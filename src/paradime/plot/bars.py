@@ -126,7 +126,7 @@ def _finish(ax: Axes, n_series: int, n_left_out: int, as_share: bool, ink: str, 
 def _hues(colors: Sequence[str] | None, n_series: int, theme: ThemeName) -> list[str]:
     if colors is None:
         house = palette(max(n_series, 3), theme=theme)
-        # petrol and aqua belong together; amber beside petrol would look like classes
+        # petrol and aqua belong together; yellow beside petrol would look like classes
         return [house[0], house[2], house[1], *house[3:]][:n_series]
     if len(colors) < n_series:
         raise ValueError(f"colors must be one a series, got {len(colors)} for {n_series}.")
