@@ -135,7 +135,7 @@ def _draw_diagrams(found: list[Picture], measured: Measured, details: Details) -
 def _draw_history(found: list[Picture], notes: list[str], material: Material) -> None:
     routine = material.routine
     phases = getattr(routine, "training_phases", None) or ()
-    if not any(phase.loss is not None and len(phase.loss.history) for phase in phases):
+    if not any(phase.objective is not None and phase.objective.history for phase in phases):
         notes.append("The loss is left out: the routine holds no record of its training.")
         return
     _add(
