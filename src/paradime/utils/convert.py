@@ -30,7 +30,36 @@ def to_numpy(X: Any) -> AnyArray:
     """
     if isinstance(X, torch.Tensor):
         return as_numpy(X)
-    return np.asarray(X)
+    return np.asarray(without_mask(X))
+
+
+def without_mask(X: Any) -> Any:
+    """Returns masked arrays, and lists of these, as arrays in which masked entries are missing; all else as it is.
+
+    Args:
+        X: Anything.
+
+    Returns:
+        Of numbers an array with NaN in place of masked entries, in double precision if they were integers; of
+        anything else one of objects, with ``None``. Where nothing is masked, the data of the array.
+
+    Example:
+        >>> without_mask(np.ma.masked_array([1, 2], mask=[False, True]))
+        array([ 1., nan])
+    """
+    if isinstance(X, (list, tuple)) and any(isinstance(part, np.ma.MaskedArray) for part in X):
+        X = np.ma.array(X)
+    if not isinstance(X, np.ma.MaskedArray):
+        return X
+    mask = np.ma.getmaskarray(X)
+    if not mask.any():
+        return X.data
+    if X.dtype.kind == "M":
+        return np.where(mask, np.datetime64("NaT"), X.data)
+    is_number = X.dtype.kind in "biufc"
+    values = X.data.astype(object if not is_number else np.float64 if X.dtype.kind in "biu" else X.dtype)
+    values[mask] = np.nan if is_number else None
+    return values
 
 
 def to_torch(X: Any) -> torch.Tensor:
@@ -136,7 +165,7 @@ def as_tensor(X: Any) -> torch.Tensor:
     if isinstance(X, torch.Tensor):
         return X
     try:
-        array = np.asarray(X)
+        array = np.asarray(without_mask(X))
     except ValueError as error:  # ragged nested lists
         raise ValueError(f"expected rows of equal length, got a ragged sequence ({error}).") from None
     if array.dtype == object:
