@@ -92,6 +92,7 @@ def test_single_loss_has_a_detailed_history_of_one_row():
     routine.add_training_phase(epochs=2, batch_size=20)
     routine.train(X)
     assert routine.training_phases[0].loss.detailed_history().tolist() == [[60, 60]]
+    assert routine.training_phases[0].loss.weight_history().tolist() == [[1, 1]]
 
 
 def test_weight_of_a_single_loss_counts():

@@ -130,6 +130,10 @@ class Loss(torch.nn.Module):
         """Returns the loss of each component in each epoch, shape (components, epochs); it is the only one."""
         return torch.tensor([self.history])
 
+    def weight_history(self) -> torch.Tensor:
+        """Returns the weight of each component at the end of each epoch, shape (components, epochs); here 1."""
+        return torch.ones(1, len(self.history))
+
     def extra_repr(self) -> str:
         return repr(self.name)
 
