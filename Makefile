@@ -1,5 +1,5 @@
 # make demo    the guided example on the bundled forest cover data; pictures and a web page in out/demo
-# make test    the whole test suite
+# make test    the whole test suite; installs Chromium for it where Debian's apt-get may be used
 # make bench   all benchmarks, and the table of docs/benchmarks.md; DATA=FOLDER for large data, ONLY="step parts" for some
 # make lint    formatter, linter, type checker, import layers
 PYTHON ?= python3
@@ -10,9 +10,11 @@ BIN    := $(VENV)/bin
 demo: $(VENV)/installed
 	$(BIN)/python examples/guided.py --out out/demo
 
-# one torch thread a worker: two workers with two threads each would fight over two cores
+# One worker per core, with one torch thread each: more threads than cores would wait for each other. Each worker takes
+# about 1 GB of memory. Bytecode is kept, although some containers are set not to: without it, each process compiles anew.
 test: $(VENV)/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python tools/browser.py
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist worksteal $(OPTIONS)
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/run.py $(if $(DATA),--data "$(DATA)") $(if $(ONLY),--only $(ONLY))

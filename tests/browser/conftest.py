@@ -7,15 +7,17 @@ import contextlib
 import itertools
 import json
 import os
+import runpy
 import select
-import shutil
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+# the owner of where the browser is, and of its installation
+TOOL = runpy.run_path(str(Path(__file__).resolve().parents[2] / "tools" / "browser.py"))
+PATIENCE = 120  # seconds; a busy machine may need many of them for what takes 0.1 s on an idle one
 OPTIONS = """
     --headless=new --no-sandbox --disable-quic --no-first-run --disable-background-networking
     --disable-component-update --disable-sync --disable-extensions --disable-dev-shm-usage --mute-audio
@@ -37,12 +39,14 @@ class Browser:
         self._read, from_child = os.pipe()
         # Chromium reads commands from descriptor 3 and answers on 4
         script = f'exec "$0" "$@" 3<&{to_child} 4>&{from_child}'
-        self._process = subprocess.Popen(
-            ["/bin/bash", "-c", script, executable, *OPTIONS, f"--user-data-dir={profile}", "about:blank"],
-            pass_fds=(to_child, from_child),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        self._log = profile / "stderr.txt"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                ["/bin/bash", "-c", script, executable, *OPTIONS, f"--user-data-dir={profile}", "about:blank"],
+                pass_fds=(to_child, from_child),
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
         os.close(to_child)
         os.close(from_child)
         self._ids, self._buffer, self.events = itertools.count(1), b"", []
@@ -62,7 +66,7 @@ class Browser:
             message["sessionId"] = self._session
         os.write(self._write, json.dumps(message).encode() + b"\0")
         while True:
-            answer = self._receive(30)
+            answer = self._receive(PATIENCE)
             if answer.get("id") == number:
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']}")
@@ -77,7 +81,7 @@ class Browser:
                 raise TimeoutError(f"Chromium said nothing for {seconds} s")
             some = os.read(self._read, 1 << 20)
             if not some:
-                raise RuntimeError("Chromium ended")
+                raise RuntimeError(f"Chromium ended, and wrote {self._log.read_text(errors='replace')[-2000:]!r}")
             self._buffer += some
         message, self._buffer = self._buffer.split(b"\0", 1)
         return json.loads(message)
@@ -97,12 +101,15 @@ class Browser:
     def inside_frame(self):
         """Speaks to the frame of a foreign origin in the page, as if it were the page."""
         own, self._session = self._session, None
-        limit = time.monotonic() + 10
+        limit = time.monotonic() + PATIENCE
         while True:
             targets = self.send("Target.getTargets")["targetInfos"]
             frames = [target["targetId"] for target in targets if target["type"] == "iframe"]
-            if frames or time.monotonic() > limit:
+            if frames:
                 break
+            if time.monotonic() > limit:
+                raise TimeoutError("the page has no frame of a foreign origin")
+            time.sleep(0.03)
         self._session = self.send("Target.attachToTarget", targetId=frames[0], flatten=True)["sessionId"]
         try:
             yield
@@ -119,7 +126,7 @@ class Browser:
             raise RuntimeError(details.get("exception", {}).get("description", details["text"]))
         return done["result"].get("value")
 
-    def wait(self, expression: str, seconds: float = 20) -> None:
+    def wait(self, expression: str, seconds: float = PATIENCE) -> None:
         """Waits until an expression holds."""
         limit = time.monotonic() + seconds
         while True:
@@ -191,12 +198,19 @@ class Browser:
             self._process.wait()
 
 
+def executable_of(browser: str | None, required: bool) -> str:
+    """Returns where the browser is; without one, the test is skipped, or fails if a browser is required."""
+    if browser is None and required:
+        pytest.fail(f"--require-browser needs Chromium or Chrome, none was found. {TOOL['REMEDY']}", pytrace=False)
+    if browser is None:
+        pytest.skip(f"no Chromium or Chrome was found. {TOOL['REMEDY']}")
+    return browser
+
+
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory):
-    """One Chromium for all tests; these are skipped where there is none."""
-    executable = next(filter(None, map(shutil.which, NAMES)), None)
-    if executable is None:
-        pytest.skip(f"no Chromium on PATH, looked for {', '.join(NAMES)}")
+def browser(request, tmp_path_factory):
+    """One Chromium for all tests."""
+    executable = executable_of(TOOL["find_browser"](), request.config.getoption("--require-browser"))
     started = Browser(executable, tmp_path_factory.mktemp("chromium"))
     yield started
     started.close()

@@ -77,7 +77,8 @@ class InputScaling(torch.nn.Module):
         self.register_buffer("low", torch.full((in_dim,), -torch.inf))
         self.register_buffer("high", torch.full((in_dim,), torch.inf))
         self.register_buffer("reach", torch.ones(in_dim))
-        self.register_buffer("weight", torch.eye(self.out_dim, in_dim))
+        # torch.eye imports the compiler where a model is tried on the meta device
+        self.register_buffer("weight", torch.zeros(self.out_dim, in_dim).fill_diagonal_(1.0))
         self.register_buffer("bias", torch.zeros(self.out_dim))
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:

@@ -1,3 +1,6 @@
+import copy
+import functools
+
 import jsonschema
 import pytest
 from ruamel.yaml import YAML
@@ -5,8 +8,6 @@ from ruamel.yaml import YAML
 from paradime._registry import LOSSES, MODELS, OPTIMIZERS, RELATIONS, SAMPLINGS, TRANSFORMS
 from paradime.routines import ParametricTSNE, ParametricUMAP
 from paradime.spec import json_schema
-
-SPEC = ParametricUMAP().to_spec(format="dict")
 
 
 @pytest.fixture(scope="module")
@@ -16,14 +17,23 @@ def validator():
     return jsonschema.Draft202012Validator(schema)
 
 
-def changed(*path, to):
-    """The text of a preset, read again, with one place changed."""
-    spec = YAML(typ="safe").load(ParametricUMAP().to_spec())
-    place = spec
+def change(*path, to):
+    """A change of one place of a specification; made in the test, since specifications take time."""
+    return path, to
+
+
+def changed(path, to):
+    """The specification of a preset with one place changed."""
+    spec = place = copy.deepcopy(spec_of_umap())
     for key in path[:-1]:
         place = place[key]
     place[path[-1]] = to
     return spec
+
+
+@functools.cache
+def spec_of_umap():
+    return YAML(typ="safe").load(ParametricUMAP().to_spec())
 
 
 def test_texts_of_presets_are_valid(validator):
@@ -34,41 +44,41 @@ def test_texts_of_presets_are_valid(validator):
 @pytest.mark.parametrize(
     "wrong",
     [
-        changed("relatoins", to=[]),
-        changed("relations", 0, "type", to="neigbor"),
-        changed("relations", 0, "transforms", 0, "options", to={"neighbors": 3}),
-        changed("relations", 0, "transforms", 0, "options", to={"n_neighbors": "many"}),
-        changed("relations", 0, "transforms", 1, to="symetrize"),
-        changed("losses", 0, "func", to="msee"),
-        changed("losses", 0, "options", to={"positions": 3}),
-        changed("model", "options", "hidden_dims", to="wide"),
-        changed("training phases", 0, "epochs", to=0),
-        changed("training phases", 0, "optimizer", to="adm"),
-        changed("training phases", 0, "sampling", "options", to={"batch_sizes": 3}),
-        changed("training phases", 0, "schedule", to={"type": "cosine", "options": {"end": 3}}),
-        changed("training phases", 0, "stopping", to={"patiens": 3}),
-        changed("training phases", 0, "loss", "weights", to="balancd"),
+        change("relatoins", to=[]),
+        change("relations", 0, "type", to="neigbor"),
+        change("relations", 0, "transforms", 0, "options", to={"neighbors": 3}),
+        change("relations", 0, "transforms", 0, "options", to={"n_neighbors": "many"}),
+        change("relations", 0, "transforms", 1, to="symetrize"),
+        change("losses", 0, "func", to="msee"),
+        change("losses", 0, "options", to={"positions": 3}),
+        change("model", "options", "hidden_dims", to="wide"),
+        change("training phases", 0, "epochs", to=0),
+        change("training phases", 0, "optimizer", to="adm"),
+        change("training phases", 0, "sampling", "options", to={"batch_sizes": 3}),
+        change("training phases", 0, "schedule", to={"type": "cosine", "options": {"end": 3}}),
+        change("training phases", 0, "stopping", to={"patiens": 3}),
+        change("training phases", 0, "loss", "weights", to="balancd"),
     ],
 )
 def test_mistakes_are_found_by_an_editor(validator, wrong):
-    assert list(validator.iter_errors(wrong))
+    assert list(validator.iter_errors(changed(*wrong)))
 
 
 @pytest.mark.parametrize(
     "fine",
     [
-        changed("relations", 0, "transforms", 1, to="symmetrize"),
-        changed("training phases", 0, "optimizer", to="adamw"),
-        changed("training phases", 0, "schedule", to="cosine"),
-        changed("training phases", 0, "stopping", to={"patience": 3}),
-        changed("training phases", 0, "loss", "weights", to=[[1, 0.5]]),
-        changed("training phases", 0, "loss", to={"components": ["init"], "weights": "balanced"}),
-        changed("losses", 0, "type", to="mine.losses:MyLoss"),
-        changed("model", "decoder", to={"hidden_dims": [20]}),
+        change("relations", 0, "transforms", 1, to="symmetrize"),
+        change("training phases", 0, "optimizer", to="adamw"),
+        change("training phases", 0, "schedule", to="cosine"),
+        change("training phases", 0, "stopping", to={"patience": 3}),
+        change("training phases", 0, "loss", "weights", to=[[1, 0.5]]),
+        change("training phases", 0, "loss", to={"components": ["init"], "weights": "balanced"}),
+        change("losses", 0, "type", to="mine.losses:MyLoss"),
+        change("model", "decoder", to={"hidden_dims": [20]}),
     ],
 )
 def test_what_may_be_written_is_not_marked(validator, fine):
-    validator.validate(fine)
+    validator.validate(changed(*fine))
 
 
 def test_every_name_of_the_registries_can_be_completed():
