@@ -106,10 +106,10 @@ class _KullbackLeibler(torch.autograd.Function):
 
 
 def cross_entropy_loss(p: torch.Tensor, q: torch.Tensor, epsilon: float = 1e-7) -> torch.Tensor:
-    """Fuzzy cross-entropy −Σ (p log q + (1 − p) log(1 − q)), divided by the number of entries.
+    """Fuzzy cross-entropy −Σ (p log q + (1 − p) log(1 − q)), divided by the number of rows.
 
     Args:
-        p: Target relations in [0, 1], any shape.
+        p: Target relations in [0, 1], shape (b, b), or (m,) for single pairs.
         q: Relations of the embedding in [0, 1], of the same shape.
         epsilon: Added to q and 1 − q before the logarithm, so that the loss and its gradient stay finite.
 
@@ -128,7 +128,7 @@ def cross_entropy_loss(p: torch.Tensor, q: torch.Tensor, epsilon: float = 1e-7) 
     _check_shapes(p, q)
     attraction = p * (q + epsilon).log()
     repulsion = (1 - p) * (1 - q + epsilon).log()
-    return -(attraction + repulsion).mean()
+    return -(attraction + repulsion).sum() / len(p)
 
 
 def largevis_loss(p: torch.Tensor, q: torch.Tensor, gamma: float = 7.0, epsilon: float = 1e-4) -> torch.Tensor:

@@ -23,7 +23,8 @@ class ReconstructionLoss(Loss):
     """Compares points with what the model makes of their code.
 
     Args:
-        loss_function: Takes reconstructions and points, both (b, …); mean squared error if ``None``.
+        loss_function: Takes points and reconstructions, in this order, both (b, …); mean squared error if
+            ``None``.
         data_key: The entry that is reconstructed.
         encoding_method: The method of the model that encodes.
         decoding_method: The method of the model that decodes.
@@ -64,7 +65,7 @@ class ReconstructionLoss(Loss):
         code = as_batch(batch).encode(model, self.encoding_method, self.data_key, device)
         reconstructed = resolve_method(model, self.decoding_method)(code)
         compare = torch.nn.functional.mse_loss if self.loss_function is None else self.loss_function
-        return compare(reconstructed, batch[self.data_key].to(device))
+        return compare(batch[self.data_key].to(device), reconstructed)
 
     def check_setup(self, trial: Trial) -> None:
         code = trial.encode(self.encoding_method, self.data_key)
