@@ -86,7 +86,7 @@ OTHERS = {
     "identity": Identity,
     "union": lambda: Symmetrize(subtract_product=True),
     "functional": lambda: Functional(lambda data: data),
-    "adaptive": lambda: AdaptiveNeighborhoodRescale(lambda d, scale: d / scale, lambda d: d.mean()),
+    "adaptive": lambda: AdaptiveNeighborhoodRescale(lambda d, scale: d / scale, lambda d, _: d.mean()),
 }
 BUILD = {name: (lambda kind=kind: kind(**SETTINGS.get(kind, {}))) for name, kind in TRANSFORMS.items()}
 BUILD |= CONVERSIONS | OTHERS

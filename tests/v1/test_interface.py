@@ -42,7 +42,7 @@ dr.ParametricDR.apply(self, X, method=None)
 dr.ParametricDR.embed(self, X)
 dr.ParametricDR.classify(self, X)
 dr.ParametricDR.__call__(self, X)
-dr.ParametricDR.from_spec(file_or_spec, model=None)
+dr.ParametricDR.from_spec(file_or_dict, model=None)
 dr.ParametricDR._prepare_training(self)
 dr.TrainingPhase(name=None, epochs=5, batch_size=50, batches_per_epoch=-1, sampling="standard",
     edge_rel_key="rel", neg_sampling_rate=5, loss_keys=["loss"], loss_weights=None, optimizer=Adam,
@@ -90,7 +90,7 @@ utils.plotting.scatterplot(coords, labels=None, colormap=None, labels_to_index=N
     bgcolor="#fcfcfc", legend=True, legend_options=None, ax=None, **scatter_kwargs)
 utils.plotting.get_color_palette()
 utils.plotting.get_colormap()
-utils.logging.log(message)
+utils.logging.log(msg)
 utils.logging.set_logfile(filename, mode="a", disable_stdout=False, disable_other_files=False)
 utils.seed.seed_all(seed)
 utils.convert.to_numpy(X)
@@ -419,7 +419,7 @@ class TestSubclasses:
     def test_rescale_of_the_users_own(self, data):
         calls = []
 
-        def find_param(relations, **options):
+        def find_param(relations, value, **options):
             calls.append(options)
             return relations.mean()
 
@@ -480,7 +480,7 @@ class TestWhereVersion1WasWrong:
         assert sparse.nnz == 60 * 5
         indices, values = transform(neighbors).data
         np.testing.assert_array_equal(indices, neighbors.data[0])
-        np.testing.assert_allclose(values, 1 / (1 + neighbors.data[1] ** 2), rtol=1e-6)
+        np.testing.assert_allclose(values[:, 1:], 1 / (1 + neighbors.data[1][:, 1:] ** 2), rtol=1e-6)
         dense = np.zeros((60, 60))
         dense[np.arange(60)[:, None], indices] = values
         np.testing.assert_allclose(sparse.toarray(), dense, rtol=1e-6)
@@ -632,14 +632,14 @@ class TestLogging:
     def restore(self):
         logger = logging.getLogger("paradime")
         handlers, level = list(logger.handlers), logger.level
-        pending = paradime.utils.logging._stdout_pending
+        disabled = paradime.utils.logging._stdout_disabled
         yield
         for handler in set(logger.handlers) - set(handlers):
             logger.removeHandler(handler)
             handler.close()
         logger.handlers[:] = handlers
         logger.setLevel(level)
-        paradime.utils.logging._stdout_pending = pending
+        paradime.utils.logging._stdout_disabled = disabled
 
     def test_messages_go_to_standard_output_and_to_the_file(self, tmp_path, capsys):
         paradime.utils.logging.set_logfile(tmp_path / "run.log")

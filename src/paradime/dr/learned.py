@@ -108,7 +108,7 @@ class Learned(ClassNamePrefixFeaturesOutMixin):  # type: ignore[misc]
                 f"this {type(self).__name__} has no graph_: it holds no global relations between its rows."
             )
         # a copy, since further training reads the relations
-        return relations[key].to_sparse_array().data.copy()
+        return scipy.sparse.csr_array(relations[key].to_sparse_array().data, copy=True)
 
     def _trained_blocks(self, attribute: str) -> Blocks:
         if not self.__sklearn_is_fitted__():

@@ -17,6 +17,7 @@ __all__ = [
     "condensed_size",
     "condensed_to_square",
     "paired_distances",
+    "pairwise_distances",
     "points_of_condensed",
     "square_to_condensed",
     "squared_distances",
@@ -110,6 +111,35 @@ def condensed_distances(
         return torch.nn.functional.pdist(X.contiguous(), p=p if metric is None else 2)
     rows, cols = torch.triu_indices(len(X), len(X), 1, device=X.device)
     return paired_distances(X[rows], X[cols], metric=metric)
+
+
+def pairwise_distances(X: torch.Tensor, metric: BinaryTensorFun) -> torch.Tensor:
+    """Distances between all ordered pairs of rows by a function of one's own; differentiable.
+
+    Args:
+        X: Points, shape (n, d).
+        metric: A function of two (n, n, d) tensors, of which the first holds row i at (i, j) and the second row j,
+            that returns their distances along the last dimension, shape (n, n).
+
+    Returns:
+        Shape (n, n).
+
+    Raises:
+        ValueError: If the function returns another shape.
+
+    Example:
+        >>> pairwise_distances(torch.tensor([[0.0], [3.0]]), lambda a, b: (a - b).abs().sum(dim=-1))
+        tensor([[0., 3.],
+                [3., 0.]])
+    """
+    n = len(X)
+    dists = metric(X[:, None].expand(n, n, -1), X[None].expand(n, n, -1))
+    if dists.shape != (n, n):
+        raise ValueError(
+            f"a metric must return one distance per pair, shape ({n}, {n}), got {tuple(dists.shape)}. "
+            "It is called with two tensors of shape (n, n, d): reduce the last dimension, with dim=-1."
+        )
+    return dists
 
 
 def squared_distances(X: torch.Tensor) -> torch.Tensor:

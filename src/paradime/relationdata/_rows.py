@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse
@@ -11,6 +12,7 @@ import scipy.sparse
 from paradime.types import AnyArray
 
 __all__ = [
+    "CSR",
     "index_type",
     "read_all_entries",
     "read_block",
@@ -19,6 +21,9 @@ __all__ = [
     "row_numbers",
     "upper_half",
 ]
+
+CSR: TypeAlias = scipy.sparse.csr_array | scipy.sparse.csr_matrix
+"""Compressed sparse rows of either kind, which differ in what operators such as ``*`` mean."""
 
 _BLOCK_ENTRIES = 1 << 21
 
@@ -52,7 +57,7 @@ def row_numbers(starts: AnyArray, rows: slice) -> AnyArray:
     return np.repeat(np.arange(rows.start, rows.stop, dtype=starts.dtype), counts)
 
 
-def upper_half(matrix: scipy.sparse.csr_array) -> tuple[AnyArray, AnyArray, AnyArray]:
+def upper_half(matrix: CSR) -> tuple[AnyArray, AnyArray, AnyArray]:
     """Returns columns, values and starts of the rows of the entries on and above the diagonal.
 
     Columns have the smallest type that numbers the points: what is read less is read faster.

@@ -5,22 +5,22 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse
 
-from paradime.relationdata._rows import index_type, row_blocks
+from paradime.relationdata._rows import CSR, index_type, row_blocks
 
 __all__ = ["mean_with_transpose", "union_with_transpose"]
 
 
-def mean_with_transpose(matrix: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+def mean_with_transpose(matrix: CSR) -> scipy.sparse.csr_array:
     """Returns ½(M + Mᵀ) of a canonical CSR array, shape (n, n)."""
     return _with_transpose(matrix, subtract_product=False)
 
 
-def union_with_transpose(matrix: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+def union_with_transpose(matrix: CSR) -> scipy.sparse.csr_array:
     """Returns the fuzzy union M + Mᵀ − M∘Mᵀ of a canonical CSR array, shape (n, n)."""
     return _with_transpose(matrix, subtract_product=True)
 
 
-def _with_transpose(matrix: scipy.sparse.csr_array, *, subtract_product: bool) -> scipy.sparse.csr_array:
+def _with_transpose(matrix: CSR, *, subtract_product: bool) -> scipy.sparse.csr_array:
     matrix = _narrow(matrix)
     transposed = matrix.T.tocsr()
     # room for two matrices without a common entry; memory that is never written to is never taken
@@ -46,14 +46,14 @@ def _with_transpose(matrix: scipy.sparse.csr_array, *, subtract_product: bool) -
     return scipy.sparse.csr_array((values, cols, starts), shape=matrix.shape)
 
 
-def _narrow(matrix: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+def _narrow(matrix: CSR) -> scipy.sparse.csr_array:
     """Returns the matrix with indices of the smallest type that its sum with the transpose allows."""
     index = index_type(matrix.shape[0], 2 * matrix.nnz)
     cols, starts = matrix.indices.astype(index, copy=False), matrix.indptr.astype(index, copy=False)
     return scipy.sparse.csr_array((matrix.data, cols, starts), shape=matrix.shape)
 
 
-def _rows_of(matrix: scipy.sparse.csr_array, rows: slice) -> scipy.sparse.csr_array:
+def _rows_of(matrix: CSR, rows: slice) -> scipy.sparse.csr_array:
     """Returns some rows of a canonical matrix; memory of the entries is shared."""
     starts = matrix.indptr[rows.start : rows.stop + 1]
     entries = slice(starts[0], starts[-1])

@@ -41,7 +41,7 @@ class RelationData(ABC):
     @property
     @abstractmethod
     def data(self) -> Any:
-        """What is stored: NumPy for an ``Array``, torch for a ``Tensor``, SciPy CSR for ``Sparse``."""
+        """What is stored: NumPy for an ``Array``, torch for a ``Tensor``, a ``csr_matrix`` for ``Sparse``."""
 
     @data.setter
     @abstractmethod
@@ -82,6 +82,9 @@ class RelationData(ABC):
             function: Takes and returns a tensor of shape (n, k): the relations to k neighbours, or to all
                 k = n − 1 others. Infinite entries fill up rows that store fewer than k. What it takes is a copy,
                 which it may change in place.
+
+        Returns:
+            The relations to the others: sparse ones in the same layout, all others as neighbours.
         """
 
     @abstractmethod
@@ -230,7 +233,7 @@ class RelationData(ABC):
         return NeighborRelationTuple._from_sparse(self.to_sparse_array().data)
 
     def to_sparse_array(self) -> SparseRelationArray:
-        """Returns the entries that are not zero, as SciPy CSR array of shape (n, n)."""
+        """Returns the entries that are not zero, as SciPy CSR matrix of shape (n, n)."""
         from paradime.relationdata.sparse import SparseRelationArray
 
         return SparseRelationArray._from_edges(*self.edges(), self.n_points)

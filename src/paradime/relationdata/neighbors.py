@@ -10,7 +10,7 @@ import scipy.sparse
 import torch
 
 from paradime.relationdata._dense import as_indices, as_values
-from paradime.relationdata._rows import index_type
+from paradime.relationdata._rows import CSR, index_type
 from paradime.relationdata.base import RelationData
 from paradime.relationdata.sparse import SparseRelationArray
 from paradime.types import AnyArray, TensorLike
@@ -21,6 +21,9 @@ __all__ = ["NeighborRelationTuple"]
 
 class NeighborRelationTuple(RelationData):
     """Neighbour indices and the relations to these neighbours.
+
+    A point itself, at the value 0, is no neighbour: it stands at the beginning of each row of those that
+    ``NeighborBasedPDist`` finds, and fills up rows that have fewer neighbours than others.
 
     Args:
         relations: The pair (indices, values), each of shape (n, k), indices in [0, n).
@@ -48,7 +51,7 @@ class NeighborRelationTuple(RelationData):
         return made
 
     @classmethod
-    def _from_sparse(cls, matrix: scipy.sparse.csr_array) -> Self:
+    def _from_sparse(cls, matrix: CSR) -> Self:
         n, counts = matrix.shape[0], np.diff(matrix.indptr)
         k = int(counts.max(initial=0))
         indices = np.repeat(np.arange(n, dtype=np.int64)[:, None], k, axis=1)
@@ -101,6 +104,10 @@ class NeighborRelationTuple(RelationData):
     def with_values(self, values: torch.Tensor) -> Self:
         return self._of(self._indices, values)
 
+    def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Self:
+        is_neighbor = self._off_diagonal().logical_or_(self._values != 0)
+        return self.with_values(torch.where(is_neighbor, function(self._values), 0))
+
     def total(self) -> torch.Tensor:
         return self._values.sum()
 
@@ -112,21 +119,31 @@ class NeighborRelationTuple(RelationData):
         # a neighbour's neighbours are others, and of another number: the result is sparse
         return self.to_sparse_array().symmetrized(subtract_product=subtract_product)
 
-    def map_rows(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Self:
-        others = self._off_diagonal()
+    def map_rows(self, function: Callable[[torch.Tensor], torch.Tensor]) -> NeighborRelationTuple:
+        rest = self.without_diagonal()
+        others = rest._off_diagonal()
         if bool(others.all()):
             # no entry to leave out: a copy less
-            return self.with_values(function(self._values.clone()))
-        return self.with_values(torch.where(others, function(torch.where(others, self._values, torch.inf)), 0))
+            return rest.with_values(function(rest._values.clone()))
+        return rest.with_values(torch.where(others, function(torch.where(others, rest._values, torch.inf)), 0))
 
-    def without_diagonal(self) -> Self:
-        return self.with_values(torch.where(self._off_diagonal(), self._values, 0))
+    def without_diagonal(self) -> NeighborRelationTuple:
+        """Returns relations without those of a point to itself: a column less, if each row has the point once."""
+        others = self._off_diagonal()
+        n, k = others.shape
+        if k == 1 or not bool((others.sum(dim=1) == k - 1).all()):
+            return self.with_values(torch.where(others, self._values, 0))
+        if bool(others[:, 0].any()):
+            return self._of(self._indices[others].view(n, k - 1), self._values[others].view(n, k - 1))
+        # the form in which neighbours are found. Views, which are copied for whoever may change them
+        return self._of(self._indices[:, 1:], self._values[:, 1:]).borrowed()
 
     def _off_diagonal(self) -> torch.Tensor:
         return self._indices != torch.arange(self.n_points, device=self._indices.device)[:, None]
 
     def to_square(self) -> torch.Tensor:
-        return self.to_sparse_array().to_square()
+        # not by way of SciPy, through which no gradient flows
+        return self.sub(torch.arange(self.n_points, device=self._indices.device))
 
     def to_neighbor_tuple(self) -> NeighborRelationTuple:
         return self
@@ -135,7 +152,7 @@ class NeighborRelationTuple(RelationData):
         n, k = self._indices.shape
         index = index_type(n, n * k)
         # copies: SciPy drops zeros and sorts rows in place
-        cols, starts = as_numpy(self._indices).reshape(-1).astype(index), np.arange(n + 1, dtype=index) * index(k)
+        cols, starts = as_numpy(self._indices).astype(index).reshape(-1), np.arange(n + 1, dtype=index) * index(k)
         values = as_numpy(self._values).reshape(-1).copy()
         matrix = scipy.sparse.csr_array((values, cols, starts), shape=(n, n))
         matrix.eliminate_zeros()

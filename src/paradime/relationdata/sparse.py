@@ -11,7 +11,7 @@ import scipy.sparse
 import torch
 
 from paradime.relationdata._dense import as_indices, as_values
-from paradime.relationdata._rows import read_all_entries, read_block, read_entries, upper_half
+from paradime.relationdata._rows import CSR, read_all_entries, read_block, read_entries, upper_half
 from paradime.relationdata._symmetric import mean_with_transpose, union_with_transpose
 from paradime.relationdata.base import RelationData
 from paradime.types import AnyArray
@@ -21,7 +21,10 @@ __all__ = ["SparseRelationArray"]
 
 
 class SparseRelationArray(RelationData):
-    """Relations of which most are zero, as SciPy CSR array.
+    """Relations of which most are zero, as SciPy CSR matrix.
+
+    ``data`` is a ``csr_matrix``, as in version 1: ``m * m`` is the product of matrices, and ``m.sum(axis=1)`` a
+    matrix of shape (n, 1), so that ``m / m.sum(axis=1)`` divides each row by its sum.
 
     Args:
         relations: Anything that ``scipy.sparse.csr_array`` takes, shape (n, n).
@@ -43,9 +46,10 @@ class SparseRelationArray(RelationData):
         self.data = relations
 
     @classmethod
-    def _of(cls, matrix: scipy.sparse.csr_array) -> Self:
+    def _of(cls, matrix: CSR) -> Self:
         made = cls.__new__(cls)
-        made._matrix = matrix
+        # the same memory. Operators such as * mean something else to either class: none is used on it here
+        made._matrix = scipy.sparse.csr_matrix(matrix)
         return made
 
     @classmethod
@@ -54,8 +58,8 @@ class SparseRelationArray(RelationData):
         return cls._of(scipy.sparse.coo_array((to_numpy(values), coordinates), shape=(n_points, n_points)).tocsr())
 
     @property
-    def data(self) -> scipy.sparse.csr_array:
-        """The relations as CSR array of shape (n, n); memory is shared."""
+    def data(self) -> scipy.sparse.csr_matrix:
+        """The relations as CSR matrix of shape (n, n); memory is shared."""
         self._take_storage()
         return self._matrix
 
@@ -71,7 +75,7 @@ class SparseRelationArray(RelationData):
             # SciPy sums in place
             matrix = matrix.copy()
             matrix.sum_duplicates()
-        self._matrix = matrix
+        self._matrix = scipy.sparse.csr_matrix(matrix)
         self._symmetric = False
         for derived in ("_upper", "_has_diagonal"):
             self.__dict__.pop(derived, None)
@@ -95,7 +99,7 @@ class SparseRelationArray(RelationData):
         return as_tensor(self._matrix.data).sum()
 
     def row_normalized(self) -> Self:
-        sums = self._matrix.sum(axis=1)
+        sums = np.asarray(self._matrix.sum(axis=1)).ravel()
         factors = 1 / np.where(sums == 0, 1, sums)
         repeated = np.repeat(factors, np.diff(self._matrix.indptr))
         return self.with_values(self.values * as_tensor(repeated).to(self.values.dtype))

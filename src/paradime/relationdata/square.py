@@ -8,6 +8,7 @@ import torch
 
 from paradime.relationdata._dense import ArrayView, DenseRelationData, TensorView, as_indices
 from paradime.relationdata.base import RelationData
+from paradime.relationdata.neighbors import NeighborRelationTuple
 from paradime.types import AnyArray
 
 __all__ = ["SquareRelationArray", "SquareRelationTensor"]
@@ -40,10 +41,10 @@ class _SquareRelations(DenseRelationData):
         return self._of(0.5 * (matrix + transposed))
 
     def map_rows(self, function: Callable[[torch.Tensor], torch.Tensor]) -> RelationData:
-        n = self.n_points
-        others = ~torch.eye(n, dtype=torch.bool, device=self._tensor.device)
-        mapped = function(self._tensor[others].view(n, n - 1))
-        return self._of(mapped.new_zeros(n, n).masked_scatter(others, mapped))
+        n, device = self.n_points, self._tensor.device
+        others = ~torch.eye(n, dtype=torch.bool, device=device)
+        indices = torch.arange(n, device=device).expand(n, n)[others].view(n, n - 1)
+        return NeighborRelationTuple._of(indices, function(self._tensor[others].view(n, n - 1)))
 
     def without_diagonal(self) -> RelationData:
         own = torch.eye(self.n_points, dtype=torch.bool, device=self._tensor.device)

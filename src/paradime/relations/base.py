@@ -50,6 +50,7 @@ class Relations:
 
     data_key: str = "main"
     transform: Sequence[RelationTransform] = ()
+    _relations: RelationData | None = None
 
     def __init__(
         self,
@@ -82,12 +83,36 @@ class Relations:
             f"{type(self).__name__} has no compute_relations(). Write it: it takes points, returns RelationData."
         )
 
+    @property
+    def relations(self) -> RelationData:
+        """The relations that were computed last.
+
+        Raises:
+            AttributeError: If none were computed yet.
+        """
+        if self._relations is None:
+            raise AttributeError(
+                f"this {type(self).__name__} has computed no relations yet. Call compute_relations(X) first."
+            )
+        return self._relations
+
     def apply_transforms(self, relations: Any) -> RelationData:
-        """Applies the transforms in order to relations, or to data that ``relation_factory`` takes."""
+        """Applies the transforms in order to relations, or to data that ``relation_factory`` takes.
+
+        The result is what :attr:`relations` returns from then on.
+        """
+        self._relations = None  # the memory of the last result is free while the next one is made
         reldata = relation_factory(relations)
         for transform in self.transform:
             reldata = transform(reldata)
+        self._relations = reldata
         return reldata
+
+    _transform = apply_transforms  # the name in version 1, which subclasses call
+
+    def __getstate__(self) -> dict[str, Any]:
+        # copies and files hold the settings: results may be large, or part of an autograd graph, which has no copy
+        return {name: value for name, value in vars(self).items() if name != "_relations"}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(transform={self.transform!r}, data_key={self.data_key!r})"

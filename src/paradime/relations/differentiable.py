@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 import torch
 
 from paradime._registry import RELATIONS
-from paradime.functional import condensed_distances, paired_distances
+from paradime.functional import condensed_distances, paired_distances, pairwise_distances
 from paradime.relationdata import (
     EuclideanPairsTensor,
     EuclideanRelationTensor,
     FlatRelationTensor,
     RelationData,
+    SquareRelationTensor,
     TriangularRelationTensor,
 )
 from paradime.relations.base import Relations, require_points
@@ -28,9 +29,11 @@ class DifferentiablePDist(Relations):
     """Distances between all pairs of points of a batch, each pair once; differentiable.
 
     Args:
-        p: Order of the Minkowski distance, used where no metric is given.
+        p: Order of the Minkowski distance, used where no metric is given; also ``metric_p``.
         metric: A name (``"euclidean"``, ``"sqeuclidean"``, ``"manhattan"``, ``"chebyshev"``, ``"cosine"``), or
-            a function of two (m, d) tensors that returns the m distances of their rows.
+            a function of two (b, b, d) tensors that returns the (b, b) distances along their last dimension: the
+            first holds point i at (i, j), the second holds point j. The result is then square, and need not be
+            symmetric.
         transform: One transform, or several that are applied in order.
         data_key: The entry of the batch whose embedding the distances are computed of.
 
@@ -54,10 +57,28 @@ class DifferentiablePDist(Relations):
         self.p = p
         self.metric = metric
 
+    @property
+    def metric_p(self) -> float:
+        """The order ``p`` under its name in version 1."""
+        return self.p
+
+    @metric_p.setter
+    def metric_p(self, p: float) -> None:
+        self.p = p
+
     def compute_relations(self, X: Any = None, **kwargs: Any) -> RelationData:
-        """Computes the distances of points, shape (b, d); transformed, in the triangular layout before."""
+        """Computes the distances of points, shape (b, d).
+
+        Returns:
+            The distances, transformed; before, in the triangular layout, or square for a function as metric.
+
+        Raises:
+            ValueError: If a function as metric returns another shape than (b, b).
+        """
         require_points(X, "DifferentiablePDist")
         points = as_tensor(X)
+        if callable(self.metric):
+            return self.apply_transforms(SquareRelationTensor._of(pairwise_distances(points, self.metric)))
         if self.metric == "euclidean" or (self.metric is None and self.p == 2):
             return self.apply_transforms(EuclideanRelationTensor(points))
         dists = condensed_distances(points, p=self.p, metric=self.metric)

@@ -35,8 +35,11 @@ log = logging.getLogger(__name__)
 class NeighborBasedPDist(Relations):
     """Distances between each point and its nearest neighbours; those to all others count as not stored.
 
+    Each row begins with the point itself, at the distance 0, as in version 1. Transforms that rescale rows leave
+    it out.
+
     Args:
-        n_neighbors: Number of neighbours k ≥ 1. If ``None``: what the first transform that needs neighbours
+        n_neighbors: Number of other points k ≥ 1. If ``None``: what the first transform that needs neighbours
             asks for (3 × perplexity, or the connectivity's ``n_neighbors``), else 5 % of n.
         metric: ``"euclidean"`` (also ``None``), ``"cosine"``, ``"manhattan"``, another name that SciPy or
             PyNNDescent knows, or a function of two rows.
@@ -47,7 +50,8 @@ class NeighborBasedPDist(Relations):
         random_state: Seed, for searches that draw at random.
         precomputed: Neighbours that were found elsewhere in place of a search: a pair of indices and distances,
             each of shape (n, k); a SciPy sparse matrix (n, n) of the distances to neighbours; or a dense matrix
-            (n, n) of all distances. Points are removed from their own neighbours, and ``n_neighbors`` are kept.
+            (n, n) of all distances. A point is no neighbour of its own; ``n_neighbors`` others are kept.
+        include_self: Whether each row begins with the point itself.
         measure_recall: Whether to measure, on 500 sampled rows, which share of the true neighbours was found; kept
             in ``recall`` (``None`` where nothing was measured).
 
@@ -58,6 +62,8 @@ class NeighborBasedPDist(Relations):
 
     Example:
         >>> NeighborBasedPDist(1).compute_relations([[0.0], [3.0], [4.0]]).data[0].tolist()
+        [[0, 1], [1, 2], [2, 1]]
+        >>> NeighborBasedPDist(1, include_self=False).compute_relations([[0.0], [3.0], [4.0]]).data[0].tolist()
         [[1], [2], [1]]
     """
 
@@ -76,6 +82,7 @@ class NeighborBasedPDist(Relations):
         backend: str = "auto",
         random_state: int = 0,
         precomputed: Any = None,
+        include_self: bool = True,
         measure_recall: bool = False,
     ) -> None:
         super().__init__(transform, data_key)
@@ -89,11 +96,12 @@ class NeighborBasedPDist(Relations):
         self.backend = backend
         self.random_state = random_state
         self.precomputed = precomputed
+        self.include_self = include_self
         self.measure_recall = measure_recall
         self.recall: float | None = None
 
     def compute_relations(self, X: Any = None, **kwargs: Any) -> RelationData:
-        """Computes the distances of points, shape (n, d); transformed, in the neighbor layout before.
+        """Computes the distances of points, shape (n, d); transformed, before as neighbours, shape (n, 1 + k).
 
         Sparse points stay sparse. With precomputed neighbours ``X`` may be ``None``, unless the recall is to be
         measured.
@@ -109,7 +117,12 @@ class NeighborBasedPDist(Relations):
                 points = points.reshape(n, -1)
             found = self._given(n) if self.precomputed is not None else self._searched(points)
             self.recall = self._measured(points, found[0])
-        return self.apply_transforms(NeighborRelationTuple._of(found[0].cpu(), found[1].cpu()))
+        indices, dists = (part.cpu() for part in found)
+        del found
+        if self.include_self:
+            indices = torch.cat((torch.arange(n)[:, None], indices), dim=1)
+            dists = torch.nn.functional.pad(dists, (1, 0))
+        return self.apply_transforms(NeighborRelationTuple._of(indices, dists))
 
     def _searched(self, points: Points | None) -> tuple[torch.Tensor, torch.Tensor]:
         assert points is not None

@@ -30,19 +30,24 @@ _SOLVER_SETTINGS = frozenset(
 class AdaptiveNeighborhoodRescale(RelationTransform):
     """Applies a kernel whose parameter is found for each point separately.
 
+    Relations in a dense layout become neighbours: each point's relations to all others.
+
     Args:
-        kernel: Takes one point's relations, shape (k,), and its parameter; returns shape (k,).
-        find_param: Takes one point's relations, shape (k,), and ``root_scalar_kwargs``; returns its parameter.
+        kernel: Takes one point's relations to others, a NumPy array of shape (k,), and its parameter; returns
+            shape (k,).
+        find_param: Takes one point's relations to others, shape (k,), what ``_get_comparison_constant()`` of a
+            subclass returns (``None`` here), and ``kwargs``; returns its parameter.
         verbose: Whether to log what is done.
-        **root_scalar_kwargs: Passed to ``find_param``, in the manner of ``scipy.optimize.root_scalar``.
+        **kwargs: Passed to ``find_param``, in the manner of ``scipy.optimize.root_scalar``.
 
     Attributes:
+        kwargs: What is passed to ``find_param``.
         param_values: The parameters found, shape (n,), after the transform was applied.
 
     Source: Hinterreiter et al., "ParaDime", 2023, section 4.1.
 
     Example:
-        >>> rescale = AdaptiveNeighborhoodRescale(lambda d, scale: d / scale, lambda d: d.mean())
+        >>> rescale = AdaptiveNeighborhoodRescale(lambda d, scale: d / scale, lambda d, _: d.mean())
         >>> rescale(([[1, 2], [0, 2], [0, 1]], [[1.0, 3.0], [2.0, 2.0], [1.0, 1.0]])).data[1]
         array([[0.5, 1.5],
                [1. , 1. ],
@@ -50,27 +55,32 @@ class AdaptiveNeighborhoodRescale(RelationTransform):
     """
 
     extra_options: ClassVar[frozenset[str] | None] = None
-    """What ``root_scalar_kwargs`` may hold; anything if ``None``."""
+    """What ``kwargs`` may hold; anything if ``None``."""
 
     def __init__(
         self,
         kernel: Callable[..., Any],
         find_param: Callable[..., Any],
         verbose: bool = False,
-        **root_scalar_kwargs: Any,
+        **kwargs: Any,
     ) -> None:
         self.kernel = kernel
         self.find_param = find_param
         self.verbose = verbose
-        self.root_scalar_kwargs = root_scalar_kwargs
+        self.kwargs = kwargs
         self.param_values: FloatArray | None = None
 
-    def spec_options(self) -> dict[str, Any]:
-        """Returns the arguments that are kept under other names, for the grammar."""
-        return {"kwargs": self.root_scalar_kwargs}
+    # names of version 1, where a subclass had to write both
+    def _get_comparison_constant(self) -> float | None:
+        """Returns what each point's relations are compared with to find its parameter."""
+        return None
+
+    def _set_root_scalar_defaults(self) -> None:
+        """Fills up ``kwargs``; called before the parameters are looked for."""
 
     def transform(self, reldata: RelationData) -> RelationData:
         report(log, "Calculating probabilities.", verbose=self.verbose)
+        self._set_root_scalar_defaults()
         return reldata.map_rows(self._rescale)
 
     def _rescale(self, rows: torch.Tensor) -> torch.Tensor:
@@ -79,7 +89,7 @@ class AdaptiveNeighborhoodRescale(RelationTransform):
         # the functions are the user's and take one row: here, and only here, rows are visited one by one
         for i, row in enumerate(as_numpy(rows)):
             stored = np.isfinite(row)
-            params[i] = self.find_param(row[stored], **self.root_scalar_kwargs)
+            params[i] = self.find_param(row[stored], self._get_comparison_constant(), **self.kwargs)
             rescaled[i, stored] = self.kernel(row[stored], params[i])
         self.param_values = params
         return as_tensor(rescaled).to(rows)
@@ -117,10 +127,13 @@ class PerplexityBasedRescale(AdaptiveNeighborhoodRescale):
 
     def __init__(self, perplexity: float = 30, verbose: bool = False, **kwargs: Any) -> None:
         _check_solver_settings(kwargs)
-        super().__init__(perplexity_weights, perplexity_weights, verbose, **kwargs)
+        super().__init__(_gaussian, _find_beta, verbose, **kwargs)
         if not 1 < perplexity < math.inf:
             raise ValueError(f"perplexity must be greater than 1 and finite, got {perplexity}.")
         self.perplexity = perplexity
+
+    def _get_comparison_constant(self) -> float:
+        return self.perplexity
 
     def neighbors_wanted(self) -> int | None:
         return math.floor(3 * self.perplexity)
@@ -172,10 +185,13 @@ class ConnectivityBasedRescale(AdaptiveNeighborhoodRescale):
 
     def __init__(self, n_neighbors: float = 15, verbose: bool = False, **kwargs: Any) -> None:
         _check_solver_settings(kwargs)
-        super().__init__(connectivity_weights, connectivity_weights, verbose, **kwargs)
+        super().__init__(_exponential, _find_sigma, verbose, **kwargs)
         if not 2 < n_neighbors < math.inf:
             raise ValueError(f"n_neighbors must be greater than 2 and finite, got {n_neighbors}.")
         self.n_neighbors = n_neighbors
+
+    def _get_comparison_constant(self) -> float:
+        return self.n_neighbors
 
     def neighbors_wanted(self) -> int | None:
         return math.ceil(self.n_neighbors)
@@ -190,6 +206,26 @@ class ConnectivityBasedRescale(AdaptiveNeighborhoodRescale):
         weights, sigmas = connectivity_weights(rows, self.n_neighbors)
         self.param_values = as_numpy(sigmas)
         return weights
+
+
+def _gaussian(dists: FloatArray, beta: float) -> FloatArray:
+    # the smallest distance is taken out, so that not all weights vanish at a large β
+    weights: FloatArray = np.exp(-beta * (dists**2 - dists.min() ** 2))
+    weights /= weights.sum()
+    return weights
+
+
+def _find_beta(dists: FloatArray, perplexity: float, **_: Any) -> float:
+    return float(perplexity_weights(as_tensor(dists**2)[None], perplexity)[1])
+
+
+def _exponential(dists: FloatArray, sigma: float) -> FloatArray:
+    weights: FloatArray = np.exp(-(dists - dists.min()) / sigma)
+    return weights
+
+
+def _find_sigma(dists: FloatArray, n_neighbors: float, **_: Any) -> float:
+    return float(connectivity_weights(as_tensor(dists)[None], n_neighbors)[1])
 
 
 def _refuse_negative(dists: torch.Tensor) -> None:

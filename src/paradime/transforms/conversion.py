@@ -67,7 +67,7 @@ class ToNeighborTuple(RelationTransform):
 
 
 class ToSparseArray(RelationTransform):
-    """Converts to a SciPy CSR array."""
+    """Converts to a SciPy CSR matrix."""
 
     def transform(self, reldata: RelationData) -> RelationData:
         return reldata.to_sparse_array()

@@ -55,7 +55,7 @@ class LocalScaling(RelationTransform):
             )
 
     def transform(self, reldata: RelationData) -> RelationData:
-        stored = reldata.to_neighbor_tuple()
+        stored = reldata.to_neighbor_tuple().without_diagonal()
         n, k = stored.indices.shape
         own = torch.arange(n, device=stored.indices.device)[:, None]
         dists = torch.where(stored.indices == own, torch.inf, stored.values)

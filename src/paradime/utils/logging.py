@@ -14,23 +14,10 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-__all__ = [
-    "LOGGER_NAME",
-    "LOGGING_FORMAT",
-    "ch",
-    "formatter",
-    "log",
-    "logger",
-    "report",
-    "set_logfile",
-    "verbosely",
-]
+__all__ = ["log", "report", "set_logfile", "verbosely"]
 
-LOGGER_NAME = "paradime"
-LOGGING_FORMAT = "%(asctime)s: %(message)s"
-
-logger = logging.getLogger(LOGGER_NAME)
-formatter = logging.Formatter(LOGGING_FORMAT)
+_FORMAT = logging.Formatter("%(asctime)s: %(message)s")
+_logger = logging.getLogger("paradime")
 
 
 class _StdoutHandler(logging.StreamHandler[TextIO]):
@@ -38,33 +25,28 @@ class _StdoutHandler(logging.StreamHandler[TextIO]):
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
-        self.setFormatter(formatter)
+        self.setFormatter(_FORMAT)
 
     @property
     def stream(self) -> TextIO:  # type: ignore[override]
         return sys.stdout
 
 
-ch = _StdoutHandler()
-"""What prints messages; one handler for the whole process, so that its level can be set, or it can be removed."""
+_stdout_disabled = False
 
-# attached once: whoever removes it afterwards is not to be overruled
-_stdout_pending = True
 
 _verbose = contextvars.ContextVar("verbose", default=False)
 
 
 def _show_messages() -> None:
-    global _stdout_pending
-    if _stdout_pending:
-        logger.addHandler(ch)
-        _stdout_pending = False
+    if not _stdout_disabled and not any(isinstance(h, _StdoutHandler) for h in _logger.handlers):
+        _logger.addHandler(_StdoutHandler())
     _let_info_pass()
 
 
 def _let_info_pass() -> None:
-    if logger.level == logging.NOTSET:  # a level that the user has set stays
-        logger.setLevel(logging.INFO)
+    if _logger.level == logging.NOTSET or _logger.level > logging.INFO:
+        _logger.setLevel(logging.INFO)
 
 
 @contextlib.contextmanager
@@ -77,33 +59,30 @@ def verbosely(verbose: bool) -> Iterator[None]:
         _verbose.reset(token)
 
 
-def report(speaker: logging.Logger, msg: str, *, verbose: bool = False) -> None:
+def report(logger: logging.Logger, msg: str, *, verbose: bool = False) -> None:
     """Logs a step: shown (level INFO) if the part or the routine around it is verbose, else at level DEBUG.
 
     Args:
-        speaker: The logger of the module that speaks.
+        logger: The logger of the module that speaks.
         msg: The message.
         verbose: Whether the part itself was asked to be verbose.
     """
     if verbose or _verbose.get():
         _show_messages()
-        speaker.info(msg)
+        logger.info(msg)
     else:
-        speaker.debug(msg)
+        logger.debug(msg)
 
 
-def log(message: str) -> None:
+def log(msg: str) -> None:
     """Prints a message, preceded by the time, to standard output and to the log files that are set.
-
-    Args:
-        message: The message.
 
     Example:
         >>> log("Ten rows left out.")  # doctest: +SKIP
         2026-05-04 10:00:00,000: Ten rows left out.
     """
     _show_messages()
-    logger.info(message)
+    _logger.info(msg)
 
 
 def set_logfile(
@@ -124,19 +103,18 @@ def set_logfile(
         ValueError: If ``mode`` is neither ``"a"`` nor ``"w"``.
         OSError: If the file cannot be written.
     """
-    global _stdout_pending
+    global _stdout_disabled
     if mode not in ("a", "w"):
         raise ValueError(f"mode must be 'a' (append) or 'w' (overwrite), got {mode!r}.")
     handler = logging.FileHandler(filename, mode)
-    handler.setFormatter(formatter)
-    for other in list(logger.handlers):
-        if isinstance(other, logging.FileHandler) and (
-            disable_other_files or other.baseFilename == handler.baseFilename
-        ):
-            logger.removeHandler(other)
+    handler.setFormatter(_FORMAT)
+    for other in list(_logger.handlers):
+        is_file = isinstance(other, logging.FileHandler)
+        same_file = isinstance(other, logging.FileHandler) and other.baseFilename == handler.baseFilename
+        is_stdout = isinstance(other, _StdoutHandler)
+        if same_file or (disable_other_files and is_file) or (disable_stdout and is_stdout):
+            _logger.removeHandler(other)
             other.close()
-    if disable_stdout:
-        logger.removeHandler(ch)
-    _stdout_pending = not disable_stdout
-    logger.addHandler(handler)
+    _stdout_disabled = disable_stdout
+    _logger.addHandler(handler)
     _let_info_pass()

@@ -78,15 +78,23 @@ def test_number_of_pairs_that_a_triangle_has_stays_flat():
 
 def test_metric_may_be_a_function_of_rows():
     def manhattan(A, B):
-        return (A - B).abs().sum(dim=1)
+        return (A - B).abs().sum(dim=-1)
 
     np.testing.assert_allclose(
         DifferentiablePDist(metric=manhattan).compute_relations(embedded()).data.detach(),
-        pdist(embedded().detach(), "cityblock"),
+        squareform(pdist(embedded().detach(), "cityblock")),
     )
     pairs = torch.stack((embedded(0), embedded(1)))
     expected = manhattan(*pairs.detach())
     np.testing.assert_allclose(DistsFromTo(metric=manhattan).compute_relations(pairs).data.detach(), expected)
+
+
+def test_metric_that_compares_other_dimensions_than_the_last_is_refused_with_the_remedy():
+    def along_rows(A, B):
+        return (A - B).abs().sum(dim=1)
+
+    with pytest.raises(ValueError, match=r"shape \(6, 6\), got \(6, 2\)\. .* with dim=-1"):
+        DifferentiablePDist(metric=along_rows).compute_relations(embedded())
 
 
 def test_points_in_place_of_pairs_are_refused():

@@ -39,8 +39,8 @@ def test_point_that_a_duplicate_pushed_out_loses_its_last_neighbour():
     indices, dists = (part.copy() for part in with_self(6))
     indices[3, 0], dists[3, 0] = next(i for i in range(40) if i not in indices[3]), 0.0
     found = NeighborBasedPDist(precomputed=(indices, dists)).compute_relations()
-    assert found.data[0].shape == (40, 6)
-    assert found.data[0][3].tolist() == indices[3, :6].tolist()
+    assert found.data[0].shape == (40, 7)
+    assert found.data[0][3].tolist() == [3, *indices[3, :6]]
 
 
 def test_neighbours_for_a_transform_may_be_given():

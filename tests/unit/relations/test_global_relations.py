@@ -31,6 +31,7 @@ from paradime.transforms import (
     Functional,
     Normalize,
     PerplexityBasedRescale,
+    StudentTTransform,
     Symmetrize,
     ToSquareArray,
 )
@@ -124,14 +125,42 @@ def test_pdist_flattens_data_of_higher_dimension():
 def test_neighbor_relations_are_the_distances_to_the_nearest_neighbours():
     found = NeighborBasedPDist(6).compute_relations(points())
     dists, indices = sklearn.neighbors.NearestNeighbors().fit(points()).kneighbors(n_neighbors=6)
-    np.testing.assert_array_equal(found.data[0], indices)
-    np.testing.assert_allclose(found.data[1], dists, rtol=1e-6)
+    np.testing.assert_array_equal(found.data[0], np.c_[np.arange(40), indices])
+    np.testing.assert_allclose(found.data[1], np.c_[np.zeros(40), dists], rtol=1e-6)
+
+
+def test_neighbours_without_the_point_itself_are_the_same_from_the_second_column_on():
+    found = NeighborBasedPDist(6).compute_relations(points()).data
+    alone = NeighborBasedPDist(6, include_self=False).compute_relations(points()).data
+    for first, second in zip(found, alone, strict=True):
+        np.testing.assert_array_equal(first[:, 1:], second)
+
+
+@pytest.mark.parametrize("calibrate", [PerplexityBasedRescale(3), ConnectivityBasedRescale(5)])
+def test_calibrations_do_not_see_whether_rows_begin_with_the_point_itself(calibrate):
+    found, alone = (
+        NeighborBasedPDist(10, transform=calibrate, include_self=include).compute_relations(points()).data
+        for include in (True, False)
+    )
+    for first, second in zip(found, alone, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_point_itself_adds_nothing_to_the_matrix_whatever_kernel_is_applied():
+    kernel = [StudentTTransform(1.0), Normalize()]
+    found, alone = (
+        NeighborBasedPDist(4, transform=kernel, include_self=include).compute_relations(points())
+        for include in (True, False)
+    )
+    assert found.data[0].shape == (40, 5)
+    assert (found.data[1][:, 0] == 0).all()
+    np.testing.assert_array_equal(found.to_square(), alone.to_square())
 
 
 def neighbours_searched(transform, n):
-    """The number of neighbours that the first transform is given."""
+    """The number of neighbours that the first transform is given, the point itself not counted."""
     seen = []
-    look = Functional(lambda data: seen.append(data[0].shape[1]))
+    look = Functional(lambda data: seen.append(data[0].shape[1] - 1))
     NeighborBasedPDist(transform=[look, *transform]).compute_relations(points(n=n))
     return seen[0]
 
