@@ -68,7 +68,7 @@ def draw(maps: dict[str, np.ndarray], scores: dict[str, dict], instrument: list,
         scatterplot(
             embedding,
             labels=names,
-            colormap=[colors["petrol"], colors["amber"]],
+            colormap=[colors["petrol"], colors["yellow"]],
             ax=left,
             legend_options={**outside, "title": "instrument"},
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 T = TypeVar("T")
@@ -47,22 +48,61 @@ class Registry(Mapping[str, T], Generic[T]):
         self.kind = kind
         self._entries: dict[str, T] = {}
         self._aliases: dict[str, str] = {}
+        self._own: set[str] = set()
 
     def add(self, name: str, entry: T, *, aliases: Iterable[str] = ()) -> None:
-        """Binds ``name`` (and ``aliases``) to ``entry``; a name that exists is bound anew.
+        """Binds ``name`` (and ``aliases``) to a built-in ``entry``; a name that exists is bound anew.
 
         Raises:
             TypeError: If the name is not a string.
             ValueError: If the name is empty.
         """
-        if not isinstance(name, str):
-            raise TypeError(f"the name of a {self.kind} must be a string, got {type(name).__name__}.")
-        if not name:
-            raise ValueError(f"the name of a {self.kind} must not be empty.")
+        self._check_name(name)
         self._aliases.pop(name, None)
         self._entries[name] = entry
         for alias in aliases:
             self._aliases[alias] = name
+
+    def extend(
+        self, name: str, entry: T, *, aliases: Iterable[str] = (), reserved: Container[str] | None = None
+    ) -> None:
+        """Binds ``name`` (and ``aliases``) to an entry of the user's own.
+
+        The user's own names may be bound anew, as a notebook does whose cells run twice.
+
+        Args:
+            name: The name.
+            entry: What it stands for.
+            aliases: Further names.
+            reserved: The built-in names that stay what they are; all of them if ``None``. Another one stands for
+                the user's entry from now on, with a warning.
+
+        Raises:
+            KeyError: If a name is reserved.
+            TypeError: If the name is not a string.
+            ValueError: If the name is empty.
+        """
+        names = (name, *aliases)
+        for given in names:
+            self._check_name(given)
+        for built_in in (given for given in names if given in self and given not in self._own):
+            if reserved is None or built_in in reserved:
+                raise KeyError(
+                    f"the name {built_in!r} is taken: it is a built-in {self.kind}. Choose another name for yours."
+                )
+            warnings.warn(
+                f"{built_in!r} is a built-in {self.kind}; in specifications, it stands for yours from now on. "
+                "Choose another name to have both.",
+                stacklevel=4,
+            )
+        self.add(name, entry, aliases=names[1:])
+        self._own.update(names)
+
+    def _check_name(self, name: object) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"the name of a {self.kind} must be a string, got {type(name).__name__}.")
+        if not name:
+            raise ValueError(f"the name of a {self.kind} must not be empty.")
 
     def register(self, name: str, *aliases: str) -> Callable[[C], C]:
         """Returns a decorator that binds what it decorates to ``name`` (and ``aliases``)."""

@@ -1,9 +1,10 @@
 """Type aliases used in public signatures."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
+import scipy.sparse
 import torch
 from numpy.typing import NDArray
 
@@ -13,10 +14,13 @@ __all__ = [
     "Data",
     "DataMapping",
     "FloatArray",
+    "IndexList",
     "IntArray",
     "Metric",
+    "Rels",
     "Spec",
     "TensorLike",
+    "TypeKeyTuples",
 ]
 
 AnyArray: TypeAlias = NDArray[Any]
@@ -25,6 +29,17 @@ IntArray: TypeAlias = NDArray[np.integer[Any]]
 
 TensorLike: TypeAlias = NDArray[Any] | torch.Tensor | list[Any]
 """Whatever ``numpy.asarray`` or ``torch.as_tensor`` takes as numbers."""
+
+IndexList: TypeAlias = list[int] | IntArray | torch.Tensor
+"""Numbers of rows."""
+
+Rels: TypeAlias = (
+    AnyArray | torch.Tensor | scipy.sparse.spmatrix | scipy.sparse.sparray | tuple[AnyArray, AnyArray]
+)
+"""Relations as numbers: an array, a tensor, a sparse matrix, or neighbours and their relations, each (n, k)."""
+
+TypeKeyTuples: TypeAlias = list[tuple[Literal["data", "rels"], str]]
+"""What derived data are computed from: entries of the data set, or global relations."""
 
 DataMapping: TypeAlias = Mapping[str, Any]
 """Named arrays with one row a data point."""

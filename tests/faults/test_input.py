@@ -10,8 +10,12 @@ import scipy.sparse
 import torch
 from sklearn.datasets import load_digits
 
+import paradime
+from paradime import metrics, plot
+from paradime.explain import feature_importance
 from paradime.models import ModelRecipe
 from paradime.routines import ParametricContrastive, ParametricUMAP
+from paradime.utils.plotting import scatterplot
 
 
 @pytest.fixture
@@ -109,3 +113,40 @@ def test_images_of_bytes_are_those_of_floats(X):  # rows 12 and 16
     assert found[0].shape == (150, 2)
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])
+
+
+MASKED = {
+    "numbers": lambda X: np.ma.masked_array(X, mask=np.zeros(X.shape, dtype=bool)),
+    "integers": lambda X: np.ma.masked_array((100 * X).astype(int), mask=np.zeros(X.shape, dtype=bool)),
+}
+
+
+@pytest.mark.parametrize("make", MASKED.values(), ids=MASKED)
+def test_masked_entries_are_missing_values(make, short, X):  # row 1
+    masked = make(X)
+    short.fit(masked)
+    Y = short.transform(masked)
+    np.testing.assert_array_equal(Y, short.transform(np.asarray(masked)))
+    masked[7, 2] = np.ma.masked
+    for call in (
+        lambda: short.fit(masked),
+        lambda: short.fit({"main": masked}),
+        lambda: short.partial_fit(masked),
+        lambda: short.transform(masked),
+        lambda: short.embed(masked),
+        lambda: paradime.report(short, masked),
+        lambda: paradime.explore(short, masked),
+        lambda: feature_importance(short, masked),
+    ):
+        with pytest.raises(ValueError, match="contains NaN, first at row 7, column 2"):
+            call()
+    for call in (
+        lambda: metrics.trustworthiness(masked, Y),
+        lambda: metrics.knn_accuracy(masked, np.arange(len(X)) % 3),
+        lambda: plot.shepard(masked, Y),
+        lambda: plot.embedding(masked[:, 1:3]),
+        lambda: scatterplot(masked[:, 1:3]),
+        lambda: plot.align(masked[:, 1:3], Y),
+    ):
+        with pytest.raises(ValueError, match="must be finite"):
+            call()

@@ -49,6 +49,32 @@ def test_name_that_exists_is_bound_anew(colors):
     assert colors["red"] == "#e00"
 
 
+def test_built_in_name_is_not_bound_to_what_a_user_adds(colors):
+    for name in ("red", "rouge"):
+        with pytest.raises(KeyError, match=f"the name '{name}' is taken: it is a built-in color"):
+            colors.extend(name, "#e00")
+        with pytest.raises(KeyError, match=f"the name '{name}' is taken"):
+            colors.extend("scarlet", "#e00", aliases=[name])
+    assert "scarlet" not in colors
+    assert colors["red"] == "#f00"
+
+
+def test_built_in_name_that_is_not_reserved_is_bound_with_a_warning(colors):
+    with pytest.warns(UserWarning, match="'blue' is a built-in color"):
+        colors.extend("blue", "#00e", reserved={"red"})
+    assert colors["blue"] == "#00e"
+    colors.extend("blue", "#00d", reserved={"red"})  # now it is the user's own
+    assert colors["blue"] == "#00d"
+    with pytest.raises(KeyError, match="taken"):
+        colors.extend("red", "#00e", reserved={"red"})
+
+
+def test_users_own_names_are_bound_anew(colors):
+    colors.extend("mint", "#9fc", aliases=["mentha"])
+    colors.extend("mint", "#9fd")
+    assert colors["mint"] == colors["mentha"] == "#9fd"
+
+
 def test_decorator_binds_and_returns_what_it_decorates():
     registry = Registry("thing")
 
@@ -65,6 +91,8 @@ def test_decorator_binds_and_returns_what_it_decorates():
 def test_what_cannot_be_a_name_is_refused(colors, name, error):
     with pytest.raises(error, match="the name of a color must"):
         colors.add(name, "#000")
+    with pytest.raises(error, match="the name of a color must"):
+        colors.extend(name, "#000")
     assert list(colors) == ["red", "blue"]
 
 

@@ -42,7 +42,7 @@ dr.ParametricDR.apply(self, X, method=None)
 dr.ParametricDR.embed(self, X)
 dr.ParametricDR.classify(self, X)
 dr.ParametricDR.__call__(self, X)
-dr.ParametricDR.from_spec(file_or_dict, model=None)
+dr.ParametricDR.from_spec(file_or_spec, model=None)
 dr.ParametricDR._prepare_training(self)
 dr.TrainingPhase(name=None, epochs=5, batch_size=50, batches_per_epoch=-1, sampling="standard",
     edge_rel_key="rel", neg_sampling_rate=5, loss_keys=["loss"], loss_weights=None, optimizer=Adam,
@@ -90,7 +90,7 @@ utils.plotting.scatterplot(coords, labels=None, colormap=None, labels_to_index=N
     bgcolor="#fcfcfc", legend=True, legend_options=None, ax=None, **scatter_kwargs)
 utils.plotting.get_color_palette()
 utils.plotting.get_colormap()
-utils.logging.log(msg)
+utils.logging.log(message)
 utils.logging.set_logfile(filename, mode="a", disable_stdout=False, disable_other_files=False)
 utils.seed.seed_all(seed)
 utils.convert.to_numpy(X)
@@ -632,14 +632,14 @@ class TestLogging:
     def restore(self):
         logger = logging.getLogger("paradime")
         handlers, level = list(logger.handlers), logger.level
-        disabled = paradime.utils.logging._stdout_disabled
+        pending = paradime.utils.logging._stdout_pending
         yield
         for handler in set(logger.handlers) - set(handlers):
             logger.removeHandler(handler)
             handler.close()
         logger.handlers[:] = handlers
         logger.setLevel(level)
-        paradime.utils.logging._stdout_disabled = disabled
+        paradime.utils.logging._stdout_pending = pending
 
     def test_messages_go_to_standard_output_and_to_the_file(self, tmp_path, capsys):
         paradime.utils.logging.set_logfile(tmp_path / "run.log")

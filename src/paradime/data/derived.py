@@ -85,7 +85,9 @@ class DerivedData:
 
 
 @DATA_FUNCTIONS.register("pca")
-def pca(X: Any, n_components: int = 2, scale: float | None = None, **options: Any) -> FloatArray:
+def pca(
+    X: Any, n_components: int = 2, scale: float | None = None, *, out_dim: int | None = None, **options: Any
+) -> FloatArray:
     """Projects onto the first principal components, through scikit-learn.
 
     Args:
@@ -93,14 +95,18 @@ def pca(X: Any, n_components: int = 2, scale: float | None = None, **options: An
         n_components: Number of components; where the data have fewer, the remaining columns are 0.
         scale: The standard deviation that the first component is given, > 0, the others in proportion; that of the
             data if ``None``.
+        out_dim: The same as ``n_components``, by the name that version 1 has for it; counts where both are given.
         **options: Passed to ``sklearn.decomposition.PCA``.
 
     Returns:
         Shape (n, n_components).
 
     Raises:
-        ValueError: If ``scale`` is not positive.
+        ValueError: If the number of components or ``scale`` is not positive.
     """
+    n_components = n_components if out_dim is None else out_dim
+    if n_components < 1:
+        raise ValueError(f"n_components must be at least 1, got {n_components}.")
     if scale is not None and not 0 < scale < np.inf:
         raise ValueError(f"scale must be a positive number, or None for that of the data, got {scale!r}.")
     options.setdefault("random_state", 0)
@@ -136,17 +142,21 @@ pca.extra_options = frozenset(inspect.signature(sklearn.decomposition.PCA).param
 
 
 @DATA_FUNCTIONS.register("spectral")
-def spectral(relations: RelationData, n_components: int = 2, **options: Any) -> FloatArray:
+def spectral(
+    relations: RelationData, n_components: int = 2, *, out_dim: int | None = None, **options: Any
+) -> FloatArray:
     """Spectral positions of a graph given as relations, which stays sparse.
 
     Args:
         relations: Symmetric relations ≥ 0 between n points.
         n_components: Number of dimensions.
+        out_dim: The same as ``n_components``, by the name that version 1 has for it; counts where both are given.
         **options: Passed to :func:`~paradime.functional.spectral_positions`.
 
     Returns:
         Shape (n, n_components), scaled to lie in [−10, 10].
     """
+    n_components = n_components if out_dim is None else out_dim
     graph = scipy.sparse.csr_array(relations.to_sparse_array().data)
     return spectral_positions(graph, n_components, **options)
 

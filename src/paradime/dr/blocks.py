@@ -17,13 +17,13 @@ from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import Loss
 from paradime.models import ModelRecipe
 from paradime.relations import Relations
-from paradime.training import History, TrainingPhase, Workspace, resolve_device
+from paradime.training import History, TrainingPhase, Workspace, determine_losses, resolve_device
 from paradime.types import AnyArray
 
 if TYPE_CHECKING:
     from paradime.dr.routine import ParametricDR
 
-__all__ = ["Additions", "Block", "Blocks", "make_blocks"]
+__all__ = ["Additions", "Block", "Blocks", "PhasesBlock", "make_blocks"]
 
 T = TypeVar("T")
 
@@ -177,6 +177,15 @@ class Block:
                 routine._blocks.replace_network(routine._build(routine.__dict__))
             else:
                 setattr(routine._blocks, self.name, getattr(make_blocks({self.name: value}), self.name))
+
+
+class PhasesBlock(Block):
+    """The training phases: each of those that are read knows its loss, as far as the routine has it."""
+
+    def __get__(self, routine: ParametricDR | None, owner: type) -> Any:
+        if routine is not None:
+            determine_losses(routine._blocks.training_phases, routine._blocks.losses)
+        return super().__get__(routine, owner)
 
 
 def _by_key(given: Any, kind: type[T], single_key: str) -> dict[str, T]:

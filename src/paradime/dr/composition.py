@@ -10,7 +10,7 @@ from paradime.data import DerivedData
 from paradime.dr.additions import AddedLoss
 from paradime.dr.blocks import Additions, Blocks
 from paradime.loss import Loss
-from paradime.training import TrainingPhase
+from paradime.training import TrainingPhase, determine_losses
 
 __all__ = ["Composed"]
 
@@ -59,6 +59,7 @@ class Composed:
             phase = self._blocks.training_defaults.replace(**settings)
         elif settings:
             phase = phase.replace(**settings)
+        determine_losses([phase], self._blocks.losses)
         self._blocks.training_phases.append(phase)
         self._additions.phases.append(phase)
 

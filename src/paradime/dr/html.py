@@ -46,6 +46,6 @@ def _model_line(model: torch.nn.Module) -> str:
 
 
 def _phase_line(phase: TrainingPhase) -> str:
-    history = [] if phase.loss is None else phase.loss.history
+    history = [] if phase.objective is None else phase.objective.history
     told = f", loss {history[0]:.4g} → {history[-1]:.4g}" if history else ""
     return f"phase {phase.name or 'without a name'}: {len(history)} epochs{told}"

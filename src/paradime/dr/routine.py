@@ -13,7 +13,7 @@ import torch
 
 from paradime.data import DataField, Dataset, DerivedData, check_fields
 from paradime.dr.applying import Applied
-from paradime.dr.blocks import Additions, Block, Blocks, make_blocks
+from paradime.dr.blocks import Additions, Block, Blocks, PhasesBlock, make_blocks
 from paradime.dr.composition import Composed
 from paradime.dr.network import n_outputs
 from paradime.dr.saving import Savable
@@ -114,7 +114,7 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
     batch_relations = Block()
     losses = Block()
     training_defaults = Block()
-    training_phases = Block()
+    training_phases = PhasesBlock()
     dataset = Block()
 
     def __init__(
@@ -275,7 +275,7 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
             try:
                 notify(heard, "train_begin", state)
                 for phase in phases[: run.n_phases_done]:
-                    phase.loss = choose_losses(phase, blocks.losses).to(blocks.device)
+                    phase.objective = choose_losses(phase, blocks.losses).to(blocks.device)
                 for phase in phases[run.n_phases_done :]:
                     run_phase(
                         phase,

@@ -33,7 +33,7 @@ class Specified:
     @classmethod
     def from_spec(
         cls,
-        file_or_dict: str | os.PathLike[str] | Spec,
+        file_or_spec: str | os.PathLike[str] | Spec,
         model: torch.nn.Module | ModelRecipe | None = None,
         *,
         allow_imports: Iterable[str] = (),
@@ -42,7 +42,7 @@ class Specified:
         """Makes a routine from a specification in the grammar.
 
         Args:
-            file_or_dict: The path of a YAML or JSON file, its text, or its contents as a dict.
+            file_or_spec: The path of a YAML or JSON file, its text, or its contents as a dict.
             model: A model in place of the one that the specification describes; a fully connected network if
                 neither is there.
             allow_imports: Modules or packages from which names such as ``"mine.losses:MyLoss"`` may be imported.
@@ -59,7 +59,7 @@ class Specified:
             if name not in known:
                 raise TypeError(f"{cls.__name__} has no parameter {name!r}. {did_you_mean(name, known)}")
         vocabulary = Vocabulary(_imports(allow_imports))
-        made = build(read_spec(file_or_dict, vocabulary), vocabulary)
+        made = build(read_spec(file_or_spec, vocabulary), vocabulary)
         if model is not None:
             made["model"] = model
         return cls(**{**made, **settings})

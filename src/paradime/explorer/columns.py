@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import narwhals as nw
@@ -68,10 +69,11 @@ def as_column(values: Any) -> AnyArray:
     if hasattr(values, "detach"):
         return to_numpy(values)
     if isinstance(values, np.ndarray):
-        return values
+        return to_numpy(values) if values.dtype != object else _of_objects(to_numpy(values).tolist())
     values = list(values)
-    objects: AnyArray = np.empty(len(values), dtype=object)
-    objects[:] = values
+    objects = _of_objects(values)
+    if objects.dtype != object:
+        return objects
     # a list that holds a None or a text among numbers stays as it is
     kinds = {type(value) for value in values}
     plain = all(issubclass(kind, (bool, int, float, np.generic)) for kind in kinds)
@@ -92,8 +94,18 @@ def _series_values(series: Any) -> AnyArray:
             series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         times = [np.datetime64("NaT") if is_missing(one) else np.datetime64(one, "ms") for one in series.to_list()]
         return np.array(times, dtype="datetime64[ms]")
-    objects: AnyArray = np.empty(len(series), dtype=object)
-    objects[:] = series.to_list()
+    return _of_objects(series.to_list())
+
+
+def _of_objects(values: list[Any]) -> AnyArray:
+    """Values as they are; decimals, and numbers among them, as numbers."""
+    present = [value for value in values if not is_missing(value)]
+    if any(isinstance(value, Decimal) for value in present) and all(
+        isinstance(value, (bool, int, float, Decimal, np.number)) for value in present
+    ):
+        return np.array([np.nan if is_missing(value) else float(value) for value in values])
+    objects: AnyArray = np.empty(len(values), dtype=object)
+    objects[:] = values
     return objects
 
 

@@ -126,6 +126,14 @@ class Loss(torch.nn.Module):
         self.history.append(0.0 if self._accumulated is None else float(self._accumulated))
         self._accumulated = None
 
+    def detailed_history(self) -> torch.Tensor:
+        """Returns the loss of each component in each epoch, shape (components, epochs); it is the only one."""
+        return torch.tensor([self.history])
+
+    def weight_history(self) -> torch.Tensor:
+        """Returns the weight of each component at the end of each epoch, shape (components, epochs); here 1."""
+        return torch.ones(1, len(self.history))
+
     def extra_repr(self) -> str:
         return repr(self.name)
 

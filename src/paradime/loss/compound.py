@@ -14,7 +14,6 @@ from paradime.loss.balance import BalancedWeights, GroupedWeights
 from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial
 from paradime.loss.sharing import SharedEncodings
 from paradime.loss.weights import LinearWeights, Weight, Weighting
-from paradime.types import FloatArray
 
 __all__ = ["CompoundLoss"]
 
@@ -160,13 +159,13 @@ class CompoundLoss(Loss):
         for loss in self._components():
             loss.checkpoint()
 
-    def detailed_history(self) -> FloatArray:
+    def detailed_history(self) -> torch.Tensor:
         """Returns the weighted loss of each component in each epoch, shape (components, epochs)."""
-        return np.array(self._rows)
+        return torch.tensor(self._rows)
 
-    def weight_history(self) -> FloatArray:
+    def weight_history(self) -> torch.Tensor:
         """Returns the weight of each component at the end of each epoch, shape (components, epochs)."""
-        return np.array(self._weight_rows)
+        return torch.tensor(self._weight_rows)
 
     def first_failure(self) -> tuple[int, list[str]] | None:
         """Returns the first batch of the last epoch whose loss was not finite, and the components at fault.

@@ -78,7 +78,7 @@ def _read(source: Any) -> list[PhaseCurves]:
 def _of_phase(phase: Any, place: int) -> PhaseCurves:
     loss = phase.loss
     parts, weights = {}, {}
-    if hasattr(loss, "detailed_history"):
+    if hasattr(loss, "weight_history"):
         # the keys are what the user called the components in this phase
         keys = list(getattr(phase, "loss_keys", None) or loss.component_names())
         parts = dict(zip(keys, np.asarray(loss.detailed_history(), dtype=float), strict=False))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from paradime.types import AnyArray, FloatArray, IntArray
-from paradime.utils.convert import as_numpy
+from paradime.utils.convert import as_numpy, to_numpy
 from paradime.utils.targets import UNLABELED, ClassColumn, read_numbers, read_targets
 
 __all__ = ["Classes", "Values", "check_positions", "classes_of", "read_classes", "read_coloring", "read_values"]
@@ -201,4 +201,4 @@ def _as_array(X: Any) -> AnyArray:
     if isinstance(X, torch.Tensor):
         # NumPy knows no bfloat16
         return as_numpy(X.detach().cpu().float() if X.dtype == torch.bfloat16 else X)
-    return np.asarray(X)
+    return to_numpy(X)

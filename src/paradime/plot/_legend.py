@@ -12,6 +12,7 @@ from paradime._registry import did_you_mean
 from paradime.plot._labels import Classes, Values
 from paradime.plot._points import Look, markers_of
 from paradime.types import AnyArray, FloatArray
+from paradime.utils._drawn_texts import draw_as_written, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +45,7 @@ def shortened(text: str, length: int = _MAX_TEXT) -> str:
         >>> shortened("Cathedral family - Rock outcrop complex, extremely stony", 20)
         'Cathedral…emely stony'
     """
-    text = " ".join(text.split())
+    text = " ".join(printable(text).split())
     if len(text) <= length:
         return text
     half = (length - 1) // 2
@@ -122,6 +123,7 @@ def draw_legend(
         options |= {"loc": "outside right center", "frameon": False}
     legend = target.legend(**options)
     legend.get_title().set_color(look.theme.ink)
+    draw_as_written(legend.get_title(), *legend.get_texts())
     return legend
 
 
@@ -138,6 +140,7 @@ def draw_colorbar(axes: Any, values: Values, look: Look, *, title: str | None) -
     bar.ax.tick_params(colors=look.theme.ink, labelsize=9, length=2)
     if title is not None:
         bar.set_label(shortened(title, 60), color=look.theme.ink, fontsize=10)
+        draw_as_written(bar.ax.yaxis.label)
     return bar
 
 
@@ -161,7 +164,7 @@ def draw_names(ax: Axes, points: FloatArray, classes: Classes, look: Look) -> No
     shifts = spread_boxes(places, sizes) - places
     halo = [withStroke(linewidth=2.5, foreground=look.theme.background)]
     for text, anchor, shift in zip(texts, anchors, shifts, strict=True):
-        ax.annotate(
+        name = ax.annotate(
             text,
             anchor,
             xytext=tuple(shift),
@@ -174,6 +177,7 @@ def draw_names(ax: Axes, points: FloatArray, classes: Classes, look: Look) -> No
             path_effects=halo,
             zorder=5,
         )
+        draw_as_written(name)
 
 
 def spread_boxes(centers: FloatArray, sizes: FloatArray, n_rounds: int = 300) -> FloatArray:

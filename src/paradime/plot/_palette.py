@@ -20,16 +20,16 @@ __all__ = ["accent", "class_colors", "colormap", "palette", "value_colors"]
 # The house colours, lifted for dark backgrounds. Any two lie at least 20 units apart in CIELAB, to normal,
 # protanopic, deuteranopic and tritanopic eyes; all are lighter than L* = 45 (the tests simulate all four).
 _DARK_PALETTE = {
-    "petrol": "#1c797b",
-    "amber": "#f7e657",
-    "aqua": "#aefae2",
-    "vermilion": "#c34a15",
-    "plum": "#865aab",
-    "sky": "#70b1f9",
-    "moss": "#89c261",
-    "rose": "#d69e93",
-    "indigo": "#8076f4",
-    "slate": "#b6a8c4",
+    "petrol": "#08787b",
+    "yellow": "#f9e95a",
+    "aqua": "#abf6da",
+    "red": "#ca3c1d",
+    "pink": "#efa2da",
+    "green": "#96c876",
+    "brown": "#a66f55",
+    "grey": "#a9a59b",
+    "purple": "#8963c3",
+    "orange": "#eb9235",
 }
 # lightness rises evenly; the lowest colour still stands out from the background
 _DARK_ANCHORS = ((0.0, "#1d4f66"), (0.30, "#1f7a80"), (0.66, "#5bc0a6"), (1.0, "#f1f6c3"))
@@ -63,7 +63,7 @@ def palette(n: int = 10, *, theme: ThemeName = "light") -> list[str]:
 
     Example:
         >>> palette(2)
-        ['#10626e', '#e6bd42']
+        ['#10626e', '#ebc03a']
         >>> len(set(palette(40, theme="dark")))
         40
     """

@@ -18,6 +18,7 @@ from paradime.plot._theme import ThemeName, check_axes, hide_scales, new_figure,
 from paradime.plot.alignment import align as aligned
 from paradime.plot.maps import check_options
 from paradime.types import FloatArray
+from paradime.utils._drawn_texts import draw_as_written
 from paradime.utils.files import atomic_write
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ def animate(
         elif coloring is not None and legend != "none" and not isinstance(coloring, Classes):
             draw_colorbar(ax, coloring, look, title=legend_title)
         caption = ax.set_title(captions[0], color=look_theme.ink, fontsize=11, loc="left")
+        draw_as_written(caption)
         # the layout is found once: frames must not jump
         figure.draw_without_rendering()
         figure.set_layout_engine("none")

@@ -12,6 +12,7 @@ from paradime.plot._legend import shortened
 from paradime.plot._palette import palette
 from paradime.plot._theme import ThemeName, frame, open_axes
 from paradime.types import AnyArray, FloatArray
+from paradime.utils._drawn_texts import draw_as_written
 from paradime.utils.convert import as_tensor, to_numpy
 
 if TYPE_CHECKING:
@@ -91,14 +92,15 @@ def importance(
     n_series = len(bars.series)
     ax, look = open_axes(ax, theme, figsize or (7, 1.3 + len(chosen) * max(0.3, 0.17 * n_series)))
     hues = _hues(colors, n_series, look.name)
-    height = 0.8 / n_series
+    height, drawn = 0.8 / n_series, []
     for i, name in enumerate(bars.series):
         places = np.arange(len(chosen)) + (i - (n_series - 1) / 2) * height
-        ax.barh(places, shown[chosen, i], 0.92 * height, color=hues[i], label=name)
+        drawn.append(ax.barh(places, shown[chosen, i], 0.92 * height, color=hues[i], label=name))
     frame(ax, look, grid="x")
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
     ax.set_yticks(range(len(chosen)), [shortened(bars.names[i], 36) for i in chosen])
+    draw_as_written(*ax.get_yticklabels())
     ax.set_ylim(len(chosen) - 0.4, -0.6)
     if (shown[chosen] < 0).any():
         ax.axvline(0, color=look.ink, linewidth=0.8)
@@ -106,27 +108,29 @@ def importance(
     for i, tick in zip(chosen, ax.yaxis.get_major_ticks(), strict=True):
         if bars.names[i] == highlight:
             tick.label1.set_fontweight("bold")
-    _finish(ax, n_series, len(bars.names) - len(chosen), as_share, look.ink, title)
+    _finish(ax, drawn, len(bars.names) - len(chosen), as_share, look.ink, title)
     return ax
 
 
-def _finish(ax: Axes, n_series: int, n_left_out: int, as_share: bool, ink: str, title: str | None) -> None:
+def _finish(ax: Axes, drawn: list[Any], n_left_out: int, as_share: bool, ink: str, title: str | None) -> None:
     from matplotlib.ticker import PercentFormatter
 
     if as_share:
         ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     what = "share of the importance" if as_share else "importance"
     ax.set_xlabel(what + (f" ({n_left_out} less important features left out)" if n_left_out else ""))
-    if n_series > 1:
-        ax.legend(frameon=False, fontsize=9, labelcolor=ink, loc="lower right")
+    if len(drawn) > 1:
+        # named one by one: names that begin with an underscore would be left out
+        legend = ax.legend(handles=drawn, frameon=False, fontsize=9, labelcolor=ink, loc="lower right")
+        draw_as_written(*legend.get_texts())
     if title is not None:
-        ax.set_title(title, color=ink, fontsize=12)
+        draw_as_written(ax.set_title(title, color=ink, fontsize=12))
 
 
 def _hues(colors: Sequence[str] | None, n_series: int, theme: ThemeName) -> list[str]:
     if colors is None:
         house = palette(max(n_series, 3), theme=theme)
-        # petrol and aqua belong together; amber beside petrol would look like classes
+        # petrol and aqua belong together; yellow beside petrol would look like classes
         return [house[0], house[2], house[1], *house[3:]][:n_series]
     if len(colors) < n_series:
         raise ValueError(f"colors must be one a series, got {len(colors)} for {n_series}.")

@@ -13,6 +13,7 @@ from paradime.plot._palette import accent, colormap, palette
 from paradime.plot._theme import ThemeName, frame, open_axes
 from paradime.types import AnyArray, FloatArray, TensorLike
 from paradime.utils._colors import require_matplotlib
+from paradime.utils._drawn_texts import draw_as_written
 from paradime.utils.convert import as_tensor, to_numpy
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def shepard(
     if title is None:
         rank, linear = _correlations(in_data, in_map)
         title = f"Shepard diagram: Spearman {rank:.2f}, Pearson {linear:.2f}"
-    ax.set_title(title, color=look.ink, fontsize=12)
+    draw_as_written(ax.set_title(title, color=look.ink, fontsize=12))
     ax.legend(frameon=False, fontsize=9, labelcolor=look.ink, loc="upper left")
     return ax
 
@@ -138,10 +139,11 @@ def quality(
         raise ValueError("curve must hold a curve, got a mapping without entries.")
     read = {str(name): _read_curve(one, str(name)) for name, one in curves.items()}
     ax, look = open_axes(ax, theme, figsize)
+    lines: list[Any] = []
     for color, (name, (sizes, kept)) in zip(palette(len(read), theme=look.name), read.items(), strict=True):
         area = float((kept / sizes).sum() / (1 / sizes).sum())
         text = f"{name} (area {area:.2f})" if name else f"area {area:.2f}"
-        ax.plot(sizes, kept, color=color, linewidth=2, label=text)
+        lines += ax.plot(sizes, kept, color=color, linewidth=2, label=text)
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(ScalarFormatter())
     ax.xaxis.set_minor_formatter(NullFormatter())
@@ -151,9 +153,11 @@ def quality(
     lowest = min(float(kept.min()) for _, kept in read.values())
     ax.set_ylim(min(0.0, 1.05 * lowest), 1.02)
     # names beside the ends of lines would cover each other where curves meet at 0
-    ax.legend(frameon=False, fontsize=9, labelcolor=look.ink)
+    # named one by one: names that begin with an underscore would be left out
+    legend = ax.legend(handles=lines, frameon=False, fontsize=9, labelcolor=look.ink)
+    draw_as_written(*legend.get_texts())
     if title is not None:
-        ax.set_title(title, color=look.ink, fontsize=12)
+        draw_as_written(ax.set_title(title, color=look.ink, fontsize=12))
     return ax
 
 

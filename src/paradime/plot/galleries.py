@@ -14,6 +14,7 @@ from paradime.plot._theme import ThemeName, new_figure, open_axes
 from paradime.plot.alignment import align as aligned
 from paradime.plot.maps import Renderer, check_options, draw_map
 from paradime.types import FloatArray, TensorLike
+from paradime.utils._drawn_texts import draw_as_written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -106,7 +107,7 @@ def gallery(
         ax, look_theme = open_axes(ax, theme, (1, 1))
         look = Look(look_theme, colors, size, alpha, random_state)
         draw_map(ax, positions, coloring, look, renderer)
-        ax.set_title(shortened(title, 42), color=look_theme.ink, fontsize=11)
+        draw_as_written(ax.set_title(shortened(title, 42), color=look_theme.ink, fontsize=11))
         if legend == "direct" and isinstance(coloring, Classes):
             ax.apply_aspect()
             draw_names(ax, positions, coloring, look)

@@ -15,6 +15,7 @@ from paradime.plot._points import size_in_points
 from paradime.plot._theme import Theme, ThemeName, frame, open_axes
 from paradime.types import FloatArray
 from paradime.utils._colors import require_matplotlib
+from paradime.utils._drawn_texts import draw_as_written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,7 +89,7 @@ def losses(
     _mark_phases(ax, drawn, look)
     _draw_legend(ax, drawn, names, look)
     if title is not None:
-        ax.set_title(title, color=look.ink, fontsize=12, pad=20 if len(drawn) > 1 else 6)
+        draw_as_written(ax.set_title(title, color=look.ink, fontsize=12, pad=20 if len(drawn) > 1 else 6))
     return ax
 
 
@@ -166,7 +167,7 @@ def _mark_phases(ax: Axes, phases: Sequence[PhaseCurves], look: Theme) -> None:
         place = width * start / total
         level = level + 1 if place < end else 0  # a name that does not fit beside the last goes above it
         end = max(end if level else 0.0, place + 5.5 * len(phase.name))
-        ax.annotate(
+        name = ax.annotate(
             phase.name,
             (start + 0.5, 1.0),
             xycoords=ax.get_xaxis_transform(),
@@ -176,6 +177,7 @@ def _mark_phases(ax: Axes, phases: Sequence[PhaseCurves], look: Theme) -> None:
             color=look.ink,
             alpha=0.8,
         )
+        draw_as_written(name)
         start += len(phase.loss)
 
 
@@ -193,7 +195,8 @@ def _draw_legend(ax: Axes, phases: Sequence[PhaseCurves], names: Sequence[str], 
     # beside the curves, where the layout makes room
     beside = figure is not None and figure.get_layout_engine() is not None
     place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if beside else {"loc": "upper right"}
-    ax.legend(handles, texts, frameon=False, fontsize=9, labelcolor=look.ink, **place)
+    legend = ax.legend(handles, texts, frameon=False, fontsize=9, labelcolor=look.ink, **place)
+    draw_as_written(*legend.get_texts())
 
 
 def _with_weight(name: str, phases: Sequence[PhaseCurves]) -> str:

@@ -23,6 +23,7 @@ from paradime.plot._points import Look, check_colors, draw_points, fit_limits, s
 from paradime.plot._theme import ThemeName, hide_scales, open_axes
 from paradime.types import FloatArray, TensorLike
 from paradime.utils._colors import require_matplotlib
+from paradime.utils._drawn_texts import draw_as_written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -125,7 +126,7 @@ def embedding(
         told = arrivals.draw(ax, positions, below, look)
     _tell(ax, told[0], told[1], look, place=legend, title=legend_title, extra=told[2], widens=widens)
     if title is not None:
-        ax.set_title(title, color=look_theme.ink, fontsize=12)
+        draw_as_written(ax.set_title(title, color=look_theme.ink, fontsize=12))
     return ax
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -72,7 +73,7 @@ def _of_objects(name: str, values: AnyArray) -> Column:
         return Column(name, "numbers", values.astype(np.float64))
     objects = values.astype(object)
     missing = np.array([is_missing(value) for value in objects], dtype=bool)
-    if all(isinstance(value, (bool, int, float, np.number)) for value in objects[~missing]):
+    if all(isinstance(value, (bool, int, float, Decimal, np.number)) for value in objects[~missing]):
         return Column(name, "numbers", np.where(missing, np.nan, objects).astype(np.float64))
     texts = np.array([str(value) for value in objects], dtype=object)
     texts[missing] = None

@@ -78,7 +78,7 @@ def describe_routine(material: Material) -> Facts:
         ("Dimensions of the map", str(material.out_dim)),
     ]
     for phase in getattr(routine, "training_phases", None) or ():
-        losses = [] if phase.loss is None else list(phase.loss.history)
+        losses = [] if phase.objective is None else list(phase.objective.history)
         told = (
             f"{len(losses)} epochs, loss {losses[0]:.4g} → {losses[-1]:.4g}" if losses else "no record of losses"
         )

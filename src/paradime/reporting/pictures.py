@@ -135,7 +135,7 @@ def _draw_diagrams(found: list[Picture], measured: Measured, details: Details) -
 def _draw_history(found: list[Picture], notes: list[str], material: Material) -> None:
     routine = material.routine
     phases = getattr(routine, "training_phases", None) or ()
-    if not any(phase.loss is not None and len(phase.loss.history) for phase in phases):
+    if not any(phase.objective is not None and phase.objective.history for phase in phases):
         notes.append("The loss is left out: the routine holds no record of its training.")
         return
     _add(
@@ -160,7 +160,7 @@ def _draw_importance(found: list[Picture], details: Details) -> None:
             lambda ax, theme: _draw_image(ax, theme, image),
         )
         return
-    names = [_plain(name) for name in importance.names]
+    names = [_shortened(name) for name in importance.names]
     _add(
         found,
         "Which columns decide",
@@ -191,15 +191,13 @@ def _coloring(labels: Labels | None) -> dict[str, Any]:
     many = len(labels.names) > _MOST_LEGEND
     return {
         "labels": labels.codes,
-        "names": {i: _plain(name) for i, name in enumerate(labels.names)},
+        "names": {i: _shortened(name) for i, name in enumerate(labels.names)},
         "legend": "none" if many else "auto",
     }
 
 
-def _plain(text: str) -> str:
-    """Lets matplotlib take no text for mathematics, and draws nothing that it has no glyph for."""
-    shown = text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
-    return "".join(character if character.isprintable() else " " for character in shown).replace("$", r"\$")
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
 
 
 def _add(found: list[Picture], title: str, caption: str, draw: Draw, *, size: tuple[float, float] = _SIZE) -> None:

@@ -20,12 +20,12 @@ __all__ = ["parse_spec", "read_spec", "validate_spec"]
 
 
 def validate_spec(
-    file_or_dict: str | os.PathLike[str] | Spec, *, allow_imports: Iterable[str] = ()
+    file_or_spec: str | os.PathLike[str] | Spec, *, allow_imports: Iterable[str] = ()
 ) -> dict[str, Any]:
     """Checks a specification in the grammar.
 
     Args:
-        file_or_dict: The path of a YAML or JSON file, its text, or its contents as a dict.
+        file_or_spec: The path of a YAML or JSON file, its text, or its contents as a dict.
         allow_imports: Modules or packages from which names such as ``"mine.losses:MyLoss"`` may be imported.
 
     Returns:
@@ -36,15 +36,15 @@ def validate_spec(
         OSError: If the file cannot be read.
     """
     vocabulary = Vocabulary(tuple(allow_imports))
-    spec = read_spec(file_or_dict, vocabulary)
+    spec = read_spec(file_or_spec, vocabulary)
     # what only the constructors know, such as the range of a number
     build(spec, vocabulary)
     return spec.model_dump(by_alias=True)
 
 
-def read_spec(file_or_dict: str | os.PathLike[str] | Spec, vocabulary: Vocabulary | None = None) -> RoutineSpec:
+def read_spec(file_or_spec: str | os.PathLike[str] | Spec, vocabulary: Vocabulary | None = None) -> RoutineSpec:
     """Reads a specification and checks its shape, names and types of options; see :func:`validate_spec`."""
-    return parse_spec(load(file_or_dict), vocabulary)
+    return parse_spec(load(file_or_spec), vocabulary)
 
 
 def parse_spec(contents: Any, vocabulary: Vocabulary | None = None) -> RoutineSpec:

@@ -31,6 +31,18 @@ __all__ = [
 
 B = TypeVar("B", bound=Callable[..., Any])
 
+# Version 1 had these names in specifications, and refused to register them. Names that came later were free: a
+# script that binds one of them to a block of its own gets its own.
+_OF_VERSION_1 = frozenset(
+    {
+        *("pca", "spectral"),
+        *("precomp", "pdist", "neighbor", "pdistdiff", "fromto"),
+        *("symmetrize", "normalize", "normalize rows", "perplexity", "t-dist", "connect"),
+        *("relation", "classification", "reconstruction", "position"),
+        *("mse", "kl div", "cross entropy", "umap cross entropy"),
+    }
+)
+
 
 def register(name: str, *aliases: str, kind: str | None = None) -> Callable[[B], B]:
     """Returns a decorator that gives a building block a name in the grammar.
@@ -45,6 +57,7 @@ def register(name: str, *aliases: str, kind: str | None = None) -> Callable[[B],
         kind: For functions: ``"loss function"`` or ``"data function"``.
 
     Raises:
+        KeyError: If a built-in block has the name.
         TypeError: If the block is of no such kind.
         ValueError: If the name is empty, or ``kind`` unknown.
 
@@ -61,7 +74,7 @@ def register(name: str, *aliases: str, kind: str | None = None) -> Callable[[B],
         raise ValueError(f"unknown kind {kind!r}. {did_you_mean(kind, FUNCTIONS)} Classes need none.")
 
     def bind(block: B) -> B:
-        _registry_for(block, kind).add(name, block, aliases=aliases)
+        _registry_for(block, kind).extend(name, block, aliases=aliases)
         return block
 
     return bind
@@ -82,57 +95,61 @@ def _registry_for(block: Any, kind: str | None) -> Registry[Any]:
     return FUNCTIONS[kind]
 
 
-def register_data_func(name: str, func: Callable[..., Any]) -> None:
+def register_data_func(name: str, data_func: Callable[..., Any]) -> None:
     """Makes a function for derived data known to the grammar; see also :func:`register`.
 
     Args:
         name: The name after ``data func``.
-        func: Takes the entries named by ``keys``, and ``options``; returns an array of shape (n, …).
+        data_func: Takes the entries named by ``keys``, and ``options``; returns an array of shape (n, …).
 
     Raises:
-        TypeError: If ``func`` is no function.
+        KeyError: If the name is one of version 1's own, such as ``"pca"``.
+        TypeError: If ``data_func`` is no function.
     """
-    _add_function(DATA_FUNCTIONS, name, func)
+    _add_function(DATA_FUNCTIONS, name, data_func)
 
 
-def register_loss_func(name: str, func: Callable[..., Any]) -> None:
+def register_loss_func(name: str, loss_func: Callable[..., Any]) -> None:
     """Makes a loss function known to the grammar; see also :func:`register`.
 
     Args:
         name: The name after ``func`` of a loss.
-        func: Takes two tensors, returns a scalar.
+        loss_func: Takes two tensors, returns a scalar.
 
     Raises:
-        TypeError: If ``func`` is no function.
+        KeyError: If the name is one of version 1's own, such as ``"mse"``.
+        TypeError: If ``loss_func`` is no function.
     """
-    _add_function(LOSS_FUNCTIONS, name, func)
+    _add_function(LOSS_FUNCTIONS, name, loss_func)
 
 
-def register_relations(name: str, relations: type[Relations]) -> None:
+def register_relations(name: str, rel: type[Relations]) -> None:
     """Makes a class of relations known to the grammar; see also :func:`register`.
 
     Args:
         name: The name after ``type`` of relations.
-        relations: A subclass of ``Relations``; ``field`` becomes its argument ``data_key``, ``transforms`` its
+        rel: A subclass of ``Relations``; ``field`` becomes its argument ``data_key``, ``transforms`` its
             argument ``transform``, where it has them, and ``options`` its other arguments.
 
     Raises:
+        KeyError: If the name is one of version 1's own, such as ``"pdist"``.
         TypeError: If it is no such class.
     """
-    _add_class(RELATIONS, name, relations, Relations)
+    _add_class(RELATIONS, name, rel, Relations)
 
 
-def register_transform(name: str, transform: type[RelationTransform]) -> None:
+def register_transform(name: str, tf: type[RelationTransform]) -> None:
     """Makes a class of transforms known to the grammar; see also :func:`register`.
 
     Args:
         name: The name after ``type`` of a transform.
-        transform: A subclass of ``RelationTransform``; ``options`` are its arguments.
+        tf: A subclass of ``RelationTransform``; ``options`` are its arguments.
 
     Raises:
+        KeyError: If the name is one of version 1's own, such as ``"perplexity"``.
         TypeError: If it is no such class.
     """
-    _add_class(TRANSFORMS, name, transform, RelationTransform)
+    _add_class(TRANSFORMS, name, tf, RelationTransform)
 
 
 def register_loss(name: str, loss: type[Loss]) -> None:
@@ -144,6 +161,7 @@ def register_loss(name: str, loss: type[Loss]) -> None:
             attribute ``grammar`` names.
 
     Raises:
+        KeyError: If the name is one of version 1's own, such as ``"relation"``.
         TypeError: If it is no such class.
     """
     _add_class(LOSSES, name, loss, Loss)
@@ -152,7 +170,7 @@ def register_loss(name: str, loss: type[Loss]) -> None:
 def _add_function(registry: Registry[Callable[..., Any]], name: str, func: Callable[..., Any]) -> None:
     if not callable(func):
         raise TypeError(f"a {registry.kind} must be a function, got {type(func).__name__}.")
-    registry.add(name, func)
+    registry.extend(name, func, reserved=_OF_VERSION_1)
 
 
 def _add_class(registry: Registry[type[Any]], name: str, entry: type[Any], base: type[Any]) -> None:
@@ -160,4 +178,4 @@ def _add_class(registry: Registry[type[Any]], name: str, entry: type[Any], base:
         raise TypeError(
             f"a {registry.kind} must be a subclass of {base.__name__}, got {entry!r}. Pass the class itself."
         )
-    registry.add(name, entry)
+    registry.extend(name, entry, reserved=_OF_VERSION_1)

@@ -2,7 +2,7 @@
 
 from paradime.training.callbacks import Callback, ProgressBar, ReportLoss, TrainingState, notify
 from paradime.training.checkpoints import Checkpoints, find_checkpoint, read_checkpoint
-from paradime.training.checks import check_phase, choose_losses, try_losses
+from paradime.training.checks import check_phase, choose_losses, determine_losses, try_losses
 from paradime.training.device import resolve_device
 from paradime.training.extent import Extent, batch_size_for, steps_for
 from paradime.training.fingerprint import (
@@ -63,6 +63,7 @@ __all__ = [
     "describe_phases",
     "describe_relations",
     "describe_settings",
+    "determine_losses",
     "differences",
     "find_checkpoint",
     "history_frame",

@@ -63,12 +63,15 @@ def assemble(form: Any, tensors: Mapping[str, torch.Tensor], device: torch.devic
     if not isinstance(value, list):
         raise TypeError(f"unknown part {form!r}")
     parts = [assemble(part, tensors, device) for part in value]
-    if kind == "tuple":
-        return tuple(parts)
-    if kind == "deque":
-        return collections.deque(parts, maxlen=form.get("maxlen"))
-    if kind == "dict":
-        return dict(parts)
+    try:
+        if kind == "tuple":
+            return tuple(parts)
+        if kind == "deque":
+            return collections.deque(parts, maxlen=form.get("maxlen"))
+        if kind == "dict":
+            return dict(parts)
+    except ValueError as error:  # entries that are no pairs, or a negative length
+        raise TypeError(f"malformed {kind} ({error})") from None
     raise TypeError(f"unknown kind {kind!r}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import torch
 
@@ -19,7 +19,7 @@ from paradime.relationdata import RelationData
 from paradime.relations import Relations
 from paradime.training.phase import TrainingPhase
 
-__all__ = ["check_phase", "choose_losses", "try_losses"]
+__all__ = ["check_phase", "choose_losses", "determine_losses", "try_losses"]
 
 _REMEDIES = {
     "pairs": "Use sampling='negative_edge', or a sampling of pairs such as ContrastivePairs().",
@@ -43,6 +43,13 @@ def choose_losses(phase: TrainingPhase, losses: Mapping[str, Loss]) -> CompoundL
     return CompoundLoss(
         [losses[key] for key in phase.loss_keys], phase.loss_weights, name=phase.name, shares=shares
     )
+
+
+def determine_losses(phases: Iterable[TrainingPhase], losses: Mapping[str, Loss]) -> None:
+    """Tells phases which losses their keys mean, except those that know it and those that name a missing loss."""
+    for phase in phases:
+        if phase.objective is None and all(key in losses for key in phase.loss_keys):
+            phase.objective = choose_losses(phase, losses)
 
 
 def check_phase(

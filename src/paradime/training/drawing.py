@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paradime.types import AnyArray
+from paradime.utils._drawn_texts import draw_as_written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,11 +53,12 @@ def draw_losses(ax: Axes, records: Sequence[Mapping[str, Any]]) -> None:
         # phases differ in scale, which a linear axis would hide
         if values.min() > 0 and values.max() > 20 * values.min():
             ax.set_yscale("log")
-        ax.legend(frameon=False)
+        draw_as_written(*ax.legend(frameon=False).get_texts())
     for place in range(1, len(records)):
         if records[place]["phase"] != records[place - 1]["phase"]:
             ax.axvline(place + 0.5, color="0.8", linewidth=1)
     ax.set(xlabel="epoch", ylabel="loss", title=str(records[-1]["phase"]) if records else "")
+    draw_as_written(ax.title)
 
 
 def draw_embedding(ax: Axes, embedded: AnyArray, labels: AnyArray | None) -> None:

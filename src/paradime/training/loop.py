@@ -42,7 +42,7 @@ def run_phase(
     state: TrainingState | None = None,
     validation: Validation | None = None,
 ) -> None:
-    """Trains a model for one phase; ``phase.loss`` holds the history afterwards.
+    """Trains a model for one phase; ``phase.objective`` holds the history afterwards.
 
     Args:
         phase: The settings.
@@ -66,13 +66,13 @@ def run_phase(
     check_phase(phase, losses, global_relations, batch_relations)
     local = dataset.to(device)
     try_losses(phase, losses, model, local, global_relations, batch_relations, device)
-    phase.loss = choose_losses(phase, losses).to(device)
+    phase.objective = choose_losses(phase, losses).to(device)
     extent = phase.extent(len(dataset))
     sampler = phase.plan().make(
         local, global_relations, batch_size=extent.batch_size, batches_per_epoch=extent.batches_per_epoch
     )
     state = _at_start(state or TrainingState(model, [phase], phase, len(dataset)), phase, len(sampler))
-    parameters = _trainable(model, phase.loss)
+    parameters = _trainable(model, phase.objective)
     optimizer = phase.make_optimizer(parameters)
     rates = ScheduledRates(make_schedule(phase.schedule), optimizer)
     state.optimizer, state.dataset = optimizer, dataset
@@ -99,16 +99,16 @@ def run_phase(
                     with run.changing():
                         progress = min(1.0, next(steps) / n_steps)
                         rates.at(progress)
-                        phase.loss.at(progress)
-                        loss = phase.loss(model, global_relations, batch_relations, state.batch, device)
+                        phase.objective.at(progress)
+                        loss = phase.objective(model, global_relations, batch_relations, state.batch, device)
                         _step(loss, optimizer, parameters, phase.clip_norm)
                     state.loss = loss.detach()
                     run.count_step()
                     notify(heard, "batch_end", state)
                     run.interruption.check()
             with run.changing():
-                phase.loss.checkpoint()
-                state.epoch_loss = phase.loss.history[-1]
+                phase.objective.checkpoint()
+                state.epoch_loss = phase.objective.history[-1]
                 state.seconds = time.perf_counter() - started  # the device is waited for by reading the loss
                 _refuse_divergence(phase, state, parameters, last_good)
                 state.validation = None if measure is None else measure(state.epoch)
@@ -185,8 +185,8 @@ def _refuse_divergence(
     parameters: Sequence[torch.nn.Parameter],
     last_good: Mapping[str, Any],
 ) -> None:
-    assert phase.loss is not None
-    failure = phase.loss.first_failure()
+    assert phase.objective is not None
+    failure = phase.objective.first_failure()
     # one number for all weights: reading each would wait for the device as often
     weights_sum = torch.stack([p.detach().sum() for p in parameters]).sum()
     if failure is None and bool(weights_sum.isfinite()):

@@ -12,7 +12,7 @@ import torch
 
 from paradime._registry import SCHEDULES, did_you_mean
 from paradime.data import Edges, Items, Sampling
-from paradime.loss import CompoundLoss
+from paradime.loss import CompoundLoss, Loss
 from paradime.loss.weights import Weight
 from paradime.training.callbacks import Callback
 from paradime.training.execution import PRECISIONS
@@ -70,7 +70,8 @@ class TrainingPhase:
         **optimizer_kwargs: Further settings of the optimizer.
 
     Attributes:
-        loss: After training, the phase's weighted sum of losses; ``loss.history`` has one value an epoch.
+        objective: The weighted sum of the losses, made anew whenever the phase is trained; ``None`` until a
+            routine has said which losses the keys mean.
 
     Raises:
         ValueError: If a setting is out of range.
@@ -101,7 +102,7 @@ class TrainingPhase:
     callbacks: tuple[Callback, ...]
     loss_shares: Mapping[str, float] | None
     optimizer_kwargs: dict[str, Any]
-    loss: CompoundLoss | None = dataclasses.field(default=None, repr=False)
+    objective: CompoundLoss | None = dataclasses.field(default=None, repr=False)
 
     def __init__(
         self,
@@ -151,8 +152,20 @@ class TrainingPhase:
         self.callbacks = tuple(callbacks) if isinstance(callbacks, Sequence) else callbacks
         self.loss_shares = loss_shares
         self.optimizer_kwargs = optimizer_kwargs
-        self.loss = None
+        self.objective = None
         self.check()
+
+    @property
+    def loss(self) -> Loss | None:
+        """The loss that the phase names, if it is one without a weight; else the weighted sum of all of them.
+
+        ``loss.history`` has one value an epoch. ``None`` until a routine has said which losses the keys mean.
+        """
+        if self.objective is None or len(self.objective.losses) > 1 or self.loss_weights or self.loss_shares:
+            return self.objective
+        (single,) = self.objective.losses
+        assert isinstance(single, Loss)
+        return single
 
     def check(self) -> None:
         """Raises ValueError if a setting is out of range; also called when the phase is run."""
@@ -238,7 +251,7 @@ class TrainingPhase:
     def settings(self) -> dict[str, Any]:
         """Returns the settings as the constructor takes them."""
         names = [field.name for field in dataclasses.fields(self)]
-        settings = {name: getattr(self, name) for name in names if name not in ("optimizer_kwargs", "loss")}
+        settings = {name: getattr(self, name) for name in names if name not in ("optimizer_kwargs", "objective")}
         return {**settings, **self.optimizer_kwargs}
 
     def replace(self, **changes: Any) -> Self:

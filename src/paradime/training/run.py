@@ -216,16 +216,16 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, remembered: Mapping[str, A
 def _loss_modules(phase: TrainingPhase, model: torch.nn.Module) -> list[torch.nn.Module]:
     # a loss may hold the model, whose state is its own
     of_model = set(model.modules())
-    return [] if phase.loss is None else [part for part in phase.loss.modules() if part not in of_model]
+    return [] if phase.objective is None else [part for part in phase.objective.modules() if part not in of_model]
 
 
 def _loss_state(phase: TrainingPhase, model: torch.nn.Module) -> dict[str, Any]:
     remembered = [plain_state(part, skip=_OF_MODULES, parts=(Weighting,)) for part in _loss_modules(phase, model)]
-    return {"weights": {} if phase.loss is None else phase.loss.state_dict(), "remembered": remembered}
+    return {"weights": {} if phase.objective is None else phase.objective.state_dict(), "remembered": remembered}
 
 
 def _load_loss_state(phase: TrainingPhase, model: torch.nn.Module, state: Mapping[str, Any]) -> None:
-    if phase.loss is not None:
-        phase.loss.load_state_dict(state["weights"])
+    if phase.objective is not None:
+        phase.objective.load_state_dict(state["weights"])
     for part, remembered in zip(_loss_modules(phase, model), state["remembered"], strict=True):
         load_plain(part, remembered)

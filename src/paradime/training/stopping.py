@@ -158,7 +158,7 @@ class Watch:
             return
         self.best_epoch = state.epoch
         if stopping.restore_best:
-            losses = {} if self._phase.loss is None else self._phase.loss.state_dict()
+            losses = {} if self._phase.objective is None else self._phase.objective.state_dict()
             self.best_weights = _on_cpu(state.model.state_dict()), _on_cpu(losses)
 
     def restore(self, state: TrainingState) -> None:
@@ -167,8 +167,8 @@ class Watch:
             return
         model, losses = self.best_weights
         state.model.load_state_dict(model)
-        if self._phase.loss is not None:
-            self._phase.loss.load_state_dict(losses)
+        if self._phase.objective is not None:
+            self._phase.objective.load_state_dict(losses)
         report(log, f"Training phase {self._phase.name!r} keeps the weights of epoch {self.best_epoch}.")
 
 

@@ -188,10 +188,10 @@ class PhaseValidation:
         return found
 
     def _losses(self) -> dict[str, float]:
-        assert self._phase.loss is not None
+        assert self._phase.objective is not None
         if not self._measured:
             return {}
-        weights = self._phase.loss.weight_history()[:, -1]
+        weights = self._phase.objective.weight_history()[:, -1]
         batches = self._batches()
         sums = [sum(self._value(place, batch) for batch in batches) for place in self._measured.values()]
         means = (torch.stack([torch.as_tensor(value) for value in sums]) / len(batches)).tolist()
@@ -201,8 +201,8 @@ class PhaseValidation:
         }
 
     def _value(self, place: int, batch: Batch) -> torch.Tensor:
-        assert self._phase.loss is not None
-        loss = self._phase.loss.losses[place]
+        assert self._phase.objective is not None
+        loss = self._phase.objective.losses[place]
         parts = self._validation.relation_data, self._batch_relations, batch, self._validation.device
         return _without_trace(loss, self._model, *parts)
 

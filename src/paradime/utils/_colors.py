@@ -11,7 +11,7 @@ import numpy as np
 from paradime.types import AnyArray
 
 if TYPE_CHECKING:
-    from matplotlib.colors import Colormap
+    from matplotlib.colors import Colormap, ListedColormap
 
 __all__ = [
     "RGBA",
@@ -26,18 +26,18 @@ __all__ = [
 RGBA: TypeAlias = tuple[float, float, float, float]
 
 # To normal, protanopic, deuteranopic and tritanopic eyes any two of these colours lie at least 15 units apart
-# in CIELAB (the tests simulate all four); the first ones lie further apart.
+# in CIELAB (the tests simulate all four). The names, and their order, are those of version 1; the colours are not.
 _PALETTE = {
     "petrol": "#10626e",
-    "amber": "#e6bd42",
+    "yellow": "#ebc03a",
     "aqua": "#4fc4bd",
-    "vermilion": "#e94d2a",
-    "plum": "#44285c",
-    "sky": "#5d87dd",
-    "moss": "#679b3d",
-    "rose": "#e28a89",
-    "indigo": "#192890",
-    "slate": "#90808c",
+    "red": "#d64832",
+    "pink": "#fd9df1",
+    "green": "#619e50",
+    "brown": "#6a4325",
+    "grey": "#85878b",
+    "purple": "#6c4490",
+    "orange": "#de842d",
 }
 
 # positions follow the lightness of the colours, so that equal steps of value are equal steps of lightness
@@ -56,8 +56,8 @@ def get_color_palette() -> dict[str, str]:
     """Returns the house colours, which colour-blind people can tell apart.
 
     Returns:
-        Ten names and their colours as ``#rrggbb``, in the order in which categories take them. The dictionary
-        is the caller's own.
+        The colours ``petrol``, ``yellow``, ``aqua``, ``red``, ``pink``, ``green``, ``brown``, ``grey``, ``purple``
+        and ``orange`` as ``#rrggbb``, in the order in which classes take them. The dictionary is the caller's own.
 
     Example:
         >>> get_color_palette()["petrol"]
@@ -66,14 +66,14 @@ def get_color_palette() -> dict[str, str]:
     return dict(_PALETTE)
 
 
-def get_colormap() -> Colormap:
+def get_colormap() -> ListedColormap:
     """Returns the house colormap, from light aqua for low values to dark petrol for high ones.
 
     Lightness falls evenly along the map, so that order and distances of values can be read without hue and in
     greyscale print. The map is not registered with matplotlib: pass the object, not a name.
 
     Returns:
-        A matplotlib ``Colormap`` named ``"paradime"``.
+        A matplotlib ``ListedColormap`` named ``"paradime"``, whose attribute ``colors`` holds its 256 colours.
 
     Raises:
         ImportError: If matplotlib is missing.
@@ -83,9 +83,10 @@ def get_colormap() -> Colormap:
         'paradime'
     """
     require_matplotlib()
-    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 
-    return LinearSegmentedColormap.from_list("paradime", _COLORMAP_ANCHORS)
+    blend = LinearSegmentedColormap.from_list("paradime", _COLORMAP_ANCHORS)
+    return ListedColormap(blend(np.arange(blend.N))[:, :3].tolist(), name=blend.name)
 
 
 def require_matplotlib() -> None:

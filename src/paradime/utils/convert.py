@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Container
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 
 from paradime.types import AnyArray
 
-__all__ = ["as_numpy", "as_tensor", "to_numpy", "to_torch"]
+__all__ = ["as_numpy", "as_tensor", "rowcol_to_triu_index", "to_numpy", "to_torch", "triu_to_square_dim"]
 
 
 def to_numpy(X: Any) -> AnyArray:
@@ -29,7 +30,36 @@ def to_numpy(X: Any) -> AnyArray:
     """
     if isinstance(X, torch.Tensor):
         return as_numpy(X)
-    return np.asarray(X)
+    return np.asarray(without_mask(X))
+
+
+def without_mask(X: Any) -> Any:
+    """Returns masked arrays, and lists of these, as arrays in which masked entries are missing; all else as it is.
+
+    Args:
+        X: Anything.
+
+    Returns:
+        Of numbers an array with NaN in place of masked entries, in double precision if they were integers; of
+        anything else one of objects, with ``None``. Where nothing is masked, the data of the array.
+
+    Example:
+        >>> without_mask(np.ma.masked_array([1, 2], mask=[False, True]))
+        array([ 1., nan])
+    """
+    if isinstance(X, (list, tuple)) and any(isinstance(part, np.ma.MaskedArray) for part in X):
+        X = np.ma.array(X)
+    if not isinstance(X, np.ma.MaskedArray):
+        return X
+    mask = np.ma.getmaskarray(X)
+    if not mask.any():
+        return X.data
+    if X.dtype.kind == "M":
+        return np.where(mask, np.datetime64("NaT"), X.data)
+    is_number = X.dtype.kind in "biufc"
+    values = X.data.astype(object if not is_number else np.float64 if X.dtype.kind in "biu" else X.dtype)
+    values[mask] = np.nan if is_number else None
+    return values
 
 
 def to_torch(X: Any) -> torch.Tensor:
@@ -69,6 +99,54 @@ def _fits_int32(tensor: torch.Tensor) -> bool:
     return limits.min <= int(low) and int(high) <= limits.max
 
 
+def rowcol_to_triu_index(i: int, j: int, dim: int) -> int:
+    """Returns where an entry of a symmetric matrix stands in the list of the entries above its diagonal.
+
+    The list goes row by row, as that of ``scipy.spatial.distance.squareform`` and ``numpy.triu_indices(dim, 1)``.
+
+    Args:
+        i: The row, in [0, dim).
+        j: The column, in [0, dim); which of both is larger does not matter.
+        dim: The number of rows of the matrix.
+
+    Raises:
+        ValueError: If the entry lies on the diagonal, or outside the matrix.
+
+    Example:
+        >>> [rowcol_to_triu_index(i, j, 4) for i, j in ((0, 1), (0, 3), (1, 2), (3, 2))]
+        [0, 2, 3, 5]
+    """
+    if i == j:
+        raise ValueError(f"i and j must differ, got {i} twice. Entries on the diagonal are not in the list.")
+    low, high = min(i, j), max(i, j)
+    if low < 0 or high >= dim:
+        raise ValueError(f"i and j must lie in [0, dim), got {i} and {j} for dim = {dim}.")
+    return low * dim - low * (low + 1) // 2 + high - low - 1
+
+
+def triu_to_square_dim(len_triu: int) -> int:
+    """Returns the number of rows of a symmetric matrix, given the number of entries above its diagonal.
+
+    Args:
+        len_triu: The number of entries, n (n − 1) / 2.
+
+    Raises:
+        ValueError: If no matrix has as many.
+
+    Example:
+        >>> triu_to_square_dim(6)
+        4
+    """
+    # the larger solution of n (n - 1) / 2 = len_triu, rounded to an integer
+    dim = (1 + math.isqrt(1 + 8 * int(len_triu))) // 2 if len_triu > 0 else 0
+    if dim * (dim - 1) // 2 != len_triu:
+        raise ValueError(
+            f"len_triu must be n (n - 1) / 2 for a whole number n, as 1, 3, 6 and 10, got {len_triu}. "
+            "Pass the entries above the diagonal, without it."
+        )
+    return dim
+
+
 def as_numpy(tensor: torch.Tensor) -> AnyArray:
     """Returns a tensor as a NumPy array, sharing memory where it lies on the CPU."""
     return tensor.detach().cpu().resolve_conj().numpy()
@@ -87,7 +165,7 @@ def as_tensor(X: Any) -> torch.Tensor:
     if isinstance(X, torch.Tensor):
         return X
     try:
-        array = np.asarray(X)
+        array = np.asarray(without_mask(X))
     except ValueError as error:  # ragged nested lists
         raise ValueError(f"expected rows of equal length, got a ragged sequence ({error}).") from None
     if array.dtype == object:

@@ -14,10 +14,23 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-__all__ = ["log", "report", "set_logfile", "verbosely"]
+__all__ = [
+    "LOGGER_NAME",
+    "LOGGING_FORMAT",
+    "ch",
+    "formatter",
+    "log",
+    "logger",
+    "report",
+    "set_logfile",
+    "verbosely",
+]
 
-_FORMAT = logging.Formatter("%(asctime)s: %(message)s")
-_logger = logging.getLogger("paradime")
+LOGGER_NAME = "paradime"
+LOGGING_FORMAT = "%(asctime)s: %(message)s"
+
+logger = logging.getLogger(LOGGER_NAME)
+formatter = logging.Formatter(LOGGING_FORMAT)
 
 
 class _StdoutHandler(logging.StreamHandler[TextIO]):
@@ -25,28 +38,33 @@ class _StdoutHandler(logging.StreamHandler[TextIO]):
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
-        self.setFormatter(_FORMAT)
+        self.setFormatter(formatter)
 
     @property
     def stream(self) -> TextIO:  # type: ignore[override]
         return sys.stdout
 
 
-_stdout_disabled = False
+ch = _StdoutHandler()
+"""What prints messages; one handler for the whole process, so that its level can be set, or it can be removed."""
 
+# attached once: whoever removes it afterwards is not to be overruled
+_stdout_pending = True
 
 _verbose = contextvars.ContextVar("verbose", default=False)
 
 
 def _show_messages() -> None:
-    if not _stdout_disabled and not any(isinstance(h, _StdoutHandler) for h in _logger.handlers):
-        _logger.addHandler(_StdoutHandler())
+    global _stdout_pending
+    if _stdout_pending:
+        logger.addHandler(ch)
+        _stdout_pending = False
     _let_info_pass()
 
 
 def _let_info_pass() -> None:
-    if _logger.level == logging.NOTSET or _logger.level > logging.INFO:
-        _logger.setLevel(logging.INFO)
+    if logger.level == logging.NOTSET:  # a level that the user has set stays
+        logger.setLevel(logging.INFO)
 
 
 @contextlib.contextmanager
@@ -59,30 +77,33 @@ def verbosely(verbose: bool) -> Iterator[None]:
         _verbose.reset(token)
 
 
-def report(logger: logging.Logger, msg: str, *, verbose: bool = False) -> None:
+def report(speaker: logging.Logger, msg: str, *, verbose: bool = False) -> None:
     """Logs a step: shown (level INFO) if the part or the routine around it is verbose, else at level DEBUG.
 
     Args:
-        logger: The logger of the module that speaks.
+        speaker: The logger of the module that speaks.
         msg: The message.
         verbose: Whether the part itself was asked to be verbose.
     """
     if verbose or _verbose.get():
         _show_messages()
-        logger.info(msg)
+        speaker.info(msg)
     else:
-        logger.debug(msg)
+        speaker.debug(msg)
 
 
-def log(msg: str) -> None:
+def log(message: str) -> None:
     """Prints a message, preceded by the time, to standard output and to the log files that are set.
+
+    Args:
+        message: The message.
 
     Example:
         >>> log("Ten rows left out.")  # doctest: +SKIP
         2026-05-04 10:00:00,000: Ten rows left out.
     """
     _show_messages()
-    _logger.info(msg)
+    logger.info(message)
 
 
 def set_logfile(
@@ -103,18 +124,19 @@ def set_logfile(
         ValueError: If ``mode`` is neither ``"a"`` nor ``"w"``.
         OSError: If the file cannot be written.
     """
-    global _stdout_disabled
+    global _stdout_pending
     if mode not in ("a", "w"):
         raise ValueError(f"mode must be 'a' (append) or 'w' (overwrite), got {mode!r}.")
     handler = logging.FileHandler(filename, mode)
-    handler.setFormatter(_FORMAT)
-    for other in list(_logger.handlers):
-        is_file = isinstance(other, logging.FileHandler)
-        same_file = isinstance(other, logging.FileHandler) and other.baseFilename == handler.baseFilename
-        is_stdout = isinstance(other, _StdoutHandler)
-        if same_file or (disable_other_files and is_file) or (disable_stdout and is_stdout):
-            _logger.removeHandler(other)
+    handler.setFormatter(formatter)
+    for other in list(logger.handlers):
+        if isinstance(other, logging.FileHandler) and (
+            disable_other_files or other.baseFilename == handler.baseFilename
+        ):
+            logger.removeHandler(other)
             other.close()
-    _stdout_disabled = disable_stdout
-    _logger.addHandler(handler)
+    if disable_stdout:
+        logger.removeHandler(ch)
+    _stdout_pending = not disable_stdout
+    logger.addHandler(handler)
     _let_info_pass()

@@ -23,6 +23,7 @@ from paradime.utils._colors import (
     require_matplotlib,
     suggest,
 )
+from paradime.utils._drawn_texts import draw_as_written
 from paradime.utils.convert import as_tensor, to_numpy
 
 if TYPE_CHECKING:
@@ -286,4 +287,5 @@ def _draw_legend(
         # the layout of a figure of our own makes room at the side; in given axes nothing would
         options |= {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if beside else {"loc": "best"}
     drawn = ax.legend(handles=handles, **(options | dict(legend_options)))
+    draw_as_written(*drawn.get_texts())
     drawn.get_title().set_color(legend_options.get("labelcolor", ink))

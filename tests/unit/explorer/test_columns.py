@@ -2,6 +2,7 @@
 
 import datetime
 import math
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -120,3 +121,17 @@ def test_columns_that_do_not_fit_are_refused(columns, error, match, tmp_path):
     with pytest.raises(error, match=match):
         explore(embedding=POSITIONS, columns=columns, path=tmp_path / "page.html")
     assert not (tmp_path / "page.html").exists()
+
+
+@pytest.mark.parametrize("make", FRAMES.values(), ids=FRAMES)
+def test_decimals_are_numbers(make, tmp_path, written):
+    frame = make({"price": [Decimal("1.25"), None] * (N // 2)})
+    page = written(explore(embedding=POSITIONS, columns=frame, path=tmp_path / "page.html").path)
+    assert page.column("price")["kind"] == "number"
+    assert page.values("price")[0] == 1.25
+    assert math.isnan(page.values("price")[1])
+
+
+def test_masked_entries_are_missing(tmp_path, written):
+    masked = np.ma.masked_array(np.arange(N), mask=np.arange(N) == 3)
+    assert np.flatnonzero(np.isnan(write(tmp_path, written, count=masked).values("count"))).tolist() == [3]

@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -66,3 +68,21 @@ def test_it_stands_before_a_routine_in_a_pipeline():
     assert np.isfinite(embedded).all()
     # rows that are equal lie at the same place
     np.testing.assert_allclose(embedded[0], embedded[4], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "make", [pd.DataFrame, pl.DataFrame, pa.table, None], ids=["pandas", "polars", "pyarrow", "array"]
+)
+def test_decimals_are_numbers(make):
+    prices = [Decimal("1.25"), Decimal("2.50"), None, Decimal("3.75")]
+    table = {"price": prices, "size": [1.0, 2.0, 3.0, 4.0]}
+    given = np.array(list(zip(*table.values(), strict=True)), dtype=object) if make is None else make(table)
+    encoded = TabularEncoder(numbers="keep").fit_transform(given)
+    assert encoded.tolist() == [[1.25, 1.0], [2.5, 2.0], [2.5, 3.0], [3.75, 4.0]]
+
+
+def test_masked_entries_are_filled_like_missing_ones():
+    masked = np.ma.masked_array([[1.0, 2.0], [5.0, 9.0], [3.0, 4.0]], mask=[[0, 0], [0, 1], [0, 0]])
+    assert TabularEncoder(numbers="keep").fit_transform(masked).tolist() == [[1, 2], [5, 3], [3, 4]]
+    with pytest.raises(ValueError, match="first at row 1"):
+        TabularEncoder(missing="error").fit(masked)

@@ -22,6 +22,7 @@ from paradime.routines import (
     ParametricUMAP,
 )
 from paradime.training import Callback, Checkpoints, Stopping, find_checkpoint, read_checkpoint
+from paradime.training._trees import _KIND, assemble
 from paradime.utils.seed import seed_all
 
 
@@ -455,6 +456,14 @@ def test_flipped_bits_are_refused_or_harmless(X, checkpoint):
             read_checkpoint(checkpoint)
         except ValueError as error:
             assert checkpoint.name in str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize("kind", ["dict", "deque"])
+def test_malformed_part_of_a_file_is_refused(kind):
+    # what a flipped bit makes of a pair, or of a length
+    form = {_KIND: kind, "value": [["a", 1, 2]], "maxlen": -1}
+    with pytest.raises(TypeError, match=f"malformed {kind}"):
+        assemble(form, {}, None)
 
 
 def test_a_state_that_cannot_be_stored_is_named(X, tmp_path):

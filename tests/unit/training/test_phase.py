@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from paradime.dr import ParametricDR
+from paradime.loss import CompoundLoss, Loss
 from paradime.training import TrainingPhase
 
 
@@ -35,7 +36,8 @@ def test_replace_drops_settings_of_the_optimizer_along_with_it():
 
 def test_replace_forgets_the_loss_that_was_trained():
     phase = TrainingPhase()
-    phase.loss = object()
+    phase.objective = CompoundLoss([Loss()])
+    assert isinstance(phase.loss, Loss)
     assert phase.replace(epochs=2).loss is None
 
 

@@ -109,3 +109,21 @@ def test_tensors_become_arrays_of_the_same_precision(dtype):
 def test_tensors_with_gradient_become_arrays():
     np.testing.assert_array_equal(to_numpy(torch.ones(2, requires_grad=True) * 2), [2, 2])
     np.testing.assert_array_equal(to_numpy([[1, 2]]), [[1, 2]])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "bool"])
+def test_masked_entries_are_missing(dtype):
+    given_data = np.ma.masked_array(np.arange(6).reshape(3, 2), dtype=dtype)
+    np.testing.assert_array_equal(to_numpy(given_data), given_data.data)
+    given_data[1, 0] = np.ma.masked
+    for found in (to_numpy(given_data), as_tensor(given_data).numpy(), to_numpy(list(given_data))):
+        assert np.isnan(found).tolist() == [[False, False], [True, False], [False, False]]
+        assert found.dtype == (dtype if dtype.startswith("float") else "float64")
+    assert given_data.mask.sum() == 1
+
+
+def test_masked_texts_and_dates_are_missing():
+    texts = np.ma.masked_array(["a", "b"], mask=[True, False])
+    assert to_numpy(texts).tolist() == [None, "b"]
+    days = np.ma.masked_array(np.array(["2024-01-01", "2024-01-02"], dtype="datetime64[D]"), mask=[True, False])
+    assert np.isnat(to_numpy(days)).tolist() == [True, False]

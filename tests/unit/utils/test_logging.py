@@ -19,7 +19,7 @@ def fresh(monkeypatch):
     state = logger.handlers[:], logger.level
     logger.handlers[:], logger.level = [], logging.NOTSET
     logger.manager._clear_cache()
-    monkeypatch.setattr(paradime_logging, "_stdout_disabled", False)
+    monkeypatch.setattr(paradime_logging, "_stdout_pending", True)
     yield logger
     for handler in logger.handlers:
         handler.close()
