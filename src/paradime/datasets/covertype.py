@@ -111,10 +111,10 @@ def fetch_covertype(*, data_home: str | os.PathLike[str] | None = None, download
         Blackard, J. (1998). Covertype. UCI Machine Learning Repository. https://doi.org/10.24432/C50K5N
         (CC BY 4.0).
 
-    Example:
-        >>> forest = fetch_covertype()  # doctest: +SKIP
-        >>> forest.data.shape  # doctest: +SKIP
-        (581012, 10)
+    Example::
+
+        forest = fetch_covertype()
+        assert forest.data.shape == (581012, 10)
     """
     try:
         full = sklearn.datasets.fetch_covtype(data_home=data_home, download_if_missing=download_if_missing)

@@ -200,12 +200,6 @@ def test_reader_who_has_seen_enough_is_no_error():
     assert (done.returncode, done.stdout, done.stderr) == (0, "line\n", "")
 
 
-def test_command_line_page_is_up_to_date():
-    tool = ROOT / "tools" / "make_command_line.py"
-    done = subprocess.run([sys.executable, tool, "--check"], check=False)
-    assert done.returncode == 0, "run: python tools/make_command_line.py"
-
-
 def test_methods_are_the_presets_there_are():
     from paradime import routines
     from paradime.cli.methods import METHODS

@@ -1,0 +1,44 @@
+"""Writes every file that is made from the code: reference, grammar, help texts, and the JSON Schema.
+
+Usage: ``python tools/make_pages.py``; ``--check`` only prints those that are out of date, and exits with 1 then.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import make_command_line
+import make_grammar
+import make_reference
+
+from paradime.spec import json_schema
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def contents() -> dict[Path, str]:
+    """Returns what each file should contain."""
+    schema = json.dumps(json_schema(), indent=1) + "\n"
+    pages = {module.PAGE: module.page() for module in (make_reference, make_grammar, make_command_line)}
+    return {**pages, ROOT / "examples" / "specs" / "paradime.schema.json": schema}
+
+
+def main() -> int:
+    """Writes or checks the files."""
+    stale = [
+        (path, text)
+        for path, text in contents().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    check = "--check" in sys.argv[1:]
+    for path, text in stale:
+        print(path.relative_to(ROOT))
+        if not check:
+            path.write_text(text, encoding="utf-8")
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
