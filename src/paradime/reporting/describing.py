@@ -12,10 +12,11 @@ import torch
 
 from paradime._version import __version__
 from paradime.exceptions import SpecificationError
+from paradime.plot._history import PhaseCurves, read_curves
 from paradime.reporting.material import Material, Points
 from paradime.routines import Preset
 
-__all__ = ["Facts", "describe_data", "describe_routine", "specification", "versions"]
+__all__ = ["Facts", "describe_data", "describe_routine", "recorded_phases", "specification", "versions"]
 
 _UNLIKE = 10.0  # times: a column then counts a hundred times as much in squared distances
 _NAMED = 5
@@ -77,18 +78,25 @@ def describe_routine(material: Material) -> Facts:
         ("Model", f"{type(model).__name__}, {n_parameters:,} parameters"),
         ("Dimensions of the map", str(material.out_dim)),
     ]
-    for phase in getattr(routine, "training_phases", None) or ():
-        losses = [] if phase.objective is None else list(phase.objective.history)
-        told = (
-            f"{len(losses)} epochs, loss {losses[0]:.4g} → {losses[-1]:.4g}" if losses else "no record of losses"
-        )
-        values.append((f"Phase {phase.name or 'without a name'}", told))
+    for phase in recorded_phases(routine):
+        epochs = f"{len(phase.loss)} epochs, loss {phase.loss[0]:.4g} → {phase.loss[-1]:.4g}"
+        values.append((f"Phase {phase.name}", epochs))
     if hasattr(routine, "get_params"):
         # a preset's fit has values of its own where nobody said one
         given = routine.effective_params() if isinstance(routine, Preset) else routine.get_params(deep=False)
         settings = {name: value for name, value in given.items() if value is not None}
         values += [(f"{name} =", _short(repr(value))) for name, value in settings.items()]
     return Facts(tuple(values), ())
+
+
+def recorded_phases(routine: Any) -> list[PhaseCurves]:
+    """Returns the epochs of all phases that the routine's history, which is saved with it, tells of."""
+    if not hasattr(routine, "training_phases"):
+        return []
+    try:
+        return read_curves(routine)
+    except ValueError:  # no epoch
+        return []
 
 
 def specification(routine: Any) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from paradime import plot
 from paradime.plot._theme import THEMES, ThemeName
+from paradime.reporting.describing import recorded_phases
 from paradime.reporting.details import Details
 from paradime.reporting.figures import Measured
 from paradime.reporting.material import Labels, Material
@@ -134,8 +135,7 @@ def _draw_diagrams(found: list[Picture], measured: Measured, details: Details) -
 
 def _draw_history(found: list[Picture], notes: list[str], material: Material) -> None:
     routine = material.routine
-    phases = getattr(routine, "training_phases", None) or ()
-    if not any(phase.objective is not None and phase.objective.history for phase in phases):
+    if not recorded_phases(routine):
         notes.append("The loss is left out: the routine holds no record of its training.")
         return
     _add(

@@ -135,13 +135,23 @@ def test_what_does_not_fit_is_refused(iris, given, error, told):
         paradime.report(**{"routine": iris[0].model, "X": iris[1], **given})
 
 
-def test_a_loaded_routine_has_a_report_without_its_training(tmp_path):
-    X = load_iris().data[::3]
-    routine = ParametricMDS(epochs=2, random_state=0).fit(X)
+def test_a_loaded_routine_is_told_of_with_its_training(tmp_path):
+    X = load_iris().data
+    routine = ParametricMDS(epochs=3, random_state=0).fit(X)
     routine.save(tmp_path / "iris.paradime")
-    made = paradime.report(paradime.load(tmp_path / "iris.paradime"), X)
+    loaded = paradime.load(tmp_path / "iris.paradime")
+    pages = [paradime.report(one, X).html for one in (routine, loaded)]
+    losses = [record["loss"] for record in loaded.history_ if record["phase"] == "stress"]
+    for page in pages:
+        assert f"3 epochs, loss {losses[0]:.4g} → {losses[-1]:.4g}" in page
+        assert "Loss of each epoch" in page
+    assert np.array_equal(loaded.transform(X), routine.transform(X))
+
+
+def test_a_module_that_has_no_history_says_so():
+    X = load_iris().data
+    made = paradime.report(torch.nn.Linear(4, 2), X.astype(np.float32))
     assert "holds no record of its training" in made.html
-    assert np.array_equal(paradime.load(tmp_path / "iris.paradime").transform(X), routine.transform(X))
 
 
 @pytest.mark.parametrize(("out_dim", "told"), [(1, "Maps are left out"), (3, "the first two of 3 dimensions")])
