@@ -10,7 +10,7 @@ import typer
 
 from paradime._version import __version__
 from paradime.cli import fit_commands, model_commands
-from paradime.cli.console import settings
+from paradime.cli.console import WRONG_INPUT, quoting_hint, settings
 from paradime.cli.spec_commands import spec_app
 
 __all__ = ["app", "main"]
@@ -95,7 +95,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         app(args=[*ahead, *rest], prog_name="paradime")
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if code == WRONG_INPUT and (hint := quoting_hint(rest)):
+            print(hint, file=sys.stderr)
+        return code
     except KeyboardInterrupt:
         return 130
     return 0

@@ -10,13 +10,21 @@ import numpy as np
 
 from paradime._registry import did_you_mean
 from paradime.cli.console import InputError
+from paradime.cli.suspicions import suspicions
+from paradime.types import AnyArray
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Selection", "encode", "known_column", "numbers", "select", "split_names"]
+    from paradime.utils.tables import Table
+
+__all__ = ["Selection", "encode", "framed", "known_column", "numbers", "select", "split_names"]
 
 _SHOWN = 8
+# a column of more different texts, in more than half of the rows, holds names rather than categories
+_MOST_CATEGORIES = 20
+# a step of single precision, in standard deviations, beyond which a column needs an offset
+_COARSE = 1e-3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,17 +36,53 @@ class Selection:
         categories: Names of the columns of categories that are encoded as features, with these.
         carried: Names of the columns that are carried along, the identifier first.
         notes: What to tell the reader of the choice.
+        offsets: What is subtracted from columns of numbers that lie so far from zero that single precision, in
+            which models take them, would not tell their values apart.
     """
 
     features: list[str]
     categories: dict[str, list[str]]
     carried: list[str]
-    notes: list[str]
+    notes: list[str] = dataclasses.field(default_factory=list)
+    offsets: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
         """Names of the features of the model: columns of numbers, then ``column=category``."""
-        return [*self.features, *(f"{name}={one}" for name, found in self.categories.items() for one in found)]
+        numbers = [self.name_of(name) for name in self.features]
+        return [*numbers, *(f"{name}={one}" for name, found in self.categories.items() for one in found)]
+
+    def name_of(self, column: str) -> str:
+        """Returns what the feature of a column of numbers is called.
+
+        Example:
+            >>> Selection(["time"], {}, [], offsets={"time": 1.7e9}).name_of("time")
+            'time - 1700000000'
+        """
+        offset = self.offsets.get(column)
+        return column if offset is None else f"{column} {'-' if offset > 0 else '+'} {abs(offset):.0f}"
+
+    def with_offsets(self, X: AnyArray) -> Selection:
+        """Returns the same columns with offsets where they need them.
+
+        Args:
+            X: The features without offsets, shape (n, d).
+        """
+        columns = X[:, : len(self.features)]
+        # of the largest values, which have the fewest digits behind the point
+        steps = np.spacing(np.abs(columns).max(axis=0).astype(np.float32)).astype(np.float64)
+        spreads, means = columns.std(axis=0), columns.mean(axis=0)
+        is_coarse = (steps > _COARSE * spreads) & (spreads > 0)
+        offsets = {self.features[j]: float(np.round(means[j])) for j in np.flatnonzero(is_coarse)}
+        return dataclasses.replace(self, offsets=offsets)
+
+    def shifted(self, X: AnyArray) -> AnyArray:
+        """Returns features without offsets as the model takes them, shape (n, d)."""
+        if not self.offsets:
+            return X
+        shifts = np.zeros(X.shape[1])
+        shifts[: len(self.features)] = [self.offsets.get(name, 0.0) for name in self.features]
+        return X - shifts
 
 
 def split_names(given: Iterable[str], columns: Sequence[str]) -> list[str]:
@@ -61,12 +105,12 @@ def known_column(name: str, columns: Sequence[Any], *, option: str, source: str)
         InputError: If there is none of that name.
     """
     if name not in columns:
-        raise InputError(f"{option}: {source} has no column {name!r}. {_hint(name, columns)}")
+        raise InputError(f"{option}: {source} has no column {name!r}. {_hint(option, name, columns)}")
     return name
 
 
 def select(
-    frame: pd.DataFrame,
+    table: Table,
     *,
     source: str,
     target: str | None = None,
@@ -78,7 +122,7 @@ def select(
     """Chooses features: the columns that are named, or all columns of numbers but for those with another role.
 
     Args:
-        frame: The table.
+        table: The table.
         source: What to call it in messages.
         target: The column of targets.
         id_column: The column of identifiers.
@@ -87,9 +131,9 @@ def select(
         with_categories: Whether columns of texts and categories are encoded.
 
     Raises:
-        InputError: If a name is unknown, or no feature is left.
+        InputError: If a name is unknown, no feature is left, or a column that is named cannot be encoded.
     """
-    known = list(frame.columns)
+    known, frame = table.names, table.frame
     drop, columns = split_names(drop, known), split_names(columns, known)
     roles: dict[str, Sequence[str | None]] = {
         "--target": [target],
@@ -105,20 +149,26 @@ def select(
     if both := [name for name in columns if name in taken]:
         raise InputError(f"--columns: {both[0]!r} has another role already. Name it once.")
     notes: list[str] = []
-    categories: dict[str, list[str]] = {}
-    beside = frame.attrs.get("about", ())  # labels beside a matrix are no features
-    free = columns or [name for name in known if name not in taken and name not in beside]
+    # labels beside a matrix are no features
+    free = columns or [name for name in known if name not in taken and name not in table.about]
     texts = [name for name in free if not _is_numeric(frame[name]) and not _is_date(frame[name])]
+    categories: dict[str, list[str]] = {}
     if with_categories:
-        categories = {name: sorted({str(value) for value in frame[name].dropna()}) for name in texts}
-    features = [
-        name for name in (columns or free) if name not in categories and (columns or _is_numeric(frame[name]))
-    ]
-    if not columns:
+        named = columns if columns else ()
+        categories = {
+            name: _categories(frame[name]) for name in texts if _has_categories(frame[name], named, notes)
+        }
+    if columns:
+        features = [name for name in columns if name not in categories]
+    else:
+        features = [name for name in free if _is_numeric(frame[name])]
         counting = [name for name in features if _counts_rows(frame[name])]
         features = [name for name in features if name not in counting]
         notes += [f"{name!r} only counts the rows and is no feature (--columns takes it)" for name in counting]
-        notes += [note for name in texts if name not in categories for note in _nearly_numbers(name, frame[name])]
+        for name in texts:
+            if name not in categories:
+                notes += _nearly_numbers(name, table)
+        notes += suspicions(frame, features)
     carried = [name for name in known if name not in {*features, *categories, *drop}]
     if id_column is not None:
         carried = [id_column, *(name for name in carried if name != id_column)]
@@ -130,11 +180,11 @@ def select(
     return Selection(features, categories, carried, notes)
 
 
-def encode(frame: pd.DataFrame, selection: Selection, *, source: str, first_row: int = 0) -> pd.DataFrame:
-    """Returns the features of a table as numbers, shape (n, d), float64.
+def encode(table: Table, selection: Selection, *, source: str, first_row: int = 0) -> AnyArray:
+    """Returns the features of a table as numbers, before their offsets are subtracted, shape (n, d), float64.
 
     Args:
-        frame: The table.
+        table: The table.
         selection: Its features.
         source: What to call the table in messages.
         first_row: The number of its first row, from 0.
@@ -142,45 +192,53 @@ def encode(frame: pd.DataFrame, selection: Selection, *, source: str, first_row:
     Raises:
         InputError: If a value is missing, or no number; with its row and column.
     """
+    parts = [numbers(table, selection.features, source=source, first_row=first_row)] if selection.features else []
+    for name, found in selection.categories.items():
+        texts = table.part([name]).frame[name].astype(str).to_numpy()
+        parts += [(texts == one).astype(np.float64)[:, None] for one in found]
+    return np.concatenate(parts, axis=1)
+
+
+def framed(X: AnyArray, selection: Selection) -> pd.DataFrame:
+    """Returns features without offsets as the data frame that the model takes."""
     import pandas as pd
 
-    made = {name: numbers(frame[name], source=source, first_row=first_row) for name in selection.features}
-    for name, found in selection.categories.items():
-        texts = frame[name].astype(str).to_numpy()
-        made.update({f"{name}={one}": (texts == one).astype(np.float64) for one in found})
-    return pd.DataFrame(made, columns=selection.names)
+    return pd.DataFrame(selection.shifted(X), columns=selection.names)
 
 
-def numbers(column: pd.Series, *, source: str, first_row: int = 0) -> Any:
-    """Returns the numbers of a column, shape (n,), float64.
+def numbers(table: Table, names: Sequence[str], *, source: str, first_row: int = 0) -> AnyArray:
+    """Returns the numbers of columns, shape (n, d), float64.
 
     Args:
-        column: The column.
+        table: The table.
+        names: The columns.
         source: What to call the table in messages.
         first_row: The number of its first row, from 0.
 
     Raises:
         InputError: If a value is missing, infinite, or no number; with its row, from 1, and column.
     """
+    found = table.numbers(names)
+    is_finite = np.isfinite(found)
+    if bool(is_finite.all()):
+        return found
+    j = int((~is_finite).any(axis=0).argmax())
+    place = int((~is_finite[:, j]).argmax())
+    raise InputError(_not_a_number(table, names[j], place, source, first_row))
+
+
+def _not_a_number(table: Table, name: str, place: int, source: str, first_row: int) -> str:
     import pandas as pd
 
+    column = table.part([name]).frame[name]
     if _is_date(column) or column.dtype.kind == "c":
-        raise InputError(f"{source}: column {column.name!r} must hold numbers, got {column.dtype}. Leave it out.")
-    values = pd.to_numeric(column.astype(object) if str(column.dtype) == "category" else column, errors="coerce")
-    found = values.to_numpy(dtype=np.float64, na_value=np.nan)
-    if bool(np.isfinite(found).all()):
-        return found
-    place = int(np.argmin(np.isfinite(found)))
-    value, where = column.iloc[place], f"row {first_row + place + 1}, column {column.name!r}"
-    if pd.isna(value) or (isinstance(value, str) and not value.strip()):
-        raise InputError(f"{source}: {where} has no value. Fill it in, or leave out the row or the column.")
-    if isinstance(value, str):
-        raise InputError(
-            f"{source}: {where} must hold a number, got {value[:60]!r}. Correct it, or leave out the column."
-        )
-    raise InputError(
-        f"{source}: {where} must hold a finite number, got {value}. Correct it, or leave out the column."
-    )
+        return f"{source}: column {name!r} must hold numbers, got {column.dtype}. Leave it out."
+    value, where = table.value(name, place), f"{source}: row {first_row + place + 1}, column {name!r}"
+    if isinstance(value, str) and not pd.isna(column.iloc[place]):
+        return f"{where} must hold a number, got {value[:60]!r}. Correct it, or leave out the column."
+    if value is None or pd.isna(column.iloc[place]):
+        return f"{where} has no value. Fill it in, or leave out the row or the column."
+    return f"{where} must hold a finite number, got {value}. Correct it, or leave out the column."
 
 
 def _is_numeric(column: pd.Series) -> bool:
@@ -196,29 +254,60 @@ def _is_date(column: pd.Series) -> bool:
 
 
 def _counts_rows(column: pd.Series) -> bool:
-    if column.dtype.kind not in "iu" or len(column) < 3:
+    if column.dtype.kind not in "iu" or len(column) < 3 or bool(column.isna().any()):
         return False
     values = column.to_numpy()
     return bool((np.diff(values) == 1).all())
 
 
-def _nearly_numbers(name: str, column: pd.Series) -> list[str]:
-    """A column of numbers in which a text has come astray is told of, with its place."""
-    import pandas as pd
+def _categories(column: pd.Series) -> list[str]:
+    return sorted({str(value) for value in column.dropna()})
 
-    found = pd.to_numeric(column.astype(object), errors="coerce")
-    wrong = (found.isna() & column.notna()).to_numpy()
-    if 2 * int(wrong.sum()) >= len(column) or not wrong.any():
+
+def _has_categories(column: pd.Series, named: Sequence[str], notes: list[str]) -> bool:
+    """Returns whether texts recur, so that they tell rows apart by groups; says so if they do not."""
+    n_known, n_distinct = int(column.notna().sum()), int(column.nunique())
+    if n_distinct <= _MOST_CATEGORIES or 2 * n_distinct <= n_known:
+        return n_distinct > 0
+    name = column.name
+    if n_distinct == n_known and name in named:
+        raise InputError(
+            f"--encode: all {n_known:,} texts of {name!r} are different, and a feature for each tells nothing. "
+            f"Leave it out of --columns, or name it as --id."
+        )
+    if name not in named:
+        held = "a different text in each row" if n_distinct == n_known else f"{n_distinct:,} different texts"
+        notes.append(f"{name!r} holds {held}, names rather than categories, and is no feature")
+    return name in named
+
+
+def _nearly_numbers(name: str, table: Table) -> list[str]:
+    """Says why a column that looks like numbers holds none, with the place of a text that has come astray."""
+    column = table.frame[name]
+    wrong = np.isnan(table.numbers([name])[:, 0]) & column.notna().to_numpy()
+    if bool(column.isna().all()):
+        return [f"{name!r} is empty and is no feature"]
+    if not wrong.any():
+        return [
+            f"{name!r} is written like codes, such as {table.value(name, 0)}, and is no feature "
+            "(--columns takes it)"
+        ]
+    if 2 * int(wrong.sum()) >= len(column):
         return []
     place = int(wrong.argmax())
-    return [f"{name!r} holds numbers but for row {place + 1}, {str(column.iloc[place])[:40]!r}, and is no feature"]
+    shown = str(table.value(name, place))[:40]
+    return [f"{name!r} holds numbers but for row {place + 1}, {shown!r}, and is no feature"]
 
 
-def _hint(name: str, columns: Sequence[Any]) -> str:
-    by_case = {str(column).casefold(): str(column) for column in columns}
+def _hint(option: str, name: str, columns: Sequence[Any]) -> str:
+    known = [str(column) for column in columns]
+    by_case = {column.casefold(): column for column in known}
+    longer = [column for column in known if " " in column and column.casefold().startswith(name.casefold())]
     if name.casefold() in by_case:
         return f"Did you mean {by_case[name.casefold()]!r}?"
-    found = did_you_mean(name, map(str, columns))
+    if longer:
+        return f"Did you mean {option} {longer[0]!r}? A name with spaces must stand in quotes."
+    found = did_you_mean(name, known)
     return found if found.startswith("Did") else f"It has {_listed(columns)}."
 
 

@@ -6,9 +6,13 @@ import contextlib
 import dataclasses
 import functools
 import os
+import re
+import shlex
+import shutil
 import sys
+import textwrap
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import typer
@@ -20,13 +24,20 @@ __all__ = [
     "InputError",
     "Settings",
     "command",
+    "folded",
     "progress",
+    "quoting_hint",
     "say",
     "settings",
+    "wrapped",
 ]
 
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
 """Exit codes beside 0: an error within ParaDime; an option, a column or a file that is wrong; Ctrl-C."""
+
+_NAMING = ("--color", "--target", "--id", "--drop", "--columns", "--guide", "--axes", "--title")
+_FEWEST_FOLDED, _MOST_NAMES = 4, 500
+_COUNTING = re.compile(r"^(.*?)(\d+)$")
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -55,6 +66,71 @@ def say(message: str) -> None:
     """Tells the reader something, unless nothing is to be said."""
     if not settings.quiet:
         print(message, file=sys.stderr, flush=True)
+
+
+def quoting_hint(words: Sequence[str]) -> str:
+    """Returns what to type where a name or a path with spaces seems to stand without quotes, or an empty text.
+
+    Example:
+        >>> quoting_hint(["fit", "iris.csv", "--color", "petal", "length", "--out", "m"])
+        "hint: what holds spaces must stand in quotes: --color 'petal length'"
+    """
+
+    def is_path(text: str) -> bool:
+        return text == "-" or os.path.exists(text)
+
+    for start in range(len(words) - 1):
+        end = start + 1
+        while end < len(words) and not words[end].startswith("-"):
+            end += 1
+            text = " ".join(words[start:end])
+            if end > start + 1 and not words[start].startswith("-") and os.path.exists(text):
+                return f"hint: what holds spaces must stand in quotes: {shlex.quote(text)}"
+        if words[start] in _NAMING:
+            value = list(words[start + 1 : end])
+            while len(value) > 1 and (is_path(value[-1]) or "." in value[-1]):
+                value.pop()
+            if len(value) > 1 and not any(map(is_path, value[1:])):
+                return (
+                    f"hint: what holds spaces must stand in quotes: {words[start]} {shlex.quote(' '.join(value))}"
+                )
+    return ""
+
+
+def wrapped(heading: str, words: Sequence[str]) -> str:
+    """Returns a heading and what it heads, separated by commas, in lines of the width of the terminal."""
+    width = min(100, max(40, shutil.get_terminal_size().columns))
+    text = f"{heading} {', '.join(words)}"
+    return textwrap.fill(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+def folded(names: Sequence[str]) -> list[str]:
+    """Returns names, of which those that only count are told by the first and the last.
+
+    Example:
+        >>> folded(["size", "x0", "x1", "x2", "x3", "age"])
+        ['size', 'x0 … x3', 'age']
+    """
+    shown: list[str] = []
+    start = 0
+    while start < len(names):
+        end = start + 1
+        while end < len(names) and _follows(names[end - 1], names[end]):
+            end += 1
+        if end - start < _FEWEST_FOLDED:
+            end = start + 1
+        shown.append(names[start] if end == start + 1 else f"{names[start]} … {names[end - 1]}")
+        start = end
+    if len(shown) > _MOST_NAMES:
+        shown[_MOST_NAMES:] = [f"and {len(shown) - _MOST_NAMES:,} more, which paradime info lists"]
+    return shown
+
+
+def _follows(name: str, after: str) -> bool:
+    (stem, number), (other, next_number) = (
+        (match[1], match[2]) if (match := _COUNTING.match(text)) else (text, "") for text in (name, after)
+    )
+    return stem == other and number.isdecimal() and next_number.isdecimal() and int(next_number) == int(number) + 1
 
 
 def progress(description: str) -> list[Any]:

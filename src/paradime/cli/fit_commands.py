@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from paradime.cli.console import command
-from paradime.cli.options import Color, DataPath, Seed
+from paradime.cli.options import Color, DataPath, Header, Seed
 
 __all__ = ["demo", "fit"]
 
@@ -82,6 +82,7 @@ def fit(
         list[str] | None,
         typer.Option("--columns", metavar="COL,…", help="The features; all columns of numbers if left out."),
     ] = None,
+    header: Header = None,
     encode: Annotated[
         bool, typer.Option("--encode", help="Make features of columns of texts: one for each different text.")
     ] = False,
@@ -126,6 +127,7 @@ def fit(
         id=id_,
         drop=drop or [],
         columns=columns or [],
+        header=header,
         encode=encode,
         scale=scale,
         seed=seed,

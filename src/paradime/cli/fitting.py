@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from paradime.cli import outputs
-from paradime.cli.columns import Selection, encode, known_column, select
-from paradime.cli.console import InputError, progress, say
-from paradime.cli.folding import can_be_folded, fold, units_differ
-from paradime.cli.methods import make_routine, parse_guide
+from paradime.cli.columns import Selection, encode, framed, known_column, numbers, select
+from paradime.cli.console import InputError, folded, progress, say, wrapped
+from paradime.cli.folding import fold, units_differ
+from paradime.cli.methods import make_routine, map_dimensions, parse_guide
 from paradime.cli.models import coordinate_names
+from paradime.cli.showing import page_color, page_columns
+from paradime.cli.targets import targets_of
 from paradime.types import AnyArray
 from paradime.utils.table_writing import write_table
-from paradime.utils.tables import read_table
+from paradime.utils.tables import Table, file_format, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["FitOptions", "Fitted", "fit_table"]
-
-_SHOWN = 6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +48,7 @@ class FitOptions:
     id: str | None = None
     drop: list[str] = dataclasses.field(default_factory=list)
     columns: list[str] = dataclasses.field(default_factory=list)
+    header: bool | None = None
     encode: bool = False
     scale: str = "auto"
     seed: int = 0
@@ -58,7 +61,7 @@ class Fitted:
 
     Attributes:
         options: What was asked for.
-        frame: The table.
+        table: The table.
         selection: Its features.
         features: The features, shape (n, d).
         rows: What the routine was fitted to: the features, standardised or as they are.
@@ -69,7 +72,7 @@ class Fitted:
     """
 
     options: FitOptions
-    frame: pd.DataFrame
+    table: Table
     selection: Selection
     features: pd.DataFrame
     rows: pd.DataFrame
@@ -82,7 +85,7 @@ class Fitted:
     def color(self) -> pd.Series | None:
         """The column that colours pictures."""
         name = self.options.color or self.options.target
-        return None if name is None else self.frame[name]
+        return None if name is None else self.table.frame[name]
 
 
 def fit_table(options: FitOptions) -> None:
@@ -94,9 +97,10 @@ def fit_table(options: FitOptions) -> None:
     _check(options)
     with_target = options.target is not None
     routine = make_routine(options.method, options.spec, options.seed, options.set, with_target=with_target)
-    frame = read_table(options.data, as_text=[] if options.id is None else [options.id])
+    _check_outputs(options, map_dimensions(routine))
+    table = read_table(options.data, header=options.header)
     selection = select(
-        frame,
+        table,
         source=options.data,
         target=options.target,
         id_column=options.id,
@@ -105,24 +109,34 @@ def fit_table(options: FitOptions) -> None:
         with_categories=options.encode,
     )
     if options.color is not None:
-        known_column(options.color, list(frame.columns), option="--color", source=options.data)
-    guides = _add_guides(routine, options, frame, selection)
-    _tell(selection, len(frame))
-    features = encode(frame, selection, source=options.data)
+        known_column(options.color, table.names, option="--color", source=options.data)
+    X = encode(table, selection, source=options.data)
+    selection = selection.with_offsets(X)
+    _describe(selection, len(table))
+    guides = _add_guides(routine, options, table, selection)
+    features = framed(X, selection)
     mean, scale = _standardization(_rounded(features).to_numpy(), options, routine)
     rows = features if mean is None else (_rounded(features) - mean) / scale
-    y = None if options.target is None else _targets(frame[options.target])
+    y = None
+    if options.target is not None:
+        y = targets_of(table.frame[options.target], source=options.data)
     start = time.perf_counter()
     routine.fit({"main": rows, **guides} if guides else rows, y, callbacks=progress("training"))
-    say(f"fitted {type(routine).__name__} to {len(frame):,} rows in {time.perf_counter() - start:.1f} s")
+    say(f"fitted {type(routine).__name__} to {len(table):,} rows in {time.perf_counter() - start:.1f} s")
     embedding = routine.embed(rows).numpy()
-    _write(Fitted(options, frame, selection, features, rows, mean, scale, routine, embedding))
+    _write(Fitted(options, table, selection, features, rows, mean, scale, routine, embedding))
 
 
 def _check(options: FitOptions) -> None:
-    """Refuses what could not be written, before anything is computed."""
-    wanted = [options.out, options.embedding, options.plot, options.explore, options.report]
-    if not any(wanted):
+    """Refuses what could not be written, before anything is read."""
+    wanted = {
+        "--out": options.out,
+        "--embedding": options.embedding,
+        "--plot": options.plot,
+        "--explore": options.explore,
+        "--report": options.report,
+    }
+    if not any(wanted.values()):
         raise InputError(
             "nothing to write: give --out, --embedding, --plot, --explore or --report, each with a file."
         )
@@ -130,26 +144,35 @@ def _check(options: FitOptions) -> None:
         raise InputError(f"--scale: must be auto, standard or none, got {options.scale!r}.")
     if options.theme not in ("light", "dark"):
         raise InputError(f"--theme: must be light or dark, got {options.theme!r}.")
+    outputs.check_distinct({"the table": options.data, "the specification": options.spec}, wanted)
+    _check_outputs(options, None)
+
+
+def _check_outputs(options: FitOptions, n_axes: int | None) -> None:
     if options.out:
         outputs.check_model("--out", options.out)
     if options.embedding:
         outputs.check_table("--embedding", options.embedding)
     if options.plot:
-        outputs.check_picture("--plot", options.plot)
+        outputs.check_picture("--plot", options.plot, n_axes)
     if options.explore:
-        outputs.check_page("--explore", options.explore, "plotly")
+        outputs.check_page("--explore", options.explore, ("plotly", "explore"), n_axes)
     if options.report:
-        outputs.check_page("--report", options.report)
+        outputs.check_page("--report", options.report, ("matplotlib", "plot"), None)
 
 
-def _tell(selection: Selection, n_rows: int) -> None:
-    def listed(names: list[str]) -> str:
-        return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-
-    carried = f"; carried along: {listed(selection.carried)}" if selection.carried else ""
-    say(f"{n_rows:,} rows, {len(selection.names)} features: {listed(selection.names)}{carried}")
+def _describe(selection: Selection, n_rows: int) -> None:
+    say(wrapped(f"{n_rows:,} rows, {len(selection.names)} features:", folded(selection.names)))
+    if selection.carried:
+        say(wrapped("carried along:", folded(selection.carried)))
     for note in selection.notes:
         say(f"note: {note}")
+    if selection.offsets:
+        names = ", ".join(repr(selection.name_of(name)) for name in selection.offsets)
+        say(
+            f"note: the model takes {names}, since single precision does not tell such numbers apart; the command "
+            "line subtracts by itself, Python and ONNX do not"
+        )
 
 
 def _standardization(
@@ -183,88 +206,108 @@ def _foldable_spec(routine: Any) -> bool:
     return section.get("type", "mlp") in ("landmarks", *plain) and kind in plain
 
 
-def _add_guides(routine: Any, options: FitOptions, frame: pd.DataFrame, selection: Selection) -> dict[str, Any]:
+def _add_guides(routine: Any, options: FitOptions, table: Table, selection: Selection) -> dict[str, Any]:
     """Adds a loss for each guide; returns entries of the data set for columns that are no features."""
-    from paradime.cli.columns import numbers
     from paradime.loss import CorrelationLoss
 
     entries: dict[str, Any] = {}
     for i, text in enumerate(options.guide):
-        column, axis, share = parse_guide(text, frame.columns)
-        attribute = column
+        column, axis, share = parse_guide(text, table.names)
+        attribute = selection.name_of(column)
         if column not in selection.features:
             attribute = f"guide {column}"
-            entries[attribute] = numbers(frame[column], source=options.data)
+            values = numbers(table, [column], source=options.data)[:, 0]
+            # a correlation does not depend on it, single precision does
+            entries[attribute] = values - values.mean()
         routine.add_loss(f"guide {i + 1}", CorrelationLoss(attribute, axis), share=share)
     return entries
 
 
-def _targets(column: pd.Series) -> Any:
-    values = column.to_numpy()
-    if column.dtype.kind in "iubf":
-        return values.astype(np.int64) if column.dtype.kind == "b" else values
-    return column.astype(object).where(column.notna(), None).to_numpy()
-
-
 def _write(fitted: Fitted) -> None:
-    """Writes what was asked for: first what compares rows as the training did, then what takes them as given."""
+    """Writes what was asked for, the model first: nothing that fails takes with it what was learned.
+
+    Raises:
+        Exception: The first that was raised, when all others are written.
+    """
     options = fitted.options
-    carried = fitted.frame[fitted.selection.carried]
-    if options.embedding:
-        names = coordinate_names(fitted.embedding.shape[1], fitted.selection.carried)
-        table = outputs.joined(carried, fitted.embedding, names)
-        write_table(table, options.embedding, coordinates=names)
-        if options.embedding != "-":
-            say(f"wrote the positions {options.embedding}")
-    if options.plot:
-        outputs.draw(options.plot, fitted.embedding, fitted.color, title=None, theme=options.theme)
-        say(f"wrote the picture {options.plot}")
-    if options.report:
-        _report(fitted)
-    if fitted.mean is not None and fitted.scale is not None and (options.out or options.explore):
-        if not can_be_folded(fitted.routine.model):
-            raise InputError("--scale: this model cannot take over a scaling. Use --scale none.")
-        fold(fitted.routine, fitted.features, fitted.mean, fitted.scale)
-    if options.out:
-        fitted.routine.save(options.out, metadata={"table": _described(fitted)})
-        say(f"wrote the model {options.out}")
-    if options.explore:
-        _explore(fitted, carried)
+    failures: list[Exception] = []
+
+    def attempt(path: str | None, write: Callable[[Fitted, str], None]) -> None:
+        if path is None:
+            return
+        try:
+            write(fitted, path)
+        except Exception as error:
+            failures.append(error)
+
+    # the model and the page take rows as they are in the table, all else as they were in training
+    with _taking_rows_as_they_are(fitted):
+        attempt(options.out, _save)
+        attempt(options.explore, _explore)
+    attempt(options.embedding, _write_positions)
+    attempt(options.plot, _draw)
+    attempt(options.report, _report)
+    if failures:
+        for other in failures[1:]:
+            say(f"error: {other}")
+        raise failures[0]
 
 
-def _report(fitted: Fitted) -> None:
+@contextlib.contextmanager
+def _taking_rows_as_they_are(fitted: Fitted) -> Iterator[None]:
+    """Lets the routine take rows as they are in the table, while the block lasts."""
+    mean, scale, routine = fitted.mean, fitted.scale, fitted.routine
+    if mean is None or scale is None or not (fitted.options.out or fitted.options.explore):
+        yield
+        return
+    weights = {name: tensor.clone() for name, tensor in routine.model.state_dict().items()}
+    fold(routine, fitted.features, mean, scale)
     try:
-        from paradime.reporting import report
-    except ImportError as error:
-        raise InputError("--report: this version of ParaDime has no reports.") from error
+        yield
+    finally:
+        routine.model.load_state_dict(weights)
+        routine.add_data({"main": fitted.rows})
+
+
+def _save(fitted: Fitted, path: str) -> None:
+    fitted.routine.save(path, metadata={"table": _described(fitted)})
+    say(f"wrote the model {path}")
+
+
+def _write_positions(fitted: Fitted, path: str) -> None:
+    names = coordinate_names(fitted.embedding.shape[1], fitted.selection.carried)
+    carried = fitted.table.written(fitted.selection.carried, file_format(path))
+    write_table(outputs.joined(carried, fitted.embedding, names), path, coordinates=names)
+    if path != "-":
+        say(f"wrote the positions {path}")
+
+
+def _draw(fitted: Fitted, path: str) -> None:
+    outputs.draw(path, fitted.embedding, fitted.color, title=None, theme=fitted.options.theme)
+    say(f"wrote the picture {path}")
+
+
+def _report(fitted: Fitted, path: str) -> None:
+    from paradime.reporting import report
+
     options = fitted.options
-    known = options.target or options.color
-    column = None if known is None else fitted.frame[known]
-    # a colour may lack numbers, which a figure cannot
-    is_usable = column is not None and (column.dtype.kind not in "fiub" or bool(column.notna().all()))
-    y = _targets(column) if is_usable else None
-    report(fitted.routine, fitted.rows, y, path=options.report)
-    say(f"wrote the report {options.report}")
+    column = fitted.color
+    # a colour may be dates, or lack numbers, of which a report can tell nothing
+    lacks = column is None or column.dtype.kind in "mM" or (column.dtype.kind == "f" and bool(column.isna().any()))
+    y = None if lacks else targets_of(column, source=options.data)
+    report(fitted.routine, fitted.rows, y, path=path)
+    say(f"wrote the report {path}")
 
 
-def _explore(fitted: Fitted, carried: pd.DataFrame) -> None:
+def _explore(fitted: Fitted, path: str) -> None:
     from paradime.explorer import explore
 
     options = fitted.options
-    color = options.color or options.target
-    columns = {str(name): carried[name] for name in carried}
-    if color is not None:
-        columns.setdefault(color, fitted.frame[color])
+    color = page_color(fitted.color)
+    columns = page_columns(fitted.table, fitted.selection.carried, color)
     title = Path(options.data).name if options.data != "-" else None
-    explore(
-        fitted.routine,
-        fitted.features,
-        columns=columns or None,
-        color=color,
-        title=title,
-        path=str(options.explore),
-    )
-    say(f"wrote the page {options.explore}")
+    explore(fitted.routine, fitted.features, columns=columns or None, color=color, title=title, path=path)
+    say(f"wrote the page {path}")
 
 
 def _described(fitted: Fitted) -> dict[str, Any]:
@@ -273,7 +316,9 @@ def _described(fitted: Fitted) -> dict[str, Any]:
     described: dict[str, Any] = {
         "features": selection.features,
         "categories": selection.categories,
-        "rows": len(fitted.frame),
+        "offsets": selection.offsets,
+        "rows": len(fitted.table),
+        "header": options.header,
         "target": options.target,
         "id": options.id,
     }

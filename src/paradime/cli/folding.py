@@ -66,7 +66,9 @@ def fold(routine: Any, X: AnyArray, mean: AnyArray, scale: AnyArray) -> None:
     rows = np.asarray(X, dtype=np.float64)
     some = np.linspace(0, len(rows) - 1, min(500, len(rows))).astype(int)
     names = list(X.columns) if hasattr(X, "columns") else None
-    before = routine.embed(_framed((rows[some] - mean) / scale, names)).numpy()
+    # as the model will get them: what single precision takes from them it took in training, too
+    rounded = rows[some].astype(np.float32).astype(np.float64)
+    before = routine.embed(_framed((rounded - mean) / scale, names)).numpy()
     model = routine.model
     encoder, decoder = getattr(model, "encoder", model), getattr(model, "decoder", None)
     m, s = torch.from_numpy(mean), torch.from_numpy(scale)

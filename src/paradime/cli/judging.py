@@ -10,6 +10,7 @@ import numpy as np
 from paradime.cli import outputs
 from paradime.cli.console import InputError, say
 from paradime.cli.models import Rows, column_of, open_model, read_all_rows
+from paradime.cli.targets import without_missing_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,81 +22,129 @@ _N_NEIGHBORS = 15
 _METHODS = ("integrated_gradients", "gradient_x_input", "permutation")
 
 
-def evaluate_file(model_path: str, data: str, target: str | None, out: str | None, as_json: bool) -> None:
-    """Measures the map of a model on the rows of a table."""
+def evaluate_file(
+    model_path: str,
+    data: str,
+    target: str | None,
+    out: str | None,
+    as_json: bool,
+    *,
+    train: str | None = None,
+    header: bool | None = None,
+) -> None:
+    """Measures the map of a model on the rows of a table: among those of the training, or among each other."""
+    outputs.check_distinct({"the model": model_path, "a table": data, "the table": train}, {"--out": out})
     if out is not None:
         outputs.check_table("--out", out)
     model = open_model(model_path)
-    rows = read_all_rows(model, data)
+    rows = read_all_rows(model, data, header=header)
     classes = None if target is None else _classes(rows, target, data)
-    n = len(rows.frame)
-    if n < 4:
-        raise InputError(f"{data}: has {n} row(s), and at least 4 are needed to compare neighbours.")
-    found = _measured(model.scaled(rows.features), rows.embedding, classes)
-    if as_json:
-        print(json.dumps({name: _json(value) for name, value in found.items()}, indent=1, ensure_ascii=False))
-        return
+    old = None if train is None else read_all_rows(model, train, header=header)
+    old_classes = None if old is None or target is None or train is None else _classes(old, target, train)
+    if old is None:
+        n = len(rows.table)
+        if n < 4:
+            raise InputError(f"{data}: has {n} row(s), and at least 4 are needed to compare neighbours.")
+        say(
+            "neighbours are sought among these rows alone; --train TABLE, with the rows that the model was fitted "
+            "to, tells how well new rows are placed among those"
+        )
+        found = _measured(model.scaled(rows.features), rows.embedding, classes)
+    else:
+        assert train is not None
+        if len(old.table) < 4:
+            raise InputError(f"{train}: has {len(old.table)} row(s), and at least 4 are needed.")
+        new = {"test_X": model.scaled(rows.features), "test_embedding": rows.embedding}
+        found = _measured(model.scaled(old.features), old.embedding, old_classes, new, classes)
     import pandas as pd
 
     frame = pd.DataFrame(
         {
             "measure": list(found),
             "value": [float(value) for value in found.values()],
-            "standard error": [float(getattr(value, "standard_error", np.nan)) for value in found.values()],
+            "standard error": [_standard_error(value) for value in found.values()],
         }
     )
-    outputs.print_table(frame, out)
+    if as_json:
+        print(json.dumps({name: _json(value) for name, value in found.items()}, indent=1, ensure_ascii=False))
+    if out is not None or not as_json:
+        outputs.print_table(frame, out)
 
 
-def _json(value: Any) -> dict[str, float]:
-    return {"value": float(value), "standard error": float(getattr(value, "standard_error", 0.0))}
+def _standard_error(value: Any) -> float:
+    """How far off a measure is because of the rows it was measured on; NaN where all there are were measured."""
+    return float(getattr(value, "standard_error", 0.0)) or float("nan")
+
+
+def _json(value: Any) -> dict[str, float | None]:
+    error = _standard_error(value)
+    return {"value": float(value), "standard error": error if error == error else None}
 
 
 def _classes(rows: Rows, target: str, source: str) -> Any:
-    column = column_of(rows, target, "--target", source)
-    if bool(column.isna().any()):
-        place = int(column.isna().to_numpy().argmax())
-        raise InputError(f"{source}: row {place + 1}, column {target!r} has no value. Leave such rows out.")
-    return column.astype(str).to_numpy() if column.dtype.kind not in "iub" else column.to_numpy()
+    from paradime.utils.targets import read_targets
+
+    column = without_missing_texts(column_of(rows.table, target, "--target", source))
+    found = read_targets(column, name=f"--target: {source}: column {target!r}").as_classes()
+    if not len(found.classes):
+        raise InputError(f"--target: {source}: column {target!r} has no value in any row. Name another column.")
+    return column
 
 
-def _measured(X: Any, embedding: Any, classes: Any) -> dict[str, Any]:
+def _measured(
+    X: Any, embedding: Any, classes: Any, new: dict[str, Any] | None = None, new_classes: Any = None
+) -> dict[str, Any]:
+    """Measures rows among each other, or new ones among these."""
     from paradime import metrics
 
-    n = len(X)
-    sampled: dict[str, Any] = {"n_samples": _SAMPLED} if n > _MOST_ROWS else {}
+    new = new or {}
+    n, n_measured = len(X), len(new.get("test_X", X))
+    sampled: dict[str, Any] = {"n_samples": _SAMPLED} if n_measured > _MOST_ROWS else {}
     if sampled:
         say(f"measured on {_SAMPLED:,} rows, drawn at random, against all {n:,}")
     k = min(_N_NEIGHBORS, (n - 1) // 2)
     found: dict[str, Any] = {
-        f"trustworthiness ({k} neighbours)": metrics.trustworthiness(X, embedding, n_neighbors=k, **sampled),
-        f"continuity ({k} neighbours)": metrics.continuity(X, embedding, n_neighbors=k, **sampled),
-        f"neighbours kept ({k})": metrics.neighbors_kept(X, embedding, n_neighbors=k, **sampled),
-        "Shepard correlation": metrics.shepard_correlation(X, embedding, n_pairs=100_000),
+        f"trustworthiness ({k} neighbours)": metrics.trustworthiness(
+            X, embedding, n_neighbors=k, **new, **sampled
+        ),
+        f"continuity ({k} neighbours)": metrics.continuity(X, embedding, n_neighbors=k, **new, **sampled),
+        f"neighbours kept ({k})": metrics.neighbors_kept(X, embedding, n_neighbors=k, **new, **sampled),
+        "Shepard correlation": metrics.shepard_correlation(X, embedding, n_pairs=100_000, **new),
     }
-    if classes is not None:
-        name = f"accuracy of {k} nearest neighbours"
-        found[name] = metrics.knn_accuracy(embedding, classes, n_neighbors=k, **sampled)
-        n_classes = len(np.unique(classes))
-        if 1 < n_classes < n:
-            found["silhouette"] = metrics.silhouette(embedding, classes, **sampled)
+    if classes is None:
+        return found
+    tested = {"test_embedding": new["test_embedding"], "test_labels": new_classes} if new else {}
+    name = f"accuracy of {k} nearest neighbours"
+    found[name] = metrics.knn_accuracy(embedding, classes, n_neighbors=k, **tested, **sampled)
+    kinds, new_kinds = (set() if given is None else set(given.dropna()) for given in (classes, new_classes))
+    if 1 < len(kinds) < n and new_kinds <= kinds:
+        found["silhouette"] = metrics.silhouette(embedding, classes, **tested, **sampled)
     return found
 
 
 def explain_file(
-    model_path: str, data: str, method: str, top: int, out: str | None, plot: str | None, seed: int
+    model_path: str,
+    data: str,
+    method: str,
+    top: int,
+    out: str | None,
+    plot: str | None,
+    seed: int,
+    *,
+    header: bool | None = None,
 ) -> None:
     """Says which features decide where rows lie."""
     from paradime import explain
 
     if method not in _METHODS:
         raise InputError(f"--method: must be one of {', '.join(_METHODS)}, got {method!r}.")
+    outputs.check_distinct({"the model": model_path, "the table": data}, {"--out": out, "--plot": plot})
     if out is not None:
         outputs.check_table("--out", out)
     if plot is not None:
         outputs.check_picture("--plot", plot)
     model = open_model(model_path)
-    rows = read_all_rows(model, data)
+    rows = read_all_rows(model, data, header=header)
     chosen: Any = method
     features = rows.features.to_numpy(dtype=np.float32)
     found = explain.feature_importance(
@@ -120,12 +169,7 @@ def _importances(found: Any, top: int | None) -> pd.DataFrame:
 
 
 def _draw(found: Any, path: str, top: int) -> None:
-    from pathlib import Path
-
     from paradime.plot import importance
-    from paradime.utils.files import atomic_write
 
-    axes = importance(found, top=top, theme="light")
-    with atomic_write(path) as temporary:
-        axes.figure.savefig(temporary, format=Path(path).suffix[1:].lower(), dpi=200, bbox_inches="tight")  # type: ignore[union-attr]
+    outputs.save_figure(importance(found, top=top, theme="light"), path)
     say(f"wrote the picture {path}")

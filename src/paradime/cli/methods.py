@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from paradime._registry import did_you_mean
 from paradime.cli.console import InputError
+from paradime.exceptions import SpecificationError
 
-__all__ = ["METHODS", "make_routine", "method_class", "parse_guide", "parse_settings"]
+__all__ = ["METHODS", "make_routine", "map_dimensions", "method_class", "parse_guide", "parse_settings"]
 
 METHODS = {
     "umap": "ParametricUMAP",
@@ -104,13 +106,56 @@ def make_routine(
         def maker(**chosen: Any) -> Any:
             return ParametricDR.from_spec(spec, **chosen)
 
-    try:
-        routine = maker(**settings)
+    def make(**chosen: Any) -> Any:
+        routine = maker(**chosen)
         if not with_target:
             _ = routine.losses  # the building blocks, and with them the ranges of the parameters
-    except TypeError as error:
-        raise InputError(f"--set: {error}") from error
-    return routine
+        return routine
+
+    try:
+        return make(**settings)
+    except SpecificationError as error:
+        if spec is not None:
+            raise
+        raise InputError(_of_parameters(str(error), settings)) from error
+    except (TypeError, AttributeError) as error:
+        raise InputError(_of_unfit_value(make, settings, error)) from error
+
+
+def _of_parameters(message: str, settings: dict[str, Any]) -> str:
+    """Says of parameters what is said of their places in the specification that they make."""
+    said: dict[str, str] = {}
+    for line in message.splitlines():
+        path, colon, what = line.partition(": ")
+        path, what = (path, what) if colon and " must " not in path else ("", line)
+        last = re.sub(r"\[\d+\]$", "", path.rsplit(".", 1)[-1])
+        by_value = [name for name, value in settings.items() if repr(value) in what]
+        name = next((name for name in (last, what.split(" ", 1)[0], *by_value) if name in settings), "")
+        said.setdefault(name, f"--set{' ' * bool(name)}{name}: {what.removeprefix(f'{name} ') if name else line}")
+    return "\n".join(said.values())
+
+
+def _of_unfit_value(make: Callable[..., Any], settings: dict[str, Any], error: Exception) -> str:
+    """Says which parameter has a value of a kind that nothing can be made of."""
+    for name, value in settings.items():
+        try:
+            make(**{name: value})
+        except (TypeError, AttributeError):
+            if str(error).startswith(f"{name} "):
+                return f"--set {name}: {str(error).removeprefix(f'{name} ')}"
+            return f"--set {name}: cannot be {value!r} ({error})."
+        except ValueError:
+            continue
+    return f"--set: {error}"
+
+
+def map_dimensions(routine: Any) -> int | None:
+    """Returns the number of dimensions of a routine's map, or ``None`` if only the fitted model knows."""
+    from paradime.routines import Preset
+
+    # a parameter, not the block of this name, which would be made now
+    is_plain = isinstance(routine, Preset) and routine.get_params(deep=False).get("model") is None
+    return int(routine.out_dim) if is_plain else None
 
 
 def parse_guide(text: str, columns: Iterable[str]) -> tuple[str, int, float]:

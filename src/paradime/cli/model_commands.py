@@ -12,6 +12,7 @@ from paradime.cli.options import (
     Axes,
     Color,
     DataPath,
+    Header,
     ModelPath,
     MoreData,
     Seed,
@@ -25,7 +26,7 @@ __all__ = ["evaluate", "explain", "explore", "export", "info", "inverse", "plot"
 
 
 @command
-def transform(model: ModelPath, data: DataPath, out: TableOut = "-") -> None:
+def transform(model: ModelPath, data: DataPath, out: TableOut = "-", header: Header = None) -> None:
     r"""Place the rows of a table, which may be larger than memory, with a saved model.
 
     Columns are found by their names; all that are no features go along.
@@ -37,11 +38,11 @@ def transform(model: ModelPath, data: DataPath, out: TableOut = "-") -> None:
     """
     from paradime.cli.using import transform_file
 
-    transform_file(model, data, out)
+    transform_file(model, data, out, header=header)
 
 
 @command
-def inverse(model: ModelPath, data: DataPath, out: TableOut = "-", axes: Axes = "") -> None:
+def inverse(model: ModelPath, data: DataPath, out: TableOut = "-", axes: Axes = "", header: Header = None) -> None:
     r"""Write the rows that belong to positions, with a model that has a decoder (--set decoder=true).
 
     \b
@@ -50,7 +51,7 @@ def inverse(model: ModelPath, data: DataPath, out: TableOut = "-", axes: Axes = 
     """
     from paradime.cli.using import inverse_file
 
-    inverse_file(model, data, out, names_of(axes))
+    inverse_file(model, data, out, names_of(axes), header=header)
 
 
 @command
@@ -64,17 +65,29 @@ def evaluate(
     out: Annotated[
         str | None, typer.Option("--out", "-o", metavar="FILE", help="Write the figures as a table.")
     ] = None,
+    train: Annotated[
+        str | None,
+        typer.Option(
+            "--train", metavar="TABLE", help="The rows that the model was fitted to: DATA is compared with these."
+        ),
+    ] = None,
     as_json: AsJson = False,
+    header: Header = None,
 ) -> None:
     r"""Measure how well a map keeps neighbours and distances of the rows of a table.
 
+    Neighbours are sought among the rows of DATA, or with --train among those of the training, as it should be for
+    new rows. A standard error says how far a figure may be off for other new rows, or because rows were drawn;
+    there is none where all rows were measured.
+
     \b
-    Example:
-      paradime evaluate cells.paradime new.csv --target type
+    Examples:
+      paradime evaluate cells.paradime new.csv --train cells.csv --target type
+      paradime evaluate cells.paradime cells.csv
     """
     from paradime.cli.judging import evaluate_file
 
-    evaluate_file(model, data, target, out, as_json)
+    evaluate_file(model, data, target, out, as_json, train=train, header=header)
 
 
 @command
@@ -91,6 +104,7 @@ def explain(
     ] = None,
     plot: Annotated[str | None, typer.Option("--plot", metavar="FILE", help="Draw bars: PNG, SVG, PDF.")] = None,
     seed: Seed = 0,
+    header: Header = None,
 ) -> None:
     r"""Say which features decide where rows lie, in units of the map.
 
@@ -100,7 +114,7 @@ def explain(
     """
     from paradime.cli.judging import explain_file
 
-    explain_file(model, data, method, top, out, plot, seed)
+    explain_file(model, data, method, top, out, plot, seed, header=header)
 
 
 @command
@@ -114,6 +128,7 @@ def plot(
     axes: Axes = "",
     title: Title = None,
     theme: Annotated[str, typer.Option("--theme", metavar="NAME", help="light or dark.")] = "light",
+    header: Header = None,
 ) -> None:
     r"""Draw a map: of a model and a table, or of a table of positions.
 
@@ -124,7 +139,7 @@ def plot(
     """
     from paradime.cli.showing import plot_files
 
-    plot_files(source, data, out, color, names_of(axes), title, theme)
+    plot_files(source, data, out, color, names_of(axes), title, theme, header=header)
 
 
 @command
@@ -136,6 +151,7 @@ def explore(
     axes: Axes = "",
     title: Title = None,
     theme: Annotated[str, typer.Option("--theme", metavar="NAME", help="auto, light or dark.")] = "auto",
+    header: Header = None,
 ) -> None:
     r"""Write a page in which to look around in a map; with a model, sliders ask "what if".
 
@@ -146,7 +162,7 @@ def explore(
     """
     from paradime.cli.showing import explore_files
 
-    explore_files(source, data, out, color, names_of(axes), title, theme)
+    explore_files(source, data, out, color, names_of(axes), title, theme, header=header)
 
 
 @command

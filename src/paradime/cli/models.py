@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paradime._registry import did_you_mean
-from paradime.cli.columns import Selection, encode, known_column
+from paradime.cli.columns import Selection, encode, framed, known_column
 from paradime.cli.console import InputError
 from paradime.types import AnyArray
-from paradime.utils.tables import read_chunks
+from paradime.utils.tables import Table, read_chunks, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,16 +28,16 @@ class Rows:
     """Rows of a table, and what a model makes of them.
 
     Attributes:
-        frame: The table.
+        table: The table.
         features: The features as the model takes them, shape (n, d).
         embedding: Positions, shape (n, out_dim).
-        carried: The columns that are no features.
+        carried: Names of the columns that are no features.
     """
 
-    frame: pd.DataFrame
+    table: Table
     features: pd.DataFrame
     embedding: AnyArray
-    carried: pd.DataFrame
+    carried: list[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,21 +60,26 @@ class Model:
         names = getattr(self.routine, "feature_names_in_", None)
         return None if names is None else [str(name) for name in names]
 
-    def selection(self, columns: Sequence[str], numeric: Sequence[str], source: str) -> Selection:
+    @property
+    def columns(self) -> list[str] | None:
+        """Names of the columns of numbers that are its features; ``None`` if it knows none."""
+        names: list[str] | None = self.table.get("features", self.feature_names)
+        return names
+
+    def selection(self, table: Table, source: str) -> Selection:
         """Returns which columns of a table are features.
 
         Args:
-            columns: Names of the columns.
-            numeric: Those that hold numbers.
-            source: What to call the table in messages.
+            table: The table.
+            source: What to call it in messages.
 
         Raises:
             InputError: If some are missing.
         """
         categories: dict[str, list[str]] = self.table.get("categories", {})
-        names = self.table.get("features", self.feature_names)
+        names, columns = self.columns, table.names
         if names is None:
-            names = list(numeric)
+            names = list(table.frame.select_dtypes(["number", "bool"]).columns)
             expected = getattr(self.routine, "n_features_in_", len(names))
             if len(names) != expected:
                 raise InputError(
@@ -88,7 +93,19 @@ class Model:
             hint = hint if hint.startswith("Did") else "Rename the columns as in the table that it was fitted to."
             raise InputError(f"{source}: lacks column(s) that the model needs: {shown}. {hint}")
         used = {*names, *categories}
-        return Selection(list(names), categories, [name for name in columns if name not in used], [])
+        offsets = self.table.get("offsets", {})
+        return Selection(list(names), categories, [name for name in columns if name not in used], offsets=offsets)
+
+    def restored(self, decoded: AnyArray) -> pd.DataFrame:
+        """Returns decoded rows as columns of the table, with their offsets, shape (m, d)."""
+        import pandas as pd
+
+        names = self.feature_names or [f"x{i}" for i in range(decoded.shape[1])]
+        frame = pd.DataFrame(decoded, columns=names)
+        selection = Selection(self.table.get("features", []), {}, [], offsets=self.table.get("offsets", {}))
+        for column, offset in selection.offsets.items():
+            frame[selection.name_of(column)] = frame[selection.name_of(column)].astype(np.float64) + offset
+        return frame.rename(columns={selection.name_of(column): column for column in selection.offsets})
 
     def embed(self, features: pd.DataFrame) -> AnyArray:
         """Returns the positions of rows, shape (n, out_dim)."""
@@ -124,13 +141,14 @@ def open_model(path: str) -> Model:
     return Model(routine, path, table if isinstance(table, dict) else {})
 
 
-def read_rows(model: Model, path: str, *, whole_texts: bool = True) -> Iterator[Rows]:
+def read_rows(model: Model, path: str, *, header: bool | None = None, typed: bool = False) -> Iterator[Rows]:
     """Reads a table by chunks and embeds them.
 
     Args:
         model: The model.
         path: The table.
-        whole_texts: Whether columns of CSV that are no features stay the texts they are.
+        header: Whether the first line of CSV is names; as in the table that the model was fitted to, if ``None``.
+        typed: Whether columns of CSV that go along become what they hold.
 
     Yields:
         The chunks.
@@ -139,41 +157,35 @@ def read_rows(model: Model, path: str, *, whole_texts: bool = True) -> Iterator[
         InputError: If columns are missing, or values are no numbers; with row and column.
         TableError: If the file is no table.
     """
-    known = model.table.get("features", model.feature_names)
-    chunks = read_chunks(path, numbers=known if whole_texts else None)
+    chunks = read_chunks(path, header=_header(model, header), typed=typed, numbers=model.columns or ())
     selection: Selection | None = None
     start = 0
-    for frame in chunks:
-        if selection is None:
-            numeric = list(frame.select_dtypes(["number", "bool"]).columns)
-            selection = model.selection(list(frame.columns), numeric, path)
-        features = encode(frame, selection, source=path, first_row=start)
-        yield Rows(frame, features, model.embed(features), frame[selection.carried])
-        start += len(frame)
+    for table in chunks:
+        selection = model.selection(table, path) if selection is None else selection
+        features = framed(encode(table, selection, source=path, first_row=start), selection)
+        yield Rows(table, features, model.embed(features), selection.carried)
+        start += len(table)
 
 
-def read_all_rows(model: Model, path: str) -> Rows:
+def read_all_rows(model: Model, path: str, *, header: bool | None = None) -> Rows:
     """Reads a whole table and embeds it; see :func:`read_rows`."""
-    import pandas as pd
-
-    parts = list(read_rows(model, path, whole_texts=False))
-    if len(parts) == 1:
-        return parts[0]
-    return Rows(
-        pd.concat([part.frame for part in parts]),
-        pd.concat([part.features for part in parts]),
-        np.concatenate([part.embedding for part in parts]),
-        pd.concat([part.carried for part in parts]),
-    )
+    table = read_table(path, header=_header(model, header))
+    selection = model.selection(table, path)
+    features = framed(encode(table, selection, source=path), selection)
+    return Rows(table, features, model.embed(features), selection.carried)
 
 
-def column_of(rows: Rows, name: str, option: str, source: str) -> pd.Series:
+def _header(model: Model, header: bool | None) -> bool | None:
+    return False if header is None and model.table.get("header") is False else header
+
+
+def column_of(table: Table, name: str, option: str, source: str) -> pd.Series:
     """Returns a column of a table.
 
     Raises:
         InputError: If there is none of that name.
     """
-    return rows.frame[known_column(name, list(rows.frame.columns), option=option, source=source)]
+    return table.frame[known_column(name, table.names, option=option, source=source)]
 
 
 def coordinate_names(n: int, taken: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ __all__ = [
     "Color",
     "DataPath",
     "Format",
+    "Header",
     "ModelPath",
     "MoreData",
     "Seed",
@@ -37,6 +38,11 @@ Axes = Annotated[
 Title = Annotated[str | None, typer.Option("--title", metavar="TEXT", help="What to write above.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of all random choices.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")]
+
+Header = Annotated[
+    bool | None,
+    typer.Option("--header/--no-header", help="Whether the first line of CSV is names.", show_default=False),
+]
 
 Format = Annotated[str, typer.Option("--format", metavar="NAME", help="yaml or json.")]
 

@@ -1,8 +1,10 @@
-"""What commands write: checked before the work begins, written when it is done."""
+"""What commands write: checked before anything is read, written when the work is done."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "check_folder",
+    "check_distinct",
+    "check_file",
     "check_model",
     "check_page",
     "check_picture",
@@ -25,13 +28,48 @@ __all__ = [
     "draw",
     "joined",
     "print_table",
+    "save_figure",
 ]
 
 _PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
 _FEW_CLASSES = 30
+# what writes a table of a format, and the extra that has it
+_WRITERS = {"parquet": ("pyarrow", "files"), "feather": ("pyarrow", "files"), "h5ad": ("anndata", "anndata")}
 
 
-def check_folder(option: str, path: str) -> None:
+def check_distinct(inputs: Mapping[str, str | None], outputs: Mapping[str, str | None]) -> None:
+    """Refuses to write over what is read, and to write two things to one place.
+
+    Args:
+        inputs: What is read, by what it is, such as ``"the table"``; ``None`` and ``"-"`` are no files.
+        outputs: What is written, by option.
+
+    Raises:
+        InputError: If a file has two roles, under whatever spelling of its path.
+    """
+    taken = {what: path for what, path in inputs.items() if path not in (None, "-")}
+    written: dict[str, str] = {}
+    for option, path in outputs.items():
+        if path is None or path == "-":
+            continue
+        for what, other in taken.items():
+            if other is not None and _are_one(path, other):
+                raise InputError(
+                    f"{option}: {path} is {what} that is read, and would be overwritten. Name another file."
+                )
+        for earlier, other in written.items():
+            if _are_one(path, other):
+                raise InputError(f"{earlier} and {option} both name {path}. Name two files.")
+        written[option] = path
+
+
+def _are_one(path: str, other: str) -> bool:
+    if os.path.exists(path) and os.path.exists(other):
+        return os.path.samefile(path, other)
+    return os.path.realpath(path) == os.path.realpath(other)
+
+
+def check_file(option: str, path: str) -> None:
     """Refuses a file that could not be written.
 
     Raises:
@@ -39,57 +77,90 @@ def check_folder(option: str, path: str) -> None:
     """
     if path == "-":
         return
-    folder = Path(path).parent
+    # a link is followed: what it points to is replaced
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise InputError(f"{option}: {path} is a folder, and a file is expected. Add the name of a file.")
+    _check_folder(option, target)
+
+
+def _check_folder(option: str, target: Path) -> None:
+    folder = target.parent
+    shown = str(Path(os.path.relpath(folder))) if not folder.is_dir() else str(folder)
     if not folder.is_dir():
-        raise InputError(f"{option}: there is no folder {str(folder)!r}. Make it first.")
+        raise InputError(f"{option}: there is no folder {shown!r}. Make it first.")
     if not os.access(folder, os.W_OK):
-        raise InputError(f"{option}: the folder {str(folder)!r} may not be written to. Choose another one.")
+        raise InputError(f"{option}: the folder {shown!r} may not be written to. Choose another one.")
 
 
 def check_table(option: str, path: str) -> None:
-    """Refuses a table that could not be written."""
-    file_format(path)
-    check_folder(option, path)
+    """Refuses a table that could not be written.
+
+    Raises:
+        TableError: If the suffix is none of a table.
+        InputError: If the file could not be written.
+        ImportError: If what the format needs is missing.
+    """
+    form = file_format(path)
+    check_file(option, path)
+    if form in _WRITERS:
+        _require(option, *_WRITERS[form])
 
 
 def check_model(option: str, path: str) -> None:
-    """Refuses a model that could not be saved."""
+    """Refuses a model that could not be saved.
+
+    Raises:
+        ValueError: If the name is that of something else.
+        InputError: If it could not be written.
+    """
     from paradime.persistence.bundle import checked_target
 
-    check_folder(option, path)
-    checked_target(path)
+    target = Path(os.path.realpath(checked_target(path)))
+    _check_folder(option, target)
+    if target.is_dir() and not os.access(target, os.W_OK):
+        raise InputError(f"{option}: the folder {path!r} may not be written to. Choose another one.")
 
 
-def check_picture(option: str, path: str) -> None:
+def check_picture(option: str, path: str, n_axes: int | None = 2) -> None:
     """Refuses a picture that could not be drawn.
 
     Raises:
-        InputError: If the suffix is none of a picture.
+        InputError: If the suffix is none of a picture, or the map does not have 2 dimensions.
         ImportError: If matplotlib is missing.
     """
     if Path(path).suffix.lower() not in _PICTURES:
         raise InputError(f"{option}: a picture ends in one of {', '.join(_PICTURES)}, got {path!r}.")
-    check_folder(option, path)
-    from paradime.utils._colors import require_matplotlib
+    _check_axes(option, n_axes)
+    check_file(option, path)
+    _require(option, "matplotlib", "plot")
 
-    require_matplotlib()
 
-
-def check_page(option: str, path: str, needs: str | None = None) -> None:
+def check_page(option: str, path: str, needs: tuple[str, str], n_axes: int | None = 2) -> None:
     """Refuses a page that could not be written.
 
     Raises:
-        InputError: If it does not end in ``.html``.
+        InputError: If it does not end in ``.html``, or the map does not have 2 dimensions.
         ImportError: If what makes it is missing.
     """
     if Path(path).suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{option}: a page ends in .html, got {path!r}.")
-    check_folder(option, path)
-    if needs is not None:
-        import importlib.util
+    _check_axes(option, n_axes)
+    check_file(option, path)
+    _require(option, *needs)
 
-        if importlib.util.find_spec(needs) is None:
-            raise ImportError(f'{option} needs {needs}: pip install "paradime[explore]"')
+
+def _check_axes(option: str, n_axes: int | None) -> None:
+    if n_axes not in (None, 2):
+        raise InputError(
+            f"{option}: shows maps of 2 dimensions, and this one has {n_axes}. Leave it out; --embedding and "
+            "--report take any number."
+        )
+
+
+def _require(option: str, module: str, extra: str) -> None:
+    if importlib.util.find_spec(module) is None:
+        raise ImportError(f'{option} needs {module}: pip install "paradime[{extra}]"')
 
 
 def joined(carried: pd.DataFrame, embedding: AnyArray, names: list[str]) -> pd.DataFrame:
@@ -108,22 +179,32 @@ def draw(path: str, embedding: AnyArray, color: pd.Series | None, *, title: str 
         OSError: If the file cannot be written.
     """
     from paradime import plot
-    from paradime.utils.files import atomic_write
 
     coloring: dict[str, Any] = {} if color is None else _coloring(color)
     chosen: Any = theme
-    axes = plot.embedding(embedding, title=title, theme=chosen, **coloring)
-    suffix = Path(path).suffix.lower().lstrip(".")
+    save_figure(plot.embedding(embedding, title=title, theme=chosen, **coloring), path)
+
+
+def save_figure(axes: Any, path: str) -> None:
+    """Writes the figure of axes into a file, in the format that its suffix says.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    from paradime.utils.files import atomic_write
+
     with atomic_write(path) as temporary:
-        axes.figure.savefig(temporary, format=suffix, dpi=200, bbox_inches="tight")  # type: ignore[union-attr]
+        axes.figure.savefig(temporary, format=Path(path).suffix.lower()[1:], dpi=200, bbox_inches="tight")
 
 
 def _coloring(color: pd.Series) -> dict[str, Any]:
     name = str(color.name)
     kind = color.dtype.kind
     if kind == "f" or (kind in "iu" and color.nunique() > _FEW_CLASSES):
-        return {"values": color.to_numpy(dtype=np.float64), "legend_title": name}
-    return {"labels": color.to_numpy() if kind in "iub" else color.astype(object).to_numpy(), "legend_title": name}
+        return {"values": color.to_numpy(dtype=np.float64, na_value=np.nan), "legend_title": name}
+    if kind in "iub" and not bool(color.isna().any()):
+        return {"labels": color.to_numpy(), "legend_title": name}
+    return {"labels": color.astype(object).where(color.notna(), None).to_numpy(), "legend_title": name}
 
 
 def print_table(frame: pd.DataFrame, out: str | None) -> None:

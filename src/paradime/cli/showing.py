@@ -2,55 +2,75 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from paradime.cli import outputs
 from paradime.cli.columns import known_column, numbers
 from paradime.cli.console import InputError, say
-from paradime.cli.models import Model, open_model, read_all_rows
-from paradime.utils.tables import TableError, file_format, read_table
+from paradime.cli.models import Model, column_of, open_model, read_all_rows
+from paradime.types import AnyArray
+from paradime.utils.tables import Table, TableError, file_format, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["explore_files", "plot_files"]
+__all__ = ["explore_files", "page_color", "page_columns", "plot_files"]
 
+_FEW_CLASSES = 30
+_LARGEST_EXACT = 2**53
 _PAIRS = (["x", "y"], ["map_x", "map_y"])  # as transform calls them
 
 
 def plot_files(
-    source: str, data: str | None, out: str, color: str | None, axes: list[str], title: str | None, theme: str
+    source: str,
+    data: str | None,
+    out: str,
+    color: str | None,
+    axes: list[str],
+    title: str | None,
+    theme: str,
+    *,
+    header: bool | None = None,
 ) -> None:
     """Draws a map."""
+    outputs.check_distinct({"the model" if data else "the table": source, "a table": data}, {"--out": out})
     outputs.check_picture("--out", out)
     if theme not in ("light", "dark"):
         raise InputError(f"--theme: must be light or dark, got {theme!r}.")
-    _, frame, _, embedding = _map(source, data, axes)
-    outputs.draw(out, embedding, _color(frame, color, data or source), title=title, theme=theme)
+    shown = _map(source, data, axes, header)
+    outputs.draw(out, shown.embedding, _color(shown.table, color, data or source), title=title, theme=theme)
     say(f"wrote the picture {out}")
 
 
 def explore_files(
-    source: str, data: str | None, out: str, color: str | None, axes: list[str], title: str | None, theme: str
+    source: str,
+    data: str | None,
+    out: str,
+    color: str | None,
+    axes: list[str],
+    title: str | None,
+    theme: str,
+    *,
+    header: bool | None = None,
 ) -> None:
     """Writes a page in which to look around in a map."""
     from paradime.explorer import explore
 
-    outputs.check_page("--out", out, "plotly")
+    outputs.check_distinct({"the model" if data else "the table": source, "a table": data}, {"--out": out})
+    outputs.check_page("--out", out, ("plotly", "explore"))
     if theme not in ("auto", "light", "dark"):
         raise InputError(f"--theme: must be auto, light or dark, got {theme!r}.")
-    model, frame, features, embedding = _map(source, data, axes)
-    known = [] if features is None else list(features.columns)
-    columns = {str(name): frame[name] for name in frame.columns if name not in {*known, *axes}}
-    _color(frame, color, data or source)
-    if color is not None:
-        columns.setdefault(color, frame[color])
+    shown = _map(source, data, axes, header)
+    color = page_color(_color(shown.table, color, data or source))
+    columns = page_columns(shown.table, [name for name in shown.table.names if name not in shown.used], color)
     chosen: Any = theme
     given: dict[str, Any] = (
-        {"embedding": embedding} if model is None else {"routine": model.routine, "X": features}
+        {"embedding": shown.embedding}
+        if shown.model is None
+        else {"routine": shown.model.routine, "X": shown.features}
     )
     explore(
         columns=columns or None,
@@ -63,24 +83,67 @@ def explore_files(
     say(f"wrote the page {out}")
 
 
-def _map(
-    source: str, data: str | None, axes: list[str]
-) -> tuple[Model | None, pd.DataFrame, pd.DataFrame | None, Any]:
-    """Returns a model, the table, its features and the positions; without model the positions are in the table."""
+def page_columns(table: Table, names: Sequence[str], color: str | None) -> dict[str, Any]:
+    """Returns columns for a page, by name: what they hold, and texts as they stand in the file."""
+    chosen = [*names, color] if color is not None and color not in names else list(names)
+    frame = table.part(chosen).frame
+    return {name: _exact(frame[name]) for name in chosen}
+
+
+def _exact(column: pd.Series) -> pd.Series:
+    """Whole numbers beyond what a page can hold, which is double precision, become texts."""
+    if column.dtype.kind not in "iu" or not bool((column.abs() > _LARGEST_EXACT).any()):
+        return column
+    return (
+        column.astype(object).where(column.notna(), None).map(lambda value: None if value is None else str(value))
+    )
+
+
+def page_color(column: pd.Series | None) -> str | None:
+    """Returns the column that colours a page at first; says so if it cannot."""
+    if column is None:
+        return None
+    n_distinct = column.nunique()
+    if column.dtype.kind not in "iufbM" and n_distinct > max(_FEW_CLASSES, len(column) // 2):
+        say(f"note: {column.name!r} holds {n_distinct:,} different texts, too many for colours: the page has none")
+        return None
+    return str(column.name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """A map that is to be shown.
+
+    Attributes:
+        table: The table.
+        embedding: Positions, shape (n, out_dim).
+        used: Names of the columns that are features, or positions.
+        model: The model; ``None`` if the positions are in the table.
+        features: The features as the model takes them; ``None`` without model.
+    """
+
+    table: Table
+    embedding: AnyArray
+    used: list[str]
+    model: Model | None = None
+    features: pd.DataFrame | None = None
+
+
+def _map(source: str, data: str | None, axes: list[str], header: bool | None) -> Shown:
     if data is not None:
         model = open_model(source)
-        rows = read_all_rows(model, data)
-        return model, rows.frame, rows.features, rows.embedding
+        rows = read_all_rows(model, data, header=header)
+        return Shown(rows.table, rows.embedding, list(rows.features.columns), model, rows.features)
     try:
         file_format(source)
     except TableError:
         raise InputError(
             f"{source}: a model needs rows to show. Name a table after it, or a table with positions."
         ) from None
-    frame = read_table(source)
-    names = axes or next((pair for pair in _PAIRS if all(name in frame.columns for name in pair)), [])
+    table = read_table(source, header=header)
+    names = axes or next((pair for pair in _PAIRS if all(name in table.names for name in pair)), [])
     if not axes and file_format(source) == "npy":
-        names = list(frame.columns)
+        names = table.names
     if not names:
         raise InputError(
             f"{source}: has no columns x and y. Name others, --axes COL,COL, or a model before the table."
@@ -90,12 +153,9 @@ def _map(
             f"--axes: a map has 2 axes, got columns {', '.join(names)}. Name two, such as --axes x,y."
         )
     for name in names:
-        known_column(name, list(frame.columns), option="--axes", source=source)
-    axes[:] = names
-    return None, frame, None, np.column_stack([numbers(frame[name], source=source) for name in names])
+        known_column(name, table.names, option="--axes", source=source)
+    return Shown(table, numbers(table, names, source=source), list(names))
 
 
-def _color(frame: pd.DataFrame, color: str | None, source: str) -> pd.Series | None:
-    if color is None:
-        return None
-    return frame[known_column(color, list(frame.columns), option="--color", source=source)]
+def _color(table: Table, color: str | None, source: str) -> pd.Series | None:
+    return None if color is None else column_of(table, color, "--color", source)

@@ -10,6 +10,7 @@ from typing import Any
 from paradime.cli import outputs
 from paradime.cli.console import InputError, say
 from paradime.cli.methods import METHODS, method_class
+from paradime.utils.files import atomic_write
 
 __all__ = ["init_spec", "schema", "show_spec", "validate_file"]
 
@@ -56,10 +57,11 @@ def init_spec(method: str, out: str, force: bool) -> None:
     if out == "-":
         sys.stdout.write(text)
         return
-    outputs.check_folder("--out", out)
+    outputs.check_file("--out", out)
     if Path(out).exists() and not force:
         raise InputError(f"--out: {out} is there already. Choose another name, or --force.")
-    Path(out).write_text(text, encoding="utf-8")
+    with atomic_write(out) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     say(f"wrote {out}: edit it, and pass it to paradime fit --spec")
 
 

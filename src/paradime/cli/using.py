@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -17,44 +18,40 @@ from paradime.utils.tables import file_format, read_chunks
 __all__ = ["export_model", "inverse_file", "model_info", "transform_file"]
 
 
-def transform_file(model_path: str, data: str, out: str) -> None:
+def transform_file(model_path: str, data: str, out: str, *, header: bool | None = None) -> None:
     """Places the rows of a table, chunk by chunk."""
+    outputs.check_distinct({"the model": model_path, "the table": data}, {"--out": out})
     outputs.check_table("--out", out)
-    model = open_model(model_path)
-    text = file_format(out) in ("csv", "tsv")
-    parts = read_rows(model, data, whole_texts=text)
+    model, form = open_model(model_path), file_format(out)
+    parts = read_rows(model, data, header=header, typed=form not in ("csv", "tsv", "npy"))
     first = next(parts)
-    names = coordinate_names(first.embedding.shape[1], list(first.carried.columns))
+    names = coordinate_names(first.embedding.shape[1], first.carried)
     with TableWriter(out, names) as writer:
-        writer.write(outputs.joined(first.carried, first.embedding, names))
-        for rows in parts:
-            writer.write(outputs.joined(rows.carried, rows.embedding, names))
+        for rows in itertools.chain([first], parts):
+            writer.write(outputs.joined(rows.table.written(rows.carried, form), rows.embedding, names))
     say(f"placed {writer.n_rows:,} rows" + ("" if out == "-" else f" in {out}"))
 
 
-def inverse_file(model_path: str, data: str, out: str, axes: list[str]) -> None:
+def inverse_file(model_path: str, data: str, out: str, axes: list[str], *, header: bool | None = None) -> None:
     """Writes the rows that belong to positions, chunk by chunk."""
     import pandas as pd
 
+    outputs.check_distinct({"the model": model_path, "the table": data}, {"--out": out})
     outputs.check_table("--out", out)
-    model = open_model(model_path)
+    model, form = open_model(model_path), file_format(out)
     n_axes = model.routine._n_features_out
     wanted = axes or coordinate_names(n_axes, [])
     if len(wanted) != n_axes:
         raise InputError(f"--axes: the map has {n_axes} axes, got {len(wanted)} columns. Name one for each.")
-    parts = read_chunks(data)
     with TableWriter(out) as writer:
-        start = 0
-        for frame in parts:
+        for table in read_chunks(data, header=header, typed=form not in ("csv", "tsv"), numbers=wanted):
             for name in wanted:
-                known_column(name, list(frame.columns), option="--axes", source=data)
-            columns = [numbers(frame[name], source=data, first_row=start) for name in wanted]
-            decoded = model.routine.inverse_transform(np.column_stack(columns).astype(np.float32))
-            decoded = decoded.reshape(len(decoded), -1)
-            names = model.feature_names or [f"x{i}" for i in range(decoded.shape[1])]
-            others = frame[[name for name in frame.columns if name not in {*wanted, *names}]]
-            writer.write(pd.concat([others, pd.DataFrame(decoded, columns=names, index=frame.index)], axis=1))
-            start += len(frame)
+                known_column(name, table.names, option="--axes", source=data)
+            positions = numbers(table, wanted, source=data, first_row=writer.n_rows).astype(np.float32)
+            decoded = model.routine.inverse_transform(positions)
+            rows = model.restored(decoded.reshape(len(decoded), -1))
+            others = table.written([name for name in table.names if name not in {*wanted, *rows}], form)
+            writer.write(pd.concat([others, rows], axis=1))
     say(f"decoded {writer.n_rows:,} positions" + ("" if out == "-" else f" in {out}"))
 
 
@@ -62,9 +59,10 @@ def export_model(model_path: str, onnx: str | None, torch_file: str | None) -> N
     """Writes a model for other programs."""
     if onnx is None and torch_file is None:
         raise InputError("nothing to write: give --onnx FILE or --torch FILE.")
+    outputs.check_distinct({"the model": model_path}, {"--onnx": onnx, "--torch": torch_file})
     for option, path in (("--onnx", onnx), ("--torch", torch_file)):
         if path is not None:
-            outputs.check_folder(option, path)
+            outputs.check_file(option, path)
     model = open_model(model_path)
     if onnx is not None:
         model.routine.export_onnx(onnx)

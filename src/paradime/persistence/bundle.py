@@ -27,6 +27,21 @@ _FOREIGN = (
     ".zip",
     ".json",
     ".yaml",
+    ".yml",
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".gz",
+    ".parquet",
+    ".feather",
+    ".npy",
+    ".npz",
+    ".h5ad",
+    ".xlsx",
+    ".png",
+    ".svg",
+    ".pdf",
+    ".html",
 )
 
 
@@ -34,7 +49,7 @@ def checked_target(path: str | os.PathLike[str]) -> Path:
     """Returns where to save.
 
     Raises:
-        ValueError: If the name says that something else is meant.
+        ValueError: If the name says that something else is meant, or is that of another file.
     """
     target = Path(path)
     suffix = target.suffix.lower()
@@ -43,6 +58,11 @@ def checked_target(path: str | os.PathLike[str]) -> Path:
         raise ValueError(
             f"a routine is saved to a folder, or to a file that ends in {SUFFIX!r}, got {str(target)!r}. Leave "
             f"the suffix out, or write {target.stem + SUFFIX!r}.{others.get(suffix, '')}"
+        )
+    if target.is_file() and suffix != SUFFIX:
+        raise ValueError(
+            f"a routine is saved to a folder, or to a file that ends in {SUFFIX!r}, and {str(target)!r} is no "
+            f"model. Write {str(target) + SUFFIX!r}."
         )
     return target
 

@@ -1,8 +1,12 @@
-"""Tables of numbers in binary files, read by chunks."""
+"""Tables in binary files, read by chunks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import ast
+import contextlib
+import importlib
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +14,15 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["READERS", "TableError", "require_pandas"]
+__all__ = [
+    "READERS",
+    "TableError",
+    "check_names",
+    "first_line",
+    "require_arrow",
+    "require_pandas",
+    "rows_of_chunk",
+]
 
 _FEWEST_ROWS, _CHUNK_NUMBERS = 100, 4_000_000
 _MAIN_KEYS = ("data", "X", "main", "x", "features")
@@ -33,44 +45,137 @@ def require_pandas() -> Any:
     return pandas
 
 
-def _parquet(path: str, n_rows: int | None) -> Iterator[pd.DataFrame]:
-    parquet = _arrow("parquet")
-    with parquet.ParquetFile(path) as file:
-        if n_rows is None:
-            yield file.read().to_pandas()
-            return
-        for batch in file.iter_batches(batch_size=_rows_of(n_rows, len(file.schema_arrow.names))):
-            yield batch.to_pandas()
+def require_arrow(module: str) -> Any:
+    """Imports a module of PyArrow.
 
-
-def _feather(path: str, n_rows: int | None) -> Iterator[pd.DataFrame]:
-    if n_rows is None:
-        yield _arrow("feather").read_table(path).to_pandas()
-        return
-    ipc = _arrow("ipc")
-    with ipc.open_file(path) as file:
-        for i in range(file.num_record_batches):
-            yield file.get_batch(i).to_pandas()
-
-
-def _arrow(module: str) -> Any:
-    import importlib
-
+    Raises:
+        ImportError: If it is missing, with what to install.
+    """
     try:
         return importlib.import_module(f"pyarrow.{module}")
     except ImportError as error:
-        raise ImportError('Parquet and Feather need PyArrow: pip install "paradime[files]"') from error
+        raise ImportError('CSV, Parquet and Feather need PyArrow: pip install "paradime[files]"') from error
 
 
-def _npy(path: str, n_rows: int | None) -> Iterator[pd.DataFrame]:
+def check_names(path: str, names: Sequence[str]) -> None:
+    """Refuses names that several columns have: only one of them could be meant.
+
+    Raises:
+        TableError: If a name occurs twice.
+    """
+    places: dict[str, int] = {}
+    for j, name in enumerate(names, 1):
+        if name in places:
+            raise TableError(
+                f"{path}: names of columns must differ, and {name!r} is that of columns {places[name]} and {j}. "
+                "Rename one of them, or leave it out."
+            )
+        places[name] = j
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of what an error says."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+
+
+def rows_of_chunk(n_rows: int, n_columns: int) -> int:
+    """Returns how many rows a chunk of a wide table holds."""
+    return min(n_rows, max(_FEWEST_ROWS, _CHUNK_NUMBERS // max(1, n_columns)))
+
+
+# -- Arrow ----------------------------------------------------------------------------------------------
+
+
+def _parquet(path: str, n_rows: int | None) -> Iterator[tuple[Any, list[str]]]:
+    with require_arrow("parquet").ParquetFile(path) as file:
+        tidy = _Tidied(path, file.schema_arrow)
+        if n_rows is None:
+            yield tidy(file.read())
+            return
+        import pyarrow
+
+        for batch in file.iter_batches(batch_size=rows_of_chunk(n_rows, len(file.schema_arrow.names))):
+            yield tidy(pyarrow.Table.from_batches([batch]))
+
+
+def _feather(path: str, n_rows: int | None) -> Iterator[tuple[Any, list[str]]]:
+    if n_rows is None:
+        table = require_arrow("feather").read_table(path)
+        yield _Tidied(path, table.schema)(table)
+        return
+    with require_arrow("ipc").open_file(path) as file:
+        import pyarrow
+
+        tidy = _Tidied(path, file.schema)
+        step = rows_of_chunk(n_rows, len(file.schema.names))
+        for i in range(file.num_record_batches):
+            part = pyarrow.Table.from_batches([file.get_batch(i)])
+            for start in range(0, part.num_rows, step):
+                yield tidy(part.slice(start, step))
+
+
+class _Tidied:
+    """Makes Arrow tables that pandas has written plain ones: indexes are columns, names are texts.
+
+    Args:
+        path: The file, for messages.
+        schema: The schema of the tables.
+
+    Raises:
+        TableError: If names of columns are not distinct.
+    """
+
+    def __init__(self, path: str, schema: Any) -> None:
+        described = schema.pandas_metadata or {}
+        self._n_rows = 0
+        indexes = described.get("index_columns", [])
+        levels = [index for index in indexes if isinstance(index, str)]
+        # a named range of numbers is written as its beginning and step
+        self._ranges = [index for index in indexes if isinstance(index, dict) and index.get("name") is not None]
+        self._ranges = [index for index in self._ranges if str(index["name"]) not in schema.names]
+        several = len(described.get("column_indexes", [])) > 1
+        names = [_joined_levels(name) if several else name for name in schema.names]
+        for j, name in enumerate(schema.names):
+            if name in levels and name.startswith("__index_level_"):
+                number = "" if len(levels) == 1 else name.strip("_").removeprefix("index_level")
+                names[j] = f"index{number}" if f"index{number}" not in schema.names else name
+        self._names = names
+        self._about = [names[j] for j, name in enumerate(schema.names) if name in levels]
+        self._about += [str(index["name"]) for index in self._ranges]
+        check_names(path, [*names, *(str(index["name"]) for index in self._ranges)])
+
+    def __call__(self, table: Any) -> tuple[Any, list[str]]:
+        import pyarrow
+
+        table = table.rename_columns(self._names).replace_schema_metadata(None)
+        rows = np.arange(self._n_rows, self._n_rows + table.num_rows)
+        for index in self._ranges:
+            table = table.append_column(str(index["name"]), pyarrow.array(index["start"] + index["step"] * rows))
+        self._n_rows += table.num_rows
+        return table, list(self._about)
+
+
+def _joined_levels(name: str) -> str:
+    """The levels of a name of several, which are written as Python's tuple, joined by underscores."""
+    with contextlib.suppress(ValueError, SyntaxError):
+        levels = ast.literal_eval(name)
+        if isinstance(levels, tuple):
+            return "_".join(str(level) for level in levels if level != "")
+    return name
+
+
+# -- arrays ---------------------------------------------------------------------------------------------
+
+
+def _npy(path: str, n_rows: int | None) -> Iterator[tuple[pd.DataFrame, list[str]]]:
     array = np.load(path, mmap_mode="r", allow_pickle=False)
     _check_matrix(path, array)
-    step = len(array) if n_rows is None else _rows_of(n_rows, array.shape[1])
+    step = len(array) if n_rows is None else rows_of_chunk(n_rows, array.shape[1])
     for start in range(0, len(array), max(1, step)):
-        yield _framed(np.array(array[start : start + step]))
+        yield _framed(np.array(array[start : start + step])), []
 
 
-def _npz(path: str, _: int | None) -> Iterator[pd.DataFrame]:
+def _npz(path: str, _: int | None) -> Iterator[tuple[pd.DataFrame, list[str]]]:
     with np.load(path, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     matrices = [name for name, array in arrays.items() if array.ndim == 2]
@@ -78,20 +183,19 @@ def _npz(path: str, _: int | None) -> Iterator[pd.DataFrame]:
     columns = {name: array for name, array in arrays.items() if array.ndim == 1}
     if chosen is None:
         if not matrices and columns and len({len(array) for array in columns.values()}) == 1:
-            yield require_pandas().DataFrame(columns)
+            yield require_pandas().DataFrame(columns), []
             return
         raise TableError(
             f"{path}: must hold one matrix of rows, named 'data' or 'X', or one array a column; got "
             f"{', '.join(f'{name} {array.shape}' for name, array in arrays.items())}."
         )
+    _check_matrix(f"{path}, {chosen!r}", arrays[chosen])
     frame = _framed(arrays[chosen])
     about = {name: column for name, column in columns.items() if len(column) == len(frame)}
-    for name, column in about.items():
-        frame[name] = column
-    yield _marked(frame, about)
+    yield _beside(path, frame, about)
 
 
-def _h5ad(path: str, n_rows: int | None) -> Iterator[pd.DataFrame]:
+def _h5ad(path: str, n_rows: int | None) -> Iterator[tuple[pd.DataFrame, list[str]]]:
     try:
         import anndata
     except ImportError as error:
@@ -99,25 +203,41 @@ def _h5ad(path: str, n_rows: int | None) -> Iterator[pd.DataFrame]:
     data = anndata.read_h5ad(path, backed="r")
     try:
         n, d = data.shape
-        step = n if n_rows is None else _rows_of(n_rows, d)
+        genes = [str(name) for name in data.var_names]
+        check_names(path, genes)
+        step = n if n_rows is None else rows_of_chunk(n_rows, d)
         for start in range(0, n, max(1, step)):
-            part = data[start : start + step].to_memory()
+            with warnings.catch_warnings():
+                # of a setting of pandas that anndata uses
+                warnings.filterwarnings("ignore", message=".*mode.chained_assignment")
+                part = data[start : start + step].to_memory()
             values = part.X.toarray() if hasattr(part.X, "toarray") else np.asarray(part.X)
-            frame = require_pandas().DataFrame(values, columns=list(map(str, part.var_names)))
-            about = {
-                "obs_names": part.obs_names.to_numpy(),
-                **{name: part.obs[name].to_numpy() for name in part.obs},
-            }
-            added = require_pandas().DataFrame({k: v for k, v in about.items() if k not in frame})
-            yield _marked(require_pandas().concat([frame, added], axis=1), added.columns)
+            frame = require_pandas().DataFrame(values, columns=genes)
+            obs = part.obs.reset_index(drop=True)
+            about = {"obs_names": part.obs_names.to_numpy(dtype=object)}
+            about.update({str(name): _without_categories(obs[name]) for name in obs})
+            # a column of obs may be called as a gene is
+            about = {f"obs_{name}" if name in frame else name: column for name, column in about.items()}
+            yield _beside(path, frame, about)
     finally:
         data.file.close()
 
 
-def _marked(frame: pd.DataFrame, about: Iterable[str]) -> pd.DataFrame:
-    """Marks columns that stood beside the matrix of numbers."""
-    frame.attrs["about"] = [str(name) for name in about]
-    return frame
+def _without_categories(column: pd.Series) -> Any:
+    """Categories differ from chunk to chunk; their values do not."""
+    if str(column.dtype) != "category":
+        return column
+    kind = column.dtype.categories.dtype
+    if kind.kind in "iu" and bool(column.isna().any()):
+        return column.astype("Int64")
+    return column.astype(kind if kind.kind in "iufbM" else object)
+
+
+def _beside(path: str, frame: pd.DataFrame, about: dict[str, Any]) -> tuple[pd.DataFrame, list[str]]:
+    """Puts columns beside a matrix of numbers."""
+    check_names(path, [*frame.columns, *about])
+    pd = require_pandas()
+    return pd.concat([frame, pd.DataFrame(about, index=frame.index)], axis=1), list(about)
 
 
 def _check_matrix(path: str, array: Any) -> None:
@@ -131,15 +251,15 @@ def _framed(array: Any) -> pd.DataFrame:
     return require_pandas().DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])])
 
 
-def _rows_of(n_rows: int, n_columns: int) -> int:
-    return min(n_rows, max(_FEWEST_ROWS, _CHUNK_NUMBERS // max(1, n_columns)))
-
-
-READERS: dict[str, Callable[[str, int | None], Iterator[pd.DataFrame]]] = {
+READERS: dict[str, Callable[[str, int | None], Iterator[tuple[Any, Iterable[str]]]]] = {
     "parquet": _parquet,
     "feather": _feather,
     "npy": _npy,
     "npz": _npz,
     "h5ad": _h5ad,
 }
-"""What reads a format: of a path, in chunks of so many rows, or all at once if ``None``."""
+"""What reads a format: of a path, in chunks of so many rows, or all at once if ``None``.
+
+Each chunk is an Arrow table or a data frame of pandas, with the names of those of its columns that stand beside
+the matrix, or are an index.
+"""

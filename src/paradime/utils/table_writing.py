@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["TableWriter", "write_table"]
+
+_LARGEST_EXACT = 2**53  # of the integers that double precision holds all
 
 
 class TableWriter:
@@ -120,9 +123,9 @@ class TableWriter:
             ) from None
         if self._arrow is None:
             make = parquet.ParquetWriter if self._kind == "parquet" else ipc.new_file
-            self._schema = table.schema
+            self._schema = _of_usual_types(table.schema)
             self._arrow = make(str(self._target), self._schema)
-        self._arrow.write_table(table)
+        self._arrow.write_table(table.replace_schema_metadata(self._schema.metadata))
 
     def _close_arrow(self) -> None:
         if self._arrow is not None:
@@ -157,15 +160,29 @@ def write_table(frame: pd.DataFrame, path: str | os.PathLike[str], *, coordinate
         table.write(frame)
 
 
+def _of_usual_types(schema: Any) -> Any:
+    """Lets pandas read columns as it reads those of others, and not as columns of Arrow."""
+    described = dict(schema.pandas_metadata)
+    described["columns"] = [
+        column | {"numpy_type": "object"} if "pyarrow" in column["numpy_type"] else column
+        for column in described["columns"]
+    ]
+    return schema.with_metadata({"pandas": json.dumps(described)})
+
+
 def _arrays(frame: pd.DataFrame, coordinates: Sequence[str]) -> dict[str, Any]:
     others = {name: _plain(frame[name]) for name in frame.columns if name not in coordinates}
     return {"data": frame[list(coordinates)].to_numpy(), **others} if coordinates else others
 
 
 def _plain(column: Any) -> Any:
-    values = column.to_numpy()
-    # objects would be pickled
-    return values if values.dtype.kind in "biufMm" else column.fillna("").astype(str).to_numpy(dtype=str)
+    kind, has_gaps = column.dtype.kind, bool(column.isna().any())
+    if kind in "fMm" or (kind in "biu" and not has_gaps):
+        return column.to_numpy()
+    if kind in "iu" and bool((column.abs() <= _LARGEST_EXACT).all()):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    # objects would be pickled; NumPy knows no missing text, and no missing integer
+    return column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=str)
 
 
 def _write_h5ad(target: Path, frame: pd.DataFrame, coordinates: Sequence[str]) -> None:
@@ -184,8 +201,11 @@ def _write_h5ad(target: Path, frame: pd.DataFrame, coordinates: Sequence[str]) -
     obs.index, obs.columns = names_of(names), names_of(obs.columns)
     for name in obs.columns:
         if obs[name].dtype.kind not in "biuf":
-            texts = obs[name].astype(object).where(obs[name].notna(), "").astype(str)
-            obs[name] = pd.Categorical(list(texts), categories=names_of(sorted(set(texts))))
+            texts = [
+                None if missing else str(value) for value, missing in zip(obs[name], obs[name].isna(), strict=True)
+            ]
+            known = sorted({text for text in texts if text is not None})
+            obs[name] = pd.Categorical(texts, categories=names_of(known))
     positions = {"X_paradime": frame[list(coordinates)].to_numpy()} if coordinates else {}
     no_columns = pd.DataFrame(index=names_of([]))
     anndata.AnnData(obs=obs, var=no_columns, obsm=positions).write_h5ad(target)

@@ -1,25 +1,25 @@
-"""Tables in files: read whole or by chunks, as pandas data frames, in the format that the suffix says."""
+"""Tables in files: read whole or by chunks, in the format that the suffix says."""
 
 from __future__ import annotations
 
-import contextlib
-import gzip
-import io
+import functools
 import os
-import re
-import sys
-import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from paradime._registry import did_you_mean
-from paradime.utils._table_formats import READERS, TableError, require_pandas
+from paradime.types import AnyArray
+from paradime.utils import _arrow_columns, _text_columns
+from paradime.utils._table_formats import READERS, TableError, first_line, require_pandas, rows_of_chunk
+from paradime.utils._text_tables import open_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FORMATS", "TableError", "file_format", "read_chunks", "read_table", "require_pandas"]
+__all__ = ["FORMATS", "Table", "TableError", "file_format", "read_chunks", "read_table", "require_pandas"]
 
 FORMATS: dict[str, str] = {
     ".csv": "csv",
@@ -35,10 +35,8 @@ FORMATS: dict[str, str] = {
 }
 """The format of a table by the suffix of its file; CSV and TSV may be followed by ``.gz``."""
 
+_TEXT = ("csv", "tsv")
 _CHUNK_ROWS = 20_000
-_PEEK = 1 << 16
-# what counts as missing in a column of numbers; in a column of texts, "NA" may be a country
-_MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "#N/A", "-nan", "-NaN", "<NA>")
 
 
 def file_format(path: str | os.PathLike[str]) -> str:
@@ -59,88 +57,233 @@ def file_format(path: str | os.PathLike[str]) -> str:
     name = Path(path).name.lower()
     suffix = Path(name.removesuffix(".gz")).suffix
     found = FORMATS.get(suffix)
-    if found is None or (name.endswith(".gz") and found not in ("csv", "tsv")):
+    if found is None or (name.endswith(".gz") and found not in _TEXT):
         hint = did_you_mean(suffix, FORMATS) if suffix else f"Known: {', '.join(sorted(FORMATS))}."
         raise TableError(f"{path}: the suffix must say the format of a table, got {suffix or 'none'!r}. {hint}")
     return found
 
 
-def read_table(path: str | os.PathLike[str], *, as_text: Collection[str] = ()) -> pd.DataFrame:
+class Table:
+    """Rows of a table: what its columns hold, and how these stand in the file.
+
+    Args:
+        rows: An Arrow table, or a data frame of pandas, whose names are distinct.
+        about: Names of columns that stand beside a matrix, such as labels, or are an index.
+        kinds: What columns of texts hold (:func:`paradime.utils._text_columns.kind_of`), by name, where that is
+            known; all columns are texts, as in CSV, if this is not ``None``.
+        comma: Whether numbers among texts may have a decimal comma.
+    """
+
+    def __init__(
+        self, rows: Any, *, about: Iterable[str] = (), kinds: dict[str, str] | None = None, comma: bool = False
+    ) -> None:
+        self._rows = rows
+        self._is_arrow = hasattr(rows, "column_names")
+        self._kinds, self._comma = kinds, comma
+        self.names: list[str] = list(rows.column_names if self._is_arrow else map(str, rows.columns))
+        self.about = tuple(about)
+
+    def __len__(self) -> int:
+        return int(self._rows.num_rows if self._is_arrow else len(self._rows))
+
+    @functools.cached_property
+    def frame(self) -> pd.DataFrame:
+        """All columns as what they hold: numbers, booleans, dates, texts; texts that are empty are missing."""
+        if not self._is_arrow:
+            return self._rows
+        return _arrow_columns.as_frame(self._converted(self.names) if self._is_text else self._rows)
+
+    @property
+    def _is_text(self) -> bool:
+        return self._kinds is not None
+
+    def kind(self, name: str) -> str:
+        """Returns what a column of texts holds, see :func:`paradime.utils._text_columns.kind_of`."""
+        assert self._kinds is not None
+        if name not in self._kinds:
+            self._kinds[name] = _text_columns.kind_of(self._rows.column(name), comma=self._comma)
+        return self._kinds[name]
+
+    def with_kinds(self, kinds: dict[str, str]) -> Table:
+        """Returns the same rows of texts, with what the columns of the whole file hold."""
+        return Table(self._rows, about=self.about, kinds=dict(kinds), comma=self._comma)
+
+    def numbers(self, names: Sequence[str]) -> AnyArray:
+        """Returns numbers of columns, shape (n, d), float64; NaN where a value is missing or no number."""
+        if self._is_text:
+            return _text_columns.numbers_of(self._rows.select(list(names)), comma=self._comma)
+        if self._is_arrow:
+            return _arrow_columns.as_numbers(self._rows.select(list(names)))
+        frame = self._rows[list(names)]
+        if all(isinstance(kind, np.dtype) and kind.kind in "biuf" for kind in frame.dtypes):
+            return np.asarray(frame.to_numpy(dtype=np.float64))
+        return np.column_stack([_arrow_columns.numbers_of_objects(frame[name]) for name in names])
+
+    def value(self, name: str, row: int) -> Any:
+        """Returns a single value, as it stands in the file."""
+        return self._rows.column(name)[row].as_py() if self._is_arrow else self._rows[name].iloc[row]
+
+    def written(self, names: Sequence[str], form: str) -> pd.DataFrame:
+        """Returns columns as they go into a file, unchanged.
+
+        Args:
+            names: Names of the columns.
+            form: The format of the file, one of :data:`FORMATS`. Texts of CSV stay texts in CSV and TSV, and
+                become what the whole column holds in other formats.
+        """
+        names = list(names)
+        if not self._is_arrow:
+            return self._rows[names]
+        if form in _TEXT or form in ("parquet", "feather"):
+            is_converted = self._is_text and form not in _TEXT
+            chosen = self._converted(names) if is_converted else self._rows.select(names)
+            return _arrow_columns.as_written(chosen, nested=form not in _TEXT)
+        return self.part(names).frame
+
+    def part(self, names: Sequence[str]) -> Table:
+        """Returns some of the columns."""
+        names = list(names)
+        rows = self._rows.select(names) if self._is_arrow else self._rows[names]
+        return Table(
+            rows, about=[name for name in self.about if name in names], kinds=self._kinds, comma=self._comma
+        )
+
+    def _converted(self, names: Sequence[str]) -> Any:
+        import pyarrow
+
+        columns = [_text_columns.converted(self._rows.column(name), self.kind(name)) for name in names]
+        return pyarrow.table(columns, names=list(names))
+
+
+def read_table(path: str | os.PathLike[str], *, header: bool | None = None) -> Table:
     r"""Reads a whole table.
 
     Args:
         path: The file; ``-`` for CSV from standard input.
-        as_text: Columns of CSV and TSV that stay the texts they are, such as identifiers with leading zeros.
+        header: Whether the first line of CSV and TSV is names. If ``None``, it is, and a first line that looks
+            like data is refused. Columns without names are x0, x1, …
 
     Returns:
-        A data frame, at least one row. Columns of arrays without names are x0, x1, … Those that stand beside the
-        matrix of an NPZ or H5AD file, such as labels, are listed in its ``attrs["about"]``.
+        The table, at least one row.
 
     Raises:
-        TableError: If the file is no such table, or has no rows.
+        TableError: If the file is no such table, or has no rows, or if names of columns are not distinct.
         OSError: If it cannot be read.
         ImportError: If pandas, or what else the format needs, is missing.
 
     Example:
         >>> folder = getfixture("tmp_path")
         >>> _ = (folder / "a.csv").write_text("id,size\n007,1.5\n")
-        >>> read_table(folder / "a.csv", as_text=["id"]).values.tolist()
-        [['007', 1.5]]
+        >>> table = read_table(folder / "a.csv")
+        >>> table.frame.values.tolist(), table.numbers(["size"]).tolist()
+        ([['007', 1.5]], [[1.5]])
     """
-    pd = require_pandas()
-    parts = list(_parts(path, None, as_text, None))
-    frame = parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
-    if len(frame) == 0:
-        raise TableError(f"{path}: has no rows below its names of columns. Nothing can be done with it.")
-    return frame
+    parts = list(_parts(path, None, header))
+    if not sum(map(len, parts)):
+        raise _without_rows(path)
+    return parts[0] if len(parts) == 1 else _joined(parts)
 
 
 def read_chunks(
-    path: str | os.PathLike[str], *, numbers: Collection[str] | None = None, n_rows: int | None = None
-) -> Iterator[pd.DataFrame]:
+    path: str | os.PathLike[str],
+    *,
+    header: bool | None = None,
+    typed: bool = False,
+    numbers: Collection[str] = (),
+    n_rows: int | None = None,
+) -> Iterator[Table]:
     """Reads a table by chunks of rows, so that it need not fit into memory; NPZ is read as a whole.
 
     Args:
         path: The file; ``-`` for CSV from standard input.
-        numbers: Columns of CSV and TSV to be read as numbers; all others stay the texts they are. All columns are
-            read as what they look like, chunk by chunk, if ``None``.
+        header: As in :func:`read_table`.
+        typed: Whether what columns of CSV and TSV hold is found for the whole file before the first chunk, which
+            takes a second reading, or for standard input the memory to hold it.
+        numbers: Columns of which this need not be found, because they are to be numbers.
         n_rows: Rows of a chunk; at most 20,000, and about 4 million numbers, if ``None``.
 
     Yields:
-        Data frames, whose indices go on from chunk to chunk.
+        The chunks.
 
     Raises:
-        TableError: If the file is no such table, or has no rows.
+        TableError: If the file is no such table, or has no rows, or if names of columns are not distinct.
         OSError: If it cannot be read.
         ImportError: If pandas, or what else the format needs, is missing.
     """
-    start = 0
-    for part in _parts(path, n_rows or _CHUNK_ROWS, (), numbers):
+    n_rows = n_rows or _CHUNK_ROWS
+    kinds: dict[str, str] | None = None
+    parts: Iterable[Table] = _parts(path, n_rows, header)
+    if typed and file_format(path) in _TEXT:
+        parts = list(parts) if os.fspath(path) == "-" else parts
+        kinds = _kinds_of_all(parts, numbers)
+        parts = parts if isinstance(parts, list) else _parts(path, n_rows, header)
+    is_empty = True
+    for part in parts:
         if len(part):
-            part.index = range(start, start + len(part))
-            start += len(part)
-            yield part
-    if start == 0:
-        raise TableError(f"{path}: has no rows below its names of columns. Nothing can be done with it.")
+            is_empty = False
+            yield part if kinds is None else part.with_kinds(kinds)
+    if is_empty:
+        raise _without_rows(path)
 
 
-def _parts(
-    path: str | os.PathLike[str], n_rows: int | None, texts: Collection[str], numbers: Collection[str] | None
-) -> Iterator[pd.DataFrame]:
-    """Reads chunks of ``n_rows``, or everything at once if that is ``None``."""
+def _kinds_of_all(parts: Iterable[Table], numbers: Collection[str]) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    for part in parts:
+        for name in part.names:
+            if name not in numbers:
+                found.setdefault(name, []).append(part.kind(name))
+    return {name: _text_columns.merged(kinds) for name, kinds in found.items()}
+
+
+def _joined(parts: list[Table]) -> Table:
+    rows = [part._rows for part in parts]
+    if not hasattr(rows[0], "column_names"):
+        return Table(require_pandas().concat(rows, ignore_index=True), about=parts[0].about)
+    import pyarrow
+
+    first = parts[0]
+    return Table(
+        pyarrow.concat_tables(rows), about=first.about, kinds={} if first._is_text else None, comma=first._comma
+    )
+
+
+def _without_rows(path: Any) -> TableError:
+    return TableError(f"{path}: has no rows below its names of columns. Nothing can be done with it.")
+
+
+def _parts(path: str | os.PathLike[str], n_rows: int | None, header: bool | None) -> Iterator[Table]:
+    """Reads chunks of ``n_rows``, or everything at once, or as it comes, if that is ``None``."""
     require_pandas()
     kind = file_format(path)
     if os.fspath(path) != "-":
         _refuse_what_is_no_file(path)
-    if kind in ("csv", "tsv"):
-        yield from _text_parts(path, "\t" if kind == "tsv" else ",", n_rows, texts, numbers)
+    if kind in _TEXT:
+        with open_text(path, "\t" if kind == "tsv" else ",", header) as text:
+            step = None if n_rows is None else rows_of_chunk(n_rows, len(text.names))
+            about = text.names[:1] if text.row_names else []
+            for rows in text.parts if step is None else _rechunked(text.parts, step):
+                yield Table(rows, about=about, kinds={}, comma=text.comma)
         return
     try:
-        yield from READERS[kind](os.fspath(path), n_rows)
+        for rows, beside in READERS[kind](os.fspath(path), n_rows):
+            yield Table(rows, about=beside)
     except (OSError, ImportError, TableError, MemoryError):
         raise
     except Exception as error:  # each library has exceptions of its own for a damaged file
-        raise TableError(f"{path}: is no {kind.upper()} file, or is damaged ({_first_line(error)}).") from error
+        raise TableError(f"{path}: is no {kind.upper()} file, or is damaged ({first_line(error)}).") from error
+
+
+def _rechunked(parts: Iterator[Any], n_rows: int) -> Iterator[Any]:
+    import pyarrow
+
+    rest: Any = None
+    for part in parts:
+        rest = part if rest is None else pyarrow.concat_tables([rest, part])
+        while rest.num_rows >= n_rows:
+            yield rest.slice(0, n_rows)
+            rest = rest.slice(n_rows)
+    if rest is not None and rest.num_rows:
+        yield rest
 
 
 def _refuse_what_is_no_file(path: str | os.PathLike[str]) -> None:
@@ -153,71 +296,3 @@ def _refuse_what_is_no_file(path: str | os.PathLike[str]) -> None:
         raise FileNotFoundError(f"{path}: no such file. {hint if hint.startswith('Did') else 'Check its name.'}")
     if place.is_file() and place.stat().st_size == 0:
         raise TableError(f"{path}: is empty. It must have a line of names, and rows below it.")
-
-
-# -- text -----------------------------------------------------------------------------------------------
-
-
-def _text_parts(
-    path: str | os.PathLike[str],
-    separator: str,
-    n_rows: int | None,
-    texts: Collection[str],
-    numbers: Collection[str] | None,
-) -> Iterator[pd.DataFrame]:
-    pd = require_pandas()
-    with contextlib.ExitStack() as stack:
-        try:
-            stream = _opened(path, stack)
-            head = stream.peek(_PEEK)[:_PEEK].decode("utf-8", "replace").lstrip("\ufeff")
-            settings = _dialect(head, separator)
-            settings.update(_types(list(pd.read_csv(io.StringIO(head), nrows=0, **settings)), texts, numbers))
-            if n_rows is None:
-                yield pd.read_csv(stream, low_memory=False, **settings)
-                return
-            with pd.read_csv(stream, low_memory=False, chunksize=n_rows, **settings) as chunks:
-                yield from chunks
-        except pd.errors.EmptyDataError:
-            raise TableError(f"{path}: is empty. It must have a line of names, and rows below it.") from None
-        except pd.errors.ParserError as error:
-            words = _first_line(error).removeprefix("Error tokenizing data. C error: ").strip()
-            raise TableError(f"{path}: is no table as CSV or TSV: {words}.") from None
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise TableError(
-                f"{path}: is not compressed as .gz says, or is damaged ({_first_line(error)})."
-            ) from None
-        except UnicodeDecodeError as error:
-            raise TableError(
-                f"{path}: is not encoded as UTF-8 ({error.reason} at byte {error.start}). Save it as UTF-8."
-            ) from None
-
-
-def _dialect(head: str, separator: str) -> dict[str, Any]:
-    """Settings of a file: spreadsheets write CSV with semicolons where numbers have a decimal comma."""
-    names, _, rows = head.partition("\n")
-    if separator == "," and "," not in names:
-        separator = next((other for other in (";", "\t") if other in names), separator)
-    decimal = "," if separator == ";" and re.search(r"\d,\d", rows) and not re.search(r"\d\.\d", rows) else "."
-    return {"sep": separator, "decimal": decimal, "encoding": "utf-8-sig"}
-
-
-def _types(names: list[str], texts: Collection[str], numbers: Collection[str] | None) -> dict[str, Any]:
-    if numbers is None:
-        return {"dtype": {name: str for name in names if name in texts}}
-    return {
-        "dtype": {name: str for name in names if name not in numbers},
-        "keep_default_na": False,
-        "na_values": {name: list(_MISSING) for name in names if name in numbers},
-    }
-
-
-def _opened(path: str | os.PathLike[str], stack: contextlib.ExitStack) -> Any:
-    if os.fspath(path) == "-":
-        return sys.stdin.buffer
-    if os.fspath(path).lower().endswith(".gz"):
-        return io.BufferedReader(stack.enter_context(gzip.open(path, "rb")), _PEEK)
-    return stack.enter_context(Path(path).open("rb"))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")

@@ -48,3 +48,35 @@ def run(made, tmp_path, monkeypatch, capsys):
         return code, shown.out, shown.err
 
     return run_command
+
+
+N = 60
+SHORT = ["--method", "mds", "--set", "epochs=1", "--set", "batch_size=50"]
+# as identifiers are: beyond double precision, with gaps, with zeros ahead; and texts that look like gaps
+CARRIED = {
+    "big": [str(2**53 + 1 + 2 * i) if i != 4 else "" for i in range(N)],
+    "zip": [f"{i:05}" for i in range(N)],
+    "land": [["NA", "null", "DE"][i % 3] for i in range(N)],
+    "price": [f"{i / 4:.2f}" for i in range(N)],
+}
+
+
+@pytest.fixture
+def short():
+    """Options of a training that takes no time."""
+    return SHORT
+
+
+@pytest.fixture
+def numbers():
+    """Columns a, b and c, of 60 rows."""
+    return pd.DataFrame(np.random.default_rng(0).normal(size=(N, 3)), columns=["a", "b", "c"]).round(4)
+
+
+@pytest.fixture
+def codes(run, numbers):
+    """A table of identifiers and numbers, and a model of the numbers; returns the identifiers as texts."""
+    numbers.assign(**CARRIED).to_csv("t.csv", index=False)
+    words = ["--columns", "a,b,c", "--id", "big", "--out", "m.paradime", "--quiet"]
+    assert run("fit", "t.csv", *words, "--embedding", "fitted.csv", *SHORT)[0] == 0
+    return CARRIED

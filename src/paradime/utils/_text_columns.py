@@ -1,0 +1,205 @@
+"""What columns of texts hold: how CSV becomes numbers without loss of what is no number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from paradime.types import AnyArray
+
+__all__ = ["MISSING", "as_number", "converted", "kind_of", "merged", "numbers_of", "strings"]
+
+MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "#N/A", "-nan", "-NaN", "<NA>")
+"""What stands for a missing value in a column of numbers; in a column of texts, "NA" may be a country."""
+
+_TRUE, _FALSE = ("True", "TRUE", "true"), ("False", "FALSE", "false")
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?([iI]nf(inity)?|[nN][aA][nN])$"
+_WITH_COMMA = r"^[+-]?\d*,\d+([eE][+-]?\d+)?$"
+_WHOLE = r"^[+-]?\d+$"
+# a table is converted in groups of columns of so many values, which bounds the memory of the joined texts
+_GROUP = 4_000_000
+
+
+def strings(column: Any) -> Any:
+    """Returns texts without the spaces around them; what stands for a missing value is null."""
+    import pyarrow
+    import pyarrow.compute as compute
+
+    trimmed = compute.utf8_trim_whitespace(column)
+    is_missing = compute.is_in(trimmed, value_set=pyarrow.array(MISSING, trimmed.type))
+    return compute.if_else(is_missing, pyarrow.scalar(None, trimmed.type), trimmed)
+
+
+def kind_of(column: Any, *, comma: bool = False) -> str:
+    """Returns what a column of texts holds.
+
+    Args:
+        column: An Arrow array of texts.
+        comma: Whether numbers may have a decimal comma.
+
+    Returns:
+        ``"integer"``, ``"number"``, ``"comma"`` (numbers with a decimal comma), ``"boolean"``, ``"text"``, or
+        ``"empty"`` if all values are missing. Integers with leading zeros, and those that 64 bits do not hold,
+        are codes, and therefore texts.
+
+    Example:
+        >>> import pyarrow
+        >>> [kind_of(pyarrow.array(texts)) for texts in (["1", "NA"], ["1", "2.5"], ["007", "1"], ["", "NA"])]
+        ['integer', 'number', 'text', 'empty']
+    """
+    import pyarrow
+    import pyarrow.compute as compute
+
+    # most columns need no cleaning, which takes longer than the conversion
+    known = column
+    if not _casts(known, pyarrow.int64()):
+        known = column if _is_plain_numbers(column) else strings(column).drop_null()
+        if not len(known):
+            return "empty"
+        # Arrow knows no plus sign
+        known = compute.replace_substring_regex(known, r"^\+", "")
+    if _casts(known, pyarrow.int64()):
+        starts_with_zero = compute.starts_with(known, "0")
+        is_longer = compute.greater(compute.binary_length(known), 1)
+        return "text" if _any(compute.and_(starts_with_zero, is_longer)) else "integer"
+    if _casts(known, pyarrow.float64()):
+        return "text" if _all(compute.match_substring_regex(known, _WHOLE)) else "number"
+    if _all(compute.is_in(known, value_set=pyarrow.array([*_TRUE, *_FALSE], known.type))):
+        return "boolean"
+    if comma:
+        matches = compute.match_substring_regex(known, _WITH_COMMA)
+        if _any(matches) and _all(compute.or_(matches, compute.match_substring_regex(known, _WHOLE))):
+            return "comma"
+    return "text"
+
+
+def merged(kinds: Iterable[str]) -> str:
+    """Returns the kind of a column whose parts are of these kinds.
+
+    Example:
+        >>> merged(["empty", "integer", "number"]), merged(["integer", "text"]), merged(["boolean", "integer"])
+        ('number', 'text', 'text')
+    """
+    distinct = set(kinds) - {"empty"}
+    if len(distinct) <= 1:
+        return distinct.pop() if distinct else "empty"
+    if distinct == {"integer", "number"}:
+        return "number"
+    return "comma" if distinct == {"integer", "comma"} else "text"
+
+
+def converted(column: Any, kind: str) -> Any:
+    """Returns a column of texts as an Arrow array of its kind; missing values are null."""
+    import pyarrow
+    import pyarrow.compute as compute
+
+    if kind == "text":
+        # the texts stay as they are: "NA" is one of them
+        return compute.if_else(compute.equal(column, ""), pyarrow.scalar(None, column.type), column)
+    known = compute.replace_substring_regex(strings(column), r"^\+", "")
+    if kind == "boolean":
+        known = compute.utf8_lower(known)
+    if kind == "comma":
+        known = compute.replace_substring(known, ",", ".")
+    types = {"integer": pyarrow.int64(), "boolean": pyarrow.bool_(), "empty": pyarrow.string()}
+    return compute.cast(known, types.get(kind, pyarrow.float64()))
+
+
+def numbers_of(table: Any, *, comma: bool = False) -> AnyArray:
+    """Returns the numbers in a table of texts.
+
+    Args:
+        table: An Arrow table of columns of texts.
+        comma: Whether numbers may have a decimal comma.
+
+    Returns:
+        Shape (n, d), float64; NaN where a text is no number.
+    """
+    n, d = table.num_rows, table.num_columns
+    numbers = np.empty((n, d))
+    step = max(1, _GROUP // max(1, n))
+    for start in range(0, d, step):
+        group = [table.column(j) for j in range(start, min(d, start + step))]
+        numbers[:, start : start + len(group)] = _group_numbers(group, n, comma)
+    return numbers
+
+
+def _group_numbers(columns: list[Any], n: int, comma: bool) -> AnyArray:
+    import pyarrow
+    import pyarrow.compute as compute
+
+    # one conversion of all columns: tables of genes have thousands
+    joined = pyarrow.chunked_array([chunk for column in columns for chunk in column.chunks], columns[0].type)
+    try:
+        values = compute.cast(joined, pyarrow.float64())
+    except pyarrow.ArrowInvalid:
+        values = _careful_numbers(joined, comma)
+    found: AnyArray = values.to_numpy().reshape(len(columns), n).T
+    return found
+
+
+def _careful_numbers(column: Any, comma: bool) -> Any:
+    import pyarrow
+    import pyarrow.compute as compute
+
+    texts = strings(column)
+    if comma:
+        with_comma = compute.match_substring_regex(texts, _WITH_COMMA)
+        texts = compute.if_else(with_comma, compute.replace_substring(texts, ",", "."), texts)
+    texts = compute.replace_substring_regex(texts, r"^\+", "")
+    null = pyarrow.scalar(None, texts.type)
+    for values, digit in ((_TRUE, "1"), (_FALSE, "0")):
+        texts = compute.if_else(compute.is_in(texts, value_set=pyarrow.array(values, texts.type)), digit, texts)
+    texts = compute.if_else(compute.match_substring_regex(texts, _NUMBER), texts, null)
+    return compute.fill_null(compute.cast(texts, pyarrow.float64()), np.nan)
+
+
+def as_number(text: str) -> float | None:
+    """Returns the number that a text says, with decimal point or comma, or ``None``.
+
+    Example:
+        >>> as_number(" 1,5"), as_number("1e3"), as_number("setosa"), as_number("1_000")
+        (1.5, 1000.0, None, None)
+    """
+    text = text.strip()
+    if "_" in text:  # Python's own spelling of numbers
+        return None
+    try:
+        return float(text if text.count(",") != 1 else text.replace(",", "."))
+    except ValueError:
+        return None
+
+
+def _casts(column: Any, kind: Any) -> bool:
+    import pyarrow
+    import pyarrow.compute as compute
+
+    try:
+        compute.cast(column, kind)
+    except pyarrow.ArrowInvalid:
+        return False
+    return True
+
+
+def _is_plain_numbers(column: Any) -> bool:
+    import pyarrow
+    import pyarrow.compute as compute
+
+    try:
+        return not _any(compute.is_nan(compute.cast(column, pyarrow.float64())))
+    except pyarrow.ArrowInvalid:
+        return False
+
+
+def _any(mask: Any) -> bool:
+    import pyarrow.compute as compute
+
+    return bool(compute.any(mask).as_py())
+
+
+def _all(mask: Any) -> bool:
+    import pyarrow.compute as compute
+
+    return bool(compute.all(mask).as_py())

@@ -1,0 +1,251 @@
+"""What commands write: never over what they read, checked before the work, and the model first."""
+
+import importlib.util
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from paradime.persistence import load
+from paradime.routines import ParametricMDS
+
+SHORT = ["--method", "mds", "--set", "epochs=1", "--set", "batch_size=50", "--quiet"]
+SPELLINGS = {
+    "as it is": lambda name: name,
+    "with a dot": lambda name: f"./{name}",
+    "by a detour": lambda name: f"sub/../{name}",
+    "absolute": os.path.abspath,
+    "by a link": lambda name: f"link{Path(name).suffix}",
+    "by a linked folder": lambda name: f"linked/{name}",
+}
+COMMANDS = {
+    "fit --embedding": ["fit", "IN", "--embedding", "OUT"],
+    "transform": ["transform", "m.paradime", "IN", "--out", "OUT"],
+    "inverse": ["inverse", "m.paradime", "IN", "--out", "OUT"],
+    "evaluate": ["evaluate", "m.paradime", "IN", "--out", "OUT"],
+    "evaluate --train": ["evaluate", "m.paradime", "other.csv", "--train", "IN", "--out", "OUT"],
+    "explain": ["explain", "m.paradime", "IN", "--out", "OUT"],
+}
+
+
+@pytest.fixture
+def table(forest):
+    """Writes a small table into the present folder."""
+
+    def write(name="t.csv", n_rows=60):
+        forest[:n_rows][["Cell", "Elevation", "Slope", "Aspect", "Cover"]].to_csv(name, index=False)
+
+    return write
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    """Makes any training an error."""
+
+    def fit(*_, **__):
+        raise AssertionError("trained all the same")
+
+    monkeypatch.setattr("paradime.dr.ParametricDR.fit", fit)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_table_that_is_read_is_never_written_over(run, command, spelling):
+    # neither a model nor a table: it is refused before anything is read
+    Path("t.csv").write_text("anything")
+    Path("sub").mkdir()
+    Path("link.csv").symlink_to("t.csv")
+    Path("linked").symlink_to(".")
+    words = [{"IN": "t.csv", "OUT": SPELLINGS[spelling]("t.csv")}.get(word, word) for word in COMMANDS[command]]
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert "the table that is read" in err or "a table that is read" in err
+    assert Path("t.csv").read_text() == "anything"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["export", "m.paradime", "--onnx", "./m.paradime"],
+        ["export", "m.paradime", "--torch", "m.paradime"],
+        ["fit", "t.csv", "--spec", "s.yaml", "--out", "s.yaml"],
+        ["plot", "m.png", "t.csv", "--out", "m.png"],
+        ["explore", "m.html", "t.csv", "--out", "m.html"],
+    ],
+)
+def test_models_and_specifications_are_never_written_over(run, words):
+    for name in ("m.paradime", "s.yaml", "m.png", "m.html"):
+        Path(name).write_text(name)
+    code, _, err = run(*words)
+    assert code == 2
+    assert "that is read, and would be overwritten" in err
+    assert all(Path(name).read_text() == name for name in ("m.paradime", "s.yaml", "m.png", "m.html"))
+
+
+@pytest.mark.parametrize(
+    ("words", "both"),
+    [
+        (["fit", "t.csv", "--explore", "a.html", "--report", "./a.html"], "--explore and --report"),
+        (["export", "m.paradime", "--onnx", "a", "--torch", "a"], "--onnx and --torch"),
+    ],
+)
+def test_two_outputs_need_two_files(run, words, both):
+    code, _, err = run(*words)
+    assert code == 2
+    assert f"{both} both name" in err
+
+
+def test_link_without_a_file_behind_it_may_be_written(run, table):
+    table()
+    Path("new.csv").symlink_to("later.csv")
+    assert run("fit", "t.csv", "--embedding", "new.csv", *SHORT)[0] == 0
+    assert len(pd.read_csv("later.csv")) == 60
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--out", "no/m"], "there is no folder 'no'"),
+        (["--out", "m.csv"], "'.paradime'"),
+        (["--out", "m.png"], "'.paradime'"),
+        (["--out", "notes"], "'notes' is no model"),
+        (["--embedding", "no/a.csv"], "there is no folder 'no'"),
+        (["--embedding", "a.xlsx"], "suffix"),
+        (["--embedding", "folder.csv"], "is a folder"),
+        (["--plot", "folder.png"], "is a folder"),
+        (["--plot", "a.gif"], ".png"),
+        (["--explore", "folder.html"], "is a folder"),
+        (["--report", "a.pdf"], ".html"),
+        (["--report", "no/a.html"], "there is no folder 'no'"),
+        (["--plot", "a.png", "--set", "out_dim=3"], "2 dimensions, and this one has 3"),
+        (["--explore", "a.html", "--set", "out_dim=1"], "2 dimensions, and this one has 1"),
+    ],
+)
+def test_outputs_that_cannot_be_written_are_refused_before_the_training(run, table, untrained, words, told):
+    table()
+    Path("notes").write_text("mine")
+    for name in ("folder.csv", "folder.png", "folder.html"):
+        Path(name).mkdir()
+    code, _, err = run("fit", "t.csv", "--method", "mds", "--out", "good", *words)
+    assert code == 2
+    assert told in err
+    assert not Path("good").exists()
+
+
+def test_folder_that_may_not_be_written_to_is_refused_before_the_training(run, table, untrained, monkeypatch):
+    table()
+    Path("locked").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "locked")
+    for option, name in {"--out": "m", "--embedding": "a.csv", "--plot": "a.png", "--report": "a.html"}.items():
+        code, _, err = run("fit", "t.csv", option, f"locked/{name}")
+        assert code == 2
+        assert "may not be written to" in err
+
+
+@pytest.mark.parametrize(
+    ("library", "words", "extra"),
+    [
+        ("matplotlib", ["--plot", "a.png"], "plot"),
+        ("matplotlib", ["--report", "a.html"], "plot"),
+        ("plotly", ["--explore", "a.html"], "explore"),
+        ("pyarrow", ["--embedding", "a.parquet"], "files"),
+        ("anndata", ["--embedding", "a.h5ad"], "anndata"),
+    ],
+)
+def test_missing_libraries_are_told_of_before_the_training(
+    run, table, untrained, monkeypatch, library, words, extra
+):
+    table()
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == library else find(name))
+    code, _, err = run("fit", "t.csv", *words)
+    assert code == 2
+    assert f"needs {library}" in err
+    assert f"paradime[{extra}]" in err
+
+
+def test_an_output_that_fails_takes_nothing_along(run, table, monkeypatch):
+    table()
+
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device", "a.png")
+
+    monkeypatch.setattr("paradime.cli.outputs.draw", fail)
+    outputs = [
+        "--plot",
+        "a.png",
+        "--out",
+        "m",
+        "--embedding",
+        "a.csv",
+        "--explore",
+        "a.html",
+        "--report",
+        "r.html",
+    ]
+    code, _, err = run("fit", "t.csv", *outputs, *SHORT)
+    assert code == 2
+    assert err.count("error: ") == 1
+    assert "a.png: No space left on device" in err
+    positions = load("m").transform(pd.read_csv("t.csv")[["Elevation", "Slope", "Aspect"]])
+    written = pd.read_csv("a.csv")[["x", "y"]]
+    np.testing.assert_allclose(positions, written, atol=1e-3 * np.ptp(written.to_numpy()))
+    assert all(Path(name).stat().st_size > 10_000 for name in ("a.html", "r.html"))
+
+
+def test_model_is_saved_before_anything_is_drawn(run, table, monkeypatch):
+    table()
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("paradime.cli.outputs.draw", killed)
+    assert run("fit", "t.csv", "--plot", "a.png", "--out", "m.paradime", *SHORT)[0] == 130
+    assert isinstance(load("m.paradime"), ParametricMDS)
+
+
+def test_routine_is_judged_as_it_was_trained_after_it_was_saved(run, table, monkeypatch):
+    """The report compares standardised rows, the model takes rows as they are."""
+    table()
+    seen = {}
+
+    def report(routine, rows, y, path):
+        seen.update(places=routine.transform(rows), same=routine.dataset["main"].shape)
+
+    monkeypatch.setattr("paradime.reporting.report", report)
+    words = ["--scale", "standard", "--out", "m", "--embedding", "a.csv", "--report", "r.html"]
+    assert run("fit", "t.csv", *words, *SHORT)[0] == 0
+    np.testing.assert_allclose(seen["places"], pd.read_csv("a.csv")[["x", "y"]], rtol=1e-5, atol=1e-6)
+
+
+def test_dollars_and_lists_in_columns_spoil_no_output(run, forest):
+    frame = forest[:60][["Elevation", "Slope"]].assign(
+        **{
+            "pay in $ or $": ["$1 $", "$2 $"] * 30,
+            "tags": [["a", "b"], ["c"]] * 30,
+            "day": pd.Timestamp("2024-01-31"),
+        }
+    )
+    frame.to_parquet("t.parquet")
+    outputs = ["--plot", "a.svg", "--out", "m", "--embedding", "a.csv", "--explore", "a.html"]
+    for color, report in {"pay in $ or $": ["--report", "r.html"], "tags": []}.items():
+        assert run("fit", "t.parquet", *outputs, *report, "--color", color, *SHORT)[0] == 0
+    for name in ("b.parquet", "b.feather", "b.npz", "b.h5ad", "b.tsv"):
+        assert run("transform", "m", "t.parquet", "--out", name)[0] == 0
+    assert pd.read_parquet("b.parquet")["tags"][0].tolist() == ["a", "b"]
+    assert json.loads(pd.read_csv("a.csv")["tags"][0]) == ["a", "b"]
+    assert run("explore", "m", "t.parquet", "--color", "day", "--out", "c.html")[0] == 0
+
+
+def test_specification_that_could_not_be_written_leaves_the_old_one(run, monkeypatch):
+    Path("mine.yaml").write_text("mine")
+
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("paradime.utils.files.os.replace", fail)
+    assert run("spec", "init", "tsne", "--out", "mine.yaml", "--force")[0] == 2
+    assert Path("mine.yaml").read_text() == "mine"
