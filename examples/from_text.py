@@ -95,7 +95,7 @@ def run(
     # all that is special about the method stands in the text
     routine = paradime.dr.ParametricDR.from_spec(spec, random_state=seed)
     routine.train(entries, callbacks=[ProgressBar(spec.stem)])
-    embedding = routine.embed(X).numpy()
+    embedding = routine.apply(X, "embed").numpy()
 
     out.mkdir(parents=True, exist_ok=True)
     np.savetxt(out / "embedding.csv", embedding, delimiter=",", fmt="%.6g", header="x,y", comments="")

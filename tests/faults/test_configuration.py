@@ -38,7 +38,6 @@ class TestParameters:
     @pytest.mark.parametrize(
         ("name", "value"),
         [
-            ("epochs", 0),
             ("epochs", -1),
             ("epochs", 2.5),
             ("batch_size", 0),
@@ -105,7 +104,7 @@ class TestParameters:
             ({"perplexity": 1}, r"perplexity.*\b1\b"),
             ({"perplexity": float("nan")}, r"perplexity.*nan"),
             ({"alpha": -1.0}, r"alpha.*-1"),
-            ({"epochs": 0}, r"epochs.*0"),
+            ({"epochs": -2}, r"epochs.*-2"),
             ({"init_epochs": -3}, r"epochs.*-3"),
             ({"batch_size": 0}, r"batch_size.*0"),
             ({"learning_rate": -1.0}, r"learning_rate.*-1"),

@@ -541,7 +541,7 @@ class TestEstimator:
         routine = make_routine().fit(X)
         embedding = routine.transform(X)
         assert isinstance(embedding, np.ndarray)
-        np.testing.assert_array_equal(embedding, routine.embed(X).numpy())
+        np.testing.assert_array_equal(embedding, routine.embed(X).detach().numpy())
 
     def test_fitting_starts_from_the_beginning(self, X):
         # as scikit-learn wants it; train() goes on from where it was

@@ -62,7 +62,7 @@ def test_classification_weight_buys_accuracy_up_to_that_of_the_classifier_alone(
 def test_embedding_keeps_its_structure_beside_the_classifier(digits):
     routine = train(digits, [300, 1])
     assert class_accuracy(routine, digits) > 0.9
-    assert digits.accuracy(routine.embed) > digits.pca_accuracy + 0.1
+    assert digits.accuracy(lambda rows: routine.apply(rows, "embed")) > digits.pca_accuracy + 0.1
 
 
 def test_t_sne_that_lent_its_blocks_stays_untrained():

@@ -33,11 +33,15 @@ dr.ParametricDR(model=None, in_dim=None, out_dim=2, hidden_dims=[100, 50], deriv
     training_phases=None, use_cuda=False, verbose=False)
 dr.ParametricDR.train(self, data=None)
 dr.ParametricDR.add_data(self, data)
-dr.ParametricDR.add_training_phase(self, phase=None, **settings)
-dr.ParametricDR.set_training_defaults(self, **settings)
+dr.ParametricDR.add_training_phase(self, training_phase=None, name=None, epochs=None, batch_size=None,
+    batches_per_epoch=None, sampling=None, edge_rel_key=None, neg_sampling_rate=None, loss_keys=None,
+    loss_weights=None, optimizer=None, learning_rate=None, report_interval=None, **kwargs)
+dr.ParametricDR.set_training_defaults(self, training_phase=None, epochs=None, batch_size=None,
+    batches_per_epoch=None, sampling=None, edge_rel_key=None, neg_sampling_rate=None, loss_keys=None,
+    loss_weights=None, optimizer=None, learning_rate=None, **kwargs)
 dr.ParametricDR.compute_global_relations(self, force=False)
 dr.ParametricDR.compute_derived_data(self, only=None)
-dr.ParametricDR.run_training_phase(self, phase)
+dr.ParametricDR.run_training_phase(self, training_phase)
 dr.ParametricDR.apply(self, X, method=None)
 dr.ParametricDR.embed(self, X)
 dr.ParametricDR.classify(self, X)
@@ -153,9 +157,7 @@ def test_signature_is_that_of_version_1(path, signature):
         assert any(p.kind is kinds.VAR_KEYWORD for p in now)
     positional = [p for p in now if p.kind is kinds.POSITIONAL_OR_KEYWORD]
     keyword_only = {p.name: p for p in now if p.kind is kinds.KEYWORD_ONLY}
-    # settings are passed by name: where they stood in version 1 is not stated
-    if path != "dr.ParametricDR.set_training_defaults":
-        assert [p.name for p in positional][: len(named)] == [p.name for p in named]
+    assert [p.name for p in positional][: len(named)] == [p.name for p in named]
     for before, after in zip(named, positional, strict=False):
         if before.default is not kinds.empty:
             assert same_default(before.default, after.default), (before, after)
@@ -204,16 +206,6 @@ def test_phase_passes_further_settings_to_the_optimizer():
     phase = TrainingPhase(optimizer=torch.optim.SGD, learning_rate=0.1, momentum=0.9)
     (group,) = phase.make_optimizer([torch.nn.Parameter(torch.zeros(1))]).param_groups
     assert (group["lr"], group["momentum"]) == (0.1, 0.9)
-
-
-def test_phase_can_be_passed_by_its_name():
-    routine = ParametricDR(in_dim=2, losses=Centred())
-    phase = TrainingPhase(epochs=2, loss_keys=["loss"])
-    routine.add_training_phase(phase=phase)
-    assert [p.epochs for p in routine.training_phases] == [2]
-    routine.add_data({"main": np.eye(2)})
-    routine.run_training_phase(phase=phase)
-    assert routine.trained
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def fit_table(options: FitOptions) -> None:
     start = time.perf_counter()
     routine.fit({"main": rows, **guides} if guides else rows, y, callbacks=progress("training"))
     say(f"fitted {type(routine).__name__} to {len(table):,} rows in {time.perf_counter() - start:.1f} s")
-    embedding = routine.embed(rows).numpy()
+    embedding = routine.apply(rows, "embed").numpy()
     _write(Fitted(options, table, selection, features, rows, mean, scale, routine, embedding))
 
 

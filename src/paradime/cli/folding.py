@@ -68,7 +68,7 @@ def fold(routine: Any, X: AnyArray, mean: AnyArray, scale: AnyArray) -> None:
     names = list(X.columns) if hasattr(X, "columns") else None
     # as the model will get them: what single precision takes from them it took in training, too
     rounded = rows[some].astype(np.float32).astype(np.float64)
-    before = routine.embed(_framed((rounded - mean) / scale, names)).numpy()
+    before = routine.apply(_framed((rounded - mean) / scale, names), "embed").numpy()
     model = routine.model
     encoder, decoder = getattr(model, "encoder", model), getattr(model, "decoder", None)
     m, s = torch.from_numpy(mean), torch.from_numpy(scale)
@@ -83,7 +83,7 @@ def fold(routine: Any, X: AnyArray, mean: AnyArray, scale: AnyArray) -> None:
         last.weight.copy_(weight * s[:, None])
         last.bias.copy_(bias * s + m)
     routine.add_data({"main": X})
-    after = routine.embed(_framed(rows[some], names)).numpy()
+    after = routine.apply(_framed(rows[some], names), "embed").numpy()
     far, extent = float(np.abs(after - before).max()), float(np.ptp(before, axis=0).max())
     if not far <= _TOLERANCE * max(extent, 1e-12):
         raise RuntimeError(

@@ -109,7 +109,9 @@ class Model:
 
     def embed(self, features: pd.DataFrame) -> AnyArray:
         """Returns the positions of rows, shape (n, out_dim)."""
-        found: AnyArray = self.routine.embed(features if self.feature_names else features.to_numpy()).numpy()
+        found: AnyArray = self.routine.apply(
+            features if self.feature_names else features.to_numpy(), "embed"
+        ).numpy()
         return found
 
     def scaled(self, features: pd.DataFrame) -> AnyArray:

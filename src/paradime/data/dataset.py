@@ -95,6 +95,11 @@ class Dataset(Mapping[str, Any]):
         """Number of rows n."""
         return len(self.data["indices"])
 
+    @property
+    def num_items(self) -> int:
+        """The same, by the name that 1.x has for it."""
+        return self.n_points
+
     def __len__(self) -> int:
         return self.n_points
 

@@ -66,6 +66,11 @@ class DerivedData:
             self.type_key_tuples.append((pair[0], pair[1]))
         self.kwargs = kwargs
 
+    @property
+    def requires_relations(self) -> bool:
+        """Whether it is computed from relations, perhaps among others."""
+        return any(kind == "rels" for kind, _ in self.type_key_tuples)
+
     def compute(self, data: Mapping[str, Any], relation_data: Mapping[str, RelationData]) -> Any:
         """Computes the entry.
 

@@ -20,7 +20,8 @@ from paradime.functional import (
     draw_others_of_batch,
 )
 from paradime.relationdata import RelationData
-from paradime.types import Data
+from paradime.types import AnyArray, Data
+from paradime.utils.convert import as_numpy
 
 __all__ = ["NegSampledEdgeDataset"]
 
@@ -98,6 +99,11 @@ class NegSampledEdgeDataset:
     def cols(self) -> torch.Tensor:
         """Second points of all edges, shape (m,), int64; made when asked for."""
         return self._cols.to(torch.int64)
+
+    @property
+    def weights(self) -> AnyArray:
+        """Weights of all edges, shape (m,), in the order of :attr:`rows` and :attr:`cols`."""
+        return as_numpy(self._weights)
 
     def __getitem__(self, edges: Any) -> Batch:
         """Returns the batch of one edge, or of several given by a list, slice or tensor."""

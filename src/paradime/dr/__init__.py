@@ -11,8 +11,10 @@ from paradime.spec import (
     validate_spec,
 )
 from paradime.training import TrainingPhase
+from paradime.types import Data
 
 __all__ = [
+    "Data",
     "Dataset",
     "DerivedData",
     "NegSampledEdgeDataset",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, Self
 
-from paradime.data import DerivedData
+import torch
+
+from paradime.data import DerivedData, Sampling
 from paradime.dr.additions import AddedLoss
 from paradime.dr.blocks import Additions, Blocks
 from paradime.loss import Loss
+from paradime.loss.weights import Weight
 from paradime.training import TrainingPhase, determine_losses
 
 __all__ = ["Composed"]
@@ -29,36 +32,74 @@ class Composed:
     def _working(self) -> contextlib.AbstractContextManager[None]:
         raise NotImplementedError
 
-    def set_training_defaults(self, training_phase: TrainingPhase | None = None, **settings: Any) -> None:
+    def set_training_defaults(  # noqa: D417  a phase documents its settings
+        self,
+        training_phase: TrainingPhase | None = None,
+        epochs: int | Literal["auto"] | None = None,
+        batch_size: int | Literal["auto"] | None = None,
+        batches_per_epoch: int | None = None,
+        sampling: str | Sampling | None = None,
+        edge_rel_key: str | None = None,
+        neg_sampling_rate: int | None = None,
+        loss_keys: Sequence[str] | None = None,
+        loss_weights: Sequence[Weight] | Literal["balanced"] | None = None,
+        optimizer: Callable[..., torch.optim.Optimizer] | None = None,
+        learning_rate: float | None = None,
+        report_interval: int | None = None,
+        **settings: Any,
+    ) -> None:
         """Sets the defaults of the phases that are added afterwards.
 
         Args:
             training_phase: A phase whose settings are the new defaults; the present ones if ``None``.
-            **settings: Settings of a :class:`TrainingPhase` to change.
-        """
-        base = training_phase or self._blocks.training_defaults
-        self._blocks.training_defaults = self._additions.defaults = base.replace(**settings)
+            **settings: Further settings of a :class:`TrainingPhase` to change.
 
-    def add_training_phase(self, phase: TrainingPhase | None = None, **settings: Any) -> None:
+        The other arguments are settings of a :class:`TrainingPhase`, too; those that are ``None`` stay.
+        """
+        changes = _said(locals())
+        base = training_phase or self._blocks.training_defaults
+        self._blocks.training_defaults = self._additions.defaults = base.replace(**changes)
+
+    def add_training_phase(  # noqa: D417  a phase documents its settings
+        self,
+        training_phase: TrainingPhase | None = None,
+        name: str | None = None,
+        epochs: int | Literal["auto"] | None = None,
+        batch_size: int | Literal["auto"] | None = None,
+        batches_per_epoch: int | None = None,
+        sampling: str | Sampling | None = None,
+        edge_rel_key: str | None = None,
+        neg_sampling_rate: int | None = None,
+        loss_keys: Sequence[str] | None = None,
+        loss_weights: Sequence[Weight] | Literal["balanced"] | None = None,
+        optimizer: Callable[..., torch.optim.Optimizer] | None = None,
+        learning_rate: float | None = None,
+        report_interval: int | None = None,
+        **settings: Any,
+    ) -> None:
         """Adds a training phase.
 
         Args:
-            phase: The phase; one with the training defaults if ``None``.
-            **settings: Settings of a :class:`TrainingPhase` to change.
+            training_phase: The phase; one with the training defaults if ``None``.
+            **settings: Further settings of a :class:`TrainingPhase` to change.
+
+        The other arguments are settings of a :class:`TrainingPhase`, too; those that are ``None`` stay.
 
         Raises:
-            TypeError: If ``phase`` is none.
+            TypeError: If ``training_phase`` is none.
             ValueError: If a setting is out of range.
         """
+        changes = _said(locals())
+        phase = training_phase
         if phase is not None and not isinstance(phase, TrainingPhase):
             raise TypeError(
                 f"a training phase must be a TrainingPhase, got {type(phase).__name__}. "
                 "Pass settings by name: add_training_phase(epochs=10)."
             )
         if phase is None:
-            phase = self._blocks.training_defaults.replace(**settings)
-        elif settings:
-            phase = phase.replace(**settings)
+            phase = self._blocks.training_defaults.replace(**changes)
+        elif changes:
+            phase = phase.replace(**changes)
         determine_losses([phase], self._blocks.losses)
         self._blocks.training_phases.append(phase)
         self._additions.phases.append(phase)
@@ -125,7 +166,8 @@ class Composed:
         """Computes derived data, with the relations and data that these are computed from.
 
         Args:
-            only: Which entries, by key; all that are not computed yet if ``None``.
+            only: Which entries, by key; ``"rel_based"`` for those that are computed from relations, ``"other"``
+                for those that are not; all that are not computed yet if ``None``.
 
         Raises:
             NoDatasetRegisteredError: If there are no data.
@@ -146,3 +188,10 @@ class Composed:
         """
         with self._working():
             self._blocks.workspace.compute_relations(force=force)
+
+
+def _said(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings among a method's arguments, its ``locals()``, without those that are ``None``."""
+    others = ("self", "training_phase", "settings")
+    said = {name: value for name, value in given.items() if name not in others and value is not None}
+    return {**said, **given["settings"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import numbers
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
@@ -20,7 +21,7 @@ from paradime.loss import PositionLoss
 from paradime.training import Callback, TrainingPhase
 from paradime.types import Data
 
-__all__ = ["ANNOUNCE", "Continued", "main_phases", "share_of_epochs"]
+__all__ = ["ANNOUNCE", "Continued", "check_epochs", "main_phases", "share_of_epochs"]
 
 ANNOUNCE = "Name all of them at the first call, partial_fit(X, y, classes=…)."
 
@@ -134,6 +135,7 @@ class Continued(Resumed):
             >>> mds.n_samples_seen_
             1797
         """
+        check_epochs(epochs)
         is_first = not self.__sklearn_is_fitted__()
         if is_first and classes is None:
             self.fit(X, y, callbacks=callbacks)
@@ -252,6 +254,12 @@ class Continued(Resumed):
             )
 
 
+def check_epochs(epochs: Any) -> None:
+    """Raises ValueError if nothing would be learned in so many epochs; ``None`` leaves them to a rule."""
+    if epochs is not None and (not isinstance(epochs, numbers.Integral) or epochs < 1):
+        raise ValueError(f"epochs must be an integer of at least 1, or None, got {epochs!r}.")
+
+
 def main_phases(blocks: Blocks) -> list[TrainingPhase]:
     """Returns the phases but for those that only teach positions; all if there are no others."""
     chosen = [
@@ -263,13 +271,17 @@ def main_phases(blocks: Blocks) -> list[TrainingPhase]:
 
 
 def share_of_epochs(phase: TrainingPhase, n_new: int, n_total: int) -> int:
-    """Returns the epochs on new rows that are their share of a phase on all rows, in steps; at least 1.
+    """Returns the epochs on new rows that are their share of a phase on all rows, in steps.
+
+    At least 1, but 0 for a phase that is skipped.
 
     Example:
         >>> share_of_epochs(TrainingPhase(epochs="auto", batch_size=100), 1_000, 2_000)
         75
     """
     whole, part = phase.extent(n_total), phase.extent(n_new)
+    if whole.epochs == 0:
+        return 0
     steps = whole.epochs * _batches(whole.batches_per_epoch, n_total, whole.batch_size) * n_new / n_total
     return max(1, math.ceil(steps / _batches(part.batches_per_epoch, n_new, part.batch_size)))
 

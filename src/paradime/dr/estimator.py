@@ -26,7 +26,7 @@ __all__ = ["Estimator"]
 
 
 class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """The scikit-learn side of a routine, in terms of :meth:`train` and :meth:`embed`."""
+    """The scikit-learn side of a routine, in terms of :meth:`train` and :meth:`apply`."""
 
     _targets: Targets | None = None
 
@@ -53,12 +53,8 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Refuses settings of held-out rows."""
 
     @abstractmethod
-    def embed(self, X: Any) -> torch.Tensor:
-        """Embeds points."""
-
-    @abstractmethod
-    def apply(self, X: Any, method: str | None = None) -> torch.Tensor:
-        """Applies the trained model to points."""
+    def _apply_to_rows(self, X: Any, method: str | None = None) -> torch.Tensor:
+        """Applies the trained model to points, shape (m, …)."""
 
     def fit(
         self, X: Data, y: Any = None, *, validation_data: Any = None, callbacks: Sequence[Callback] = ()
@@ -92,6 +88,10 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self._start_afresh()
         self._spare_parameters()
         self.train(dataset, callbacks=callbacks, validation_data=held_out)
+        if not self.trained:
+            raise ValueError(
+                "fit learns nothing where all phases have epochs=0. Give one of them at least 1 epoch."
+            )
         return self
 
     @property
@@ -115,7 +115,7 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
             NotTrainedError: If the routine is not trained.
             MissingPartError: If the model does not classify; presets do with ``classifier=True``.
         """
-        scores = self.apply(X, "classify").numpy()
+        scores = self._apply_to_rows(X, "classify").numpy()
         return (self._targets or Targets("classes")).decode(scores)
 
     @needs_part("classify")
@@ -132,7 +132,7 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         if self._targets is not None and self._targets.kind == "numbers":
             raise UnsupportedConfigurationError("y was numbers, which have no probabilities. Call predict(X).")
-        return torch.softmax(self.apply(X, "classify"), dim=1).numpy()
+        return torch.softmax(self._apply_to_rows(X, "classify"), dim=1).numpy()
 
     @needs_part("decode")
     def inverse_transform(self, X: Any) -> AnyArray:
@@ -150,7 +150,7 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
             ValueError: If ``X`` has another number of dimensions than the embedding.
         """
         try:
-            return self.apply(X, "decode").numpy()
+            return self._apply_to_rows(X, "decode").numpy()
         except RuntimeError as error:
             if isinstance(error, (ParaDimeError, NotImplementedError)):
                 raise
@@ -166,7 +166,7 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
             The embedding as NumPy array, shape (m, out_dim), float32, unless :meth:`set_output` asks for something
             else.
         """
-        embedded = self.embed(X)
+        embedded = self._apply_to_rows(X, "embed")
         if not self._returns_tensors:
             return embedded.numpy()
         return embedded.to(X.device) if isinstance(X, torch.Tensor) else embedded

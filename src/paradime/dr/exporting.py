@@ -76,6 +76,11 @@ class Exportable:
         model = self._blocks.model if self.__sklearn_is_fitted__() else None
         if model is None:
             raise NotTrainedError(f"this {type(self).__name__} is not trained yet. Call fit(X) first.")
+        if "_row_shape" not in self.__dict__:
+            raise UnsupportedConfigurationError(
+                f"this {type(self).__name__} does not know which rows its model takes: trained was set by hand. "
+                "Make it with in_dim=…, the number of columns."
+            )
         return model
 
 

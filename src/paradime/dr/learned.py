@@ -50,8 +50,8 @@ class Learned(ClassNamePrefixFeaturesOutMixin):  # type: ignore[misc]
     def _apply_rows(self, X: Any, method: str | None) -> torch.Tensor:
         raise NotImplementedError
 
-    def embed(self, X: Any) -> torch.Tensor:
-        """Embeds points."""
+    def _apply_to_rows(self, X: Any, method: str | None = None) -> torch.Tensor:
+        """Applies the trained model to points, shape (m, …)."""
         raise NotImplementedError
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -157,7 +157,7 @@ class Learned(ClassNamePrefixFeaturesOutMixin):  # type: ignore[misc]
         n_rows = _n_rows(rows)
         if n_rows < 3:
             raise ValueError(f"score needs at least 3 rows, which have neighbours to compare, got {n_rows}.")
-        embedded = self.embed(X)
+        embedded = self._apply_to_rows(X, "embed")
         dataset = Dataset({"rows": rows})
         chosen = np.arange(n_rows)
         if n_rows > _SCORED_ROWS:

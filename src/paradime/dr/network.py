@@ -31,6 +31,7 @@ class Network:
     Attributes:
         model: The model; ``None`` as long as it is not made.
         recipe: How it is made; ``None`` if it was given.
+        row_shape: The shape of a row, as far as it is known.
     """
 
     def __init__(
@@ -49,10 +50,10 @@ class Network:
         self._is_default = given is None
         self._seed = seed
         self._owner = owner
-        self._row_shape: tuple[int, ...] | None = None if in_dim is None else (in_dim,)
+        self.row_shape: tuple[int, ...] | None = None if in_dim is None else (in_dim,)
         self._is_prepared = False
-        if self.recipe is not None and self._row_shape is not None and _needs_no_data(self.recipe):
-            self._make(self._row_shape)
+        if self.recipe is not None and self.row_shape is not None and _needs_no_data(self.recipe):
+            self._make(self.row_shape)
 
     def require(self, rows: torch.Tensor | SparseRows, key: str, n_classes: int | None) -> torch.nn.Module:
         """Returns the model for some rows, prepared for them if it asks for that.
@@ -72,7 +73,7 @@ class Network:
                     f"Expected 2D array for data {key!r}, got shape {tuple(rows.shape)}. The default model is for "
                     "rows of features; pass a model that fits, or flatten the data."
                 )
-            if self._row_shape not in (None, shape):
+            if self.row_shape not in (None, shape):
                 self._refuse(shape)
             if self.model is None:
                 self._make(shape, n_classes, len(rows))
@@ -86,7 +87,7 @@ class Network:
 
     def restore(self, model: torch.nn.Module, row_shape: tuple[int, ...]) -> None:
         """Takes a model that was trained on rows of a shape, and is prepared."""
-        self.model, self._row_shape, self._is_prepared = model, row_shape, True
+        self.model, self.row_shape, self._is_prepared = model, row_shape, True
 
     def _prepare(self, model: torch.nn.Module, rows: torch.Tensor | SparseRows) -> None:
         encoder = model.encoder if isinstance(model, EmbeddingModel) else model
@@ -97,12 +98,12 @@ class Network:
 
     def _make(self, shape: tuple[int, ...], n_classes: int | None = None, n_rows: int | None = None) -> None:
         assert self.recipe is not None
-        self._row_shape = shape
+        self.row_shape = shape
         with seeded(self._seed):
             self.model = self.recipe.make(shape, n_classes=n_classes, n_rows=n_rows)
 
     def _refuse(self, shape: tuple[int, ...]) -> None:
-        expected = self._row_shape or ()
+        expected = self.row_shape or ()
         if len(shape) == len(expected) == 1:
             raise ValueError(
                 f"X has {shape[0]} features, but {self._owner} is expecting {expected[0]}. Set in_dim={shape[0]}."

@@ -188,8 +188,15 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
 
     @property
     def trained(self) -> bool:
-        """Whether a training phase was run."""
+        """Whether a training phase was run; set it after weights of a trained model were loaded by hand."""
         return self._blocks.trained
+
+    @trained.setter
+    def trained(self, trained: bool) -> None:
+        self._blocks.trained = bool(trained)
+        known = self._blocks.network.row_shape
+        if trained and known is not None and "_row_shape" not in self.__dict__:
+            self._remember_shape(torch.empty(0, *known))
 
     @functools.cached_property
     def _neighbor_cache(self) -> NeighborCache:
@@ -246,15 +253,15 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
             self._hold_out(validation_data, is_new=data is not None)
             self._run(self._blocks.training_phases, callbacks, resumed)
 
-    def run_training_phase(self, phase: TrainingPhase, *, callbacks: Sequence[Callback] = ()) -> None:
+    def run_training_phase(self, training_phase: TrainingPhase, *, callbacks: Sequence[Callback] = ()) -> None:
         """Runs one training phase; see :meth:`train`.
 
         Args:
-            phase: The phase.
+            training_phase: The phase.
             callbacks: What to call during training, in addition to the routine's own.
         """
         with self._working():
-            self._run([phase], callbacks)
+            self._run([training_phase], callbacks)
 
     def _run(
         self,
@@ -263,6 +270,9 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
         resumed: Mapping[str, Any] | None = None,
     ) -> None:
         model = self._check_and_compute(phases)
+        phases = [phase for phase in phases if phase.epochs != 0]
+        if not phases:
+            return
         blocks, seed = self._blocks, self._seed()
         dataset = blocks.workspace.require_dataset()
         generator = None if seed is None else torch.Generator(blocks.device).manual_seed(seed)

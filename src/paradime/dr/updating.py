@@ -14,7 +14,7 @@ import torch
 
 from paradime.data import Dataset
 from paradime.dr.additions import AddedLoss
-from paradime.dr.continuing import ANNOUNCE, Continued, main_phases
+from paradime.dr.continuing import ANNOUNCE, Continued, check_epochs, main_phases
 from paradime.dr.learned import names_entries
 from paradime.dr.targets import UNLABELED, Targets
 from paradime.exceptions import NotTrainedError
@@ -108,6 +108,7 @@ class Updated(Continued):
             (100, True)
         """
         _check_settings(keep, landmarks, share)
+        check_epochs(epochs)
         if not self.__sklearn_is_fitted__():
             raise NotTrainedError(f"this {type(self).__name__} is not trained yet. Call fit(X) first.")
         self._check_rows(X)

@@ -66,3 +66,11 @@ class FullyConnectedEmbeddingModel(FullyConnected, Model):
             residual=residual,
         )
         self.alpha = torch.nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Embeds points, shape (b, in_dim) to (b, out_dim)."""
+        return FullyConnected.forward(self, x)
+
+    def embed(self, x: torch.Tensor) -> torch.Tensor:
+        """Embeds points, shape (b, in_dim) to (b, out_dim); the same as calling the model."""
+        return self(x)  # type: ignore[no-any-return]

@@ -20,7 +20,7 @@ from paradime.spec.components import (
     SamplingSpec,
     ScheduleSpec,
 )
-from paradime.spec.values import AutoCount, Count, Names, Number, Options, Text, Whole, listed, shown, simply
+from paradime.spec.values import AutoEpochs, Count, Names, Number, Options, Text, Whole, listed, shown, simply
 from paradime.training import Stopping
 
 __all__ = ["LATEST_VERSION", "FieldSpec", "PhaseLossSpec", "PhaseSpec", "RoutineSpec"]
@@ -74,8 +74,10 @@ class PhaseSpec(Entry):
     """A training phase."""
 
     name: str | None = None
-    epochs: AutoCount = Field(
-        5, description="Number of epochs; auto for as many as take the steps that data of this size need."
+    epochs: AutoEpochs = Field(
+        5,
+        description="Number of epochs; auto for as many as take the steps that data of this size need. "
+        "0 skips the phase.",
     )
     sampling: SamplingSpec = SamplingSpec()
     optimizer: OptimizerSpec = OptimizerSpec()

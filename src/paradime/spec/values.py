@@ -10,7 +10,7 @@ import numpy as np
 import pydantic
 from pydantic import BeforeValidator, Field, ValidatorFunctionWrapHandler, WrapValidator
 
-__all__ = ["AutoCount", "Count", "Names", "Number", "Options", "Text", "Whole", "listed", "shown", "simply"]
+__all__ = ["AutoEpochs", "Count", "Names", "Number", "Options", "Text", "Whole", "listed", "shown", "simply"]
 
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxset = 3, 4, 5, 5, 5
@@ -72,7 +72,8 @@ def _underscored(options: Any) -> Any:
 
 Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_no_text), simply("a finite number")]
 Count = Annotated[int, Field(ge=1), BeforeValidator(_no_text), simply("an integer of at least 1")]
-AutoCount = Annotated[Count | Literal["auto"], simply("an integer of at least 1, or 'auto'")]
+_Epochs = Annotated[int, Field(ge=0), BeforeValidator(_no_text)]
+AutoEpochs = Annotated[_Epochs | Literal["auto"], simply("an integer of at least 0, or 'auto'")]
 Whole = Annotated[int, BeforeValidator(_no_text), simply("an integer")]
 Text = Annotated[str, Field(min_length=1), simply("a text that is not empty")]
 Options = Annotated[dict[str, Any], BeforeValidator(_underscored)]

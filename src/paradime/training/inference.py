@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import torch
@@ -23,8 +24,10 @@ def apply_in_chunks(
     device: torch.device,
     row_shape: tuple[int, ...] | None,
     owner: str,
+    single: bool = False,
+    gradients: bool = False,
 ) -> torch.Tensor:
-    """Applies a method of a model to points, in evaluation mode and without gradients.
+    """Applies a method of a model to points, in evaluation mode.
 
     Args:
         model: The model; its mode is restored afterwards.
@@ -33,15 +36,20 @@ def apply_in_chunks(
         device: Where to compute.
         row_shape: The shape that each row must have, or ``None`` if it is not known.
         owner: The name of the routine, for messages.
+        single: Whether ``X`` may also be a single point, shape (…).
+        gradients: Whether the result is differentiable.
 
     Returns:
-        What the method makes of the points, on the CPU, shape (m, …).
+        What the method makes of the points, on the CPU, shape (m, …); shape (…) of a single point.
 
     Raises:
         TypeError: If ``X`` is no array of numbers.
         ValueError: If ``X`` is not finite, or its rows have another shape.
     """
     rows = single_precision("X", checked_rows("X", X)).to(torch.float32)
+    is_single = single and _is_single(rows, row_shape if method in _ON_DATA else None)
+    if is_single:
+        rows = rows[None]
     if method in _ON_DATA and row_shape is not None and tuple(rows.shape[1:]) != row_shape:
         if len(row_shape) == 1 and rows.ndim == 2:
             raise ValueError(
@@ -58,9 +66,15 @@ def apply_in_chunks(
     was_training = model.training
     model.eval()
     try:
-        with torch.inference_mode():
+        with contextlib.nullcontext() if gradients else torch.inference_mode():
             parts = [function(chunk.to(device)).cpu() for chunk in rows.split(step)]
     finally:
         model.train(was_training)
-    # an inference tensor cannot take part in autograd later; a clone made outside can
-    return torch.cat(parts).clone() if len(parts) == 1 else torch.cat(parts)
+    # an inference tensor cannot take part in autograd later; a copy made outside can
+    made = parts[0].clone() if len(parts) == 1 else torch.cat(parts)
+    return made[0] if is_single else made
+
+
+def _is_single(rows: Any, row_shape: tuple[int, ...] | None) -> bool:
+    """Whether these are the numbers of one point."""
+    return rows.ndim == 1 if row_shape is None else tuple(rows.shape) == row_shape

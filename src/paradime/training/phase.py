@@ -35,8 +35,8 @@ class TrainingPhase:
 
     Args:
         name: The phase's name in messages.
-        epochs: Number of epochs, at least 1; with ``"auto"``, the number of steps follows from the number of rows
-            (:func:`~paradime.training.steps_for`).
+        epochs: Number of epochs, at least 0, which skips the phase; with ``"auto"``, the number of steps follows
+            from the number of rows (:func:`~paradime.training.steps_for`).
         batch_size: Rows in a batch, or positive edges, at least 1; or ``"auto"``, likewise
             (:func:`~paradime.training.batch_size_for`).
         batches_per_epoch: Batches in an epoch; one pass over the data if −1.
@@ -169,7 +169,7 @@ class TrainingPhase:
 
     def check(self) -> None:
         """Raises ValueError if a setting is out of range; also called when the phase is run."""
-        for name, least in (("epochs", 1), ("batch_size", 1), ("neg_sampling_rate", 0), ("report_interval", 1)):
+        for name, least in (("epochs", 0), ("batch_size", 1), ("neg_sampling_rate", 0), ("report_interval", 1)):
             value: Any = getattr(self, name)
             if name in _BY_RULE and value == AUTO:
                 continue
@@ -247,6 +247,11 @@ class TrainingPhase:
             raise ValueError(
                 f"loss_shares of some losses must sum to less than 1, the others keep the rest; got {shares}."
             )
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        """The settings of the optimizer, by the name that 1.x has for ``optimizer_kwargs``."""
+        return self.optimizer_kwargs
 
     def settings(self) -> dict[str, Any]:
         """Returns the settings as the constructor takes them."""

@@ -100,18 +100,25 @@ class Workspace:
         """Computes derived data, with what they are computed from.
 
         Args:
-            only: Which entries, by key; all that are not computed yet if ``None``.
+            only: Which entries, by key; ``"rel_based"`` for those that are computed from relations, ``"other"``
+                for those that are not; all that are not computed yet if ``None``.
         """
         if only is None:
             wanted = set(self.derived_data) - self._derived_done
         else:
-            wanted = {only} if isinstance(only, str) else set(only)
+            wanted = self._named(only) if isinstance(only, str) else set(only)
             for key in sorted(wanted - set(self.derived_data)):
                 raise UnsupportedConfigurationError(
                     f"no derived data {key!r}. {did_you_mean(key, self.derived_data)}"
                 )
             self._derived_done -= wanted
         self._compute({("data", key) for key in wanted})
+
+    def _named(self, only: str) -> set[str]:
+        if only in self.derived_data or only not in ("rel_based", "other"):
+            return {only}
+        of_relations = only == "rel_based"
+        return {key for key, entry in self.derived_data.items() if entry.requires_relations == of_relations}
 
     def compute_relations(self, *, force: bool = False) -> None:
         """Computes the global relations, with what they are computed from.

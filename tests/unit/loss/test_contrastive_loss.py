@@ -216,7 +216,7 @@ def test_unknown_pairs_and_strengths_are_refused():
 
 def held_out_accuracy(routine, split):
     X, X_new, y, y_new = split
-    codes = [np.asarray(routine.embed(part)) for part in (X, X_new)]
+    codes = [routine.transform(part) for part in (X, X_new)]
     return KNeighborsClassifier(10).fit(codes[0], y).score(codes[1], y_new)
 
 
@@ -271,5 +271,5 @@ def test_spectrum_trades_repulsion_for_attraction(digits):
         phase = TrainingPhase(epochs=6, batch_size=50, batches_per_epoch=40, sampling=ContrastivePairs())
         loss = ContrastiveLoss("negative sampling", n_negatives=5, spectrum=spectrum)
         routine = routine_of(digits, loss, NeighborBasedPDist(15, transform=Symmetrize()), [phase])
-        extents.append(float(np.asarray(routine.embed(digits[0])).std()))
+        extents.append(float(routine.transform(digits[0]).std()))
     assert extents[0] > 1.5 * extents[1]

@@ -67,7 +67,7 @@ def fitted(data, *losses, epochs=10, hidden=(64,), relations=False, **settings):
 
 
 def embedded(routine, X):
-    return routine.embed(X).numpy()
+    return routine.transform(X)
 
 
 def accuracy(routine, X, y):

@@ -97,7 +97,7 @@ WRONG = {
         ({"training phases": [phase()]}, "losses: is missing."),
     ],
     "training phases": [
-        (spec(training_phases=[phase(epochs=0)]), "training phases[0].epochs: "),
+        (spec(training_phases=[phase(epochs=-1)]), "training phases[0].epochs: "),
         (spec(training_phases=[phase(epochs="many")]), "training phases[0].epochs: "),
         (
             spec(training_phases=[phase(optimizer={"type": "adm"})]),
@@ -149,7 +149,7 @@ def test_error_starts_with_the_place_and_says_what_was_meant(wrong, message):
 
 
 def test_all_mistakes_are_told_at_once():
-    wrong = spec(losses=loss(type="relatoin"), relatoins=[], training_phases=[phase(epochs=0)])
+    wrong = spec(losses=loss(type="relatoin"), relatoins=[], training_phases=[phase(epochs=-1)])
     with pytest.raises(SpecificationError) as caught:
         validate_spec(wrong)
     lines = str(caught.value).splitlines()

@@ -25,8 +25,8 @@ def test_replace_changes_some_settings_and_leaves_the_phase_as_it_is():
 
 
 def test_replace_checks_settings():
-    with pytest.raises(ValueError, match=r"epochs.*0"):
-        TrainingPhase().replace(epochs=0)
+    with pytest.raises(ValueError, match=r"epochs.*-1"):
+        TrainingPhase().replace(epochs=-1)
 
 
 def test_replace_drops_settings_of_the_optimizer_along_with_it():
