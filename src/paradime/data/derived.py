@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 import sklearn.decomposition
+import torch
 
 from paradime._registry import DATA_FUNCTIONS
 from paradime.functional import spectral_positions
+from paradime.models.scaling import far_bounds
 from paradime.relationdata import RelationData
 from paradime.types import FloatArray
 from paradime.utils.convert import to_numpy
@@ -95,6 +97,9 @@ def pca(
 ) -> FloatArray:
     """Projects onto the first principal components, through scikit-learn.
 
+    With ``scale``, values far beyond the usual range of their column (:func:`~paradime.functional.usual_bounds`)
+    are clipped first: an outlier would be the first component, and all other rows one point beside it.
+
     Args:
         X: Shape (n, …); flattened to rows. A SciPy sparse matrix stays sparse.
         n_components: Number of components; where the data have fewer, the remaining columns are 0.
@@ -115,11 +120,13 @@ def pca(
     if scale is not None and not 0 < scale < np.inf:
         raise ValueError(f"scale must be a positive number, or None for that of the data, got {scale!r}.")
     options.setdefault("random_state", 0)
-    if scipy.sparse.issparse(X):
-        flat = _sparse_rows(X, n_components, options)
-    else:
-        # in double precision, which holds the squares of all single-precision numbers
-        flat = to_numpy(X).astype(np.float64).reshape(len(X), -1)
+    sparse = scipy.sparse.issparse(X)
+    # in double precision, which holds the squares of all single-precision numbers
+    flat: Any = _double(X) if sparse else to_numpy(X).astype(np.float64).reshape(len(X), -1)
+    if scale is not None:
+        _clip_far_values(flat)
+    if sparse:
+        flat = _decomposable(flat, n_components, options)
     # identical rows have no variance to take shares of, which says nothing about the projection
     with np.errstate(divide="ignore", invalid="ignore"):
         found = min(n_components, *flat.shape)
@@ -129,10 +136,27 @@ def pca(
     return projected if scale is None or deviation == 0 else projected * (scale / deviation)
 
 
-def _sparse_rows(X: Any, n_components: int, options: dict[str, Any]) -> Any:
+def _double(X: Any) -> scipy.sparse.csr_array:
+    """Returns a copy of sparse rows, in double precision."""
+    rows = scipy.sparse.csr_array(X, dtype=np.float64, copy=True)
+    rows.sum_duplicates()
+    return rows
+
+
+def _clip_far_values(rows: Any) -> None:
+    """Clips an array or sparse rows, in place; entries that are not stored stay zero."""
+    sparse = scipy.sparse.issparse(rows)
+    known = SparseRows(rows) if sparse else torch.from_numpy(rows)
+    low, high = (bound.numpy() for bound in far_bounds(known, torch.Generator().manual_seed(0)))
+    if sparse:
+        np.clip(rows.data, np.minimum(low, 0)[rows.indices], np.maximum(high, 0)[rows.indices], out=rows.data)
+    else:
+        np.clip(rows, low, high, out=rows)
+
+
+def _decomposable(rows: scipy.sparse.csr_array, n_components: int, options: dict[str, Any]) -> Any:
     """Returns rows as scikit-learn decomposes them without making them dense, and chooses how."""
-    n, dim = X.shape
-    rows = scipy.sparse.csr_array(X, dtype=np.float64)
+    n, dim = rows.shape
     if dim <= _FEW_COLUMNS:
         options.setdefault("svd_solver", "covariance_eigh")
     elif n_components < n:

@@ -50,7 +50,7 @@ from paradime.functional.sampling import (
 from paradime.functional.saturating import saturating_attraction, saturating_repulsion
 from paradime.functional.smoothness import dirichlet_energy, nearness
 from paradime.functional.spectral import spectral_positions
-from paradime.functional.squashing import squash, usual_ranges
+from paradime.functional.squashing import squash, usual_bounds, usual_ranges
 from paradime.functional.stress import (
     STRESS_WEIGHTINGS,
     condensed_of_square,
@@ -126,6 +126,7 @@ __all__ = [
     "target_weights",
     "triplet_hinge",
     "typical_square",
+    "usual_bounds",
     "usual_ranges",
     "weighted_contrast",
     "weighted_stress",

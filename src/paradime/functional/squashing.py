@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import torch
 
-__all__ = ["squash", "usual_ranges"]
+__all__ = ["squash", "usual_bounds", "usual_ranges"]
 
 _TAIL = 0.025
 _FEWEST_WITH_TAILS = 5  # from here on the smallest and the largest value are tails
+_BEYOND = 3  # lengths of the usual range that a value may lie beyond it, and count as it is
 
 
 def squash(X: torch.Tensor, low: torch.Tensor, high: torch.Tensor, reach: torch.Tensor) -> torch.Tensor:
@@ -55,3 +56,34 @@ def usual_ranges(X: torch.Tensor) -> torch.Tensor:
     columns = X.T.contiguous()
     places = left_out, (n - 1) // 2, n - 1 - left_out
     return torch.stack([columns.kthvalue(place + 1, dim=1).values for place in places])
+
+
+def usual_bounds(extremes: torch.Tensor, ranges: torch.Tensor) -> torch.Tensor:
+    """Returns the bounds beyond which values of a column are far, and the length that far is measured by.
+
+    With l and h from :func:`usual_ranges` and r = h − l, the bounds are l − 3r and h + 3r. Where nearly all values
+    are the same, r is the length that is usual in other columns.
+
+    Args:
+        extremes: The least and the largest value of each column, shape (2, d).
+        ranges: What :func:`usual_ranges` returns, shape (3, d).
+
+    Returns:
+        Lower bound, upper bound and r, shape (3, d); r is positive.
+
+    Example:
+        >>> columns = torch.tensor([[0.0], [1e6], [3.0], [2.0], [1.0]])
+        >>> usual_bounds(torch.stack(torch.aminmax(columns, dim=0)), usual_ranges(columns)).flatten()
+        tensor([-5.,  9.,  2.])
+    """
+    (lowest, highest), (lower, _, upper) = extremes, ranges
+    whole, width = highest - lowest, upper - lower
+    rare = width <= 0
+    lengths = torch.where(rare, whole, width)
+    some = lengths > 0
+    usual = lengths[some].median() if bool(some.any()) else lengths.new_ones(())
+    width = torch.where(rare, torch.minimum(whole, usual), width)
+    width = torch.where(some, width, 1)
+    lower = torch.where(rare, torch.maximum(lowest, lower - width), lower)
+    upper = torch.where(rare, torch.minimum(highest, upper + width), upper)
+    return torch.stack((lower - _BEYOND * width, upper + _BEYOND * width, width))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 
 from paradime.functional.principal_axes import axes_of_covariance, axes_of_rows, whitening_factors
-from paradime.functional.squashing import squash, usual_ranges
+from paradime.functional.squashing import squash, usual_bounds, usual_ranges
 from paradime.models.sparse_columns import extremes_of, sparse_usual_ranges
 from paradime.utils.sparse import SparseRows
 
-__all__ = ["InputScaling", "drawn_rows", "row_chunks"]
+__all__ = ["InputScaling", "drawn_rows", "far_bounds", "row_chunks"]
 
 _SAMPLE_ROWS = 50_000
 _SAMPLE_ELEMENTS = 1 << 27
@@ -17,8 +17,7 @@ _MOST_COLUMNS = 2_000  # whose covariance is computed and decomposed within seco
 _WIDE_ROWS = 2_000
 _WIDE_ELEMENTS = 40_000_000
 _CHUNK_ELEMENTS = 1 << 22
-_BEYOND = 3  # lengths of the usual range that a value may lie beyond it, and stay as it is
-_CONSIDERED_BEYOND = 1  # the same of values that count for the mean and the axes
+_INWARDS = 2  # lengths of the usual range by which values must lie within the bounds to count for mean and axes
 
 
 class InputScaling(torch.nn.Module):
@@ -101,8 +100,7 @@ class InputScaling(torch.nn.Module):
         Raises:
             ValueError: If values are not finite, or their differences are beyond single precision.
         """
-        most = max(_WIDE_ROWS, min(_SAMPLE_ROWS, _SAMPLE_ELEMENTS // self.in_dim))
-        sample = drawn_rows(len(rows), most, generator).to(rows.device)
+        sample = drawn_rows(len(rows), _most_rows(self.in_dim), generator).to(rows.device)
         varies = self._fit_bounds(rows, sample)
         if self.in_dim <= _MOST_COLUMNS:
             mean, covariance = self._moments(rows, sample)
@@ -122,48 +120,32 @@ class InputScaling(torch.nn.Module):
 
     def _fit_bounds(self, rows: torch.Tensor | SparseRows, sample: torch.Tensor) -> torch.Tensor:
         """Sets what comes before the axes; returns which columns vary, shape (in_dim,)."""
-        extremes = extremes_of(rows) if isinstance(rows, SparseRows) else torch.aminmax(rows, dim=0)
-        lowest, highest = (bound.to(torch.float64) for bound in extremes)
-        if not bool((lowest.isfinite() & highest.isfinite()).all()):
+        extremes, ranges = _columns_of(rows, sample)
+        if not bool(extremes.isfinite().all()):
             raise ValueError(
                 "rows must be finite to prepare a model for them, got nan or inf. Leave such rows out."
             )
-        step = max(1, _CHUNK_ELEMENTS // len(sample))
-        if isinstance(rows, SparseRows):
-            found = sparse_usual_ranges(rows, sample, step)
-        else:
-            starts = range(0, self.in_dim, step)
-            found = torch.cat([usual_ranges(_floating(rows[:, i : i + step][sample])) for i in starts], dim=1)
-        lower, center, upper = found.to(torch.float64)
         # a value of the column, rounded to single precision: differences of near values are exact
-        self.center.copy_(center)
-        center = self.center.to(center)
-        lowest, highest, lower, upper = lowest - center, highest - center, lower - center, upper - center
-        whole, width = highest - lowest, upper - lower
-        rare = width <= 0  # nearly all values are the same: what is left counts up to a length usual elsewhere
-        lengths = torch.where(rare, whole, width)
-        some = lengths > 0
-        usual = lengths[some].median() if bool(some.any()) else lengths.new_ones(())
-        width = torch.where(rare, torch.minimum(whole, usual), width)
-        width = torch.where(some, width, 1)
-        lower = torch.where(rare, torch.maximum(lowest, lower - width), lower)
-        upper = torch.where(rare, torch.minimum(highest, upper + width), upper)
-        self.low.copy_(lower - _BEYOND * width)
-        self.high.copy_(upper + _BEYOND * width)
-        self.reach.copy_(width)
+        self.center.copy_(ranges[1])
+        center = self.center.to(ranges)
+        low, high, reach = usual_bounds(extremes - center, ranges - center)
+        self.low.copy_(low)
+        self.high.copy_(high)
+        self.reach.copy_(reach)
+        lengths = extremes[1] - extremes[0]
         if not bool((self.low.isfinite() & self.high.isfinite() & self.reach.isfinite()).all()):
             raise ValueError(
-                f"rows must vary within single precision, got differences of up to {float(whole.max()):.3g}. "
+                f"rows must vary within single precision, got differences of up to {float(lengths.max()):.3g}. "
                 "Rescale the columns."
             )
-        return some
+        return lengths > 0
 
     def _considered(self, rows: torch.Tensor) -> torch.Tensor:
         """Centred rows as far as they count, in single precision: outliers would stretch or turn the axes."""
         center, low, high, reach = (
             part.to(rows.device) for part in (self.center, self.low, self.high, self.reach)
         )
-        inwards = (_BEYOND - _CONSIDERED_BEYOND) * reach
+        inwards = _INWARDS * reach
         return (rows - center).to(torch.float32).clamp_(low + inwards, high - inwards)
 
     def _moments(self, rows: torch.Tensor | SparseRows, sample: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -178,6 +160,23 @@ class InputScaling(torch.nn.Module):
         return mean, products / len(sample) - torch.outer(mean, mean)
 
 
+def far_bounds(
+    rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns the bounds beyond which :class:`InputScaling` squashes values of such rows.
+
+    Args:
+        rows: Shape (n, d), n at least 1, of any real type.
+        generator: Draws a sample of many rows; torch's global generator if ``None``.
+
+    Returns:
+        Lower and upper bounds, shape (d,) each, float64.
+    """
+    sample = drawn_rows(len(rows), _most_rows(rows.shape[1]), generator).to(rows.device)
+    low, high, _ = usual_bounds(*_columns_of(rows, sample))
+    return low, high
+
+
 def drawn_rows(n: int, most: int, generator: torch.Generator | None) -> torch.Tensor:
     """Returns the indices of so many of n rows, drawn at random and in random order; in order if all are taken."""
     if n <= most:
@@ -189,6 +188,23 @@ def drawn_rows(n: int, most: int, generator: torch.Generator | None) -> torch.Te
 def row_chunks(rows: torch.Tensor, n_columns: int) -> tuple[torch.Tensor, ...]:
     """Splits indices of rows so that the rows of each part take a few megabytes."""
     return torch.split(rows, max(1, _CHUNK_ELEMENTS // n_columns))
+
+
+def _most_rows(n_columns: int) -> int:
+    """How many rows tell what columns are like."""
+    return max(_WIDE_ROWS, min(_SAMPLE_ROWS, _SAMPLE_ELEMENTS // n_columns))
+
+
+def _columns_of(rows: torch.Tensor | SparseRows, sample: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Extremes of the columns, shape (2, d), and of some of the rows their usual ranges, shape (3, d); float64."""
+    step = max(1, _CHUNK_ELEMENTS // len(sample))
+    if isinstance(rows, SparseRows):
+        extremes, ranges = extremes_of(rows), sparse_usual_ranges(rows, sample, step)
+    else:
+        extremes = torch.aminmax(rows, dim=0)
+        starts = range(0, rows.shape[1], step)
+        ranges = torch.cat([usual_ranges(_floating(rows[:, i : i + step][sample])) for i in starts], dim=1)
+    return torch.stack(tuple(extremes)).to(torch.float64), ranges.to(torch.float64)
 
 
 def _floating(X: torch.Tensor) -> torch.Tensor:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.sparse
 import scipy.stats
 import sklearn.decomposition
 import torch
@@ -43,6 +44,22 @@ def test_pca_spans_the_first_principal_components():
     expected = sklearn.decomposition.PCA(2, svd_solver="full").fit_transform(X)
     np.testing.assert_allclose(np.abs(found), np.abs(expected), rtol=1e-6)
     assert found.var() == pytest.approx(expected.var())
+
+
+@pytest.mark.parametrize("kind", [np.asarray, scipy.sparse.csr_matrix])
+def test_outlier_is_no_component_of_positions_with_a_scale(kind):
+    X = np.random.default_rng(0).normal(size=(200, 5)) * [3, 2, 1, 1, 1]
+    usual = pca(kind(X), scale=1.0)
+    # nothing is clipped where nothing is far
+    np.testing.assert_allclose(usual, pca(kind(X)) / pca(kind(X))[:, 0].std(), rtol=1e-12)
+    X[7, 3] = 1e6
+    others = np.arange(200) != 7
+    found = pca(kind(X), scale=1.0)
+    assert np.abs(found[7]).max() < 20
+    # the others lie as they did, but for what one row within the bounds changes
+    aligned = found * np.sign((found * usual)[others].sum(axis=0))
+    assert np.abs(aligned - usual)[others].mean() < 0.2
+    assert np.abs(pca(kind(X)))[7, 0] > 1e5
 
 
 def test_spectral_positions_of_points_on_a_line_follow_the_line():
