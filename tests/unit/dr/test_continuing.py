@@ -166,25 +166,31 @@ class TestPartialFit:
         routine.partial_fit(X[100:], epochs=5, callbacks=[counted])
         assert counted.steps == 5
 
-    def test_a_map_learned_in_parts_is_nearly_as_good(self, digits):
-        X = digits[0][:900]
-        settings = {"epochs": 12, "init_epochs": 3, "batch_size": 128, "random_state": 0}
-        whole, parts = ParametricTSNE(**settings).fit(X), ParametricTSNE(**settings)
-        for i in range(3):
-            parts.partial_fit(X[i::3])
-        first = trustworthiness(X, whole.transform(X), n_neighbors=15)
-        second = trustworthiness(X, parts.transform(X), n_neighbors=15)
-        assert first > 0.9
-        assert second > first - 0.05
+    def test_a_map_learned_in_parts_is_nearly_as_good(self, digits, outcome):
+        X = digits[0][:600]
 
-    def test_classes_of_later_parts_are_announced(self, iris):
+        def measure(seed):
+            settings = {"epochs": 12, "init_epochs": 2, "batch_size": 128, "random_state": seed}
+            whole, parts = ParametricTSNE(**settings).fit(X), ParametricTSNE(**settings)
+            for i in range(3):
+                parts.partial_fit(X[i::3])
+            found = [trustworthiness(X, made.transform(X), n_neighbors=15) for made in (whole, parts)]
+            return {"trustworthiness": found[0], "gain": found[1] - found[0]}
+
+        outcome(measure, at_least={"trustworthiness": 0.9, "gain": -0.06})
+
+    def test_classes_of_later_parts_are_announced(self, iris, outcome):
         X, y = iris
-        routine = ParametricTSNE(epochs=10, init_epochs=1, batch_size=25, random_state=0, classifier=True)
         few = y < 2
-        routine.partial_fit(X[few], y[few], classes=[0, 1, 2])
-        assert routine.classes_.tolist() == [0, 1, 2]
-        routine.partial_fit(X, y, epochs=25)
-        assert (routine.predict(X) == y).mean() > 0.9
+
+        def measure(seed):
+            routine = ParametricTSNE(epochs=10, init_epochs=1, batch_size=25, random_state=seed, classifier=True)
+            routine.partial_fit(X[few], y[few], classes=[0, 1, 2])
+            assert routine.classes_.tolist() == [0, 1, 2]
+            return {"accuracy": (routine.partial_fit(X, y, epochs=15).predict(X) == y).mean()}
+
+        # a class that was not learned would cost a third
+        outcome(measure, seeds=2, at_least={"accuracy": 0.75})
 
     def test_a_class_that_was_not_announced_is_refused(self, iris):
         X, y = iris
@@ -193,17 +199,22 @@ class TestPartialFit:
         with pytest.raises(ValueError, match=r"classes that the training did not have: \[2\].*classes="):
             routine.partial_fit(X, y)
 
-    def test_numbers_are_scaled_as_at_first(self, iris):
+    def test_numbers_are_scaled_as_at_first(self, iris, outcome):
         X, _ = iris
-        routine = ParametricTSNE(
-            epochs=10, init_epochs=1, batch_size=25, random_state=0, classifier=True, perplexity=10
-        )
         y = 100 + 10 * X[:, 0]
         low = y < np.median(y)
-        routine.partial_fit(X[low], y[low])
-        routine.partial_fit(X, y, epochs=20)
-        assert np.corrcoef(routine.predict(X), y)[0, 1] > 0.8
-        assert abs(routine.predict(X).mean() - y.mean()) < 3
+
+        def measure(seed):
+            routine = ParametricTSNE(
+                epochs=10, init_epochs=1, batch_size=25, random_state=seed, classifier=True, perplexity=10
+            )
+            routine.partial_fit(X[low], y[low])
+            predicted = routine.partial_fit(X, y, epochs=20).predict(X)
+            return {"correlation": np.corrcoef(predicted, y)[0, 1], "offset": predicted.mean() - y.mean()}
+
+        # scaled anew, numbers would be 6 too low
+        bounds = {"offset": 3.0}
+        outcome(measure, seeds=2, at_least={"correlation": 0.7, "offset": -3.0}, at_most=bounds)
 
     def test_kind_of_targets_stays(self, iris):
         X, y = iris
@@ -247,13 +258,13 @@ class TestPartialFit:
 
 @pytest.fixture(scope="module")
 def parts(digits):
-    X, y = digits
+    X, y = digits[0][:800], digits[1][:800]
     test = np.arange(len(X)) % 4 == 0
     return X, y, test, (y < 8) & ~test, (y >= 8) & ~test
 
 
 class TestUpdate:
-    def test_new_classes_separate_and_the_map_stays(self, parts):
+    def test_new_classes_separate_and_the_map_stays(self, parts, outcome):
         X, y, test, old, new = parts
 
         def accuracy(routine):
@@ -262,25 +273,36 @@ class TestUpdate:
             later = test & (y >= 8)
             return classifier.score(places[later], y[later])
 
-        held = ParametricTSNE(epochs=20, init_epochs=3, batch_size=256, random_state=0).fit(X[old])
-        free = copy.deepcopy(held)
-        before = held.transform(X[old])
-        start = accuracy(held)
-        held.update(X[new], epochs=12)
-        free.update(X[new], epochs=12, landmarks=0)
-        assert accuracy(held) > max(0.6, start + 0.2)
-        assert held.drift_.mean < 0.05
-        assert held.drift_.n_landmarks == 500
-        # rows that are no landmarks stay, too; the spread is of the earlier map
-        moved = {
-            name: np.linalg.norm(routine.transform(X[old]) - before, axis=1).mean() / held.drift_.spread
-            for name, routine in (("held", held), ("free", free))
-        }
-        assert moved["held"] < 0.08
-        assert moved["free"] > 3 * moved["held"]
-        assert free.drift_.mean > 3 * held.drift_.mean
-        spread = np.sqrt(np.square(before - before.mean(axis=0)).sum(axis=1).mean())
-        assert held.drift_.spread == pytest.approx(spread, rel=1e-4)
+        def measure(seed):
+            held = ParametricTSNE(epochs=15, init_epochs=2, batch_size=128, random_state=seed).fit(X[old])
+            free = copy.deepcopy(held)
+            before, start = held.transform(X[old]), accuracy(held)
+            held.update(X[new], epochs=15, landmarks=300)
+            free.update(X[new], epochs=15, landmarks=0)
+            assert held.drift_.n_landmarks == 300
+            spread = np.sqrt(np.square(before - before.mean(axis=0)).sum(axis=1).mean())
+            assert held.drift_.spread == pytest.approx(spread, rel=1e-4)  # of the earlier map
+            # rows that are no landmarks stay, too
+            moved = [np.linalg.norm(made.transform(X[old]) - before, axis=1).mean() for made in (held, free)]
+            return {
+                "accuracy": accuracy(held),
+                "gain": accuracy(held) - start,
+                "drift": held.drift_.mean,
+                "drift, beside that without landmarks": held.drift_.mean / free.drift_.mean,
+                "moved": moved[0] / spread,
+                "moved, beside what moves without landmarks": moved[0] / moved[1],
+            }
+
+        outcome(
+            measure,
+            at_least={"accuracy": 0.45, "gain": 0.1},
+            at_most={
+                "drift": 0.06,
+                "drift, beside that without landmarks": 0.33,
+                "moved": 0.08,
+                "moved, beside what moves without landmarks": 0.33,
+            },
+        )
 
     def test_rows_of_both_are_the_data_afterwards(self, iris):
         X, _ = iris

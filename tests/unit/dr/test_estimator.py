@@ -24,11 +24,15 @@ def mds(**settings):
     return ParametricMDS(**{"epochs": 20, "random_state": 0, **settings})
 
 
-def test_pipeline_embeds_and_predicts():
-    pipeline = make_pipeline(StandardScaler(), mds(classifier=True, batch_size=25, epochs=60)).fit(X, NAMES)
-    assert pipeline.transform(X).shape == (150, 2)
-    assert (pipeline.predict(X) == NAMES).mean() > 0.85
-    assert pipeline[-1].classes_.tolist() == ["setosa", "versicolor", "virginica"]
+def test_pipeline_embeds_and_predicts(outcome):
+    def measure(seed):
+        routine = mds(classifier=True, batch_size=25, epochs=25, random_state=seed)
+        pipeline = make_pipeline(StandardScaler(), routine).fit(X, NAMES)
+        assert pipeline.transform(X).shape == (150, 2)
+        assert pipeline[-1].classes_.tolist() == ["setosa", "versicolor", "virginica"]
+        return {"accuracy": (pipeline.predict(X) == NAMES).mean()}
+
+    outcome(measure, seeds=2, at_least={"accuracy": 0.8})
 
 
 def test_frames_are_data():

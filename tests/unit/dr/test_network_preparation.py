@@ -156,10 +156,14 @@ def test_text_of_a_routine_with_landmarks_means_the_same_routine():
     assert "n_rows: 300" in trained.to_spec()
 
 
-def test_features_of_data_far_from_the_origin_tell_classes_also_with_an_outlier():
+def test_features_of_data_far_from_the_origin_tell_classes_also_with_an_outlier(outcome):
     y = load_digits().target[:300]
     data = 1e3 * ROWS + 5e4
     data[5, 20] = 1e9
-    model = Network(None, ModelRecipe("landmarks"), seed=0).require(data, "main", None)
-    features = model.features(data).numpy()
-    assert KNeighborsClassifier(5).fit(features[:200], y[:200]).score(features[200:], y[200:]) > 0.85
+
+    def measure(seed):
+        model = Network(None, ModelRecipe("landmarks"), seed=seed).require(data, "main", None)
+        features = model.features(data).numpy()
+        return {"accuracy": KNeighborsClassifier(5).fit(features[:200], y[:200]).score(features[200:], y[200:])}
+
+    outcome(measure, at_least={"accuracy": 0.8})

@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits, load_iris
@@ -51,27 +53,49 @@ def iris():
     return X[kept], y[kept]
 
 
-@pytest.fixture(scope="session")
-def digits():
-    """Digits and classes, 1437 to learn from and 360 held out."""
-    X, y = load_digits(return_X_y=True)
-    return train_test_split(X / 16, y, test_size=360, random_state=0, stratify=y)
-
-
-@pytest.fixture(scope="session")
-def few_digits(digits):
-    """The first 700 of those to learn from, and all that are held out."""
-    X, X_new, y, y_new = digits
-    return X[:700], X_new, y[:700], y_new
+# enough steps for 400 rows
+ENOUGH = {
+    ParametricTSNE: {"epochs": 15, "init_epochs": 2},
+    ParametricUMAP: {"epochs": 150, "init_epochs": 3, "learning_rate": 0.02},
+    ParametricContrastive: {"epochs": 15, "init_epochs": 2},
+}
 
 
 @pytest.fixture
-def held_out_accuracy():
-    """The share of held-out rows whose class the ten nearest embedded points tell."""
+def enough():
+    """Makes a routine that trains for as long as 400 digits need."""
 
-    def measure(routine, data):
-        X, X_new, y, y_new = data
+    def make(preset, seed, **settings):
+        return preset(random_state=seed, **{**ENOUGH[preset], **settings})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def few_digits():
+    """Digits and classes, 400 to learn from and 360 held out."""
+    X, y = load_digits(return_X_y=True)
+    return train_test_split(X / 16, y, train_size=400, test_size=360, random_state=0, stratify=y)
+
+
+@pytest.fixture(scope="session")
+def held_out_accuracy(few_digits):
+    """The share of held-out digits whose class the ten nearest embedded points tell."""
+    X, X_new, y, y_new = few_digits
+
+    def measure(routine):
         nearest = KNeighborsClassifier(10).fit(routine.transform(X), y)
         return nearest.score(routine.transform(X_new), y_new)
+
+    return measure
+
+
+@pytest.fixture(scope="session")
+def plain_accuracy(few_digits, held_out_accuracy):
+    """The same by preset and seed, each trained once, without labels."""
+
+    @functools.cache
+    def measure(preset, seed):
+        return held_out_accuracy(preset(random_state=seed, **ENOUGH[preset]).fit(few_digits[0]))
 
     return measure

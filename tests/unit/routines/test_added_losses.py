@@ -12,21 +12,36 @@ def correlation(routine, X, column):
     return abs(np.corrcoef(routine.transform(X)[:, 0], X[:, column])[0, 1])
 
 
-def test_added_loss_guides_every_preset(preset, short, iris):
+def test_added_loss_guides_every_preset(preset, short, iris, outcome):
     X, _ = iris
+
     # the second column is the one that principal components know least of
-    plain, guided = short(preset, epochs=12), short(preset, epochs=12)
-    guided.add_loss("guide", CorrelationLoss(1), share=0.5)
-    assert correlation(guided.fit(X), X, 1) > max(0.7, correlation(plain.fit(X), X, 1) + 0.1)
+    def measure(seed):
+        guided = short(preset, epochs=12, random_state=seed).add_loss("guide", CorrelationLoss(1), share=0.5)
+        return {"correlation": correlation(guided.fit(X), X, 1)}
+
+    # without the loss it is 0.49 at most, in the mean of a preset
+    outcome(measure, seeds=2, at_least={"correlation": 0.75})
 
 
-def test_larger_weight_guides_more(short, iris):
+def test_larger_weight_guides_more(short, iris, outcome):
     X, _ = iris
-    found = [
-        correlation(short(ParametricMDS, epochs=12).add_loss("guide", CorrelationLoss(1), weight).fit(X), X, 1)
-        for weight in (0.01, 0.3, 10.0)
-    ]
-    assert found[0] + 0.05 < found[1] < found[2]
+
+    def measure(seed):
+        low, middle, high = (
+            correlation(
+                short(ParametricMDS, epochs=12, random_state=seed)
+                .add_loss("guide", CorrelationLoss(1), weight)
+                .fit(X),
+                X,
+                1,
+            )
+            for weight in (0.01, 0.1, 1.0)
+        )
+        return {"low to middle": middle - low, "middle to high": high - middle}
+
+    # a weight that did nothing would make no difference
+    outcome(measure, seeds=5, at_least={"low to middle": 0.01, "middle to high": 0.2})
 
 
 def test_added_loss_stays_over_fits_and_in_clones(preset, short, iris):

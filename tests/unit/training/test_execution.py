@@ -13,8 +13,8 @@ from paradime.training import TrainingPhase, run_phase
 from paradime.training.execution import Execution
 
 
-def trained(model=None, epochs=4, **settings):
-    torch.manual_seed(0)
+def trained(model=None, epochs=4, seed=0, **settings):
+    torch.manual_seed(seed)
     X = torch.randn(200, 6)
     model = model or FullyConnectedEmbeddingModel(6, 2, [32])
     phase = TrainingPhase(epochs=epochs, batch_size=50, learning_rate=0.01, **settings)
@@ -26,18 +26,21 @@ def trained(model=None, epochs=4, **settings):
         global_relations={},
         batch_relations={},
         device=torch.device("cpu"),
-        generator=torch.Generator().manual_seed(0),
+        generator=torch.Generator().manual_seed(seed),
     )
     return model, phase.loss.history
 
 
-def test_bfloat16_learns_as_single_precision_does_and_keeps_weights_and_losses_in_it():
-    model, history = trained(precision="bfloat16", epochs=15)
-    _, expected = trained(epochs=15)
-    assert {p.dtype for p in model.parameters()} == {torch.float32}
-    assert history[-1] == pytest.approx(expected[-1], rel=0.05)
-    assert history[-1] < 0.8 * history[0]
-    assert history != expected  # the layers did compute in lower precision
+def test_bfloat16_learns_as_single_precision_does_and_keeps_weights_and_losses_in_it(outcome):
+    def measure(seed):
+        model, history = trained(precision="bfloat16", epochs=15, seed=seed)
+        _, expected = trained(epochs=15, seed=seed)
+        assert {p.dtype for p in model.parameters()} == {torch.float32}
+        assert history != expected  # the layers did compute in lower precision
+        return {"decline": history[-1] / history[0], "beside single precision": history[-1] / expected[-1]}
+
+    near = {"beside single precision": 0.95}, {"beside single precision": 1.05, "decline": 0.8}
+    outcome(measure, at_least=near[0], at_most=near[1])
 
 
 def test_layers_compute_in_bfloat16_and_losses_get_single_precision():

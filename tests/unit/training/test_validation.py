@@ -120,6 +120,8 @@ def test_held_out_reconstruction_is_the_mean_squared_error_of_what_is_decoded(di
 
 def test_held_out_quality_is_the_share_of_nearest_training_rows_that_stay_nearest(digits):
     X, _ = digits
+    # pixels are whole numbers, of which several rows may be equally near
+    X = X + np.random.default_rng(0).normal(scale=1e-2, size=X.shape).astype(np.float32)
     routine = ParametricUMAP(**FAST).fit(X[:300], validation_data=X[300:])
 
     def near(rows, points):
@@ -127,34 +129,43 @@ def test_held_out_quality_is_the_share_of_nearest_training_rows_that_stay_neares
 
     wanted, found = near(X[:300], X[300:]), near(routine.transform(X[:300]), routine.transform(X[300:]))
     kept = np.mean([len(set(a) & set(b)) / 15 for a, b in zip(wanted, found, strict=True)])
-    assert routine.history_[-1]["validation_quality"] == pytest.approx(kept, abs=1e-6)
+    # rounding may change the order of two rows that are nearly as near: in two of 1,500 cases at most
+    assert routine.history_[-1]["validation_quality"] == pytest.approx(kept, abs=2.1 / 1500)
 
 
-def test_quality_rises_well_above_chance_while_a_map_is_learned(digits):
+def test_quality_rises_well_above_chance_while_a_map_is_learned(digits, outcome):
     X, _ = digits
-    routine = ParametricContrastive(epochs=10, batch_size=64, random_state=0, initialization=None)
-    routine.fit(X[:300], validation_data=X[300:])
-    qualities = [record["validation_quality"] for record in routine.history_]
-    by_chance = 15 / 300
-    assert qualities[-1] > 0.4 > 6 * by_chance
-    assert qualities[-1] > qualities[0] + 0.1
+
+    def measure(seed):
+        routine = ParametricContrastive(epochs=10, batch_size=64, random_state=seed, initialization=None)
+        routine.fit(X[:300], validation_data=X[300:])
+        qualities = [record["validation_quality"] for record in routine.history_]
+        return {"quality": qualities[-1], "gain": qualities[-1] - qualities[0]}
+
+    # by chance it is 15 of 300, 0.05
+    outcome(measure, at_least={"quality": 0.4, "gain": 0.1})
 
 
-def test_positions_of_held_out_rows_follow_from_their_nearest_training_rows(digits):
+def test_positions_of_held_out_rows_follow_from_their_nearest_training_rows(digits, outcome):
     X, _ = digits
     # were they derived anew, they would be mirrored here, and the loss large
     mirrored = DerivedData(lambda rows: rows[:, 10:12] * (1 if len(rows) == 300 else -1))
-    routine = ParametricDR(
-        derived_data={"goal": mirrored}, losses=loss.PositionLoss(position_key="goal"), random_state=0
-    )
-    routine.add_training_phase(epochs=30, batch_size=100)
-    routine.train(X[:300], validation_data=X[300:])
-    by_training_rows = routine.history_[-1]["validation_loss"]
-    direct = 3 * np.mean((routine.apply(X[300:]).numpy() - X[300:, 10:12]) ** 2)
-    assert by_training_rows < 2 * direct
+    made = []
+
+    def measure(seed):
+        routine = ParametricDR(
+            derived_data={"goal": mirrored}, losses=loss.PositionLoss(position_key="goal"), random_state=seed
+        )
+        routine.add_training_phase(epochs=30, batch_size=100)
+        routine.train(X[:300], validation_data=X[300:])
+        made.append(routine)
+        direct = 3 * np.mean((routine.apply(X[300:]).numpy() - X[300:, 10:12]) ** 2)
+        return {"by training rows, beside direct": routine.history_[-1]["validation_loss"] / direct}
+
+    outcome(measure, at_most={"by training rows, beside direct": 2.0})
     # what is given is taken
-    routine.train({"main": X[:300]}, validation_data={"main": X[300:], "goal": X[300:, 10:12] + 100})
-    assert routine.history_[-1]["validation_loss"] > 1e4
+    made[0].train({"main": X[:300]}, validation_data={"main": X[300:], "goal": X[300:, 10:12] + 100})
+    assert made[0].history_[-1]["validation_loss"] > 1e4
 
 
 def test_a_component_without_its_entry_is_left_out_and_said_so(digits):
