@@ -314,11 +314,12 @@ def spread(model, X):
     return (torch.pdist(model.embed(X)) - torch.pdist(X)).square().mean()
 
 
-def train(losses, shares=(0.8, 0.2), epochs=12, model=None, parameters=lambda m: m.parameters(), **settings):
-    wine = sklearn.datasets.load_breast_cancer().data
-    X = torch.as_tensor((wine - wine.mean(0)) / wine.std(0), dtype=torch.float32)
+def train(losses, shares=(0.8, 0.2), epochs=12, model=None, parameters=lambda m: m.parameters(), seed=0):
+    """Returns the mean shares, the correlation of the first axis with column 9, and the history of the loss."""
+    cancer = sklearn.datasets.load_breast_cancer().data
+    X = torch.as_tensor((cancer - cancer.mean(0)) / cancer.std(0), dtype=torch.float32)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         model = FullyConnectedEmbeddingModel(30, 2, [30]) if model is None else model()
     dataset = Dataset({"main": X, "pos": X[:, :2]})
     measured = Shares(losses, dataset, parameters)
@@ -328,7 +329,8 @@ def train(losses, shares=(0.8, 0.2), epochs=12, model=None, parameters=lambda m:
         epochs=epochs,
         batch_size=64,
         loss_keys=keys,
-        **{"loss_weights": "balanced", "loss_shares": dict(zip(keys, shares, strict=True)), **settings},
+        loss_weights="balanced",
+        loss_shares=dict(zip(keys, shares, strict=True)),
     )
     run_phase(
         phase,
@@ -338,49 +340,63 @@ def train(losses, shares=(0.8, 0.2), epochs=12, model=None, parameters=lambda m:
         global_relations={},
         batch_relations={},
         device=CPU,
-        generator=torch.Generator().manual_seed(0),
+        generator=torch.Generator().manual_seed(seed),
         callbacks=[measured],
     )
     with torch.no_grad():
         axis = model.embed(X)[:, 0]
     correlation = abs(float(torch.corrcoef(torch.stack((axis, X[:, 9])))[0, 1]))
-    return np.mean(measured.seen, axis=0), correlation, phase
+    return np.mean(measured.seen, axis=0), correlation, phase.loss.history
 
 
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.6])
-def test_shares_measured_on_other_batches_are_those_asked_for(share):
-    found, _, phase = train([Of(spread), guiding(9)], (1 - share, share))
-    assert found[1] == pytest.approx(share, abs=0.06)
-    assert len(phase.loss.history) == 12
+# on single batches the smaller share lies above the one asked for on average: its gradient varies more
+@pytest.mark.parametrize(("share", "low", "high"), [(0.1, 0.05, 0.26), (0.3, 0.24, 0.46), (0.6, 0.46, 0.7)])
+def test_shares_measured_on_other_batches_are_about_those_asked_for(share, low, high, outcome):
+    def measure(seed):
+        found, _, _ = train([Of(spread), guiding(9)], (1 - share, share), seed=seed)
+        return {"share": found[1]}
+
+    outcome(measure, at_least={"share": low}, at_most={"share": high})
 
 
-def test_shares_hold_where_losses_have_parameters_of_their_own():
-    found, _, _ = train(
-        [Of(spread), ReconstructionLoss()],
-        model=lambda: Autoencoder(30),
-        parameters=lambda m: m.encoder.parameters(),
-    )
-    assert found[1] == pytest.approx(0.2, abs=0.06)
+def test_shares_hold_where_losses_have_parameters_of_their_own(outcome):
+    def measure(seed):
+        found, _, _ = train(
+            [Of(spread), ReconstructionLoss()],
+            model=lambda: Autoencoder(30),
+            parameters=lambda m: m.encoder.parameters(),
+            seed=seed,
+        )
+        return {"share": found[1]}
+
+    outcome(measure, at_least={"share": 0.14}, at_most={"share": 0.26})
 
 
-def test_shares_of_three_losses():
-    found, _, _ = train([Of(spread), guiding(9, 1e3), PositionLoss()], (0.5, 0.3, 0.2))
-    assert found == pytest.approx([0.5, 0.3, 0.2], abs=0.06)
+def test_shares_of_three_losses_are_about_those_asked_for_whatever_their_scale(outcome):
+    def measure(seed):
+        losses = [Of(spread), guiding(9, 1e3), PositionLoss()]
+        return dict(zip("abc", train(losses, (0.5, 0.3, 0.2), seed=seed)[0], strict=True))
+
+    outcome(measure, at_least={"a": 0.36, "b": 0.2, "c": 0.12}, at_most={"a": 0.6, "b": 0.4, "c": 0.33})
 
 
-@pytest.mark.parametrize("factor", [1e4, 1e-4])
+@pytest.mark.parametrize("factor", [2.0**13, 2.0**-13])  # powers of two change no digit
 def test_the_scale_of_a_loss_does_not_matter(factor):
-    _, expected, plain = train([Of(spread), guiding(9)])
-    _, found, scaled = train([Of(spread), guiding(9, factor)])
-    assert found == pytest.approx(expected, abs=0.02)
-    np.testing.assert_allclose(scaled.loss.history, plain.loss.history, rtol=0.02)
+    expected, _, plain = train([Of(spread), guiding(9)], epochs=6)
+    found, _, scaled = train([Of(spread), guiding(9, factor)], epochs=6)
+    np.testing.assert_array_equal(found, expected)
+    assert scaled == plain
 
 
-def test_the_larger_the_share_the_stronger_the_guiding():
-    found = [train([Of(spread), guiding(9)], (1 - share, share))[1] for share in (0.02, 0.5, 0.98)]
-    assert found == sorted(found)
-    assert found[2] > 0.95
-    assert found[0] < found[2] - 0.1
+def test_the_larger_the_share_the_stronger_the_guiding(outcome):
+    def measure(seed):
+        weak, even, strong = (
+            np.log(1 - train([Of(spread), guiding(9)], (1 - share, share), seed=seed)[1])
+            for share in (0.02, 0.5, 0.98)
+        )
+        return {"even over weak": weak - even, "strong over even": even - strong}
+
+    outcome(measure, at_least={"even over weak": 1.0, "strong over even": 0.3})
 
 
 def test_divergence_names_the_component_at_fault():

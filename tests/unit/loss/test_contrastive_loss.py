@@ -94,16 +94,21 @@ def test_negative_sampling_of_a_batch_is_that_of_loops_with_the_fixed_normaliser
 
 def test_few_negatives_are_ends_of_other_pairs_and_teach_the_same_on_average():
     everything = ContrastiveLoss("negative sampling", similarity="cosine")
-    few = ContrastiveLoss("negative sampling", similarity="cosine", n_negatives=3)
-    attraction, sums = 0.0, torch.zeros(2)
-    for seed in range(300):
+    few = ContrastiveLoss("negative sampling", similarity="cosine", n_negatives=4)
+    encoder, terms = model(), []
+    for seed in range(100):
         batch = batch_of("pairs", seed=seed)
-        ends = batch.encode_pairs(model(), None, "main", CPU)
-        cosines = torch.nn.functional.cosine_similarity(*ends, dim=-1)
-        attraction = torch.nn.functional.softplus(-cosines).mean()
-        sums += torch.stack([value(loss, batch) - attraction for loss in (everything, few)]).detach()
-    # the term of a negative is the same on average, and there are 14 or 3 of them
-    assert float(sums[0] / 14) == pytest.approx(float(sums[1] / 3), rel=0.02)
+        ends = batch.encode_pairs(encoder, None, "main", CPU)
+        attraction = torch.nn.functional.softplus(-torch.nn.functional.cosine_similarity(*ends, dim=-1)).mean()
+        # of one negative: there are 14 or 4 of them
+        terms.append(
+            [float((value(loss, batch) - attraction).detach() / n) for loss, n in ((everything, 14), (few, 4))]
+        )
+    of_all, of_few = np.transpose(terms)
+    difference = of_few - of_all
+    error = difference.std(ddof=1) / 10
+    assert error < 0.02 * of_all.mean()
+    assert abs(difference.mean()) < 5 * error
 
 
 def test_more_negatives_than_there_are_mean_all():
@@ -214,42 +219,50 @@ def test_unknown_pairs_and_strengths_are_refused():
 # -- outcomes ------------------------------------------------------------------------------------------
 
 
-def held_out_accuracy(routine, split):
-    X, X_new, y, y_new = split
-    codes = [routine.transform(part) for part in (X, X_new)]
-    return KNeighborsClassifier(10).fit(codes[0], y).score(codes[1], y_new)
-
-
 @pytest.fixture(scope="module")
 def digits():
     X, y = load_digits(return_X_y=True)
-    return train_test_split((X / 16).astype(np.float32), y, random_state=0, stratify=y)
+    return train_test_split((X[:1000] / 16).astype(np.float32), y[:1000], random_state=0, stratify=y[:1000])
 
 
-def routine_of(digits, losses, relations, phases):
-    routine = ParametricDR(global_relations=relations, losses=losses, random_state=0)
+def routine_of(digits, losses, relations, phases, seed):
+    routine = ParametricDR(global_relations=relations, losses=losses, random_state=seed)
     for phase in phases:
         routine.add_training_phase(phase)
     routine.train(digits[0])
     return routine
 
 
-def test_contrastive_pairs_teach_the_digits(digits):
+def held_out_accuracy(routine, split):
+    X, X_new, y, y_new = split
+    codes = [routine.embed(part).detach().numpy() for part in (X, X_new)]
+    return KNeighborsClassifier(10).fit(codes[0], y).score(codes[1], y_new)
+
+
+def test_contrastive_pairs_teach_the_digits(digits, outcome):
     neighbors = NeighborBasedPDist(transform=[ConnectivityBasedRescale(15), Symmetrize(subtract_product=True)])
-    phase = TrainingPhase(epochs=15, batch_size=100, batches_per_epoch=80, sampling=ContrastivePairs())
-    routine = routine_of(digits, ContrastiveLoss(), neighbors, [phase])
-    assert held_out_accuracy(routine, digits) > 0.85
+    phase = TrainingPhase(epochs=10, batch_size=100, batches_per_epoch=40, sampling=ContrastivePairs())
+
+    def measure(seed):
+        routine = routine_of(digits, ContrastiveLoss(), neighbors, [phase], seed)
+        return {"accuracy": held_out_accuracy(routine, digits)}
+
+    outcome(measure, at_least={"accuracy": 0.75})
 
 
-def test_normaliser_is_trained_along(digits):
-    loss = ContrastiveLoss("nce", n_negatives=5)
+def test_normaliser_is_trained_along(digits, outcome):
     phase = TrainingPhase(epochs=5, batch_size=100, sampling=ContrastivePairs())
-    before = float(loss.log_normalizer.detach())
-    routine_of(digits, loss, NeighborBasedPDist(15), [phase])
-    assert abs(float(loss.log_normalizer.detach()) - before) > 0.05
+
+    def measure(seed):
+        loss = ContrastiveLoss("nce", n_negatives=5)
+        before = float(loss.log_normalizer.detach())
+        routine_of(digits, loss, NeighborBasedPDist(15), [phase], seed)
+        return {"change": abs(float(loss.log_normalizer.detach()) - before)}
+
+    outcome(measure, seeds=2, at_least={"change": 0.05})
 
 
-def test_three_stages_of_pacmap_teach_the_digits(digits):
+def test_three_stages_of_pacmap_teach_the_digits(digits, outcome):
     losses = {"near": AttractionLoss(), "mid": AttractionLoss("mid"), "far": RepulsionLoss()}
     phases = [
         TrainingPhase(
@@ -259,17 +272,21 @@ def test_three_stages_of_pacmap_teach_the_digits(digits):
             loss_keys=list(losses),
             loss_weights=weights,
         )
-        for epochs, weights in ((5, (2, 100, 1)), (5, (3, 3, 1)), (15, (1, 0, 1)))
+        for epochs, weights in ((5, (2, 100, 1)), (5, (3, 3, 1)), (10, (1, 0, 1)))
     ]
-    routine = routine_of(digits, losses, NeighborBasedPDist(transform=LocalScaling()), phases)
-    assert held_out_accuracy(routine, digits) > 0.85
+
+    def measure(seed):
+        routine = routine_of(digits, losses, NeighborBasedPDist(transform=LocalScaling()), phases, seed)
+        return {"accuracy": held_out_accuracy(routine, digits)}
+
+    outcome(measure, at_least={"accuracy": 0.75})
 
 
-def test_spectrum_trades_repulsion_for_attraction(digits):
-    extents = []
-    for spectrum in (-0.5, 1.5):
-        phase = TrainingPhase(epochs=6, batch_size=50, batches_per_epoch=40, sampling=ContrastivePairs())
+def test_spectrum_trades_repulsion_for_attraction(digits, outcome):
+    def extent(spectrum, seed):
+        phase = TrainingPhase(epochs=5, batch_size=50, batches_per_epoch=30, sampling=ContrastivePairs())
         loss = ContrastiveLoss("negative sampling", n_negatives=5, spectrum=spectrum)
-        routine = routine_of(digits, loss, NeighborBasedPDist(15, transform=Symmetrize()), [phase])
-        extents.append(float(routine.transform(digits[0]).std()))
-    assert extents[0] > 1.5 * extents[1]
+        routine = routine_of(digits, loss, NeighborBasedPDist(15, transform=Symmetrize()), [phase], seed)
+        return float(routine.transform(digits[0]).std())
+
+    outcome(lambda seed: {"ratio": extent(-0.5, seed) / extent(1.5, seed)}, at_least={"ratio": 1.15})
