@@ -52,7 +52,7 @@ def test_texts_of_presets_are_valid(validator):
         change("losses", 0, "func", to="msee"),
         change("losses", 0, "options", to={"positions": 3}),
         change("model", "options", "hidden_dims", to="wide"),
-        change("training phases", 0, "epochs", to=0),
+        change("training phases", 0, "epochs", to=-1),
         change("training phases", 0, "optimizer", to="adm"),
         change("training phases", 0, "sampling", "options", to={"batch_sizes": 3}),
         change("training phases", 0, "schedule", to={"type": "cosine", "options": {"end": 3}}),
