@@ -1,12 +1,13 @@
 # make demo    the guided example on the bundled forest cover data; pictures and a web page in out/demo
 # make test    the whole test suite; installs Chromium for it where Debian's apt-get may be used
+# make settings    the same under several numbers of threads, kernels and orders; OPTIONS="-m outcome" for outcomes only
 # make bench   all benchmarks, and the table of docs/benchmarks.md; DATA=FOLDER for large data, ONLY="step parts" for some
 # make lint    formatter, linter, type checker, import layers
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test bench lint format clean
+.PHONY: demo test settings bench lint format clean
 demo: $(VENV)/installed
 	$(BIN)/python examples/guided.py --out out/demo
 
@@ -15,6 +16,10 @@ demo: $(VENV)/installed
 test: $(VENV)/installed
 	$(BIN)/python tools/browser.py
 	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist worksteal $(OPTIONS)
+
+settings: $(VENV)/installed
+	$(BIN)/python tools/browser.py
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python tools/run_settings.py $(OPTIONS)
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/run.py $(if $(DATA),--data "$(DATA)") $(if $(ONLY),--only $(ONLY))
