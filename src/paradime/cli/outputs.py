@@ -200,6 +200,11 @@ def save_figure(axes: Any, path: str) -> None:
 def _coloring(color: pd.Series) -> dict[str, Any]:
     name = str(color.name)
     kind = color.dtype.kind
+    if kind in "mM" and bool(color.notna().any()):
+        times = color - color.min() if kind == "M" else color
+        unit = f"days since {color.min():%Y-%m-%d}" if kind == "M" else "days"
+        days = times.dt.total_seconds().to_numpy(dtype=np.float64) / 86_400
+        return {"values": days, "legend_title": f"{name} ({unit})"}
     if kind == "f" or (kind in "iu" and color.nunique() > _FEW_CLASSES):
         return {"values": color.to_numpy(dtype=np.float64, na_value=np.nan), "legend_title": name}
     if kind in "iub" and not bool(color.isna().any()):

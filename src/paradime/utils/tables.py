@@ -132,6 +132,8 @@ class Table:
                 become what the whole column holds in other formats.
         """
         names = list(names)
+        if not names:  # Arrow would forget how many rows there are
+            return require_pandas().DataFrame(index=range(len(self)))
         if not self._is_arrow:
             return self._rows[names]
         if form in _TEXT or form in ("parquet", "feather"):

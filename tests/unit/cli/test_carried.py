@@ -109,3 +109,13 @@ def test_pages_show_whole_numbers_that_they_cannot_hold_as_texts(run, codes, sho
 def described(page):
     start = page.index('{"', page.index('id="about"') if 'id="about"' in page else 0)
     return json.JSONDecoder().raw_decode(page[start:])[0]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "parquet", "feather", "npy", "npz", "h5ad"])
+def test_tables_of_nothing_but_features_are_placed(run, codes, numbers, suffix):
+    numbers.to_csv("n.csv", index=False)
+    numbers.to_parquet("n.parquet")
+    for source in ("n.csv", "n.parquet"):
+        assert run("transform", "m.paradime", source, "--out", f"placed.{suffix}")[0] == 0
+        assert run("plot", "m.paradime", source, "--out", "a.png")[0] == 0
+    assert run("fit", "n.csv", "--embedding", f"fitted.{suffix}", "--quiet", "--set", "epochs=1")[0] == 0

@@ -4,10 +4,12 @@ import importlib.util
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from paradime.persistence import load
 from paradime.routines import ParametricMDS
@@ -249,3 +251,20 @@ def test_specification_that_could_not_be_written_leaves_the_old_one(run, monkeyp
     monkeypatch.setattr("paradime.utils.files.os.replace", fail)
     assert run("spec", "init", "tsne", "--out", "mine.yaml", "--force")[0] == 2
     assert Path("mine.yaml").read_text() == "mine"
+
+
+def test_dates_colour_pictures_by_days(run, monkeypatch):
+    days = pd.Series(pd.to_datetime(["2024-01-31 00:00", None, "2024-03-01 12:00"]))
+    pd.DataFrame({"x": [1, 2, 3], "y": [1, 2, 4], "day": days, "lag": days - days[0]}).to_parquet("map.parquet")
+    seen = []
+
+    def embedding(*_, **how):
+        seen.append(how)
+        return SimpleNamespace(figure=Figure())
+
+    monkeypatch.setattr("paradime.plot.embedding", embedding)
+    for color in ("day", "lag"):
+        assert run("plot", "map.parquet", "--color", color, "--out", "a.png")[0] == 0
+    for how, title in zip(seen, ["day (days since 2024-01-31)", "lag (days)"], strict=True):
+        np.testing.assert_array_equal(how["values"], [0, np.nan, 30.5])
+        assert how["legend_title"] == title
