@@ -49,7 +49,8 @@ def checked_target(path: str | os.PathLike[str]) -> Path:
     """Returns where to save.
 
     Raises:
-        ValueError: If the name says that something else is meant, or is that of another file.
+        ValueError: If the name says that something else is meant.
+        FileExistsError: If there is a file of another kind.
     """
     target = Path(path)
     suffix = target.suffix.lower()
@@ -60,7 +61,7 @@ def checked_target(path: str | os.PathLike[str]) -> Path:
             f"the suffix out, or write {target.stem + SUFFIX!r}.{others.get(suffix, '')}"
         )
     if target.is_file() and suffix != SUFFIX:
-        raise ValueError(
+        raise FileExistsError(
             f"a routine is saved to a folder, or to a file that ends in {SUFFIX!r}, and {str(target)!r} is no "
             f"model. Write {str(target) + SUFFIX!r}."
         )
