@@ -5,6 +5,7 @@ import copy
 import errno
 import io
 import json
+import multiprocessing
 import os
 import pickle
 import random
@@ -12,8 +13,6 @@ import resource
 import shutil
 import signal
 import stat
-import subprocess
-import sys
 import time
 import zipfile
 from pathlib import Path
@@ -105,27 +104,27 @@ def test_a_save_that_is_killed_at_any_step_leaves_the_old_files_or_the_new(
 
 
 KILLED = """
-import itertools, sys
+import itertools
 import paradime
-a, b = (paradime.load(path) for path in sys.argv[1:3])
-print("begin", flush=True)
-for routine in itertools.cycle([a, b]):
-    routine.save(sys.argv[3])
+saved = [paradime.load(path) for path in paths]
+for routine in itertools.cycle(saved):
+    routine.save(folder)
+    begun.send(True)
 """
 
 
-@pytest.mark.slow
-def test_a_process_that_is_killed_while_it_saves_leaves_a_whole_model(first, second, iris, tmp_path):
-    first.save(tmp_path / "a.paradime")
-    second.save(tmp_path / "b.paradime")
-    first.save(tmp_path / "model")
-    arguments = [tmp_path / "a.paradime", tmp_path / "b.paradime", tmp_path / "model"]
-    process = subprocess.Popen([sys.executable, "-c", KILLED, *arguments], stdout=subprocess.PIPE)
-    assert process.stdout.readline() == b"begin\n"
-    time.sleep(0.2)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
+def test_a_process_that_is_killed_while_it_saves_leaves_a_whole_model(first, second, iris, tmp_path, forked):
+    paths = [tmp_path / "a.paradime", tmp_path / "b.paradime"]
+    for routine, path in zip((first, second), paths, strict=True):
+        routine.save(path)
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    process = forked(KILLED, paths=paths, folder=tmp_path / "model", begun=sender)
+    sender.close()
+    for _ in range(3):
+        assert receiver.recv()
+    time.sleep(random.uniform(0, 0.05))  # at any point of another save
+    process.kill()
+    process.join()
     found = paradime.load(tmp_path / "model").transform(iris)
     assert np.array_equal(found, first.transform(iris)) or np.array_equal(found, second.transform(iris))
 

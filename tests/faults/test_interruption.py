@@ -2,10 +2,9 @@
 
 import _thread
 import errno
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import threading
 
 import numpy as np
@@ -143,7 +142,7 @@ def test_training_in_a_thread_needs_no_signals(X):
 
     thread = threading.Thread(target=work)
     thread.start()
-    thread.join(timeout=60)
+    thread.join(timeout=600)
     assert not errors
     assert routine.trained
 
@@ -203,44 +202,44 @@ def test_a_full_disk_names_the_file_and_keeps_what_was_learned(X, tmp_path, monk
 
 # -- processes that are ended from outside ------------------------------------------------------------
 
+SETTINGS = {"perplexity": 5, "epochs": 4, "init_epochs": 1, "batch_size": 30, "random_state": 0}
+STEP = 34  # in the second phase, whose last step is the 42nd
 SCRIPT = """
-import sys, time
-import numpy as np
+import os, select, signal, sys
 from paradime.routines import ParametricTSNE
 from paradime.training import Callback, Checkpoints
 
-class Slow(Callback):
-    def on_batch_end(self, state):
-        print(state.run.n_steps, flush=True)
-        time.sleep(0.02)
+arrived, told = os.pipe()
+os.set_blocking(told, False)
+signal.set_wakeup_fd(told)
 
-X = np.load(sys.argv[1] + ".npy")
-tsne = ParametricTSNE(perplexity=5, epochs=4, init_epochs=1, batch_size=30, random_state=0)
-tsne.fit(X, callbacks=[Slow(), Checkpoints(sys.argv[1], every_seconds=0, keep=3)])
+class Waiting(Callback):
+    def on_batch_end(self, state):
+        if state.run.n_steps == step:
+            ready.send(True)
+            select.select([arrived], [], [])  # for the signal
+
+try:
+    ParametricTSNE(**settings).fit(X, callbacks=[Waiting(), Checkpoints(folder, every_seconds=0, keep=3)])
+except KeyboardInterrupt:
+    sys.exit(130)
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
 def test_an_ended_process_loses_one_interval_at_most_and_goes_on_to_the_same_bits(
-    number, X, tmp_path
+    number, code, X, tmp_path, forked
 ):  # rows 44-46
     folder = tmp_path / "run"
-    np.save(f"{folder}.npy", X)
-    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    command = [sys.executable, "-c", SCRIPT, str(folder)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as process:
-        # in the second phase, whose last step is the 42nd
-        lines = (line for line in process.stdout if int(line) >= 34)
-        assert next(lines, None) is not None, process.stderr.read()
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode == -number
-    assert number == signal.SIGKILL or "KeyboardInterrupt" in errors
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    process = forked(SCRIPT, X=X, folder=str(folder), settings=SETTINGS, step=STEP, ready=sender)
+    sender.close()
+    assert receiver.recv()
+    os.kill(process.pid, number)
+    process.join()
+    assert process.exitcode == code
     for path in folder.glob("checkpoint-*"):
         assert read_checkpoint(path)["state"]["n_steps"] == int(path.stem.split("-")[1])
-    assert 33 <= read_checkpoint(find_checkpoint(folder))["state"]["n_steps"] < 42
-    make = {"perplexity": 5, "epochs": 4, "init_epochs": 1, "batch_size": 30, "random_state": 0}
-    again, whole = ParametricTSNE(**make).fit(X, resume_from=folder), ParametricTSNE(**make).fit(X)
+    assert STEP - 1 <= read_checkpoint(find_checkpoint(folder))["state"]["n_steps"] <= STEP
+    again, whole = ParametricTSNE(**SETTINGS).fit(X, resume_from=folder), ParametricTSNE(**SETTINGS).fit(X)
     np.testing.assert_array_equal(again.transform(X), whole.transform(X))

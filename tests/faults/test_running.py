@@ -243,7 +243,7 @@ def test_threads_transform_equally(X, make_tsne):  # row 57
 
     def work(i):
         try:
-            barrier.wait(timeout=30)
+            barrier.wait(timeout=600)
             found[i] = [tsne.transform(large) for _ in range(10)]
         except Exception as error:
             errors.append(error)
@@ -252,7 +252,7 @@ def test_threads_transform_equally(X, make_tsne):  # row 57
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=600)
     assert not errors
     assert len(found) == 4
     for results in found.values():
