@@ -3,7 +3,9 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
 
+from paradime.datasets import load_covertype
 from paradime.metrics import knn_accuracy
 
 
@@ -30,3 +32,23 @@ class Digits:
 @pytest.fixture(scope="session")
 def digits():
     return Digits()
+
+
+class Forest:
+    """Patches of forest, standardised: 150 rows per class to learn from, and as many to be judged by."""
+
+    def __init__(self):
+        raw, labels = load_covertype(return_X_y=True)
+        data = StandardScaler().fit_transform(raw)
+        rows = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+        train, test = (np.concatenate([r[part] for r in rows]) for part in (slice(150), slice(150, 300)))
+        self.X, self.y, self.X_test, self.y_test = data[train], labels[train], data[test], labels[test]
+
+    def accuracy(self, embed):
+        """Share of held-out rows whose ten nearest neighbours in the embedding say their class."""
+        return knn_accuracy(embed(self.X), self.y, test_embedding=embed(self.X_test), test_labels=self.y_test)
+
+
+@pytest.fixture(scope="session")
+def forest():
+    return Forest()

@@ -1,4 +1,7 @@
-"""The guided example of version 1: forest cover data, one axis of the embedding led by an attribute."""
+"""The guided example of version 1: forest cover data, one axis of the embedding led by an attribute.
+
+Most tests run the script as it was published, on 7,000 rows; those of the axis run it on 1,050.
+"""
 
 import contextlib
 import dataclasses
@@ -31,8 +34,10 @@ PUBLISHED = {
     (1000, 1): (56.2, 51.6, 48.8, 47.5, 46.1),
     (100, 1): (6.978, 5.372, 5.037, 4.868, 4.740),
 }
-# where two losses compete, one run's loss varies by 1.4 % (standard deviation over nine seeds), the mean less
-SEEDS = {(1, 0): (0,), (1000, 1): (0, 1), (100, 1): (0,)}
+# where two losses compete, one run's loss varies by 1.2 % (standard deviation) late, and by 3 % in the first epoch
+# if the guiding one dominates, as the published runs did
+SEEDS = {(1, 0): 2, (1000, 1): 3, (100, 1): 3}
+FIRST_TOLERANCE = {(1, 0): 0.05, (1000, 1): 0.05, (100, 1): 0.08}
 ATTRIBUTE = 7
 
 
@@ -60,13 +65,11 @@ class Run:
     output: str
 
 
-@functools.cache
-def run_script(weights, seed=0):
-    data = StandardScaler().fit_transform(load_covertype().data)
+def script(data, weights, seed, perplexity=200, batch_size=500, epochs=40, verbose=False):
     paradime.utils.seed.seed_all(seed)
     g = paradime.relations.NeighborBasedPDist(
         transform=[
-            paradime.transforms.PerplexityBasedRescale(perplexity=200, bracket=[0.001, 1000]),
+            paradime.transforms.PerplexityBasedRescale(perplexity=perplexity, bracket=[0.001, 1000]),
             paradime.transforms.Symmetrize(),
             paradime.transforms.Normalize(),
         ]
@@ -85,14 +88,14 @@ def run_script(weights, seed=0):
         "guiding": GuidingLoss(ATTRIBUTE, 0),
     }
     init = paradime.dr.TrainingPhase(
-        name="pca_init", loss_keys=["init"], batch_size=500, epochs=10, learning_rate=0.01
+        name="pca_init", loss_keys=["init"], batch_size=batch_size, epochs=10, learning_rate=0.01
     )
     main = paradime.dr.TrainingPhase(
         name="embedding",
         loss_keys=["embedding", "guiding"],
         loss_weights=list(weights),
-        batch_size=500,
-        epochs=40,
+        batch_size=batch_size,
+        epochs=epochs,
         learning_rate=0.02,
         report_interval=2,
     )
@@ -105,27 +108,44 @@ def run_script(weights, seed=0):
         out_dim=2,
         hidden_dims=[100, 50],
         use_cuda=torch.cuda.is_available(),
-        verbose=True,
+        verbose=verbose,
     )
     r.add_training_phase(init)
     r.add_training_phase(main)
+    r.train(data)
+    return r, main
+
+
+@functools.cache
+def run_script(weights, seed=0):
+    data = StandardScaler().fit_transform(load_covertype().data)
     with contextlib.redirect_stdout(io.StringIO()) as output:
-        r.train(data)
+        r, main = script(data, weights, seed, verbose=True)
     return Run(r, main, data, r.apply(data), output.getvalue())
 
 
-def correlation(run):
-    return abs(np.corrcoef(run.embedding[:, 0], run.data[:, ATTRIBUTE])[0, 1])
+def followed(embedding, data):
+    """The share of the attribute's variance that the x-axis explains."""
+    return float(np.corrcoef(embedding[:, 0], data[:, ATTRIBUTE])[0, 1] ** 2)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("weights", PUBLISHED, ids=str)
-def test_losses_are_those_that_were_published(weights):
-    histories = np.array([run_script(weights, seed).main.loss.history for seed in SEEDS[weights]])
-    assert histories.shape[1] == 40
-    found = histories.mean(axis=0)[list(EPOCHS)]
-    assert found[0] == pytest.approx(PUBLISHED[weights][0], rel=0.05)
-    assert found[1:] == pytest.approx(PUBLISHED[weights][1:], rel=0.03)
+def test_losses_are_those_that_were_published(weights, outcome):
+    def measure(seed):
+        history = run_script(weights, seed).main.loss.history
+        assert len(history) == 40
+        return {
+            f"epoch {epoch}": history[epoch] / loss for epoch, loss in zip(EPOCHS, PUBLISHED[weights], strict=True)
+        }
+
+    tolerance = {f"epoch {epoch}": 0.03 if epoch else FIRST_TOLERANCE[weights] for epoch in EPOCHS}
+    outcome(
+        measure,
+        seeds=SEEDS[weights],
+        at_least={name: 1 - by for name, by in tolerance.items()},
+        at_most={name: 1 + by for name, by in tolerance.items()},
+    )
 
 
 @pytest.mark.slow
@@ -136,11 +156,21 @@ def test_weighted_components_add_up_to_the_loss():
     np.testing.assert_allclose(detailed.sum(axis=0), loss.history, rtol=1e-5)
 
 
-@pytest.mark.slow
-def test_axis_follows_the_attribute_the_more_the_heavier_it_weighs():
-    free, light, heavy = (correlation(run_script(weights)) for weights in PUBLISHED)
-    assert free + 0.1 < light < heavy
-    assert heavy > 0.95
+def test_axis_follows_the_attribute_if_it_is_guided(forest, outcome):
+    def measure(seed):
+        found = {}
+        for name, weights in {"free": [1, 0], "light": [300, 1], "guided": [100, 1]}.items():
+            r, _ = script(forest.X, weights, seed, perplexity=50, batch_size=150, epochs=20)
+            found[name] = followed(r.apply(forest.X), forest.X)
+        return {**found, "light - free": found["light"] - found["free"]}
+
+    # release 1.1.0 gave 0.31 and 1.00 for free and guided, on 1,400 rows
+    outcome(
+        measure,
+        seeds=2,
+        at_least={"guided": 0.95, "light - free": 0.25},
+        at_most={"free": 0.45, "light": 0.9},
+    )
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
-"""An embedding and a classifier on a shared trunk, with the blocks of a t-SNE that is never trained itself."""
+"""An embedding and a classifier on a shared trunk, trained at once: a t-SNE lends its loss to another routine."""
 
 import numpy as np
+import pytest
 import torch
 
 import paradime.dr
@@ -26,57 +27,84 @@ class Hybrid(paradime.models.Model):
         return self.class_head(self.trunk(X))
 
 
-def train(digits, weights, seed=0):
+def run_script(digits, weights, seed=0, epochs=30):
     paradime.utils.seed.seed_all(seed)
-    tsne = paradime.routines.ParametricTSNE(in_dim=64, perplexity=50)
+    tsne = paradime.routines.ParametricTSNE(perplexity=50, in_dim=64)
+    _, main = tsne.training_phases
     routine = paradime.dr.ParametricDR(
         model=Hybrid(),
         global_relations=tsne.global_relations,
         batch_relations=tsne.batch_relations,
-        losses={"embedding": tsne.losses["embedding"], "class": paradime.loss.ClassificationLoss()},
+        losses={"tsne": main.loss, "class": paradime.loss.ClassificationLoss()},
     )
     routine.add_training_phase(
         name="hybrid",
-        epochs=30,
+        epochs=epochs,
         batch_size=200,
-        loss_keys=["embedding", "class"],
+        loss_keys=["tsne", "class"],
         loss_weights=weights,
         learning_rate=0.01,
     )
-    routine.train({"main": digits.X, "labels": digits.y})
+    # version 1 found no perplexity for distances far below 1, and a tensor keeps the type that cross-entropy wants
+    routine.train({"main": torch.tensor(pixels(digits.X)), "labels": torch.tensor(digits.y)})
     return routine
 
 
+def pixels(rows):
+    return (4 * rows).astype(np.float32)
+
+
 def class_accuracy(routine, digits):
-    predicted = routine.classify(digits.X_test).argmax(dim=1).numpy()
+    predicted = routine.apply(pixels(digits.X_test), method="classify").argmax(dim=1).numpy()
     return float(np.mean(predicted == digits.y_test))
 
 
-def test_classification_weight_buys_accuracy_up_to_that_of_the_classifier_alone(digits):
-    none, heavy, alone = (class_accuracy(train(digits, weights), digits) for weights in ([1, 0], [10, 1], [0, 1]))
-    assert none < 0.3  # a head that is never trained guesses among ten classes
-    assert heavy > alone - 0.02
-    assert alone > 0.93
+def test_classifier_and_embedding_are_both_good(digits, outcome):
+    def measure(seed):
+        routine = run_script(digits, [500, 1], seed)
+        neighbors = digits.accuracy(lambda rows: routine.apply(pixels(rows), method="embed"))
+        return {"classifier": class_accuracy(routine, digits), "neighbours": neighbors}
+
+    # release 1.1.0 gave 0.97 and 0.91 with this script; PCA's neighbours say 0.64 of the classes
+    outcome(measure, seeds=3, at_least={"classifier": 0.94, "neighbours": 0.82})
 
 
-def test_embedding_keeps_its_structure_beside_the_classifier(digits):
-    routine = train(digits, [300, 1])
-    assert class_accuracy(routine, digits) > 0.9
-    assert digits.accuracy(lambda rows: routine.apply(rows, "embed")) > digits.pca_accuracy + 0.1
+def test_weight_of_the_classifier_buys_accuracy(digits, outcome):
+    def measure(seed):
+        without, heavy, alone = (
+            class_accuracy(run_script(digits, weights, seed, epochs=15), digits)
+            for weights in ([1, 0], [10, 1], [0, 1])
+        )
+        return {"without": without, "lost beside t-SNE": alone - heavy, "alone": alone}
+
+    # a head that is never trained guesses among ten classes
+    outcome(measure, seeds=2, at_least={"alone": 0.93}, at_most={"without": 0.35, "lost beside t-SNE": 0.03})
 
 
-def test_t_sne_that_lent_its_blocks_stays_untrained():
+@pytest.fixture(scope="module")
+def short(digits):
+    return run_script(digits, [500, 1], epochs=8)
+
+
+def test_loss_of_each_part_is_told_apart(short):
+    (phase,) = short.training_phases
+    history = phase.loss.detailed_history()
+    assert history.shape == (2, 8)
+    np.testing.assert_allclose(history.sum(dim=0), phase.loss.history, rtol=1e-5)
+    for part in history:
+        assert part[-1] < 0.9 * part[0]
+
+
+def test_methods_of_the_model_are_applied_by_name(short, digits):
+    rows = pixels(digits.X_test)
+    torch.testing.assert_close(short.apply(rows, method="classify"), short.classify(rows).detach())
+    assert short.apply(rows, method="embed").shape == (len(rows), 2)
+
+
+def test_t_sne_that_lent_its_loss_stays_untrained(digits):
     tsne = paradime.routines.ParametricTSNE(in_dim=64)
-    assert set(tsne.losses) == {"init", "embedding"}
-    assert len(tsne.training_phases) == 2
+    init, main = tsne.training_phases
+    assert isinstance(init.loss, paradime.loss.PositionLoss)
+    assert isinstance(main.loss, paradime.loss.RelationLoss)
     assert tsne.global_relations["rel"].n_neighbors is None
     assert not tsne.trained
-
-
-def test_loss_of_each_part_is_told_apart(digits):
-    routine = train(digits, [300, 1])
-    (phase,) = routine.training_phases
-    embedding, classification = phase.loss.detailed_history()
-    assert len(embedding) == len(classification) == 30
-    assert embedding[-1] < embedding[0]
-    assert classification[-1] < 0.5 * classification[0]

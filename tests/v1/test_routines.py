@@ -15,13 +15,6 @@ SHORT = {
 both = pytest.mark.parametrize("routine", SHORT, ids=lambda routine: routine.__name__)
 
 
-def test_t_sne_is_far_more_accurate_than_pca_on_held_out_rows(digits):
-    paradime.utils.seed.seed_all(0)
-    tsne = paradime.routines.ParametricTSNE(perplexity=30, in_dim=64, epochs=60, batch_size=200)
-    tsne.train(digits.X)
-    assert digits.accuracy(tsne.apply) > digits.pca_accuracy + 0.1
-
-
 def test_umap_is_far_more_accurate_than_pca_on_held_out_rows(digits):
     paradime.utils.seed.seed_all(0)
     umap = paradime.routines.ParametricUMAP(in_dim=64, epochs=400, batch_size=20)

@@ -53,15 +53,24 @@ def make_routine(seed=0, epochs=60):
     return routine
 
 
-@pytest.fixture(scope="module")
-def routine(digits):
-    routine = make_routine(epochs=100)
+def run_script(digits, seed, epochs):
+    routine = make_routine(seed, epochs)
     routine.train(digits.X)
     return routine
 
 
-def test_accuracy_on_held_out_rows_is_far_above_that_of_pca(routine, digits):
-    assert digits.accuracy(routine.apply) > digits.pca_accuracy + 0.12
+@pytest.fixture(scope="module")
+def routine(digits):
+    return run_script(digits, seed=0, epochs=2)
+
+
+def test_held_out_images_lie_among_their_class(digits, outcome):
+    def measure(seed):
+        accuracy = digits.accuracy(run_script(digits, seed, epochs=60).apply)
+        return {"accuracy": accuracy, "gain over PCA": accuracy - digits.pca_accuracy}
+
+    # release 1.1.0 gave 0.84 with this script, and PCA gives 0.64
+    outcome(measure, seeds=3, at_least={"accuracy": 0.7, "gain over PCA": 0.06})
 
 
 def test_spectral_positions_become_an_entry_of_the_data_set(routine, digits):
