@@ -1,4 +1,4 @@
-"""scikit-learn's own checks of estimators, in full: none is expected to fail."""
+"""scikit-learn's own checks of estimators, with small networks: none is expected to fail."""
 
 import numpy as np
 import pytest
