@@ -36,8 +36,10 @@ def preset(request):
 
 
 @pytest.fixture
-def short():
+def short(monkeypatch):
     """Makes a routine that trains for three epochs on little data."""
+    for module in ("contrastive", "tsne", "umap"):
+        monkeypatch.setattr(f"paradime.routines.{module}.INIT_BATCHES", 3)  # and not 30 in an epoch
 
     def make(preset, **settings):
         return preset(**{"random_state": 0, "epochs": 3, "init_epochs": 1, **SMALL[preset], **settings})
