@@ -32,7 +32,7 @@ def test_every_public_name_is_on_the_reference_page():
 
 
 PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
-RUN_BELOW = ("estimators", "input", "training", "continuing")
+RUN_BELOW = ("estimators", "input", "training", "continuing", "reproducibility")
 
 
 @pytest.mark.parametrize("page", PAGES)
