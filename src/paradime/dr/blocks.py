@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
@@ -23,9 +23,12 @@ from paradime.types import AnyArray
 if TYPE_CHECKING:
     from paradime.dr.routine import ParametricDR
 
-__all__ = ["Additions", "Block", "Blocks", "PhasesBlock", "make_blocks"]
+__all__ = ["COMPONENTS", "Additions", "Block", "Blocks", "PhasesBlock", "make_blocks"]
 
 T = TypeVar("T")
+
+COMPONENTS = ("derived_data", "global_relations", "batch_relations", "losses", "training_phases")
+"""The building blocks that a routine is composed of, and that users may set; attributes of a routine."""
 
 
 @dataclasses.dataclass
@@ -46,6 +49,22 @@ class Blocks:
     held_out: Dataset | None = None
     held_out_indices: AnyArray | None = None  # of rows that were drawn
     history: History = dataclasses.field(default_factory=History)
+    _as_made: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+
+    def remember_components(self, names: Iterable[str] = COMPONENTS) -> None:
+        """Remembers what components are now, to know later whether a user has changed them."""
+        for name in names:
+            self._as_made[name] = _outline(getattr(self, name))
+
+    def changed_components(self, kept: Sequence[TrainingPhase] = ()) -> list[str]:
+        """Returns the names of the components that a user has changed in place since they were made.
+
+        Args:
+            kept: Phases whose settings do not count, since phases that are made anew are the same objects.
+        """
+        return [
+            name for name, was in self._as_made.items() if not _is_same(was, _outline(getattr(self, name)), kept)
+        ]
 
     @property
     def model(self) -> torch.nn.Module | None:
@@ -103,7 +122,23 @@ class Additions:
             loss.apply(blocks.losses, blocks.training_phases)
         blocks.derived_data.update(self.recipes)
         blocks.training_defaults = self.defaults or blocks.training_defaults
+        blocks.remember_components()
         return blocks
+
+    def give_way(self, name: str, routine: ParametricDR) -> None:
+        """Leaves out what was added to a component that is about to be set, and so has it already or drops it.
+
+        A loss that was added is part of the losses and of the phases: if one of them is set, the other becomes a
+        parameter, too.
+        """
+        if name == "derived_data":
+            self.recipes.clear()
+        elif name in ("losses", "training_phases") and (self.losses or self.phases):
+            other = "losses" if name == "training_phases" else "training_phases"
+            present = getattr(routine._blocks, other)
+            self.losses.clear()
+            self.phases.clear()
+            routine.__dict__[other] = copy.copy(present)
 
 
 def make_blocks(settings: Mapping[str, Any], *, owner: str = "the routine") -> Blocks:
@@ -156,6 +191,26 @@ def make_blocks(settings: Mapping[str, Any], *, owner: str = "the routine") -> B
     )
 
 
+def _outline(component: Any) -> Any:
+    """Returns what a component consists of: the entries of a mapping, or phases with their settings."""
+    if isinstance(component, Mapping):
+        return dict(component)
+    return [(phase, {name: _copied(value) for name, value in phase.settings().items()}) for phase in component]
+
+
+def _copied(setting: Any) -> Any:
+    return copy.copy(setting) if isinstance(setting, (list, dict)) else setting
+
+
+def _is_same(was: Any, now: Any, kept: Sequence[TrainingPhase]) -> bool:
+    if isinstance(was, dict):
+        return was.keys() == now.keys() and all(now[key] is entry for key, entry in was.items())
+    return len(was) == len(now) and all(
+        phase is other and (settings == others or any(phase is one for one in kept))
+        for (phase, settings), (other, others) in zip(was, now, strict=True)
+    )
+
+
 class Block:
     """An attribute that is set as a parameter and read as the building block made of it.
 
@@ -170,6 +225,8 @@ class Block:
         return self if routine is None else getattr(routine._blocks, self.name)
 
     def __set__(self, routine: ParametricDR, value: Any) -> None:
+        if "_additions" in routine.__dict__:
+            routine._additions.give_way(self.name, routine)
         routine.__dict__[self.name] = value
         if "_blocks" in routine.__dict__:
             # the other blocks stay: phases may have been added, relations computed
@@ -177,6 +234,8 @@ class Block:
                 routine._blocks.replace_network(routine._build(routine.__dict__))
             else:
                 setattr(routine._blocks, self.name, getattr(make_blocks({self.name: value}), self.name))
+        if "_blocks" in routine.__dict__ and self.name in COMPONENTS:
+            routine._blocks.remember_components([self.name])
 
 
 class PhasesBlock(Block):

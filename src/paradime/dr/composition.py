@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Self
 
 import torch
 
 from paradime.data import DerivedData, Sampling
 from paradime.dr.additions import AddedLoss
-from paradime.dr.blocks import Additions, Blocks
+from paradime.dr.blocks import COMPONENTS, Additions, Blocks
+from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import Loss
 from paradime.loss.weights import Weight
 from paradime.training import TrainingPhase, determine_losses
 
 __all__ = ["Composed"]
+
+_REMEDY = "routine.{0} = {{**routine.{0}, 'key': …}}"
+_REMEDIES = {"training_phases": "routine.training_phases = [first, second.replace(epochs=…)]"}
 
 
 class Composed:
@@ -100,8 +105,9 @@ class Composed:
             phase = self._blocks.training_defaults.replace(**changes)
         elif changes:
             phase = phase.replace(**changes)
-        determine_losses([phase], self._blocks.losses)
-        self._blocks.training_phases.append(phase)
+        with self._composing() as blocks:
+            determine_losses([phase], blocks.losses)
+            blocks.training_phases.append(phase)
         self._additions.phases.append(phase)
 
     def add_loss(
@@ -141,9 +147,44 @@ class Composed:
             ['embedding', 'decode']
         """
         added = AddedLoss(key, loss, weight, share, phases)
-        added.apply(self._blocks.losses, self._blocks.training_phases)
+        with self._composing() as blocks:
+            added.apply(blocks.losses, blocks.training_phases)
         self._additions.losses.append(added)
         return self
+
+    # -- components that were set, or changed in place ------------------------------------------------
+
+    @contextlib.contextmanager
+    def _composing(self) -> Iterator[Blocks]:
+        """Within the block, changes of the components are not taken for a user's own."""
+        blocks, changed = self._blocks, self._changed_components()
+        yield blocks
+        blocks.remember_components(name for name in COMPONENTS if name not in changed)
+
+    def _set_components(self) -> dict[str, Any]:
+        """Returns the components that were set though they are no parameters, such as those of a preset."""
+        known = inspect.signature(type(self)).parameters
+        return {name: self.__dict__[name] for name in COMPONENTS if name in self.__dict__ and name not in known}
+
+    def _changed_components(self) -> list[str]:
+        """Returns the names of the components that were changed in place."""
+        if "_blocks" not in self.__dict__:
+            return []
+        given = self.__dict__.get("training_phases") or ()
+        return self._blocks.changed_components([*given, *self._additions.phases])
+
+    def _require_made_components(self, by: str) -> None:
+        """Raises UnsupportedConfigurationError if components were changed in place, and would be made anew.
+
+        Args:
+            by: What makes them anew.
+        """
+        for name in self._changed_components():
+            raise UnsupportedConfigurationError(
+                f"{name} of this {type(self).__name__} were changed in place, and {by} makes them anew. Set them "
+                f"as a whole, {_REMEDIES.get(name, _REMEDY).format(name)}; or call train(X), which trains what "
+                "there is."
+            )
 
     # -- data and relations ---------------------------------------------------------------------------
 
@@ -158,8 +199,8 @@ class Composed:
             TypeError: If an entry is no array of numbers.
             ValueError: If an entry is not finite, or has another number of rows.
         """
-        with self._working():
-            self._blocks.workspace.add(data)
+        with self._working(), self._composing() as blocks:
+            blocks.workspace.add(data)
         self._additions.recipes.update({k: entry for k, entry in data.items() if isinstance(entry, DerivedData)})
 
     def compute_derived_data(self, only: str | Iterable[str] | None = None) -> None:

@@ -74,6 +74,7 @@ class Continued(Resumed):
 
     def _renew_blocks(self) -> None:
         """Makes the building blocks of the present parameters, with the present network."""
+        self._require_made_components("training further")
         before: Blocks = self.__dict__.pop("_blocks")
         blocks = self._blocks
         if blocks.network.recipe != before.network.recipe:

@@ -33,6 +33,14 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     own_parts: ClassVar[frozenset[str]] = frozenset()
     """Parts beside the encoder that every model of the routine has."""
 
+    @abstractmethod
+    def _set_components(self) -> dict[str, Any]:
+        """Returns the components that were set though they are no parameters."""
+
+    @abstractmethod
+    def _require_made_components(self, by: str) -> None:
+        """Refuses components that were changed in place."""
+
     @property
     @abstractmethod
     def trained(self) -> bool:
@@ -73,6 +81,7 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             ValueError: If ``y`` is not one target a row, or not finite; and as :meth:`train` does.
         """
+        self._require_made_components("fit")
         # data that are refused leave what was learned as it is
         dataset = Dataset(dict(X) if names_entries(X) else {getattr(self, "data_key", "main"): X})
         targets: Targets | None = None
@@ -177,14 +186,19 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def set_params(self, **params: Any) -> Self:
         """Sets parameters; what is trained stays until the next :meth:`fit`."""
+        is_fitted = self.__sklearn_is_fitted__()
+        if not is_fitted:
+            self._require_made_components("set_params")
         super().set_params(**params)
-        if not self.__sklearn_is_fitted__():
+        if not is_fitted:
             self._start_afresh()
         return self
 
     def __sklearn_clone__(self) -> Self:
-        """Clones what was added by methods along with the parameters."""
+        """Clones what was added by methods, and the components that were set, along with the parameters."""
+        self._require_made_components("clone")
         made: Self = super().__sklearn_clone__()
+        made.__dict__.update(copy.deepcopy(self._set_components()))
         if self._returns_tensors:
             made._returns_tensors = True
         if "_additions" in self.__dict__:
@@ -212,6 +226,7 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         for i, phase in enumerate(blocks.training_phases):
             if any(phase is one for one in phases):
                 blocks.training_phases[i] = phase.replace()
+        blocks.remember_components()
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from paradime.dr.targets import Targets
-from paradime.exceptions import SpecificationError
+from paradime.exceptions import SpecificationError, UnsupportedConfigurationError
 from paradime.persistence.architecture import GIVEN, describe_model
 from paradime.persistence.config import Config, Fitted
 from paradime.persistence.opening import PLACES
@@ -48,6 +48,8 @@ def saved_of(
     Raises:
         ValueError: If a part cannot be saved.
     """
+    if training:
+        _refuse_set_components(routine)
     blocks, vocabulary = routine._blocks, vocabulary_with(allow_imports)
     encoder = Encoder(vocabulary, blocks.model)
     row_shape: tuple[int, ...] = tuple(routine._row_shape)
@@ -76,6 +78,19 @@ def saved_of(
         spec=_spec(routine, vocabulary.allow_imports, needed=training and _needs_spec(routine)),
         history=encoder.encode(blocks.history.records, "history"),
     )
+
+
+def _refuse_set_components(routine: Any) -> None:
+    """Refuses a preset whose components are not those of its parameters, of which a preset is made again."""
+    if is_composed(type(routine)):
+        return
+    routine._require_made_components("saving")
+    names = list(routine._set_components())
+    if names:
+        raise UnsupportedConfigurationError(
+            f"{', '.join(names)} of this {type(routine).__name__} were set by hand, and a preset is saved by its "
+            "parameters. Save what embeds alone, save(path, training=False)."
+        )
 
 
 def class_name(kind: type) -> str:

@@ -279,15 +279,18 @@ class Preset(ParametricDR):
         if not isinstance(value, Unsaid):
             # texts of presets have names; what is no name is given to the phases, once they are made
             return "constant" if isinstance(value, Schedule) else value
-        return type(self).fit_defaults[name] if self._fitting else value.plain(value)
+        # components that were set go together with those of 1.x, which the user saw
+        by_fit = self._fitting and not self._set_components()
+        return type(self).fit_defaults[name] if by_fit else value.plain(value)
 
     def _build(self, settings: Mapping[str, Any]) -> Blocks:
         blocks = build(parse_spec(self._spec()))
-        if self.precomputed_knn is not None:
-            use_neighbors(blocks["global_relations"], self.precomputed_knn, type(self).__name__)
         steps = steps_settings(self.early_stopping, self.clip_norm, self.schedule)
         blocks["training_phases"] = with_steps(blocks["training_phases"], blocks["losses"], steps)
-        return super()._build({**settings, **blocks, "model": settings["model"], "default_model": blocks["model"]})
+        made = super()._build({**blocks, **settings, "default_model": blocks["model"]})
+        if self.precomputed_knn is not None:
+            use_neighbors(made.global_relations, self.precomputed_knn, type(self).__name__)
+        return made
 
     def _blocks_to_write(self) -> Blocks:
         """What was trained, or what ``fit`` would train."""
