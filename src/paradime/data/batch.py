@@ -11,7 +11,7 @@ import torch
 
 from paradime._registry import did_you_mean
 from paradime.exceptions import UnsupportedConfigurationError
-from paradime.models import resolve_method
+from paradime.models import as_input, resolve_method
 
 __all__ = ["Batch", "PairPositions", "Pass"]
 
@@ -163,8 +163,7 @@ class Batch(MutableMapping[str, torch.Tensor]):
 
     @staticmethod
     def _encode_rows(model: torch.nn.Module, method: str | None, rows: torch.Tensor, device: torch.device) -> Any:
-        rows = rows.to(device)
-        return resolve_method(model, method)(rows if rows.is_floating_point() else rows.to(torch.float32))
+        return resolve_method(model, method)(as_input(model, rows.to(device)))
 
     def pick_pairs(self, values: torch.Tensor, kinds: Sequence[str]) -> torch.Tensor:
         """Returns what belongs to the pairs of some kinds, as a view.

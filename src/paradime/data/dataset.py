@@ -11,6 +11,7 @@ from paradime._registry import did_you_mean
 from paradime.data.validation import (
     checked_rows,
     column_names,
+    rows_for_model,
     single_precision,
     warn_of_what_does_not_vary,
 )
@@ -28,7 +29,8 @@ class Dataset(Mapping[str, Any]):
 
     Args:
         data: An array, tensor, data frame (of pandas, polars or PyArrow) or sparse matrix, which is then named
-            ``"main"``, or a dict of named ones. Each is checked, and converted to single precision.
+            ``"main"``, or a dict of named ones. Each is checked, and converted to single precision, float32 or
+            int32; tensors keep their type. What the model embeds gets the model's type when training begins.
 
     Attributes:
         columns: The names of the columns, as texts, of each entry that was a data frame.
@@ -75,9 +77,10 @@ class Dataset(Mapping[str, Any]):
             )
         for key, values in checked.items():
             self._sources[key] = values
-            entry = single_precision(key, values)
-            # what models embed are numbers with a fraction, whatever type they were stored in
-            self.data[key] = entry.to(torch.float32) if key == "main" else entry
+            if isinstance(data[key], torch.Tensor) and not isinstance(values, SparseRows):
+                self.data[key] = values.contiguous()
+            else:
+                self.data[key] = single_precision(key, values)
             self._remember_columns(key, column_names(data[key]))
         if "main" in checked:
             warn_of_what_does_not_vary("main", self.data["main"], stacklevel=3)
@@ -122,6 +125,18 @@ class Dataset(Mapping[str, Any]):
         entry = self[key]
         return self._sources.get(key, entry)
 
+    def suit(self, key: str, model: torch.nn.Module | None) -> None:
+        """Converts an entry to the type in which a model computes; see :func:`~paradime.models.as_input`.
+
+        Args:
+            key: Its name.
+            model: The model; ``None`` for one that computes in single precision.
+
+        Raises:
+            ValueError: If a finite number does not fit into that type.
+        """
+        self.data[key] = rows_for_model(key, self.data[key], model)
+
     def subset(self, rows: Any) -> Dataset:
         """Returns a data set of some rows, numbered anew; what is sparse stays sparse, and nothing is warned of.
 
@@ -146,7 +161,12 @@ class Dataset(Mapping[str, Any]):
         moved = Dataset.__new__(Dataset)
         moved._sources = self._sources
         moved.columns = self.columns
-        moved.data = {key: values.to(device) for key, values in self.data.items()}
+        # Apple's graphics processors know no double precision
+        single = {"dtype": torch.float32} if device.type == "mps" else {}
+        moved.data = {
+            key: values.to(device, **single) if values.dtype == torch.float64 else values.to(device)
+            for key, values in self.data.items()
+        }
         return moved
 
 

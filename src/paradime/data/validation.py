@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from paradime.models import as_input
 from paradime.utils.convert import as_tensor, to_torch
 from paradime.utils.frames import column_names, frame_values, is_frame
 from paradime.utils.sparse import SparseRows, is_sparse
 
-__all__ = ["checked_rows", "column_names", "single_precision", "warn_of_what_does_not_vary"]
+__all__ = ["checked_rows", "column_names", "rows_for_model", "single_precision", "warn_of_what_does_not_vary"]
 
 _BLOCK_BYTES = 1 << 24
 
@@ -84,6 +85,18 @@ def single_precision(name: str, tensor: Any) -> Any:
         place, value = _first(~converted.isfinite(), tensor)
         raise ValueError(_too_large(name, value, place))
     return converted
+
+
+def rows_for_model(name: str, rows: Any, model: torch.nn.Module | None) -> Any:
+    """Returns checked rows in the type in which a model computes; see :func:`~paradime.models.as_input`.
+
+    Raises:
+        ValueError: If a finite number does not fit into that type.
+    """
+    made = as_input(model, rows)
+    if made.dtype == torch.float32:
+        return single_precision(name, rows).to(torch.float32)
+    return made if isinstance(made, SparseRows) else made.contiguous()
 
 
 def _too_large(name: str, value: float, place: str) -> str:

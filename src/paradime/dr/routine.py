@@ -334,6 +334,9 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
         needed = n_outputs(blocks.losses.values(), dataset)
         if needed is not None and self._targets is not None and self._targets.classes is not None:
             needed = max(needed, len(self._targets.classes))  # also of classes that come later
+        for rows in (dataset, blocks.held_out):
+            if rows is not None:
+                rows.suit(key, blocks.network.model)
         model = blocks.network.require(dataset[key], key, needed)
         return model.to(blocks.device)
 

@@ -2,7 +2,7 @@
 
 from paradime.models.activations import ACTIVATIONS
 from paradime.models.assignments import SoftAssignments
-from paradime.models.base import Model, Preparable, resolve_method
+from paradime.models.base import Model, Preparable, as_input, resolve_method
 from paradime.models.convolutional import ConvolutionalModel
 from paradime.models.decoders import DECODERS, ConvolutionalDecoder, FullyConnectedDecoder
 from paradime.models.embedding import EmbeddingModel
@@ -28,6 +28,7 @@ __all__ = [
     "ModelRecipe",
     "Preparable",
     "SoftAssignments",
+    "as_input",
     "network_scale",
     "replaced_methods",
     "resolve_method",

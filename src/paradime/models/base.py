@@ -10,7 +10,7 @@ import torch
 from paradime._registry import did_you_mean
 from paradime.exceptions import UnsupportedConfigurationError
 
-__all__ = ["Model", "Preparable", "resolve_method"]
+__all__ = ["Model", "Preparable", "as_input", "resolve_method"]
 
 
 class Model(torch.nn.Module):
@@ -101,6 +101,29 @@ class Preparable(Protocol):
             rows: The rows of the training, shape (n, …).
             generator: Source of randomness, seeded by the routine's; torch's global one if ``None``.
         """
+
+
+def as_input(model: torch.nn.Module | None, rows: Any) -> Any:
+    """Returns rows in the type in which a model computes, that of its first floating-point parameter.
+
+    Args:
+        model: The model; single precision is meant if it is ``None`` or a function, or has no such parameter.
+        rows: A tensor, or sparse rows. Whole numbers stay as they are for a model that looks them up in a table,
+            ``torch.nn.Embedding``.
+
+    Example:
+        >>> as_input(torch.nn.Linear(2, 1), torch.ones(3, 2, dtype=torch.int64)).dtype
+        torch.float32
+        >>> as_input(torch.nn.Embedding(5, 2), torch.ones(3, 1, dtype=torch.int64)).dtype
+        torch.int64
+    """
+    if not isinstance(model, torch.nn.Module):
+        return rows.to(torch.float32)
+    tables = torch.nn.Embedding, torch.nn.EmbeddingBag
+    if not rows.is_floating_point() and any(isinstance(module, tables) for module in model.modules()):
+        return rows
+    dtypes = (parameter.dtype for parameter in model.parameters() if parameter.is_floating_point())
+    return rows.to(next(dtypes, torch.float32))
 
 
 def resolve_method(model: torch.nn.Module, method: str | None) -> Callable[[torch.Tensor], Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from paradime.models import resolve_method
+from paradime.models import as_input, resolve_method
 from paradime.utils.seed import seeded
 from paradime.utils.sparse import SparseRows
 
@@ -61,4 +61,4 @@ def embed_rows(model: torch.nn.Module, rows: Any, device: torch.device) -> torch
     function = resolve_method(model, "embed")
     step = max(1, _CHUNK_ELEMENTS // max(1, math.prod(rows.shape[1:])))
     chunks = rows.split(step) if isinstance(rows, SparseRows) else torch.split(rows, step)
-    return torch.cat([function(chunk.to(device)).to("cpu", torch.float32) for chunk in chunks])
+    return torch.cat([function(as_input(model, chunk.to(device))).to("cpu", torch.float32) for chunk in chunks])

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from paradime.data.validation import checked_rows, single_precision
+from paradime.data.validation import checked_rows, rows_for_model
 from paradime.models import resolve_method
 
 __all__ = ["apply_in_chunks"]
@@ -46,7 +46,7 @@ def apply_in_chunks(
         TypeError: If ``X`` is no array of numbers.
         ValueError: If ``X`` is not finite, or its rows have another shape.
     """
-    rows = single_precision("X", checked_rows("X", X)).to(torch.float32)
+    rows = rows_for_model("X", checked_rows("X", X), model)
     is_single = single and _is_single(rows, row_shape if method in _ON_DATA else None)
     if is_single:
         rows = rows[None]
