@@ -183,7 +183,7 @@ def spectral(
         **options: Passed to :func:`~paradime.functional.spectral_positions`.
 
     Returns:
-        Shape (n, n_components), scaled to lie in [−10, 10].
+        Shape (n, n_components); each column has mean 0 and standard deviation 1.
     """
     n_components = n_components if out_dim is None else out_dim
     graph = scipy.sparse.csr_array(relations.to_sparse_array().data)

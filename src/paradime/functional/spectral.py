@@ -16,7 +16,7 @@ _DOUBLE_UP_TO = 100_000
 
 
 def spectral_positions(graph: scipy.sparse.csr_array, out_dim: int = 2, *, random_state: int = 0) -> FloatArray:
-    """Eigenvectors of the normalised graph Laplacian, from the second smallest eigenvalue on.
+    """Laplacian eigenmaps: solutions of L y = λ D y for the graph's Laplacian, from the second smallest λ on.
 
     The graph stays sparse: nothing of size n × n is formed.
 
@@ -26,12 +26,12 @@ def spectral_positions(graph: scipy.sparse.csr_array, out_dim: int = 2, *, rando
         random_state: Seed of the solver's starting vector.
 
     Returns:
-        Positions, shape (n, out_dim), float32, scaled to lie in [−10, 10].
+        Positions, shape (n, out_dim), float32; each column has mean 0 and standard deviation 1.
 
     Raises:
         ValueError: If ``out_dim`` is not positive.
 
-    Source: Belkin and Niyogi, "Laplacian eigenmaps", 2003; scaled as in McInnes et al., "UMAP", 2018.
+    Source: Belkin and Niyogi, "Laplacian eigenmaps", 2003.
     """
     n = graph.shape[0]
     if out_dim < 1:
@@ -44,7 +44,8 @@ def spectral_positions(graph: scipy.sparse.csr_array, out_dim: int = 2, *, rando
             stacklevel=2,
         )
     degree = np.asarray(graph.sum(axis=0), dtype=np.float64).ravel()
-    inverse_root = scipy.sparse.dia_array((np.where(degree > 0, degree, 1)[None] ** -0.5, 0), shape=(n, n))
+    root = np.where(degree > 0, degree, 1) ** -0.5
+    inverse_root = scipy.sparse.dia_array((root[None], 0), shape=(n, n))
     # I + D^-1/2 W D^-1/2 has the Laplacian's eigenvectors in reverse order and no negative eigenvalue, so
     # that the wanted ones are the largest: the end at which Lanczos needs no factorisation
     operator = scipy.sparse.eye_array(n) + inverse_root @ graph.astype(np.float64) @ inverse_root
@@ -64,9 +65,11 @@ def spectral_positions(graph: scipy.sparse.csr_array, out_dim: int = 2, *, rando
             tol=1e-4,
             maxiter=n * 5,
         )
-    chosen = vectors[:, np.argsort(-values)[1:k]]
+    chosen = vectors[:, np.argsort(-values)[1:k]] * root[:, None]
     # the sign of an eigenvector is arbitrary: fix it, so that runs agree
     chosen = chosen * np.sign(chosen[np.abs(chosen).argmax(axis=0), np.arange(chosen.shape[1])])
+    centered = chosen - chosen.mean(axis=0)
     positions: FloatArray = np.zeros((n, out_dim), np.float32)
-    positions[:, : chosen.shape[1]] = chosen * (10 / np.abs(chosen).max())
+    spread = centered.std(axis=0, ddof=1)
+    positions[:, : chosen.shape[1]] = centered / np.where(spread > 0, spread, 1)
     return positions

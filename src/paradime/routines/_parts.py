@@ -68,19 +68,20 @@ def position_phase(
     learning_rate: float,
     data_key: str,
     batches_per_epoch: int = -1,
+    loss_name: str = "init",
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Returns the loss and the phase that teach initial positions, each as a list: empty if there are none."""
     if initialization is None:
         return [], []
     loss = {
-        "name": "init",
+        "name": loss_name,
         "type": "position",
         "func": "mse",
         "keys": {"data": [data_key, initialization], "methods": ["embed"]},
     }
     phase = item_phase(
         f"{initialization}_init",
-        ["init"],
+        [loss_name],
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,

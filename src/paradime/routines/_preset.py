@@ -275,7 +275,7 @@ class Preset(ParametricDR):
 
     def _setting(self, name: str) -> Any:
         """Returns a parameter, or what ``fit`` takes in its place if nobody said it."""
-        value = getattr(self, name)
+        value = self.__dict__[name]
         if not isinstance(value, Unsaid):
             # texts of presets have names; what is no name is given to the phases, once they are made
             return "constant" if isinstance(value, Schedule) else value

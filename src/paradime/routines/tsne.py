@@ -98,6 +98,25 @@ def _is_cauchy(alpha: float | torch.Tensor) -> bool:
     return not isinstance(alpha, torch.Tensor) and alpha == 1
 
 
+class _Following:
+    """A parameter that is read as the value of another one where it is ``None``; it is stored as it was given."""
+
+    def __init__(self, other: str) -> None:
+        self._other = other
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, routine: Preset | None, owner: type) -> Any:
+        if routine is None:
+            return self
+        given = routine.__dict__[self._name]
+        return routine._setting(self._other) if given is None else given
+
+    def __set__(self, routine: Preset, value: Any) -> None:
+        routine.__dict__[self._name] = value
+
+
 class ParametricTSNE(Preset):
     """Parametric t-SNE: the network learns positions, then to keep each point's neighbours near.
 
@@ -143,6 +162,9 @@ class ParametricTSNE(Preset):
         >>> tsne.fit_transform(X).shape
         (150, 2)
     """
+
+    init_batch_size = _Following("batch_size")
+    init_learning_rate = _Following("learning_rate")
 
     make_spec = staticmethod(tsne_spec)
     fit_defaults: ClassVar[Mapping[str, Any]] = {**FIT_DEFAULTS, "objective": "pairs"}

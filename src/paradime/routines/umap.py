@@ -64,6 +64,7 @@ def umap_spec(
         learning_rate=init_learning_rate,
         data_key=data_key,
         batches_per_epoch=INIT_BATCHES if by_rule else -1,
+        loss_name=f"{initialization}_init",
     )
     loss = {"type": "relation", "func": "umap cross entropy", "keys": {"rels": ["rel", "rel"]}}
     phase = edge_phase(
@@ -94,7 +95,8 @@ class ParametricUMAP(Preset):
     what nobody has set, ``fit_defaults``: a network with landmarks, and batches and steps by the size of the data.
 
     Relations and losses can be reused in other routines before (or without) training: global relations
-    ``"rel"``, batch relations ``"rel"``, losses ``"init"`` and ``"embedding"``.
+    ``"rel"``, batch relations ``"rel"``, losses ``"spectral_init"`` or ``"pca_init"``, and
+    ``"embedding"``.
 
     Args:
         n_neighbors: Number of neighbours, > 2 and below n.
