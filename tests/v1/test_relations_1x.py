@@ -227,3 +227,28 @@ class TestNeighbourTuples:
         found = ConnectivityBasedRescale(3)((indices, values)).data
         assert found[0].tolist() == others
         np.testing.assert_allclose(found[1], [[1, np.log2(3) - 1]] * 3, rtol=1e-5)
+
+
+class TestSortedNeighbours:
+    """Rows of a tuple that is made by hand may be brought in order."""
+
+    INDICES, VALUES = [[2, 1], [2, 0], [0, 1]], [[3.0, 1.0], [1.0, 2.0], [5.0, 5.0]]
+
+    @pytest.mark.parametrize(
+        ("sort", "indices", "values"),
+        [
+            (None, INDICES, VALUES),
+            ("ascending", [[1, 2], [2, 0], [0, 1]], [[1, 3], [1, 2], [5, 5]]),
+            ("descending", [[2, 1], [0, 2], [0, 1]], [[3, 1], [2, 1], [5, 5]]),
+        ],
+    )
+    def test_each_row_is_sorted_by_its_values(self, sort, indices, values):
+        given = np.array(self.INDICES), np.array(self.VALUES)
+        found = NeighborRelationTuple(given, sort=sort).data
+        np.testing.assert_array_equal(found[0], indices)
+        np.testing.assert_array_equal(found[1], values)
+        np.testing.assert_array_equal(given[0], self.INDICES)
+
+    def test_order_that_is_unknown_is_refused(self):
+        with pytest.raises(ValueError, match="sort must be 'ascending', 'descending' or None, got True"):
+            NeighborRelationTuple((self.INDICES, self.VALUES), sort=True)

@@ -11,6 +11,8 @@ from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 from scipy.spatial.distance import pdist, squareform
 
+import paradime.dr
+import paradime.relations
 import paradime.types
 import paradime.utils
 
@@ -161,9 +163,19 @@ class TestTypes:
     def test_relations_come_in_four_forms(self, value):
         assert isinstance(value, runtime_types(paradime.types.Rels))
 
-    @pytest.mark.parametrize("name", ["BinaryTensorFun", "IndexList", "Rels", "TensorLike", "TypeKeyTuples"])
-    def test_alias_can_be_used_in_annotations(self, name):
-        alias = getattr(paradime.types, name)
+    @pytest.mark.parametrize(
+        ("module", "name"),
+        [
+            *(
+                (paradime.types, n)
+                for n in ("BinaryTensorFun", "IndexList", "Rels", "TensorLike", "TypeKeyTuples")
+            ),
+            *((paradime.dr, name) for name in ("Data", "LossOrLossDict", "RelOrRelDict", "TypeKeyTuples")),
+            (paradime.relations, "Transform"),
+        ],
+    )
+    def test_alias_can_be_used_in_annotations(self, module, name):
+        alias = getattr(module, name)
 
         def function(argument: alias | None = None) -> alias:
             return argument

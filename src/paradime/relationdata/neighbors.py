@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import scipy.sparse
@@ -27,9 +27,10 @@ class NeighborRelationTuple(RelationData):
 
     Args:
         relations: The pair (indices, values), each of shape (n, k), indices in [0, n).
+        sort: The order of each row by values: ``"ascending"``, ``"descending"``, or as it is with ``None``.
 
     Raises:
-        ValueError: If the shapes differ, or an index lies outside [0, n).
+        ValueError: If the shapes differ, an index lies outside [0, n), or ``sort`` is unknown.
 
     Example:
         >>> reldata = NeighborRelationTuple(([[1], [0], [0]], [[0.5], [0.5], [2.0]]))
@@ -40,9 +41,18 @@ class NeighborRelationTuple(RelationData):
     """
 
     layout = "neighbor"
+    _indices: torch.Tensor
+    _values: torch.Tensor
 
-    def __init__(self, relations: Sequence[TensorLike]) -> None:
+    def __init__(
+        self, relations: Sequence[TensorLike], sort: Literal["ascending", "descending"] | None = None
+    ) -> None:
+        if sort not in (None, "ascending", "descending"):
+            raise ValueError(f"sort must be 'ascending', 'descending' or None, got {sort!r}.")
         self.data = relations
+        if sort is not None:
+            order = self._values.argsort(dim=1, descending=sort == "descending", stable=True)
+            self._indices, self._values = self._indices.gather(1, order), self._values.gather(1, order)
 
     @classmethod
     def _of(cls, indices: torch.Tensor, values: torch.Tensor) -> Self:

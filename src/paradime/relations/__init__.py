@@ -1,6 +1,6 @@
 """Relations between points: of the whole data set (global), or of an embedded batch."""
 
-from paradime.relations.base import Relations
+from paradime.relations.base import Relations, Transform
 from paradime.relations.differentiable import DifferentiablePDist, DistsFromTo
 from paradime.relations.neighbor import NeighborBasedPDist
 from paradime.relations.pairwise import PDist
@@ -13,4 +13,5 @@ __all__ = [
     "PDist",
     "Precomputed",
     "Relations",
+    "Transform",
 ]

@@ -12,7 +12,10 @@ from paradime.transforms import RelationTransform
 from paradime.utils.convert import as_tensor
 from paradime.utils.sparse import SparseRows, is_sparse
 
-__all__ = ["Relations"]
+__all__ = ["Relations", "Transform"]
+
+Transform: TypeAlias = RelationTransform | Sequence[RelationTransform]
+"""One transform of relations, or several that are applied in order."""
 
 
 class Relations:
