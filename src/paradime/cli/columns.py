@@ -25,6 +25,8 @@ _SHOWN = 8
 _MOST_CATEGORIES = 20
 # a step of single precision, in standard deviations, beyond which a column needs an offset
 _COARSE = 1e-3
+# beyond, squares and quotients leave the range of single precision
+_WIDEST = 1e35
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,8 +69,19 @@ class Selection:
 
         Args:
             X: The features without offsets, shape (n, d).
+
+        Raises:
+            InputError: If a column varies by more or less than single precision can hold.
         """
         columns = X[:, : len(self.features)]
+        spans = np.ptp(columns, axis=0)
+        beyond = np.flatnonzero((spans > _WIDEST) | ((spans > 0) & (spans < 1 / _WIDEST)))
+        if len(beyond):
+            name, span = self.features[beyond[0]], spans[beyond[0]]
+            raise InputError(
+                f"column {name!r} spans {span:.3g}, and single precision, in which models compute, needs a "
+                f"span from {1 / _WIDEST:g} to {_WIDEST:g}. Rescale it, or leave it out."
+            )
         # of the largest values, which have the fewest digits behind the point
         steps = np.spacing(np.abs(columns).max(axis=0).astype(np.float32)).astype(np.float64)
         spreads, means = columns.std(axis=0), columns.mean(axis=0)

@@ -241,9 +241,12 @@ def _write(fitted: Fitted) -> None:
             failures.append(error)
 
     # the model and the page take rows as they are in the table, all else as they were in training
-    with _taking_rows_as_they_are(fitted):
-        attempt(options.out, _save)
-        attempt(options.explore, _explore)
+    try:
+        with _taking_rows_as_they_are(fitted):
+            attempt(options.out, _save)
+            attempt(options.explore, _explore)
+    except RuntimeError as error:  # the model could not take over the scaling
+        failures.append(error)
     attempt(options.embedding, _write_positions)
     attempt(options.plot, _draw)
     attempt(options.report, _report)

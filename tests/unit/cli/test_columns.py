@@ -183,6 +183,16 @@ def test_columns_far_from_zero_are_told_apart(run, numbers, scale, short):
         assert run(*words)[0] == 0
 
 
+@pytest.mark.parametrize("scale", [1e-40, 1e38])
+def test_columns_beyond_single_precision_are_refused_before_the_training(run, numbers, short, monkeypatch, scale):
+    monkeypatch.setattr("paradime.dr.ParametricDR.fit", None)
+    numbers.assign(b=numbers["b"] * scale).to_csv("t.csv", index=False)
+    code, _, err = run("fit", "t.csv", "--out", "m", *short)
+    assert code == 2
+    assert "column 'b' spans" in err
+    assert "Rescale it" in err
+
+
 def test_models_of_columns_far_from_zero_refuse_the_columns_themselves(run, numbers, short):
     (numbers + 1e9).to_csv("t.csv", index=False)
     assert run("fit", "t.csv", "--out", "m", "--embedding", "a.csv", *short)[0] == 0

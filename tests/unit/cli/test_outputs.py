@@ -198,6 +198,20 @@ def test_an_output_that_fails_takes_nothing_along(run, table, monkeypatch):
     assert all(Path(name).stat().st_size > 10_000 for name in ("a.html", "r.html"))
 
 
+def test_model_that_cannot_take_over_the_scaling_takes_no_positions_along(run, table, monkeypatch):
+    table()
+
+    def fail(*_, **__):
+        raise RuntimeError("the model places rows elsewhere")
+
+    monkeypatch.setattr("paradime.cli.fitting.fold", fail)
+    words = ["--scale", "standard", "--out", "m", "--embedding", "a.csv"]
+    code, _, err = run("fit", "t.csv", *words, *SHORT)
+    assert code == 1
+    assert "the model places rows elsewhere" in err
+    assert len(pd.read_csv("a.csv")) == 60
+
+
 def test_model_is_saved_before_anything_is_drawn(run, table, monkeypatch):
     table()
 
