@@ -26,8 +26,8 @@ def test_model_of_a_format_computes_what_it_did(results):
     assert {name: repr(routine.get_params()[name]) for name in told} == told
     with np.load(results) as expected:
         embedded = routine.transform(expected["rows"])
-        # another machine rounds sums differently
-        assert np.allclose(embedded, expected["embedding"], rtol=1e-6, atol=1e-6 * np.ptp(expected["embedding"]))
+        # another machine rounds sums differently: single precision errs by 2e-7 of the map's extent here
+        assert np.allclose(embedded, expected["embedding"], rtol=0, atol=5e-6 * np.ptp(expected["embedding"]))
         if "reconstruction" in expected:
             again = routine.inverse_transform(expected["embedding"])
             assert np.allclose(again, expected["reconstruction"], rtol=1e-5, atol=1e-5)

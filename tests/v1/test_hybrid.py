@@ -91,8 +91,15 @@ def test_loss_of_each_part_is_told_apart(short):
     history = phase.loss.detailed_history()
     assert history.shape == (2, 8)
     np.testing.assert_allclose(history.sum(dim=0), phase.loss.history, rtol=1e-5)
-    for part in history:
-        assert part[-1] < 0.9 * part[0]
+
+
+def test_loss_of_each_part_declines(digits, outcome):
+    def measure(seed):
+        (phase,) = run_script(digits, [500, 1], seed=seed, epochs=8).training_phases
+        history = phase.loss.detailed_history()
+        return dict(zip(("embedding", "classifier"), (history[:, -1] / history[:, 0]).tolist(), strict=True))
+
+    outcome(measure, seeds=2, at_most={"embedding": 0.97, "classifier": 0.8})
 
 
 def test_methods_of_the_model_are_applied_by_name(short, digits):

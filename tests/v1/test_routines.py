@@ -15,11 +15,17 @@ SHORT = {
 both = pytest.mark.parametrize("routine", SHORT, ids=lambda routine: routine.__name__)
 
 
-def test_umap_is_far_more_accurate_than_pca_on_held_out_rows(digits):
-    paradime.utils.seed.seed_all(0)
-    umap = paradime.routines.ParametricUMAP(in_dim=64, epochs=400, batch_size=20)
-    umap.train(digits.X)
-    assert digits.accuracy(umap.apply) > digits.pca_accuracy + 0.1
+def test_umap_tells_classes_of_held_out_rows_without_initial_positions(digits, outcome):
+    def measure(seed):
+        paradime.utils.seed.seed_all(seed)
+        umap = paradime.routines.ParametricUMAP(
+            in_dim=64, initialization=None, epochs=100, batch_size=20, learning_rate=0.01
+        )
+        umap.train(digits.X[:400])
+        return {"accuracy": digits.accuracy(umap.apply)}
+
+    # a network that is not trained reaches 0.2
+    outcome(measure, seeds=2, at_least={"accuracy": 0.4})
 
 
 @both
@@ -37,20 +43,23 @@ def test_every_initialization_works_in_every_dimension(routine, initialization, 
 
 @both
 @pytest.mark.parametrize("initialization", ["pca", "spectral"])
-def test_initialization_is_learned_before_the_embedding(routine, initialization, digits):
-    paradime.utils.seed.seed_all(0)
-    made = routine(
-        in_dim=64,
-        initialization=initialization,
-        **{**SHORT[routine], "init_epochs": 60, "epochs": 1, "learning_rate": 1e-6},
-        init_batch_size=50,
-        init_learning_rate=0.01,
-    )
-    made.train(digits.X[:300])
-    # spectral and principal positions both become an entry of the data set, which the model has learned
-    positions = made.dataset[initialization].numpy()
-    embedding = made.apply(digits.X[:300]).numpy()
-    assert ((embedding - positions) ** 2).mean() < 0.1 * positions.var()
+def test_initialization_is_learned_before_the_embedding(routine, initialization, digits, outcome):
+    def measure(seed):
+        paradime.utils.seed.seed_all(seed)
+        made = routine(
+            in_dim=64,
+            initialization=initialization,
+            **{**SHORT[routine], "init_epochs": 20, "epochs": 1, "learning_rate": 1e-6},
+            init_batch_size=50,
+            init_learning_rate=0.01,
+        )
+        made.train(digits.X[:300])
+        # spectral and principal positions both become an entry of the data set, which the model has learned
+        positions = made.dataset[initialization].numpy()
+        embedding = made.apply(digits.X[:300]).numpy()
+        return {"error": ((embedding - positions) ** 2).mean() / positions.var()}
+
+    outcome(measure, seeds=2, at_most={"error": 0.2})
 
 
 @both

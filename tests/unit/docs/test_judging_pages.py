@@ -15,32 +15,41 @@ PAGES = {"judging": paradime.metrics, "explaining": paradime.explain}
 
 @pytest.fixture
 def few_steps(monkeypatch):
-    monkeypatch.setattr("paradime.training.extent.steps_for", lambda n_rows: 120)
+    monkeypatch.setattr("paradime.training.extent.steps_for", lambda n_rows: 100)
+    monkeypatch.setattr("paradime.routines.umap.INIT_BATCHES", 10)
 
 
-def run_python_of(page):
+def run_python_of(page, seed):
     names: dict = {}
     text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
-    for block in re.findall(r"```python\n(.*?)```", text, flags=re.S):
+    for block in re.findall(
+        r"```python\n(.*?)```", text.replace("random_state=0", f"random_state={seed}"), flags=re.S
+    ):
         exec(block, names)
     return names
 
 
-def test_judging_page_does_what_it_says(few_steps):
-    names = run_python_of("judging")
-    assert 0.3 < names["curve"].area < 1
-    assert names["found"] > 0.7
+def test_judging_page_does_what_it_says(few_steps, outcome):
+    def measure(seed):
+        names = run_python_of("judging", seed)
+        return {"area": names["curve"].area, "accuracy": names["found"]}
+
+    outcome(measure, seeds=2, at_least={"area": 0.22, "accuracy": 0.7})
 
 
-def test_explaining_page_does_what_it_says(few_steps):
-    names = run_python_of("explaining")
-    row = names["routine"].transform(names["X_new"].iloc[[0]])[0, 0]
-    start = names["routine"].transform(names["X"].mean().to_frame().T)[0, 0]
-    assert sum(names["to_the_right"].values()) == pytest.approx(
-        row - start, abs=0.1 * abs(float(row - start)) + 0.1
-    )
-    assert np.median(names["scores"].novelty) < 0.9
-    assert len(names["torn"]) == len(names["false_friends"]) == 10
+def test_explaining_page_does_what_it_says(few_steps, outcome):
+    def measure(seed):
+        names = run_python_of("explaining", seed)
+        row = names["routine"].transform(names["X_new"].iloc[[0]])[0, 0]
+        start = names["routine"].transform(names["X"].mean().to_frame().T)[0, 0]
+        assert len(names["torn"]) == len(names["false_friends"]) == 10
+        return {
+            "error": names["found"].completeness_error,
+            "error of a row": abs(sum(names["to_the_right"].values()) - (row - start)) / max(abs(row - start), 1),
+            "novelty": np.median(names["scores"].novelty),
+        }
+
+    outcome(measure, seeds=2, at_most={"error": 0.1, "error of a row": 0.2, "novelty": 0.9})
 
 
 @pytest.mark.parametrize("page", PAGES)

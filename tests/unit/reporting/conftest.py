@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 
 import paradime
-from paradime.routines import ParametricUMAP
+from paradime.routines import ParametricContrastive
 
 mpl.use("Agg")
 
@@ -32,15 +32,26 @@ def digits():
     return train_test_split(X[:900], y[:900], test_size=200, random_state=0)
 
 
-@pytest.fixture(scope="session")
-def umap(digits):
-    return ParametricUMAP(epochs=50, batch_size=100, random_state=0).fit(digits[0])
+def contrastive(X, seed):
+    return ParametricContrastive(epochs=15, init_epochs=2, random_state=seed).fit(X)
 
 
 @pytest.fixture(scope="session")
-def good(digits, umap):
+def routine(digits):
+    return contrastive(digits[0], 0)
+
+
+@pytest.fixture(scope="session")
+def good(digits, routine):
     X, X_new, y, y_new = digits
-    return paradime.report(umap, X, y, X_new, y_new, title="Digits")
+    return paradime.report(routine, X, y, X_new, y_new, title="Digits")
+
+
+@pytest.fixture
+def judged(digits, routine, no_pictures):
+    """Reports, without pictures, on maps that were learned from other seeds."""
+    X, X_new, y, y_new = digits
+    return lambda seed: paradime.report(routine if seed == 0 else contrastive(X, seed), X, y, X_new, y_new)
 
 
 @pytest.fixture
@@ -49,11 +60,17 @@ def no_pictures(monkeypatch):
     monkeypatch.setattr("paradime.reporting.writing.draw_pictures", lambda *args: ([], []))
 
 
+@pytest.fixture(scope="session")
+def plane(digits):
+    """The places of the rows in the plane of principal components."""
+    return PCA(2, svd_solver="full").fit_transform(digits[0])
+
+
 @pytest.fixture
-def garbage(digits, umap, no_pictures):
-    """The report on the same places, dealt out to other rows."""
+def garbage(digits, plane, no_pictures):
+    """The report on places that are dealt out to other rows."""
     X, X_new, y, y_new = digits
-    places = umap.transform(X)[np.random.default_rng(0).permutation(len(X))]
+    places = plane[np.random.default_rng(0).permutation(len(X))]
     return paradime.report(Lookup(X, places), X, y, X_new, y_new)
 
 
@@ -61,9 +78,22 @@ def garbage(digits, umap, no_pictures):
 def linear(digits, no_pictures):
     """The report on a linear map."""
     X, X_new, y, y_new = digits
-    pca = PCA(2, svd_solver="full").fit(X)
-    layer = torch.nn.Linear(64, 2)
+    return paradime.report(projection(PCA(2, svd_solver="full").fit(X)), X, y, X_new, y_new)
+
+
+def projection(pca):
+    layer = torch.nn.Linear(pca.n_features_in_, 2)
     with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(pca.components_))
         layer.bias.copy_(torch.from_numpy(-pca.mean_ @ pca.components_.T))
-    return paradime.report(layer, X, y, X_new, y_new)
+    return layer
+
+
+@pytest.fixture(scope="session")
+def bent(digits):
+    """A map that is neither linear nor learned, so that figures of it are the same on every machine."""
+    layer = projection(PCA(2, svd_solver="full").fit(digits[0]))
+    with torch.no_grad():
+        layer.weight *= 0.1
+        layer.bias *= 0.1
+    return torch.nn.Sequential(layer, torch.nn.Tanh())
