@@ -46,18 +46,21 @@ def choose_sparse(rows: SparseRows, metric: Metric, backend: str = "auto") -> Sp
             f"backend {backend!r} does not search sparse data. Use backend='auto', 'exact' or 'pynndescent'."
         )
     exact = is_by_products(metric) or metric not in _NO_CHUNKS
+    few = n * len(rows.values) <= _EXACT_PRODUCTS if is_by_products(metric) else exact and n <= _FEW_ROWS
+    if backend == "exact" and exact:
+        return SparseChoice("exact", "it was asked for")
+    if backend == "auto" and few:
+        return SparseChoice("exact", "the data are sparse, and products of all pairs take no more than minutes")
+    # not before it matters: the first import of PyNNDescent compiles for half a minute
     known = _descent_knows(metric)
     if not exact and not known:
         raise ValueError(
             f"metric {metric!r} is not known for sparse data. Use 'euclidean', 'cosine' or 'manhattan'."
         )
-    if backend != "auto":
-        if not (exact if backend == "exact" else known):
-            raise ValueError(f"backend {backend!r} does not know metric {metric!r} for sparse data. Use 'auto'.")
-        return SparseChoice(backend, "it was asked for")
-    few = n * len(rows.values) <= _EXACT_PRODUCTS if is_by_products(metric) else exact and n <= _FEW_ROWS
-    if few:
-        return SparseChoice("exact", "the data are sparse, and products of all pairs take no more than minutes")
+    if backend == "exact" or (backend == "pynndescent" and not known):
+        raise ValueError(f"backend {backend!r} does not know metric {metric!r} for sparse data. Use 'auto'.")
+    if backend == "pynndescent":
+        return SparseChoice("pynndescent", "it was asked for")
     if known:
         return SparseChoice("pynndescent", "the data are sparse, and all pairs would take too long")
     return SparseChoice("exact", "the data are sparse, and no other knows the metric")

@@ -130,17 +130,21 @@ def test_all_rows_equal_gives_other_points_at_distance_zero(backend):
 
 @pytest.mark.parametrize("backend", ["exact", "faiss"])
 @pytest.mark.parametrize("offset", [1e3, 1e4, 1e6])
-def test_large_mean_does_not_cost_recall(backend, offset):
+def test_large_mean_does_not_cost_recall(backend, offset, outcome):
     X = points(n=2000, d=10)
     moved = X + offset
     true = sklearn.neighbors.NearestNeighbors(algorithm="kd_tree").fit(moved).kneighbors(n_neighbors=10)
-    indices, dists = nearest_neighbors(moved, 10, backend=backend)
-    assert recall(indices, true[1]) >= 0.99
-    np.testing.assert_allclose(dists, distances_of_rows(X, np.arange(2000), indices), rtol=1e-4)
+
+    def measure(seed):
+        indices, dists = nearest_neighbors(moved, 10, backend=backend, random_state=seed)
+        np.testing.assert_allclose(dists, distances_of_rows(X, np.arange(2000), indices), rtol=1e-4)
+        return {"recall": recall(indices, true[1])}
+
+    outcome(measure, seeds=2, at_least={"recall": 0.985})
 
 
 @pytest.mark.parametrize("backend", ["exact", "faiss"])
-def test_outlier_leaves_the_neighbours_of_the_others_as_they_are(backend):
+def test_outlier_leaves_the_neighbours_of_the_others_as_they_are(backend, outcome):
     X = points(n=500)
     X[17] = 1e8
     true = (
@@ -148,10 +152,14 @@ def test_outlier_leaves_the_neighbours_of_the_others_as_they_are(backend):
         .fit(X)
         .kneighbors(n_neighbors=5, return_distance=False)
     )
-    indices, dists = nearest_neighbors(X, 5, backend=backend)
-    assert dists.isfinite().all()
-    wanted = 1.0 if backend == "exact" else 0.97  # the mean moves by 2e5, where single precision is good to 0.01
-    assert recall(np.delete(indices.numpy(), 17, axis=0), np.delete(true, 17, axis=0)) >= wanted
+
+    def measure(seed):
+        indices, dists = nearest_neighbors(X, 5, backend=backend, random_state=seed)
+        assert dists.isfinite().all()
+        return {"recall": recall(np.delete(indices.numpy(), 17, axis=0), np.delete(true, 17, axis=0))}
+
+    # the mean moves by 2e5, where single precision is good to 0.01
+    outcome(measure, seeds=2, at_least={"recall": 0.999 if backend == "exact" else 0.95})
 
 
 @pytest.mark.parametrize("backend", ["exact", "faiss"])
@@ -183,31 +191,39 @@ def test_input_is_left_as_it_is(backend):
 
 @pytest.fixture(scope="module")
 def many():
-    return clustered(25_000)
+    return clustered(21_000)
 
 
-def test_faiss_finds_nearly_all_neighbours_among_many_clustered_points_and_always_the_same(many):
+def test_faiss_finds_nearly_all_neighbours_among_many_clustered_points_and_always_the_same(many, outcome):
     assert choose_backend(len(many)).name == "faiss"
-    indices, dists = nearest_neighbors(many, 15)
     tree = sklearn.neighbors.NearestNeighbors(algorithm="kd_tree").fit(many)
     asked = np.random.default_rng(0).choice(len(many), 300, replace=False)
     true = tree.kneighbors(many[asked], n_neighbors=16, return_distance=False)
     true = np.array([row[row != i][:15] for i, row in zip(asked, true, strict=True)])
-    assert recall(indices[asked], true) >= 0.98
-    found = distances_of_rows(many, asked, indices)
-    np.testing.assert_allclose(dists[asked], found, rtol=1e-3)
-    again = nearest_neighbors(many, 15)
-    assert torch.equal(again[0], indices)
-    assert torch.equal(again[1], dists)
+    results = []
+
+    def measure(seed):
+        indices, dists = nearest_neighbors(many, 15, random_state=seed)
+        np.testing.assert_allclose(dists[asked], distances_of_rows(many, asked, indices), rtol=1e-3)
+        results.append((indices, dists))
+        return {"recall": recall(indices[asked], true)}
+
+    outcome(measure, seeds=1, at_least={"recall": 0.985})
+    again = nearest_neighbors(many, 15, random_state=0)
+    assert all(torch.equal(part, other) for part, other in zip(again, results[0], strict=True))
 
 
 @pytest.mark.parametrize("metric", ["cosine", "correlation", "sqeuclidean"])
-def test_faiss_distances_are_those_of_the_metric(metric):
+def test_faiss_distances_are_those_of_the_metric(metric, outcome):
     X = clustered(600)
-    indices, dists = nearest_neighbors(X, 5, metric=metric, backend="faiss")
-    np.testing.assert_allclose(dists, distances_of(X.numpy(), indices, metric), rtol=1e-3, atol=1e-6)
     exactly, _ = nearest_neighbors(X, 5, metric=metric, backend="exact")
-    assert recall(indices, exactly) >= 0.98
+
+    def measure(seed):
+        indices, dists = nearest_neighbors(X, 5, metric=metric, backend="faiss", random_state=seed)
+        np.testing.assert_allclose(dists, distances_of(X.numpy(), indices, metric), rtol=1e-3, atol=1e-6)
+        return {"recall": recall(indices, exactly)}
+
+    outcome(measure, seeds=1, at_least={"recall": 0.985})
 
 
 def test_faiss_finds_enough_neighbours_where_lists_are_shorter_than_k():
