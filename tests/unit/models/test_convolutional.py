@@ -4,6 +4,7 @@ from sklearn.datasets import load_digits
 
 from paradime._registry import MODELS
 from paradime.models import ConvolutionalDecoder, ConvolutionalModel
+from paradime.utils.seed import seeded
 
 
 def images(*shape, seed=0):
@@ -82,19 +83,22 @@ def test_model_without_convolutions_is_layers_on_pixels():
     assert ConvolutionalDecoder(2, (4, 4), (), ())(images(3, 2)).shape == (3, 4, 4)
 
 
-def test_digits_are_told_apart_after_a_hundred_steps():
-    torch.manual_seed(0)
+def test_digits_are_told_apart_after_a_hundred_steps(outcome):
     X, y = load_digits(return_X_y=True)
     X, y = torch.as_tensor(X, dtype=torch.float32).reshape(-1, 8, 8) / 16, torch.as_tensor(y)
-    model = ConvolutionalModel((8, 8), 10, (16, 32), (64,))
-    optimizer = torch.optim.Adam(model.parameters(), 0.005)
-    for step in range(100):
-        rows = torch.arange(step * 128, (step + 1) * 128) % 1200
-        optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(model(X[rows]), y[rows]).backward()
-        optimizer.step()
-    accuracy = (model(X[1200:]).argmax(1) == y[1200:]).double().mean().item()
-    assert accuracy > 0.85
+
+    def measure(seed):
+        with seeded(seed):
+            model = ConvolutionalModel((8, 8), 10, (8, 16), (32,))
+        optimizer = torch.optim.Adam(model.parameters(), 0.005)
+        for step in range(100):
+            rows = torch.arange(step * 64, (step + 1) * 64) % 1200
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(X[rows]), y[rows]).backward()
+            optimizer.step()
+        return {"accuracy": (model(X[1200:]).argmax(1) == y[1200:]).double().mean().item()}
+
+    outcome(measure, seeds=2, at_least={"accuracy": 0.7})
 
 
 def test_grammar_knows_the_model_and_its_arguments_are_stored():
