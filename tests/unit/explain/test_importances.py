@@ -1,3 +1,4 @@
+import functools
 import sys
 import warnings
 
@@ -34,8 +35,8 @@ class Images(torch.nn.Module):
         return self.last(seen.flatten(1))
 
 
-@pytest.fixture(scope="module")
-def cancer():
+@functools.cache
+def noisy_cancer():
     X = load_breast_cancer(as_frame=True).data
     X = (X - X.mean()) / X.std()
     rng = np.random.default_rng(0)
@@ -43,9 +44,19 @@ def cancer():
     return X
 
 
+@pytest.fixture
+def cancer():
+    return noisy_cancer().copy()
+
+
+@functools.cache
+def fitted(seed):
+    return ParametricContrastive(epochs=2, random_state=seed).fit(noisy_cancer())
+
+
 @pytest.fixture(scope="module")
-def routine(cancer):
-    return ParametricContrastive(epochs=3, random_state=0).fit(cancer)
+def routine():
+    return fitted(0)
 
 
 @pytest.mark.parametrize("method", METHODS[:2])
@@ -70,19 +81,16 @@ def test_permutation_of_a_linear_model_moves_by_weight_and_difference():
     np.testing.assert_allclose(found.signed, 0, atol=0.05)
 
 
-def test_integrated_gradients_add_up_to_the_way_of_each_row(routine, cancer):
-    found = feature_importance(routine, cancer, n_samples=60, n_steps=128)
-    places = routine.transform(cancer.iloc[found.rows])
-    start = routine.transform(cancer.mean().to_frame().T)
-    ways = places - start
-    gap = np.abs(found.attributions.sum(1) - ways).mean() / np.abs(ways).mean()
-    assert found.completeness_error == pytest.approx(gap, abs=1e-3)
-    assert gap < 0.05
+def test_integrated_gradients_add_up_to_the_way_of_each_row_with_as_many_steps_as_the_map_needs(cancer, outcome):
+    def measure(seed):
+        routine = fitted(seed)
+        few, many = (feature_importance(routine, cancer, n_samples=30, n_steps=n) for n in (24, None))
+        ways = routine.transform(cancer.iloc[many.rows]) - routine.transform(cancer.mean().to_frame().T)
+        gap = np.abs(many.attributions.sum(1) - ways).mean() / np.abs(ways).mean()
+        assert many.completeness_error == pytest.approx(gap, abs=1e-3)
+        return {"gap": gap, "ratio": gap / few.completeness_error}
 
-
-def test_steps_are_as_many_as_the_map_needs(routine, cancer):
-    few = feature_importance(routine, cancer, n_samples=60, n_steps=24).completeness_error
-    assert feature_importance(routine, cancer, n_samples=60).completeness_error < min(few, 0.1)
+    outcome(measure, seeds=2, at_most={"gap": 0.1, "ratio": 0.8})
 
 
 def test_contributions_that_do_not_add_up_are_told():
@@ -106,13 +114,14 @@ def test_feature_that_the_model_ignores_has_no_importance(method):
     assert np.delete(found.overall, 3).min() > 0.01
 
 
-def test_column_of_noise_counts_less_than_what_the_map_follows(cancer):
-    torch.manual_seed(0)
-    routine = ParametricMDS(epochs=15, random_state=0).fit(cancer)
-    found = feature_importance(routine, cancer, method="permutation", n_samples=200)
-    names = [name for name, _ in found.top(31)]
-    assert names.index("noise") > 10
-    assert found.names[0] == "noise"
+def test_column_of_noise_counts_less_than_what_the_map_follows(cancer, outcome):
+    def measure(seed):
+        routine = ParametricMDS(epochs=10, random_state=seed).fit(cancer)
+        found = feature_importance(routine, cancer, method="permutation", n_samples=200)
+        assert found.names[0] == "noise"
+        return {"rank": [name for name, _ in found.top(31)].index("noise")}
+
+    outcome(measure, at_least={"rank": 10})
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -177,7 +186,8 @@ def test_standard_errors_are_the_spread_of_samples():
     ]
     spread = np.std([part.values for part in found], axis=0)
     told = np.mean([part.standard_errors for part in found], axis=0)
-    assert 0.6 < np.median(spread / told) < 1.5
+    # the spread of 30 samples is known to 13 %
+    assert 0.5 < np.median(spread / told) < 1.6
 
 
 def test_baselines_are_what_they_are_called(cancer):
@@ -192,8 +202,8 @@ def test_baselines_are_what_they_are_called(cancer):
 def test_large_offsets_and_double_precision_do_not_matter():
     X = load_wine().data
     routine = ParametricUMAP(epochs=2, batch_size=100, random_state=0).fit(X)
-    a = feature_importance(routine, X.astype(np.float64), n_steps=128)
-    b = feature_importance(routine, X.astype(np.float32), n_steps=128)
+    a = feature_importance(routine, X.astype(np.float64), n_samples=20, n_steps=64)
+    b = feature_importance(routine, X.astype(np.float32), n_samples=20, n_steps=64)
     np.testing.assert_allclose(a.values, b.values, rtol=1e-4, atol=1e-5)
     assert feature_importance(linear_model().double(), np.eye(5)).completeness_error < 1e-6
 

@@ -3,12 +3,14 @@ import pytest
 import torch
 from scipy.stats import kstest
 from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import NearestNeighbors
 
 from paradime.exceptions import NotTrainedError
 from paradime.explain import NoveltyDetector, novelty
-from paradime.routines import ParametricContrastive, ParametricUMAP
+from paradime.routines import ParametricMDS, ParametricUMAP
+from paradime.utils.seed import seeded
 
 
 @pytest.fixture(scope="module")
@@ -19,21 +21,27 @@ def digits():
 
 @pytest.fixture(scope="module")
 def routine(digits):
-    return ParametricContrastive(epochs=10, random_state=0).fit(digits[0])
+    return ParametricMDS(epochs=1, random_state=0).fit(digits[0])
 
 
-def embedding(n_features):
-    torch.manual_seed(0)
-    return torch.nn.Linear(n_features, 2)
+def embedding(n_features, seed=0):
+    with seeded(seed):
+        return torch.nn.Linear(n_features, 2)
+
+
+def unevenness(ranks):
+    """The largest difference between the shares of ranks below a number and that number."""
+    return kstest(ranks, "uniform").statistic
 
 
 @pytest.mark.parametrize("scale", ["std", "none"])
-def test_held_out_rows_are_spread_evenly(digits, scale):
-    X, X_new, _, _ = digits
-    found = novelty(embedding(64), X_new, X, scale=scale)
-    # a test of 450 rows would tell a deviation of 0.08 in all but one of a hundred draws
-    assert kstest(found.novelty, "uniform").statistic < 0.08
-    assert kstest(found.misplaced, "uniform").statistic < 0.08
+def test_held_out_rows_are_spread_evenly(scale, outcome):
+    def measure(seed):
+        X, X_new = train_test_split(load_digits().data, random_state=seed)
+        found = novelty(embedding(64, seed), X_new, X, scale=scale)
+        return {"novelty": unevenness(found.novelty), "misplaced": unevenness(found.misplaced)}
+
+    outcome(measure, at_most={"novelty": 0.09, "misplaced": 0.095})
 
 
 def test_rows_like_none_of_the_training_are_novel(digits):
@@ -61,19 +69,22 @@ def test_neighbours_are_the_nearest_rows_of_the_training(digits):
     X, X_new, _, _ = digits
     found = NoveltyDetector(embedding(64), scale="none", n_neighbors=4).fit(X).score(X_new[:30])
     expected = NearestNeighbors(n_neighbors=4).fit(X).kneighbors(X_new[:30])
-    np.testing.assert_array_equal(found.neighbors, expected[1])
+    # digits are whole numbers: several may be equally far
+    dists = np.linalg.norm(X_new[:30, None] - X[found.neighbors], axis=2)
+    np.testing.assert_allclose(dists, expected[0], rtol=1e-6)
     own = NearestNeighbors(n_neighbors=4).fit(X).kneighbors()[0].mean(1)
-    np.testing.assert_allclose(found.ratio, expected[0].mean(1) / own[expected[1]].mean(1), rtol=1e-6)
+    np.testing.assert_allclose(found.ratio, dists.mean(1) / own[found.neighbors].mean(1), rtol=1e-6)
 
 
-def test_row_that_the_map_shows_elsewhere_is_misplaced(digits, routine):
+def test_row_that_the_map_shows_elsewhere_is_misplaced(digits):
     X, X_new, _, _ = digits
+    axes = torch.tensor(PCA(2, svd_solver="full").fit(X).components_.T, dtype=torch.float32)
 
     class Astray(torch.nn.Module):
-        """The map, except for bright images, which it puts to the far right."""
+        """Principal components, except for bright images, which it puts to the far right."""
 
         def forward(self, rows):
-            places = routine.model(rows)
+            places = rows @ axes
             return torch.where((rows.sum(dim=1) > 360)[:, None], places + 100, places)
 
     model = Astray()
@@ -89,7 +100,8 @@ def test_detector_keeps_only_as_many_rows_as_it_may(digits, routine):
     detector = NoveltyDetector(routine, n_reference=300).fit(X)
     assert detector.reference_.shape == (300, 64)
     found = detector.score(X_new)
-    assert kstest(found.novelty, "uniform").statistic < 0.12
+    # 450 rows among 300: a difference of 0.15 has a chance of one in ten thousand
+    assert unevenness(found.novelty) < 0.15
     assert set(found.neighbors.ravel()) <= set(detector.reference_rows_)
     np.testing.assert_array_equal(
         found.novelty, NoveltyDetector(routine, n_reference=300).fit(X).score(X_new).novelty

@@ -52,7 +52,7 @@ def test_directions_are_learned_from_training_rows_and_judged_on_others(wine):
     found = axis_alignment(embedding[train], values[train], **held_out)
     prediction = LinearRegression().fit(embedding[train], values[train, 0]).predict(embedding[test])
     assert found.strength[0] == pytest.approx(np.corrcoef(prediction, values[test, 0])[0, 1], abs=1e-10)
-    assert found.strength[0] > 0.6 > 0.4 > abs(found.strength[1])
+    assert found.strength[0] > 0.6 > abs(found.strength[1])  # which varies by 0.13 around 0
 
 
 def test_what_does_not_vary_aligns_with_nothing():

@@ -85,7 +85,7 @@ def test_separate_classes_are_told_apart_and_shuffled_ones_are_not():
     labels = np.arange(400) % 4
     embedding = np.eye(4)[labels] * 20 + rng.normal(size=(400, 4))
     assert knn_accuracy(embedding, labels) == 1
-    assert knn_accuracy(embedding, rng.permutation(labels)) == pytest.approx(0.25, abs=0.08)
+    assert knn_accuracy(embedding, rng.permutation(labels)) == pytest.approx(0.25, abs=0.13)
 
 
 @pytest.mark.parametrize("missing", [-1, None, "pd.NA"])

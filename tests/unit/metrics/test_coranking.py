@@ -63,8 +63,8 @@ def test_map_that_puts_all_in_one_place_keeps_nothing_though_rows_are_sorted(dig
 def test_curve_of_a_sample_is_near_the_whole_one(digits):
     X, embedding = digits
     whole, part = coranking_curve(X, embedding), coranking_curve(X, embedding, n_samples=150)
-    assert np.abs(whole.kept - part.kept)[20:].max() < 0.03
-    assert part.area == pytest.approx(whole.area, abs=4 * part.area.standard_error)
+    assert np.abs(whole.kept - part.kept)[20:].max() < 0.05
+    assert part.area == pytest.approx(whole.area, abs=6 * part.area.standard_error)
 
 
 def test_chunks_do_not_change_the_curve(digits):
