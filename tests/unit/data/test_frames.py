@@ -6,7 +6,7 @@ import pytest
 import scipy.sparse
 
 from paradime.data import Dataset
-from paradime.routines import ParametricContrastive
+from paradime.routines import ParametricMDS
 from paradime.utils.sparse import SparseRows
 
 X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
@@ -31,7 +31,7 @@ def test_frames_of_any_library_are_numbers_with_names(make):
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 def test_fit_and_transform_take_frames_as_arrays(make):
-    routine = ParametricContrastive(epochs=2, random_state=0)
+    routine = ParametricMDS(epochs=2, random_state=0)
     expected = routine.fit_transform(X)
     np.testing.assert_array_equal(routine.fit_transform(make(columns())), expected)
     np.testing.assert_array_equal(routine.fit({"main": make(columns())}).transform(make(columns())), expected)

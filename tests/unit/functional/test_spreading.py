@@ -11,11 +11,9 @@ def test_chosen_points_cover_the_others_better_than_random_ones():
     X = torch.tensor(load_iris().data, dtype=torch.float32)
     generator = torch.Generator().manual_seed(0)
     chosen = covering_points(X, 15, generator=generator)
-    distances = [cdist(X, X[chosen]).min(axis=1).mean()]
-    for seed in range(10):
-        drawn = np.random.default_rng(seed).choice(150, 15, replace=False)
-        distances.append(cdist(X, X[drawn]).min(axis=1).mean())
-    assert distances[0] < min(distances[1:])
+    drawn = [np.random.default_rng(seed).choice(150, 15, replace=False) for seed in range(10)]
+    at_random = np.mean([cdist(X, X[rows]).min(axis=1).mean() for rows in drawn])
+    assert cdist(X, X[chosen]).min(axis=1).mean() < 0.92 * at_random
 
 
 @pytest.mark.parametrize("n_points", [1, 7, 40, 41, 99])
@@ -28,7 +26,9 @@ def test_as_many_as_asked_for_each_once(n_points):
 
 
 def test_offsets_do_not_matter():
-    X = torch.randn(200, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    # sums and the mean of 256 multiples of 1/256 are exact, so that centred rows are the same to the last bit
+    X = torch.randn(256, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    X = (256 * X).round() / 256
     chosen = [covering_points(X + by, 20, generator=torch.Generator().manual_seed(1)) for by in (0, 4096)]
     assert torch.equal(*chosen)
 

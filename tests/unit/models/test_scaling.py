@@ -208,7 +208,7 @@ def test_a_sample_of_many_rows_is_enough_and_its_generator_decides(monkeypatch):
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
-    torch.testing.assert_close(first, whole, rtol=0.2, atol=0.2)
+    torch.testing.assert_close(first, whole, rtol=0.4, atol=0.4)
 
 
 def test_chunks_do_not_matter(monkeypatch):
