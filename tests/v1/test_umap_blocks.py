@@ -66,11 +66,11 @@ def routine(digits):
 
 def test_held_out_images_lie_among_their_class(digits, outcome):
     def measure(seed):
-        accuracy = digits.accuracy(run_script(digits, seed, epochs=60).apply)
+        accuracy = digits.accuracy(run_script(digits, seed, epochs=30).apply)
         return {"accuracy": accuracy, "gain over PCA": accuracy - digits.pca_accuracy}
 
-    # release 1.1.0 gave 0.84 with this script, and PCA gives 0.64
-    outcome(measure, seeds=3, at_least={"accuracy": 0.7, "gain over PCA": 0.06})
+    # release 1.1.0 gave 0.84 with 60 epochs (this one 0.81), and PCA gives 0.64
+    outcome(measure, seeds=3, at_least={"accuracy": 0.68, "gain over PCA": 0.05})
 
 
 def test_spectral_positions_become_an_entry_of_the_data_set(routine, digits):
