@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from paradime.models import resolve_method
+from paradime.training import apply_to_rows
 
 __all__ = ["Embedder", "embedder_of"]
 
@@ -57,6 +58,9 @@ class Embedder:
 
     def embed(self, rows: torch.Tensor) -> torch.Tensor:
         """Embeds rows without a graph, shape (m, …) to (m, out_dim), on the CPU."""
+        if self.dtype == torch.float32:
+            # as transform does: what becomes of a row does not depend on the rows beside it
+            return apply_to_rows(self.module, rows.to(torch.float32), "embed", self.device)
         with self.evaluating(), torch.no_grad():
             return torch.cat([self(part).cpu() for part in self.chunks(rows)])
 

@@ -9,6 +9,7 @@ from paradime.models.embedding import EmbeddingModel
 from paradime.models.fully_connected import FullyConnectedEmbeddingModel
 from paradime.models.landmarks import LandmarkModel, network_scale
 from paradime.models.layers import FullyConnected
+from paradime.models.precise import in_double_precision
 from paradime.models.recipe import ModelRecipe
 from paradime.models.replacing import replaced_methods
 from paradime.models.scaling import InputScaling
@@ -29,6 +30,7 @@ __all__ = [
     "Preparable",
     "SoftAssignments",
     "as_input",
+    "in_double_precision",
     "network_scale",
     "replaced_methods",
     "resolve_method",

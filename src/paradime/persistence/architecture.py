@@ -13,7 +13,7 @@ import paradime.models
 from paradime._registry import MODELS
 from paradime.models import EmbeddingModel, ModelRecipe
 from paradime.models._options import stored_arguments
-from paradime.persistence.layers import LAYERS, layer_arguments
+from paradime.models.torch_layers import LAYERS, layer_arguments
 from paradime.persistence.values import Decoder, Encoder
 from paradime.spec import Vocabulary
 

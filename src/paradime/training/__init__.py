@@ -15,7 +15,7 @@ from paradime.training.fingerprint import (
 )
 from paradime.training.heldout import check_fraction, rows_to_hold_out, split_rows
 from paradime.training.history import History, history_frame
-from paradime.training.inference import apply_in_chunks
+from paradime.training.inference import apply_in_chunks, apply_to_rows
 from paradime.training.live_plot import LivePlot
 from paradime.training.loop import run_phase
 from paradime.training.phase import TrainingPhase
@@ -53,6 +53,7 @@ __all__ = [
     "Validation",
     "Workspace",
     "apply_in_chunks",
+    "apply_to_rows",
     "batch_size_for",
     "check_fraction",
     "check_phase",

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 
-from paradime.models import as_input, resolve_method
+from paradime.training.inference import apply_to_rows, in_evaluation_mode
 from paradime.utils.seed import seeded
-from paradime.utils.sparse import SparseRows
 
 __all__ = ["embed_rows", "evaluating"]
-
-_CHUNK_ELEMENTS = 1 << 22  # of input; bounds the memory of hidden layers
 
 
 @contextlib.contextmanager
@@ -37,14 +33,8 @@ def evaluating(model: torch.nn.Module, device: torch.device | None = None) -> It
         >>> model.training
         True
     """
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.no_grad(), seeded(0, device):
-            yield
-    finally:
-        for module, was_training in modes.items():
-            module.training = was_training
+    with in_evaluation_mode(model), torch.no_grad(), seeded(0, device):
+        yield
 
 
 def embed_rows(model: torch.nn.Module, rows: Any, device: torch.device) -> torch.Tensor:
@@ -58,7 +48,4 @@ def embed_rows(model: torch.nn.Module, rows: Any, device: torch.device) -> torch
     Returns:
         The embedding on the CPU, shape (m, out_dim).
     """
-    function = resolve_method(model, "embed")
-    step = max(1, _CHUNK_ELEMENTS // max(1, math.prod(rows.shape[1:])))
-    chunks = rows.split(step) if isinstance(rows, SparseRows) else torch.split(rows, step)
-    return torch.cat([function(as_input(model, chunk.to(device))).to("cpu", torch.float32) for chunk in chunks])
+    return apply_to_rows(model, rows, "embed", device).to(torch.float32)

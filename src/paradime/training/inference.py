@@ -3,17 +3,80 @@
 from __future__ import annotations
 
 import contextlib
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
 from paradime.data.validation import checked_rows, rows_for_model
-from paradime.models import resolve_method
+from paradime.models import as_input, in_double_precision, resolve_method
 
-__all__ = ["apply_in_chunks"]
+__all__ = ["apply_in_chunks", "apply_to_rows", "in_evaluation_mode"]
 
 _ON_DATA = (None, "forward", "embed", "encode", "classify")  # other methods, such as decode, take other rows
 _CHUNK_ELEMENTS = 1 << 22  # of input; bounds the memory of hidden layers
+_CHUNK_ROWS = {"cpu": 1 << 10, "cuda": 1 << 15}  # whose hidden layers stay in the cache, or fill the device
+
+
+@contextlib.contextmanager
+def in_evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
+    """Within the block, a model is in evaluation mode; afterwards each part is in the mode in which it was."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, was_training in modes.items():
+            module.training = was_training
+
+
+def apply_to_rows(
+    model: torch.nn.Module, rows: Any, method: str | None, device: torch.device, *, gradients: bool = False
+) -> torch.Tensor:
+    """Applies a method of a model to rows in chunks, in evaluation mode.
+
+    Networks of ParaDime's, and of layers of torch's, compute in double precision, and the result is rounded:
+    what becomes of a row does not depend on the rows beside it. Models of other classes are called as they are.
+
+    Args:
+        model: The model; its modes stay.
+        rows: A tensor of shape (m, …), or sparse rows.
+        method: The name of the method; the model itself is called if ``None``.
+        device: Where to compute. A device without double precision, such as MPS, leaves it to the CPU.
+        gradients: Whether gradients flow to the model and to the rows.
+
+    Returns:
+        What the method makes of the rows, on the CPU, shape (m, …).
+
+    Example:
+        >>> model, rows = torch.nn.Linear(3, 2), torch.ones(5, 3)
+        >>> torch.equal(apply_to_rows(model, rows[:1], None, torch.device("cpu")), model(rows[:1]))
+        True
+    """
+    place = device if device.type in _CHUNK_ROWS else torch.device("cpu")
+    step = max(1, _CHUNK_ELEMENTS // max(1, math.prod(rows.shape[1:])))
+    with contextlib.nullcontext() if gradients else torch.inference_mode():
+        precise = in_double_precision(model, place)
+        if precise is not None:
+            function = resolve_method(precise, method)
+            chunks = rows.split(min(step, _CHUNK_ROWS[place.type]))
+            parts = [_rounded(function(_doubled(as_input(precise, chunk.to(place))))).cpu() for chunk in chunks]
+        else:
+            function = resolve_method(model, method)
+            with in_evaluation_mode(model):
+                parts = [function(as_input(model, chunk.to(device))).cpu() for chunk in rows.split(step)]
+    # an inference tensor cannot take part in autograd later; a copy made outside can
+    return parts[0].clone() if len(parts) == 1 else torch.cat(parts)
+
+
+def _doubled(rows: Any) -> Any:
+    # whole numbers are looked up in a table
+    return rows.to(torch.float64) if rows.is_floating_point() else rows
+
+
+def _rounded(result: torch.Tensor) -> torch.Tensor:
+    return result.to(torch.float32) if result.dtype == torch.float64 else result
 
 
 def apply_in_chunks(
@@ -27,7 +90,7 @@ def apply_in_chunks(
     single: bool = False,
     gradients: bool = False,
 ) -> torch.Tensor:
-    """Applies a method of a model to points, in evaluation mode.
+    """Applies a method of a model to points, as :func:`apply_to_rows` does, once they are checked.
 
     Args:
         model: The model; its mode is restored afterwards.
@@ -61,17 +124,7 @@ def apply_in_chunks(
                 "Reshape your data: .reshape(1, -1) for a single sample."
             )
         raise ValueError(f"X has rows of shape {tuple(rows.shape[1:])}, but {owner} is expecting {row_shape}.")
-    function = resolve_method(model, method)
-    step = max(1, _CHUNK_ELEMENTS // max(1, rows[0].numel()))
-    was_training = model.training
-    model.eval()
-    try:
-        with contextlib.nullcontext() if gradients else torch.inference_mode():
-            parts = [function(chunk.to(device)).cpu() for chunk in rows.split(step)]
-    finally:
-        model.train(was_training)
-    # an inference tensor cannot take part in autograd later; a copy made outside can
-    made = parts[0].clone() if len(parts) == 1 else torch.cat(parts)
+    made = apply_to_rows(model, rows, method, device, gradients=gradients)
     return made[0] if is_single else made
 
 
