@@ -526,4 +526,5 @@ def test_batch_against_row_by_row(X):
     tsne = ParametricTSNE(perplexity=5, epochs=2, init_epochs=1, batch_size=30, random_state=0).fit(X)
     one_by_one = np.concatenate([tsne.transform(row[None]) for row in X])
     together = tsne.transform(X)
-    np.testing.assert_allclose(one_by_one, together, rtol=0, atol=1e-6 * np.abs(together).max())
+    # the last bit may differ where a sum lies next to the middle between two numbers, once in millions
+    np.testing.assert_allclose(one_by_one, together, rtol=2e-7, atol=0)

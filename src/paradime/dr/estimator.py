@@ -141,7 +141,8 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         if self._targets is not None and self._targets.kind == "numbers":
             raise UnsupportedConfigurationError("y was numbers, which have no probabilities. Call predict(X).")
-        return torch.softmax(self._apply_to_rows(X, "classify"), dim=1).numpy()
+        scores = self._apply_to_rows(X, "classify").to(torch.float64)
+        return torch.softmax(scores, dim=1).to(torch.float32).numpy()
 
     @needs_part("decode")
     def inverse_transform(self, X: Any) -> AnyArray:

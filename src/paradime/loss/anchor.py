@@ -15,13 +15,17 @@ from paradime.types import TensorLike
 
 __all__ = ["AnchorLoss"]
 
+_RESOLUTION = 1e-4  # of the positions' spread; well above what rounding moves a point by, and invisible
+
 
 @LOSSES.register("anchor")
 class AnchorLoss(Loss):
     """Penalises the mean squared distance of landmarks from their positions.
 
     Landmarks are rows that need not be in the data set: with those of an earlier training and where it put them,
-    a training on new data leaves the map where it was.
+    a training on new data leaves the map where it was. Distances below 1/10,000 of the positions' spread count as
+    none: a model that computed the positions itself begins without a gradient, not with one of rounding errors,
+    which a share of the gradient would magnify.
 
     Args:
         landmarks: Rows as the model takes them, shape (m, …).
@@ -64,7 +68,7 @@ class AnchorLoss(Loss):
         self.max_rows = max_rows
         self.embedding_method = embedding_method
         self._next = 0
-        self._on_device: dict[torch.device, tuple[torch.Tensor, torch.Tensor]] = {}
+        self._on_device: dict[torch.device, tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = {}
 
     def forward(
         self,
@@ -75,21 +79,25 @@ class AnchorLoss(Loss):
         device: torch.device,
     ) -> torch.Tensor:
         rows, positions = self._turn(device)
+        *_, least = self._tensors(device)
         embedded: torch.Tensor = resolve_method(model, self.embedding_method)(rows)
-        return (embedded - positions).square().sum(dim=1).mean()
+        squares = (embedded - positions).square().sum(dim=1)
+        return torch.where(squares > least, squares, 0).mean()
 
-    def _tensors(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    def _tensors(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Returns the landmarks, their positions, and the square of the least distance that counts."""
         if device not in self._on_device:
             rows, positions = (
                 checked_rows(name, values).detach().to(device=device, dtype=torch.float32)
                 for name, values in (("landmarks", self.landmarks), ("positions", self.positions))
             )
-            self._on_device = {device: (rows, positions)}
+            least = _RESOLUTION**2 * positions.var(dim=0, unbiased=False).sum()
+            self._on_device = {device: (rows, positions, least)}
         return self._on_device[device]
 
     def _turn(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns the landmarks whose turn it is, with their positions."""
-        rows, positions = self._tensors(device)
+        rows, positions, _ = self._tensors(device)
         n = len(rows)
         if n <= self.max_rows:
             return rows, positions
@@ -98,7 +106,7 @@ class AnchorLoss(Loss):
         return rows.index_select(0, places), positions.index_select(0, places)
 
     def check_setup(self, trial: Trial) -> None:
-        rows, positions = self._tensors(trial.device)
+        rows, positions, _ = self._tensors(trial.device)
         few = rows[:2]
         check_shape(
             f"loss {self.name!r}: the model's embedding of {len(few)} landmarks",

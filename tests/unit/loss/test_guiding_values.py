@@ -155,6 +155,15 @@ def test_landmarks_take_turns_until_all_were_used():
     assert found == [9.0] * 5
 
 
+@pytest.mark.parametrize(("moved", "loss_value"), [(1e-6, 0.0), (1e-2, 1e-4)])
+def test_landmarks_that_rounding_has_moved_count_as_being_in_place(moved, loss_value):
+    rows = torch.tensor(X, requires_grad=True)
+    found = AnchorLoss(X, X + np.array([moved, 0.0, 0.0]))(lambda _: rows, {}, {}, {}, CPU)
+    found.backward()
+    assert found.item() == pytest.approx(loss_value, rel=1e-2)
+    assert bool(rows.grad.any()) == (loss_value > 0)
+
+
 @pytest.mark.parametrize("loss_function", [None, torch.nn.functional.l1_loss])
 def test_regression_compares_a_column_with_the_targets(loss_function):
     power = 2 if loss_function is None else 1
