@@ -10,6 +10,7 @@ from scipy.spatial.distance import pdist, squareform
 
 from paradime.relationdata import (
     NeighborRelationTuple,
+    SquareRelationArray,
     SquareRelationTensor,
     TriangularRelationArray,
     relation_factory,
@@ -83,6 +84,21 @@ class TestSubclasses:
         expected = np.sqrt(np.abs(X[:, None, 0] - X[:, 0]))
         np.testing.assert_allclose(found.data, expected, rtol=1e-6)
         assert steps.relations is found
+
+    def test_one_that_sets_its_relations(self):
+        class Given(Relations):
+            def __init__(self):
+                super().__init__()
+                self.relations = None
+
+            def compute_relations(self, X=None, **kwargs):
+                self.relations = np.asarray(X) @ np.asarray(X).T
+                return self.relations
+
+        given = Given()
+        assert not hasattr(given, "relations")
+        np.testing.assert_array_equal(given.compute_relations(X).data, X @ X.T)
+        assert isinstance(given.relations, SquareRelationArray)
 
     def test_one_that_goes_on_from_the_distances_of_its_base(self):
         class Squares(PDist):

@@ -88,7 +88,7 @@ class Relations:
 
     @property
     def relations(self) -> RelationData:
-        """The relations that were computed last.
+        """The relations that were computed last; a subclass may set them, in any form that ``relation_factory`` takes.
 
         Raises:
             AttributeError: If none were computed yet.
@@ -98,6 +98,10 @@ class Relations:
                 f"this {type(self).__name__} has computed no relations yet. Call compute_relations(X) first."
             )
         return self._relations
+
+    @relations.setter
+    def relations(self, relations: Any) -> None:
+        self._relations = None if relations is None else relation_factory(relations)
 
     def apply_transforms(self, relations: Any) -> RelationData:
         """Applies the transforms in order to relations, or to data that ``relation_factory`` takes.

@@ -182,7 +182,14 @@ class NeighborBasedPDist(Relations):
         return next((k for k in asked if k is not None), None)
 
     def _wanted(self, n: int) -> int:
-        return self.n_neighbors or self._asked_for() or max(1, round(0.05 * n))
+        if self.n_neighbors is not None:
+            return self.n_neighbors
+        for transform in self.transform:
+            wanted = transform.neighbors_wanted()
+            if wanted is not None:
+                # what few points lack beyond the need is nothing to warn of
+                return min(wanted, max(n - 1, transform.neighbors_needed() or 1))
+        return max(1, round(0.05 * n))
 
 
 def _is_pair(precomputed: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 __all__ = [
     "INIT_BATCHES",
@@ -158,7 +158,7 @@ def fuzzy_neighbors(n_neighbors: int, metric: str | None, data_key: str) -> dict
     )
 
 
-def probable_neighbors(perplexity: float, metric: str | None, data_key: str) -> dict[str, Any]:
+def probable_neighbors(perplexity: float | Literal["auto"], metric: str | None, data_key: str) -> dict[str, Any]:
     """Returns the global relations ``"rel"`` of t-SNE: probabilities of neighbours, symmetric."""
     return _neighbors(
         metric,

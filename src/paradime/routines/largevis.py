@@ -23,7 +23,7 @@ _CLIP_NORM = 0.1  # negatives that lie close by are repelled without measure, an
 
 def largevis_spec(
     *,
-    perplexity: float = 30.0,
+    perplexity: float | Literal["auto"] = "auto",
     gamma: float = 7.0,
     negative_sampling_rate: int = 5,
     metric: str = "euclidean",
@@ -79,8 +79,8 @@ class ParametricLargeVis(Preset):
     """Parametric LargeVis: the edges of t-SNE's neighbour graph are told from pairs with frequent points.
 
     Args:
-        perplexity: Effective number of neighbours, in (1, n). The paper has 50, for data of more than 100,000
-            points.
+        perplexity: Effective number of neighbours, in (1, n); ``"auto"`` for 30, or for a third of the points if
+            that is less. The paper has 50, for data of more than 100,000 points.
         gamma: How much negatives count beside edges, > 0; the paper's 7 spreads the points widely.
         negative_sampling_rate: Negatives for each edge; drawn in proportion to their degree to the power of 3/4.
         metric: The distance between rows: ``"euclidean"``, ``"cosine"``, ``"manhattan"``, or another name that
@@ -106,7 +106,7 @@ class ParametricLargeVis(Preset):
 
     def __init__(
         self,
-        perplexity: float = 30.0,
+        perplexity: float | Literal["auto"] = "auto",
         gamma: float = 7.0,
         negative_sampling_rate: int = 5,
         metric: str = "euclidean",

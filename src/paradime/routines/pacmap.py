@@ -112,7 +112,7 @@ class ParametricPaCMAP(Preset):
     """Parametric PaCMAP: near, mid-near and far pairs in three stages, from the global structure to the local one.
 
     Args:
-        n_neighbors: Near pairs of each point, > 0 and below n.
+        n_neighbors: Near pairs of each point, > 0; n − 1, with a warning, if there are not so many points.
         mn_ratio: Mid-near pairs for each near pair, > 0.
         fp_ratio: Far pairs for each near pair, > 0.
         mid_near: What mid-near pairs do in the last stage: ``"attract"`` for nothing any more, as in PaCMAP, or

@@ -25,7 +25,7 @@ __all__ = ["ParametricTSNE", "tsne_spec"]
 
 def tsne_spec(
     *,
-    perplexity: float = 30.0,
+    perplexity: float | Literal["auto"] = 30.0,
     alpha: float | torch.Tensor = 1.0,
     out_dim: int = 2,
     hidden_dims: Sequence[int] | None = (100, 50),
@@ -127,7 +127,8 @@ class ParametricTSNE(Preset):
     ``"rel"``, batch relations ``"rel"``, losses ``"init"`` and ``"embedding"``.
 
     Args:
-        perplexity: Effective number of neighbours, in (1, n).
+        perplexity: Effective number of neighbours, in (1, n); ``"auto"`` for 30, or for a third of the points if
+            that is less.
         alpha: Degrees of freedom of Student's t kernel in the embedding, > 0, or a tensor that is trained along.
         model: Any torch module; a fully connected network if ``None``.
         in_dim: Number of columns of the data, for that network; taken from the data if ``None``.
@@ -167,11 +168,11 @@ class ParametricTSNE(Preset):
     init_learning_rate = _Following("learning_rate")
 
     make_spec = staticmethod(tsne_spec)
-    fit_defaults: ClassVar[Mapping[str, Any]] = {**FIT_DEFAULTS, "objective": "pairs"}
+    fit_defaults: ClassVar[Mapping[str, Any]] = {**FIT_DEFAULTS, "perplexity": "auto", "objective": "pairs"}
 
     def __init__(
         self,
-        perplexity: float = 30.0,
+        perplexity: float | Literal["auto"] = unsaid(30.0),
         alpha: float | torch.Tensor = 1.0,
         model: torch.nn.Module | None = None,
         in_dim: int | None = None,

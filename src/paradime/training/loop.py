@@ -90,7 +90,7 @@ def run_phase(
         # one that goes on may have been told to stop
         epochs = range(run.n_epochs_done, run.n_epochs_done if state.stop else extent.epochs)
         for state.epoch in epochs:
-            last_good = copy.deepcopy(model.state_dict())
+            last_good = _copied_state(model)
             started = time.perf_counter()
             notify(heard, "epoch_begin", state)
             with execution.active():
@@ -121,6 +121,14 @@ def run_phase(
         watch.restore(state)
         notify(heard, "phase_end", state)
     run.end_phase()
+
+
+def _copied_state(model: torch.nn.Module) -> dict[str, Any]:
+    # tensor by tensor: copy.deepcopy takes longer than a step of a small network, and epochs may be that short
+    state = model.state_dict()
+    for name, value in state.items():
+        state[name] = value.clone() if isinstance(value, torch.Tensor) else copy.deepcopy(value)
+    return state
 
 
 def _at_start(state: TrainingState, phase: TrainingPhase, n_batches: int) -> TrainingState:

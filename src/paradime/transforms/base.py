@@ -35,6 +35,10 @@ class RelationTransform:
         """Returns how many neighbours this transform needs to work on, or ``None`` if it does not matter."""
         return None
 
+    def neighbors_needed(self) -> int | None:
+        """Returns how many of these it cannot do without: a search that finds fewer warns."""
+        return self.neighbors_wanted()
+
     def check_points(self, n_points: int) -> None:
         """Raises ValueError if the settings do not suit a number of points; called before the search."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -22,6 +22,8 @@ __all__ = ["AdaptiveNeighborhoodRescale", "ConnectivityBasedRescale", "Perplexit
 
 log = logging.getLogger(__name__)
 
+_USUAL_PERPLEXITY = 30.0
+_FEWEST_POINTS = 3  # a single neighbour has a perplexity of 1, whatever the width
 _SOLVER_SETTINGS = frozenset(
     {"args", "method", "bracket", "fprime", "fprime2", "x0", "x1", "xtol", "rtol", "maxiter", "options"}
 )
@@ -103,7 +105,8 @@ class PerplexityBasedRescale(AdaptiveNeighborhoodRescale):
     log₂(perplexity). All points are solved at once, at any scale of the data.
 
     Args:
-        perplexity: Effective number of neighbours, in (1, k) for relations to k neighbours.
+        perplexity: Effective number of neighbours, in (1, k) for relations to k neighbours; ``"auto"`` for 30, or
+            for (k + 2) / 3 if that is less, a third of the points where each is related to all others.
         verbose: Whether to log what is done.
         **kwargs: Settings of a root search (``bracket=…``), accepted for scripts that have them; the solver
             finds its bracket itself.
@@ -125,21 +128,34 @@ class PerplexityBasedRescale(AdaptiveNeighborhoodRescale):
 
     extra_options = _SOLVER_SETTINGS
 
-    def __init__(self, perplexity: float = 30, verbose: bool = False, **kwargs: Any) -> None:
+    def __init__(self, perplexity: float | Literal["auto"] = 30, verbose: bool = False, **kwargs: Any) -> None:
         _check_solver_settings(kwargs)
         super().__init__(_gaussian, _find_beta, verbose, **kwargs)
-        if not 1 < perplexity < math.inf:
-            raise ValueError(f"perplexity must be greater than 1 and finite, got {perplexity}.")
+        given: Any = perplexity
+        if given != "auto" and (isinstance(given, str) or not 1 < given < math.inf):
+            raise ValueError(f"perplexity must be greater than 1 and finite, or 'auto', got {perplexity!r}.")
         self.perplexity = perplexity
 
     def _get_comparison_constant(self) -> float:
-        return self.perplexity
+        return self._perplexity_of(None)
+
+    def _perplexity_of(self, n_neighbors: int | None) -> float:
+        """Returns the perplexity for relations to so many neighbours; to many if ``None``."""
+        if self.perplexity != "auto":
+            return self.perplexity
+        return _USUAL_PERPLEXITY if n_neighbors is None else min(_USUAL_PERPLEXITY, (n_neighbors + 2) / 3)
 
     def neighbors_wanted(self) -> int | None:
-        return math.floor(3 * self.perplexity)
+        return math.floor(3 * self._perplexity_of(None))
+
+    def neighbors_needed(self) -> int | None:
+        return 1  # of few points, all others are neighbours
 
     def check_points(self, n_points: int) -> None:
-        if self.perplexity >= n_points:
+        if self.perplexity == "auto":
+            if n_points < _FEWEST_POINTS:
+                raise ValueError(f"a perplexity needs at least {_FEWEST_POINTS} points, got {n_points} sample(s).")
+        elif self.perplexity >= n_points:
             raise ValueError(
                 f"perplexity must be smaller than the number of points, got perplexity {self.perplexity:g} "
                 f"for {n_points} points. Lower it to at most about {max(2, n_points // 3)}."
@@ -154,7 +170,7 @@ class PerplexityBasedRescale(AdaptiveNeighborhoodRescale):
         _refuse_negative(rows)
         # in units that keep squares finite and above zero at any scale of the data; a power of two is exact
         unit = math.ldexp(1.0, math.frexp(_largest_finite(rows))[1])
-        weights, betas = perplexity_weights(rows.div_(unit).square_(), self.perplexity)
+        weights, betas = perplexity_weights(rows.div_(unit).square_(), self._perplexity_of(rows.shape[1]))
         self.param_values = as_numpy(betas).astype(np.float64) / unit**2
         return weights
 

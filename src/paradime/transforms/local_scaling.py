@@ -25,7 +25,7 @@ class LocalScaling(RelationTransform):
         n_extra: Neighbours looked at beyond these, at least 0.
 
     Raises:
-        ValueError: If a number is out of range; before the search, if there are not more points than neighbours.
+        ValueError: If a number is out of range.
 
     Source: Wang et al., "Understanding how dimension reduction tools work: PaCMAP", 2021, section 4.1.
 
@@ -47,12 +47,8 @@ class LocalScaling(RelationTransform):
     def neighbors_wanted(self) -> int | None:
         return self.n_neighbors + self.n_extra
 
-    def check_points(self, n_points: int) -> None:
-        if self.n_neighbors >= n_points:
-            raise ValueError(
-                f"n_neighbors must be smaller than the number of points, got {self.n_neighbors} for {n_points} "
-                f"points. Lower it to at most {n_points - 1}."
-            )
+    def neighbors_needed(self) -> int | None:
+        return self.n_neighbors
 
     def transform(self, reldata: RelationData) -> RelationData:
         stored = reldata.to_neighbor_tuple().without_diagonal()

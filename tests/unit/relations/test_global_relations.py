@@ -30,6 +30,7 @@ from paradime.relations import (
 from paradime.transforms import (
     ConnectivityBasedRescale,
     Functional,
+    LocalScaling,
     Normalize,
     PerplexityBasedRescale,
     StudentTTransform,
@@ -195,12 +196,25 @@ def test_perplexity_of_at_least_n_is_refused_with_both_numbers_before_the_search
         NeighborBasedPDist(transform=PerplexityBasedRescale(30)).compute_relations(points(n=n))
 
 
-def test_few_points_reduce_the_neighbours_with_a_warning_and_give_finite_relations():
-    relations = NeighborBasedPDist(transform=[PerplexityBasedRescale(8), Symmetrize(), Normalize()])
+@pytest.mark.parametrize("perplexity", [8, "auto"])
+def test_of_few_points_a_perplexity_takes_all_others_as_neighbours(perplexity):
+    rescale = PerplexityBasedRescale(perplexity)
+    found = NeighborBasedPDist(transform=rescale).compute_relations(points(n=10))
+    assert found.data[0].shape == (10, 9)
+    dense = PDist(transform=PerplexityBasedRescale(perplexity)).compute_relations(points(n=10))
+    np.testing.assert_allclose(found.to_square().numpy(), dense.to_square().numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize(("transform", "n"), [(ConnectivityBasedRescale(12), 10), (LocalScaling(10), 10)])
+def test_few_points_reduce_the_neighbours_with_a_warning_and_give_finite_relations(transform, n):
     with pytest.warns(UserWarning, match=r"reduced to n-1 = 9"):
-        found = relations.compute_relations(points(n=10))
+        found = NeighborBasedPDist(transform=transform).compute_relations(points(n=n))
     assert found.values.isfinite().all()
-    assert float(found.total()) == pytest.approx(1, rel=1e-5)
+
+
+def test_neighbours_beyond_what_is_needed_are_not_missed():
+    found = NeighborBasedPDist(transform=LocalScaling(5)).compute_relations(points(n=10))
+    assert found.data[0].shape == (10, 5)
 
 
 @settings(max_examples=20, deadline=None)

@@ -7,6 +7,7 @@ from scipy.spatial.distance import pdist, squareform
 
 from paradime.functional import find_ab
 from paradime.relationdata import SquareRelationArray, TriangularRelationArray, relation_factory
+from paradime.relations import NeighborBasedPDist
 from paradime.transforms import (
     AdaptiveNeighborhoodRescale,
     ConnectivityBasedRescale,
@@ -49,10 +50,24 @@ def test_parameters_are_not_there_before_use():
     assert ConnectivityBasedRescale().sigmas is None
 
 
-@pytest.mark.parametrize("perplexity", [1, 0, -3, float("nan")])
+@pytest.mark.parametrize("perplexity", [1, 0, -3, float("nan"), "Auto"])
 def test_perplexity_that_no_data_could_have_is_refused_at_once(perplexity):
-    with pytest.raises(ValueError, match=f"perplexity must be greater than 1 and finite, got {perplexity}"):
+    with pytest.raises(ValueError, match=f"must be greater than 1 and finite, or 'auto', got {perplexity!r}"):
         PerplexityBasedRescale(perplexity)
+
+
+@pytest.mark.parametrize(("n_points", "expected"), [(3, 4 / 3), (21, 22 / 3), (89, 30), (200, 30)])
+def test_perplexity_by_rule_is_a_third_of_few_points(n_points, expected):
+    X = np.random.default_rng(0).normal(size=(n_points, 3))
+    found = NeighborBasedPDist(transform=PerplexityBasedRescale("auto")).compute_relations(X).to_square_array()
+    shares = found.data
+    entropy = -(shares * np.log2(np.where(shares > 0, shares, 1))).sum(axis=1)
+    np.testing.assert_allclose(2**entropy, expected, rtol=1e-3)
+
+
+def test_perplexity_needs_three_points():
+    with pytest.raises(ValueError, match=r"at least 3 points, got 2 sample\(s\)"):
+        NeighborBasedPDist(transform=PerplexityBasedRescale("auto")).compute_relations(np.eye(2))
 
 
 @pytest.mark.parametrize("n_neighbors", [2, 0, float("nan")])
