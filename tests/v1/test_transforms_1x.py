@@ -228,6 +228,20 @@ class TestRescaling:
             assert rescale.find_param(row[others], wanted, bracket=[0.01, 10]) == pytest.approx(param, rel=1e-6)
             np.testing.assert_allclose(rescale.kernel(row[others], param), values, rtol=1e-6)
 
+    @pytest.mark.parametrize(
+        "base", [PerplexityBasedRescale(3), ConnectivityBasedRescale(3)], ids=lambda base: type(base).__name__
+    )
+    def test_kernel_that_a_subclass_replaces_is_used(self, base):
+        as_it_is = base(SQUARE).data[1]
+
+        class Doubled(type(base)):
+            def __init__(self):
+                super().__init__(3)
+                kernel = self.kernel
+                self.kernel = lambda dists, param: 2 * kernel(dists, param)
+
+        np.testing.assert_allclose(Doubled()(SQUARE).data[1], 2 * as_it_is, rtol=1e-5)
+
     @pytest.mark.parametrize("kind", [SquareRelationArray, SquareRelationTensor])
     def test_further_transforms_go_on_with_the_result(self, kind):
         found = PerplexityBasedRescale(3)(kind(SQUARE)).symmetrized().normalized()

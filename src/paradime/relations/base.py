@@ -88,7 +88,7 @@ class Relations:
 
     @property
     def relations(self) -> RelationData:
-        """The relations that were computed last; a subclass may set them, in any form that ``relation_factory`` takes.
+        """The relations that were computed last. A subclass may set them, as anything that makes relation data.
 
         Raises:
             AttributeError: If none were computed yet.

@@ -167,6 +167,8 @@ class PerplexityBasedRescale(AdaptiveNeighborhoodRescale):
         return self.param_values
 
     def _rescale(self, rows: torch.Tensor) -> torch.Tensor:
+        if (self.kernel, self.find_param) != (_gaussian, _find_beta):
+            return super()._rescale(rows)  # a subclass has functions of its own
         _refuse_negative(rows)
         # in units that keep squares finite and above zero at any scale of the data; a power of two is exact
         unit = math.ldexp(1.0, math.frexp(_largest_finite(rows))[1])
@@ -218,6 +220,8 @@ class ConnectivityBasedRescale(AdaptiveNeighborhoodRescale):
         return self.param_values
 
     def _rescale(self, rows: torch.Tensor) -> torch.Tensor:
+        if (self.kernel, self.find_param) != (_exponential, _find_sigma):
+            return super()._rescale(rows)  # a subclass has functions of its own
         _refuse_negative(rows)
         weights, sigmas = connectivity_weights(rows, self.n_neighbors)
         self.param_values = as_numpy(sigmas)
