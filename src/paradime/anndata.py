@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["embed", "transform"]
 
+_SOURCE = "_anndata_source"  # an attribute of routines
+
 _ROUTINES: dict[str, type[Preset]] = {
     "autoencoder": routines.ParametricAutoencoder,
     "contrastive": routines.ParametricContrastive,
@@ -29,7 +31,8 @@ _ROUTINES: dict[str, type[Preset]] = {
     "tsne": routines.ParametricTSNE,
     "umap": routines.ParametricUMAP,
 }
-_FEW_GENES = 50  # up to which scanpy looks for neighbours among the genes themselves
+_COMPARED_ROWS, _COMPARED_NUMBERS = 5_000, 10_000_000  # at most, to see whether a graph is of some rows
+_TOLERANCE = 1e-2  # of a distance and of the typical one; other tools compute in single precision
 
 
 class _Source(NamedTuple):
@@ -54,7 +57,8 @@ def embed(
     """Fits a routine to the observations, and writes their embedding into ``adata.obsm``.
 
     Parameters and what was used are written into ``adata.uns``. A graph of neighbours that scanpy has made is
-    taken in place of a search if it is of the same rows, by Euclidean distance, and holds enough neighbours.
+    taken in place of a search if the distances that it stores are the Euclidean ones of the rows that are
+    embedded, and it holds enough neighbours.
 
     Args:
         adata: The data; in memory or backed, dense or sparse. Sparse data stay so.
@@ -88,8 +92,10 @@ def embed(
     _check(adata)
     made, name = _routine(routine, settings)
     source = _source(adata, use_rep, layer, key_added or f"paradime_{name}")
+    if made.get_params()["warm_start"]:
+        _check_genes(source, _known_source(made))
     rows = _rows(adata, source)
-    reused = reuse_neighbors and isinstance(made, Preset) and _take_neighbors(made, adata, source, rows)
+    reused = reuse_neighbors and isinstance(made, Preset) and _take_neighbors(made, adata, rows)
     try:
         made.fit(rows)
         embedded = made.transform(rows)
@@ -97,7 +103,7 @@ def embed(
         if reused:
             # the parameter stays what the user made it: further fits may be of other cells
             made.set_params(precomputed_knn=None)
-    made.__dict__["_anndata_source"] = source
+    made.__dict__[_SOURCE] = source._asdict()  # plain values, which are saved
     adata.obsm[key_added or f"X_paradime_{name}"] = _plain(embedded)
     params = {key: value for key, value in made.get_params().items() if type(value) in (bool, int, float, str)}
     used = {"use_rep": source.use_rep, "reused_neighbors": reused, **({"layer": layer} if layer else {})}
@@ -132,21 +138,38 @@ def transform(
         NotTrainedError: If the routine is not fitted.
     """
     _check(adata)
-    known: _Source | None = routine.__dict__.get("_anndata_source")
+    known = _known_source(routine)
     name = type(routine).__name__.removeprefix("Parametric").lower()
     if known is not None and use_rep is None and layer is None:
         use_rep, layer = known.use_rep, known.layer
     source = _source(adata, use_rep, layer, key_added or (known.key if known else f"paradime_{name}"))
-    if known is not None and known.genes is not None and source.genes is not None and known.genes != source.genes:
-        missing = [gene for gene in known.genes if gene not in set(source.genes)]
-        what = f"{len(missing)} are missing, such as {missing[0]!r}" if missing else "they are in another order"
-        raise ValueError(
-            f"The genes should match those that were embedded: {what}. Select them: adata[:, genes_of_training]."
-        )
+    _check_genes(source, known)
     embedded = _plain(routine.transform(_rows(adata, source)))
     default = source.key if not source.key.startswith("paradime_") else f"X_{source.key}"
     adata.obsm[key_added or default] = embedded
     return embedded
+
+
+def _known_source(routine: ParametricDR) -> _Source | None:
+    """Returns which rows a routine was fitted to, also one that was loaded."""
+    known = routine.__dict__.get(_SOURCE)
+    return None if known is None else _Source(**known)
+
+
+def _check_genes(source: _Source, known: _Source | None) -> None:
+    """Raises ValueError if genes are to be embedded that are others than those of the training."""
+    if known is None or known.genes is None or source.genes is None or known.genes == source.genes:
+        return
+    missing = sorted({*known.genes} - {*source.genes}, key=known.genes.index)
+    further = len({*source.genes} - {*known.genes})
+    what = "they are in another order"
+    if missing:
+        what = f"{len(missing)} are missing, such as {missing[0]!r}"
+    elif further:
+        what = f"there are {further} more"
+    raise ValueError(
+        f"The genes should match those that were embedded: {what}. Select them: adata[:, genes_of_training]."
+    )
 
 
 def _check(adata: Any) -> None:
@@ -197,19 +220,13 @@ def _rows(adata: AnnData, source: _Source) -> Any:
     return rows if scipy.sparse.issparse(rows) or hasattr(rows, "columns") else rows[:]
 
 
-def _take_neighbors(routine: Preset, adata: AnnData, source: _Source, rows: Any) -> bool:
+def _take_neighbors(routine: Preset, adata: AnnData, rows: Any) -> bool:
     """Gives scanpy's neighbours to a routine, if they are what it would search; returns whether it did."""
     entry = adata.uns.get("neighbors")
-    if routine.precomputed_knn is not None or source.layer is not None or not isinstance(entry, Mapping):
+    if routine.precomputed_knn is not None or not isinstance(entry, Mapping):
         return False
     graph = adata.obsp.get(entry.get("distances_key", "distances"))
-    params = dict(entry.get("params", {}))
-    if graph is None or params.get("metric", "euclidean") != "euclidean":
-        return False
-    few = adata.n_vars <= _FEW_GENES or params.get("n_pcs") == 0
-    of_rows = params.get("use_rep") or ("X" if few else "X_pca")
-    n_columns = params.get("n_pcs") or rows.shape[1]
-    if of_rows != source.use_rep or (source.use_rep != "X" and n_columns != rows.shape[1]):
+    if graph is None or not _is_of_rows(scipy.sparse.csr_array(graph), rows):
         return False
     as_fitted = type(routine)(**routine.get_params())
     as_fitted._fitting = True
@@ -222,6 +239,24 @@ def _take_neighbors(routine: Preset, adata: AnnData, source: _Source, rows: Any)
         return False
     routine.set_params(precomputed_knn=scipy.sparse.csr_array(graph))
     return True
+
+
+def _is_of_rows(graph: scipy.sparse.csr_array, rows: Any) -> bool:
+    """Whether the distances that a graph stores are the Euclidean ones of some rows; a sample is computed anew.
+
+    What is said about a graph elsewhere may be out of date, as where its rows were replaced since.
+    """
+    n, n_columns = rows.shape
+    per_row = max(1, graph.nnz // n)
+    n_compared = min(n, _COMPARED_ROWS, max(100, _COMPARED_NUMBERS // (per_row * n_columns)))
+    sample = np.unique(np.linspace(0, n - 1, n_compared).astype(np.int64))
+    stored = graph[sample].tocoo()
+    points: Any = rows if scipy.sparse.issparse(rows) else np.asarray(rows)
+    steps = points[sample[stored.row]].astype(np.float64) - points[stored.col].astype(np.float64)
+    squares = scipy.sparse.csr_array(steps).power(2)
+    found = np.sqrt(np.asarray(squares.sum(axis=1)).ravel())
+    typical = float(np.median(found)) if len(found) else 0.0
+    return bool(np.allclose(stored.data, found, rtol=_TOLERANCE, atol=_TOLERANCE * typical))
 
 
 def _plain(embedded: Any) -> AnyArray:

@@ -1,3 +1,5 @@
+import pickle
+
 import anndata
 import numpy as np
 import pandas as pd
@@ -5,6 +7,7 @@ import pytest
 import scipy.sparse
 from sklearn.neighbors import kneighbors_graph
 
+import paradime
 from paradime.anndata import embed, transform
 from paradime.neighbors import search
 from paradime.routines import ParametricContrastive
@@ -27,6 +30,10 @@ def adata():
         "params": params,
     }
     return made
+
+
+def set_graph(adata, rows, k=14, **settings):
+    adata.obsp["distances"] = kneighbors_graph(rows, k, mode="distance", **settings)
 
 
 @pytest.fixture
@@ -53,13 +60,25 @@ def test_embedding_and_parameters_are_written_where_scanpy_would(adata, searches
 @pytest.mark.parametrize(
     "change",
     [
-        lambda a: a.uns["neighbors"]["params"].update(use_rep="X"),
-        lambda a: a.uns["neighbors"]["params"].update(metric="cosine"),
-        lambda a: a.uns["neighbors"]["params"].update(n_pcs=5),
+        lambda a: set_graph(a, a.X.toarray()),
+        lambda a: set_graph(a, a.obsm["X_pca"], metric="cosine"),
+        lambda a: set_graph(a, a.obsm["X_pca"][:, :5]),
         lambda a: a.uns.pop("neighbors"),
-        lambda a: a.obsp.update(distances=kneighbors_graph(a.obsm["X_pca"], 5, mode="distance")),
+        lambda a: set_graph(a, a.obsm["X_pca"], 5),
+        lambda a: a.obsm.update(X_pca=np.random.default_rng(1).normal(size=(120, 10))),
+        lambda a: a.obsm.update(X_pca=a.obsm["X_pca"] * np.linspace(0.9, 1.1, 10)),
+        lambda a: a.obsm.update(X_pca=np.vstack([a.obsm["X_pca"][:-1], a.obsm["X_pca"][:1]])),
     ],
-    ids=["other rows", "other metric", "fewer components", "none", "too few"],
+    ids=[
+        "other rows",
+        "other metric",
+        "fewer components",
+        "none",
+        "too few",
+        "replaced since",
+        "corrected since",
+        "one row replaced",
+    ],
 )
 def test_neighbours_that_do_not_fit_are_searched(change, adata, searches):
     change(adata)
@@ -108,6 +127,46 @@ def test_backed_data_give_the_same(adata, tmp_path):
         backed.obsm["X_paradime_contrastive"], adata.obsm["X_paradime_contrastive"], atol=1e-5
     )
     backed.file.close()
+
+
+@pytest.mark.parametrize("rows", ["sparse genes", "dense genes", "layer", "single precision"])
+def test_neighbours_of_any_rows_are_reused_where_their_distances_are_stored(rows, adata, searches):
+    settings = {"use_rep": "X"}
+    if rows == "layer":
+        adata.layers["log"], settings = adata.X.log1p(), {"layer": "log"}
+    elif rows == "single precision":
+        adata.obsm["X_pca"] = adata.obsm["X_pca"].astype(np.float32) + np.float32(1)
+        settings = {"use_rep": "X_pca"}
+    elif rows == "dense genes":
+        adata.X = adata.X.toarray()
+    set_graph(adata, adata.layers["log"] if rows == "layer" else adata.X)
+    if rows == "single precision":
+        set_graph(adata, adata.obsm["X_pca"])
+    embed(adata, "contrastive", **settings, **SHORT)
+    assert searches == []
+    assert adata.uns["paradime_contrastive"]["params"]["reused_neighbors"]
+
+
+@pytest.mark.parametrize("way", ["file", "pickle"])
+def test_genes_are_checked_after_saving_too(way, adata, tmp_path):
+    routine = embed(adata, "contrastive", use_rep="X", **SHORT)
+    routine.save(tmp_path / "m.paradime")
+    again = paradime.load(tmp_path / "m.paradime") if way == "file" else pickle.loads(pickle.dumps(routine))
+    new = adata[:30].copy()
+    np.testing.assert_array_equal(transform(new, again), routine.transform(new.X))
+    assert "X_paradime_contrastive" in new.obsm
+    with pytest.raises(ValueError, match="another order"):
+        transform(adata[:, ::-1].copy(), again)
+    with pytest.raises(ValueError, match="1 are missing, such as 'g0'"):
+        transform(adata[:, 1:].copy(), again)
+
+
+def test_training_that_goes_on_wants_the_same_genes(adata):
+    routine = embed(adata, ParametricContrastive(warm_start=True, **SHORT), use_rep="X")
+    embed(adata, routine, use_rep="X")
+    with pytest.raises(ValueError, match=r"another order.*adata\[:, genes_of_training\]"):
+        embed(adata[:, ::-1].copy(), routine, use_rep="X")
+    embed(adata[:, ::-1].copy(), routine.set_params(warm_start=False), use_rep="X")
 
 
 def test_mistakes_are_told_with_a_remedy(adata):

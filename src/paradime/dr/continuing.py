@@ -30,7 +30,8 @@ class Continued(Resumed):
     """The part of a routine that trains further what is trained already.
 
     Attributes:
-        n_samples_seen_: How many rows :meth:`partial_fit` has seen, with those of the first training.
+        n_samples_seen_: How many rows were trained on since the last :meth:`fit`, by :meth:`partial_fit` and
+            ``update``, too.
     """
 
     warm_start: bool
@@ -53,11 +54,9 @@ class Continued(Resumed):
             if self._is_warm:
                 self._check_rows(X)
                 self._check_classes(y)
-            made = super().fit(X, y, validation_data=validation_data, callbacks=callbacks, resume_from=resume_from)
+            return super().fit(X, y, validation_data=validation_data, callbacks=callbacks, resume_from=resume_from)
         finally:
-            self._is_warm = False
-        self.__dict__.pop("n_samples_seen_", None)
-        return made
+            del self._is_warm
 
     fit.__doc__ = Resumed.fit.__doc__
 
@@ -90,11 +89,11 @@ class Continued(Resumed):
     @contextlib.contextmanager
     def _restored_on_error(self) -> Iterator[None]:
         """If the block raises, the building blocks are those from before, whose network is as it is now."""
-        before = self._blocks
+        before, n_seen = self._blocks, self._n_rows_seen()
         try:
             yield
         except BaseException:
-            self.__dict__["_blocks"] = before
+            self.__dict__["_blocks"], self.n_samples_seen_ = before, n_seen
             raise
 
     # -- data in parts --------------------------------------------------------------------------------
@@ -139,9 +138,7 @@ class Continued(Resumed):
         check_epochs(epochs)
         is_first = not self.__sklearn_is_fitted__()
         if is_first and classes is None:
-            self.fit(X, y, callbacks=callbacks)
-            self.n_samples_seen_ = len(self._known_dataset())
-            return self
+            return self.fit(X, y, callbacks=callbacks)
         if not is_first:
             self._check_rows(X)
             if classes is not None:
@@ -151,7 +148,7 @@ class Continued(Resumed):
             self._begin_with_classes(X, y, classes, dataset, callbacks)
             seen = 0
         else:
-            seen = self.__dict__.get("n_samples_seen_") or self._n_rows_of_training()
+            seen = self._n_rows_seen()
             dataset = self._with_targets(dataset, y)
             self._train_further(dataset, seen + len(dataset), epochs, callbacks)
         self.n_samples_seen_ = seen + len(dataset)
@@ -212,12 +209,8 @@ class Continued(Resumed):
 
     # -- what fits ------------------------------------------------------------------------------------
 
-    def _known_dataset(self) -> Dataset:
-        return self._blocks.workspace.require_dataset()
-
-    def _n_rows_of_training(self) -> int:
-        dataset = self._blocks.dataset
-        return 0 if dataset is None else len(dataset)
+    def _n_rows_seen(self) -> int:
+        return int(self.__dict__.get("n_samples_seen_", 0))  # not known where trained was set by hand
 
     def _check_rows(self, X: Data) -> None:
         """Refuses rows that the present network does not take."""

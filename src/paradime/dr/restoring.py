@@ -10,7 +10,7 @@ import torch
 
 from paradime.dr.additions import AddedLoss
 from paradime.dr.blocks import Additions
-from paradime.dr.storing import BLOCKS, is_composed
+from paradime.dr.storing import BLOCKS, HELD_OUT, NAMED_IN_FILE, is_composed
 from paradime.dr.targets import Targets
 from paradime.exceptions import CUDANotAvailableError, ModelFileError
 from paradime.persistence.saved import Saved
@@ -146,3 +146,16 @@ def _remember(routine: Any, saved: Saved, decoder: Decoder) -> None:
     ranges = saved.tensors("ranges/")
     routine.__dict__["_ranges"] = ranges["low"], ranges["high"]
     routine.metadata_ = decoder.decode(saved.config.metadata)
+    held_out = saved.state.get(HELD_OUT)
+    routine._blocks.held_out_indices = None if held_out is None else held_out.numpy()
+    for name, value in fitted.attributes.items():
+        if not _is_free(routine, name):
+            raise ModelFileError(f"{saved.path}: {name[:40]!r} cannot be an attribute of a saved routine.")
+        routine.__dict__[name] = decoder.decode(value)
+
+
+def _is_free(routine: Any, name: str) -> bool:
+    """Whether a file may set an attribute: no method, no parameter, nothing that was made already."""
+    taken = {*routine.get_params(), *NAMED_IN_FILE, *routine.unsaved_attributes}
+    of_class = getattr(type(routine), name, None)
+    return name.isidentifier() and name not in taken and not (callable(of_class) or hasattr(of_class, "__get__"))

@@ -303,7 +303,8 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
             except KeyboardInterrupt:
                 self._interrupted(state)
             finally:
-                blocks.trained = blocks.trained or run.n_steps > 0
+                if run.n_steps > 0:
+                    blocks.trained, self.n_samples_seen_ = True, len(dataset)
                 notify(heard, "train_end", state)
 
     def _check_and_compute(self, phases: Sequence[TrainingPhase]) -> torch.nn.Module:

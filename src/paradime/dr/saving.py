@@ -32,6 +32,9 @@ class Savable(Exportable):
     unsaved_parameters: ClassVar[frozenset[str]] = frozenset({"dataset", "precomputed_knn"})
     """Parameters that are data, and are not saved."""
 
+    unsaved_attributes: ClassVar[frozenset[str]] = frozenset({"_embedding", "_neighbor_cache"})
+    """Further attributes of a fitted routine that are not saved; those of it have to be data, or made of data."""
+
     metadata_: dict[str, Any]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -56,8 +59,9 @@ class Savable(Exportable):
         """Saves what was learned and how to train further; :func:`paradime.load` reads it.
 
         Tensors are written as safetensors, all else as JSON; nothing is pickled, and the training data are not
-        written. What was there before stays intact until all is written. What was written is made again in memory
-        and compared before anything is replaced.
+        written. All other attributes are, also those of subclasses, but for ``unsaved_attributes``. What was there
+        before stays intact until all is written. What was written is made again in memory and compared before
+        anything is replaced.
 
         Args:
             path: A folder, which is made if it is missing; or, if it ends in ``".paradime"``, a single file.

@@ -20,7 +20,16 @@ from paradime.persistence.saved import Saved
 from paradime.persistence.values import Encoder, vocabulary_with
 from paradime.persistence.weights import frozen_names, tied_names
 
-__all__ = ["BLOCKS", "class_name", "is_composed", "ranges_of", "saved_of"]
+__all__ = [
+    "BLOCKS",
+    "HELD_OUT",
+    "NAMED_IN_FILE",
+    "class_name",
+    "further_attributes",
+    "is_composed",
+    "ranges_of",
+    "saved_of",
+]
 
 BLOCKS = (
     "derived_data",
@@ -32,6 +41,25 @@ BLOCKS = (
 )
 """Parameters of a composed routine that its text tells."""
 
+NAMED_IN_FILE = frozenset(
+    {
+        "_additions",
+        "_blocks",
+        "_fitting",
+        "_ranges",
+        "_returns_tensors",
+        "_row_shape",
+        "_sklearn_output_config",
+        "_targets",
+        "feature_names_in_",
+        "metadata_",
+        "n_features_in_",
+        "n_samples_seen_",
+    }
+)
+"""Attributes of a fitted routine for which the file's format has places of their own."""
+
+HELD_OUT = "held out"
 _ONLY_FOR_TRAINING = ("callbacks", "training_defaults")
 
 
@@ -62,13 +90,15 @@ def saved_of(
         else dict(GIVEN),
         frozen=frozen_names(blocks.model),
         tied=tied_names(blocks.model),
-        fitted=_fitted(routine, row_shape),
+        fitted=_fitted(routine, row_shape, encoder),
         additions=_additions(routine, encoder) if training else {},
         with_training=training,
         left_out=left_out,
         metadata=_metadata(routine, metadata, encoder),
     )
     state = dict(zip(("ranges/low", "ranges/high"), ranges_of(routine), strict=True))
+    if blocks.held_out_indices is not None:
+        state[HELD_OUT] = torch.from_numpy(np.array(blocks.held_out_indices))
     for key, loss in blocks.losses.items() if training else ():
         state |= {f"losses/{key}/{name}": part for name, part in loss.state_dict().items()}
     return Saved(
@@ -165,11 +195,31 @@ def _parameters(routine: Any, encoder: Encoder, training: bool) -> tuple[dict[st
     return made, left_out
 
 
-def _fitted(routine: Any, row_shape: tuple[int, ...]) -> Fitted:
+def further_attributes(routine: Any) -> dict[str, Any]:
+    """Returns what a fitted routine holds beside its parameters and what the file's format has names for.
+
+    Attributes of subclasses are among them, so that what nobody thought of is saved, or refused.
+    """
+    others = {*routine.get_params(), *NAMED_IN_FILE, *routine.unsaved_attributes, *routine._set_components()}
+    return {name: value for name, value in vars(routine).items() if name not in others}
+
+
+def _attributes(routine: Any, encoder: Encoder) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for name, value in further_attributes(routine).items():
+        try:
+            made[name] = encoder.encode(value, f"the attribute {name!r}")
+        except ValueError as error:
+            raise type(error)(
+                f"{error} Delete it before saving; or, if a loaded {type(routine).__name__} can do without it, "
+                "name it in the class's unsaved_attributes."
+            ) from error
+    return made
+
+
+def _fitted(routine: Any, row_shape: tuple[int, ...], encoder: Encoder) -> Fitted:
     names = routine.__dict__.get("feature_names_in_")
     output = routine.__dict__.get("_sklearn_output_config", {}).get("transform")
-    seen = routine.__dict__.get("n_samples_seen_")
-    dataset = routine._blocks.dataset
     floats = [part.dtype for part in routine._blocks.model.parameters() if part.is_floating_point()]
     return Fitted(
         row_shape=row_shape,
@@ -178,7 +228,8 @@ def _fitted(routine: Any, row_shape: tuple[int, ...]) -> Fitted:
         feature_names=None if names is None else [str(name) for name in names],
         targets=_targets(routine._targets),
         output="torch" if routine._returns_tensors else output,
-        n_rows=len(dataset) if seen is None and dataset is not None else seen,
+        n_rows=routine.__dict__.get("n_samples_seen_"),
+        attributes=_attributes(routine, encoder),
     )
 
 

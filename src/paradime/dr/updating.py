@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse
 import torch
 
+from paradime._registry import VALUES
 from paradime.data import Dataset
 from paradime.dr.additions import AddedLoss
 from paradime.dr.continuing import ANNOUNCE, Continued, check_epochs, main_phases
@@ -33,6 +34,7 @@ _LANDMARKS = "landmarks"  # the key of the loss that holds them
 _USUAL_LANDMARKS = 500
 
 
+@VALUES.register("drift")
 @dataclasses.dataclass(frozen=True)
 class Drift:
     """How far landmarks have moved while the map was updated, in units of the map's spread.
@@ -114,6 +116,7 @@ class Updated(Continued):
         self._check_rows(X)
         earlier = self._earlier_rows(old)
         new, targets = self._new_rows(X, y, earlier)
+        n_seen = self._n_rows_seen() + len(new)
         anchors, positions, spread = self._landmarks(earlier, landmarks or _USUAL_LANDMARKS)
         if keep:
             n_kept = round(keep * len(earlier)) if isinstance(keep, float) else int(keep)
@@ -125,6 +128,7 @@ class Updated(Continued):
         except BaseException:
             self._targets = before
             raise
+        self.n_samples_seen_ = n_seen
         self._report_drift(anchors, positions, spread)
         return self
 

@@ -30,6 +30,7 @@ class Fitted(pydantic.BaseModel):
         targets: What ``y`` was.
         output: What ``transform`` returns.
         n_rows: How many rows it has seen.
+        attributes: What else it knows: further attributes by name, encoded.
     """
 
     row_shape: tuple[int, ...]
@@ -39,6 +40,7 @@ class Fitted(pydantic.BaseModel):
     targets: dict[str, Any] | None = None
     output: str | None = None
     n_rows: int | None = None
+    attributes: dict[str, Any] = {}
 
 
 class Config(pydantic.BaseModel):

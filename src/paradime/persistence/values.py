@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from paradime._registry import Registry
+from paradime._registry import VALUES, Registry
 from paradime.exceptions import SpecificationError
 from paradime.models import ModelRecipe
 from paradime.spec import Vocabulary
@@ -79,6 +80,10 @@ class Encoder:
             return self._mapping(value, place)
         if isinstance(value, (torch.Tensor, np.ndarray)):
             return self._tensor(value, place)
+        name = VALUES.name_of(type(value))
+        if name is not None:
+            fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+            return {_KIND: "value", "name": name, "fields": self._mapping(fields, place)}
         return self._block(value, place)
 
     def _mapping(self, value: Mapping[Any, Any], place: str) -> Any:
@@ -209,6 +214,9 @@ class Decoder:
 
     def _read_stopping(self, value: dict[str, Any]) -> Stopping:
         return Stopping(**value["options"])
+
+    def _read_value(self, value: dict[str, Any]) -> Any:
+        return VALUES[value["name"]](**self.decode(value["fields"]))
 
     def _read_name(self, value: dict[str, Any]) -> Any:
         return self._named(value["kind"], value["name"])
