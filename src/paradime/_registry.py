@@ -156,6 +156,3 @@ MODELS: Registry[type[Any]] = Registry("model")
 SAMPLINGS: Registry[type[Any]] = Registry("sampling")
 SCHEDULES: Registry[type[Any]] = Registry("schedule")
 CALLBACKS: Registry[type[Any]] = Registry("callback")
-
-# Frozen dataclasses of plain values that fitted routines hold, and files name.
-VALUES: Registry[type[Any]] = Registry("value")

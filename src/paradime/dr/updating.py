@@ -12,7 +12,6 @@ import numpy as np
 import scipy.sparse
 import torch
 
-from paradime._registry import VALUES
 from paradime.data import Dataset
 from paradime.dr.additions import AddedLoss
 from paradime.dr.continuing import ANNOUNCE, Continued, check_epochs, main_phases
@@ -21,6 +20,7 @@ from paradime.dr.targets import UNLABELED, Targets
 from paradime.exceptions import NotTrainedError
 from paradime.functional.spreading import covering_points, relative_movement
 from paradime.loss import AnchorLoss
+from paradime.persistence.values import VALUES
 from paradime.training import Callback
 from paradime.types import Data
 from paradime.utils.logging import report

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from paradime._registry import VALUES, Registry
+from paradime._registry import Registry
 from paradime.exceptions import SpecificationError
 from paradime.models import ModelRecipe
 from paradime.spec import Vocabulary
@@ -19,7 +19,10 @@ from paradime.spec.settings import settings_of
 from paradime.spec.vocabulary import CLASSES, FUNCTIONS
 from paradime.training import Stopping, TrainingPhase
 
-__all__ = ["Decoder", "Encoder", "vocabulary_with"]
+__all__ = ["VALUES", "Decoder", "Encoder", "vocabulary_with"]
+
+VALUES: Registry[type[Any]] = Registry("value")
+"""Frozen dataclasses of plain values that fitted routines hold, by the names that files have for them."""
 
 # what v1's users compose routines of has not always a name in the grammar
 _OURS = ("paradime.transforms", "paradime.relations", "paradime.loss", "paradime.models")

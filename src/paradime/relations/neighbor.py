@@ -19,7 +19,7 @@ from paradime.neighbors import (
     neighbors_of_distances,
     neighbors_of_graph,
 )
-from paradime.neighbors.given import check_square
+from paradime.neighbors.given import check_square, looks_like_similarities
 from paradime.relationdata import NeighborRelationTuple, RelationData
 from paradime.relations.base import Points, Relations, points_of, require_points
 from paradime.transforms import RelationTransform
@@ -115,7 +115,7 @@ class NeighborBasedPDist(Relations):
         with verbosely(self.verbose):
             if isinstance(points, torch.Tensor):
                 points = points.reshape(n, -1)
-            found = self._given(n) if self.precomputed is not None else self._searched(points)
+            found = self._given(n, points) if self.precomputed is not None else self._searched(points)
             self.recall = self._measured(points, found[0])
         indices, dists = (part.cpu() for part in found)
         del found
@@ -135,7 +135,7 @@ class NeighborBasedPDist(Relations):
             random_state=self.random_state,
         )
 
-    def _given(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def _given(self, n: int, points: Points | None) -> tuple[torch.Tensor, torch.Tensor]:
         assert self.precomputed is not None
         if _n_points(self.precomputed) != n:
             raise ValueError(
@@ -143,16 +143,20 @@ class NeighborBasedPDist(Relations):
             )
         indices, dists = self._as_lists(n)
         k = indices.shape[1]
-        if self.n_neighbors is not None and self.n_neighbors > k:
-            raise ValueError(
-                f"precomputed neighbours hold {k} other points a row, fewer than n_neighbors={self.n_neighbors}. "
-                "Pass more, or lower n_neighbors."
-            )
         wanted = self.n_neighbors or self._asked_for() or k
-        # of lists that begin with the point itself, one less is left
-        if wanted > k + 1:
+        # of lists that begin with the point itself, which some count, one less is left for a transform
+        if wanted > k + (self.n_neighbors is None) and k < n - 1:
+            lower = "n_neighbors" if self.n_neighbors else "n_neighbors or the perplexity, from which this follows"
+            raise ValueError(
+                f"precomputed neighbours must be at least {wanted} other points per row, got {k}. Pass more, or "
+                f"lower {lower}."
+            )
+        contrary = None if points is None else looks_like_similarities(points, indices, dists)
+        if contrary is not None:
             warnings.warn(
-                f"precomputed neighbours hold {k} other points a row; a transform asks for {wanted}.", stacklevel=4
+                f"precomputed distances are small where the rows lie far apart (rank correlation {contrary:.2f}): "
+                "they look like similarities. Pass distances, such as 1 - S or -log(S) of similarities S.",
+                stacklevel=4,
             )
         return indices[:, :wanted].contiguous(), dists[:, :wanted].contiguous()
 

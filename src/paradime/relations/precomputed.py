@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, ClassVar
 
 from paradime._registry import RELATIONS
+from paradime.exceptions import UnsupportedConfigurationError
+from paradime.neighbors.given import check_diagonal, checked_distances
 from paradime.relationdata import RelationData, relation_factory
 from paradime.relations.base import Relations, require_points
 from paradime.transforms import RelationTransform
@@ -24,7 +27,8 @@ class Precomputed(Relations):
         data_key: The entry of the data set that holds the relations, if ``X`` is ``None``.
 
     Raises:
-        ValueError: If no layout fits, or if a value is infinite or not a number.
+        ValueError: If no layout fits, or if a value is infinite or not a number; or, where the first transform
+            takes them for distances, such as perplexity, if they are none: negative, or not 0 on the diagonal.
 
     Example:
         >>> Precomputed([[0.0, 2.0], [2.0, 0.0]]).compute_relations().sub([0, 1])
@@ -49,8 +53,14 @@ class Precomputed(Relations):
         """Returns the precomputed relations, transformed; ``X`` is looked at only if there were none."""
         if self._given is None:
             require_points(X, "Precomputed without relations of its own")
-            return self.apply_transforms(_checked(X))
-        return self.apply_transforms(self._given)
+        given = _checked(X) if self._given is None else self._given
+        # what looks for neighbours takes relations for distances
+        if self.transform and self.transform[0].neighbors_wanted() is not None:
+            with contextlib.suppress(UnsupportedConfigurationError):  # a plain list, which the transform refuses
+                checked_distances(given.values)
+                others = given.without_diagonal().values
+                check_diagonal(given.values - others, others)
+        return self.apply_transforms(given)
 
 
 def _checked(relations: Any) -> RelationData:

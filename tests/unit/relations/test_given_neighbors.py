@@ -51,14 +51,19 @@ def test_neighbours_for_a_transform_may_be_given():
     )
 
 
-def test_fewer_given_than_a_transform_asks_for_warns():
+def test_fewer_given_than_a_transform_asks_for_are_refused_unless_there_are_no_more():
     relation = NeighborBasedPDist(transform=PerplexityBasedRescale(perplexity=3), precomputed=with_self(6))
-    with pytest.warns(UserWarning, match="hold 6 other points a row; a transform asks for 9"):
+    with pytest.raises(
+        ValueError, match=r"at least 9 other points per row, got 6\. Pass more, or lower.*perplexity"
+    ):
         relation.compute_relations()
+    relation = NeighborBasedPDist(transform=PerplexityBasedRescale(perplexity=20), precomputed=with_self(39))
+    relation.compute_relations()
 
 
 def changed(part, value):
-    given = [array.copy() for array in with_self(5)]
+    given = list(with_self(5))
+    given[part] = given[part].astype(np.result_type(given[part], type(value)))
     given[part][7, 2] = value
     return given
 
@@ -68,8 +73,15 @@ def changed(part, value):
     [
         (changed(0, -1), ValueError, r"must lie in \[0, 40\), got .* in row 7.*-1 stands for"),
         (changed(0, 40), ValueError, r"must lie in \[0, 40\)"),
-        (changed(1, np.nan), ValueError, "must be finite and at least 0, got .*nan.* in row 7"),
-        (changed(1, -0.5), ValueError, "must be finite and at least 0"),
+        (changed(1, np.nan), ValueError, r"got nan \(not finite\) in row 7, column 2.*large distance"),
+        (changed(1, -0.5), ValueError, r"got -0.5 \(negative\) in row 7, column 2.*pass D"),
+        (changed(1, 3 + 4j), ValueError, r"real numbers.*got complex.*absolute values"),
+        ((with_self(5)[0], with_self(5)[1] > 1), ValueError, r"got bool.*which points are near"),
+        (
+            (with_self(5)[0], np.exp(-with_self(5)[1])),
+            ValueError,
+            r"0 between a point and itself, got 1 .*-log\(S\)",
+        ),
         (with_self(5)[::-1], TypeError, r"must be integers, got torch.float32\. Pass \(indices, distances\)"),
         ((with_self(5)[0], with_self(6)[1]), ValueError, r"shape of the indices, \(40, 6\), got \(40, 7\)"),
         ((np.arange(40), np.zeros(40)), ValueError, r"shape \(n, k\) with k >= 1, got \(40,\)"),
@@ -84,7 +96,7 @@ def test_neighbours_that_break_a_rule_are_refused(given, error, message):
 
 
 def test_more_neighbours_than_are_given_are_refused():
-    with pytest.raises(ValueError, match="hold 5 other points a row, fewer than n_neighbors=8"):
+    with pytest.raises(ValueError, match="at least 8 other points per row, got 5"):
         NeighborBasedPDist(8, precomputed=with_self(5)).compute_relations(X)
 
 
@@ -99,8 +111,9 @@ def test_recall_is_measured_logged_and_kept_on_request(caplog):
     relation.compute_relations(X)
     assert relation.recall == 1
     assert any("Recall of the 5 nearest neighbors: 1.0000" in record.getMessage() for record in caplog.records)
-    indices, dists = with_self(5)
-    bad = NeighborBasedPDist(precomputed=((indices + 7) % 40, dists), measure_recall=True)
+    _, dists = with_self(5)
+    others = (np.arange(40)[:, None] + np.arange(6)) % 40
+    bad = NeighborBasedPDist(precomputed=(others, dists), measure_recall=True)
     bad.compute_relations(X)
     assert bad.recall < 0.5
 

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 import scipy.sparse
+import torch
 from scipy.spatial.distance import cdist
 from sklearn.datasets import load_iris
 from sklearn.neighbors import NearestNeighbors, kneighbors_graph
 
 from paradime.dr import ParametricDR
 from paradime.exceptions import SpecificationError
-from paradime.relations import NeighborBasedPDist
+from paradime.relations import NeighborBasedPDist, Precomputed
 from paradime.routines import (
     ParametricContrastive,
     ParametricLargeVis,
@@ -16,6 +17,7 @@ from paradime.routines import (
     ParametricTSNE,
     ParametricUMAP,
 )
+from paradime.transforms import ConnectivityBasedRescale, PerplexityBasedRescale, Symmetrize
 
 X = load_iris().data + 0.001 * np.random.default_rng(0).normal(size=(150, 4))
 DISTS, INDICES = NearestNeighbors(n_neighbors=61).fit(X).kneighbors(X)  # each point first
@@ -69,14 +71,25 @@ def with_entry(matrix, row, column, value):
     [
         ((with_entry(INDICES, 6, 2, -1), DISTS), "-1.* in row 6"),
         ((with_entry(INDICES, 6, 2, 150), DISTS), "150.* in row 6"),
-        ((INDICES, -DISTS - 1), "at least 0"),
+        ((INDICES, -DISTS - 1), "from 0 on"),
         (np.ones((150, 3)), r"square matrix .*\(150, 3\)"),
         (with_entry(cdist(X, X), 3, 4, -1.0), "negative.* row 3, column 4"),
         (with_entry(cdist(X, X), 3, 4, np.nan), "row 3, column 4"),
-        (with_entry(cdist(X, X), 3, 4, 9.0), "not symmetric.* row 3, column 4"),
+        (with_entry(cdist(X, X), 3, 4, 9.0), "must be symmetric.* row 3, column 4"),
         (cdist(X[:80], X[:80]), "150 in all, got 80"),
         (scipy.sparse.csr_array((150, 150)), "about as many"),
         ((INDICES, DISTS, 0, 0), "pair"),
+        (np.exp(-cdist(X, X)), "0 between a point and itself, got 1 there.*similarities.*1 - S"),
+        (np.corrcoef(X), "between a point and itself"),
+        (cdist(X, X) + 0.1 * np.eye(150), r"got 0\.1 there.*fill_diagonal"),
+        (scipy.sparse.csr_array(np.exp(-cdist(X, X))), "between a point and itself, got 1"),
+        (cdist(X, X) * 1j, "real numbers.*complex"),
+        (scipy.sparse.csr_array(kneighbors_graph(X, 60) * 1j), "real numbers.*complex"),
+        (scipy.sparse.csr_array(-kneighbors_graph(X, 60)), "negative.*pass D"),
+        (cdist(X, X) < 1, "got bool"),
+        (np.where(cdist(X, X) > 5, np.inf, cdist(X, X)), "not finite.*large distance"),
+        ((INDICES[:, :6], DISTS[:, :6]), "at least 15 other points per row, got 5.*lower n_neighbors"),
+        (kneighbors_graph(X, 5, mode="distance"), "at least 15 other points per row, got 5"),
     ],
     ids=[
         "-1",
@@ -89,11 +102,58 @@ def with_entry(matrix, row, column, value):
         "fewer",
         "empty",
         "parts",
+        "similarities",
+        "correlations",
+        "small diagonal",
+        "graph of similarities",
+        "complex",
+        "complex graph",
+        "negative graph",
+        "which are near",
+        "infinite",
+        "too few",
+        "too few in a graph",
     ],
 )
 def test_what_is_no_neighbours_is_refused(form, words):
     with pytest.raises(ValueError, match=words):
         ParametricContrastive(precomputed_knn=form).fit(X)
+
+
+HOLLOW = np.exp(-cdist(X, X)) - np.eye(150)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [HOLLOW, scipy.sparse.csr_array(HOLLOW), (INDICES[:, 1:], np.exp(-DISTS[:, 1:]))],
+    ids=["all", "graph", "pair"],
+)
+def test_similarities_without_a_diagonal_are_known_by_the_rows(form):
+    with pytest.warns(UserWarning, match=r"rank correlation -.*look like similarities.*-log\(S\)"):
+        NeighborBasedPDist(15, precomputed=form).compute_relations(X)
+
+
+@pytest.mark.parametrize(
+    "rows", [X, X + 1e6, scipy.sparse.csr_array(X), np.random.default_rng(0).normal(size=(150, 4))]
+)
+def test_distances_that_have_nothing_to_do_with_the_rows_or_much_are_no_similarities(rows):
+    NeighborBasedPDist(15, precomputed=cdist(X, X)).compute_relations(rows)
+
+
+def test_rounding_leaves_something_on_a_diagonal_of_distances():
+    rounded = cdist(X, X) + 1e-3 * np.eye(150)
+    NeighborBasedPDist(10, precomputed=rounded).compute_relations(X)
+
+
+@pytest.mark.parametrize("transform", [PerplexityBasedRescale(5), ConnectivityBasedRescale(10)])
+@pytest.mark.parametrize("layout", [np.asarray, scipy.sparse.csr_array, torch.from_numpy])
+def test_precomputed_relations_are_distances_where_a_transform_takes_them_for_such(transform, layout):
+    with pytest.raises(ValueError, match="0 between a point and itself, got 1"):
+        Precomputed(layout(np.exp(-cdist(X, X))), transform).compute_relations()
+    with pytest.raises(ValueError, match=r"negative.*pass D"):
+        Precomputed(layout(-cdist(X, X)), transform).compute_relations()
+    Precomputed(layout(cdist(X, X)), transform).compute_relations()
+    Precomputed(layout(np.exp(-cdist(X, X))), Symmetrize()).compute_relations()
 
 
 def test_presets_that_look_for_no_neighbours_say_so():
