@@ -181,7 +181,7 @@ def _parameters(routine: Any, encoder: Encoder, training: bool) -> tuple[dict[st
             continue
         if name == "random_state" and not (value is None or isinstance(value, (int, np.integer))):
             value = routine._blocks.seed  # a generator cannot be saved, what was drawn of it can
-        if not training and name in _ONLY_FOR_TRAINING:
+        if not training and (name in _ONLY_FOR_TRAINING or (name == "metric" and callable(value))):
             left_out += [name] if value is not None else []
             continue
         try:

@@ -11,6 +11,7 @@ from paradime.neighbors.backend import NeighborBackend
 from paradime.neighbors.blocks import BlocksBackend
 from paradime.neighbors.exact import ExactBackend
 from paradime.neighbors.faiss import FaissBackend
+from paradime.neighbors.metrics import check_metric
 from paradime.neighbors.pynndescent import PynndescentBackend
 from paradime.types import Metric
 
@@ -44,7 +45,7 @@ def choose_backend(
         device: Where the points are.
 
     Raises:
-        ValueError: If no backend that is installed knows the metric.
+        ValueError: If the metric is unknown.
 
     Example:
         >>> choose_backend(1000).name
@@ -64,20 +65,18 @@ def check_search(metric: Metric | None, backend: str) -> None:
         )
     if backend != "auto" and backend not in BACKENDS:
         raise ValueError(f"unknown backend {backend!r}. {did_you_mean(backend, ['auto', *BACKENDS])}")
-    if isinstance(metric, str) and not any(b.available() and b.supports(metric) for b in BACKENDS.values()):
-        raise _unknown(metric)
-
-
-def _unknown(metric: Metric) -> ValueError:
-    return ValueError(f"unknown metric {metric!r}. Use a name that SciPy or PyNNDescent knows, or a function.")
+    check_metric(metric or "euclidean")
 
 
 def reasoned_choice(n: int, metric: Metric, *, dim: int, device: torch.device | str) -> Choice:
     """Returns what :func:`choose_backend` chooses, and why."""
-    for name, reason in _by_preference(n, dim, torch.device(device).type == "cuda"):
-        if BACKENDS[name].available() and BACKENDS[name].supports(metric):
-            return Choice(BACKENDS[name], reason)
-    raise _unknown(metric)
+    check_metric(metric)
+    by_preference = _by_preference(n, dim, torch.device(device).type == "cuda")
+    return next(
+        Choice(BACKENDS[name], reason)
+        for name, reason in by_preference
+        if BACKENDS[name].available() and BACKENDS[name].supports(metric)
+    )
 
 
 def _by_preference(n: int, dim: int, on_cuda: bool) -> list[tuple[str, str]]:
@@ -85,9 +84,9 @@ def _by_preference(n: int, dim: int, on_cuda: bool) -> list[tuple[str, str]]:
     exact = ("exact", f"up to {few:,} points all pairs are compared" if n <= few else "no other knows the metric")
     blocks = ("blocks", "matrix products of whole lists suit the device" if on_cuda else "many columns")
     faiss = ("faiss", f"more than {few:,} points of at most {_MANY_COLUMNS} columns")
-    others = ("pynndescent", "of those for many points it knows the metric" if n > few else "it knows the metric")
+    others = ("pynndescent", "of those for many points it knows the metric")
     if n <= few:
-        return [exact, others]
+        return [exact]
     if on_cuda or dim > _MANY_COLUMNS:
         return [blocks, others, exact]
     # lists of few columns are long beside the products that they save

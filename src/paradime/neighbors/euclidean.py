@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from paradime.neighbors.metrics import canonical
 from paradime.types import Metric
 
 __all__ = ["EuclideanRows", "is_euclidean"]
@@ -16,7 +17,7 @@ _SINGLE_TYPES = (torch.float32, torch.float16, torch.bfloat16, torch.uint8, torc
 
 def is_euclidean(metric: Metric) -> bool:
     """Returns whether a metric has the order of Euclidean distances between transformed rows."""
-    return metric in ("euclidean", "sqeuclidean", "l2", *_ON_DIRECTIONS)
+    return canonical(metric) in ("euclidean", "sqeuclidean", *_ON_DIRECTIONS)
 
 
 class EuclideanRows:
@@ -32,8 +33,8 @@ class EuclideanRows:
 
     def __init__(self, X: torch.Tensor, metric: Metric) -> None:
         self.X = X
-        self.metric = metric
-        self.on_directions = metric in _ON_DIRECTIONS
+        self.metric = canonical(metric)
+        self.on_directions = self.metric in _ON_DIRECTIONS
         exact = X.dtype in _SINGLE_TYPES and not self.on_directions
         self.dtype = torch.float32 if exact else torch.float64
         self._center: torch.Tensor | None = None

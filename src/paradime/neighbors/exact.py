@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
-import scipy.spatial.distance
 import torch
 
 from paradime.neighbors.euclidean import EuclideanRows, is_euclidean
+from paradime.neighbors.metrics import comparison_of, is_metric, nearest_in
 from paradime.neighbors.products import Nearest, nearest_in_block, sq_norms_of
 from paradime.types import Metric
-from paradime.utils.convert import as_numpy, as_tensor
+from paradime.utils.convert import as_numpy
 
 __all__ = ["ExactBackend", "exact_neighbors_of"]
 
-_NAMES = {"braycurtis", "canberra", "chebyshev", "cityblock", "correlation", "cosine", "dice", "euclidean"}
-_NAMES |= {"hamming", "jaccard", "jensenshannon", "l1", "l2", "mahalanobis", "manhattan", "rogerstanimoto"}
-_NAMES |= {"russellrao", "seuclidean", "sokalsneath", "sqeuclidean", "yule"}
 _CHUNK_ELEMENTS = 1 << 22  # 16 MB of distances in single precision, which stay near the processor
 _CUDA_CHUNK_ELEMENTS = 1 << 28
 _FEW_COLUMNS = 32
@@ -33,8 +29,8 @@ class ExactBackend:
         return True
 
     def supports(self, metric: Metric) -> bool:
-        """Knows the metrics of SciPy's ``cdist``, and functions of two rows."""
-        return callable(metric) or metric in _NAMES
+        """Knows all metrics, see :func:`~paradime.neighbors.metrics.check_metric`, and functions of two rows."""
+        return callable(metric) or is_metric(metric)
 
     def search(
         self, X: torch.Tensor, k: int, *, metric: Metric, random_state: int = 0
@@ -112,23 +108,17 @@ class _Products:
 
 
 class _Comparisons:
-    """Compares rows by SciPy."""
+    """Compares rows by SciPy, after they are transformed as the metric asks for."""
 
     def __init__(self, X: torch.Tensor, metric: Metric) -> None:
-        self.rows = as_numpy(X.to(torch.float64))
+        self.metric = metric
+        self.comparison = comparison_of(metric)
+        self.rows = self.comparison.prepare(as_numpy(X.to(torch.float64)))
         self.device = X.device
-        self.metric: Any = "cityblock" if metric in ("manhattan", "l1") else metric
-        # what SciPy would estimate from a chunk must come from all rows
-        self.known: dict[str, Any] = {}
-        if metric == "seuclidean":
-            self.known["V"] = self.rows.var(axis=0, ddof=1)
-        elif metric == "mahalanobis":
-            self.known["VI"] = np.linalg.inv(np.atleast_2d(np.cov(self.rows, rowvar=False)))
 
     def nearest(self, asked: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns indices and distances of the nearest rows, each of shape (m, k)."""
-        mine = self.rows[as_numpy(asked)]
-        block = as_tensor(scipy.spatial.distance.cdist(mine, self.rows, self.metric, **self.known)).to(self.device)
-        block[torch.arange(len(asked), device=self.device), asked] = torch.inf
-        nearest, indices = torch.topk(block, k, dim=1, largest=False)
-        return indices, nearest.to(torch.float32)
+        own = as_numpy(asked)
+        block = self.comparison.between(self.rows[own], self.rows)
+        indices, dists = nearest_in(block, own, k, self.metric)
+        return indices.to(self.device), dists.to(self.device, torch.float32)

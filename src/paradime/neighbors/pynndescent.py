@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 import torch
 
 from paradime.neighbors.backend import without_self
 from paradime.neighbors.euclidean import EuclideanRows, is_euclidean
-from paradime.types import Metric
+from paradime.neighbors.metrics import canonical, comparison_of, is_metric
+from paradime.types import FloatArray, Metric
 from paradime.utils.convert import as_numpy, as_tensor
 
 __all__ = ["PynndescentBackend", "threads_of_torch_kept"]
+
+_NAMES: dict[Metric, str] = {"cityblock": "manhattan", "circular-wasserstein": "circular_kantorovich"}
 
 
 @contextlib.contextmanager
@@ -41,12 +45,8 @@ class PynndescentBackend:
         return importlib.util.find_spec("pynndescent") is not None
 
     def supports(self, metric: Metric) -> bool:
-        """Knows every metric's name of PyNNDescent, and functions of two rows compiled by numba."""
-        if callable(metric):
-            return True
-        from pynndescent.distances import named_distances
-
-        return metric in named_distances
+        """Knows all metrics, some as another one of transformed rows, and functions of two rows by numba."""
+        return callable(metric) or is_metric(metric)
 
     def search(
         self, X: torch.Tensor, k: int, *, metric: Metric, random_state: int = 0
@@ -56,17 +56,37 @@ class PynndescentBackend:
         import pynndescent
 
         points = EuclideanRows(X, metric) if is_euclidean(metric) else None
-        rows = as_numpy(X.to(torch.float32) if points is None else points.centered(torch.float32))
+        words = _in_its_words(X, metric) if points is None else _Words("euclidean", points.centered(torch.float32))
         with threads_of_torch_kept():
             index = pynndescent.NNDescent(
-                rows,
-                metric=metric if points is None else "euclidean",
+                as_numpy(words.rows),
+                metric=words.metric,
                 n_neighbors=k + 1,
                 random_state=random_state,
                 n_jobs=min(torch.get_num_threads(), numba.get_num_threads()),
             )
-            indices, dists = (as_tensor(part) for part in index.neighbor_graph)
+            found, values = index.neighbor_graph
+        indices, dists = as_tensor(found), as_tensor(words.finish(values))
         indices, dists = without_self(indices.to(torch.int64), dists)
         if points is not None:
             dists = points.distances(dists.to(torch.float64).square())
         return indices.to(X.device), dists.to(X.device, torch.float32)
+
+
+class _Words(NamedTuple):
+    """A search as PyNNDescent is told: the metric, the rows, and what becomes of the distances it finds."""
+
+    metric: Metric
+    rows: Any
+    finish: Callable[[FloatArray], FloatArray] = np.asarray
+
+
+def _in_its_words(X: torch.Tensor, metric: Metric) -> _Words:
+    comparison, rows = comparison_of(metric), as_numpy(X.to(torch.float64))
+    prepared = torch.from_numpy(comparison.prepare(rows)).to(torch.float32)
+    if comparison.by_blocks:
+        own = canonical(metric)
+        return _Words(_NAMES.get(own, own), X.to(torch.float32))
+    if comparison.base == "jensenshannon":  # a divergence there, whose root is the distance
+        return _Words("jensen-shannon", prepared, lambda dists: comparison.finish(np.sqrt(dists)))
+    return _Words(_NAMES.get(comparison.base, comparison.base), prepared, comparison.finish)

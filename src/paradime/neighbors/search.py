@@ -12,6 +12,7 @@ import torch
 from paradime.neighbors.backend import NeighborBackend
 from paradime.neighbors.cache import active_cache
 from paradime.neighbors.choice import BACKENDS, Choice, reasoned_choice
+from paradime.neighbors.metrics import canonical, check_metric
 from paradime.neighbors.sparse_search import choose_sparse, search_sparse
 from paradime.types import Metric
 from paradime.utils.logging import report
@@ -41,7 +42,8 @@ def nearest_neighbors(
             rows stay sparse.
         n_neighbors: Number of neighbours k ≥ 1; reduced to n − 1, with a warning, where there are no more.
         metric: ``"euclidean"``, ``"sqeuclidean"``, ``"cosine"``, ``"manhattan"``, ``"correlation"``, another name
-            that SciPy or PyNNDescent knows, or a function of two rows.
+            that SciPy or PyNNDescent knows, or a function of two rows. ``"haversine"`` takes two columns, latitude
+            and longitude in radians.
         backend: ``"exact"``, ``"blocks"``, ``"faiss"``, ``"pynndescent"``, or ``"auto"``, which chooses by the
             numbers of points and columns, the metric and the device, and logs its reason.
         random_state: Seed, for searches that draw at random.
@@ -58,7 +60,7 @@ def nearest_neighbors(
         >>> indices.tolist(), dists.tolist()
         ([[1], [0], [1]], [[1.0], [1.0], [2.0]])
     """
-    n_neighbors = _possible(n_neighbors, len(X))
+    n_neighbors, metric = _possible(n_neighbors, len(X)), canonical(metric)
     if isinstance(X, SparseRows):
         name, reason = choose_sparse(X, metric, backend)
         search: _Search = functools.partial(search_sparse, backend=name)
@@ -98,6 +100,7 @@ def _chosen(X: torch.Tensor, metric: Metric, backend: str) -> Choice:
         return reasoned_choice(len(X), metric, dim=X.shape[1], device=X.device)
     if backend not in BACKENDS:
         raise ValueError(BACKENDS.describe_unknown(backend))
+    check_metric(metric)
     chosen: NeighborBackend = BACKENDS[backend]
     if not chosen.available():
         raise ImportError(f"backend {chosen.name!r} needs a package that is missing: pip install {chosen.name}")

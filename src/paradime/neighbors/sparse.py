@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import scipy.sparse
-import scipy.spatial.distance
 import torch
 
 from paradime.neighbors.euclidean import is_euclidean
+from paradime.neighbors.metrics import canonical, comparison_of, nearest_in
 from paradime.neighbors.products import smallest
-from paradime.types import AnyArray, Metric
+from paradime.types import AnyArray, FloatArray, Metric
 from paradime.utils.convert import as_numpy
 from paradime.utils.sparse import SparseRows
 
@@ -29,11 +29,11 @@ def unit_rows(rows: SparseRows, metric: Metric) -> scipy.sparse.csr_array:
 
     Args:
         rows: The points, shape (n, d).
-        metric: ``"euclidean"``, ``"sqeuclidean"``, ``"l2"`` or ``"cosine"``; for the last, rows get length 1, and
+        metric: ``"euclidean"``, ``"sqeuclidean"`` or ``"cosine"``; for the last, rows get length 1, and
             those of zeros stay at the origin.
     """
     matrix = rows.to_scipy().astype(np.float64)
-    if metric != "cosine":
+    if canonical(metric) != "cosine":
         return matrix
     norms = np.sqrt(matrix.multiply(matrix).sum(axis=1))
     return scipy.sparse.csr_array(scipy.sparse.diags_array(1 / np.where(norms > 0, norms, 1)) @ matrix)
@@ -75,7 +75,7 @@ class SparseProducts:
 
     def __init__(self, rows: SparseRows, metric: Metric) -> None:
         self._rows = unit_rows(rows, metric)
-        self._metric = metric
+        self._metric = canonical(metric)
         self.device = rows.device
         frequent = _frequent_columns(self._rows)
         self._dense = self._rows[:, frequent].toarray()
@@ -141,13 +141,14 @@ class SparseProducts:
 
 
 class SparseComparisons:
-    """Compares all pairs by SciPy, a block of dense rows with another: for further metrics, and few rows."""
+    """Compares all pairs, a block of dense rows with another: for further metrics, and few rows."""
 
     name: ClassVar[str] = "exact"
 
     def __init__(self, rows: SparseRows, metric: Metric) -> None:
         self._rows = rows
-        self._metric: Any = {"manhattan": "cityblock", "l1": "cityblock"}.get(str(metric), metric)
+        self._metric = metric
+        self._comparison = comparison_of(metric)
 
     def of(self, asked: AnyArray, k: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Finds the neighbours of some rows; see :meth:`SparseProducts.of`."""
@@ -156,19 +157,21 @@ class SparseComparisons:
         indices, dists = [], []
         for start in range(0, len(asked), step):
             mine = asked[start : start + step]
-            rows = as_numpy(self._rows[mine].to(torch.float64))
-            others = (as_numpy(part.to(torch.float64)) for part in self._rows.split(step))
-            block = np.concatenate([scipy.spatial.distance.cdist(rows, part, self._metric) for part in others], 1)
-            block[np.arange(len(mine)), mine] = np.inf
-            nearest = torch.from_numpy(block).sort(dim=1, stable=True)
-            indices.append(nearest.indices[:, :k])
-            dists.append(nearest.values[:, :k].to(torch.float32))
+            rows = self._prepared(self._rows[mine])
+            others = (self._prepared(part) for part in self._rows.split(step))
+            block = np.concatenate([self._comparison.between(rows, part) for part in others], 1)
+            nearest, values = nearest_in(block, mine, k, self._metric)
+            indices.append(nearest)
+            dists.append(values.to(torch.float32))
         return torch.cat(indices).to(self._rows.device), torch.cat(dists).to(self._rows.device)
+
+    def _prepared(self, rows: torch.Tensor) -> FloatArray:
+        return self._comparison.prepare(as_numpy(rows.to(torch.float64)))
 
 
 def is_by_products(metric: Metric) -> bool:
     """Returns whether :class:`SparseProducts` knows a metric."""
-    return is_euclidean(metric) and metric != "correlation"
+    return is_euclidean(metric) and canonical(metric) != "correlation"
 
 
 def _frequent_columns(rows: scipy.sparse.csr_array) -> AnyArray:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from paradime.neighbors.metrics import comparison_of
 from paradime.neighbors.pynndescent import PynndescentBackend, threads_of_torch_kept
 from paradime.neighbors.sparse import SparseComparisons, SparseProducts, is_by_products
 from paradime.types import AnyArray, Metric
@@ -19,7 +20,6 @@ __all__ = ["SparseChoice", "choose_sparse", "measured_sparse_recall", "search_sp
 _EXACT_PRODUCTS = 3e11  # rows times stored numbers: minutes on one core, and less than the descent takes
 _FEW_ROWS = 5_000  # all pairs of which are compared in any metric
 _WIDER = 5  # times the neighbours asked for that nearest-neighbour descent looks for
-_NO_CHUNKS = ("seuclidean", "mahalanobis")  # would estimate their settings of blocks of rows
 
 
 class SparseChoice(NamedTuple):
@@ -45,7 +45,8 @@ def choose_sparse(rows: SparseRows, metric: Metric, backend: str = "auto") -> Sp
         raise ValueError(
             f"backend {backend!r} does not search sparse data. Use backend='auto', 'exact' or 'pynndescent'."
         )
-    exact = is_by_products(metric) or metric not in _NO_CHUNKS
+    # settings that are estimated of blocks of rows would differ between these
+    exact = is_by_products(metric) or comparison_of(metric).by_row
     few = n * len(rows.values) <= _EXACT_PRODUCTS if is_by_products(metric) else exact and n <= _FEW_ROWS
     if backend == "exact" and exact:
         return SparseChoice("exact", "it was asked for")

@@ -42,7 +42,8 @@ class NeighborBasedPDist(Relations):
         n_neighbors: Number of other points k ≥ 1. If ``None``: what the first transform that needs neighbours
             asks for (3 × perplexity, or the connectivity's ``n_neighbors``), else 5 % of n.
         metric: ``"euclidean"`` (also ``None``), ``"cosine"``, ``"manhattan"``, another name that SciPy or
-            PyNNDescent knows, or a function of two rows.
+            PyNNDescent knows, or a function of two rows. ``"haversine"`` takes two columns, latitude and longitude
+            in radians.
         transform: One transform, or several that are applied in order.
         data_key: The entry of the data set that the distances are computed of.
         verbose: Whether to log what is done.

@@ -7,10 +7,12 @@ import logging
 from typing import Any, ClassVar
 
 import numpy as np
+import scipy.sparse
 import scipy.spatial.distance
 import torch
 
 from paradime._registry import RELATIONS
+from paradime.neighbors.metrics import Comparison, check_metric, comparison_of
 from paradime.relationdata import RelationData
 from paradime.relations.base import Relations, points_of, require_points
 from paradime.transforms import RelationTransform
@@ -33,7 +35,7 @@ class PDist(Relations):
     Time and memory grow with n²; use :class:`NeighborBasedPDist` beyond some 5,000 points.
 
     Args:
-        metric: A name that SciPy's ``pdist`` knows, or a function of two rows; Euclidean if ``None``.
+        metric: A name that SciPy or PyNNDescent knows, or a function of two rows; Euclidean if ``None``.
         transform: One transform, or several that are applied in order.
         keep_result: Whether to keep the distances for the next call with the same data.
         data_key: The entry of the data set that the distances are computed of.
@@ -72,8 +74,7 @@ class PDist(Relations):
         content = f"{rows.shape} {_digest(rows)}" if self.keep_result else ""
         if self._kept is None or self._kept[0] != content or not content:
             report(log, "Computing pairwise distances.", verbose=self.verbose)
-            metric: Any = self.metric or "euclidean"
-            dists = scipy.spatial.distance.pdist(rows.reshape(len(rows), -1), metric)
+            dists = _condensed(rows.reshape(len(rows), -1), self.metric or "euclidean")
             self._kept = content, as_tensor(dists.astype(np.float32))
         # a copy, if they are kept: what the user does to the result in place must not reach them
         dists32 = self._kept[1].clone() if self.keep_result else self._kept[1]
@@ -83,15 +84,17 @@ class PDist(Relations):
 
     def _of_sparse(self, rows: SparseRows) -> FloatArray:
         """Distances of sparse rows, condensed; what is computed last is not kept."""
-        metric: Any = self.metric or "euclidean"
         report(log, "Computing pairwise distances.", verbose=self.verbose)
+        comparison = _comparison(self.metric or "euclidean")
+        if not comparison.by_row:
+            rows = SparseRows(scipy.sparse.csr_array(comparison.prepare(rows.to_scipy().toarray())))
+            comparison = comparison._replace(prepare=np.asarray)
         n, parts = len(rows), []
         for i, block in enumerate(rows.split(_BLOCK)):
-            mine = as_numpy(block.to(torch.float64))
+            mine = comparison.prepare(as_numpy(block.to(torch.float64)))
             later = rows.take(slice(i * _BLOCK, None)).split(_BLOCK)
-            dists = np.concatenate(
-                [scipy.spatial.distance.cdist(mine, as_numpy(part.to(torch.float64)), metric) for part in later], 1
-            )
+            others = (comparison.prepare(as_numpy(part.to(torch.float64))) for part in later)
+            dists = np.concatenate([comparison.between(mine, part) for part in others], 1)
             parts += [row[j + 1 :].astype(np.float32) for j, row in enumerate(dists)]
         assert len(parts) == n
         condensed: FloatArray = np.concatenate(parts)
@@ -102,12 +105,30 @@ def _digest(rows: FloatArray) -> str:
     return hashlib.sha256(np.ascontiguousarray(rows).data).hexdigest()
 
 
+def _condensed(rows: FloatArray, metric: Metric) -> FloatArray:
+    """Distances of all pairs of dense rows, each once."""
+    comparison = _comparison(metric)
+    prepared = comparison.prepare(rows)
+    if comparison.by_blocks:
+        return comparison.between(prepared, prepared)[np.triu_indices(len(rows), 1)]
+    return comparison.finish(scipy.spatial.distance.pdist(prepared, comparison.base))
+
+
+def _comparison(metric: Metric) -> Comparison:
+    """How a metric compares rows; names of SciPy mean what they mean there."""
+    return Comparison(metric) if not isinstance(metric, str) or _scipy_knows(metric) else comparison_of(metric)
+
+
+def _scipy_knows(name: str) -> bool:
+    try:
+        scipy.spatial.distance.cdist(np.eye(4), np.eye(4), name)  # type: ignore[call-overload]
+    except ValueError as error:
+        # others say that they need more rows or settings than these
+        return "nknown" not in str(error)
+    return True
+
+
 def _check_name(metric: Metric | None) -> None:
     """Raises ValueError if a metric's name is unknown."""
-    if isinstance(metric, str):
-        try:
-            scipy.spatial.distance.pdist(np.eye(4), metric)  # type: ignore[call-overload]
-        except ValueError as error:
-            # others say that they need more rows or settings than these
-            if "nknown" in str(error):
-                raise ValueError(f"unknown metric {metric!r}. Use a name that SciPy's pdist knows.") from None
+    if isinstance(metric, str) and not _scipy_knows(metric):
+        check_metric(metric)

@@ -63,7 +63,7 @@ def extend_spec(
         losses.append(_labels_loss(bool(classifier), targets, data_key))
     if density:
         if not any(part["name"] == "rel" and part["level"] == "global" for part in made.get("relations", ())):
-            made["relations"] = [*made.get("relations", []), fuzzy_neighbors(_N_NEIGHBORS, None, data_key)]
+            made["relations"] = [*made.get("relations", []), fuzzy_neighbors(_N_NEIGHBORS, "euclidean", data_key)]
         radius = {"name": "radius", "data func": "local radius", "keys": [["rels", "rel"], ["data", data_key]]}
         made["derived data"] = [*made.get("derived data", []), radius]
         losses.append(_loss("density", "density", data_key, "radius"))

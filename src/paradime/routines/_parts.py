@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from paradime.types import Metric
+
 __all__ = [
     "INIT_BATCHES",
     "INIT_SCALE",
@@ -148,7 +150,7 @@ def contrastive_phase(
     }
 
 
-def fuzzy_neighbors(n_neighbors: int, metric: str | None, data_key: str) -> dict[str, Any]:
+def fuzzy_neighbors(n_neighbors: int, metric: Metric, data_key: str) -> dict[str, Any]:
     """Returns the global relations ``"rel"`` of UMAP: fuzzy memberships of neighbours, united."""
     return _neighbors(
         metric,
@@ -158,7 +160,7 @@ def fuzzy_neighbors(n_neighbors: int, metric: str | None, data_key: str) -> dict
     )
 
 
-def probable_neighbors(perplexity: float | Literal["auto"], metric: str | None, data_key: str) -> dict[str, Any]:
+def probable_neighbors(perplexity: float | Literal["auto"], metric: Metric, data_key: str) -> dict[str, Any]:
     """Returns the global relations ``"rel"`` of t-SNE: probabilities of neighbours, symmetric."""
     return _neighbors(
         metric,
@@ -169,7 +171,7 @@ def probable_neighbors(perplexity: float | Literal["auto"], metric: str | None, 
     )
 
 
-def _neighbors(metric: str | None, data_key: str, *transforms: dict[str, Any]) -> dict[str, Any]:
-    options = {} if metric is None else {"options": {"metric": metric}}
+def _neighbors(metric: Metric, data_key: str, *transforms: dict[str, Any]) -> dict[str, Any]:
+    options = {} if metric == "euclidean" else {"options": {"metric": metric}}
     head = {"name": "rel", "level": "global", "type": "neighbor", "field": data_key}
     return {**head, **options, "transforms": list(transforms)}

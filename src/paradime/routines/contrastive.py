@@ -15,6 +15,7 @@ from paradime.routines._parts import (
     position_phase,
 )
 from paradime.routines._preset import Common, Preset
+from paradime.types import Metric
 
 __all__ = ["ParametricContrastive", "contrastive_spec"]
 
@@ -29,7 +30,7 @@ def contrastive_spec(
     spectrum: float = 1.0,
     temperature: float = 1.0,
     similarity: Literal["cauchy", "cosine"] = "cauchy",
-    metric: str = "euclidean",
+    metric: Metric = "euclidean",
     out_dim: int = 2,
     hidden_dims: Sequence[int] | None = None,
     initialization: Literal["pca", "spectral"] | None = "pca",
@@ -100,8 +101,9 @@ class ParametricContrastive(Preset):
             above 1 means heavier tails: more neighbours of large data are kept, in a map of many small islands.
         similarity: ``"cauchy"``, of distances, for embeddings in the plane, or ``"cosine"``, of directions, for
             more dimensions.
-        metric: The distance between rows: ``"euclidean"``, ``"cosine"``, ``"manhattan"``, or another name that
-            SciPy or PyNNDescent knows.
+        metric: The distance between rows, by which neighbours are searched: ``"euclidean"``, ``"cosine"``,
+            ``"manhattan"``, another name that SciPy or PyNNDescent knows, or a function of two rows.
+            ``"haversine"`` takes two columns, latitude and longitude in radians.
         initialization: Positions to teach first: ``"pca"``, ``"spectral"``, or none with ``None``.
         epochs: Epochs of the main phase; in each of them, each point is paired with one of its neighbours. With
             ``"auto"``, as many as take the steps that data of this size need
@@ -131,7 +133,7 @@ class ParametricContrastive(Preset):
         spectrum: float = 1.0,
         temperature: float = 1.0,
         similarity: Literal["cauchy", "cosine"] = "cauchy",
-        metric: str = "euclidean",
+        metric: Metric = "euclidean",
         initialization: Literal["pca", "spectral"] | None = "pca",
         epochs: int | Literal["auto"] = "auto",
         init_epochs: int = 10,

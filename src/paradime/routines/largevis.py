@@ -15,6 +15,7 @@ from paradime.routines._parts import (
     probable_neighbors,
 )
 from paradime.routines._preset import Common, Preset
+from paradime.types import Metric
 
 __all__ = ["ParametricLargeVis", "largevis_spec"]
 
@@ -26,7 +27,7 @@ def largevis_spec(
     perplexity: float | Literal["auto"] = "auto",
     gamma: float = 7.0,
     negative_sampling_rate: int = 5,
-    metric: str = "euclidean",
+    metric: Metric = "euclidean",
     out_dim: int = 2,
     hidden_dims: Sequence[int] | None = None,
     initialization: Literal["pca", "spectral"] | None = "pca",
@@ -83,8 +84,9 @@ class ParametricLargeVis(Preset):
             that is less. The paper has 50, for data of more than 100,000 points.
         gamma: How much negatives count beside edges, > 0; the paper's 7 spreads the points widely.
         negative_sampling_rate: Negatives for each edge; drawn in proportion to their degree to the power of 3/4.
-        metric: The distance between rows: ``"euclidean"``, ``"cosine"``, ``"manhattan"``, or another name that
-            SciPy or PyNNDescent knows.
+        metric: The distance between rows, by which neighbours are searched: ``"euclidean"``, ``"cosine"``,
+            ``"manhattan"``, another name that SciPy or PyNNDescent knows, or a function of two rows.
+            ``"haversine"`` takes two columns, latitude and longitude in radians.
         initialization: Positions to teach first: ``"pca"``, ``"spectral"``, or none with ``None``.
         epochs: Epochs of the main phase, each of about n pairs, n/(1 + rate) of them edges.
         init_epochs: Epochs of the phase that teaches positions.
@@ -109,7 +111,7 @@ class ParametricLargeVis(Preset):
         perplexity: float | Literal["auto"] = "auto",
         gamma: float = 7.0,
         negative_sampling_rate: int = 5,
-        metric: str = "euclidean",
+        metric: Metric = "euclidean",
         initialization: Literal["pca", "spectral"] | None = "pca",
         epochs: int = 600,
         init_epochs: int = 10,

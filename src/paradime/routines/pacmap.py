@@ -7,6 +7,7 @@ from typing import Any, Literal, Unpack
 
 from paradime.routines._parts import INIT_SCALE, initial_positions, network_section, position_phase
 from paradime.routines._preset import Common, Preset
+from paradime.types import Metric
 
 __all__ = ["ParametricPaCMAP", "pacmap_spec"]
 
@@ -21,7 +22,7 @@ def pacmap_spec(
     mn_ratio: float = 0.5,
     fp_ratio: float = 2.0,
     mid_near: Literal["attract", "repel"] = "attract",
-    metric: str = "euclidean",
+    metric: Metric = "euclidean",
     out_dim: int = 2,
     hidden_dims: Sequence[int] | None = None,
     initialization: Literal["pca"] | None = "pca",
@@ -117,8 +118,9 @@ class ParametricPaCMAP(Preset):
         fp_ratio: Far pairs for each near pair, > 0.
         mid_near: What mid-near pairs do in the last stage: ``"attract"`` for nothing any more, as in PaCMAP, or
             ``"repel"`` for hard negatives, which keeps neighbourhoods that a network would blur apart.
-        metric: The distance between rows: ``"euclidean"``, ``"cosine"``, ``"manhattan"``, or another name that
-            SciPy or PyNNDescent knows.
+        metric: The distance between rows, by which neighbours are searched: ``"euclidean"``, ``"cosine"``,
+            ``"manhattan"``, another name that SciPy or PyNNDescent knows, or a function of two rows.
+            ``"haversine"`` takes two columns, latitude and longitude in radians.
         initialization: Positions to teach first: ``"pca"``, or none with ``None``.
         epochs: Epochs of the three stages together, at least 3.
         init_epochs: Epochs of the phase that teaches positions.
@@ -144,7 +146,7 @@ class ParametricPaCMAP(Preset):
         mn_ratio: float = 0.5,
         fp_ratio: float = 2.0,
         mid_near: Literal["attract", "repel"] = "attract",
-        metric: str = "euclidean",
+        metric: Metric = "euclidean",
         initialization: Literal["pca"] | None = "pca",
         epochs: int = 45,
         init_epochs: int = 10,

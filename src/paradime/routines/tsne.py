@@ -19,6 +19,7 @@ from paradime.routines._parts import (
 )
 from paradime.routines._preset import FIT_DEFAULTS, Preset, Scheduled
 from paradime.routines._unsaid import Unsaid, unsaid
+from paradime.types import Metric
 
 __all__ = ["ParametricTSNE", "tsne_spec"]
 
@@ -40,6 +41,7 @@ def tsne_spec(
     activation: str = "softplus",
     network: Literal["landmarks", "mlp"] = "mlp",
     objective: Literal["blocks", "pairs"] = "blocks",
+    metric: Metric = "euclidean",
 ) -> dict[str, Any]:
     """Returns parametric t-SNE as a specification in the grammar; the parameters are those of the estimator.
 
@@ -64,7 +66,7 @@ def tsne_spec(
     relations, loss, phase = (_blocks if objective == "blocks" else _pairs)(alpha, data_key, length)
     return {
         "derived data": initial_positions(initialization, out_dim, data_key, INIT_SCALE if by_rule else None),
-        "relations": [probable_neighbors(perplexity, None, data_key), *relations],
+        "relations": [probable_neighbors(perplexity, metric, data_key), *relations],
         "model": network_section(out_dim, hidden_dims, activation, network),
         "losses": [*init_losses, {"name": "embedding", **loss}],
         "training phases": [*init_phases, phase],
@@ -151,6 +153,9 @@ class ParametricTSNE(Preset):
             or ``"pairs"``: pairs of neighbours, drawn by their probabilities, are told from all other pairs of the
             batch, which estimates t-SNE's gradient well also where a batch is a small part of the data. With
             ``alpha=1`` only.
+        metric: The distance between rows, by which neighbours are searched: ``"euclidean"``, ``"cosine"``,
+            ``"manhattan"``, another name that SciPy or PyNNDescent knows, or a function of two rows.
+            ``"haversine"`` takes two columns, latitude and longitude in radians.
         **settings: ``decoder``, ``classifier``, ``density``, ``structure``, ``loss_shares``, ``device``,
             ``random_state``, ``callbacks``: as in :class:`Preset`.
 
@@ -192,6 +197,7 @@ class ParametricTSNE(Preset):
         activation: str = unsaid("softplus"),
         network: Literal["landmarks", "mlp"] = unsaid("mlp"),
         objective: Literal["blocks", "pairs"] = unsaid("blocks"),
+        metric: Metric = "euclidean",
         **settings: Unpack[Scheduled],
     ) -> None:
         self._store(locals())

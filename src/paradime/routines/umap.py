@@ -20,7 +20,7 @@ from paradime.routines._parts import (
 )
 from paradime.routines._preset import FIT_DEFAULTS, Extras, Preset
 from paradime.routines._unsaid import unsaid
-from paradime.types import Data
+from paradime.types import Data, Metric
 
 __all__ = ["ParametricUMAP", "umap_spec"]
 
@@ -47,6 +47,7 @@ def umap_spec(
     network: Literal["landmarks", "mlp"] = "mlp",
     negatives: Literal["random", "batch", "degree"] = "random",
     schedule: str = "constant",
+    metric: Metric = "euclidean",
 ) -> dict[str, Any]:
     """Returns parametric UMAP as a specification in the grammar; the parameters are those of the estimator.
 
@@ -79,7 +80,7 @@ def umap_spec(
     return {
         "derived data": initial_positions(initialization, out_dim, data_key, INIT_SCALE if by_rule else None),
         "relations": [
-            fuzzy_neighbors(n_neighbors, None, data_key),
+            fuzzy_neighbors(n_neighbors, metric, data_key),
             kernel_from_to(data_key, "modified cauchy", kernel),
         ],
         "model": network_section(out_dim, hidden_dims, activation, network),
@@ -128,6 +129,9 @@ class ParametricUMAP(Preset):
             weight in the graph, or ``"batch"`` for points of the same batch, which cost nothing to encode.
         schedule: How the learning rate changes: ``"constant"``, ``"one cycle"``, or another name of
             the grammar.
+        metric: The distance between rows, by which neighbours are searched: ``"euclidean"``, ``"cosine"``,
+            ``"manhattan"``, another name that SciPy or PyNNDescent knows, or a function of two rows.
+            ``"haversine"`` takes two columns, latitude and longitude in radians.
         **settings: ``decoder``, ``classifier``, ``density``, ``structure``, ``loss_shares``, ``device``,
             ``random_state``, ``callbacks``: as in :class:`Preset`.
 
@@ -183,6 +187,7 @@ class ParametricUMAP(Preset):
         network: Literal["landmarks", "mlp"] = unsaid("mlp"),
         negatives: Literal["random", "batch", "degree"] = unsaid("random"),
         schedule: str = unsaid("constant"),
+        metric: Metric = "euclidean",
         **settings: Unpack[Extras],
     ) -> None:
         self._store(locals())
