@@ -145,13 +145,7 @@ class NeighborBasedPDist(Relations):
         indices, dists = self._as_lists(n)
         k = indices.shape[1]
         wanted = self.n_neighbors or self._asked_for() or k
-        # of lists that begin with the point itself, which some count, one less is left for a transform
-        if wanted > k + (self.n_neighbors is None) and k < n - 1:
-            lower = "n_neighbors" if self.n_neighbors else "n_neighbors or the perplexity, from which this follows"
-            raise ValueError(
-                f"precomputed neighbours must be at least {wanted} other points per row, got {k}. Pass more, or "
-                f"lower {lower}."
-            )
+        self._check_number(k, wanted, n)
         contrary = None if points is None else looks_like_similarities(points, indices, dists)
         if contrary is not None:
             warnings.warn(
@@ -160,6 +154,19 @@ class NeighborBasedPDist(Relations):
                 stacklevel=4,
             )
         return indices[:, :wanted].contiguous(), dists[:, :wanted].contiguous()
+
+    def _check_number(self, k: int, wanted: int, n: int) -> None:
+        """Refuses too few given neighbours; warns of fewer than are usual, unless the rest follows from them."""
+        needs = (transform.neighbors_needed() for transform in self.transform)
+        needed = self.n_neighbors or next((need for need in needs if need is not None), 1)
+        # of lists that begin with the point itself, which some count, one less is left for a transform
+        enough = k + (self.n_neighbors is None)
+        lower = "n_neighbors" if self.n_neighbors else "n_neighbors or the perplexity, from which this follows"
+        message = f"be at least {wanted} other points per row, got {k}. Pass more, or lower {lower}."
+        if k < n - 1 and enough < needed:
+            raise ValueError(f"precomputed neighbours must {message}")
+        if k < n - 1 and needed > 1 and enough < wanted:
+            warnings.warn(f"precomputed neighbours should {message}", stacklevel=5)
 
     def _as_lists(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
         if scipy.sparse.issparse(self.precomputed):

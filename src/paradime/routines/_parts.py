@@ -16,6 +16,7 @@ __all__ = [
     "initial_positions",
     "item_phase",
     "kernel_from_to",
+    "neighbor_relations",
     "network_section",
     "position_phase",
     "probable_neighbors",
@@ -152,7 +153,7 @@ def contrastive_phase(
 
 def fuzzy_neighbors(n_neighbors: int, metric: Metric, data_key: str) -> dict[str, Any]:
     """Returns the global relations ``"rel"`` of UMAP: fuzzy memberships of neighbours, united."""
-    return _neighbors(
+    return neighbor_relations(
         metric,
         data_key,
         {"type": "connect", "options": {"n_neighbors": n_neighbors}},
@@ -162,7 +163,7 @@ def fuzzy_neighbors(n_neighbors: int, metric: Metric, data_key: str) -> dict[str
 
 def probable_neighbors(perplexity: float | Literal["auto"], metric: Metric, data_key: str) -> dict[str, Any]:
     """Returns the global relations ``"rel"`` of t-SNE: probabilities of neighbours, symmetric."""
-    return _neighbors(
+    return neighbor_relations(
         metric,
         data_key,
         {"type": "perplexity", "options": {"perplexity": perplexity}},
@@ -171,7 +172,8 @@ def probable_neighbors(perplexity: float | Literal["auto"], metric: Metric, data
     )
 
 
-def _neighbors(metric: Metric, data_key: str, *transforms: dict[str, Any]) -> dict[str, Any]:
+def neighbor_relations(metric: Metric, data_key: str, *transforms: dict[str, Any]) -> dict[str, Any]:
+    """Returns the global relations ``"rel"`` of neighbours by a metric, transformed."""
     options = {} if metric == "euclidean" else {"options": {"metric": metric}}
     head = {"name": "rel", "level": "global", "type": "neighbor", "field": data_key}
     return {**head, **options, "transforms": list(transforms)}

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, Unpack
 
-from paradime.routines._parts import INIT_SCALE, initial_positions, network_section, position_phase
+from paradime.routines._parts import (
+    INIT_SCALE,
+    initial_positions,
+    neighbor_relations,
+    network_section,
+    position_phase,
+)
 from paradime.routines._preset import Common, Preset
 from paradime.types import Metric
 
@@ -56,14 +62,9 @@ def pacmap_spec(
     return {
         "derived data": initial_positions(initialization, out_dim, data_key, INIT_SCALE),
         "relations": [
-            {
-                "name": "rel",
-                "level": "global",
-                "type": "neighbor",
-                "field": data_key,
-                "options": {"metric": metric},
-                "transforms": [{"type": "local scaling", "options": {"n_neighbors": n_neighbors}}],
-            }
+            neighbor_relations(
+                metric, data_key, {"type": "local scaling", "options": {"n_neighbors": n_neighbors}}
+            )
         ],
         "model": network_section(out_dim, hidden_dims, activation, network),
         "losses": [*init_losses, *_losses(mid_near, data_key)],

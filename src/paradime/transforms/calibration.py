@@ -149,7 +149,8 @@ class PerplexityBasedRescale(AdaptiveNeighborhoodRescale):
         return math.floor(3 * self._perplexity_of(None))
 
     def neighbors_needed(self) -> int | None:
-        return 1  # of few points, all others are neighbours
+        # of few points, all others are neighbours
+        return 1 if self.perplexity == "auto" else math.ceil(self.perplexity)
 
     def check_points(self, n_points: int) -> None:
         if self.perplexity == "auto":

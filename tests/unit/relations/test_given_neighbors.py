@@ -53,10 +53,15 @@ def test_neighbours_for_a_transform_may_be_given():
 
 def test_fewer_given_than_a_transform_asks_for_are_refused_unless_there_are_no_more():
     relation = NeighborBasedPDist(transform=PerplexityBasedRescale(perplexity=3), precomputed=with_self(6))
+    with pytest.warns(UserWarning, match=r"should be at least 9 other points per row, got 6"):
+        relation.compute_relations()
+    relation = NeighborBasedPDist(transform=PerplexityBasedRescale(perplexity=8), precomputed=with_self(6))
     with pytest.raises(
-        ValueError, match=r"at least 9 other points per row, got 6\. Pass more, or lower.*perplexity"
+        ValueError, match=r"at least 24 other points per row, got 6\. Pass more, or lower.*perplexity"
     ):
         relation.compute_relations()
+    relation = NeighborBasedPDist(transform=PerplexityBasedRescale(perplexity="auto"), precomputed=with_self(6))
+    relation.compute_relations()
     relation = NeighborBasedPDist(transform=PerplexityBasedRescale(perplexity=20), precomputed=with_self(39))
     relation.compute_relations()
 
