@@ -11,7 +11,7 @@ import torch
 
 from paradime._registry import did_you_mean
 from paradime.exceptions import UnsupportedConfigurationError
-from paradime.models import as_input, resolve_method
+from paradime.models import Projection, as_input, resolve_method
 
 __all__ = ["Batch", "PairPositions", "Pass"]
 
@@ -26,6 +26,7 @@ class PairPositions:
     Attributes:
         positions: Shape (2, b(r + 1)).
         rows: Returns an entry at those rows, by its name; the batch's own rows if ``None``.
+        indices: Returns the numbers of those rows.
         in_batch: Returns the positions among the batch's own rows, where ``rows`` are others.
         kinds: How many pairs of each kind (``"near"``, ``"mid"``, ``"far"``) every first point has, in the order
             in which they come; empty if it is not known.
@@ -34,6 +35,7 @@ class PairPositions:
     positions: torch.Tensor
     rows: Callable[[str], torch.Tensor] | None = None
     in_batch: Callable[[], torch.Tensor] | None = None
+    indices: Callable[[], torch.Tensor] | None = None
     kinds: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def places(self, kinds: Sequence[str]) -> tuple[int, slice]:
@@ -91,6 +93,7 @@ class Batch(MutableMapping[str, torch.Tensor]):
         entries: Tensors, or functions that make one when it is first asked for.
         pairs: For edges: where the points of each pair stand.
         part_of: The pass that these rows are a batch of, and its number therein.
+        projections: Rows of the data set that a model's first layer has seen already, by entry.
     """
 
     def __init__(
@@ -99,11 +102,13 @@ class Batch(MutableMapping[str, torch.Tensor]):
         *,
         pairs: PairPositions | None = None,
         part_of: tuple[Pass, int] | None = None,
+        projections: Mapping[str, Projection] | None = None,
     ) -> None:
         self._entries = dict(entries)
         self._encoded: dict[tuple[int, str | None, str], Any] = {}
         self._pairs = pairs
         self._part_of = part_of
+        self._projections = dict(projections or {})
 
     def __getitem__(self, key: str) -> torch.Tensor:
         try:
@@ -117,8 +122,10 @@ class Batch(MutableMapping[str, torch.Tensor]):
     def __setitem__(self, key: str, value: torch.Tensor) -> None:
         self._entries[key] = value
         self._encoded.clear()
+        self._projections.pop(key, None)
         if key == "indices":
             self._part_of = None
+            self._projections.clear()
         if self._pairs is not None and self._pairs.in_batch is not None:
             # what is encoded from here on is what stands in the batch
             self._pairs = PairPositions(self._pairs.in_batch(), kinds=self._pairs.kinds)
@@ -158,8 +165,17 @@ class Batch(MutableMapping[str, torch.Tensor]):
         """
         key = id(model), method, data_key
         if key not in self._encoded:
-            self._encoded[key] = self._encode_rows(model, method, self[data_key], device)
+            rows = self._projected(model, data_key, lambda: self["indices"])
+            rows = self[data_key] if rows is None else rows
+            self._encoded[key] = self._encode_rows(model, method, rows, device)
         return self._encoded[key]
+
+    def _projected(
+        self, model: torch.nn.Module, data_key: str, indices: Callable[[], torch.Tensor]
+    ) -> torch.Tensor | None:
+        """Returns some rows as the model's first layer has seen them, if it has."""
+        projection = self._projections.get(data_key)
+        return projection.rows.index_select(0, indices()) if projection and projection.serves(model) else None
 
     @staticmethod
     def _encode_rows(model: torch.nn.Module, method: str | None, rows: torch.Tensor, device: torch.device) -> Any:
@@ -213,7 +229,9 @@ class Batch(MutableMapping[str, torch.Tensor]):
         else:
             key = id(model), method, f"{data_key} of pairs"
             if key not in self._encoded:
-                self._encoded[key] = self._encode_rows(model, method, pairs.rows(data_key), device)
+                rows = None if pairs.indices is None else self._projected(model, data_key, pairs.indices)
+                rows = pairs.rows(data_key) if rows is None else rows
+                self._encoded[key] = self._encode_rows(model, method, rows, device)
             embedded = self._encoded[key]
         picked = embedded.index_select(0, positions.reshape(-1))
         return picked.view(*positions.shape, *embedded.shape[1:])  # type: ignore[no-any-return]

@@ -15,6 +15,7 @@ from paradime.data.validation import (
     single_precision,
     warn_of_what_does_not_vary,
 )
+from paradime.models import Projection, projection_for
 from paradime.types import Data, DataMapping
 from paradime.utils.sparse import SparseRows
 
@@ -34,6 +35,8 @@ class Dataset(Mapping[str, Any]):
 
     Attributes:
         columns: The names of the columns, as texts, of each entry that was a data frame.
+        projections: What batches hand to a model in place of an entry's rows, by the entry's name, while it is
+            trained; see :func:`~paradime.models.projection_for`.
 
     Raises:
         TypeError: If an entry is no array of numbers.
@@ -51,6 +54,7 @@ class Dataset(Mapping[str, Any]):
         self.data: dict[str, Any] = {}
         self.columns: dict[str, list[str]] = {}
         self._sources: dict[str, Any] = {}
+        self.projections: dict[str, Projection] = {}
         named = data if isinstance(data, Mapping) else {"main": data}
         if not named:
             raise ValueError("data must have at least one entry, got an empty dict. Name the first one 'main'.")
@@ -144,12 +148,28 @@ class Dataset(Mapping[str, Any]):
             rows: Their numbers, a slice, or a mask.
         """
         made = Dataset.__new__(Dataset)
-        made.columns = dict(self.columns)
+        made.columns, made.projections = dict(self.columns), {}
         made._sources = {key: _taken(values, rows) for key, values in self._sources.items()}
         made.data = {key: _taken(values, rows) for key, values in self.data.items() if key != "indices"}
         device = self.data["indices"].device
         made.data["indices"] = torch.arange(len(self.data["indices"][rows]), device=device)
         return made
+
+    def project(self, key: str, model: torch.nn.Module, kept: dict[str, Projection]) -> None:
+        """Has the fixed first layer of a model seen an entry's rows once for all batches, where that pays.
+
+        Args:
+            key: The entry's name.
+            model: The model.
+            kept: Projections of earlier phases, which are taken where they still serve.
+        """
+        rows = self.data.get(key)
+        found = kept.get(key)
+        if rows is not None and (found is None or found.source is not rows or not found.serves(model)):
+            found = projection_for(model, rows)
+        self.projections = {} if found is None else {key: found}
+        kept.clear()
+        kept.update(self.projections)
 
     def rows(self, indices: Any) -> dict[str, torch.Tensor]:
         """Returns all entries at some rows."""
@@ -160,7 +180,7 @@ class Dataset(Mapping[str, Any]):
         """Returns the data set on a device; entries that are there already are shared."""
         moved = Dataset.__new__(Dataset)
         moved._sources = self._sources
-        moved.columns = self.columns
+        moved.columns, moved.projections = self.columns, {}
         # Apple's graphics processors know no double precision
         single = {"dtype": torch.float32} if device.type == "mps" else {}
         moved.data = {

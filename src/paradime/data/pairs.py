@@ -66,14 +66,16 @@ def batch_of_pairs(
         "from_to_data": lambda: dataset[data_key][torch.stack((firsts.repeat_interleave(n_each), cols))],
     }
     if not static:
-        return Batch({**entries, **pairs}, pairs=PairPositions(positions(), kinds=dict(kinds)))
+        of_points = PairPositions(positions(), kinds=dict(kinds))
+        return Batch({**entries, **pairs}, pairs=of_points, projections=dataset.projections)
     of_ends = PairPositions(
         _of_pairs(torch.arange(len(ends), device=ends.device), len(firsts), n_each),
         rows=lambda name: dataset[name].index_select(0, ends),
         in_batch=positions,
+        indices=lambda: ends,
         kinds=dict(kinds),
     )
-    return Batch({**entries, **pairs}, pairs=of_ends)
+    return Batch({**entries, **pairs}, pairs=of_ends, projections=dataset.projections)
 
 
 def _of_pairs(places: torch.Tensor, n_firsts: int, n_each: int) -> torch.Tensor:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from typing import ClassVar, Protocol
 
 import torch
 
-from paradime.data.batch import Batch, Pass
+from paradime.data.batch import Batch, Entry, Pass
 from paradime.data.dataset import Dataset
 from paradime.data.edges import NegSampledEdgeDataset
 
@@ -79,7 +80,15 @@ class ItemSampler:
                     Pass([order[rows] for rows in self._slices]) if 2 * (self._n_batches - i) > length else None
                 )
             part_of = None if whole is None else (whole, number)
-            yield Batch(self._dataset.rows(order[self._slices[number]]), part_of=part_of)
+            rows = order[self._slices[number]]
+            if not self._dataset.projections:
+                yield Batch(self._dataset.rows(rows), part_of=part_of)
+                continue
+            # wide rows are read by those who ask for them: the model has its own
+            entries: dict[str, Entry] = {
+                name: functools.partial(values.index_select, 0, rows) for name, values in self._dataset.items()
+            }
+            yield Batch(entries, part_of=part_of, projections=self._dataset.projections)
 
 
 class EdgeSampler:

@@ -305,6 +305,7 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
             finally:
                 if run.n_steps > 0:
                     blocks.trained, self.n_samples_seen_ = True, len(dataset)
+                dataset.projections.clear()
                 notify(heard, "train_end", state)
 
     def _check_and_compute(self, phases: Sequence[TrainingPhase]) -> torch.nn.Module:

@@ -50,7 +50,7 @@ from paradime.functional.sampling import (
 from paradime.functional.saturating import saturating_attraction, saturating_repulsion
 from paradime.functional.smoothness import dirichlet_energy, nearness
 from paradime.functional.spectral import spectral_positions
-from paradime.functional.squashing import squash, usual_bounds, usual_ranges
+from paradime.functional.squashing import squash, squash_few, usual_bounds, usual_ranges
 from paradime.functional.stress import (
     STRESS_WEIGHTINGS,
     condensed_of_square,
@@ -121,6 +121,7 @@ __all__ = [
     "square_to_condensed",
     "squared_distances",
     "squash",
+    "squash_few",
     "standardized",
     "student_t",
     "target_weights",

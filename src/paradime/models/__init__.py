@@ -10,6 +10,7 @@ from paradime.models.fully_connected import FullyConnectedEmbeddingModel
 from paradime.models.landmarks import LandmarkModel, network_scale
 from paradime.models.layers import FullyConnected
 from paradime.models.precise import in_double_precision
+from paradime.models.projected import Projection, projected_rows, projection_for
 from paradime.models.recipe import ModelRecipe
 from paradime.models.replacing import replaced_methods
 from paradime.models.scaling import InputScaling
@@ -28,10 +29,13 @@ __all__ = [
     "Model",
     "ModelRecipe",
     "Preparable",
+    "Projection",
     "SoftAssignments",
     "as_input",
     "in_double_precision",
     "network_scale",
+    "projected_rows",
+    "projection_for",
     "replaced_methods",
     "resolve_method",
 ]

@@ -207,7 +207,7 @@ class LandmarkModel(Model):
         device = "cpu" if generator is None else generator.device
         drawn = torch.randperm(n, generator=generator, device=device)[:wanted].to(rows.device)
         place = self.scaling.center.device
-        return torch.cat([self.scaling(rows[some].to(place)) for some in row_chunks(drawn, self.in_dim)])
+        return torch.cat([self.scaling.project(rows[some].to(place)) for some in row_chunks(drawn, self.in_dim)])
 
 
 def _checked_scale(

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from paradime.data.validation import checked_rows, rows_for_model
-from paradime.models import as_input, in_double_precision, resolve_method
+from paradime.models import as_input, in_double_precision, projected_rows, resolve_method
 
 __all__ = ["apply_in_chunks", "apply_to_rows", "in_evaluation_mode"]
 
@@ -60,14 +60,20 @@ def apply_to_rows(
         precise = in_double_precision(model, place)
         if precise is not None:
             function = resolve_method(precise, method)
+            wide = projected_rows if method in _ON_DATA and not gradients else _as_they_are
             chunks = rows.split(min(step, _CHUNK_ROWS[place.type]))
-            parts = [_rounded(function(_doubled(as_input(precise, chunk.to(place))))).cpu() for chunk in chunks]
+            inputs = (wide(precise, _doubled(as_input(precise, chunk.to(place)))) for chunk in chunks)
+            parts = [_rounded(function(chunk)).cpu() for chunk in inputs]
         else:
             function = resolve_method(model, method)
             with in_evaluation_mode(model):
                 parts = [function(as_input(model, chunk.to(device))).cpu() for chunk in rows.split(step)]
     # an inference tensor cannot take part in autograd later; a copy made outside can
     return parts[0].clone() if len(parts) == 1 else torch.cat(parts)
+
+
+def _as_they_are(model: torch.nn.Module, rows: Any) -> Any:  # noqa: ARG001  in the place of projected_rows
+    return rows
 
 
 def _doubled(rows: Any) -> Any:

@@ -72,6 +72,8 @@ def run_phase(
         local, global_relations, batch_size=extent.batch_size, batches_per_epoch=extent.batches_per_epoch
     )
     state = _at_start(state or TrainingState(model, [phase], phase, len(dataset)), phase, len(sampler))
+    if not phase.compile:
+        local.project(state.data_key, model, dataset.projections)
     parameters = _trainable(model, phase.objective)
     optimizer = phase.make_optimizer(parameters)
     rates = ScheduledRates(make_schedule(phase.schedule), optimizer)

@@ -10,6 +10,8 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 
 from paradime.data import Dataset
+from paradime.models import projection_for
+from paradime.neighbors.metrics import canonical, comparison_of, is_metric
 from paradime.relations import Relations
 from paradime.training.evaluation import embed_rows
 from paradime.types import AnyArray
@@ -18,8 +20,8 @@ from paradime.utils.sparse import SparseRows
 __all__ = ["HeldOutQuality", "metric_of", "nearest_training_rows"]
 
 _MOST_HELD_OUT, _MOST_TRAINING, _N_NEIGHBORS = 1_000, 20_000, 15
-_METRICS = ("euclidean", "cosine", "manhattan", "cityblock", "correlation", "chebyshev", "canberra", "braycurtis")
-_SPARSE_METRICS = _METRICS[:4]
+_BASES = ("euclidean", "sqeuclidean", "cosine", "cityblock", "correlation", "chebyshev", "canberra", "braycurtis")
+_SPARSE_METRICS = ("euclidean", "cosine", "manhattan")
 
 
 class HeldOutQuality:
@@ -47,6 +49,7 @@ class HeldOutQuality:
         Returns:
             A share in [0, 1], or NaN if the embedding is not finite.
         """
+        self._held_out, self._training = (_projected(model, rows) for rows in (self._held_out, self._training))
         shown, places = (embed_rows(model, rows, device).flatten(1) for rows in (self._held_out, self._training))
         if not bool(shown.isfinite().all() & places.isfinite().all()):
             return float("nan")
@@ -66,12 +69,20 @@ def nearest_training_rows(
 
 
 def metric_of(relations: Mapping[str, Relations]) -> str:
-    """Returns the metric of the first global relations whose metric is one of usual names; Euclidean otherwise."""
+    """Returns the metric of the first global relations whose metric compares single rows; Euclidean otherwise."""
     for relation in relations.values():
         metric = getattr(relation, "metric", None)
-        if metric in _METRICS:
-            return str(metric)
+        if isinstance(metric, str) and is_metric(metric):
+            comparison = comparison_of(metric)
+            if comparison.by_row and comparison.base in _BASES:
+                return str(canonical(metric))
     return "euclidean"
+
+
+def _projected(model: torch.nn.Module, rows: Any) -> Any:
+    """Rows that the model's first layer has seen once, where that pays."""
+    found = projection_for(model, rows)
+    return rows if found is None else found.rows
 
 
 def _taken(rows: Any, places: AnyArray) -> Any:
@@ -84,8 +95,12 @@ def _taken(rows: Any, places: AnyArray) -> Any:
 def _nearest(rows: Any, points: Any, n_neighbors: int, metric: str) -> AnyArray:
     if isinstance(rows, SparseRows) and metric not in _SPARSE_METRICS:
         metric = "euclidean"
-    search = NearestNeighbors(n_neighbors=n_neighbors, metric=metric).fit(_flat(rows))
-    found: AnyArray = search.kneighbors(_flat(points), return_distance=False)
+    comparison = comparison_of(metric)
+    prepared = [_flat(part) for part in (rows, points)]
+    if not isinstance(rows, SparseRows) and metric not in _BASES:
+        prepared = [comparison.prepare(part.astype(np.float64)) for part in prepared]
+    search = NearestNeighbors(n_neighbors=n_neighbors, metric=comparison.base).fit(prepared[0])
+    found: AnyArray = search.kneighbors(prepared[1], return_distance=False)
     return found
 
 

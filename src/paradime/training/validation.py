@@ -12,6 +12,7 @@ import torch
 
 from paradime.data import Batch, Dataset, Items, Sampler
 from paradime.loss import CompoundLoss, Loss
+from paradime.models import Projection
 from paradime.relationdata import RelationData
 from paradime.relations import Relations
 from paradime.training.evaluation import evaluating
@@ -65,7 +66,8 @@ class Validation:
 
     def __init__(self, rows: Dataset, workspace: Workspace, *, data_key: str = "main", every: int = 1) -> None:
         training, metric = workspace.require_dataset(), metric_of(workspace.global_relations)
-        self.every, self.device = every, workspace.device
+        self.every, self.device, self.data_key = every, workspace.device, data_key
+        self.projections: dict[str, Projection] = {}
         self.rows = with_derived_entries(
             rows, training, set(workspace.derived_data), data_key=data_key, metric=metric
         )
@@ -150,6 +152,8 @@ class PhaseValidation:
         self._validation, self._phase, self._model = validation, phase, model
         self._batch_relations, self._n_batches, self._last = batch_relations, n_batches, extent.epochs - 1
         rows = validation.rows.to(validation.device)
+        if not phase.compile:
+            rows.project(validation.data_key, model, validation.projections)
         self._sampler = validation.sampler(phase, rows, extent.batch_size)
         self._measured: dict[str, int] = {}
         with evaluating(model, validation.device):
