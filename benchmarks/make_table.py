@@ -19,6 +19,7 @@ TOPICS = {
     "neighbors": "Neighbours",
     "graph": "Graphs: calibration, symmetrisation, edges",
     "step": "A training step",
+    "wide": "Wide rows",
     "guiding": "Guiding losses with a share of the gradient",
     "parts": "Transform and import",
     "memory": "Memory and growth",

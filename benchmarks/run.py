@@ -19,6 +19,7 @@ DATA = {
     "neighbors": "needed",
     "graph": "none",
     "step": "none",
+    "wide": "none",
     "guiding": "none",
     "parts": "none",
     "memory": "needed",
