@@ -17,6 +17,7 @@ from paradime.data.validation import (
 )
 from paradime.models import Projection, projection_for
 from paradime.types import Data, DataMapping
+from paradime.utils.autograd import recording_gradients
 from paradime.utils.sparse import SparseRows
 
 __all__ = ["Dataset"]
@@ -60,8 +61,11 @@ class Dataset(Mapping[str, Any]):
             raise ValueError("data must have at least one entry, got an empty dict. Name the first one 'main'.")
         self.add(named)
 
+    @recording_gradients()
     def add(self, data: DataMapping) -> None:
         """Adds entries, or replaces those that have the same name.
+
+        Tensors are read without their autograd graph, and stay as they are.
 
         Args:
             data: Named arrays of shape (n, …), with the n of the entries that are there.

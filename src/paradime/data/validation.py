@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from paradime.models import as_input
+from paradime.utils.autograd import without_graph
 from paradime.utils.convert import as_tensor, to_torch
 from paradime.utils.frames import column_names, frame_values, is_frame
 from paradime.utils.sparse import SparseRows, is_sparse
@@ -18,12 +19,14 @@ __all__ = ["checked_rows", "column_names", "rows_for_model", "single_precision",
 _BLOCK_BYTES = 1 << 24
 
 
-def checked_rows(name: str, values: Any) -> Any:
+def checked_rows(name: str, values: Any, *, keep_graph: bool = False) -> Any:
     """Returns numbers with one row a data point, in the precision they came in.
 
     Args:
         name: What to call the data in messages.
         values: An array, tensor, data frame (of pandas, polars, PyArrow), sparse matrix, or nested lists.
+        keep_graph: Whether gradients of what is computed of the rows reach a tensor that was given; else its
+            numbers are taken alone.
 
     Returns:
         A tensor of shape (n, …) that shares memory with ``values`` where possible; a
@@ -44,6 +47,8 @@ def checked_rows(name: str, values: Any) -> Any:
         raise TypeError(f"data {name!r}: {error}") from None
     except ValueError as error:
         raise ValueError(f"data {name!r}: {error}") from None
+    if isinstance(tensor, torch.Tensor) and not keep_graph:
+        tensor = without_graph(tensor)
     if tensor.is_complex():
         raise ValueError(
             f"Complex data not supported: data {name!r} has complex numbers, which are not supported. "

@@ -19,6 +19,7 @@ from paradime.models import ModelRecipe
 from paradime.relations import Relations
 from paradime.training import History, TrainingPhase, Workspace, determine_losses, resolve_device
 from paradime.types import AnyArray
+from paradime.utils.autograd import recording_gradients
 
 if TYPE_CHECKING:
     from paradime.dr.routine import ParametricDR
@@ -224,6 +225,7 @@ class Block:
     def __get__(self, routine: ParametricDR | None, owner: type) -> Any:
         return self if routine is None else getattr(routine._blocks, self.name)
 
+    @recording_gradients()
     def __set__(self, routine: ParametricDR, value: Any) -> None:
         if "_additions" in routine.__dict__:
             routine._additions.give_way(self.name, routine)

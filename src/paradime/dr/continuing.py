@@ -20,6 +20,7 @@ from paradime.dr.targets import UNLABELED, Targets, shown_classes
 from paradime.loss import PositionLoss
 from paradime.training import Callback, TrainingPhase
 from paradime.types import Data
+from paradime.utils.autograd import recording_gradients
 
 __all__ = ["ANNOUNCE", "Continued", "check_epochs", "main_phases", "share_of_epochs"]
 
@@ -39,6 +40,7 @@ class Continued(Resumed):
 
     _is_warm = False
 
+    @recording_gradients()
     def fit(
         self,
         X: Data,
@@ -98,6 +100,7 @@ class Continued(Resumed):
 
     # -- data in parts --------------------------------------------------------------------------------
 
+    @recording_gradients()
     def partial_fit(
         self,
         X: Data,

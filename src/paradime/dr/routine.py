@@ -38,6 +38,7 @@ from paradime.training import (
     try_losses,
 )
 from paradime.types import Data
+from paradime.utils.autograd import recording_gradients
 from paradime.utils.logging import verbosely
 from paradime.utils.seed import seeded
 
@@ -165,6 +166,7 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
     # -- building blocks ------------------------------------------------------------------------------
 
     @functools.cached_property
+    @recording_gradients()
     def _blocks(self) -> Blocks:
         return self._additions.apply(self._build(self.__dict__))
 
@@ -205,7 +207,7 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:
         """Speaks for its parts if it is verbose, and searches no neighbours twice, also in another fit."""
-        with verbosely(self.verbose), self._neighbor_cache.active():
+        with verbosely(self.verbose), self._neighbor_cache.active(), recording_gradients():
             yield
 
     # -- training -------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from paradime.loss import AnchorLoss
 from paradime.persistence.values import VALUES
 from paradime.training import Callback
 from paradime.types import Data
+from paradime.utils.autograd import recording_gradients
 from paradime.utils.logging import report
 from paradime.utils.sparse import SparseRows
 
@@ -63,6 +64,7 @@ class Updated(Continued):
 
     drift_: Drift
 
+    @recording_gradients()
     def update(
         self,
         X: Data,

@@ -11,6 +11,7 @@ import torch
 
 from paradime.models import resolve_method
 from paradime.training import apply_to_rows
+from paradime.utils.autograd import recording_gradients
 
 __all__ = ["Embedder", "embedder_of"]
 
@@ -45,7 +46,7 @@ class Embedder:
         was_training = self.module.training
         self.module.eval()
         try:
-            with torch.enable_grad():
+            with recording_gradients():
                 yield
         finally:
             self.module.train(was_training)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from paradime.explain._attribution import gradient_x_input, integrated_gradients, permuted
 from paradime.explain._embedder import Embedder, embedder_of
 from paradime.explain._rows import as_rows, count_of, draw, feature_names_of, first_of
+from paradime.utils.autograd import recording_gradients
 from paradime.utils.convert import as_numpy
 from paradime.utils.sparse import is_sparse
 
@@ -79,6 +80,7 @@ class FeatureImportance:
         return [(self.names[i], float(found[i])) for i in np.argsort(-found, kind="stable")[:n]]
 
 
+@recording_gradients()
 def feature_importance(
     routine: Any,
     X: Any,

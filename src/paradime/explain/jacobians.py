@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from paradime.explain._embedder import Embedder, embedder_of
 from paradime.explain._rows import as_rows, feature_scale, first_of
 from paradime.types import FloatArray
+from paradime.utils.autograd import recording_gradients
 from paradime.utils.convert import as_numpy
 
 __all__ = ["Distortion", "distortion", "jacobian"]
 
 
+@recording_gradients()
 def jacobian(routine: Any, X: Any) -> FloatArray:
     """Computes the derivative of the embedding with respect to the features, at each row.
 
@@ -88,6 +90,7 @@ class Distortion:
         return 1 - np.divide(self.squeeze, stretch, out=np.zeros_like(stretch), where=stretch > 0)
 
 
+@recording_gradients()
 def distortion(routine: Any, X: Any, *, scale: Any = "std", reference: Any = None) -> Distortion:
     """Measures how the map stretches and squeezes the surroundings of each row.
 

@@ -88,7 +88,7 @@ class AnchorLoss(Loss):
         """Returns the landmarks, their positions, and the square of the least distance that counts."""
         if device not in self._on_device:
             rows, positions = (
-                checked_rows(name, values).detach().to(device=device, dtype=torch.float32)
+                checked_rows(name, values).to(device=device, dtype=torch.float32)
                 for name, values in (("landmarks", self.landmarks), ("positions", self.positions))
             )
             least = _RESOLUTION**2 * positions.var(dim=0, unbiased=False).sum()

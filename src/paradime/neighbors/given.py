@@ -9,6 +9,7 @@ import scipy.sparse
 import torch
 
 from paradime.neighbors.backend import without_self
+from paradime.utils.autograd import without_graph
 from paradime.utils.convert import as_tensor
 
 __all__ = [
@@ -48,7 +49,7 @@ def given_neighbors(indices: Any, dists: Any) -> tuple[torch.Tensor, torch.Tenso
         >>> indices.tolist(), dists.tolist()
         ([[1], [0]], [[2.0], [2.0]])
     """
-    found, values = as_tensor(indices), as_tensor(dists)
+    found, values = as_tensor(indices), without_graph(as_tensor(dists))
     _check_indices(found)
     if values.shape != found.shape:
         raise ValueError(
@@ -190,7 +191,7 @@ def looks_like_similarities(points: Any, indices: torch.Tensor, dists: torch.Ten
 
 def checked_distances(dists: Any) -> torch.Tensor:
     """Returns distances in double precision, if they are real, finite and not negative, wherever they stand."""
-    values = as_tensor(dists)
+    values = without_graph(as_tensor(dists))
     if values.is_complex() or values.dtype == torch.bool:
         remedy = (
             "Pass their absolute values." if values.is_complex() else "Pass distances, not which points are near."

@@ -12,6 +12,7 @@ import torch
 from paradime.exceptions import ModelFileError, ParaDimeError
 from paradime.persistence.bundle import read_bundle
 from paradime.persistence.saved import Saved
+from paradime.utils.autograd import recording_gradients
 
 __all__ = ["PLACES", "load", "read_saved", "restore"]
 
@@ -19,6 +20,7 @@ PLACES = ("paradime.dr", "paradime.routines")
 """Modules whose public routines are loaded without being allowed."""
 
 
+@recording_gradients()
 def load(
     path: str | os.PathLike[str],
     *,

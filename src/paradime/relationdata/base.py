@@ -124,6 +124,11 @@ class RelationData(ABC):
         made._borrowed = True
         return made
 
+    def detached(self) -> RelationData:
+        """Returns the same relations without an autograd graph, if there is one."""
+        values = self.values
+        return self.with_values(values.detach()) if values.requires_grad else self
+
     def _take_storage(self) -> None:
         """Called by ``data``: what is handed out of borrowed relations may be changed in place."""
         if self._borrowed:

@@ -64,7 +64,7 @@ class Precomputed(Relations):
 
 
 def _checked(relations: Any) -> RelationData:
-    reldata = relation_factory(relations)
+    reldata = relation_factory(relations).detached()
     if not bool(reldata.values.isfinite().all()):
         raise ValueError("precomputed relations contain NaN or infinity. Leave such entries out or set them.")
     return reldata

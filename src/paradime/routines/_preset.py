@@ -25,6 +25,7 @@ from paradime.routines._unsaid import Unsaid
 from paradime.spec import build, parse_spec
 from paradime.training import Callback, Schedule, Stopping
 from paradime.types import Data
+from paradime.utils.autograd import recording_gradients
 
 __all__ = ["FIT_DEFAULTS", "PLAIN_NETWORK", "Common", "Extras", "Preset"]
 
@@ -203,6 +204,7 @@ class Preset(ParametricDR):
             f"{cls.__name__} is made of its parameters. A text is read by ParametricDR.from_spec(…)."
         )
 
+    @recording_gradients()
     def fit(
         self,
         X: Data,

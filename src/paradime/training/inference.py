@@ -115,7 +115,7 @@ def apply_in_chunks(
         TypeError: If ``X`` is no array of numbers.
         ValueError: If ``X`` is not finite, or its rows have another shape.
     """
-    rows = rows_for_model("X", checked_rows("X", X), model)
+    rows = rows_for_model("X", checked_rows("X", X, keep_graph=gradients), model)
     is_single = single and _is_single(rows, row_shape if method in _ON_DATA else None)
     if is_single:
         rows = rows[None]

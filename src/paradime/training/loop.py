@@ -24,10 +24,12 @@ from paradime.training.run import Run
 from paradime.training.schedules import ScheduledRates, make_schedule
 from paradime.training.stopping import Watch
 from paradime.training.validation import Validation
+from paradime.utils.autograd import recording_gradients
 
 __all__ = ["run_phase"]
 
 
+@recording_gradients()
 def run_phase(
     phase: TrainingPhase,
     *,
@@ -180,6 +182,13 @@ def _in_training(state: TrainingState, callbacks: Sequence[Callback]) -> Iterato
 
 
 def _trainable(model: torch.nn.Module, loss: Loss) -> list[torch.nn.Parameter]:
+    for owner in (model, loss):
+        for name, held in itertools.chain(owner.named_parameters(), owner.named_buffers()):
+            if held.is_inference():
+                raise UnsupportedConfigurationError(
+                    f"{type(owner).__name__} must be made outside torch.inference_mode(), which makes weights "
+                    f"that cannot be trained, got such a tensor {name!r}. Make it before entering that mode."
+                )
     # a loss may hold the model: each parameter counts once
     unique = {id(p): p for p in (*model.parameters(), *loss.parameters()) if p.requires_grad}
     if not unique:

@@ -153,7 +153,7 @@ class Workspace:
             points = dataset.source(entry) if relations.full_precision else dataset[entry]
             if relations.on_cuda and self.device.type == "cuda":
                 points = points.to(self.device)
-        reldata = relation_factory(relations.compute_relations(points))
+        reldata = relation_factory(relations.compute_relations(points)).detached()
         if reldata.n_points != len(dataset):
             raise ValueError(
                 f"global relations {key!r} are between {reldata.n_points} points, but the data have "
