@@ -118,6 +118,8 @@ def make_routine(
         if spec is not None:
             raise
         raise InputError(_of_parameters(str(error), settings)) from error
+    except ValueError as error:
+        raise InputError(_of_parameters(str(error), settings)) from error
     except (TypeError, AttributeError) as error:
         raise InputError(_of_unfit_value(make, settings, error)) from error
 

@@ -17,6 +17,7 @@ from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import Loss
 from paradime.models import ModelRecipe
 from paradime.relations import Relations
+from paradime.spec.values import listed
 from paradime.training import History, TrainingPhase, Workspace, determine_losses, resolve_device
 from paradime.types import AnyArray
 from paradime.utils.autograd import recording_gradients
@@ -160,15 +161,18 @@ def make_blocks(settings: Mapping[str, Any], *, owner: str = "the routine") -> B
         raise TypeError(
             f"model must be a torch.nn.Module or a ModelRecipe, got {type(given).__name__}. Pass an instance."
         )
+    in_dim = settings.get("in_dim")
+    if in_dim is not None and in_dim < 1:
+        raise ValueError(f"in_dim must be an integer of at least 1, or None, got {in_dim}. Leave it out.")
     # presets have a recipe of their own
     seed = seed_of(settings.get("random_state"))
     default = settings.get("default_model") or ModelRecipe(
-        out_dim=settings.get("out_dim", 2), options={"hidden_dims": list(settings.get("hidden_dims", (100, 50)))}
+        out_dim=settings.get("out_dim", 2), options={"hidden_dims": listed(settings.get("hidden_dims", (100, 50)))}
     )
     network = Network(
         given.to(device) if isinstance(given, torch.nn.Module) else given,
         default,
-        in_dim=settings.get("in_dim"),
+        in_dim=in_dim,
         seed=seed,
         owner=owner,
     )

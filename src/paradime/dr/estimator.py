@@ -60,6 +60,9 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _check_hold_out(self, n_rows: int, validation_data: Any) -> None:
         """Refuses settings of held-out rows."""
 
+    def _check_data(self, dataset: Dataset) -> None:
+        """Refuses data that do not fit the parameters; presets override it."""
+
     @abstractmethod
     def _apply_to_rows(self, X: Any, method: str | None = None) -> torch.Tensor:
         """Applies the trained model to points, shape (m, …)."""
@@ -90,6 +93,7 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
             dataset.add({"labels": numbers})
         held_out = None
         self._check_hold_out(len(dataset), validation_data)
+        self._check_data(dataset)
         if validation_data is not None:
             held_out = held_out_rows(validation_data, targets, getattr(self, "data_key", "main"))
         self._remember_names(X)

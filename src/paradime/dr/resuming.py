@@ -17,6 +17,7 @@ from paradime.training import (
     Run,
     TrainingPhase,
     TrainingState,
+    checked_callbacks,
     describe_data,
     describe_model,
     describe_phases,
@@ -85,8 +86,9 @@ class Resumed(Estimator):
         """Reads the checkpoint from which the training goes on, or ``None``; refuses a wrong ``on_interrupt``."""
         if self.on_interrupt not in ("raise", "keep"):
             raise ValueError(f"on_interrupt must be 'raise' or 'keep', got {self.on_interrupt!r}.")
+        called = [*checked_callbacks(self.callbacks), *checked_callbacks(callbacks)]
         path = self.__dict__.get("_resume_from") if resume_from is None else resume_from
-        found = None if path is None else find_checkpoint(path, [*(self.callbacks or ()), *callbacks])
+        found = None if path is None else find_checkpoint(path, called)
         # blocks that are not made yet stay so: they may draw a seed
         blocks = self.__dict__.get("_blocks")
         return None if found is None else read_checkpoint(found, None if blocks is None else blocks.device)

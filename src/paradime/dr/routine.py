@@ -16,6 +16,7 @@ from paradime.dr.applying import Applied
 from paradime.dr.blocks import Additions, Block, Blocks, PhasesBlock, make_blocks
 from paradime.dr.composition import Composed
 from paradime.dr.network import n_outputs
+from paradime.dr.parameters import checked_parameters
 from paradime.dr.saving import Savable
 from paradime.dr.seeds import RandomState, seed_of
 from paradime.dr.specification import Specified
@@ -32,6 +33,7 @@ from paradime.training import (
     TrainingPhase,
     TrainingState,
     check_phase,
+    checked_callbacks,
     choose_losses,
     notify,
     run_phase,
@@ -54,7 +56,7 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
         model: Any torch module, or a :class:`~paradime.models.ModelRecipe`; a fully connected network if ``None``.
         in_dim: Number of columns of the data, for that network; taken from the data if ``None``.
         out_dim: Number of dimensions of the embedding.
-        hidden_dims: Widths of that network's hidden layers.
+        hidden_dims: Widths of that network's hidden layers; a single number for one layer.
         derived_data: Recipes for further entries of the data set, by key.
         global_relations: Relations between all points, one or several by key.
         batch_relations: Relations between the embedded points of a batch, one or several by key.
@@ -123,7 +125,7 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
         model: torch.nn.Module | None = None,
         in_dim: int | None = None,
         out_dim: int = 2,
-        hidden_dims: Sequence[int] = (100, 50),
+        hidden_dims: int | Sequence[int] = (100, 50),
         derived_data: Mapping[str, DerivedData] | None = None,
         global_relations: Relations | Mapping[str, Relations] | None = None,
         batch_relations: Relations | Mapping[str, Relations] | None = None,
@@ -176,7 +178,8 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
 
     def _build(self, settings: Mapping[str, Any]) -> Blocks:
         """Makes the building blocks of constructor arguments; presets, which have others, override this."""
-        return make_blocks(settings, owner=type(self).__name__)
+        checked = checked_parameters(type(self), settings)
+        return make_blocks({**settings, **checked}, owner=type(self).__name__)
 
     @property
     def global_relation_data(self) -> dict[str, RelationData]:
@@ -279,7 +282,7 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
         dataset = blocks.workspace.require_dataset()
         generator = None if seed is None else torch.Generator(blocks.device).manual_seed(seed)
         validation = self._validation()
-        heard = [blocks.history, ReportLoss(), *(self.callbacks or ()), *callbacks]
+        heard = [blocks.history, ReportLoss(), *checked_callbacks(self.callbacks), *checked_callbacks(callbacks)]
         state = TrainingState(model, phases, phases[0], len(dataset), dataset=dataset, data_key=self._model_key())
         run = state.run = self._begin_run(phases, heard, generator, resumed)
         # a dropout draws from the global generators

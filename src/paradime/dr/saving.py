@@ -43,7 +43,12 @@ class Savable(Exportable):
 
     def _parameters_to_save(self) -> dict[str, Any]:
         """Returns the parameters that somebody has chosen; presets leave out those that nobody has."""
-        return {name: value for name, value in self.get_params().items() if name not in self.unsaved_parameters}
+        left_out = self._parameters_not_saved()
+        return {name: value for name, value in self.get_params().items() if name not in left_out}
+
+    def _parameters_not_saved(self) -> frozenset[str]:
+        """Returns the parameters that are data, and are not saved."""
+        return self.unsaved_parameters
 
     # -- saving ---------------------------------------------------------------------------------------
 

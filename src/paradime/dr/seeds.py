@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
+from paradime.utils.seed import as_seed
+
 __all__ = ["RandomState", "seed_of"]
 
 RandomState: TypeAlias = (
@@ -25,6 +27,7 @@ def seed_of(random_state: RandomState) -> int | None:
 
     Raises:
         TypeError: If it is something else.
+        ValueError: If it is a negative number.
 
     Example:
         >>> seed_of(7), seed_of(None)
@@ -35,7 +38,11 @@ def seed_of(random_state: RandomState) -> int | None:
     if random_state is None:
         return None
     if isinstance(random_state, (int, np.integer)):
-        return int(random_state)
+        if random_state < 0:
+            raise ValueError(
+                f"random_state must be an integer of at least 0, got {random_state}. Pass another, such as 0."
+            )
+        return as_seed(int(random_state))
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(_END))
     if isinstance(random_state, np.random.Generator):

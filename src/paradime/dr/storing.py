@@ -172,7 +172,7 @@ def _spec(routine: Any, allow_imports: tuple[str, ...], *, needed: bool) -> dict
 def _parameters(routine: Any, encoder: Encoder, training: bool) -> tuple[dict[str, Any], list[str]]:
     made: dict[str, Any] = {}
     chosen = routine._parameters_to_save()
-    left_out = [name for name in routine.get_params() if name in routine.unsaved_parameters]
+    left_out = [name for name in routine.get_params() if name in routine._parameters_not_saved()]
     composed = is_composed(type(routine))
     given = routine.get_params()
     left_out = [name for name in left_out if given[name] is not None]

@@ -64,6 +64,9 @@ class Updated(Continued):
 
     drift_: Drift
 
+    def _given_positions(self) -> frozenset[str]:
+        raise NotImplementedError
+
     @recording_gradients()
     def update(
         self,
@@ -161,7 +164,7 @@ class Updated(Continued):
             raise ValueError(f"this {type(self).__name__} was fitted without y. Leave y out: update(X).")
         elif targets is not None:
             dataset = self._with_targets(dataset, None)
-        missing = [key for key in earlier if key not in dataset]
+        missing = [key for key in earlier if key not in dataset and key not in self._given_positions()]
         if "labels" in dataset and "labels" not in earlier:
             earlier.add({"labels": np.full(len(earlier), UNLABELED)})
         if missing:
@@ -237,8 +240,9 @@ def _without(dataset: Dataset, keys: Sequence[str]) -> Dataset:
 
 
 def _joined(first: Dataset, second: Dataset) -> Dataset:
-    """Returns the rows of both, with the entries that the second has."""
-    return Dataset({key: _stacked(first.source(key), second.source(key)) for key in second if key != "indices"})
+    """Returns the rows of both, with the entries that both have."""
+    keys = [key for key in second if key in first and key != "indices"]
+    return Dataset({key: _stacked(first.source(key), second.source(key)) for key in keys})
 
 
 def _stacked(first: Any, second: Any) -> Any:

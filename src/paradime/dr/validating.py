@@ -109,7 +109,17 @@ class Validated:
             raise ValueError(f"validation_every must be an integer of at least 1, got {every!r}.")
         if blocks.held_out is None:
             return None
-        return Validation(blocks.held_out, blocks.workspace, data_key=self._model_key(), every=int(every))
+        return Validation(
+            blocks.held_out,
+            blocks.workspace,
+            data_key=self._model_key(),
+            every=int(every),
+            positions=self._given_positions(),
+        )
+
+    def _given_positions(self) -> frozenset[str]:
+        """Returns the entries of the data that hold initial positions, which only the first phase needs."""
+        return frozenset()
 
 
 def held_out_rows(validation_data: Any, targets: Targets | None, data_key: str) -> Dataset:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from paradime._registry import did_you_mean
+from paradime.utils.annotations import from_numpy
 
 __all__ = ["check_options", "defaults_of", "frozen", "named_options", "stored_arguments", "thawed"]
 
@@ -15,7 +16,7 @@ _PLAIN = (int, float, str, type(None))  # what a text can express; booleans are 
 
 
 def frozen(value: Any) -> Any:
-    """Returns mappings and lists as copies that nobody can change, and all else as it is.
+    """Returns mappings and lists as copies that nobody can change, NumPy's numbers as Python's, all else as it is.
 
     Example:
         >>> frozen({"hidden_dims": [5, 6]})
@@ -23,6 +24,7 @@ def frozen(value: Any) -> Any:
     """
     if isinstance(value, Mapping):
         return MappingProxyType({str(name): frozen(entry) for name, entry in value.items()})
+    value = from_numpy(value)
     return tuple(map(frozen, value)) if isinstance(value, (list, tuple)) else value
 
 

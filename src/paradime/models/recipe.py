@@ -23,6 +23,7 @@ from paradime.models._heads import (
 from paradime.models._options import check_options, defaults_of, frozen, named_options, stored_arguments, thawed
 from paradime.models.base import resolve_method
 from paradime.models.embedding import EmbeddingModel
+from paradime.utils.annotations import from_numpy
 
 __all__ = ["ModelRecipe"]
 
@@ -73,10 +74,10 @@ class ModelRecipe:
             raise ValueError(
                 f"out_dim is given twice: {self.out_dim}, and {options['out_dim']} among the options."
             )
-        out_dim = options.pop("out_dim", self.out_dim)
+        out_dim = from_numpy(options.pop("out_dim", self.out_dim))
         if not isinstance(out_dim, int) or out_dim < 1:
             raise ValueError(f"out_dim must be a positive integer, got {out_dim!r}.")
-        heads = {name: _checked_head(name, getattr(self, name)) for name in ("decoder", "classifier")}
+        heads = {name: _checked_head(name, from_numpy(getattr(self, name))) for name in ("decoder", "classifier")}
         for name, value in {"out_dim": out_dim, "options": options, **heads}.items():
             object.__setattr__(self, name, frozen(value))
         asked = [*options, "out_dim"] if out_dim != 2 else options

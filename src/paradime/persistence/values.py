@@ -70,6 +70,8 @@ class Encoder:
         """
         if value is None or type(value) in (bool, int, str):
             return value
+        if isinstance(value, np.str_):
+            return str(value)
         if type(value) is float:
             return value if math.isfinite(value) else {_KIND: "float", "value": repr(value)}
         if isinstance(value, (np.bool_, np.number)):

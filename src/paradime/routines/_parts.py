@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from paradime.spec.values import listed
 from paradime.types import Metric
 
 __all__ = [
+    "COMPUTED_POSITIONS",
     "INIT_BATCHES",
     "INIT_SCALE",
     "contrastive_phase",
@@ -24,14 +26,14 @@ __all__ = [
 
 INIT_SCALE = 1.0  # of positions that are taught first, in units of the kernel's width
 INIT_BATCHES = 30  # in an epoch of the phase that teaches positions, whatever the number of rows
-_INITIALIZATIONS = ("pca", "spectral")
+COMPUTED_POSITIONS = ("pca", "spectral")
 
 
 def network_section(
-    out_dim: int, hidden_dims: Sequence[int] | None, activation: str, kind: str = "mlp"
+    out_dim: int, hidden_dims: int | Sequence[int] | None, activation: str, kind: str = "mlp"
 ) -> dict[str, Any]:
     """Returns the section of the network; widths that are ``None`` are left to its own rule."""
-    widths = {} if hidden_dims is None else {"hidden_dims": list(hidden_dims)}
+    widths = {} if hidden_dims is None else {"hidden_dims": list(listed(hidden_dims))}
     return {"type": kind, "options": {"out_dim": out_dim, **widths, "activation": activation}}
 
 
@@ -40,15 +42,11 @@ def initial_positions(
 ) -> list[dict[str, Any]]:
     """Returns the derived data that a model is taught first: none, or one entry that is named as its method.
 
-    Principal components are brought to a scale, if one is given, so that the data's own does not matter.
-
-    Raises:
-        ValueError: If the method is unknown.
+    Positions that are an entry of the data are not derived. Principal components are brought to a scale, if one is
+    given, so that the data's own does not matter.
     """
-    if initialization is None:
+    if initialization not in COMPUTED_POSITIONS:
         return []
-    if initialization not in _INITIALIZATIONS:
-        raise ValueError(f"initialization must be 'pca', 'spectral' or None, got {initialization!r}.")
     source = ["data", data_key] if initialization == "pca" else ["rels", "rel"]
     options: dict[str, Any] = {"n_components": out_dim}
     if scale is not None and initialization == "pca":

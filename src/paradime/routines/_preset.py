@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, TypedDict
@@ -12,20 +13,26 @@ import torch
 from sklearn.base import clone
 
 from paradime._registry import did_you_mean
+from paradime.data import Dataset, checked_rows
 from paradime.dr import ParametricDR
 from paradime.dr.blocks import Blocks
+from paradime.dr.parameters import checked_parameters
 from paradime.dr.seeds import RandomState
 from paradime.dr.targets import Targets
-from paradime.exceptions import UnsupportedConfigurationError
+from paradime.exceptions import SpecificationError, UnsupportedConfigurationError
+from paradime.loss import PositionLoss
 from paradime.models import ModelRecipe
 from paradime.routines._extras import extend_spec
 from paradime.routines._neighbors import use_neighbors
+from paradime.routines._parts import COMPUTED_POSITIONS
+from paradime.routines._positions import GIVEN_POSITIONS, check_positions, is_array
 from paradime.routines._steps import steps_settings, with_steps
 from paradime.routines._unsaid import Unsaid
 from paradime.spec import build, parse_spec
 from paradime.training import Callback, Schedule, Stopping
 from paradime.types import Data
 from paradime.utils.autograd import recording_gradients
+from paradime.utils.convert import to_numpy
 
 __all__ = ["FIT_DEFAULTS", "PLAIN_NETWORK", "Common", "Extras", "Preset"]
 
@@ -62,7 +69,7 @@ class Common(Scheduled, total=False):
     model: torch.nn.Module | ModelRecipe | None
     in_dim: int | None
     out_dim: int
-    hidden_dims: Sequence[int] | None
+    hidden_dims: int | Sequence[int] | None
     activation: str
     network: Literal["landmarks", "mlp"]
     data_key: str
@@ -121,8 +128,9 @@ class Preset(ParametricDR):
         model: Any torch module, or a :class:`~paradime.models.ModelRecipe`; the network below if ``None``.
         in_dim: Number of columns of the data, for that network; taken from the data if ``None``.
         out_dim: Number of dimensions of the embedding.
-        hidden_dims: Widths of that network's hidden layers; if ``None``, they follow from the number of rows
-            (:func:`~paradime.models.network_scale`), or are 100 and 50 for ``network="mlp"``.
+        hidden_dims: Widths of that network's hidden layers, a number for a single one; if ``None``, they follow
+            from the number of rows (:func:`~paradime.models.network_scale`), or are 100 and 50 for
+            ``network="mlp"``.
         activation: The function between them, such as ``"silu"``, ``"relu"`` or ``"softplus"``; see
             :data:`~paradime.models.ACTIVATIONS`.
         network: ``"landmarks"`` for a :class:`~paradime.models.LandmarkModel`, which scales its input and sees how
@@ -250,6 +258,27 @@ class Preset(ParametricDR):
         chosen = super()._parameters_to_save()
         return {name: value for name, value in chosen.items() if not isinstance(value, Unsaid)}
 
+    def _parameters_not_saved(self) -> frozenset[str]:
+        data = {"initialization"} if is_array(self.__dict__.get("initialization")) else ()
+        return super()._parameters_not_saved().union(data)
+
+    def _check_data(self, dataset: Dataset) -> None:
+        check_positions(self.__dict__.get("initialization"), dataset, self._setting("out_dim"))
+
+    def _given_positions(self) -> frozenset[str]:
+        key = self._setting("initialization")
+        return frozenset() if key is None or key in COMPUTED_POSITIONS else frozenset({key})
+
+    def _prepare_training(self) -> None:
+        """Adds the positions that were given to the data, if a phase teaches them."""
+        dataset, blocks = self._blocks.workspace.require_dataset(), self._blocks
+        taught = (blocks.losses.get(key) for phase in blocks.training_phases for key in phase.loss_keys)
+        if any(isinstance(loss, PositionLoss) for loss in taught) and not self._set_components():
+            self._check_data(dataset)
+            if is_array(self.__dict__["initialization"]):
+                given = checked_rows("initialization", self.__dict__["initialization"])
+                dataset.add({GIVEN_POSITIONS: to_numpy(given)})  # in single precision, whatever it came in
+
     def _spec(self) -> dict[str, Any]:
         make = type(self).make_spec
         spec = make(**{name: self._setting(name) for name in inspect.signature(make).parameters})
@@ -258,13 +287,13 @@ class Preset(ParametricDR):
             targets = Targets("classes")  # as far as is known before fit
         return extend_spec(
             spec,
-            decoder=self.decoder,
-            classifier=self.classifier,
+            decoder=self._setting("decoder"),
+            classifier=self._setting("classifier"),
             targets=None if targets is None else targets.kind,
-            density=self.density,
-            structure=self.structure,
-            shares=self.loss_shares,
-            data_key=self.data_key,
+            density=self._setting("density"),
+            structure=self._setting("structure"),
+            shares=self._setting("loss_shares"),
+            data_key=self._setting("data_key"),
         )
 
     def effective_params(self) -> dict[str, Any]:
@@ -278,7 +307,12 @@ class Preset(ParametricDR):
     def _setting(self, name: str) -> Any:
         """Returns a parameter, or what ``fit`` takes in its place if nobody said it."""
         value = self.__dict__[name]
+        if name == "schedule" and value is None:
+            value = type(self).defaults[name]  # the preset's own
+        if name == "initialization" and is_array(value):
+            return GIVEN_POSITIONS
         if not isinstance(value, Unsaid):
+            value = checked_parameters(type(self), {name: value}).get(name, value)
             # texts of presets have names; what is no name is given to the phases, once they are made
             return "constant" if isinstance(value, Schedule) else value
         # components that were set go together with those of 1.x, which the user saw
@@ -286,8 +320,14 @@ class Preset(ParametricDR):
         return type(self).fit_defaults[name] if by_fit else value.plain(value)
 
     def _build(self, settings: Mapping[str, Any]) -> Blocks:
-        blocks = build(parse_spec(self._spec()))
-        steps = steps_settings(self.early_stopping, self.clip_norm, self.schedule)
+        plain = {k: value.plain(value) if isinstance(value, Unsaid) else value for k, value in settings.items()}
+        settings = {**plain, **checked_parameters(type(self), plain)}
+        try:
+            blocks = build(parse_spec(self._spec()))
+        except SpecificationError as error:
+            raise SpecificationError(_of_parameters(str(error))) from None
+        schedule = None if isinstance(self.schedule, Unsaid) else settings["schedule"]
+        steps = steps_settings(settings["early_stopping"], settings["clip_norm"], schedule)
         blocks["training_phases"] = with_steps(blocks["training_phases"], blocks["losses"], steps)
         made = super()._build({**blocks, **settings, "default_model": blocks["model"]})
         if self.precomputed_knn is not None:
@@ -311,6 +351,24 @@ class Preset(ParametricDR):
         changed = {name: value for name, value in self.get_params().items() if not _same(value, defaults[name])}
         shown = [f"{name}={reprlib.repr(value)}" for name, value in changed.items()]
         return f"{type(self).__name__}({', '.join([*shown, f'trained={self.__sklearn_is_fitted__()}'])})"
+
+
+def _of_parameters(mistakes: str) -> str:
+    """Returns what is wrong in a specification without the places, which who has set parameters does not know.
+
+    Example:
+        >>> _of_parameters("training phases[1].epochs: must be at least 0, got -1.")
+        'epochs must be at least 0, got -1.'
+    """
+    lines = []
+    for line in mistakes.splitlines():
+        place, _, message = line.partition(": ")
+        if not message or " must " in place:
+            lines.append(line)
+        else:
+            name = re.sub(r"^.*(\]|options|model)\.", "", place)
+            lines.append(f"{name} {message}" if message.startswith("must ") else message)
+    return "\n".join(dict.fromkeys(lines))
 
 
 def _same(value: Any, default: Any) -> bool:

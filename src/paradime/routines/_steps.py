@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from paradime.loss import Loss, PositionLoss
-from paradime.routines._unsaid import Unsaid
 from paradime.training import Schedule, Stopping, TrainingPhase
 
 __all__ = ["steps_settings", "with_steps"]
@@ -39,7 +38,7 @@ def steps_settings(
         settings["stopping"] = early_stopping if isinstance(early_stopping, Stopping) else automatic
     if clip_norm is not None:
         settings["clip_norm"] = clip_norm
-    if schedule is not None and not isinstance(schedule, Unsaid):
+    if schedule is not None:
         settings["schedule"] = schedule
     return settings
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, Unpack
 
 from paradime.routines._parts import initial_positions, item_phase, network_section, position_phase
 from paradime.routines._preset import PLAIN_NETWORK, Common, Preset
+from paradime.types import TensorLike
 
 __all__ = ["ParametricAutoencoder", "autoencoder_spec"]
 
@@ -14,9 +15,9 @@ __all__ = ["ParametricAutoencoder", "autoencoder_spec"]
 def autoencoder_spec(
     *,
     out_dim: int = 2,
-    hidden_dims: Sequence[int] | None = (100, 50),
+    hidden_dims: int | Sequence[int] | None = (100, 50),
     decoder: bool | Mapping[str, Any] = True,
-    initialization: Literal["pca"] | None = "pca",
+    initialization: str | None = "pca",
     epochs: int = 100,
     init_epochs: int = 10,
     batch_size: int = 100,
@@ -61,7 +62,8 @@ class ParametricAutoencoder(Preset):
     """Autoencoder: the network learns to reconstruct the data from their embedding.
 
     Args:
-        initialization: Positions to teach first: ``"pca"``, or none with ``None``.
+        initialization: Positions to teach first: ``"pca"``, the name of an entry of the data that holds them, or
+            an array of shape (n, out_dim); none with ``None``.
         epochs: Epochs of the main phase.
         init_epochs: Epochs of the phase that teaches positions.
         batch_size: Rows in a batch.
@@ -83,7 +85,7 @@ class ParametricAutoencoder(Preset):
 
     def __init__(
         self,
-        initialization: Literal["pca"] | None = "pca",
+        initialization: str | TensorLike | None = "pca",
         epochs: int = 100,
         init_epochs: int = 10,
         batch_size: int = 100,

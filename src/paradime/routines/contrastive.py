@@ -15,7 +15,7 @@ from paradime.routines._parts import (
     position_phase,
 )
 from paradime.routines._preset import Common, Preset
-from paradime.types import Metric
+from paradime.types import Metric, TensorLike
 
 __all__ = ["ParametricContrastive", "contrastive_spec"]
 
@@ -32,8 +32,8 @@ def contrastive_spec(
     similarity: Literal["cauchy", "cosine"] = "cauchy",
     metric: Metric = "euclidean",
     out_dim: int = 2,
-    hidden_dims: Sequence[int] | None = None,
-    initialization: Literal["pca", "spectral"] | None = "pca",
+    hidden_dims: int | Sequence[int] | None = None,
+    initialization: str | None = "pca",
     epochs: int | Literal["auto"] = "auto",
     init_epochs: int = 10,
     batch_size: int | Literal["auto"] = "auto",
@@ -104,7 +104,8 @@ class ParametricContrastive(Preset):
         metric: The distance between rows, by which neighbours are searched: ``"euclidean"``, ``"cosine"``,
             ``"manhattan"``, another name that SciPy or PyNNDescent knows, or a function of two rows.
             ``"haversine"`` takes two columns, latitude and longitude in radians.
-        initialization: Positions to teach first: ``"pca"``, ``"spectral"``, or none with ``None``.
+        initialization: Positions to teach first: ``"pca"``, ``"spectral"``, the name of an entry of the data that
+            holds them, or an array of shape (n, out_dim); none with ``None``.
         epochs: Epochs of the main phase; in each of them, each point is paired with one of its neighbours. With
             ``"auto"``, as many as take the steps that data of this size need
             (:func:`~paradime.training.steps_for`).
@@ -134,7 +135,7 @@ class ParametricContrastive(Preset):
         temperature: float = 1.0,
         similarity: Literal["cauchy", "cosine"] = "cauchy",
         metric: Metric = "euclidean",
-        initialization: Literal["pca", "spectral"] | None = "pca",
+        initialization: str | TensorLike | None = "pca",
         epochs: int | Literal["auto"] = "auto",
         init_epochs: int = 10,
         batch_size: int | Literal["auto"] = "auto",

@@ -15,7 +15,7 @@ from paradime.routines._parts import (
     probable_neighbors,
 )
 from paradime.routines._preset import Common, Preset
-from paradime.types import Metric
+from paradime.types import Metric, TensorLike
 
 __all__ = ["ParametricLargeVis", "largevis_spec"]
 
@@ -29,8 +29,8 @@ def largevis_spec(
     negative_sampling_rate: int = 5,
     metric: Metric = "euclidean",
     out_dim: int = 2,
-    hidden_dims: Sequence[int] | None = None,
-    initialization: Literal["pca", "spectral"] | None = "pca",
+    hidden_dims: int | Sequence[int] | None = None,
+    initialization: str | None = "pca",
     epochs: int = 600,
     init_epochs: int = 10,
     batch_size: int = 100,
@@ -87,7 +87,8 @@ class ParametricLargeVis(Preset):
         metric: The distance between rows, by which neighbours are searched: ``"euclidean"``, ``"cosine"``,
             ``"manhattan"``, another name that SciPy or PyNNDescent knows, or a function of two rows.
             ``"haversine"`` takes two columns, latitude and longitude in radians.
-        initialization: Positions to teach first: ``"pca"``, ``"spectral"``, or none with ``None``.
+        initialization: Positions to teach first: ``"pca"``, ``"spectral"``, the name of an entry of the data that
+            holds them, or an array of shape (n, out_dim); none with ``None``.
         epochs: Epochs of the main phase, each of about n pairs, n/(1 + rate) of them edges.
         init_epochs: Epochs of the phase that teaches positions.
         batch_size: Edges in a batch of the main phase, rows in one of the first.
@@ -112,7 +113,7 @@ class ParametricLargeVis(Preset):
         gamma: float = 7.0,
         negative_sampling_rate: int = 5,
         metric: Metric = "euclidean",
-        initialization: Literal["pca", "spectral"] | None = "pca",
+        initialization: str | TensorLike | None = "pca",
         epochs: int = 600,
         init_epochs: int = 10,
         batch_size: int = 100,

@@ -7,6 +7,7 @@ from typing import Any, Literal, Unpack
 
 from paradime.routines._parts import initial_positions, item_phase, network_section, position_phase
 from paradime.routines._preset import PLAIN_NETWORK, Common, Preset
+from paradime.types import TensorLike
 
 __all__ = ["ParametricMDS", "mds_spec"]
 
@@ -17,8 +18,8 @@ def mds_spec(
     weighting: Literal["none", "sammon", "elastic"] = "none",
     linear: bool = False,
     out_dim: int = 2,
-    hidden_dims: Sequence[int] | None = (100, 50),
-    initialization: Literal["pca"] | None = "pca",
+    hidden_dims: int | Sequence[int] | None = (100, 50),
+    initialization: str | None = "pca",
     epochs: int = 150,
     init_epochs: int = 10,
     batch_size: int = 100,
@@ -73,7 +74,8 @@ class ParametricMDS(Preset):
         weighting: How pairs at distance δ count: ``"none"`` for all alike, ``"sammon"`` for 1/δ, ``"elastic"`` for
             1/δ², which lets near points count as much as far ones.
         linear: Whether to learn a linear map, a projection, in place of a network with hidden layers.
-        initialization: Positions to teach first: ``"pca"``, or none with ``None``.
+        initialization: Positions to teach first: ``"pca"``, the name of an entry of the data that holds them, or
+            an array of shape (n, out_dim); none with ``None``.
         epochs: Epochs of the main phase.
         init_epochs: Epochs of the phase that teaches positions.
         batch_size: Rows in a batch; all pairs of them are compared.
@@ -98,7 +100,7 @@ class ParametricMDS(Preset):
         metric: str = "euclidean",
         weighting: Literal["none", "sammon", "elastic"] = "none",
         linear: bool = False,
-        initialization: Literal["pca"] | None = "pca",
+        initialization: str | TensorLike | None = "pca",
         epochs: int = 150,
         init_epochs: int = 10,
         batch_size: int = 100,

@@ -13,7 +13,7 @@ from paradime.routines._parts import (
     position_phase,
 )
 from paradime.routines._preset import Common, Preset
-from paradime.types import Metric
+from paradime.types import Metric, TensorLike
 
 __all__ = ["ParametricPaCMAP", "pacmap_spec"]
 
@@ -30,8 +30,8 @@ def pacmap_spec(
     mid_near: Literal["attract", "repel"] = "attract",
     metric: Metric = "euclidean",
     out_dim: int = 2,
-    hidden_dims: Sequence[int] | None = None,
-    initialization: Literal["pca"] | None = "pca",
+    hidden_dims: int | Sequence[int] | None = None,
+    initialization: str | None = "pca",
     epochs: int = 45,
     init_epochs: int = 10,
     batch_size: int = 64,
@@ -122,7 +122,8 @@ class ParametricPaCMAP(Preset):
         metric: The distance between rows, by which neighbours are searched: ``"euclidean"``, ``"cosine"``,
             ``"manhattan"``, another name that SciPy or PyNNDescent knows, or a function of two rows.
             ``"haversine"`` takes two columns, latitude and longitude in radians.
-        initialization: Positions to teach first: ``"pca"``, or none with ``None``.
+        initialization: Positions to teach first: ``"pca"``, the name of an entry of the data that holds them, or
+            an array of shape (n, out_dim); none with ``None``.
         epochs: Epochs of the three stages together, at least 3.
         init_epochs: Epochs of the phase that teaches positions.
         batch_size: Points in a batch, each with all its pairs.
@@ -148,7 +149,7 @@ class ParametricPaCMAP(Preset):
         fp_ratio: float = 2.0,
         mid_near: Literal["attract", "repel"] = "attract",
         metric: Metric = "euclidean",
-        initialization: Literal["pca"] | None = "pca",
+        initialization: str | TensorLike | None = "pca",
         epochs: int = 45,
         init_epochs: int = 10,
         batch_size: int = 64,

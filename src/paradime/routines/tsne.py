@@ -19,7 +19,7 @@ from paradime.routines._parts import (
 )
 from paradime.routines._preset import FIT_DEFAULTS, Preset, Scheduled
 from paradime.routines._unsaid import Unsaid, unsaid
-from paradime.types import Metric
+from paradime.types import Metric, TensorLike
 
 __all__ = ["ParametricTSNE", "tsne_spec"]
 
@@ -29,7 +29,7 @@ def tsne_spec(
     perplexity: float | Literal["auto"] = 30.0,
     alpha: float | torch.Tensor = 1.0,
     out_dim: int = 2,
-    hidden_dims: Sequence[int] | None = (100, 50),
+    hidden_dims: int | Sequence[int] | None = (100, 50),
     initialization: str | None = "pca",
     epochs: int | Literal["auto"] = 30,
     init_epochs: int = 10,
@@ -135,8 +135,10 @@ class ParametricTSNE(Preset):
         model: Any torch module; a fully connected network if ``None``.
         in_dim: Number of columns of the data, for that network; taken from the data if ``None``.
         out_dim: Number of dimensions of the embedding.
-        hidden_dims: Widths of that network's hidden layers; by the number of rows if ``None``.
-        initialization: Positions to teach first: ``"pca"``, ``"spectral"``, or none with ``None``.
+        hidden_dims: Widths of that network's hidden layers, a number for a single one; by the number of rows if
+            ``None``.
+        initialization: Positions to teach first: ``"pca"``, ``"spectral"``, the name of an entry of the data that
+            holds them, or an array of shape (n, out_dim); none with ``None``.
         epochs: Epochs of the main phase; ``"auto"`` for as many as take the steps that data of this size need
             (:func:`~paradime.training.steps_for`).
         init_epochs: Epochs of the phase that teaches positions.
@@ -182,8 +184,8 @@ class ParametricTSNE(Preset):
         model: torch.nn.Module | None = None,
         in_dim: int | None = None,
         out_dim: int = 2,
-        hidden_dims: Sequence[int] | None = unsaid((100, 50)),
-        initialization: str | None = "pca",
+        hidden_dims: int | Sequence[int] | None = unsaid((100, 50)),
+        initialization: str | TensorLike | None = "pca",
         epochs: int | Literal["auto"] = unsaid(30),
         init_epochs: int = 10,
         batch_size: int | Literal["auto"] = unsaid(500),

@@ -20,7 +20,8 @@ from paradime.routines._parts import (
 )
 from paradime.routines._preset import FIT_DEFAULTS, Extras, Preset
 from paradime.routines._unsaid import unsaid
-from paradime.types import Data, Metric
+from paradime.training import Schedule
+from paradime.types import Data, Metric, TensorLike
 
 __all__ = ["ParametricUMAP", "umap_spec"]
 
@@ -33,7 +34,7 @@ def umap_spec(
     a: float | torch.Tensor | None = None,
     b: float | torch.Tensor | None = None,
     out_dim: int = 2,
-    hidden_dims: Sequence[int] | None = (100, 50),
+    hidden_dims: int | Sequence[int] | None = (100, 50),
     initialization: str | None = "spectral",
     epochs: int | Literal["auto"] = 30,
     init_epochs: int = 5,
@@ -108,8 +109,10 @@ class ParametricUMAP(Preset):
         model: Any torch module; a fully connected network if ``None``.
         in_dim: Number of columns of the data, for that network; taken from the data if ``None``.
         out_dim: Number of dimensions of the embedding.
-        hidden_dims: Widths of that network's hidden layers; by the number of rows if ``None``.
-        initialization: Positions to teach first: ``"pca"``, ``"spectral"``, or none with ``None``.
+        hidden_dims: Widths of that network's hidden layers, a number for a single one; by the number of rows if
+            ``None``.
+        initialization: Positions to teach first: ``"pca"``, ``"spectral"``, the name of an entry of the data that
+            holds them, or an array of shape (n, out_dim); none with ``None``.
         epochs: Epochs of the main phase; ``"auto"`` for as many as take the steps that data of this size need
             (:func:`~paradime.training.steps_for`).
         init_epochs: Epochs of the phase that teaches positions.
@@ -127,8 +130,8 @@ class ParametricUMAP(Preset):
         network: ``"mlp"``, or ``"landmarks"`` for a :class:`~paradime.models.LandmarkModel`.
         negatives: Where negatives come from: ``"random"`` for all points, ``"degree"`` for all points by their
             weight in the graph, or ``"batch"`` for points of the same batch, which cost nothing to encode.
-        schedule: How the learning rate changes: ``"constant"``, ``"one cycle"``, or another name of
-            the grammar.
+        schedule: How the learning rate changes: ``"constant"``, ``"one cycle"``, another name of the grammar, or a
+            :class:`~paradime.training.Schedule`; the default if ``None``.
         metric: The distance between rows, by which neighbours are searched: ``"euclidean"``, ``"cosine"``,
             ``"manhattan"``, another name that SciPy or PyNNDescent knows, or a function of two rows.
             ``"haversine"`` takes two columns, latitude and longitude in radians.
@@ -169,8 +172,8 @@ class ParametricUMAP(Preset):
         model: torch.nn.Module | None = None,
         in_dim: int | None = None,
         out_dim: int = 2,
-        hidden_dims: Sequence[int] | None = unsaid((100, 50)),
-        initialization: str | None = unsaid("spectral"),
+        hidden_dims: int | Sequence[int] | None = unsaid((100, 50)),
+        initialization: str | TensorLike | None = unsaid("spectral"),  # noqa: B008  a constant
         epochs: int | Literal["auto"] = unsaid(30),
         init_epochs: int = unsaid(5),
         batch_size: int | Literal["auto"] = unsaid(10),
@@ -186,7 +189,7 @@ class ParametricUMAP(Preset):
         activation: str = unsaid("softplus"),
         network: Literal["landmarks", "mlp"] = unsaid("mlp"),
         negatives: Literal["random", "batch", "degree"] = unsaid("random"),
-        schedule: str = unsaid("constant"),
+        schedule: str | Schedule | None = unsaid("constant"),  # noqa: B008  a constant
         metric: Metric = "euclidean",
         **settings: Unpack[Extras],
     ) -> None:

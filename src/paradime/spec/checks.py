@@ -14,6 +14,7 @@ from paradime.models import DECODERS, FullyConnected
 from paradime.spec.options import options_model, options_of, takes_anything
 from paradime.spec.values import shown
 from paradime.training import TrainingPhase
+from paradime.utils.annotations import from_numpy
 
 __all__ = ["OF_CLASSIFIER", "OF_DECODER", "check_classifier", "check_decoder", "check_options", "missing_options"]
 
@@ -59,13 +60,24 @@ def check_options(
 def _of_wrong_type(block: Any, options: Mapping[str, Any], hidden: frozenset[str]) -> list[InitErrorDetails]:
     if not options:
         return []
+    model, plain = options_model(block, hidden), from_numpy(dict(options))
     try:
-        options_model(block, hidden).model_validate(options)
+        model.model_validate(options)
     except pydantic.ValidationError as refused:
         arguments = options_of(block)
         wrong = dict.fromkeys(str(detail["loc"][0]) for detail in refused.errors(include_url=False))
+        # NumPy's numbers and arrays stand for Python's
+        wrong = {name: None for name in wrong if not _fits(model, name, plain[name])}
         return [_error(f"must be {arguments[n].wants}, got {shown(options[n])}.", n) for n in wrong]
     return []
+
+
+def _fits(model: type[pydantic.BaseModel], name: str, value: Any) -> bool:
+    try:
+        model.model_validate({name: value})
+    except pydantic.ValidationError:
+        return False
+    return True
 
 
 def _error(message: str, *location: str | int) -> InitErrorDetails:
@@ -99,7 +111,7 @@ def check_classifier(options: Mapping[str, Any]) -> None:
     """
     own = {name: value for name, value in options.items() if name != "n_classes"}
     errors: list[InitErrorDetails] = []
-    n_classes = options.get("n_classes", 1)
+    n_classes = from_numpy(options.get("n_classes", 1))
     if n_classes is not None and (type(n_classes) is not int or n_classes < 1):
         errors.append(_error(f"must be an integer of at least 1, got {shown(n_classes)}.", "n_classes"))
     try:

@@ -6,26 +6,18 @@ import dataclasses
 import functools
 import inspect
 import re
-import sys
 import types
-import typing
-from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Literal, Union
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 import pydantic
-import torch
-from pydantic import AfterValidator, ConfigDict, InstanceOf, WithJsonSchema
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import AfterValidator, ConfigDict, WithJsonSchema
 
 from paradime.models import ACTIVATIONS
+from paradime.utils.annotations import hints_of, readable
 
 __all__ = ["Option", "first_sentence", "options_model", "options_of", "parameters_of", "takes_anything"]
 
-_PLAIN = {int: "an integer", float: "a number", str: "a text", bool: "true or false", type(None): "null"}
-_SEQUENCES = (list, tuple, Sequence)
-_MAPPINGS = (dict, Mapping)
-_NOT_IN_TEXTS: Any = SkipJsonSchema()  # type: ignore[type-arg]
-_INSTANCE: Any = InstanceOf()  # type: ignore[type-arg]
 # what strings stand for where constructors alone know
 _CHOICES: Mapping[str, Mapping[str, Any]] = {"activation": ACTIVATIONS}
 _FILLED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -69,12 +61,12 @@ def options_of(block: Any) -> Mapping[str, Option]:
         >>> options_of(Symmetrize)["subtract_product"].wants
         'true or false'
     """
-    hints, docs = _hints(block), _argument_docs(block)
+    hints, docs = hints_of(block), _argument_docs(block)
     found = {}
     for name, parameter in parameters_of(block).items():
         if parameter.kind in _FILLED:
             continue
-        checked, wants = _readable(hints.get(name, Any))
+        checked, wants = readable(hints.get(name, Any))
         if name in _CHOICES and checked is str and inspect.isclass(block):
             checked, wants = _chosen(name)
         found[name] = Option(name, checked, parameter.default, docs.get(name, ""), wants, parameter.kind)
@@ -135,28 +127,6 @@ def first_sentence(block: Any) -> str:
     return re.sub(r"\s+", " ", text.split("\n\n")[0]).strip()
 
 
-def _hints(block: Any) -> dict[str, Any]:
-    function: Any = block.__init__ if inspect.isclass(block) else block
-    hints = _hints_of(block) if dataclasses.is_dataclass(block) else {}
-    return {**hints, **_hints_of(function)}
-
-
-def _hints_of(annotated: Any) -> dict[str, Any]:
-    try:
-        return typing.get_type_hints(annotated)
-    except Exception:  # whatever an annotation raises that only a type checker can read
-        pass
-    names = vars(sys.modules.get(getattr(annotated, "__module__", ""), typing))
-    found = {}
-    for name, hint in getattr(annotated, "__annotations__", {}).items():
-        try:
-            # the others are readable
-            found[name] = typing.get_type_hints(types.SimpleNamespace(__annotations__={name: hint}), names)[name]
-        except Exception:
-            continue
-    return found
-
-
 def _in_json(default: Any) -> bool:
     """Whether a default can stand in a JSON Schema."""
     if isinstance(default, (list, tuple)):
@@ -175,52 +145,6 @@ def _chosen(name: str) -> tuple[Any, str]:
 
     schema = WithJsonSchema({"type": "string", "enum": sorted(table)})
     return Annotated[str, AfterValidator(check), schema], f"one of {', '.join(map(repr, sorted(table)))}"
-
-
-def _readable(annotation: Any) -> tuple[Any, str]:
-    """Returns a type as pydantic checks it, and what it stands for in words."""
-    if annotation in _PLAIN:
-        return annotation, _PLAIN[annotation]
-    if annotation is None:
-        return None, _PLAIN[type(None)]
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Annotated:
-        return _readable(arguments[0])
-    if origin is Literal:
-        return annotation, " or ".join("null" if a is None else repr(a) for a in arguments)
-    if origin in (Union, types.UnionType):
-        return _union([_readable(part) for part in arguments])
-    if origin in _SEQUENCES or annotation in _SEQUENCES:
-        # a text has lists only, also where the constructor wants a pair
-        parts = [_readable(part) for part in arguments if part is not Ellipsis] or [(Any, "anything")]
-        inner, wants = _union(parts)
-        if origin is tuple and Ellipsis not in arguments:
-            of_any_length: Any = Sequence[inner]  # type: ignore[valid-type]
-            pair: Any = Annotated[of_any_length, pydantic.Field(min_length=len(parts), max_length=len(parts))]
-            return pair, f"a list of {len(parts)}, each {wants}"
-        return Sequence[inner], f"a list of {wants}"  # type: ignore[valid-type]
-    if origin in _MAPPINGS or annotation in _MAPPINGS:
-        inner = _readable(arguments[1])[0] if len(arguments) == 2 else Any
-        return Mapping[str, inner], "a mapping"  # type: ignore[valid-type]
-    if origin is not None and "Callable" in str(origin):
-        return Annotated[Callable[..., Any], _NOT_IN_TEXTS], "a function"
-    if inspect.isclass(annotation) and annotation is not torch.Tensor and origin is None and annotation is not Any:
-        try:
-            isinstance(None, annotation)
-        except TypeError:  # such as a protocol
-            return Any, "anything"
-        return Annotated[annotation, _INSTANCE, _NOT_IN_TEXTS], f"a {annotation.__name__}"
-    if annotation is torch.Tensor:
-        return Annotated[torch.Tensor, _INSTANCE, _NOT_IN_TEXTS], "a tensor"
-    return Any, "anything"
-
-
-def _union(parts: Sequence[tuple[Any, str]]) -> tuple[Any, str]:
-    kinds = list(dict.fromkeys(kind for kind, _ in parts))
-    wants = " or ".join(dict.fromkeys(text for _, text in parts))
-    if Any in kinds:
-        return Any, "anything"
-    return functools.reduce(lambda a, b: Union[a, b], kinds), wants  # noqa: UP007  kinds are known at run time
 
 
 def _argument_docs(block: Callable[..., Any]) -> dict[str, str]:

@@ -10,6 +10,8 @@ import numpy as np
 import pydantic
 from pydantic import BeforeValidator, Field, ValidatorFunctionWrapHandler, WrapValidator
 
+from paradime.utils.annotations import from_numpy
+
 __all__ = ["AutoEpochs", "Count", "Names", "Number", "Options", "Text", "Whole", "listed", "shown", "simply"]
 
 _SHORT = reprlib.Repr()
@@ -42,14 +44,14 @@ def simply(wanted: str) -> WrapValidator:
 
 
 def listed(entry: Any) -> Any:
-    """Lets a list of one entry be written without brackets."""
+    """Lets a list of one entry be written without brackets; an array is a list, too."""
+    entry = from_numpy(entry)
     return [entry] if isinstance(entry, (str, int, float, Mapping)) else entry
 
 
 def _no_text(value: Any) -> Any:
     """Neither "3" nor true are numbers."""
-    if isinstance(value, np.generic):
-        value = value.item()
+    value = from_numpy(value)
     if isinstance(value, (bool, str, bytes)):
         raise ValueError  # said by what is around it
     return value
@@ -66,7 +68,7 @@ def _underscored(options: Any) -> Any:
         name = str(key).replace(" ", "_")
         if name in made:
             raise ValueError(f"the option {name!r} is given twice, once as {str(key)!r}. Leave one out.")
-        made[name] = value.item() if isinstance(value, np.generic) else value
+        made[name] = value if isinstance(value, np.ndarray) else from_numpy(value)
     return made
 
 

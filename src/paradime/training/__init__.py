@@ -1,6 +1,6 @@
 """Training: phases, the loop that runs them, and callbacks."""
 
-from paradime.training.callbacks import Callback, ProgressBar, ReportLoss, TrainingState, notify
+from paradime.training.callbacks import Callback, ProgressBar, ReportLoss, TrainingState, checked_callbacks, notify
 from paradime.training.checkpoints import Checkpoints, find_checkpoint, read_checkpoint
 from paradime.training.checks import check_phase, choose_losses, determine_losses, try_losses
 from paradime.training.device import resolve_device
@@ -57,6 +57,7 @@ __all__ = [
     "batch_size_for",
     "check_fraction",
     "check_phase",
+    "checked_callbacks",
     "choose_losses",
     "computation_order",
     "describe_data",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from paradime.training.stopping import Watch
     from paradime.training.validation import HeldOutFigures
 
-__all__ = ["Callback", "ProgressBar", "ReportLoss", "TrainingState", "notify"]
+__all__ = ["Callback", "ProgressBar", "ReportLoss", "TrainingState", "checked_callbacks", "notify"]
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +127,39 @@ class Callback:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Takes what :meth:`state_dict` returned, when a training goes on; called after :meth:`on_phase_begin`."""
         load_plain(self, state)
+
+
+def checked_callbacks(callbacks: Any) -> tuple[Callback, ...]:
+    """Returns callbacks, if they are some.
+
+    Args:
+        callbacks: A list of callbacks, or ``None`` for none.
+
+    Raises:
+        TypeError: If it is no list, or holds something else.
+
+    Example:
+        >>> checked_callbacks([print])
+        Traceback (most recent call last):
+        ...
+        TypeError: callbacks must be a list of callbacks, got a builtin_function_or_method among them. Subclass ...
+    """
+    if callbacks is None:
+        return ()
+    rule = "callbacks must be a list of callbacks, got"
+    if isinstance(callbacks, Callback):
+        raise TypeError(f"{rule} a single {type(callbacks).__name__}. Put it into a list: callbacks=[…].")
+    if not isinstance(callbacks, (list, tuple)):
+        raise TypeError(f"{rule} {callbacks!r}. Pass a list of instances, such as callbacks=[ProgressBar()].")
+    for entry in callbacks:
+        if isinstance(entry, type) and issubclass(entry, Callback):
+            raise TypeError(f"{rule} the class {entry.__name__} among them. Pass an instance: {entry.__name__}().")
+        if not isinstance(entry, Callback):
+            raise TypeError(
+                f"{rule} a {type(entry).__name__} among them. Subclass paradime.training.Callback, and write what "
+                "is to happen as on_epoch_end(self, state)."
+            )
+    return tuple(callbacks)
 
 
 def notify(callbacks: Iterable[Callback], event: str, state: TrainingState) -> None:

@@ -32,7 +32,7 @@ def resolve_device(device: str | torch.device | None = None, *, use_cuda: bool =
         device = "cuda" if use_cuda else "cpu"
     try:
         resolved = torch.device(device)
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         raise ValueError(f"device must be 'auto', 'cpu', 'cuda' or 'mps', got {device!r}.") from None
     if use_cuda and resolved.type != "cuda":
         raise ValueError(f"use_cuda=True contradicts device={device!r}. Leave one of them out.")

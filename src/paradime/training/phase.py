@@ -14,12 +14,13 @@ from paradime._registry import SCHEDULES, did_you_mean
 from paradime.data import Edges, Items, Sampling
 from paradime.loss import CompoundLoss, Loss
 from paradime.loss.weights import Weight
-from paradime.training.callbacks import Callback
+from paradime.training.callbacks import Callback, checked_callbacks
 from paradime.training.execution import PRECISIONS
 from paradime.training.extent import AUTO, Count, Extent, extent_for
 from paradime.training.optimizers import make_optimizer
 from paradime.training.schedules import Schedule
 from paradime.training.stopping import Stopping
+from paradime.utils.annotations import from_numpy
 
 __all__ = ["TrainingPhase"]
 
@@ -59,7 +60,7 @@ class TrainingPhase:
         compile: Whether the model's methods are compiled by ``torch.compile``, or the name of its backend.
         schedule: How the learning rate changes from step to step: ``"constant"``, ``"linear"``, ``"cosine"``,
             ``"exponential"``, ``"step"``, ``"one cycle"``, or a :class:`~paradime.training.Schedule`, which has
-            settings such as a warm-up.
+            settings such as a warm-up. ``None`` means ``"constant"``.
         clip_norm: The largest norm of the gradient with respect to all that is trained, > 0; longer gradients are
             shortened to it. Not limited if ``None``.
         stopping: When the phase ends early; never if ``None``.
@@ -122,7 +123,7 @@ class TrainingPhase:
         negatives: str = "random",
         precision: str = "float32",
         compile: bool | str = False,  # noqa: A002  torch's name for it
-        schedule: str | Schedule = "constant",
+        schedule: str | Schedule | None = "constant",
         clip_norm: float | None = None,
         stopping: Stopping | None = None,
         callbacks: Sequence[Callback] = (),
@@ -130,27 +131,31 @@ class TrainingPhase:
         **optimizer_kwargs: Any,
     ) -> None:
         self.name = name
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.batches_per_epoch = batches_per_epoch
+        self.epochs = from_numpy(epochs)
+        self.batch_size = from_numpy(batch_size)
+        self.batches_per_epoch = from_numpy(batches_per_epoch)
         self.sampling = sampling
         self.edge_rel_key = edge_rel_key
-        self.neg_sampling_rate = neg_sampling_rate
-        self.loss_keys = [loss_keys] if isinstance(loss_keys, str) else list(loss_keys)
+        self.neg_sampling_rate = from_numpy(neg_sampling_rate)
+        self.loss_keys = [loss_keys] if isinstance(loss_keys, str) else [from_numpy(key) for key in loss_keys]
         if loss_weights is not None and not isinstance(loss_weights, str):
-            loss_weights = list(loss_weights)
+            loss_weights = [from_numpy(weight) for weight in loss_weights]
         self.loss_weights = loss_weights
         self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.report_interval = report_interval
+        self.learning_rate = from_numpy(learning_rate)
+        self.report_interval = from_numpy(report_interval)
         self.negatives = negatives
         self.precision = precision
-        self.compile = compile
-        self.schedule = schedule
-        self.clip_norm = clip_norm
+        self.compile = from_numpy(compile)
+        self.schedule = "constant" if schedule is None else schedule
+        self.clip_norm = from_numpy(clip_norm)
         self.stopping = stopping
-        self.callbacks = tuple(callbacks) if isinstance(callbacks, Sequence) else callbacks
-        self.loss_shares = loss_shares
+        self.callbacks = checked_callbacks(callbacks)
+        self.loss_shares = (
+            {key: from_numpy(share) for key, share in loss_shares.items()}
+            if isinstance(loss_shares, Mapping)
+            else loss_shares
+        )
         self.optimizer_kwargs = optimizer_kwargs
         self.objective = None
         self.check()
@@ -190,9 +195,9 @@ class TrainingPhase:
             value = getattr(self, name)
             if value not in known:
                 raise ValueError(f"unknown {name} {value!r}. {did_you_mean(value, known)}")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+        if not _is_positive(self.learning_rate):
             raise ValueError(f"learning_rate must be a positive number, got {self.learning_rate!r}.")
-        if self.clip_norm is not None and not (math.isfinite(self.clip_norm) and self.clip_norm > 0):
+        if self.clip_norm is not None and not _is_positive(self.clip_norm):
             raise ValueError(f"clip_norm must be a positive number or None, got {self.clip_norm!r}.")
         self._check_blocks()
         self._check_weights()
@@ -210,11 +215,7 @@ class TrainingPhase:
             raise ValueError(
                 f"stopping must be a Stopping or None, got {self.stopping!r}. Pass Stopping(patience=…)."
             )
-        if not isinstance(self.callbacks, Sequence) or not all(isinstance(c, Callback) for c in self.callbacks):
-            raise ValueError(
-                f"callbacks must be a list of callbacks, got {self.callbacks!r}. "
-                "Subclass paradime.training.Callback."
-            )
+        checked_callbacks(self.callbacks)
 
     def _check_weights(self) -> None:
         if not self.loss_keys:
@@ -229,6 +230,11 @@ class TrainingPhase:
             )
         if self.loss_shares is None:
             return
+        if not isinstance(self.loss_shares, Mapping):
+            raise ValueError(
+                f"loss_shares must be a dict of shares by the loss's key, or None, got {self.loss_shares!r}. "
+                f"Pass such as {{{self.loss_keys[0]!r}: 0.5}}."
+            )
         shares = dict(self.loss_shares)
         for key in shares:
             if key not in self.loss_keys:
@@ -239,7 +245,7 @@ class TrainingPhase:
                 f"loss_weights {self.loss_weights} have no meaning beside loss_shares of all losses, {shares}. "
                 "Leave one of them out."
             )
-        if not all(0 < share < math.inf for share in shares.values()) or (balanced and not complete):
+        if not all(map(_is_positive, shares.values())) or (balanced and not complete):
             raise ValueError(
                 f"loss_shares must be a positive number for each of the losses {self.loss_keys}, got {shares}."
             )
@@ -298,3 +304,8 @@ class TrainingPhase:
                 f"training phase {self.name!r}: {error}. Settings that TrainingPhase does not know, here "
                 f"{sorted(self.optimizer_kwargs)}, are passed to the optimizer."
             ) from error
+
+
+def _is_positive(value: Any) -> bool:
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return is_number and math.isfinite(value) and value > 0

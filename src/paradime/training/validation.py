@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 
@@ -58,18 +58,28 @@ class Validation:
         workspace: The training rows, with what was computed from them.
         data_key: The entry that is embedded.
         every: Epochs between measurements, at least 1; the last epoch of a phase is measured, too.
+        positions: Entries of the training rows that hold initial positions, which held-out rows get as if they
+            were derived.
 
     Attributes:
         rows: The held-out rows, with all entries.
         relation_data: The relations between them, by key.
     """
 
-    def __init__(self, rows: Dataset, workspace: Workspace, *, data_key: str = "main", every: int = 1) -> None:
+    def __init__(
+        self,
+        rows: Dataset,
+        workspace: Workspace,
+        *,
+        data_key: str = "main",
+        every: int = 1,
+        positions: Collection[str] = (),
+    ) -> None:
         training, metric = workspace.require_dataset(), metric_of(workspace.global_relations)
         self.every, self.device, self.data_key = every, workspace.device, data_key
         self.projections: dict[str, Projection] = {}
         self.rows = with_derived_entries(
-            rows, training, set(workspace.derived_data), data_key=data_key, metric=metric
+            rows, training, {*workspace.derived_data, *positions}, data_key=data_key, metric=metric
         )
         self.relation_data: dict[str, RelationData] = {}
         self._refused: dict[str, str] = {}

@@ -9,7 +9,30 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-__all__ = ["seed_all", "seeded"]
+__all__ = ["as_seed", "seed_all", "seeded"]
+
+_BITS = 32  # that torch's generator on the CPU and NumPy's older one take
+
+
+def as_seed(number: int) -> int:
+    """Returns a seed that every generator takes: the number itself if it has at most 32 bits, else a hash of it.
+
+    Torch's generator on the CPU looks at 32 bits only, so that larger seeds with the same last 32 bits would give
+    the same numbers.
+
+    Args:
+        number: An integer of at least 0.
+
+    Raises:
+        ValueError: If it is negative.
+
+    Example:
+        >>> as_seed(7), as_seed(2**32) == as_seed(2**33)
+        (7, False)
+    """
+    if number < 0:
+        raise ValueError(f"a seed must be an integer of at least 0, got {number}. Pass another, such as 0.")
+    return number if number < 2**_BITS else int(np.random.SeedSequence(number).generate_state(1)[0])
 
 
 def seed_all(seed: int) -> torch.Generator:
@@ -18,7 +41,10 @@ def seed_all(seed: int) -> torch.Generator:
     This changes global state, on purpose. Routines with a ``random_state`` need no global seed.
 
     Args:
-        seed: Any integer in [0, 2**32).
+        seed: Any integer of at least 0.
+
+    Raises:
+        ValueError: If the seed is negative.
 
     Returns:
         torch's global CPU generator, seeded.
@@ -29,6 +55,7 @@ def seed_all(seed: int) -> torch.Generator:
         >>> bool((first[1] == second[1]).all())
         True
     """
+    seed = as_seed(seed)
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - the global state is what is meant
     return torch.manual_seed(seed)

@@ -95,13 +95,13 @@ def test_hint_on_quotes_follows_the_error(run, numbers):
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
-        ("n_neighbors=abc", "--set n_neighbors: must be a number, got 'abc'"),
+        ("n_neighbors=abc", "--set n_neighbors: must be an integer, got 'abc'"),
         ("epochs=-1", "--set epochs: must be an integer of at least 0, or 'auto', got -1"),
-        ("hidden_dims=abc", "--set hidden_dims: must be a list"),
+        ("hidden_dims=abc", "--set hidden_dims: must be an integer or a list"),
         ("learning_rate=-1", "--set learning_rate: must be a positive number, got -1"),
         ("min_dist=-4", "--set min_dist: must lie in"),
         ("activation=foo", "--set activation: must be one of"),
-        ("network=foo", "--set network: unknown model 'foo'"),
+        ("network=foo", "--set network: must be 'landmarks' or 'mlp', got 'foo'"),
         ("out_dim=abc", "--set out_dim: must be an integer, got 'abc'"),
         ("clip_norm=abc", "--set clip_norm: "),
         ("loss_shares=abc", "--set loss_shares: "),

@@ -134,7 +134,7 @@ def test_initialization_makes_the_first_phase(routine, initialization, phases):
 
 @both
 def test_unknown_initialization_is_named(routine, X):
-    with pytest.raises(ValueError, match=r"'pca', 'spectral' or None, got 'random'"):
+    with pytest.raises(ValueError, match=r"'pca', 'spectral', the name of an entry .* or None, got 'random'"):
         routine(initialization="random").fit(X)
 
 

@@ -1,0 +1,110 @@
+"""Types of arguments, read off annotations: what may be given, in words, and as pydantic checks it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import sys
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Literal, Union
+
+import numpy as np
+import pydantic
+import torch
+from pydantic import InstanceOf
+from pydantic.json_schema import SkipJsonSchema
+
+__all__ = ["from_numpy", "hints_of", "readable"]
+
+_WORDS = {int: "an integer", float: "a number", str: "a text", bool: "true or false", type(None): "null"}
+_SEQUENCES = (list, tuple, Sequence)
+_MAPPINGS = (dict, Mapping)
+_NOT_IN_TEXTS: Any = SkipJsonSchema()  # type: ignore[type-arg]
+_INSTANCE: Any = InstanceOf()  # type: ignore[type-arg]
+
+
+def from_numpy(value: Any) -> Any:
+    """Returns NumPy's scalars and arrays as Python's numbers, texts and lists, also within lists and mappings.
+
+    Example:
+        >>> from_numpy(np.float64(0.5)), from_numpy([np.array([20, 10])])
+        (0.5, [[20, 10]])
+    """
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    if type(value) in (list, tuple):
+        return type(value)(map(from_numpy, value))
+    return {key: from_numpy(part) for key, part in value.items()} if type(value) is dict else value
+
+
+def hints_of(block: Any) -> dict[str, Any]:
+    """Returns the annotated types of the arguments of a class or function, as far as they can be read."""
+    function: Any = block.__init__ if inspect.isclass(block) else block
+    hints = _hints_of(block) if dataclasses.is_dataclass(block) else {}
+    return {**hints, **_hints_of(function)}
+
+
+def _hints_of(annotated: Any) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(annotated)
+    except Exception:  # whatever an annotation raises that only a type checker can read
+        pass
+    names = vars(sys.modules.get(getattr(annotated, "__module__", ""), typing))
+    found = {}
+    for name, hint in getattr(annotated, "__annotations__", {}).items():
+        try:
+            # the others are readable
+            found[name] = typing.get_type_hints(types.SimpleNamespace(__annotations__={name: hint}), names)[name]
+        except Exception:
+            continue
+    return found
+
+
+def readable(annotation: Any) -> tuple[Any, str]:
+    """Returns a type as pydantic checks it, and what it stands for in words."""
+    if annotation is None or annotation is type(None):
+        return type(None), _WORDS[type(None)]
+    if annotation in _WORDS:
+        return annotation, _WORDS[annotation]
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return readable(arguments[0])
+    if origin is Literal:
+        return annotation, " or ".join("null" if a is None else repr(a) for a in arguments)
+    if origin in (Union, types.UnionType):
+        return _union([readable(part) for part in arguments])
+    if origin in _SEQUENCES or annotation in _SEQUENCES:
+        # a text has lists only, also where the constructor wants a pair
+        parts = [readable(part) for part in arguments if part is not Ellipsis] or [(Any, "anything")]
+        inner, wants = _union(parts)
+        if origin is tuple and Ellipsis not in arguments:
+            of_any_length: Any = Sequence[inner]  # type: ignore[valid-type]
+            length = pydantic.Field(min_length=len(parts), max_length=len(parts))
+            pair: Any = Annotated[of_any_length, length]
+            return pair, f"a list of {len(parts)}, each {wants}"
+        return Sequence[inner], f"a list of {wants}"  # type: ignore[valid-type]
+    if origin in _MAPPINGS or annotation in _MAPPINGS:
+        inner = readable(arguments[1])[0] if len(arguments) == 2 else Any
+        return Mapping[str, inner], "a mapping"  # type: ignore[valid-type]
+    if origin is not None and "Callable" in str(origin):
+        return Annotated[Callable[..., Any], _NOT_IN_TEXTS], "a function"
+    if inspect.isclass(annotation) and annotation is not torch.Tensor and origin is None and annotation is not Any:
+        try:
+            isinstance(None, annotation)
+        except TypeError:  # such as a protocol
+            return Any, "anything"
+        return Annotated[annotation, _INSTANCE, _NOT_IN_TEXTS], f"a {annotation.__name__}"
+    if annotation is torch.Tensor:
+        return Annotated[torch.Tensor, _INSTANCE, _NOT_IN_TEXTS], "a tensor"
+    return Any, "anything"
+
+
+def _union(parts: Sequence[tuple[Any, str]]) -> tuple[Any, str]:
+    kinds = list(dict.fromkeys(kind for kind, _ in parts))
+    wants = " or ".join(dict.fromkeys(text for _, text in parts))
+    if Any in kinds:
+        return Any, "anything"
+    return functools.reduce(lambda a, b: Union[a, b], kinds), wants  # noqa: UP007  kinds are known at run time
