@@ -446,7 +446,7 @@ class TestUse:
     def test_untrained_routine_says_so(self, X):
         routine = make_routine(in_dim=4)
         for use in (routine, routine.apply, routine.embed, routine.classify, routine.transform):
-            with pytest.raises(NotTrainedError, match=r"train\(data\)"):
+            with pytest.raises(NotTrainedError, match=r"fit\(X\)"):
                 use(X)
 
 

@@ -77,7 +77,7 @@ class Applied(Estimator):
         """Returns the entry that the model takes, if there is a trained model."""
         blocks = self._blocks
         if not blocks.trained or blocks.model is None:
-            raise NotTrainedError(f"this {type(self).__name__} is not trained yet. Call train(data) first.")
+            raise NotTrainedError(f"this {type(self).__name__} is not trained yet. Call fit(X) first.")
         return self._as_remembered(X, method)
 
     def _apply_rows(

@@ -163,7 +163,7 @@ class Continued(Resumed):
         targets, _ = Targets.of(classes)
         if y is None:
             raise ValueError("classes are those of y, which is missing. Pass both: partial_fit(X, y, classes).")
-        dataset.add({"labels": targets.encode(y, remedy=ANNOUNCE)})
+        dataset.add({"labels": targets.encode(y, n=len(dataset), remedy=ANNOUNCE)})
         self._remember_names(X)
         self._targets = targets
         self._start_afresh()
@@ -174,7 +174,7 @@ class Continued(Resumed):
     def _with_targets(self, dataset: Dataset, y: Any) -> Dataset:
         """Adds targets as the routine numbers them."""
         if y is not None and self._targets is not None:
-            dataset.add({"labels": self._targets.encode(y, remedy=ANNOUNCE)})
+            dataset.add({"labels": self._targets.encode(y, n=len(dataset), remedy=ANNOUNCE)})
         elif self._targets is not None:
             if self._targets.kind == "numbers":
                 raise ValueError("this routine was fitted with numbers y, which are missing. Pass y.")

@@ -89,7 +89,7 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         dataset = Dataset(dict(X) if names_entries(X) else {getattr(self, "data_key", "main"): X})
         targets: Targets | None = None
         if y is not None:
-            targets, numbers = Targets.of(y)
+            targets, numbers = Targets.of(y, n=len(dataset))
             dataset.add({"labels": numbers})
         held_out = None
         self._check_hold_out(len(dataset), validation_data)
@@ -163,12 +163,21 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
             MissingPartError: If the model does not decode; presets do with ``decoder=True``.
             ValueError: If ``X`` has another number of dimensions than the embedding.
         """
+        shape = np.shape(X)
+        if len(shape) == 1 and self.__sklearn_is_fitted__():
+            raise ValueError(
+                f"Expected 2D array, got shape {shape}. inverse_transform takes places, one a row: reshape a "
+                "single one with .reshape(1, -1)."
+            )
         try:
             return self._apply_to_rows(X, "decode").numpy()
         except RuntimeError as error:
             if isinstance(error, (ParaDimeError, NotImplementedError)):
                 raise
-            raise ValueError(f"the model cannot decode places of shape {np.shape(X)}: {error}") from error
+            raise ValueError(
+                f"inverse_transform takes places as transform returns them, shape (m, {self._n_features_out}), "
+                f"got shape {shape}: the model cannot decode them ({error})."
+            ) from error
 
     def transform(self, X: Any) -> Any:
         """Embeds points, as scikit-learn calls it.

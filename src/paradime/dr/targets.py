@@ -35,11 +35,12 @@ class Targets:
     scale: float = 1.0
 
     @classmethod
-    def of(cls, y: Any) -> tuple[Targets, AnyArray]:
+    def of(cls, y: Any, *, n: int | None = None) -> tuple[Targets, AnyArray]:
         """Reads the targets of a first training; see :func:`~paradime.utils.targets.read_targets`.
 
         Args:
             y: Shape (n,).
+            n: How many rows there must be; any number if ``None``.
 
         Returns:
             What they are, and the numbers of the classes (n,), int64, −1 for unlabelled rows, or the standardised
@@ -48,7 +49,10 @@ class Targets:
         Raises:
             ValueError: If they are not one per row, numbers are missing or infinite, or no row has a class.
         """
-        column = read_targets(y)
+        if hasattr(y, "__len__") and not isinstance(y, (str, dict)) and len(y) == 0:
+            rows = "" if n is None else f", {n} in all"
+            raise ValueError(f"y must have one target a row{rows}, got none. Leave y out: fit(X).")
+        column = read_targets(y, n=n)
         if isinstance(column, NumberColumn):
             values = _complete(column.numbers)
             mean, spread = float(values.mean()), float(values.std())
@@ -58,11 +62,14 @@ class Targets:
             raise ValueError("y has no labelled row: all are unlabelled. Leave y out: fit(X).")
         return cls("classes", column.classes), column.codes
 
-    def encode(self, y: Any, *, name: str = "y", remedy: str = "Leave such rows out.") -> AnyArray:
+    def encode(
+        self, y: Any, *, n: int | None = None, name: str = "y", remedy: str = "Leave such rows out."
+    ) -> AnyArray:
         """Returns targets of further rows, numbered or standardised as those of the first training.
 
         Args:
             y: Shape (m,).
+            n: How many rows there must be; any number if ``None``.
             name: What to call them in messages.
             remedy: What to do about classes that are not known.
 
@@ -73,7 +80,7 @@ class Targets:
             >>> Targets("classes", np.array(["a", "b"])).encode(["b", None])
             array([ 1, -1])
         """
-        column = read_targets(y, name=name)
+        column = read_targets(y, name=name, n=n)
         if self.kind == "classes" and bool(column.missing.all()):
             return np.full(len(column.missing), UNLABELED)
         if column.kind != self.kind:

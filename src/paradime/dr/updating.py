@@ -159,7 +159,7 @@ class Updated(Continued):
         dataset, targets = self._as_dataset(X), self._targets
         if y is not None and targets is not None:
             targets = targets.extended(y) if not getattr(self, "classifier", False) else targets
-            dataset.add({"labels": targets.encode(y, remedy=ANNOUNCE)})
+            dataset.add({"labels": targets.encode(y, n=len(dataset), remedy=ANNOUNCE)})
         elif y is not None:
             raise ValueError(f"this {type(self).__name__} was fitted without y. Leave y out: update(X).")
         elif targets is not None:

@@ -41,7 +41,7 @@ class Validated:
     def history_(self) -> list[dict[str, Any]]:
         """A record of each epoch of the training so far; see :class:`~paradime.training.History`."""
         if "_blocks" not in self.__dict__ or not self._blocks.history.records:
-            raise AttributeError(f"this {type(self).__name__} has no history_ before it is trained.")
+            raise AttributeError(f"this {type(self).__name__} has no history_ before it is fitted. Call fit(X).")
         return self._blocks.history.records
 
     def history_frame(self, library: Literal["pandas", "polars"] = "pandas") -> Any:
@@ -139,11 +139,12 @@ def held_out_rows(validation_data: Any, targets: Targets | None, data_key: str) 
         else (validation_data, None)
     )
     named = dict(X) if names_entries(X) else {data_key: X}
+    dataset = Dataset(named)
     if y is not None:
         if targets is None:
             raise ValueError("validation_data has targets, but fit got none. Pass them: fit(X, y, …).")
-        named["labels"] = targets.encode(y, name="y of validation_data")
-    return Dataset(named)
+        dataset.add({"labels": targets.encode(y, n=len(dataset), name="y of validation_data")})
+    return dataset
 
 
 def check_same_features(held_out: Dataset, training: Dataset, key: str) -> None:

@@ -133,12 +133,39 @@ def pairwise_distances(X: torch.Tensor, metric: BinaryTensorFun) -> torch.Tensor
                 [3., 0.]])
     """
     n = len(X)
-    dists = metric(X[:, None].expand(n, n, -1), X[None].expand(n, n, -1))
-    if dists.shape != (n, n):
+    return _of_function(
+        metric,
+        (X[:, None].expand(n, n, -1), X[None].expand(n, n, -1)),
+        (n, n),
+        rule="one distance per pair",
+        remedy="It is called with two tensors of shape (n, n, d): reduce the last dimension, with dim=-1.",
+    )
+
+
+def _of_function(
+    metric: BinaryTensorFun,
+    pairs: tuple[torch.Tensor, torch.Tensor],
+    shape: tuple[int, ...],
+    *,
+    rule: str,
+    remedy: str,
+) -> torch.Tensor:
+    """Returns the distances that a user's function computes of tensors, if they are some."""
+    wanted = f"a metric must return {rule}, shape {shape}"
+    try:
+        dists: Any = metric(*pairs)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # whatever the user's function raises of tensors
+        name = getattr(metric, "__name__", type(metric).__name__)
         raise ValueError(
-            f"a metric must return one distance per pair, shape ({n}, {n}), got {tuple(dists.shape)}. "
-            "It is called with two tensors of shape (n, n, d): reduce the last dimension, with dim=-1."
-        )
+            f"{wanted}, but {name} failed: {type(error).__name__}: {error}. {remedy} "
+            "Write it with torch's functions."
+        ) from error
+    if not isinstance(dists, torch.Tensor):
+        raise ValueError(f"{wanted}, as a tensor, got {dists!r:.80}. {remedy} Write it with torch's functions.")
+    if dists.shape != shape:
+        raise ValueError(f"{wanted}, got {tuple(dists.shape)}. {remedy}")
     return dists
 
 
@@ -212,13 +239,13 @@ def paired_distances(
         if metric not in _PAIRED:
             raise ValueError(f"unknown differentiable metric {metric!r}. {did_you_mean(metric, _PAIRED)}")
         return _PAIRED[metric](X, Y)
-    dists = metric(X, Y)
-    if dists.shape != X.shape[:1]:
-        raise ValueError(
-            f"a metric must return one distance a row, shape ({len(X)},), got {tuple(dists.shape)}. "
-            "It is called with two tensors of shape (m, d) and compares them row by row."
-        )
-    return dists
+    return _of_function(
+        metric,
+        (X, Y),
+        (len(X),),
+        rule="one distance a row",
+        remedy="It is called with two tensors of shape (m, d) and compares them row by row.",
+    )
 
 
 def _cosine_distance(X: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from paradime.utils.convert import as_tensor
+from paradime.utils.sparse import SparseRows, is_sparse
 
 # distances in a block where the caller does not choose: 8 MiB suit a CPU's cache; a product, which reads all
 # points for each block, and an accelerator want more
@@ -27,7 +28,7 @@ def as_points(X: Any, *, name: str, device: torch.device | None = None) -> torch
     """Checks a matrix of points and returns it in double precision.
 
     Args:
-        X: Points, shape (n, dim), finite.
+        X: Points, shape (n, dim), finite; a SciPy sparse matrix may be given, too.
         name: What error messages call the points.
         device: Device to compute on; by default that of ``X``. The CPU stands in for devices that know no
             double precision.
@@ -43,7 +44,7 @@ def as_points(X: Any, *, name: str, device: torch.device | None = None) -> torch
         >>> as_points([[1, 2], [3, 4]], name="X").dtype
         torch.float64
     """
-    tensor = as_tensor(X).detach()
+    tensor = _dense(X) if is_sparse(X) else as_tensor(X).detach()
     if tensor.is_complex():
         raise TypeError(f"{name} must be real, got {tensor.dtype}. Pass real and imaginary parts as columns.")
     if tensor.ndim != 2 or 0 in tensor.shape:
@@ -61,6 +62,11 @@ def as_points(X: Any, *, name: str, device: torch.device | None = None) -> torch
             f"{len(points)} rows. Drop or impute these rows."
         )
     return points
+
+
+def _dense(X: Any) -> torch.Tensor:
+    rows = X if isinstance(X, SparseRows) else SparseRows(X)
+    return as_tensor(rows.to_scipy().toarray())
 
 
 def as_pair(X: Any, embedding: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -118,6 +124,8 @@ def check_n_neighbors(n_neighbors: Any, *, n_available: int, points: str) -> int
     """
     if isinstance(n_neighbors, bool) or not isinstance(n_neighbors, (int, np.integer)):
         raise TypeError(f"n_neighbors must be an integer, got {n_neighbors!r}. Pass a whole number from 1 on.")
+    if n_available < 1:
+        raise ValueError(f"n_neighbors={n_neighbors} needs more points, got {points}. Pass at least 3.")
     if not 1 <= n_neighbors <= n_available:
         raise ValueError(
             f"n_neighbors must lie in [1, {n_available}] for {points}, got {n_neighbors}. "

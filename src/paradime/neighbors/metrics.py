@@ -12,6 +12,7 @@ import scipy.stats
 import torch
 
 from paradime._registry import did_you_mean
+from paradime.neighbors.functions import checked_metric
 from paradime.types import AnyArray, FloatArray, Metric
 
 __all__ = ["Comparison", "canonical", "check_metric", "comparison_of", "is_metric", "nearest_in"]
@@ -130,7 +131,7 @@ def comparison_of(metric: Metric) -> Comparison:
         3.141593
     """
     check_metric(metric)
-    return _COMPARISONS[str(canonical(metric))] if isinstance(metric, str) else Comparison(metric)
+    return _COMPARISONS[str(canonical(metric))] if isinstance(metric, str) else Comparison(checked_metric(metric))
 
 
 def nearest_in(block: FloatArray, own: AnyArray, k: int, metric: Metric) -> tuple[torch.Tensor, torch.Tensor]:

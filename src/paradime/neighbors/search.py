@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import logging
+import numbers
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -15,8 +17,11 @@ from paradime.neighbors.choice import BACKENDS, Choice, reasoned_choice
 from paradime.neighbors.metrics import canonical, check_metric
 from paradime.neighbors.sparse_search import choose_sparse, search_sparse
 from paradime.types import Metric
+from paradime.utils.autograd import without_graph
+from paradime.utils.convert import as_tensor
+from paradime.utils.frames import frame_values, is_frame
 from paradime.utils.logging import report
-from paradime.utils.sparse import SparseRows
+from paradime.utils.sparse import SparseRows, is_sparse
 
 __all__ = ["nearest_neighbors"]
 
@@ -26,7 +31,7 @@ _Search = Callable[..., tuple[torch.Tensor, torch.Tensor]]
 
 
 def nearest_neighbors(
-    X: torch.Tensor | SparseRows,
+    X: Any,
     n_neighbors: int,
     *,
     metric: Metric = "euclidean",
@@ -38,8 +43,8 @@ def nearest_neighbors(
     Within ``NeighborCache.active()`` a result that is kept is returned in place of a new search.
 
     Args:
-        X: Finite values, shape (n, d), n ≥ 2; double precision keeps neighbours apart far from the origin. Sparse
-            rows stay sparse.
+        X: Finite values, shape (n, d), n ≥ 2: an array, a tensor, a data frame, nested lists, or a sparse matrix,
+            which stays sparse. Double precision keeps neighbours apart far from the origin.
         n_neighbors: Number of neighbours k ≥ 1; reduced to n − 1, with a warning, where there are no more.
         metric: ``"euclidean"``, ``"sqeuclidean"``, ``"cosine"``, ``"manhattan"``, ``"correlation"``, another name
             that SciPy or PyNNDescent knows, or a function of two rows. ``"haversine"`` takes two columns, latitude
@@ -49,10 +54,11 @@ def nearest_neighbors(
         random_state: Seed, for searches that draw at random.
 
     Returns:
-        Indices (int64) and distances (float32), each of shape (n, k), distances ascending.
+        Indices (int64) and distances (float32), tensors of shape (n, k), distances ascending.
 
     Raises:
-        ValueError: If there are fewer than two points, or the metric or backend is unknown.
+        TypeError: If ``X`` is no array of numbers, or ``n_neighbors`` no integer.
+        ValueError: If there are fewer than two points, values are not finite, or the metric or backend is unknown.
         ImportError: If the library of the backend asked for is missing.
 
     Example:
@@ -60,6 +66,7 @@ def nearest_neighbors(
         >>> indices.tolist(), dists.tolist()
         ([[1], [0], [1]], [[1.0], [1.0], [2.0]])
     """
+    X = _rows_of(X)
     n_neighbors, metric = _possible(n_neighbors, len(X)), canonical(metric)
     if isinstance(X, SparseRows):
         name, reason = choose_sparse(X, metric, backend)
@@ -82,17 +89,34 @@ def nearest_neighbors(
     return found
 
 
-def _possible(n_neighbors: int, n: int) -> int:
+def _rows_of(X: Any) -> torch.Tensor | SparseRows:
+    if isinstance(X, SparseRows) or is_sparse(X):
+        return X if isinstance(X, SparseRows) else SparseRows(X)
+    rows = without_graph(as_tensor(frame_values("X", X) if is_frame(X) else X))
+    if rows.ndim != 2:
+        raise ValueError(
+            f"Expected 2D array, got shape {tuple(rows.shape)}. Flatten rows with X.reshape(len(X), -1), or "
+            "reshape a single column with .reshape(-1, 1)."
+        )
+    if not bool(rows.isfinite().all()):
+        row = int((~rows.isfinite()).any(dim=1).nonzero()[0])
+        raise ValueError(f"X must be finite, got NaN or infinity, first in row {row}. Impute or drop such rows.")
+    return rows if rows.is_floating_point() else rows.to(torch.float64)
+
+
+def _possible(n_neighbors: Any, n: int) -> int:
+    if isinstance(n_neighbors, bool) or not isinstance(n_neighbors, numbers.Integral):
+        raise TypeError(f"n_neighbors must be an integer, got {n_neighbors!r}. Pass a whole number from 1 on.")
     if n < 2:
         raise ValueError(f"neighbours need at least 2 points, got {n} sample(s).")
-    if n_neighbors < 1:
+    if int(n_neighbors) < 1:
         raise ValueError(f"n_neighbors must be at least 1, got {n_neighbors}.")
-    if n_neighbors > n - 1:
+    if int(n_neighbors) > n - 1:
         warnings.warn(
             f"n_neighbors={n_neighbors} is more than {n} points have; n_neighbors reduced to n-1 = {n - 1}.",
             stacklevel=3,
         )
-    return min(n_neighbors, n - 1)
+    return min(int(n_neighbors), n - 1)
 
 
 def _chosen(X: torch.Tensor, metric: Metric, backend: str) -> Choice:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import logging
 import os
 import warnings
@@ -80,13 +81,16 @@ def _runner(contents: bytes) -> Any:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without what torch's exporter says about its own insides."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
+    """Without what torch's exporter says and prints about its own insides."""
+    known = ("torch", "onnxscript", "onnx_ir")
+    names = {*known, *(name for name in list(logging.root.manager.loggerDict) if name.split(".")[0] in known)}
+    loggers = [logging.getLogger(name) for name in sorted(names)]
     levels = [logger.level for logger in loggers]
     try:
         for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
+            logger.setLevel(logging.CRITICAL)
+        unread = io.StringIO()
+        with warnings.catch_warnings(), contextlib.redirect_stdout(unread), contextlib.redirect_stderr(unread):
             for module in ("torch", "onnxscript", "onnx_ir", "copyreg"):
                 warnings.filterwarnings("ignore", module=rf"{module}(\.|$)")
             warnings.filterwarnings("ignore", category=DeprecationWarning)

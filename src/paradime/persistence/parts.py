@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ from paradime.persistence.names import FORMAT_VERSION
 from paradime.types import AnyArray
 
 __all__ = ["PARTS", "Part"]
+
+_COLOR_CODE = re.compile(r"\x1b\[[0-9;]*m")
 
 PARTS = {"embed": ("rows", "embedding"), "decode": ("embedding", "rows"), "classify": ("rows", "scores")}
 """What can be exported: a method of the model, and the names of what goes in and out."""
@@ -94,8 +97,10 @@ class Part:
 
     def refuse(self, error: Exception, where: str) -> UnsupportedConfigurationError:
         """Returns the exception that says that the part cannot be written."""
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        reason = lines[0][:300] if lines else type(error).__name__
+        while error.__cause__ is not None and isinstance(error.__cause__, Exception):
+            error = error.__cause__  # the exporter wraps what failed in advice on itself
+        lines = [line.strip() for line in _COLOR_CODE.sub("", str(error)).splitlines() if line.strip()]
+        reason = f"{lines[0][:300].rstrip('. ')}." if lines else f"{type(error).__name__}."
         model = type(self.module.model).__name__
         return UnsupportedConfigurationError(
             f"{self.name!r} of this {model} cannot be written {where}: {reason} Its method must consist of "

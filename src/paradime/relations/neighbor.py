@@ -128,9 +128,18 @@ class NeighborBasedPDist(Relations):
     def _searched(self, points: Points | None) -> tuple[torch.Tensor, torch.Tensor]:
         assert points is not None
         report(log, "Indexing nearest neighbors.")
+        k, n = self._wanted(len(points)), len(points)
+        if self.n_neighbors is None and k > n - 1 > 0:
+            asking = next(t for t in self.transform if t.neighbors_wanted() is not None)
+            warnings.warn(
+                f"{n} points have {n - 1} others each, fewer than the {k} neighbours that {type(asking).__name__} "
+                f"asks for: n_neighbors reduced to n-1 = {n - 1}.",
+                stacklevel=4,
+            )
+            k = n - 1
         return nearest_neighbors(
             points,
-            self._wanted(len(points)),
+            k,
             metric=self.metric or "euclidean",
             backend=self.backend,
             random_state=self.random_state,
@@ -140,7 +149,10 @@ class NeighborBasedPDist(Relations):
         assert self.precomputed is not None
         if _n_points(self.precomputed) != n:
             raise ValueError(
-                f"precomputed neighbours must have one row a point, {n} in all, got {_n_points(self.precomputed)}."
+                f"precomputed neighbours must have one row a point, {n} in all, got "
+                f"{_n_points(self.precomputed)}. Pass those of the rows that are trained on; or none, so that "
+                "neighbours are searched, as for update and partial_fit (of a preset, "
+                "set_params(precomputed_knn=None))."
             )
         indices, dists = self._as_lists(n)
         k = indices.shape[1]

@@ -156,10 +156,10 @@ class PerplexityBasedRescale(AdaptiveNeighborhoodRescale):
         if self.perplexity == "auto":
             if n_points < _FEWEST_POINTS:
                 raise ValueError(f"a perplexity needs at least {_FEWEST_POINTS} points, got {n_points} sample(s).")
-        elif self.perplexity >= n_points:
+        elif self.perplexity >= n_points - 1:
             raise ValueError(
-                f"perplexity must be smaller than the number of points, got perplexity {self.perplexity:g} "
-                f"for {n_points} points. Lower it to at most about {max(2, n_points // 3)}."
+                f"perplexity must be smaller than the number of points less 1, got perplexity {self.perplexity:g} "
+                f"for {n_points} points. Lower it to at most about {max(2, n_points // 3)}, or set it to 'auto'."
             )
 
     @property

@@ -77,7 +77,7 @@ def test_connectivity_that_no_data_could_have_is_refused_at_once(n_neighbors):
 
 
 def test_perplexity_above_k_names_the_limit():
-    with pytest.raises(ValueError, match=r"\(1, 11\) for 11 neighbours, got 11.*n_neighbors >= 33"):
+    with pytest.raises(ValueError, match=r"\(1, 11\) for 11 neighbours, got 11.*to 33 neighbours"):
         PerplexityBasedRescale(11)(distances())
 
 
