@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow
 import pytest
 import scipy.sparse
 import torch
@@ -67,7 +68,26 @@ def messages_of(routine, X):
 def test_constant_columns_are_finite_with_one_warning(kind, value, X):  # row 21
     X[:, 1] = X[:, 3] = value
     (message,) = messages_of(kind(epochs=1, batch_size=50, random_state=0), X)
-    assert message.startswith("2 of 5 columns of data 'main' are constant (column 1, 3)")
+    assert message.startswith("2 of 5 columns of data 'main' are constant ('x1', 'x3')")
+
+
+def test_warnings_and_errors_name_the_columns_of_a_frame(short, X):
+    X[:, 1] = 5.0
+    (message,) = messages_of(short, pd.DataFrame(X, columns=list("abcde")))
+    assert message.startswith("1 of 5 columns of data 'main' are constant ('b')")
+
+
+def pa_table(X, columns):
+    return pyarrow.table([pyarrow.array(column) for column in X.T], names=columns)
+
+
+@pytest.mark.parametrize("method", ["fit", "train", "transform", "partial_fit"])
+@pytest.mark.parametrize("make", [pd.DataFrame, pa_table], ids=["pandas", "pyarrow"])
+def test_names_that_columns_share_are_refused(make, method, short, X):
+    if method in ("transform", "partial_fit"):
+        short.fit(pd.DataFrame(X, columns=list("abcde")))
+    with pytest.raises(ValueError, match=r"names of columns must differ, and 'a' is that of columns 1 and 3"):
+        getattr(short, method)(make(X, columns=list("abade")))
 
 
 def test_columns_of_zeros_are_usual_in_images_and_counts(short):  # row 21

@@ -13,6 +13,7 @@ from paradime._registry import did_you_mean
 from paradime.cli.columns import Selection, encode, framed, known_column
 from paradime.cli.console import InputError
 from paradime.types import AnyArray
+from paradime.utils.frames import default_names
 from paradime.utils.tables import Table, read_chunks, read_table
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Model:
         """Returns decoded rows as columns of the table, with their offsets, shape (m, d)."""
         import pandas as pd
 
-        names = self.feature_names or [f"x{i}" for i in range(decoded.shape[1])]
+        names = self.feature_names or default_names(decoded.shape[1])
         frame = pd.DataFrame(decoded, columns=names)
         selection = Selection(self.table.get("features", []), {}, [], offsets=self.table.get("offsets", {}))
         for column, offset in selection.offsets.items():

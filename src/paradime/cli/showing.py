@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["explore_files", "page_color", "page_columns", "plot_files"]
 
 _FEW_CLASSES = 30
-_LARGEST_EXACT = 2**53
 _PAIRS = (["x", "y"], ["map_x", "map_y"])  # as transform calls them
 
 
@@ -87,16 +86,7 @@ def page_columns(table: Table, names: Sequence[str], color: str | None) -> dict[
     """Returns columns for a page, by name: what they hold, and texts as they stand in the file."""
     chosen = [*names, color] if color is not None and color not in names else list(names)
     frame = table.part(chosen).frame
-    return {name: _exact(frame[name]) for name in chosen}
-
-
-def _exact(column: pd.Series) -> pd.Series:
-    """Whole numbers beyond what a page can hold, which is double precision, become texts."""
-    if column.dtype.kind not in "iu" or not bool((column.abs() > _LARGEST_EXACT).any()):
-        return column
-    return (
-        column.astype(object).where(column.notna(), None).map(lambda value: None if value is None else str(value))
-    )
+    return {name: frame[name] for name in chosen}
 
 
 def page_color(column: pd.Series | None) -> str | None:

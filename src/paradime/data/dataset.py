@@ -18,6 +18,7 @@ from paradime.data.validation import (
 from paradime.models import Projection, projection_for
 from paradime.types import Data, DataMapping
 from paradime.utils.autograd import recording_gradients
+from paradime.utils.frames import feature_names
 from paradime.utils.sparse import SparseRows
 
 __all__ = ["Dataset"]
@@ -35,7 +36,8 @@ class Dataset(Mapping[str, Any]):
             int32; tensors keep their type. What the model embeds gets the model's type when training begins.
 
     Attributes:
-        columns: The names of the columns, as texts, of each entry that was a data frame.
+        columns: The names of the columns, as texts, of each entry that was a data frame; ``"x0"``, … where they
+            had none.
         projections: What batches hand to a model in place of an entry's rows, by the entry's name, while it is
             trained; see :func:`~paradime.models.projection_for`.
 
@@ -89,17 +91,19 @@ class Dataset(Mapping[str, Any]):
                 self.data[key] = values.contiguous()
             else:
                 self.data[key] = single_precision(key, values)
-            self._remember_columns(key, column_names(data[key]))
+            self._remember_columns(key, data[key])
         if "main" in checked:
-            warn_of_what_does_not_vary("main", self.data["main"], stacklevel=3)
+            columns = self.columns.get("main")
+            warn_of_what_does_not_vary("main", self.data["main"], columns=columns, stacklevel=3)
         if "indices" not in self.data:
             self.data["indices"] = torch.arange(next(iter(lengths.values())))
 
-    def _remember_columns(self, key: str, names: list[str] | None) -> None:
+    def _remember_columns(self, key: str, values: Any) -> None:
         # the names of an entry that is replaced are no names of what replaces it
         self.columns.pop(key, None)
-        if names is not None and self.data[key].shape[1:] == (len(names),):
-            self.columns[key] = names
+        row_shape = self.data[key].shape[1:]
+        if column_names(values) is not None and len(row_shape) == 1:
+            self.columns[key] = feature_names(values, row_shape=row_shape)
 
     @property
     def n_points(self) -> int:

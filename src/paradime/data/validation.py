@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from paradime.models import as_input
 from paradime.utils.autograd import without_graph
 from paradime.utils.convert import as_tensor, to_torch
-from paradime.utils.frames import column_names, frame_values, is_frame
+from paradime.utils.frames import column_names, default_names, frame_values, is_frame
 from paradime.utils.sparse import SparseRows, is_sparse
 
 __all__ = ["checked_rows", "column_names", "rows_for_model", "single_precision", "warn_of_what_does_not_vary"]
@@ -108,7 +109,9 @@ def _too_large(name: str, value: float, place: str) -> str:
     return f"data {name!r} has a value beyond single precision, {value:g} at {place}. Rescale the column."
 
 
-def warn_of_what_does_not_vary(name: str, rows: Any, *, stacklevel: int = 2) -> None:
+def warn_of_what_does_not_vary(
+    name: str, rows: Any, *, columns: Sequence[str] | None = None, stacklevel: int = 2
+) -> None:
     """Warns, once, if all rows are identical, or else if columns hold the same value in all rows.
 
     Columns of zeros are not told of where zeros are usual, as in images and counts: where most of the other
@@ -117,6 +120,7 @@ def warn_of_what_does_not_vary(name: str, rows: Any, *, stacklevel: int = 2) -> 
     Args:
         name: What to call the data in messages.
         rows: A tensor of shape (n, …), or sparse rows.
+        columns: Names of the columns; by default ``x0``, ``x1``, ….
         stacklevel: Whose code the warning names, see :func:`warnings.warn`.
     """
     if len(rows) < 2:
@@ -131,9 +135,10 @@ def warn_of_what_does_not_vary(name: str, rows: Any, *, stacklevel: int = 2) -> 
         if not bool(constant.any()):
             return
         places = constant.nonzero().squeeze(1)
-        shown = ", ".join(str(int(place)) for place in places[:5]) + (", …" if len(places) > 5 else "")
+        columns = columns or default_names(len(constant))
+        shown = ", ".join(repr(columns[int(place)]) for place in places[:5]) + (", …" if len(places) > 5 else "")
         message = (
-            f"{len(places)} of {len(constant)} columns of data {name!r} are constant (column {shown}): they tell "
+            f"{len(places)} of {len(constant)} columns of data {name!r} are constant ({shown}): they tell "
             "nothing, and may be dropped."
         )
     else:

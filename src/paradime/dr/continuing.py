@@ -21,6 +21,7 @@ from paradime.loss import PositionLoss
 from paradime.training import Callback, TrainingPhase
 from paradime.types import Data
 from paradime.utils.autograd import recording_gradients
+from paradime.utils.frames import check_distinct_names
 
 __all__ = ["ANNOUNCE", "Continued", "check_epochs", "main_phases", "share_of_epochs"]
 
@@ -219,6 +220,7 @@ class Continued(Resumed):
         """Refuses rows that the present network does not take."""
         rows = entry_of(X, getattr(self, "data_key", "main"))
         if not isinstance(rows, Dataset):
+            check_distinct_names(rows)
             _check_feature_names(self, rows, reset=False)
         shape = getattr(rows, "shape", None)
         shape = np.shape(rows) if shape is None else shape

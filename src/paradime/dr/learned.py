@@ -17,6 +17,7 @@ from paradime.dr.html import fitted_attributes, html_of
 from paradime.exceptions import NotTrainedError, UnsupportedConfigurationError
 from paradime.metrics import trustworthiness
 from paradime.types import AnyArray, FloatArray
+from paradime.utils.frames import check_distinct_names
 from paradime.utils.sparse import is_sparse
 
 __all__ = ["Learned", "entry_of", "names_entries"]
@@ -63,6 +64,7 @@ class Learned(ClassNamePrefixFeaturesOutMixin):  # type: ignore[misc]
         """Keeps the names of a data frame's columns; names in part texts are refused, as scikit-learn does."""
         rows = entry_of(X, getattr(self, "data_key", "main"))
         self.__dict__.pop("feature_names_in_", None)
+        check_distinct_names(rows)
         names = None if isinstance(rows, (np.ndarray, torch.Tensor)) else _get_feature_names(rows)
         if names is not None:
             self.feature_names_in_ = names
@@ -79,6 +81,7 @@ class Learned(ClassNamePrefixFeaturesOutMixin):  # type: ignore[misc]
         """Returns the entry that is embedded, if its columns have the names of the training."""
         rows = entry_of(X, getattr(self, "data_key", "main"))
         if method in _ON_DATA and ("feature_names_in_" in self.__dict__ or hasattr(rows, "columns")):
+            check_distinct_names(rows)
             _check_feature_names(self, rows, reset=False)
         return rows
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from paradime.data.validation import checked_rows, column_names, single_precision
+from paradime.data.validation import checked_rows, single_precision
 from paradime.utils.sparse import SparseRows, is_sparse
 
-__all__ = ["as_rows", "count_of", "draw", "feature_names_of", "feature_scale", "first_of"]
+__all__ = ["as_rows", "count_of", "draw", "feature_scale", "first_of"]
 
 
 def as_rows(X: Any, *, name: str = "X", drawn: np.ndarray | None = None) -> torch.Tensor:
@@ -45,7 +44,9 @@ def count_of(X: Any) -> int:
 
 def first_of(X: Any) -> Any:
     """Returns the first row in the container it came in, shape (1, …)."""
-    return X.tocsr()[:1] if is_sparse(X) and not isinstance(X, SparseRows | torch.Tensor) else X[:1]
+    if isinstance(X, torch.Tensor) and is_sparse(X):
+        X = SparseRows(X).to_scipy()
+    return X.tocsr()[:1] if is_sparse(X) and not isinstance(X, SparseRows) else X[:1]
 
 
 def draw(n_rows: int, n_samples: int | None, random_state: Any) -> np.ndarray:
@@ -68,37 +69,6 @@ def draw(n_rows: int, n_samples: int | None, random_state: Any) -> np.ndarray:
     if n_samples >= n_rows:
         return np.arange(n_rows)
     return np.sort(np.random.default_rng(random_state).choice(n_rows, size=int(n_samples), replace=False))
-
-
-def feature_names_of(names: Sequence[Any] | None, X: Any, routine: Any, row_shape: Sequence[int]) -> list[str]:
-    """Returns one name a feature.
-
-    Args:
-        names: Names as given, or ``None`` for those of a data frame's columns, else those the routine knows, else
-            ``"x0"``, ``"x1"``, … or, for rows of several axes, their places, such as ``"(0, 3)"``.
-        X: The rows as the user passed them.
-        routine: What may know the names of the columns that it was trained on.
-        row_shape: Shape of a row.
-
-    Raises:
-        ValueError: If ``names`` are too many or too few.
-
-    Example:
-        >>> feature_names_of(None, None, None, (1, 2))
-        ['(0, 0)', '(0, 1)']
-    """
-    n = int(np.prod(row_shape))
-    if names is not None:
-        found = [str(name) for name in names]
-        if len(found) != n:
-            raise ValueError(f"feature_names must have one name a feature, {n}, got {len(found)}.")
-        return found
-    for known in (column_names(X), getattr(routine, "feature_names_in_", None)):
-        if known is not None and len(known) == n:
-            return [str(name) for name in known]
-    if len(row_shape) == 1:
-        return [f"x{i}" for i in range(n)]
-    return [str(place) for place in np.ndindex(*row_shape)]
 
 
 def feature_scale(scale: Any, rows: torch.Tensor, *, constant: str) -> torch.Tensor:

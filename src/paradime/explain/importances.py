@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from paradime.explain._attribution import gradient_x_input, integrated_gradients, permuted
 from paradime.explain._embedder import Embedder, embedder_of
-from paradime.explain._rows import as_rows, count_of, draw, feature_names_of, first_of
+from paradime.explain._rows import as_rows, count_of, draw, first_of
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.convert import as_numpy
+from paradime.utils.frames import feature_names as names_of
 from paradime.utils.sparse import is_sparse
 
 __all__ = ["FeatureImportance", "feature_importance"]
@@ -110,7 +111,8 @@ def feature_importance(
             shape (…). Permutation has no use for it.
         background: Rows of which mean, median and other values are taken, shape (n, …); ``X`` itself if ``None``.
             To explain few rows, pass the training data.
-        feature_names: One name a feature; by default those of the data frame, or those the routine knows.
+        feature_names: One name a feature; by default those of the data frame, those that the routine knows, or
+            ``"x0"``, ``"x1"``, ….
         n_samples: How many rows to explain, drawn at random; all if ``None``.
         n_steps: Places on the way of integrated gradients; if ``None``, as many of 64, 128, 256 and 512 as a few
             rows need for a ``completeness_error`` below 0.05. Networks with landmarks bend sharply, and need many.
@@ -149,7 +151,7 @@ def feature_importance(
     embedder = embedder_of(routine, first_of(X), rows[:1])
     axes = _axes(axis, embedder.out_dim)
     row_shape = tuple(rows.shape[1:])
-    names = feature_names_of(feature_names, X, routine, row_shape)
+    names = names_of(X, routine, row_shape=row_shape, given=feature_names)
     error = None
     if method == "permutation":
         if len(pool) < 2:

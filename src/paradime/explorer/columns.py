@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import datetime
 import warnings
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 
 from paradime.explorer.packing import Blobs, smallest_integers
 from paradime.types import AnyArray
-from paradime.utils.convert import to_numpy
-from paradime.utils.targets import NumberColumn, TargetColumn, is_missing
+from paradime.utils.columns import ColumnValues, as_dates, as_durations, column_values, is_missing
+from paradime.utils.frames import as_narwhals, check_distinct_names, column_names, feature_names, is_frame
+from paradime.utils.targets import NumberColumn, TargetColumn
 
 __all__ = ["named_columns", "pack_column", "pack_numbers", "pack_targets"]
 
 _MOST_CATEGORIES = 2_000
 _FEW_INTEGERS = 30  # so many different integers or fewer name classes
 _LONGEST_TEXT = 400
+_LARGEST_EXACT = 2**53  # of whole numbers in double precision, which a page has; larger ones are texts
 _MOST_TEXT_BYTES = 24_000_000
 
 
-def named_columns(columns: Any, n: int) -> dict[str, AnyArray]:
-    """Returns the columns of a data frame, or of a dict of sequences, as arrays by name.
+def named_columns(columns: Any, n: int) -> dict[str, ColumnValues]:
+    """Returns the columns of a data frame, or of a dict of sequences, by name.
 
     Args:
         columns: A pandas, polars or pyarrow data frame, whatever else narwhals reads, or a dict of sequences.
@@ -35,78 +37,32 @@ def named_columns(columns: Any, n: int) -> dict[str, AnyArray]:
 
     Raises:
         TypeError: If it is neither.
-        ValueError: If a column has another length.
+        ValueError: If a column has another length, or two have one name.
 
     Example:
-        >>> named_columns({"age": [3, 4]}, 2)
-        {'age': array([3, 4])}
+        >>> named_columns({"age": [3, 4]}, 2)["age"].array
+        array([3, 4], dtype=object)
     """
     if isinstance(columns, Mapping):
-        found = {str(name): as_column(values) for name, values in columns.items()}
+        found = {str(name): column_values(values, name=str(name)) for name, values in columns.items()}
     else:
-        try:
-            frame = nw.from_native(columns, eager_only=True)
-        except TypeError:
+        if not is_frame(columns) or (names := column_names(columns)) is None:
             raise TypeError(
                 f"columns must be a data frame or a dict of sequences, got {type(columns).__name__}. "
                 'Name the values, as in columns={"age": ages}.'
-            ) from None
-        found = {str(name): _series_values(frame[name]) for name in frame.columns}
-    for name, values in found.items():
+            )
+        check_distinct_names(columns, what="columns")
+        frame, names = as_narwhals(columns), feature_names(columns, row_shape=(len(names),))
+        found = {
+            name: column_values(frame[place].to_native()) for name, place in zip(names, frame.columns, strict=True)
+        }
+    for name, (values, _) in found.items():
         if values.ndim != 1 or len(values) != n:
             raise ValueError(
                 f"columns must hold one value a point, got shape {values.shape} for {name!r} and {n} points. "
                 "Select the same rows of both."
             )
     return found
-
-
-def as_column(values: Any) -> AnyArray:
-    """Returns a sequence as array: of numbers, dates or booleans where it holds nothing else, else of objects."""
-    series = nw.from_native(values, series_only=True, pass_through=True)
-    if isinstance(series, nw.Series):
-        return _series_values(series)
-    if hasattr(values, "detach"):
-        return to_numpy(values)
-    if isinstance(values, np.ndarray):
-        return to_numpy(values) if values.dtype != object else _of_objects(to_numpy(values).tolist())
-    values = list(values)
-    objects = _of_objects(values)
-    if objects.dtype != object:
-        return objects
-    # a list that holds a None or a text among numbers stays as it is
-    kinds = {type(value) for value in values}
-    plain = all(issubclass(kind, (bool, int, float, np.generic)) for kind in kinds)
-    return np.asarray(values) if plain and (bool not in kinds or len(kinds) == 1) else objects
-
-
-def _series_values(series: Any) -> AnyArray:
-    """The values of a narwhals series; missing ones are NaN, NaT or None."""
-    kind = series.dtype
-    if kind.is_float() or (kind.is_integer() and series.null_count() == 0):
-        return np.asarray(series.to_numpy())
-    if kind.is_numeric():
-        return np.array([np.nan if is_missing(value) else float(value) for value in series.to_list()])
-    if kind == nw.Boolean and series.null_count() == 0:
-        return np.asarray(series.to_numpy(), dtype=bool)
-    if kind == nw.Date or kind == nw.Datetime:
-        if getattr(kind, "time_zone", None) is not None:
-            series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        times = [np.datetime64("NaT") if is_missing(one) else np.datetime64(one, "ms") for one in series.to_list()]
-        return np.array(times, dtype="datetime64[ms]")
-    return _of_objects(series.to_list())
-
-
-def _of_objects(values: list[Any]) -> AnyArray:
-    """Values as they are; decimals, and numbers among them, as numbers."""
-    present = [value for value in values if not is_missing(value)]
-    if any(isinstance(value, Decimal) for value in present) and all(
-        isinstance(value, (bool, int, float, Decimal, np.number)) for value in present
-    ):
-        return np.array([np.nan if is_missing(value) else float(value) for value in values])
-    objects: AnyArray = np.empty(len(values), dtype=object)
-    objects[:] = values
-    return objects
 
 
 def pack_targets(name: str, column: TargetColumn, blobs: Blobs) -> dict[str, Any]:
@@ -122,24 +78,27 @@ def pack_targets(name: str, column: TargetColumn, blobs: Blobs) -> dict[str, Any
     if len(classes) > _MOST_CATEGORIES and classes.dtype.kind in "iu":
         values = classes.astype(np.float64)[codes]
         return pack_numbers(name, np.where(column.missing, np.nan, values), blobs)
-    texts = ["false" if value is False else "true" if value is True else str(value) for value in classes.tolist()]
-    missing = [None] if column.missing.any() else []
-    names = [text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…" for text in texts]
-    return _category(name, np.where(column.missing, len(classes), codes), [*names, *missing], blobs)
+    texts = [
+        "false" if value is False else "true" if value is True else _text(value) for value in classes.tolist()
+    ]
+    return _category(name, codes, [_shortened(text) for text in texts], column.missing, blobs)
 
 
-def pack_column(name: str, values: AnyArray, blobs: Blobs) -> tuple[dict[str, Any], str | None]:
+def pack_column(name: str, column: ColumnValues, blobs: Blobs) -> tuple[dict[str, Any], str | None]:
     """Packs a column by its kind.
 
     Args:
         name: The column's name.
-        values: Shape (n,), see :func:`as_column`; integers are classes if they are few.
+        column: Shape (n,); integers are classes if they are few, and missing values have no effect on the kind.
         blobs: Takes the arrays.
 
     Returns:
         The column's description for the page, of kind ``"number"``, ``"category"``, ``"text"`` or ``"none"``;
         and what to tell the reader where something had to be left out, or ``None``.
     """
+    if column.order is not None:
+        return _pack_texts_or_classes(name, column.array.tolist(), column.order, blobs)
+    values, missing = _of_one_type(column.array)
     kind = values.dtype.kind
     if kind == "f":
         with np.errstate(over="ignore"):
@@ -152,36 +111,94 @@ def pack_column(name: str, values: AnyArray, blobs: Blobs) -> tuple[dict[str, An
         times = values.astype("datetime64[ms]")
         numbers = np.where(np.isnat(times), np.nan, times.astype(np.int64))
         return {"name": name, "kind": "number", "date": True, "data": blobs.add(numbers)}, None
-    if kind in "iu":
-        distinct = np.unique(values)
-        if len(distinct) > _FEW_INTEGERS:
-            return pack_numbers(name, values, blobs), None
-        codes = np.searchsorted(distinct, values)
-        return _category(name, codes, [str(value) for value in distinct], blobs), None
+    if kind == "m":
+        days = np.where(np.isnat(values), np.nan, values / np.timedelta64(1, "D"))
+        return pack_numbers(name, days, blobs), f"column {name!r}: durations are shown in days"
     if kind == "b":
-        return _category(name, values.astype(int), ["false", "true"], blobs), None
-    texts = [None if is_missing(value) else str(value) for value in values.tolist()]
-    places = {text: i for i, text in enumerate(sorted({text for text in texts if text is not None}))}
+        return _category(name, values.astype(int), ["false", "true"], missing, blobs), None
+    if kind in "iu" and bool((np.abs(values.astype(np.float64)) <= _LARGEST_EXACT).all()):
+        distinct = np.unique(values[~missing])
+        if len(distinct) <= _FEW_INTEGERS:
+            codes = np.searchsorted(distinct, values)
+            return _category(name, codes, [str(value) for value in distinct], missing, blobs), None
+        return pack_numbers(name, np.where(missing, np.nan, values) if missing.any() else values, blobs), None
+    listed = values.astype(object)
+    listed[missing] = None
+    return _pack_texts_or_classes(name, listed.tolist(), None, blobs)
+
+
+def _of_one_type(array: AnyArray) -> tuple[AnyArray, AnyArray]:
+    """Returns values as an array of their type, and which are missing, where the type has no mark for it."""
+    none_missing = np.zeros(len(array), dtype=bool)
+    if array.dtype.kind != "O":
+        return array, none_missing
+    listed = array.tolist()
+    missing = np.array([is_missing(value) for value in listed], dtype=bool)
+    present = [value for value, lacks in zip(listed, missing, strict=True) if not lacks]
+    # numbers of NumPy are those of Python; True is an integer in Python, and none here
+    is_bool, is_int, is_number = (
+        all(isinstance(value, kinds) and isinstance(value, (bool, np.bool_)) == flags for value in present)
+        for kinds, flags in (
+            ((bool, np.bool_), True),
+            ((int, np.integer), False),
+            ((int, float, Decimal, np.number), False),
+        )
+    )
+    if not present:
+        return array, missing
+    if is_bool or is_int:
+        filled = [0 if lacks else value for value, lacks in zip(listed, missing, strict=True)]
+        fits = is_bool or all(-(1 << 63) <= value < 1 << 63 for value in filled)
+        return np.array(filled, dtype=bool if is_bool else np.int64 if fits else object), missing
+    if is_number:
+        return np.array([np.nan if is_missing(value) else float(value) for value in listed]), none_missing
+    if all(isinstance(value, (datetime.date, np.datetime64)) for value in present):
+        return as_dates(listed), none_missing
+    if all(isinstance(value, (datetime.timedelta, np.timedelta64)) for value in present):
+        return as_durations(listed), none_missing
+    return array, missing
+
+
+def _pack_texts_or_classes(
+    name: str, values: list[Any], order: list[Any] | None, blobs: Blobs
+) -> tuple[dict[str, Any], str | None]:
+    """Packs texts: as classes if they recur, or if they came with an order."""
+    texts = [None if is_missing(value) else _text(value) for value in values]
+    present = {text for text in texts if text is not None}
+    names = sorted(present) if order is None else [text for text in map(_text, order) if text in present]
     # texts that hardly ever recur are no classes
-    if len(places) <= min(_MOST_CATEGORIES, max(_FEW_INTEGERS, len(texts) // 2)):
-        codes = np.array([len(places) if text is None else places[text] for text in texts], dtype=np.int64)
-        missing = [None] if None in texts else []
-        names = [text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…" for text in places]
-        return _category(name, codes, [*names, *missing], blobs), None
-    return _pack_texts(name, texts, blobs)
+    if len(names) > min(_MOST_CATEGORIES, max(_FEW_INTEGERS, len(texts) // 2)):
+        return _pack_texts(name, texts, blobs)
+    places = {text: i for i, text in enumerate(names)}
+    codes = np.array([0 if text is None else places[text] for text in texts], dtype=np.int64)
+    missing = np.array([text is None for text in texts], dtype=bool)
+    return _category(name, codes, [_shortened(text) for text in names], missing, blobs), None
 
 
 def pack_numbers(name: str, values: AnyArray, blobs: Blobs) -> dict[str, Any]:
-    """Packs numbers, shape (n,): integers in as few bytes as hold them, others in single precision."""
+    """Packs numbers, shape (n,): whole ones as they are, others in single precision; NaN where one is missing."""
     if values.dtype.kind in "iub":
         return {"name": name, "kind": "number", "integer": True, "data": blobs.add(smallest_integers(values))}
-    single = values.astype(np.float32)
-    whole = bool(np.all(single == np.round(single)))
-    return {"name": name, "kind": "number", "integer": whole, "data": blobs.add(single)}
+    single, known = values.astype(np.float32), values[~np.isnan(values)]
+    is_whole = bool(np.all(known == np.round(known)))
+    is_exact = bool(np.all(known == known.astype(np.float32)))
+    data = values.astype(np.float64) if is_whole and not is_exact else single
+    return {"name": name, "kind": "number", "integer": is_whole, "data": blobs.add(data)}
 
 
-def _category(name: str, codes: AnyArray, names: Sequence[str | None], blobs: Blobs) -> dict[str, Any]:
-    return {"name": name, "kind": "category", "names": list(names), "data": blobs.add(smallest_integers(codes))}
+def _category(name: str, codes: AnyArray, names: Sequence[str], missing: AnyArray, blobs: Blobs) -> dict[str, Any]:
+    """Packs classes by their places among names; missing ones are a class without a name."""
+    shown = [*names, *([None] if missing.any() else [])]
+    data = smallest_integers(np.where(missing, len(names), codes))
+    return {"name": name, "kind": "category", "names": shown, "data": blobs.add(data)}
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
 
 
 def _pack_texts(name: str, texts: list[str | None], blobs: Blobs) -> tuple[dict[str, Any], str | None]:

@@ -13,6 +13,8 @@ from paradime.exceptions import UnsupportedConfigurationError
 from paradime.explorer.network import Layers, run_layers, write_layers
 from paradime.explorer.packing import Blobs, smallest_integers
 from paradime.types import AnyArray
+from paradime.utils.convert import to_numpy
+from paradime.utils.sparse import SparseRows
 
 __all__ = ["feature_importance", "pack_features", "pack_network"]
 
@@ -23,17 +25,25 @@ _ROWS_FOR_RANGES = 5_000
 _MOST_FEATURE_BYTES = 16_000_000
 
 
-def pack_features(X: AnyArray, names: Sequence[str], blobs: Blobs) -> tuple[dict[str, Any], str | None]:
+def pack_features(
+    X: AnyArray | SparseRows, names: Sequence[str], blobs: Blobs
+) -> tuple[dict[str, Any], str | None]:
     """Packs the features of the points: of all, or of evenly drawn ones where all would take too much room.
 
     Args:
-        X: Shape (n, d), real and finite.
+        X: Shape (n, d), real and finite; sparse ones become dense as far as they go along.
         names: Their d names.
         blobs: Takes the arrays.
 
     Returns:
         The description for the page; and what to tell the reader if points were left out, or ``None``.
     """
+    n, d = X.shape
+    drawn = None
+    if isinstance(X, SparseRows):
+        # unless they are small whole numbers, which may take less
+        drawn = _drawn(n, d * np.dtype(np.float32).itemsize)
+        X = to_numpy(X[:] if drawn is None else X[torch.from_numpy(drawn.astype(np.int64))])
     integers = X.dtype.kind in "iub"
     whole = [integers or bool((column == np.round(column)).all()) for column in X.T]
     if all(whole):
@@ -41,10 +51,9 @@ def pack_features(X: AnyArray, names: Sequence[str], blobs: Blobs) -> tuple[dict
         values = smallest_integers(X if integers else X.astype(np.int64)) if fits else X.astype(np.float32)
     else:
         values = X.astype(np.float32)
-    n, d = values.shape
-    kept = min(n, max(1, _MOST_FEATURE_BYTES // (d * values.itemsize)))
-    rows = None if kept == n else np.linspace(0, n - 1, kept).astype(np.uint32)
-    carried = values if rows is None else values[rows]
+    rows = _drawn(n, d * values.itemsize) if drawn is None else drawn
+    carried = values if rows is None or drawn is not None else values[rows]
+    kept = len(carried)
     low, high = np.quantile(carried[:: -(-kept // _ROWS_FOR_RANGES)], [0.005, 0.995], axis=0)
     # a feature with few deviating values has a range, too
     flat = low == high
@@ -62,7 +71,15 @@ def pack_features(X: AnyArray, names: Sequence[str], blobs: Blobs) -> tuple[dict
     return described, note
 
 
-def pack_network(routine: Any, X: AnyArray, Y: AnyArray, blobs: Blobs) -> tuple[dict[str, Any] | None, Any]:
+def _drawn(n: int, n_bytes: int) -> AnyArray | None:
+    """Which of n rows, of so many bytes each, a page carries; ``None`` for all."""
+    most = max(1, _MOST_FEATURE_BYTES // n_bytes)
+    return None if n <= most else np.linspace(0, n - 1, most).astype(np.uint32)
+
+
+def pack_network(
+    routine: Any, X: AnyArray | SparseRows, Y: AnyArray, blobs: Blobs
+) -> tuple[dict[str, Any] | None, Any]:
     """Packs the network of a routine, after trying what was written out on rows.
 
     Args:
@@ -83,7 +100,8 @@ def pack_network(routine: Any, X: AnyArray, Y: AnyArray, blobs: Blobs) -> tuple[
     if n_parameters > _MOST_PARAMETERS:
         return None, f"the network has {n_parameters:,} parameters, more than the {_MOST_PARAMETERS:,} of a page"
     some = np.unique(np.linspace(0, len(X) - 1, _CHECKED_ROWS).astype(int))
-    rows = torch.from_numpy(X[some].astype(np.float32))
+    rows = X[torch.from_numpy(some)] if isinstance(X, SparseRows) else torch.from_numpy(X[some].astype(np.float32))
+    rows = rows.to(torch.float32)
     reason = _difference(layers, rows, Y[some], float(np.ptp(Y, axis=0).max()))
     if reason is not None:
         warnings.warn(f"The page cannot place new points: {reason}.", stacklevel=3)

@@ -10,7 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from paradime._registry import did_you_mean
-from paradime.data.validation import checked_rows, column_names
+from paradime.data.validation import checked_rows
+from paradime.explain._rows import count_of
 from paradime.explorer.columns import named_columns, pack_column, pack_targets
 from paradime.explorer.features import pack_features, pack_network
 from paradime.explorer.packing import Blobs
@@ -19,6 +20,9 @@ from paradime.explorer.sprites import as_images, pack_images
 from paradime.types import AnyArray
 from paradime.utils._colors import get_color_palette
 from paradime.utils.convert import to_numpy
+from paradime.utils.frames import feature_names as names_of
+from paradime.utils.frames import is_frame
+from paradime.utils.sparse import SparseRows
 from paradime.utils.targets import read_targets
 
 __all__ = ["explore"]
@@ -51,13 +55,15 @@ def explore(
     Args:
         routine: A fitted routine, or a pipeline that ends with one; ``None`` if ``embedding`` is given alone.
         X: The rows, shape (n, …), as ``routine.transform`` takes them; a data frame gives names to the features.
+            Sparse rows go along as far as the page has room for them.
         y: A label or a number for each point, shape (n,); integers are classes here.
         columns: A data frame, or a dict of sequences, with what else is known of the points: numbers, dates,
             categories and texts, with missing values. Integers with at most 30 values are classes.
         images: An image for each point: an array of shape (n, h, w), (n, h, w, 3) or (n, 3, h, w); or the shape of
             the images, such as ``(8, 8)``, where the pixels are the rows of ``X``.
         embedding: Positions, shape (n, 2), in place of ``routine.transform(X)``.
-        feature_names: Names of the columns of ``X``, where it has none.
+        feature_names: Names of the columns of ``X``; by default those of the data frame, those that the routine
+            knows, or ``"x0"``, ``"x1"``, ….
         color: The column that colours the points at first; ``y``, or the first classes there are, if ``None``.
         title: Title of the page.
         path: The file to write.
@@ -90,7 +96,7 @@ def explore(
     n, blobs = len(positions), Blobs()
     notes: list[str] = []
     rows = None if X is None else _rows(X, n)
-    names = [] if rows is None or rows.dtype == object else _feature_names(rows, X, feature_names, routine, images)
+    names = [] if rows is None else names_of(X, routine, row_shape=rows.shape[1:], given=feature_names)
     described: dict[str, Any] = {
         "title": str(title) if title else ("Map" if routine is None else type(_last_step(routine)).__name__),
         "n": n,
@@ -103,14 +109,13 @@ def explore(
         "images": None,
         "hasRoutine": routine is not None,
     }
-    numeric = rows is not None and rows.dtype != object
-    if rows is not None and not numeric:
+    if X is not None and rows is None:
         # the columns of a data frame are shown all the same
-        columns = X if columns is None and column_names(X) is not None else columns
+        columns = X if columns is None and is_frame(X) else columns
         notes.append("new points cannot be placed here: X holds more than finite numbers")
     described["columns"], column_notes = _pack_columns(y, columns, n, blobs)
     notes += column_notes
-    if rows is not None and numeric:
+    if rows is not None:
         _add_features(described, routine if what_if else None, rows, names, positions, blobs, notes)
     if images is not None:
         described["images"], note = pack_images(as_images(images, rows, n), blobs)
@@ -149,31 +154,18 @@ def _positions(routine: Any, X: Any, embedding: Any) -> AnyArray:
     return positions
 
 
-def _rows(X: Any, n: int) -> AnyArray:
-    """The rows as numbers; an array of objects if they are more than numbers, which some routines take."""
+def _rows(X: Any, n: int) -> AnyArray | SparseRows | None:
+    """The rows as numbers; ``None`` if they are more than finite numbers, which some routines take."""
+    rows: AnyArray | SparseRows | None
     try:
-        rows = to_numpy(checked_rows("X", X))
+        checked = checked_rows("X", X)
+        rows = checked if isinstance(checked, SparseRows) else to_numpy(checked)
     except (TypeError, ValueError):
-        rows = np.empty((len(X) if hasattr(X, "__len__") else getattr(X, "shape", [0])[0], 0), dtype=object)
-    if len(rows) != n:
-        raise ValueError(
-            f"X must have one row a point, got {len(rows)} rows for {n} points. Select the same rows."
-        )
+        rows = None
+    n_rows = count_of(X) if rows is None else len(rows)
+    if n_rows != n:
+        raise ValueError(f"X must have one row a point, got {n_rows} rows for {n} points. Select the same rows.")
     return rows
-
-
-def _feature_names(rows: AnyArray, X: Any, given: Sequence[str] | None, routine: Any, images: Any) -> list[str]:
-    d = int(np.prod(rows.shape[1:]))
-    if given is not None:
-        if isinstance(given, str) or len(given) != d:
-            raise ValueError(f"feature_names must hold {d} names, one a column of X, got {given!r:.60}.")
-        return [str(name) for name in given]
-    found = column_names(X)
-    if found is None and getattr(routine, "feature_names_in_", None) is not None:
-        found = [str(name) for name in routine.feature_names_in_]
-    if found is not None and len(found) == d:
-        return found
-    return [f"{'pixel' if images is not None else 'feature'} {i}" for i in range(d)]
 
 
 def _pack_columns(y: Any, columns: Any, n: int, blobs: Blobs) -> tuple[list[dict[str, Any]], list[str]]:
@@ -182,7 +174,8 @@ def _pack_columns(y: Any, columns: Any, n: int, blobs: Blobs) -> tuple[list[dict
     packed: list[dict[str, Any]] = []
     notes: list[str] = []
     if y is not None:
-        name = str(getattr(y, "name", None) or "label")
+        named = getattr(y, "name", None)
+        name = named if isinstance(named, str) and named else "label"
         name = name if name not in arrays else f"{name} (y)"
         packed.append(pack_targets(name, read_targets(y, n=n), blobs))
     for name, values in arrays.items():
@@ -195,14 +188,14 @@ def _pack_columns(y: Any, columns: Any, n: int, blobs: Blobs) -> tuple[list[dict
 def _add_features(
     described: dict[str, Any],
     routine: Any,
-    rows: AnyArray,
+    rows: AnyArray | SparseRows,
     names: list[str],
     positions: AnyArray,
     blobs: Blobs,
     notes: list[str],
 ) -> None:
     """Adds the features, and the network if there is a routine, to what the page shows."""
-    flat = rows.reshape(len(rows), -1)
+    flat = rows if isinstance(rows, SparseRows) else rows.reshape(len(rows), -1)
     features, note = pack_features(flat, names, blobs)
     notes += [note] if note else []
     described["features"] = features

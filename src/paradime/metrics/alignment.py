@@ -15,6 +15,7 @@ from paradime.metrics._comparison import check_columns, check_together
 from paradime.metrics._correlations import check_kind, ranks, standardized
 from paradime.types import TensorLike
 from paradime.utils.convert import as_numpy, as_tensor
+from paradime.utils.frames import feature_names
 
 __all__ = ["Alignment", "axis_alignment"]
 
@@ -77,10 +78,12 @@ def axis_alignment(
     """
     check_kind(kind)
     check_together(test_embedding=test_embedding, test_attributes=test_attributes)
-    known = _names(names, attributes)
     axes, columns = _as_columns(embedding, attributes, prefix="", device=None)
-    if known is None:
-        known = [f"x{i}" for i in range(columns.shape[1])]
+    known = (
+        [str(name) for name in names]
+        if names is not None
+        else feature_names(attributes, row_shape=columns.shape[1:])
+    )
     if len(known) != columns.shape[1]:
         raise ValueError(f"names must have one name an attribute, {columns.shape[1]}, got {len(known)}.")
     learned = (axes, columns)
@@ -118,10 +121,3 @@ def _as_columns(
 
 def _ranked(columns: torch.Tensor) -> torch.Tensor:
     return torch.stack([ranks(column) for column in columns.T], dim=1)
-
-
-def _names(names: Sequence[str] | None, attributes: Any) -> list[str] | None:
-    if names is not None:
-        return [str(name) for name in names]
-    columns = getattr(attributes, "columns", None)
-    return None if columns is None else [str(name) for name in columns]

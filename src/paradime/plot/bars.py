@@ -14,6 +14,7 @@ from paradime.plot._theme import ThemeName, frame, open_axes
 from paradime.types import AnyArray, FloatArray
 from paradime.utils._drawn_texts import draw_as_written
 from paradime.utils.convert import as_tensor, to_numpy
+from paradime.utils.frames import default_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +53,7 @@ def importance(
         values: Shape (n_features,), or (n_features, n_series) for bars side by side, such as one an axis; or an
             object that has them as ``values``, and names as ``names``, such as the result of
             ``paradime.explain.feature_importance``.
-        names: What the features are called; by default the object's names, or numbers.
+        names: What the features are called; by default the object's names, or ``x0``, ``x1``, ….
         series: What the columns are called; by default ``x-axis``, ``y-axis``, …
         top: How many features to draw, at least 1; ``None`` for all.
         signed: Whether bars of negative values point to the left; else magnitudes are drawn.
@@ -154,7 +155,7 @@ def _read(values: Any, names: Sequence[str] | None, series: Sequence[str] | None
         row = int((~np.isfinite(numbers).all(axis=1)).argmax())
         raise ValueError(f"values must be finite, got NaN or infinity, first for feature {row}.")
     n_features, n_series = numbers.shape
-    texts = [f"feature {i}" for i in range(n_features)] if given_names is None else [str(n) for n in given_names]
+    texts = default_names(n_features) if given_names is None else [str(name) for name in given_names]
     if len(texts) != n_features:
         raise ValueError(f"names must be one a feature, got {len(texts)} for {n_features} features.")
     axes = [f"{'xyz'[i]}-axis" if n_series <= 3 else f"axis {i + 1}" for i in range(n_series)]

@@ -8,9 +8,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from paradime.types import AnyArray
+from paradime.utils.columns import is_missing
 from paradime.utils.convert import to_numpy
-from paradime.utils.frames import as_narwhals, column_names, is_frame
-from paradime.utils.targets import is_missing
+from paradime.utils.frames import as_narwhals, check_distinct_names, default_names, feature_names, is_frame
 
 __all__ = ["Column", "columns_of"]
 
@@ -34,14 +34,15 @@ def columns_of(X: Any) -> list[Column]:
         TypeError: If names of columns are texts only in part.
     """
     if is_frame(X):
-        names, frame = column_names(X), as_narwhals(X)
-        assert names is not None
+        check_distinct_names(X, what="the table")
+        frame = as_narwhals(X)
+        names = feature_names(X, row_shape=(len(frame.columns),))
         columns = [_column(name, frame[place]) for name, place in zip(names, frame.columns, strict=True)]
     else:
         array = to_numpy(X)
         if array.ndim != 2:
             raise ValueError(f"Expected 2D array or data frame, got shape {array.shape}. Reshape it to (n, d).")
-        columns = [_of_objects(f"x{i}", array[:, i]) for i in range(array.shape[1])]
+        columns = [_of_objects(name, array[:, i]) for i, name in enumerate(default_names(array.shape[1]))]
     if not columns or not len(columns[0].values):
         n = len(columns[0].values) if columns else 0
         raise ValueError(

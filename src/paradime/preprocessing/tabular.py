@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from paradime.preprocessing.columns import Column, columns_of
 from paradime.types import AnyArray, FloatArray
-from paradime.utils.targets import is_missing
+from paradime.utils.columns import is_missing
 
 __all__ = ["TabularEncoder"]
 

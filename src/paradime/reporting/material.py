@@ -10,9 +10,10 @@ import torch
 
 from paradime.dr.learned import entry_of
 from paradime.explain._embedder import embedder_of
-from paradime.explain._rows import as_rows, count_of, draw, feature_names_of, first_of
+from paradime.explain._rows import as_rows, count_of, draw, first_of
 from paradime.functional.principal_axes import axes_of_covariance, axes_of_rows
 from paradime.types import AnyArray
+from paradime.utils.frames import feature_names
 from paradime.utils.targets import NumberColumn, TargetColumn, read_targets_together
 
 __all__ = ["Labels", "Material", "Points", "linear_map", "read_labels", "read_material"]
@@ -122,7 +123,7 @@ def read_material(routine: Any, X: Any, y: Any, X_new: Any, y_new: Any, random_s
     labels, new_labels = read_labels(y, n, y_new, n_new)
     old = _points(routine, X, labels, _MOST_ROWS, random_state, "X")
     new = None if X_new is None else _points(routine, X_new, new_labels, _MOST_NEW, random_state, "X_new")
-    return Material(routine, old, new, feature_names_of(None, X, routine, tuple(old.rows.shape[1:])))
+    return Material(routine, old, new, feature_names(X, routine, row_shape=old.rows.shape[1:]))
 
 
 def read_labels(y: Any, n: int, y_new: Any, n_new: int | None) -> tuple[Labels | None, Labels | None]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from paradime.utils.frames import default_names
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -248,7 +250,7 @@ def _check_matrix(path: str, array: Any) -> None:
 
 
 def _framed(array: Any) -> pd.DataFrame:
-    return require_pandas().DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])])
+    return require_pandas().DataFrame(array, columns=default_names(array.shape[1]))
 
 
 READERS: dict[str, Callable[[str, int | None], Iterator[tuple[Any, Iterable[str]]]]] = {

@@ -17,6 +17,7 @@ from typing import Any
 
 from paradime.utils._table_formats import TableError, check_names, first_line, require_arrow
 from paradime.utils._text_columns import MISSING, as_number
+from paradime.utils.frames import default_names
 
 __all__ = ["TextTable", "open_text"]
 
@@ -63,7 +64,7 @@ def open_text(path: str | os.PathLike[str], separator: str, header: bool | None)
         records, ends, separator = _records(path, head, separator, is_whole=is_whole)
         names, rows = records[0], records[1:]
         if header is False:
-            names, rows = [f"x{j}" for j in range(len(records[0]))], records
+            names, rows = default_names(len(records[0])), records
         elif header is None and _looks_like_data(names, rows):
             shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
             raise TableError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,15 @@ import numpy as np
 from paradime.types import AnyArray
 from paradime.utils.sparse import SparseRows
 
-__all__ = ["as_narwhals", "column_names", "frame_values", "is_frame"]
+__all__ = [
+    "as_narwhals",
+    "check_distinct_names",
+    "column_names",
+    "default_names",
+    "feature_names",
+    "frame_values",
+    "is_frame",
+]
 
 _MARKS = (
     "columns",
@@ -36,7 +45,8 @@ def column_names(values: Any) -> list[str] | None:
     """Returns the names of the columns of a data frame, as texts, or ``None`` for what has none.
 
     Args:
-        values: Anything; a data frame is what has ``column_names``, or ``columns`` that can be listed.
+        values: Anything; a data frame is what has ``column_names``, or ``columns`` that can be listed. Levels of
+            pandas' names are joined by underscores, as they are in files.
 
     Raises:
         TypeError: If some names are texts and others are not.
@@ -46,12 +56,8 @@ def column_names(values: Any) -> list[str] | None:
         >>> column_names(pyarrow.table({"a": [1], "b": [2]})), column_names([[1, 2]])
         (['a', 'b'], None)
     """
-    columns = getattr(values, "column_names", getattr(values, "columns", None))
-    if columns is None or isinstance(columns, str):
-        return None
-    try:
-        names = list(columns)
-    except TypeError:
+    names = _listed_names(values)
+    if names is None:
         return None
     kinds = sorted({type(name).__name__ for name in names})
     if len(kinds) > 1 and any(isinstance(name, str) for name in names):
@@ -59,7 +65,96 @@ def column_names(values: Any) -> list[str] | None:
             "Feature names are only supported if all input features have string names, but your input has "
             f"{kinds} as feature name / column name types. Rename them: X.columns = X.columns.astype(str)."
         )
-    return [str(name) for name in names]
+    return ["_".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in names]
+
+
+def _listed_names(values: Any) -> list[Any] | None:
+    columns = getattr(values, "column_names", getattr(values, "columns", None))
+    if columns is None or isinstance(columns, str):
+        return None
+    try:
+        return list(columns)
+    except TypeError:
+        return None
+
+
+def default_names(n: int) -> list[str]:
+    """Returns what columns without names are called, here as everywhere and in scikit-learn.
+
+    Example:
+        >>> default_names(2)
+        ['x0', 'x1']
+    """
+    return [f"x{i}" for i in range(n)]
+
+
+def check_distinct_names(values: Any, *, what: str = "data") -> None:
+    """Refuses a data frame in which several columns have one name: only one of them could be meant.
+
+    Args:
+        values: Anything; what is no data frame passes.
+        what: What to call it in the message.
+
+    Raises:
+        ValueError: If a name occurs twice.
+        TypeError: If names are texts only in part.
+    """
+    places: dict[str, int] = {}
+    for j, name in enumerate(column_names(values) or [], 1):
+        if name in places:
+            raise ValueError(
+                f"{what}: names of columns must differ, and {name!r} is that of columns {places[name]} and {j}. "
+                "Rename one of them, or drop it."
+            )
+        places[name] = j
+
+
+def feature_names(
+    X: Any, routine: Any = None, *, row_shape: Sequence[int], given: Sequence[Any] | None = None
+) -> list[str]:
+    """Returns one name a feature: the one that reports, pages, explanations, pictures and messages use.
+
+    A column whose name is empty has none, and neither have those of a data frame that was made of an array, which
+    pandas numbers from 0 on.
+
+    Args:
+        X: The rows as the user passed them.
+        routine: What may know the names of the columns that it was trained on.
+        row_shape: Shape of a row.
+        given: Names as given; by default those of a data frame's columns, else those that the routine knows, else
+            ``"x0"``, ``"x1"``, … or, for rows of several axes, their places, such as ``"(0, 3)"``.
+
+    Raises:
+        ValueError: If ``given`` are too many or too few.
+        TypeError: If names of columns are texts only in part.
+
+    Example:
+        >>> feature_names(None, row_shape=(1, 2)), feature_names([[1, 2]], row_shape=(2,))
+        (['(0, 0)', '(0, 1)'], ['x0', 'x1'])
+    """
+    n = int(np.prod(row_shape))
+    if given is not None:
+        if isinstance(given, str) or len(given) != n:
+            got = repr(given) if isinstance(given, str) else len(given)
+            raise ValueError(f"feature_names must hold {n} names, one a feature, got {got}.")
+        return [str(name) for name in given]
+    if len(row_shape) != 1:
+        return [str(place) for place in np.ndindex(*row_shape)]
+    known = None if _is_numbered(X) else column_names(X)
+    if known is None and getattr(routine, "feature_names_in_", None) is not None:
+        known = [str(name) for name in routine.feature_names_in_]
+    unnamed = default_names(n)
+    if known is None or len(known) != n:
+        return unnamed
+    return [name or default for name, default in zip(known, unnamed, strict=True)]
+
+
+def _is_numbered(values: Any) -> bool:
+    """Whether columns have the numbers that pandas gives those of an array."""
+    names = _listed_names(values)
+    return names is not None and all(
+        isinstance(name, (int, np.integer)) and name == place for place, name in enumerate(names)
+    )
 
 
 def frame_values(name: str, values: Any) -> AnyArray | SparseRows:
@@ -109,6 +204,8 @@ def as_narwhals(values: Any) -> Any:
 
     if _is_pandas(values):
         values = values.set_axis([str(i) for i in range(values.shape[1])], axis=1)
+    else:
+        check_distinct_names(values)
     return nw.from_native(values, eager_only=True)
 
 

@@ -9,17 +9,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
-import torch
 
 from paradime.types import AnyArray, FloatArray, IntArray
-from paradime.utils.convert import as_numpy
+from paradime.utils.columns import column_values, is_missing
 
 __all__ = [
     "UNLABELED",
     "ClassColumn",
     "NumberColumn",
     "TargetColumn",
-    "is_missing",
     "read_classes_together",
     "read_numbers",
     "read_targets",
@@ -112,7 +110,7 @@ def read_targets(y: Any, *, name: str = "y", n: int | None = None) -> TargetColu
         >>> read_targets([10, 2, -1]).classes.tolist(), read_targets([0.5, None]).numbers.tolist()
         ([2, 10], [0.5, nan])
     """
-    values, order = _as_values(y, name)
+    values, order = column_values(y, name=name)
     values = _flat(values, name, n)
     if values.dtype.kind in "mM":
         raise ValueError(_no_dates(name, str(values.dtype)))
@@ -145,8 +143,10 @@ def read_numbers(values: Any, *, name: str = "values", n: int | None = None) -> 
         >>> read_numbers([3, None, -1])
         array([ 3., nan, -1.])
     """
-    array, _ = _as_values(values, name)
+    array = column_values(values, name=name).array
     array = _flat(array, name, n)
+    if array.dtype.kind in "mM":
+        raise ValueError(_no_dates(name, str(array.dtype)))
     if array.dtype.kind in "biuf":
         return array.astype(np.float64)
     listed = array.tolist()
@@ -193,16 +193,6 @@ def read_classes_together(*columns: tuple[str, Any, int | None]) -> list[ClassCo
     """
     found = [read_targets(y, name=name, n=n).as_classes() for name, y, n in columns]
     return _coded_alike(found, [name for name, _, _ in columns])
-
-
-def is_missing(value: Any) -> bool:
-    """Returns whether a value stands for a missing one: None, NaN, NaT, or pandas' NA."""
-    if value is None:
-        return True
-    try:
-        return not bool(value == value)
-    except (TypeError, ValueError):  # pandas' NA is neither equal to itself nor different; arrays are no values
-        return type(value).__name__ == "NAType"
 
 
 def _flat(values: AnyArray, name: str, n: int | None) -> AnyArray:
@@ -309,77 +299,3 @@ def _as_array(values: list[Any]) -> AnyArray:
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
-
-
-# -- containers ---------------------------------------------------------------------------------------
-
-
-def _as_values(y: Any, name: str) -> tuple[AnyArray, list[Any] | None]:
-    """Returns the values as an array, and the categories of a categorical column in their order."""
-    if isinstance(y, torch.Tensor):
-        # NumPy knows no bfloat16
-        return as_numpy(y.detach().float() if y.dtype == torch.bfloat16 else y), None
-    if isinstance(y, np.ma.MaskedArray):
-        return _of_masked(y), None
-    if isinstance(y, np.ndarray):
-        return y, None
-    from narwhals.stable import v2 as nw
-
-    if nw.dependencies.is_into_dataframe(y):
-        frame = nw.from_native(y, eager_only=True)
-        if frame.shape[1] != 1:
-            raise ValueError(
-                f"{name} must be one column, got a data frame with {frame.shape[1]}. Select one: y['name']."
-            )
-        y = frame[:, 0].to_native()
-    pandas = nw.dependencies.get_pandas()
-    if pandas is not None and isinstance(y, (pandas.Index, pandas.api.extensions.ExtensionArray)):
-        y = pandas.Series(y)
-    if nw.dependencies.is_into_series(y):
-        return _of_series(y, name)
-    if hasattr(y, "to_pylist"):  # an array of PyArrow
-        y = y.to_pylist()
-    if isinstance(y, (list, tuple)) and all(value is None or isinstance(value, _SCALARS) for value in y):
-        # numpy would make texts of numbers among texts
-        return _filled(list(y)), None
-    try:
-        return np.asarray(y), None
-    except ValueError:  # rows of different lengths
-        return _filled(list(y)), None
-
-
-def _of_masked(y: np.ma.MaskedArray[Any, Any]) -> AnyArray:
-    mask = np.ma.getmaskarray(y)
-    if not mask.any():
-        return np.asarray(y.data)
-    values = y.data.astype(np.float64 if y.dtype.kind == "f" else object)
-    values[mask] = np.nan if y.dtype.kind == "f" else None
-    return np.asarray(values)
-
-
-def _of_series(y: Any, name: str) -> tuple[AnyArray, list[Any] | None]:
-    from narwhals.stable import v2 as nw
-
-    series = nw.from_native(y, series_only=True)
-    kind = series.dtype
-    order: list[Any] | None = None
-    if kind.is_temporal():
-        raise ValueError(_no_dates(name, str(kind)))
-    if kind in (nw.Categorical, nw.Enum):
-        of_pandas = getattr(getattr(y, "cat", None), "categories", None)
-        if of_pandas is not None:
-            order = np.asarray(of_pandas).tolist()
-        elif isinstance(kind, nw.Enum):
-            order = list(kind.categories)
-    elif (kind.is_integer() or kind == nw.Boolean) and series.null_count() == 0:
-        return np.asarray(series.to_numpy()), None
-    elif kind.is_float():
-        floats = [np.nan if is_missing(value) else value for value in series.to_list()]
-        return np.array(floats, dtype=np.float64), None
-    return _filled(series.to_list()), order
-
-
-def _filled(values: list[Any]) -> AnyArray:
-    objects = np.empty(len(values), dtype=object)
-    objects[:] = values
-    return objects

@@ -31,7 +31,8 @@ def test_arrays_have_no_names(plain):
 
 
 def test_names_are_texts():
-    assert Dataset(pd.DataFrame(np.eye(3))).columns == {"main": ["0", "1", "2"]}
+    assert Dataset(pd.DataFrame(np.eye(3))).columns == {"main": ["x0", "x1", "x2"]}
+    assert Dataset(pd.DataFrame(np.eye(2), columns=[400, 500])).columns == {"main": ["400", "500"]}
 
 
 def test_names_move_with_the_data_and_go_with_the_entry_that_they_named():

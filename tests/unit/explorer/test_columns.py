@@ -115,6 +115,7 @@ def test_large_integers_keep_their_digits(tmp_path, written):
         ({"age": np.ones((N, 2))}, ValueError, "one value a point"),
         (np.ones((N, 2)), TypeError, "data frame or a dict"),
         ("age", TypeError, "data frame or a dict"),
+        (pd.DataFrame(np.ones((N, 2)), columns=["a", "a"]), ValueError, "'a' is that of columns 1 and 2"),
     ],
 )
 def test_columns_that_do_not_fit_are_refused(columns, error, match, tmp_path):
@@ -130,6 +131,78 @@ def test_decimals_are_numbers(make, tmp_path, written):
     assert page.column("price")["kind"] == "number"
     assert page.values("price")[0] == 1.25
     assert math.isnan(page.values("price")[1])
+
+
+@pytest.mark.parametrize("make", FRAMES.values(), ids=FRAMES)
+def test_integers_with_gaps_are_classes_or_numbers_as_without(make, tmp_path, written):
+    few = pd.array([3, None, 10, 2] * (N // 4), dtype="Int64")
+    many = pd.array([None, *range(N - 1)], dtype="Int64")
+    frame = pl.from_pandas(pd.DataFrame({"few": few, "many": many})) if make is pl.DataFrame else None
+    frame = make({"few": few, "many": many}) if frame is None else frame
+    page = written(explore(embedding=POSITIONS, columns=frame, path=tmp_path / "page.html").path)
+    assert page.values("few") == ["3", None, "10", "2"] * (N // 4)
+    assert page.column("few")["names"] == ["2", "3", "10", None]
+    assert page.column("many")["integer"]
+    assert math.isnan(page.values("many")[0])
+    assert page.values("many")[1:].tolist() == list(range(N - 1))
+
+
+DAYS = ["2024-01-01", None, "2024-03-01", "2024-02-01"] * (N // 4)
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        pd.to_datetime(pd.Series(DAYS)),
+        pd.DatetimeIndex(pd.to_datetime(pd.Series(DAYS))),
+        pd.array(DAYS, dtype="datetime64[ns, UTC]"),
+        pd.PeriodIndex(DAYS, freq="D"),
+        np.array([day or "NaT" for day in DAYS], dtype="datetime64[D]"),
+        pl.Series(DAYS).str.to_date(),
+        [None if day is None else datetime.date.fromisoformat(day) for day in DAYS],
+        [pd.NaT if day is None else pd.Timestamp(day) for day in DAYS],
+        np.ma.masked_array(
+            np.array([day or "2000-01-01" for day in DAYS], dtype="datetime64[s]"), mask=[d is None for d in DAYS]
+        ),
+    ],
+    ids=["series", "index", "zone", "period", "numpy", "polars", "list", "timestamps", "masked"],
+)
+def test_dates_of_any_container_are_dates_with_gaps(dates, tmp_path, written):
+    page = write(tmp_path, written, day=dates)
+    assert page.column("day")["date"]
+    expected = np.array([day or "NaT" for day in DAYS], dtype="datetime64[ms]")
+    assert np.array_equal(page.values("day").astype("datetime64[ms]"), expected, equal_nan=True)
+
+
+def test_columns_are_read_alike_from_a_dict_and_a_frame(tmp_path, written):
+    columns = {
+        "flag": pd.array([True, None] * (N // 2), dtype="boolean"),
+        "size": pd.array([1.5, None] * (N // 2), dtype="Float32"),
+        "lasted": pd.to_timedelta([36, None] * (N // 2), unit="h"),
+        "code": pd.array([2**60 + 1, None] * (N // 2), dtype="Int64"),
+    }
+    pages = [write(tmp_path, written, **columns), None]
+    pages[1] = written(
+        explore(embedding=POSITIONS, columns=pd.DataFrame(columns), path=tmp_path / "frame.html").path
+    )
+    for page in pages:
+        assert page.values("flag")[:2] == ["true", None]
+        assert page.values("size")[0] == 1.5
+        assert page.values("lasted")[0] == 1.5
+        # beyond what double precision holds, which is all that a page has
+        assert page.values("code")[:2] == ["1152921504606846977", None]
+        assert page.described["notes"] == ["column 'lasted': durations are shown in days"]
+
+
+def test_categories_keep_their_order(tmp_path, written):
+    sizes = pd.Categorical(["small", "large", None, "medium"] * (N // 4), ["small", "medium", "large", "huge"])
+    page = write(tmp_path, written, size=sizes)
+    assert page.column("size")["names"] == ["small", "medium", "large", None]
+
+
+def test_large_whole_numbers_keep_their_digits_beside_a_gap(tmp_path, written):
+    ids = pd.array([None, *(10**12 + np.arange(1, N))], dtype="Int64")
+    assert write(tmp_path, written, id=ids).values("id")[1:].tolist() == (10**12 + np.arange(1, N)).tolist()
 
 
 def test_masked_entries_are_missing(tmp_path, written):

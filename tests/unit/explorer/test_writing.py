@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 import torch
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -14,9 +15,12 @@ from sklearn.preprocessing import StandardScaler
 import paradime
 from paradime.dr import ParametricDR
 from paradime.exceptions import NotTrainedError
+from paradime.explain import feature_importance
 from paradime.explorer import ExplorerPage, explore
 from paradime.models import ConvolutionalModel
-from paradime.routines import ParametricUMAP
+from paradime.reporting.material import read_material
+from paradime.routines import ParametricContrastive, ParametricUMAP
+from paradime.utils.frames import feature_names
 
 
 def test_page_of_a_routine_holds_positions_features_labels_and_network(umap, wine, tmp_path, written):
@@ -47,6 +51,57 @@ def test_names_of_a_data_frame_name_the_features(wine, tmp_path, written):
     assert found.described["features"]["names"] == list(wine.feature_names)
     # what is both a feature and a column is listed once
     assert [column["name"] for column in found.described["columns"]].count("alcohol") == 1
+
+
+CONTAINERS = {
+    "array": lambda X: X,
+    "numbered frame": pd.DataFrame,
+    "numbered frame of Int64": lambda X: pd.DataFrame(X.round().astype(int)).astype("Int64"),
+    "lists": lambda X: X.tolist(),
+    "tensor": torch.from_numpy,
+    "sparse matrix": scipy.sparse.csr_matrix,
+    "sparse array": scipy.sparse.coo_array,
+    "sparse tensor": lambda X: torch.from_numpy(X).to_sparse(),
+    "sparse frame": lambda X: pd.DataFrame.sparse.from_spmatrix(scipy.sparse.csr_matrix(X)),
+}
+
+
+@pytest.mark.parametrize("make", CONTAINERS.values(), ids=CONTAINERS)
+def test_columns_without_names_are_called_alike_everywhere(make, wine, tmp_path, written):
+    X = make(wine.data[:, :4])
+    routine = ParametricContrastive(epochs=1, batch_size=100, random_state=0).fit(X)
+    page = explore(routine, X, path=tmp_path / "wine.html")
+    assert page.what_if
+    found = written(page.path)
+    expected = ["x0", "x1", "x2", "x3"]
+    assert found.described["features"]["names"] == expected
+    assert feature_importance(routine, X, method="gradient_x_input", n_samples=5).names == expected
+    assert read_material(routine, X, None, None, None, 0).feature_names == expected
+    assert np.allclose(found.values("x3"), wine.data[:, 3], atol=0.5)  # Int64 is rounded
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ([400, 500], ["400", "500"]),
+        (["", "size"], ["x0", "size"]),
+        (pd.MultiIndex.from_tuples([("leaf", "length"), ("leaf", "width")]), ["leaf_length", "leaf_width"]),
+    ],
+)
+def test_names_that_are_no_texts_are_written_as_texts(columns, expected):
+    assert feature_names(pd.DataFrame(np.eye(2), columns=columns), row_shape=(2,)) == expected
+
+
+def test_sparse_rows_go_along_as_far_as_there_is_room(tmp_path, written, monkeypatch):
+    X = scipy.sparse.random_array((300, 40), density=0.2, rng=0, format="csr")
+    routine = ParametricContrastive(epochs=1, batch_size=100, random_state=0).fit(X)
+    monkeypatch.setattr("paradime.explorer.features._MOST_FEATURE_BYTES", 40 * 4 * 50)
+    page = explore(routine, X, path=tmp_path / "m.html")
+    assert page.what_if
+    assert page.notes == ("the page carries the features of 50 of 300 points, evenly drawn",)
+    features = written(page.path).described["features"]
+    rows, data = (written(page.path).array(features[name]) for name in ("rows", "data"))
+    assert np.array_equal(data.reshape(40, 50).T, X.toarray()[rows].astype(np.float32))
 
 
 def test_labels_beside_a_column_of_their_name_are_told_apart(tmp_path, written):

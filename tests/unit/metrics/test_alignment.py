@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats
 from sklearn.datasets import load_wine
@@ -76,3 +77,9 @@ def test_what_does_not_vary_aligns_with_nothing():
 def test_what_does_not_fit_is_told(settings, message):
     with pytest.raises(ValueError, match=message):
         axis_alignment(np.random.default_rng(0).normal(size=(5, 2)), **{"attributes": np.arange(5.0), **settings})
+
+
+def test_columns_that_pandas_numbers_have_no_names():
+    Y = np.random.default_rng(0).standard_normal((20, 2))
+    assert axis_alignment(Y, pd.DataFrame(Y)).names == ["x0", "x1"]
+    assert axis_alignment(Y, pd.DataFrame(Y, columns=["", "b"])).names == ["x0", "b"]

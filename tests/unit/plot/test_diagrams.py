@@ -232,3 +232,8 @@ def test_importance_is_drawn_on_axes_that_share_their_names():
     assert bold == ["b"]
     assert [bar.get_width() for bar in axes[1].patches] == pytest.approx(values[:, 1])
     plt.close(figure)
+
+
+def test_features_without_names_are_called_as_everywhere(ax):
+    plot.importance([0.2, 0.5], ax=ax)
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["x1", "x0"]

@@ -86,3 +86,12 @@ def test_masked_entries_are_filled_like_missing_ones():
     assert TabularEncoder(numbers="keep").fit_transform(masked).tolist() == [[1, 2], [5, 3], [3, 4]]
     with pytest.raises(ValueError, match="first at row 1"):
         TabularEncoder(missing="error").fit(masked)
+
+
+def test_columns_that_pandas_numbers_are_called_as_those_of_an_array():
+    X = np.eye(3)
+    encoder = TabularEncoder().fit(pd.DataFrame(X))
+    assert encoder.get_feature_names_out().tolist() == ["x0", "x1", "x2"]
+    assert np.array_equal(encoder.transform(X), encoder.transform(pd.DataFrame(X)))
+    with pytest.raises(ValueError, match="'a' is that of columns 1 and 2"):
+        encoder.fit(pd.DataFrame(X, columns=["a", "a", "b"]))
