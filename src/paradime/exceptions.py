@@ -1,4 +1,4 @@
-"""Exceptions of ParaDime; each also is the builtin that a caller would expect to catch.
+"""Exceptions and warnings of ParaDime; each also is the builtin that a caller would expect to catch.
 
 Example:
     >>> issubclass(NotTrainedError, ValueError)
@@ -15,6 +15,7 @@ __all__ = [
     "NotTrainedError",
     "ParaDimeError",
     "RelationsNotComputedError",
+    "ScaleWarning",
     "SpecificationError",
     "TrainingDivergedError",
     "UnsupportedConfigurationError",
@@ -63,3 +64,7 @@ class CUDANotAvailableError(ParaDimeError, RuntimeError):
 
 class TrainingDivergedError(ParaDimeError, RuntimeError):
     """The loss became infinite or not a number during training."""
+
+
+class ScaleWarning(UserWarning):
+    """One column, or few, make up nearly all of the distances between rows, because of their unit."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,13 @@ import numpy as np
 from paradime.cli import outputs
 from paradime.cli.columns import Selection, encode, framed, known_column, numbers, select
 from paradime.cli.console import InputError, folded, progress, say, wrapped
-from paradime.cli.folding import fold, units_differ
+from paradime.cli.folding import fold
 from paradime.cli.methods import make_routine, map_dimensions, parse_guide
 from paradime.cli.models import coordinate_names
 from paradime.cli.showing import page_color, page_columns
 from paradime.cli.targets import targets_of
+from paradime.data.scales import units_differ
+from paradime.exceptions import ScaleWarning
 from paradime.types import AnyArray
 from paradime.utils.table_writing import write_table
 from paradime.utils.tables import Table, file_format, read_table
@@ -121,7 +124,10 @@ def fit_table(options: FitOptions) -> None:
     if options.target is not None:
         y = targets_of(table.frame[options.target], source=options.data)
     start = time.perf_counter()
-    routine.fit({"main": rows, **guides} if guides else rows, y, callbacks=progress("training"))
+    with warnings.catch_warnings():
+        if options.scale == "none":  # as was asked for
+            warnings.simplefilter("ignore", ScaleWarning)
+        routine.fit({"main": rows, **guides} if guides else rows, y, callbacks=progress("training"))
     say(f"fitted {type(routine).__name__} to {len(table):,} rows in {time.perf_counter() - start:.1f} s")
     embedding = routine.apply(rows, "embed").numpy()
     _write(Fitted(options, table, selection, features, rows, mean, scale, routine, embedding))

@@ -10,33 +10,9 @@ import torch
 from paradime.models import FullyConnected, FullyConnectedDecoder, InputScaling
 from paradime.types import AnyArray
 
-__all__ = ["can_be_folded", "fold", "units_differ"]
+__all__ = ["can_be_folded", "fold"]
 
-_MOST_FEATURES = 200  # beyond, columns are pixels or genes rather than quantities with units
-_FACTOR = 5
 _TOLERANCE = 1e-3  # of the extent of the embedding
-
-
-def units_differ(X: AnyArray) -> bool:
-    """Returns whether columns look like quantities of different units, of which the largest would decide alone.
-
-    Args:
-        X: Rows, shape (n, d).
-
-    Returns:
-        Whether, for up to 200 columns, one varies more than five times as much as a quarter of them do.
-
-    Example:
-        >>> heights_and_incomes = np.array([[1.6, 20_000.0, 3.0], [1.8, 30_000.0, 4.0]])
-        >>> units_differ(heights_and_incomes), units_differ(np.eye(4))
-        (True, False)
-    """
-    deviations = np.sort(X.std(axis=0))
-    deviations = deviations[deviations > 0]
-    if X.shape[1] > _MOST_FEATURES or not len(deviations):
-        return False
-    # the lower quartile: few columns of pixels or counts hardly vary
-    return bool(deviations[-1] > _FACTOR * deviations[(len(deviations) - 1) // 4])
 
 
 def can_be_folded(model: Any) -> bool:

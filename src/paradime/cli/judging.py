@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from paradime.cli import outputs
-from paradime.cli.console import InputError, say
+from paradime.cli.console import InputError, folded, say, wrapped
 from paradime.cli.models import Rows, column_of, open_model, read_all_rows
 from paradime.cli.targets import without_missing_texts
 
@@ -131,9 +132,10 @@ def explain_file(
     plot: str | None,
     seed: int,
     *,
+    each: bool = False,
     header: bool | None = None,
 ) -> None:
-    """Says which features decide where rows lie."""
+    """Says which features decide where rows lie; those that go together count as one, unless each is asked for."""
     from paradime import explain
 
     if method not in _METHODS:
@@ -147,13 +149,22 @@ def explain_file(
     rows = read_all_rows(model, data, header=header)
     chosen: Any = method
     features = rows.features.to_numpy(dtype=np.float32)
-    found = explain.feature_importance(
-        model.routine if model.feature_names is None else model.routine.model,
-        features,
-        method=chosen,
-        feature_names=list(rows.features.columns),
-        random_state=seed,
-    )
+    with warnings.catch_warnings():
+        if each:  # as was asked for
+            warnings.filterwarnings("ignore", message="collinear features")
+        found = explain.feature_importance(
+            model.routine if model.feature_names is None else model.routine.model,
+            features,
+            method=chosen,
+            feature_names=list(rows.features.columns),
+            random_state=seed,
+            group_collinear=not each,
+        )
+    if not each:
+        for group, members in found.groups.items():
+            say(wrapped(f"note: {group!r} are columns that go together, and count as one:", folded(members)))
+        if found.groups:
+            say("note: --each shows each column, whose share in such a group is arbitrary")
     outputs.print_table(_importances(found, None if out else top), out)
     if plot is not None:
         _draw(found, plot, top)

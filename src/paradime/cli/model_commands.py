@@ -103,10 +103,15 @@ def explain(
         str | None, typer.Option("--out", "-o", metavar="FILE", help="Write all features as a table.")
     ] = None,
     plot: Annotated[str | None, typer.Option("--plot", metavar="FILE", help="Draw bars: PNG, SVG, PDF.")] = None,
+    each: Annotated[
+        bool, typer.Option("--each", help="Show each column, also of columns that go together.")
+    ] = False,
     seed: Seed = 0,
     header: Header = None,
 ) -> None:
     r"""Say which features decide where rows lie, in units of the map.
+
+    Columns that go together (correlation of 0.95 or more) count as one: what single ones contribute is arbitrary.
 
     \b
     Example:
@@ -114,7 +119,7 @@ def explain(
     """
     from paradime.cli.judging import explain_file
 
-    explain_file(model, data, method, top, out, plot, seed, header=header)
+    explain_file(model, data, method, top, out, plot, seed, each=each, header=header)
 
 
 @command

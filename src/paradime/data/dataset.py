@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from paradime._registry import did_you_mean
+from paradime.data.scales import warn_of_outweighing_columns
 from paradime.data.validation import (
     checked_rows,
     column_names,
@@ -58,6 +59,7 @@ class Dataset(Mapping[str, Any]):
         self.columns: dict[str, list[str]] = {}
         self._sources: dict[str, Any] = {}
         self.projections: dict[str, Projection] = {}
+        self._scales_checked: set[str] = set()
         named = data if isinstance(data, Mapping) else {"main": data}
         if not named:
             raise ValueError("data must have at least one entry, got an empty dict. Name the first one 'main'.")
@@ -87,6 +89,7 @@ class Dataset(Mapping[str, Any]):
             )
         for key, values in checked.items():
             self._sources[key] = values
+            self._scales_checked.discard(key)
             if isinstance(data[key], torch.Tensor) and not isinstance(values, SparseRows):
                 self.data[key] = values.contiguous()
             else:
@@ -137,6 +140,17 @@ class Dataset(Mapping[str, Any]):
         entry = self[key]
         return self._sources.get(key, entry)
 
+    def check_scales(self, key: str, power: int | None) -> None:
+        """Warns, once for an entry, if few of its columns outweigh all others in distances between rows.
+
+        Args:
+            key: Its name.
+            power: To which power differences of columns add up to the distance; ``None`` if they do not.
+        """
+        if power is not None and key not in self._scales_checked:
+            self._scales_checked.add(key)
+            warn_of_outweighing_columns(key, self.source(key), columns=self.columns.get(key), power=power)
+
     def suit(self, key: str, model: torch.nn.Module | None) -> None:
         """Converts an entry to the type in which a model computes; see :func:`~paradime.models.as_input`.
 
@@ -157,6 +171,7 @@ class Dataset(Mapping[str, Any]):
         """
         made = Dataset.__new__(Dataset)
         made.columns, made.projections = dict(self.columns), {}
+        made._scales_checked = set(self._scales_checked)
         made._sources = {key: _taken(values, rows) for key, values in self._sources.items()}
         made.data = {key: _taken(values, rows) for key, values in self.data.items() if key != "indices"}
         device = self.data["indices"].device
@@ -189,6 +204,7 @@ class Dataset(Mapping[str, Any]):
         moved = Dataset.__new__(Dataset)
         moved._sources = self._sources
         moved.columns, moved.projections = self.columns, {}
+        moved._scales_checked = self._scales_checked
         # Apple's graphics processors know no double precision
         single = {"dtype": torch.float32} if device.type == "mps" else {}
         moved.data = {

@@ -88,8 +88,9 @@ def permuted(
     axes: Sequence[int],
     n_repeats: int,
     rng: np.random.Generator,
+    groups: Sequence[tuple[int, ...]],
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Replaces one feature at a time by that of other rows, and measures how far places move.
+    """Replaces one feature, or several together, by those of other rows, and measures how far places move.
 
     Args:
         embedder: The map.
@@ -98,31 +99,33 @@ def permuted(
         axes: Axes of the embedding.
         n_repeats: How many other values each row gets.
         rng: Draws them.
+        groups: The numbers of the features that are replaced together.
 
     Returns:
-        The mean of the place less the place with another value, shape (m, n_features, n_axes); and the mean
-        absolute movement over rows and values, shape (n_features, n_axes).
+        The mean of the place less the place with another value, shape (m, n_groups, n_axes); and the mean
+        absolute movement over rows and values, shape (n_groups, n_axes).
 
     Source: Breiman, "Random Forests", 2001, for the idea; Fisher, Rudin & Dominici, "All Models are Wrong, but
         Many are Useful", 2019.
     """
     flat, others = rows.flatten(1), pool.flatten(1)
-    m, n_features = flat.shape
-    kept = list(axes)
+    m, kept = len(flat), list(axes)
     usual = embedder.embed(rows)[:, kept]
-    signed = torch.zeros(m, n_features, len(kept))
-    moved = torch.zeros(n_features, len(kept))
+    signed = torch.zeros(m, len(groups), len(kept))
+    moved = torch.zeros(len(groups), len(kept))
     lowest, highest = others.aminmax(dim=0)
-    for feature in range(n_features):
-        if lowest[feature] == highest[feature] and bool((flat[:, feature] == lowest[feature]).all()):
-            continue  # there is no other value
+    is_fixed = (lowest == highest) & (flat == lowest).all(dim=0)  # there is no other value
+    for i, group in enumerate(groups):
+        features = list(group)
+        if bool(is_fixed[features].all()):
+            continue
         changed = flat.clone()
         for _ in range(n_repeats):
             drawn = torch.from_numpy(_shuffled(rng, len(others), m))
-            changed[:, feature] = others[drawn, feature]
+            changed[:, features] = others[drawn][:, features]
             difference = usual - embedder.embed(changed.view_as(rows))[:, kept]
-            signed[:, feature] += difference / n_repeats
-            moved[feature] += difference.abs().mean(dim=0) / n_repeats
+            signed[:, i] += difference / n_repeats
+            moved[i] += difference.abs().mean(dim=0) / n_repeats
     return signed, moved
 
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from paradime.explain._attribution import gradient_x_input, integrated_gradients, permuted
+from paradime.explain._collinear import COLLINEAR, collinear_groups, names_of_groups, summed_by, with_singles
 from paradime.explain._embedder import Embedder, embedder_of
 from paradime.explain._rows import as_rows, count_of, draw, first_of
 from paradime.utils.autograd import recording_gradients
@@ -25,6 +26,7 @@ _METHODS = ("integrated_gradients", "gradient_x_input", "permutation")
 _STEPS, _TRIED_ROWS = (64, 128, 256, 512), 32
 _COMPLETE, _INCOMPLETE = 0.05, 0.25  # completeness errors to aim at, and to warn of
 _MOST_POOLED = 5_000  # of sparse rows, which become dense
+_MOST_TOLD = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +47,9 @@ class FeatureImportance:
         method: How contributions were computed.
         completeness_error: Of integrated gradients: how far contributions of a row are from adding up to its
             place, relative to the mean way from the baseline. Above 0.05, raise ``n_steps``. ``None`` otherwise.
+        groups: Features that go together, by what :meth:`grouped` calls them: of a group, any two have an absolute
+            correlation of 0.95 or more in the background. What single ones contribute is arbitrary, and may
+            cancel. They are not sought in fewer than 20 rows, among more than 2,000 features, nor among pixels.
     """
 
     names: list[str]
@@ -58,6 +63,35 @@ class FeatureImportance:
     row_shape: tuple[int, ...]
     method: str
     completeness_error: float | None
+    groups: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    _collinear: tuple[tuple[int, ...], ...] = dataclasses.field(default=(), repr=False)
+    _together: FeatureImportance | None = dataclasses.field(default=None, repr=False)
+
+    def grouped(self) -> FeatureImportance:
+        """Returns importance with each group of collinear features as one, and all others as they are.
+
+        Contributions of a group are the sums of those of its features; in permutation, its features are swapped
+        together. A group is called by its first feature: ``"radius + area"``, ``"radius + 2 alike"``.
+
+        Example:
+            >>> x = np.linspace(-1, 1, 40)
+            >>> X = np.stack([x, x**2, 2 * x], axis=1)
+            >>> linear = torch.nn.Linear(3, 1)
+            >>> _ = linear.weight.data.copy_(torch.tensor([[4.0, 1.0, -2.0]]))
+            >>> found = feature_importance(linear, X, method="gradient_x_input")
+            >>> [(name, round(value, 2)) for name, value in found.grouped().top()]
+            [('x1', 0.27), ('x0 + x2', 0.0)]
+        """
+        if not self._collinear:
+            return self
+        if self._together is not None:
+            return dataclasses.replace(self._together, groups=self.groups)
+        groups = with_singles(self._collinear, len(self.names))
+        attributions = summed_by(groups, torch.from_numpy(self.attributions))
+        values = attributions.abs().mean(dim=0, dtype=torch.float64)
+        names = names_of_groups(groups, self.names)
+        made = _summary(attributions, values, names, self.axes, self.rows, self.method, self.completeness_error)
+        return dataclasses.replace(made, groups=self.groups)
 
     @property
     def shares(self) -> NDArray[np.float64]:
@@ -95,6 +129,7 @@ def feature_importance(
     n_steps: int | None = None,
     n_repeats: int = 5,
     random_state: Any = 0,
+    group_collinear: bool = False,
 ) -> FeatureImportance:
     """Measures how much each feature contributes to the places of rows.
 
@@ -118,6 +153,8 @@ def feature_importance(
             rows need for a ``completeness_error`` below 0.05. Networks with landmarks bend sharply, and need many.
         n_repeats: Other values for each row and feature, in permutation.
         random_state: Seed of the draws.
+        group_collinear: Whether features that go together count as one, see :meth:`FeatureImportance.grouped`. If
+            not, there is a warning where what they contribute mostly cancels.
 
     Returns:
         A :class:`FeatureImportance`.
@@ -153,10 +190,20 @@ def feature_importance(
     row_shape = tuple(rows.shape[1:])
     names = names_of(X, routine, row_shape=row_shape, given=feature_names)
     error = None
+    collinear, together = collinear_groups(pool), None
     if method == "permutation":
         if len(pool) < 2:
             raise ValueError("permutation needs other rows, got 1. Pass the training data: background=X_train.")
-        attributions, values = permuted(embedder, rows, pool, axes, n_repeats, np.random.default_rng(random_state))
+        rng = np.random.default_rng(random_state)
+        features = with_singles((), rows[0].numel())
+        attributions, values = permuted(embedder, rows, pool, axes, n_repeats, rng, features)
+        if collinear:
+            parts = with_singles(collinear, rows[0].numel())
+            ones = [part[0] for part in parts]
+            moves, moved = attributions[:, ones], values[ones]
+            at = [i for i, part in enumerate(parts) if len(part) > 1]
+            moves[:, at], moved[at] = permuted(embedder, rows, pool, axes, n_repeats, rng, collinear)
+            together = _summary(moves, moved, names_of_groups(parts, names), axes, drawn, method, None)
     else:
         start = _baseline(baseline, pool, row_shape, is_own=background is None)
         if method == "integrated_gradients":
@@ -167,7 +214,39 @@ def feature_importance(
         else:
             attributions = gradient_x_input(embedder, rows, start, axes)
         values = attributions.abs().mean(dim=0, dtype=torch.float64)
-    return _summary(attributions, values, names, axes, drawn, row_shape, method, error)
+    found = _summary(attributions, values, names, axes, drawn, method, error)
+    groups = names_of_groups(collinear, names)
+    found = dataclasses.replace(
+        found,
+        row_shape=row_shape,
+        groups={group: [names[i] for i in members] for group, members in zip(groups, collinear, strict=True)},
+        _collinear=collinear,
+        _together=together,
+    )
+    if group_collinear:
+        return found.grouped()
+    _warn_if_cancelling(found)
+    return found
+
+
+def _warn_if_cancelling(found: FeatureImportance) -> None:
+    """Warns of collinear features that seem to decide, and whose contributions are taken back by the others."""
+    together = found.grouped().overall
+    parts = with_singles(found._collinear, len(found.names))
+    alone = {i: float(found.overall[list(part)].max()) for i, part in enumerate(parts) if len(part) > 1}
+    # those that would lead the list, with more than twice what the group contributes
+    misleading = [i for i, most in alone.items() if most > max(2 * together[i], together.max())]
+    if not misleading:
+        return
+    worst = max(misleading, key=lambda i: alone[i] - together[i])
+    members = parts[worst]
+    told = [f"{found.names[feature]!r} {found.overall[feature]:.3g}" for feature in members]
+    shown = ", ".join(told[:_MOST_TOLD]) + (", …" if len(told) > _MOST_TOLD else "")
+    warnings.warn(
+        f"collinear features (correlation of {COLLINEAR:g} or more) contribute {shown}, which mostly cancel: "
+        f"together they contribute {together[worst]:.3g}. Pass group_collinear=True, or read grouped().",
+        stacklevel=3,
+    )
 
 
 def _summary(
@@ -176,7 +255,6 @@ def _summary(
     names: list[str],
     axes: tuple[int, ...],
     rows: NDArray[Any],
-    row_shape: tuple[int, ...],
     method: str,
     error: float | None,
 ) -> FeatureImportance:
@@ -191,7 +269,7 @@ def _summary(
         overall=as_numpy(attributions.norm(dim=2).mean(dim=0, dtype=torch.float64)),
         attributions=as_numpy(attributions),
         rows=rows.astype(np.int64),
-        row_shape=row_shape,
+        row_shape=(len(names),),
         method=method,
         completeness_error=error,
     )

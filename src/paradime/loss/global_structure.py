@@ -12,7 +12,7 @@ from paradime.data import Batch
 from paradime.functional import condensed_distances, pearson
 from paradime.loss.base import GlobalRelations, Trial
 from paradime.loss.embedding import EmbeddingLoss
-from paradime.loss.stress import batch_distances, check_metric
+from paradime.loss.stress import batch_distances, check_metric, try_distances
 from paradime.types import BinaryTensorFun
 
 __all__ = ["GlobalStructureLoss"]
@@ -79,4 +79,4 @@ class GlobalStructureLoss(EmbeddingLoss):
 
     def check_setup(self, trial: Trial) -> None:
         super().check_setup(trial)
-        batch_distances(trial.batch, self.data_key, self.metric, torch.empty(0, device=trial.device))
+        try_distances(trial, self.data_key, self.metric)

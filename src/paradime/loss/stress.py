@@ -9,6 +9,7 @@ import torch
 
 from paradime._registry import LOSSES
 from paradime.data import Batch
+from paradime.data.scales import power_of
 from paradime.functional import (
     STRESS_WEIGHTINGS,
     condensed_distances,
@@ -21,7 +22,7 @@ from paradime.loss.base import GlobalRelations, Trial
 from paradime.loss.embedding import EmbeddingLoss, check_choice, check_relations
 from paradime.types import BinaryTensorFun
 
-__all__ = ["StressLoss", "batch_distances", "check_metric"]
+__all__ = ["StressLoss", "batch_distances", "check_metric", "try_distances"]
 
 
 def batch_distances(
@@ -30,6 +31,16 @@ def batch_distances(
     """Returns the distances between the rows of a batch's entry, condensed, on the device of another tensor."""
     rows = batch[data_key].to(device=like.device, dtype=like.dtype)
     return data_distances(rows.flatten(1) if rows.ndim > 1 else rows[:, None], metric)
+
+
+def try_distances(trial: Trial, data_key: str, metric: str | BinaryTensorFun) -> None:
+    """Computes distances of two rows, and warns where few columns outweigh all others in distances.
+
+    Raises:
+        RuntimeError: If the metric does not take such rows.
+    """
+    batch_distances(trial.batch, data_key, metric, torch.empty(0, device=trial.device))
+    trial.dataset.check_scales(data_key, power_of(metric))
 
 
 def check_metric(metric: str | BinaryTensorFun) -> None:
@@ -112,4 +123,4 @@ class StressLoss(EmbeddingLoss):
         if self.relation_key is not None:
             check_relations(self, trial, self.relation_key)
         else:
-            batch_distances(trial.batch, self.data_key, self.metric, torch.empty(0, device=trial.device))
+            try_distances(trial, self.data_key, self.metric)

@@ -86,6 +86,14 @@ class Relations:
             f"{type(self).__name__} has no compute_relations(). Write it: it takes points, returns RelationData."
         )
 
+    def summed_power(self) -> int | None:
+        """Returns to which power differences of columns add up to these relations, so that units count.
+
+        Returns:
+            2 for Euclidean distances, 1 for Manhattan distances; ``None`` for relations that are no such sums.
+        """
+        return None
+
     @property
     def relations(self) -> RelationData:
         """The relations that were computed last. A subclass may set them, as anything that makes relation data.

@@ -11,6 +11,7 @@ import scipy.sparse
 import torch
 
 from paradime._registry import RELATIONS
+from paradime.data.scales import power_of
 from paradime.neighbors import (
     check_search,
     given_neighbors,
@@ -124,6 +125,10 @@ class NeighborBasedPDist(Relations):
             indices = torch.cat((torch.arange(n)[:, None], indices), dim=1)
             dists = torch.nn.functional.pad(dists, (1, 0))
         return self.apply_transforms(NeighborRelationTuple._of(indices, dists))
+
+    def summed_power(self) -> int | None:
+        """Returns 2 for Euclidean and 1 for Manhattan distances that are looked for, else ``None``."""
+        return None if self.precomputed is not None else power_of(self.metric)
 
     def _searched(self, points: Points | None) -> tuple[torch.Tensor, torch.Tensor]:
         assert points is not None

@@ -12,6 +12,7 @@ import scipy.spatial.distance
 import torch
 
 from paradime._registry import RELATIONS
+from paradime.data.scales import power_of
 from paradime.neighbors.metrics import Comparison, check_metric, comparison_of
 from paradime.relationdata import RelationData
 from paradime.relations.base import Relations, points_of, require_points
@@ -81,6 +82,10 @@ class PDist(Relations):
         if not self.keep_result:
             self._kept = None
         return self.apply_transforms(as_numpy(dists32))
+
+    def summed_power(self) -> int | None:
+        """Returns 2 for Euclidean and 1 for Manhattan distances, else ``None``."""
+        return power_of(self.metric)
 
     def _of_sparse(self, rows: SparseRows) -> FloatArray:
         """Distances of sparse rows, condensed; what is computed last is not kept."""

@@ -11,6 +11,7 @@ import sklearn
 import torch
 
 from paradime._version import __version__
+from paradime.data.scales import described, outweighing_columns
 from paradime.exceptions import SpecificationError
 from paradime.plot._history import PhaseCurves, read_curves
 from paradime.reporting.material import Material, Points
@@ -18,7 +19,6 @@ from paradime.routines import Preset
 
 __all__ = ["Facts", "describe_data", "describe_routine", "recorded_phases", "specification", "versions"]
 
-_UNLIKE = 10.0  # times: a column then counts a hundred times as much in squared distances
 _NAMED = 5
 
 
@@ -56,7 +56,10 @@ def describe_data(material: Material) -> Facts:
         concerns.append(f"{n_constant:,} columns hold the same value in all rows and say nothing: {named}.")
     varying = torch.where(is_constant, 0.0, deviations)
     if len(shape) == 1 and n_constant < len(varying):
-        values.append(_scales(material.feature_names, varying, concerns))
+        values.append(_scales(material.feature_names, varying))
+        if (found := outweighing_columns(flat)) is not None:
+            told = described(found, material.feature_names)
+            concerns.append(f"{told[0].upper()}{told[1:]} Standardise the columns if that should not be.")
     n_copies = len(flat) - len(np.unique(flat.numpy(), axis=0))
     values.append(("Rows that are copies of others", f"{n_copies:,} of {len(flat):,}"))
     if n_copies > 0.01 * len(flat):
@@ -138,16 +141,11 @@ def _targets(old: Points) -> list[tuple[str, str]]:
     return [("y", told + (f", {n_unlabeled:,} rows without" if n_unlabeled else ""))]
 
 
-def _scales(names: list[str], deviations: torch.Tensor, concerns: list[str]) -> tuple[str, str]:
-    """Tells how unlike the scales of columns are: distances are those of the largest."""
+def _scales(names: list[str], deviations: torch.Tensor) -> tuple[str, str]:
+    """Tells how unlike the scales of columns are."""
     some = deviations[deviations > 0]
     middle, largest = float(some.median()), float(some.max())
     widest = names[int(deviations.argmax())]
-    if largest > _UNLIKE * middle:
-        concerns.append(
-            f"The column {widest!r} varies {largest / middle:,.0f} times as much as a usual one, and decides most "
-            "distances. Standardise the columns if it should not."
-        )
     told = f"usually {middle:.3g}, from {float(some.min()):.3g} to {largest:.3g} ({widest})"
     return ("Standard deviation of columns", told)
 

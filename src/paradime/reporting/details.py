@@ -49,7 +49,7 @@ class Details:
         kept_mean: Mean share of neighbours kept, among the points shown.
         worst_classes: Classes with fewer kept than usual, by two standard errors.
         stretch_range: 10th and 90th percentile of the stretch, or ``None`` where it is 0 or unknown.
-        importance: What features contribute to the places.
+        importance: What features contribute to the places; those that go together count as one.
         novelty: How new rows compare with old ones, or ``None``.
         notes: What could not be computed, and why.
     """
@@ -151,6 +151,7 @@ def _importance(material: Material, notes: list[str], random_state: Any) -> Feat
         "feature_names": material.feature_names,
         "n_samples": _EXPLAINED_ROWS,
         "random_state": random_state,
+        "group_collinear": True,
     }
     try:
         with warnings.catch_warnings():

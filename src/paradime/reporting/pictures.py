@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paradime import plot
+from paradime.explain._collinear import COLLINEAR
 from paradime.plot._theme import THEMES, ThemeName
 from paradime.reporting.describing import recorded_phases
 from paradime.reporting.details import Details
@@ -26,6 +27,7 @@ __all__ = ["Picture", "draw_pictures"]
 _DPI = 100
 _SIZE, _WIDE = (5.4, 4.2), (5.4, 3.7)
 _MOST_FEATURES, _LONGEST_NAME, _MOST_LEGEND = 12, 28, 20
+_MOST_GROUPS, _MOST_MEMBERS = 6, 6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,11 +166,21 @@ def _draw_importance(found: list[Picture], details: Details) -> None:
     _add(
         found,
         "Which columns decide",
-        "Mean contribution to where points lie, in units of the map. Columns that go together share it "
-        "arbitrarily.",
+        f"Mean contribution to where points lie, in units of the map.{_grouping(importance.groups)}",
         lambda ax, theme: plot.importance(importance.overall, names, top=_MOST_FEATURES, ax=ax, theme=theme),
         size=_WIDE,
     )
+
+
+def _grouping(groups: dict[str, list[str]]) -> str:
+    """Says which columns count as one."""
+    if not groups:
+        return ""
+    told = "; ".join(
+        ", ".join(map(_shortened, members[:_MOST_MEMBERS])) for members in list(groups.values())[:_MOST_GROUPS]
+    )
+    more = ", …" if len(groups) > _MOST_GROUPS or any(len(one) > _MOST_MEMBERS for one in groups.values()) else ""
+    return f" Columns that go together (correlation of {COLLINEAR:g} or more) count as one: {told}{more}."
 
 
 def _draw_image(ax: Axes, theme: ThemeName, image: np.ndarray[Any, Any]) -> None:

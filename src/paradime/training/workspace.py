@@ -151,6 +151,7 @@ class Workspace:
         if relations.data_key in dataset:
             entry = relations.data_key
             points = dataset.source(entry) if relations.full_precision else dataset[entry]
+            dataset.check_scales(entry, relations.summed_power())
             if relations.on_cuda and self.device.type == "cuda":
                 points = points.to(self.device)
         reldata = relation_factory(relations.compute_relations(points)).detached()

@@ -150,6 +150,32 @@ def test_onnx_that_is_exported_takes_columns_as_they_are(run, made, forest):
     np.testing.assert_allclose(found, routine.transform(rows), atol=1e-3)
 
 
+def test_explain_groups_columns_that_go_together(run, made, forest):
+    frame = forest[["Elevation", "Slope"]].assign(feet=forest["Elevation"] / 0.3048)
+    frame.to_csv("feet.csv", index=False)
+    assert run("fit", "feet.csv", "--out", "feet.paradime", *FAST)[0] == 0
+    words = ["explain", "feet.paradime", "feet.csv", "--method", "gradient_x_input"]
+    code, out, err = run(*words)
+    assert code == 0
+    assert "Elevation + feet" in out
+    assert "'Elevation + feet' are columns that go together, and count as one: Elevation, feet" in " ".join(
+        err.split()
+    )
+    _, out, err = run(*words, "--each")
+    assert "Elevation + feet" not in out
+    assert "go together" not in err
+
+
+@pytest.mark.parametrize(("scale", "told"), [("none", False), ("auto", True), ("standard", False)])
+def test_columns_that_outweigh_others_are_standardised_or_left_as_was_asked(run, scale, told):
+    frame = load_wine(as_frame=True).data
+    frame.to_csv("wine.csv", index=False)
+    code, _, err = run("fit", "wine.csv", "--embedding", "map.csv", "--scale", scale, *FAST[:4])
+    assert code == 0
+    assert ("columns are standardised" in err) == told
+    assert "warning" not in err
+
+
 def test_texts_that_are_encoded_are_encoded_alike_by_transform(run, made, forest):
     columns = ["--columns", "Elevation,Slope,Cover"]
     fitted = run("fit", "{made}/forest.csv", "--encode", *columns, "--out", "c", "--embedding", "c.csv", *FAST)

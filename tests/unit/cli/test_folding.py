@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_wine
 
-from paradime.cli.folding import can_be_folded, fold, units_differ
+from paradime.cli.folding import can_be_folded, fold
+from paradime.data.scales import units_differ
 from paradime.datasets import load_covertype
 from paradime.routines import ParametricAutoencoder, ParametricMDS, ParametricTSNE
 

@@ -81,6 +81,7 @@ def test_permutation_of_a_linear_model_moves_by_weight_and_difference():
     np.testing.assert_allclose(found.signed, 0, atol=0.05)
 
 
+@pytest.mark.filterwarnings("ignore:collinear features:UserWarning")  # as those of the data are
 def test_integrated_gradients_add_up_to_the_way_of_each_row_with_as_many_steps_as_the_map_needs(cancer, outcome):
     def measure(seed):
         routine = fitted(seed)
@@ -124,6 +125,7 @@ def test_column_of_noise_counts_less_than_what_the_map_follows(cancer, outcome):
     outcome(measure, at_least={"rank": 10})
 
 
+@pytest.mark.filterwarnings("ignore:collinear features:UserWarning")  # as those of the data are
 @pytest.mark.parametrize("method", METHODS)
 def test_single_axis_is_that_of_all(routine, cancer, method):
     both = feature_importance(routine, cancer, method=method, n_samples=20, n_steps=64)
@@ -147,6 +149,7 @@ def test_images_have_one_importance_a_pixel(method):
     assert picture[5:].max() == 0  # a convolution looks one pixel further
 
 
+@pytest.mark.filterwarnings("ignore:collinear features:UserWarning")  # as those of the data are
 def test_names_come_from_frame_routine_or_caller(routine, cancer):
     settings = {"method": "gradient_x_input", "n_samples": 5}
     assert feature_importance(routine, cancer, **settings).names == list(cancer.columns)
@@ -199,6 +202,7 @@ def test_baselines_are_what_they_are_called(cancer):
         np.testing.assert_allclose(found.signed, (X - start).mean(0)[:, None] * weights, atol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore::paradime.exceptions.ScaleWarning")
 def test_large_offsets_and_double_precision_do_not_matter():
     X = load_wine().data
     routine = ParametricUMAP(epochs=2, batch_size=100, random_state=0).fit(X)
@@ -255,3 +259,80 @@ def test_without_captum_the_extra_is_named(monkeypatch):
     with pytest.raises(ImportError, match=r'pip install "paradime\[explain\]"'):
         feature_importance(linear_model(), np.eye(5))
     assert feature_importance(linear_model(), np.eye(5), method="gradient_x_input").values.any()
+
+
+# -- features that go together ------------------------------------------------------------------------
+
+
+def collinear_rows(n=200):
+    """Columns 0, 2 and 4 are one quantity in three units; 1 and 3 stand alone."""
+    rng = np.random.default_rng(0)
+    base, others = rng.standard_normal(n), rng.standard_normal((n, 2))
+    return np.stack([base, others[:, 0], 1 - base, others[:, 1], base + 0.01 * rng.standard_normal(n)], axis=1)
+
+
+class Cancelling(torch.nn.Module):
+    """Adds a column three times, such that two take back each other: together they contribute what one would."""
+
+    def forward(self, X):
+        return torch.stack([10 * X[:, 0] + 10 * X[:, 2] + X[:, 4], 0.5 * X[:, 1]], dim=1)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_collinear_features_have_the_importance_of_their_group(method):
+    X = collinear_rows()
+    found = feature_importance(Cancelling(), X, method=method, n_repeats=20, group_collinear=True)
+    assert found.names == ["x0 + 2 alike", "x1", "x3"]
+    assert found.groups == {"x0 + 2 alike": ["x0", "x2", "x4"]}
+    alone = feature_importance(torch.nn.Linear(1, 1), X[:, [4]], method="gradient_x_input", baseline="mean")
+    assert alone.groups == {}
+    # as far as the single column would move points
+    moved = np.abs(X[:, 4] - X[:, 4].mean()).mean()
+    if method == "permutation":
+        moved = np.abs(X[:, None, 4] - X[None, :, 4]).mean()
+    assert found.values[0, 0] == pytest.approx(moved, rel=0.1)
+    assert found.values[2].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_features_whose_contributions_cancel_are_told_with_figures_and_remedy(method):
+    with pytest.warns(UserWarning, match=r"'x0' [\d.]+, 'x2' [\d.]+, 'x4' .* cancel: together .* grouped\(\)"):
+        found = feature_importance(Cancelling(), collinear_rows(), method=method)
+    assert found.names == ["x0", "x1", "x2", "x3", "x4"]
+    grouped = found.grouped()
+    assert grouped.names == ["x0 + 2 alike", "x1", "x3"]
+    assert grouped.grouped() is grouped
+    assert grouped.row_shape == (3,)
+
+
+def test_sums_of_groups_are_those_of_their_features():
+    X = collinear_rows()
+    module = torch.nn.Sequential(torch.nn.Linear(5, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2))
+    found = feature_importance(module, X)
+    grouped = found.grouped()
+    np.testing.assert_allclose(grouped.signed[0], found.signed[[0, 2, 4]].sum(axis=0), atol=1e-5)
+    np.testing.assert_allclose(grouped.attributions.sum(axis=1), found.attributions.sum(axis=1), atol=1e-5)
+    assert grouped.completeness_error == found.completeness_error
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.random.default_rng(0).standard_normal((100, 5)),
+        collinear_rows()[:19],
+        np.tile(np.arange(40.0)[:, None, None], (1, 3, 3)),
+        np.ones((40, 5)),
+    ],
+    ids=["independent", "few rows", "pixels", "constant"],
+)
+def test_groups_are_sought_where_they_can_be_told(X):
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(int(np.prod(X.shape[1:])), 2))
+    found = feature_importance(module, X, method="gradient_x_input")
+    assert found.groups == {}
+    assert found.grouped() is found
+
+
+def test_the_background_tells_what_goes_together():
+    X = collinear_rows()
+    found = feature_importance(Cancelling(), X[:1], background=X, method="gradient_x_input", group_collinear=True)
+    assert found.names == ["x0 + 2 alike", "x1", "x3"]

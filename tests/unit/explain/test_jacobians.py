@@ -26,6 +26,7 @@ def test_jacobian_is_that_of_automatic_differentiation_row_by_row():
     np.testing.assert_allclose(jacobian(model, X), expected, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::paradime.exceptions.ScaleWarning")
 def test_jacobian_of_a_landmark_routine_is_its_finite_difference():
     X = load_wine().data
     routine = ParametricTSNE(epochs=2, random_state=0).fit(X)
@@ -117,6 +118,7 @@ def test_map_of_one_place_is_finite():
     assert (found.anisotropy == 1).all()
 
 
+@pytest.mark.filterwarnings("ignore::paradime.exceptions.ScaleWarning")
 def test_single_row_takes_its_scale_from_the_reference():
     X = load_wine().data
     routine = ParametricMDS(epochs=2, random_state=0).fit(X)

@@ -3,12 +3,14 @@
 import base64
 import json
 import re
+import warnings
 import zlib
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_wine
 
+from paradime.exceptions import ScaleWarning
 from paradime.routines import ParametricUMAP
 
 
@@ -57,4 +59,6 @@ def wine():
 
 @pytest.fixture(scope="session")
 def umap(wine):
-    return ParametricUMAP(epochs=3, batch_size=100, random_state=0).fit(wine.data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ScaleWarning)  # rows are to come in units of their own
+        return ParametricUMAP(epochs=3, batch_size=100, random_state=0).fit(wine.data)

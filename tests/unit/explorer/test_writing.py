@@ -44,6 +44,7 @@ def test_three_lines_suffice_for_any_array(tmp_path, written):
     assert paradime.explore is explore
 
 
+@pytest.mark.filterwarnings("ignore::paradime.exceptions.ScaleWarning")
 def test_names_of_a_data_frame_name_the_features(wine, tmp_path, written):
     X = pd.DataFrame(wine.data, columns=wine.feature_names)
     umap = ParametricUMAP(epochs=1, batch_size=100, random_state=0).fit(X)
@@ -236,6 +237,7 @@ def test_embeddings_of_other_than_two_dimensions_are_refused(shape, tmp_path):
         explore(embedding=np.ones(shape), path=tmp_path / "m.html")
 
 
+@pytest.mark.filterwarnings("ignore::paradime.exceptions.ScaleWarning")
 def test_routine_of_three_dimensions_is_told_to_train_with_two(wine, tmp_path):
     routine = ParametricUMAP(out_dim=3, epochs=1, random_state=0).fit(wine.data)
     with pytest.raises(ValueError, match="Train it with out_dim=2"):

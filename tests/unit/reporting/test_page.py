@@ -72,7 +72,7 @@ def test_report_says_what_data_are_like(no_pictures):
     rows[40:] = rows[:40]
     found = " ".join(paradime.report(torch.nn.Linear(4, 2), pd.DataFrame(rows, columns=list("abcd"))).concerns)
     assert "'b'" in found
-    assert "'c' varies" in found
+    assert "Column 'c' makes up 99.9 % of the squared distance" in found
     assert "50% of the rows are copies" in found
 
 
