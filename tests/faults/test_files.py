@@ -216,6 +216,18 @@ def test_a_file_of_another_save_is_refused(first, second, tmp_path):
         paradime.load(tmp_path / "b")
 
 
+@pytest.mark.parametrize("name", ["README.md", "config.json", "model.safetensors"])
+def test_saving_overwrites_no_file_of_others_in_a_folder(name, first, tmp_path):
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(FileExistsError, match=rf"holds a file '{name}' .* folder of its own, such as '.*model'"):
+        first.save(tmp_path)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "{}")]
+    (tmp_path / name).rename(tmp_path / "mine.md")
+    first.save(tmp_path)
+    first.save(tmp_path)
+    assert (tmp_path / "mine.md").read_text() == "{}"
+
+
 def test_a_folder_of_another_library_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(ModelFileError, match="not of a routine that ParaDime has saved"):

@@ -45,7 +45,7 @@ def check_distinct(inputs: Mapping[str, str | None], outputs: Mapping[str, str |
         outputs: What is written, by option.
 
     Raises:
-        InputError: If a file has two roles, under whatever spelling of its path.
+        InputError: If a file has two roles, under whatever spelling of its path, or lies in the folder of a model.
     """
     taken = {what: path for what, path in inputs.items() if path not in (None, "-")}
     written: dict[str, str] = {}
@@ -57,9 +57,15 @@ def check_distinct(inputs: Mapping[str, str | None], outputs: Mapping[str, str |
                 raise InputError(
                     f"{option}: {path} is {what} that is read, and would be overwritten. Name another file."
                 )
+            if other is not None and os.path.isdir(other) and _lies_in(path, other):
+                raise InputError(f"{option}: {path} lies in {what} that is read, a folder. Name another place.")
         for earlier, other in written.items():
             if _are_one(path, other):
                 raise InputError(f"{earlier} and {option} both name {path}. Name two files.")
+            if earlier == "--out" and _lies_in(path, other):
+                raise InputError(
+                    f"{option}: {path} lies in {other}, the model that is written. Name another place."
+                )
         written[option] = path
 
 
@@ -67,6 +73,10 @@ def _are_one(path: str, other: str) -> bool:
     if os.path.exists(path) and os.path.exists(other):
         return os.path.samefile(path, other)
     return os.path.realpath(path) == os.path.realpath(other)
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return os.path.realpath(path).startswith(os.path.join(os.path.realpath(folder), ""))
 
 
 def check_file(option: str, path: str) -> None:

@@ -58,6 +58,8 @@ def init_spec(method: str, out: str, force: bool) -> None:
         sys.stdout.write(text)
         return
     outputs.check_file("--out", out)
+    if Path(out).suffix.lower() not in (".yaml", ".yml", ".json"):
+        raise InputError(f"--out: a specification ends in .yaml, .yml or .json, got {out!r}.")
     if Path(out).exists() and not force:
         raise InputError(f"--out: {out} is there already. Choose another name, or --force.")
     with atomic_write(out) as temporary:

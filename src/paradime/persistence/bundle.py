@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from paradime.exceptions import ModelFileError
-from paradime.persistence.folders import read_folder, write_folder
+from paradime.persistence.folders import holds_routine, read_folder, write_folder
 from paradime.persistence.names import CONFIG, FILES, SUFFIX
 from paradime.persistence.single_file import read_single_file, write_single_file
 
@@ -50,7 +50,8 @@ def checked_target(path: str | os.PathLike[str]) -> Path:
 
     Raises:
         ValueError: If the name says that something else is meant.
-        FileExistsError: If there is a file of another kind.
+        FileExistsError: If there is a file of another kind, or a folder with files of others that would be
+            overwritten.
     """
     target = Path(path)
     suffix = target.suffix.lower()
@@ -65,6 +66,13 @@ def checked_target(path: str | os.PathLike[str]) -> Path:
             f"a routine is saved to a folder, or to a file that ends in {SUFFIX!r}, and {str(target)!r} is no "
             f"model. Write {str(target) + SUFFIX!r}."
         )
+    if target.is_dir() and not holds_routine(target):
+        taken = [name for name in FILES if (target / name).exists()]
+        if taken:
+            raise FileExistsError(
+                f"the folder {str(target)!r} holds a file {taken[0]!r} that belongs to no saved routine, and would "
+                f"be overwritten. Save to a folder of its own, such as {str(target / 'model')!r}."
+            )
     return target
 
 

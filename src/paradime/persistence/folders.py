@@ -13,15 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from paradime.exceptions import ModelFileError
-from paradime.persistence.names import CONFIG, FILES, most_bytes
+from paradime.persistence.names import CONFIG, FILES, SPEC, STATE, WEIGHTS, most_bytes
 from paradime.persistence.plain_files import read_file
 from paradime.utils.files import atomic_write, naming_path
 
-__all__ = ["read_folder", "write_folder"]
+__all__ = ["holds_routine", "read_folder", "write_folder"]
 
 # Several files cannot be renamed at once. So the new ones are written beside the old ones, then a journal says
 # that they count, and only then are they renamed. Readers follow the journal: it appears at the moment of change.
 _JOURNAL = ".paradime-commit.json"
+_HEAD = 200  # bytes of the configuration, which begins with the name of its format
 _ABANDONED = 3600.0  # seconds after which a new file without a journal is nobody's
 
 
@@ -52,6 +53,17 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
                     (folder / part).unlink(missing_ok=True)
             raise
         _finish(folder)
+
+
+def holds_routine(folder: Path) -> bool:
+    """Returns whether a folder is that of a saved routine, also of one that is damaged, or half written."""
+    if (folder / _JOURNAL).exists() or all((folder / name).exists() for name in (SPEC, WEIGHTS, STATE)):
+        return True
+    try:
+        with (folder / CONFIG).open("rb") as file:
+            return b'"paradime' in file.read(_HEAD)
+    except OSError:
+        return False
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:

@@ -100,6 +100,41 @@ def test_two_outputs_need_two_files(run, words, both):
     assert f"{both} both name" in err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["export", "m", "--onnx", "m/model.safetensors"],
+        ["transform", "m", "t.csv", "--out", "m/map.csv"],
+        ["explain", "m", "t.csv", "--plot", "./m/a.png"],
+        ["fit", "t.csv", "--out", "m", "--embedding", "m/map.csv"],
+    ],
+)
+def test_nothing_is_written_into_the_folder_of_a_model(run, words):
+    Path("m").mkdir()
+    Path("m/model.safetensors").write_text("weights")
+    code, _, err = run(*words)
+    assert code == 2
+    assert "lies in" in err
+    assert [(path.name, path.read_text()) for path in Path("m").iterdir()] == [("model.safetensors", "weights")]
+
+
+def test_a_model_overwrites_no_file_of_others_in_a_folder(run, table, untrained):
+    table()
+    Path("README.md").write_text("mine")
+    code, _, err = run("fit", "t.csv", "--out", ".", *SHORT)
+    assert code == 2
+    assert "'README.md' that belongs to no saved routine" in err
+    assert Path("README.md").read_text() == "mine"
+
+
+def test_a_specification_does_not_take_the_name_of_something_else(run):
+    Path("m.paradime").write_text("model")
+    code, _, err = run("spec", "init", "umap", "--out", "m.paradime", "--force")
+    assert code == 2
+    assert "ends in .yaml, .yml or .json" in err
+    assert Path("m.paradime").read_text() == "model"
+
+
 def test_link_without_a_file_behind_it_may_be_written(run, table):
     table()
     Path("new.csv").symlink_to("later.csv")
