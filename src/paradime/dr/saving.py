@@ -80,8 +80,8 @@ class Savable(Exportable):
         Raises:
             NotTrainedError: If the routine is not trained.
             ValueError: If a part cannot be saved; the message says which, and what to do.
-            OSError: If the files cannot be written, with the path; FileExistsError if the folder holds files of others
-                that would be overwritten.
+            OSError: If the files cannot be written, with the path; FileExistsError if the folder holds files of
+                others that would be overwritten.
 
         Example:
             >>> from sklearn.datasets import load_iris

@@ -70,8 +70,8 @@ def checked_target(path: str | os.PathLike[str]) -> Path:
         taken = [name for name in FILES if (target / name).exists()]
         if taken:
             raise FileExistsError(
-                f"the folder {str(target)!r} holds a file {taken[0]!r} that belongs to no saved routine, and would "
-                f"be overwritten. Save to a folder of its own, such as {str(target / 'model')!r}."
+                f"the folder {str(target)!r} holds a file {taken[0]!r} that belongs to no saved routine, and "
+                f"would be overwritten. Save to a folder of its own, such as {str(target / 'model')!r}."
             )
     return target
 
