@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["suspicions"]
 
 _FEWEST_ROWS = 20
-_FEW_VALUES = 10
+_FEW_VALUES, _EACH = 12, 10
 # so many columns of few whole numbers are pixels, counts or answers rather than codes
 _MANY_COLUMNS = 12
 _YEARS = (1900, 2100)
@@ -85,7 +85,7 @@ def _looks_of_whole(column: pd.Series, values: AnyArray) -> str:
     n_distinct = len(np.unique(values))
     if n_distinct == len(values):
         return "identifiers: a different whole number in each row"
-    if 2 < n_distinct <= _FEW_VALUES and n_distinct * _FEW_VALUES <= len(values):
+    if 2 < n_distinct <= _FEW_VALUES and n_distinct * _EACH <= len(values):
         return f"codes: {n_distinct} different whole numbers"
     return ""
 

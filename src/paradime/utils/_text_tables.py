@@ -216,10 +216,14 @@ def _read_records(path: Any, text: str, separator: str, *, is_whole: bool) -> tu
     return records[:n], ends[:n]
 
 
-def _agreement(records: list[list[str]]) -> tuple[bool, bool, int]:
-    """How well a separator explains lines: all have as many columns, more than one, as many as possible."""
+def _agreement(records: list[list[str]]) -> tuple[bool, bool, float, int]:
+    """How well a separator explains lines: all have as many columns, more than one, of numbers, and many.
+
+    Lines such as ``5,1;3,5`` are as regular with the comma as separator, but ``1;3`` is no number.
+    """
     widths = [len(record) for record in records]
-    return len(set(widths)) == 1 and widths[0] > 1, widths[0] > 1, min(widths)
+    numeric = sum(as_number(text) is not None for record in records for text in record) / max(1, sum(widths))
+    return len(set(widths)) == 1 and widths[0] > 1, widths[0] > 1, numeric, min(widths)
 
 
 def _completed(names: list[str], rows: list[list[str]]) -> tuple[list[str], bool]:

@@ -112,6 +112,18 @@ def test_spreadsheets_with_decimal_commas_are_recognised(tmp_path, head):
     assert table.written(["a"], "csv")["a"].tolist() == ["1,5", "-0,25"]
 
 
+def test_decimal_commas_are_recognised_without_a_line_of_names(tmp_path):
+    # one comma in each number: the lines are as regular with commas as separators
+    (tmp_path / "a.csv").write_text("5,1;3,5;1,4\n4,9;3,0;1,3\n" * 5)
+    with pytest.raises(TableError, match=r"got 5,1, 3,5, 1,4\."):
+        read_table(tmp_path / "a.csv")
+    table = read_table(tmp_path / "a.csv", header=False)
+    assert table.names == ["x0", "x1", "x2"]
+    assert table.numbers(table.names)[:2].tolist() == [[5.1, 3.5, 1.4], [4.9, 3.0, 1.3]]
+    (tmp_path / "b.csv").write_text("size,tags\n" + "1,x;y\n2,z;w\n" * 5)
+    assert read_table(tmp_path / "b.csv").frame["tags"].tolist()[:2] == ["x;y", "z;w"]
+
+
 def test_separators_are_those_that_all_lines_agree_on(tmp_path):
     (tmp_path / "t.csv").write_text("a,b\n1;5,2\n")
     assert read_table(tmp_path / "t.csv").frame["a"].tolist() == ["1;5"]
