@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from paradime.models import FullyConnected, FullyConnectedDecoder, InputScaling
+from paradime.models import FullyConnected, FullyConnectedDecoder, InputScaling, Standardization, centers_rows
 from paradime.types import AnyArray
 
 __all__ = ["can_be_folded", "fold"]
@@ -18,8 +18,7 @@ _TOLERANCE = 1e-3  # of the extent of the embedding
 def can_be_folded(model: Any) -> bool:
     """Returns whether :func:`fold` knows the layers of a model."""
     encoder, decoder = getattr(model, "encoder", model), getattr(model, "decoder", None)
-    has_scaling = isinstance(getattr(encoder, "scaling", None), InputScaling)
-    fits = has_scaling or (isinstance(encoder, FullyConnected) and len(encoder.layers) > 0)
+    fits = centers_rows(encoder) or (isinstance(encoder, FullyConnected) and len(encoder.layers) > 0)
     return fits and (not isinstance(decoder, torch.nn.Module) or isinstance(decoder, FullyConnectedDecoder))
 
 
@@ -42,18 +41,24 @@ def fold(routine: Any, X: AnyArray, mean: AnyArray, scale: AnyArray) -> None:
     rows = np.asarray(X, dtype=np.float64)
     some = np.linspace(0, len(rows) - 1, min(500, len(rows))).astype(int)
     names = list(X.columns) if hasattr(X, "columns") else None
-    # as the model will get them: what single precision takes from them it took in training, too
-    rounded = rows[some].astype(np.float32).astype(np.float64)
-    before = routine.apply(_framed((rounded - mean) / scale, names), "embed").numpy()
     model = routine.model
+    given = rows[some]
+    if not centers_rows(model):
+        # as the model will get them: what single precision takes from them it took in training, too
+        given = given.astype(np.float32).astype(np.float64)
+    before = routine.apply(_framed((given - mean) / scale, names), "embed").numpy()
     encoder, decoder = getattr(model, "encoder", model), getattr(model, "decoder", None)
     m, s = torch.from_numpy(mean), torch.from_numpy(scale)
     scaling = getattr(encoder, "scaling", None)
-    if isinstance(scaling, InputScaling):
+    if isinstance(scaling, Standardization):
+        _fold_standardization(scaling, m, s)
+    elif isinstance(scaling, InputScaling):
         _fold_scaling(scaling, m, s)
     else:
         _fold_first(encoder.layers[0], m, s)
-    if decoder is not None:
+    if decoder is not None and decoder.scaling is not None:
+        _fold_standardization(decoder.scaling, m, s)
+    elif decoder is not None:
         last = decoder.layers[-1]
         weight, bias = last.weight.double().cpu(), last.bias.double().cpu()
         last.weight.copy_(weight * s[:, None])
@@ -66,6 +71,10 @@ def fold(routine: Any, X: AnyArray, mean: AnyArray, scale: AnyArray) -> None:
             f"the model places rows {far:.3g} from where it did before it took over the scaling, of {extent:.3g}. "
             "Use --scale none, or subtract the offsets of the columns"
         )
+
+
+def _fold_standardization(scaling: Standardization, m: torch.Tensor, s: torch.Tensor) -> None:
+    scaling.take(m + s * scaling.mean().cpu(), s * scaling.scale.double().cpu())
 
 
 def _fold_scaling(scaling: InputScaling, m: torch.Tensor, s: torch.Tensor) -> None:

@@ -12,17 +12,25 @@ from paradime.data.scales import warn_of_outweighing_columns
 from paradime.data.validation import (
     checked_rows,
     column_names,
+    lie_far_from_zero,
     rows_for_model,
     single_precision,
+    warn_of_lost_digits,
     warn_of_what_does_not_vary,
 )
-from paradime.models import Projection, projection_for
+from paradime.models import Projection, centers_rows, needs_double, projection_for
 from paradime.types import Data, DataMapping
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.frames import feature_names
 from paradime.utils.sparse import SparseRows
 
 __all__ = ["Dataset"]
+
+_SUBTRACT = "Subtract the offset before the numbers are stored in this precision."
+_CENTER = (
+    "The model computes in it, and does not centre its input. Subtract the offset; or train with fit(X), whose "
+    "networks centre their input."
+)
 
 
 class Dataset(Mapping[str, Any]):
@@ -97,7 +105,8 @@ class Dataset(Mapping[str, Any]):
             self._remember_columns(key, data[key])
         if "main" in checked:
             columns = self.columns.get("main")
-            warn_of_what_does_not_vary("main", self.data["main"], columns=columns, stacklevel=3)
+            warn_of_what_does_not_vary("main", checked["main"], columns=columns, stacklevel=3)
+            warn_of_lost_digits("main", checked["main"], checked["main"].dtype, _SUBTRACT, stacklevel=3)
         if "indices" not in self.data:
             self.data["indices"] = torch.arange(next(iter(lengths.values())))
 
@@ -151,8 +160,15 @@ class Dataset(Mapping[str, Any]):
             self._scales_checked.add(key)
             warn_of_outweighing_columns(key, self.source(key), columns=self.columns.get(key), power=power)
 
+    def in_need(self, key: str) -> Any:
+        """Returns an entry; in the precision in which it was passed, if single precision loses its digits."""
+        source = self.source(key)
+        return source if lie_far_from_zero(source) else self[key]
+
     def suit(self, key: str, model: torch.nn.Module | None) -> None:
         """Converts an entry to the type in which a model computes; see :func:`~paradime.models.as_input`.
+
+        A model that centres rows gets those far from zero in double precision; for others there is a warning.
 
         Args:
             key: Its name.
@@ -161,6 +177,11 @@ class Dataset(Mapping[str, Any]):
         Raises:
             ValueError: If a finite number does not fit into that type.
         """
+        if needs_double(model) and not isinstance(self[key], SparseRows):
+            self.data[key] = rows_for_model(key, self.source(key).to(self.data[key].device), model)
+            return
+        if model is not None and not centers_rows(model):
+            warn_of_lost_digits(key, self.source(key), torch.float32, _CENTER, stacklevel=3)
         self.data[key] = rows_for_model(key, self.data[key], model)
 
     def subset(self, rows: Any) -> Dataset:

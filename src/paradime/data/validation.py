@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from paradime.models import as_input
+from paradime.models import as_input, centers_rows, needs_double
+from paradime.models.base import computed_type
+from paradime.models.scaling import is_far_from_zero
 from paradime.utils.autograd import without_graph
-from paradime.utils.convert import as_tensor, to_torch
+from paradime.utils.convert import as_tensor, row_major, to_torch
 from paradime.utils.frames import column_names, default_names, frame_values, is_frame
 from paradime.utils.sparse import SparseRows, is_sparse
 
-__all__ = ["checked_rows", "column_names", "rows_for_model", "single_precision", "warn_of_what_does_not_vary"]
+__all__ = [
+    "checked_rows",
+    "column_names",
+    "lie_far_from_zero",
+    "rows_for_model",
+    "single_precision",
+    "warn_of_lost_digits",
+    "warn_of_what_does_not_vary",
+]
 
 _BLOCK_BYTES = 1 << 24
+_FEWEST_STEPS = 1_000  # of a column between its least and its largest value, in the precision it comes in
 
 
 def checked_rows(name: str, values: Any, *, keep_graph: bool = False) -> Any:
@@ -65,7 +76,7 @@ def checked_rows(name: str, values: Any, *, keep_graph: bool = False) -> Any:
         _refuse_non_finite_entries(name, tensor)
     elif tensor.is_floating_point():
         _refuse_non_finite(name, tensor)
-    return tensor
+    return tensor if isinstance(tensor, SparseRows) else row_major(tensor)
 
 
 def _sparse(values: Any) -> SparseRows:
@@ -96,9 +107,16 @@ def single_precision(name: str, tensor: Any) -> Any:
 def rows_for_model(name: str, rows: Any, model: torch.nn.Module | None) -> Any:
     """Returns checked rows in the type in which a model computes; see :func:`~paradime.models.as_input`.
 
+    A model that centres rows far from zero gets them in double precision.
+
     Raises:
         ValueError: If a finite number does not fit into that type.
     """
+    if centers_rows(model) and not isinstance(rows, SparseRows) and needs_double(model):
+        single_precision(name, rows)  # refuses what is beyond it
+        return rows.to(torch.float64).contiguous()
+    if model is not None and centers_rows(model) and computed_type(model) == torch.float32:
+        return single_precision(name, rows).to(torch.float32)
     made = as_input(model, rows)
     if made.dtype == torch.float32:
         return single_precision(name, rows).to(torch.float32)
@@ -144,6 +162,59 @@ def warn_of_what_does_not_vary(
     else:
         return
     warnings.warn(message, stacklevel=stacklevel + 1)
+
+
+def lie_far_from_zero(rows: Any) -> bool:
+    """Returns whether columns lie so far from zero, for their spread, that single precision loses their digits.
+
+    Args:
+        rows: A tensor of shape (n, …), or sparse rows, whose zeros are near.
+    """
+    exact = not isinstance(rows, torch.Tensor) or rows.dtype not in (torch.float64, torch.int64, torch.int32)
+    if exact or len(rows) < 2:
+        return False
+    return any(
+        is_far_from_zero(block.mean(dim=0), block.std(dim=0, correction=0)) for block in _column_blocks(rows)
+    )
+
+
+def warn_of_lost_digits(name: str, rows: Any, dtype: torch.dtype, remedy: str, *, stacklevel: int = 2) -> None:
+    """Warns, once, if columns lie so far from zero that a precision tells few of their values apart.
+
+    Args:
+        name: What to call the data in messages.
+        rows: A tensor of shape (n, …), or sparse rows, whose zeros are near.
+        dtype: The precision, of floating-point numbers.
+        remedy: What the user can do, a sentence.
+        stacklevel: Whose code the warning names, see :func:`warnings.warn`.
+    """
+    if not isinstance(rows, torch.Tensor) or len(rows) < 2 or dtype not in _DIGITS:
+        return
+    steps, place, first = torch.inf, 0, 0
+    for block in _column_blocks(rows):
+        low, high = block.aminmax(dim=0)
+        spacing = torch.maximum(low.abs(), high.abs()) * torch.finfo(dtype).eps
+        found = torch.where((high > low) & (spacing > 0), (high - low) / spacing, torch.inf)
+        if float(found.min()) < steps:
+            steps, place = float(found.min()), first + int(found.argmin())
+        first += block.shape[1]
+    if steps < _FEWEST_STEPS:
+        warnings.warn(
+            f"data {name!r} lie so far from zero that {_DIGITS[dtype]} precision tells only some "
+            f"{max(1, round(steps))} values apart within the range of column {place}. {remedy}",
+            stacklevel=stacklevel + 1,
+        )
+
+
+_DIGITS = {torch.float32: "single", torch.float64: "double"}
+
+
+def _column_blocks(rows: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Some columns at a time, in double precision."""
+    flat = rows.detach().reshape(len(rows), -1)
+    step = max(1, _BLOCK_BYTES // (8 * len(flat)))
+    for start in range(0, flat.shape[1], step):
+        yield flat[:, start : start + step].to(torch.float64)
 
 
 def _constant_columns(rows: torch.Tensor | SparseRows) -> torch.Tensor:

@@ -64,7 +64,8 @@ class Continued(Resumed):
     fit.__doc__ = Resumed.fit.__doc__
 
     def _begin_fitting(self) -> None:
-        """Called before the building blocks of a first training are made; presets override it."""
+        """Called before the building blocks of a first training by ``fit`` are made."""
+        self._fitting = True
 
     def _start_afresh(self) -> None:
         before: Blocks | None = self.__dict__.get("_blocks")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,7 +10,14 @@ import torch
 
 from paradime.data import Dataset
 from paradime.loss import Loss
-from paradime.models import EmbeddingModel, FullyConnectedDecoder, ModelRecipe, Preparable
+from paradime.models import (
+    EmbeddingModel,
+    FullyConnectedDecoder,
+    ModelRecipe,
+    Preparable,
+    Standardized,
+    centers_rows,
+)
 from paradime.utils.seed import seeded
 from paradime.utils.sparse import SparseRows
 
@@ -52,16 +60,27 @@ class Network:
         self._owner = owner
         self.row_shape: tuple[int, ...] | None = None if in_dim is None else (in_dim,)
         self._is_prepared = False
+        self._has_unit = self.recipe is None  # a model that was given has what it was given with
         if self.recipe is not None and self.row_shape is not None and _needs_no_data(self.recipe):
             self._make(self.row_shape)
 
-    def require(self, rows: torch.Tensor | SparseRows, key: str, n_classes: int | None) -> torch.nn.Module:
+    def require(
+        self,
+        rows: torch.Tensor | SparseRows,
+        key: str,
+        n_classes: int | None,
+        *,
+        standardize: bool = False,
+        source: torch.Tensor | SparseRows | None = None,
+    ) -> torch.nn.Module:
         """Returns the model for some rows, prepared for them if it asks for that.
 
         Args:
             rows: The entry of the data that is embedded, shape (n, …).
             key: Its name, for messages.
             n_classes: How many outputs the model's head needs, if it has one.
+            standardize: Whether a model that is made standardises rows, if its recipe does not say.
+            source: The same rows for models that centre them, in the precision that this needs.
 
         Raises:
             ValueError: If the model was made for rows of another shape, or is made for rows of features.
@@ -77,23 +96,47 @@ class Network:
                 self._refuse(shape)
             if self.model is None:
                 self._make(shape, n_classes, len(rows))
-                decoder = getattr(self.model, "decoder", None)
-                if isinstance(decoder, FullyConnectedDecoder):
-                    decoder.start_at(rows.to(torch.float32).mean(dim=0))
+            if not self._is_prepared:
+                self._decide(standardize, rows)
         assert self.model is not None
         if not self._is_prepared:
-            self._prepare(self.model, rows)
+            self._prepare(self.model, rows, rows if source is None else source)
         return self.model
+
+    def _decide(self, standardize: bool, rows: torch.Tensor | SparseRows) -> None:
+        """Decides whether the parts of a model that was made standardise rows."""
+        for part in _parts(self.model):
+            if isinstance(part, Standardized):
+                part.decide_standardize(standardize)
+        decoder = getattr(self.model, "decoder", None)
+        if isinstance(decoder, FullyConnectedDecoder) and decoder.scaling is None:
+            decoder.start_at(rows.to(torch.float32).mean(dim=0))
+
+    def take_unit(self, distance: float | None) -> None:
+        """Gives a model that was made, and that centres rows, the unit of its embedding, if nobody has said it.
+
+        Args:
+            distance: The root mean square of the distances that the embedding is to have; ``None`` leaves the unit
+                to the layers.
+        """
+        encoder = self.model.encoder if isinstance(self.model, EmbeddingModel) else self.model
+        wanted = not self._has_unit and distance is not None and centers_rows(encoder)
+        self._has_unit = True
+        if wanted and getattr(encoder, "unit", 1.0) is None:
+            # positions of unit variance in each dimension are so far apart
+            encoder.unit = distance / math.sqrt(2 * encoder.out_dim)  # type: ignore[union-attr, operator]
 
     def restore(self, model: torch.nn.Module, row_shape: tuple[int, ...]) -> None:
         """Takes a model that was trained on rows of a shape, and is prepared."""
-        self.model, self.row_shape, self._is_prepared = model, row_shape, True
+        self.model, self.row_shape, self._is_prepared, self._has_unit = model, row_shape, True, True
 
-    def _prepare(self, model: torch.nn.Module, rows: torch.Tensor | SparseRows) -> None:
-        encoder = model.encoder if isinstance(model, EmbeddingModel) else model
-        if isinstance(encoder, Preparable) and not encoder.prepared:
-            generator = None if self._seed is None else torch.Generator().manual_seed(self._seed)
-            encoder.prepare(_readable(rows, encoder), generator)
+    def _prepare(
+        self, model: torch.nn.Module, rows: torch.Tensor | SparseRows, source: torch.Tensor | SparseRows
+    ) -> None:
+        for part in _parts(model):
+            if isinstance(part, Preparable) and not part.prepared:
+                generator = None if self._seed is None else torch.Generator().manual_seed(self._seed)
+                part.prepare(_readable(source if centers_rows(part) else rows, part), generator)
         self._is_prepared = True
 
     def _make(self, shape: tuple[int, ...], n_classes: int | None = None, n_rows: int | None = None) -> None:
@@ -109,6 +152,13 @@ class Network:
                 f"X has {shape[0]} features, but {self._owner} is expecting {expected[0]}. Set in_dim={shape[0]}."
             )
         raise ValueError(f"X has rows of shape {shape}, but {self._owner} is expecting {expected}.")
+
+
+def _parts(model: torch.nn.Module | None) -> list[torch.nn.Module]:
+    """The parts of a model that may be prepared."""
+    if isinstance(model, EmbeddingModel):
+        return [part for part in (model.encoder, model.decoder) if part is not None]
+    return [] if model is None else [model]
 
 
 def _readable(rows: Any, encoder: object) -> Any:

@@ -330,6 +330,8 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
             check_phase(phase, blocks.losses, workspace.global_relations, blocks.batch_relations)
         workspace.compute_derived()
         workspace.compute_relations()
+        main = choose_losses(phases[-1], blocks.losses)
+        blocks.network.take_unit(main.embedding_distance(dataset, workspace.relation_data, blocks.batch_relations))
         parts = workspace.relation_data, blocks.batch_relations, blocks.device
         for phase in phases:
             try_losses(phase, blocks.losses, model, dataset, *parts)
@@ -341,11 +343,20 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
         needed = n_outputs(blocks.losses.values(), dataset)
         if needed is not None and self._targets is not None and self._targets.classes is not None:
             needed = max(needed, len(self._targets.classes))  # also of classes that come later
-        for rows in (dataset, blocks.held_out):
-            if rows is not None:
-                rows.suit(key, blocks.network.model)
-        model = blocks.network.require(dataset[key], key, needed)
+        # other models than those that centre rows are prepared with what they will get
+        dataset.suit(key, blocks.network.model)
+        model = blocks.network.require(
+            dataset[key], key, needed, standardize=self._standardizes, source=dataset.in_need(key)
+        )
+        for entries in (dataset, blocks.held_out):
+            if entries is not None:
+                entries.suit(key, model)
         return model.to(blocks.device)
+
+    @property
+    def _standardizes(self) -> bool:
+        """Whether networks that are made centre and scale their input: those of :meth:`fit` do, 1.x's do not."""
+        return self._fitting
 
     def _model_key(self) -> str:
         """The entry of the data set that the model embeds."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from paradime.models import resolve_method
+from paradime.models import needs_double, resolve_method
 from paradime.training import apply_to_rows
 from paradime.utils.autograd import recording_gradients
 
@@ -26,7 +26,7 @@ class Embedder:
         module: The model.
         function: What embeds a batch of rows, shape (b, …) to (b, out_dim).
         device: Where the model computes.
-        dtype: What it computes in.
+        dtype: What it takes rows in.
         out_dim: Number of dimensions of the embedding.
     """
 
@@ -59,9 +59,9 @@ class Embedder:
 
     def embed(self, rows: torch.Tensor) -> torch.Tensor:
         """Embeds rows without a graph, shape (m, …) to (m, out_dim), on the CPU."""
-        if self.dtype == torch.float32:
+        if self.dtype == torch.float32 or needs_double(self.module):
             # as transform does: what becomes of a row does not depend on the rows beside it
-            return apply_to_rows(self.module, rows.to(torch.float32), "embed", self.device)
+            return apply_to_rows(self.module, rows.to(self.dtype), "embed", self.device)
         with self.evaluating(), torch.no_grad():
             return torch.cat([self(part).cpu() for part in self.chunks(rows)])
 
@@ -91,6 +91,7 @@ def embedder_of(routine: Any, first: Any, first_row: torch.Tensor) -> Embedder:
         module = routine.model
     tensors = [t for t in (*module.parameters(), *module.buffers()) if t.is_floating_point()]
     device, dtype = (tensors[0].device, tensors[0].dtype) if tensors else (torch.device("cpu"), torch.float32)
+    dtype = torch.float64 if needs_double(module) else dtype
     found = Embedder(module, resolve_method(module, "embed"), device, dtype)
     place = _embedded_first(found, first_row)
     if not isinstance(place, torch.Tensor) or place.ndim != 2 or len(place) != 1:

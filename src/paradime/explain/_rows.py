@@ -8,30 +8,35 @@ import numpy as np
 import torch
 
 from paradime.data.validation import checked_rows, single_precision
+from paradime.models import needs_double
 from paradime.utils.sparse import SparseRows, is_sparse
 
 __all__ = ["as_rows", "count_of", "draw", "feature_scale", "first_of"]
 
 
-def as_rows(X: Any, *, name: str = "X", drawn: np.ndarray | None = None) -> torch.Tensor:
-    """Checks rows and returns them dense, in single precision, on the CPU, shape (m, …).
+def as_rows(X: Any, *, name: str = "X", drawn: np.ndarray | None = None, routine: Any = None) -> torch.Tensor:
+    """Checks rows and returns them dense, on the CPU, shape (m, …); in double precision where that is needed.
 
     Args:
         X: An array, tensor, data frame, sparse matrix, or nested lists.
         name: What messages call it.
         drawn: Which rows to return, shape (m,); all if ``None``.
+        routine: The routine, or the model, that says which precision is needed.
 
     Raises:
         TypeError: If they are no array of numbers.
         ValueError: If they are not finite, or there are none.
         MemoryError: If they are sparse, and too many to be dense.
     """
-    checked = single_precision(name, checked_rows(name, X))
+    model = routine if isinstance(routine, torch.nn.Module) else getattr(routine, "model", None)
+    is_double = needs_double(model) and not is_sparse(X)
+    checked = checked_rows(name, X)
+    checked = checked.to(torch.float64) if is_double else single_precision(name, checked)
     if drawn is not None:
         checked = checked[torch.from_numpy(drawn).to(checked.device)]
     elif isinstance(checked, SparseRows):
         checked = checked[:]
-    rows: torch.Tensor = checked.to(torch.float32).detach().cpu()
+    rows: torch.Tensor = checked.to(torch.float64 if is_double else torch.float32).detach().cpu()
     return rows[:, None] if rows.ndim == 1 else rows
 
 

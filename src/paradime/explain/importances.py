@@ -178,8 +178,8 @@ def feature_importance(
     """
     _check(method, n_steps=1 if n_steps is None else n_steps, n_repeats=n_repeats)
     drawn = draw(count_of(X), n_samples, random_state)
-    rows = as_rows(X, drawn=drawn)
-    pool = _pooled(*(("X", X) if background is None else ("background", background)), random_state)
+    rows = as_rows(X, drawn=drawn, routine=routine)
+    pool = _pooled(*(("X", X) if background is None else ("background", background)), random_state, routine)
     if rows.shape[1:] != pool.shape[1:]:
         raise ValueError(
             f"background must have rows of shape {tuple(rows.shape[1:])}, got {tuple(pool.shape[1:])}. "
@@ -214,7 +214,7 @@ def feature_importance(
         else:
             attributions = gradient_x_input(embedder, rows, start, axes)
         values = attributions.abs().mean(dim=0, dtype=torch.float64)
-    found = _summary(attributions, values, names, axes, drawn, method, error)
+    found = _summary(attributions.to(torch.float32), values, names, axes, drawn, method, error)
     groups = names_of_groups(collinear, names)
     found = dataclasses.replace(
         found,
@@ -291,9 +291,9 @@ def _axes(axis: Any, out_dim: int) -> tuple[int, ...]:
     return (int(axis),)
 
 
-def _pooled(name: str, background: Any, random_state: Any) -> torch.Tensor:
+def _pooled(name: str, background: Any, random_state: Any, routine: Any) -> torch.Tensor:
     drawn = draw(count_of(background), _MOST_POOLED, random_state) if is_sparse(background) else None
-    return as_rows(background, name=name, drawn=drawn)
+    return as_rows(background, name=name, drawn=drawn, routine=routine)
 
 
 def _baseline(baseline: Any, pool: torch.Tensor, row_shape: tuple[int, ...], *, is_own: bool) -> torch.Tensor:
@@ -310,8 +310,8 @@ def _baseline(baseline: Any, pool: torch.Tensor, row_shape: tuple[int, ...], *, 
             )
         if baseline == "median":
             return pool.flatten(1).quantile(0.5, dim=0).view(row_shape)
-        return pool.mean(dim=0, dtype=torch.float64).to(torch.float32)
-    row = torch.as_tensor(np.asarray(baseline, dtype=np.float32))
+        return pool.mean(dim=0, dtype=torch.float64).to(pool.dtype)
+    row = torch.as_tensor(np.asarray(baseline, dtype=np.float64)).to(pool.dtype)
     if tuple(row.shape) != row_shape or not bool(row.isfinite().all()):
         raise ValueError(f"baseline must be a finite row of shape {row_shape}, got shape {tuple(row.shape)}.")
     return row

@@ -42,7 +42,7 @@ def jacobian(routine: Any, X: Any) -> FloatArray:
         >>> np.array_equal(found[0], linear.weight.detach().numpy())
         True
     """
-    rows = as_rows(X)
+    rows = as_rows(X, routine=routine)
     embedder = embedder_of(routine, first_of(X), rows[:1])
     return as_numpy(torch.cat([part.cpu() for part in _jacobians(embedder, rows)]))
 
@@ -121,9 +121,9 @@ def distortion(routine: Any, X: Any, *, scale: Any = "std", reference: Any = Non
         >>> found.stretch.round(3), found.squeeze.round(3), found.area.round(3)
         (array([3., 3., 3.]), array([0.5, 0.5, 0.5]), array([1.5, 1.5, 1.5]))
     """
-    rows = as_rows(X)
+    rows = as_rows(X, routine=routine)
     embedder = embedder_of(routine, first_of(X), rows[:1])
-    measured = rows if reference is None else as_rows(reference, name="reference")
+    measured = rows if reference is None else as_rows(reference, name="reference", routine=routine)
     if measured.shape[1:] != rows.shape[1:]:
         raise ValueError(
             f"reference must have rows of shape {tuple(rows.shape[1:])}, got {tuple(measured.shape[1:])}. "

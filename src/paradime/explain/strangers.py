@@ -103,7 +103,7 @@ class NoveltyDetector:
             ValueError: If rows do not fit the routine or are not finite, or there are too few.
         """
         drawn = draw(count_of(X), self.n_reference, self.random_state)
-        reference = as_rows(X, drawn=drawn)
+        reference = as_rows(X, drawn=drawn, routine=self.routine)
         embedder = embedder_of(self.routine, first_of(X), reference[:1])
         words = f"{len(drawn)} reference rows"
         k = check_n_neighbors(self.n_neighbors, n_available=max(0, len(drawn) - 2), points=words)
@@ -135,7 +135,7 @@ class NoveltyDetector:
         """
         if not hasattr(self, "reference_"):
             raise ValueError("this NoveltyDetector does not know the training data yet. Call fit(X_train) first.")
-        rows = as_rows(X)
+        rows = as_rows(X, routine=self.routine)
         if tuple(rows.shape[1:]) != self._row_shape:
             raise ValueError(
                 f"X must have rows of shape {self._row_shape}, as the training data, got {tuple(rows.shape[1:])}."

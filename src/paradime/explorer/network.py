@@ -47,9 +47,9 @@ _NOTHING = (torch.nn.Dropout, torch.nn.Flatten, torch.nn.Identity)  # for rows, 
 def write_layers(model: Any) -> Layers:
     """Writes a model that embeds rows as a list of plain layers.
 
-    Linear layers, layer and batch normalisation, activations of the grammar, shortcuts, the scaling and the
-    landmarks of :class:`~paradime.models.LandmarkModel`, ``torch.nn.Sequential`` of such; and pipelines that
-    standardise rows first.
+    Linear layers, layer and batch normalisation, activations of the grammar, shortcuts, standardisation, the
+    scaling and the landmarks of :class:`~paradime.models.LandmarkModel`, ``torch.nn.Sequential`` of such; and
+    pipelines that standardise rows first.
 
     Args:
         model: A torch module, a routine, or a scikit-learn pipeline that ends with a routine.
@@ -152,6 +152,26 @@ def _fully_connected(module: Any) -> Layers:
     return [*written, *_written(last)]
 
 
+def _embedding_layers(module: Any) -> Layers:
+    """The layers of a model that may standardise rows first, and give lengths a unit in the end."""
+    return [*_standardization(module.scaling), *_fully_connected(module), *_unit(module)]
+
+
+def _standardization(module: Any) -> Layers:
+    if module is None:
+        return []
+    mean, scale = module.mean().cpu().numpy(), module.scale.detach().cpu().double().numpy()
+    with np.errstate(divide="ignore"):
+        return [_scale(mean, np.where(scale > 0, 1 / scale, 0), np.zeros_like(mean))]
+
+
+def _unit(module: Any) -> Layers:
+    if module.unit is None:
+        return []
+    zeros = np.zeros(module.out_dim)
+    return [_scale(zeros, zeros + module.unit, zeros)]
+
+
 def _input_scaling(module: Any) -> Layers:
     bounds = {name: _floats(getattr(module, name)) for name in ("center", "low", "high", "reach")}
     turn = {"op": "linear", "weight": _floats(module.weight), "bias": _floats(module.bias)}
@@ -169,7 +189,7 @@ def _assignments(module: Any) -> Layers:
 
 def _landmark_model(module: Any) -> Layers:
     assignments = [] if module.assignments is None else _assignments(module.assignments)
-    return [*_written(module.scaling), *assignments, *_written(module.network)]
+    return [*_written(module.scaling), *assignments, *_written(module.network), *_unit(module)]
 
 
 _WRITERS: dict[type[torch.nn.Module], Callable[[Any], Layers]] = {
@@ -178,7 +198,7 @@ _WRITERS: dict[type[torch.nn.Module], Callable[[Any], Layers]] = {
     torch.nn.BatchNorm1d: _batch_norm,
     torch.nn.Sequential: lambda module: [layer for part in module for layer in _written(part)],
     FullyConnected: _fully_connected,
-    FullyConnectedEmbeddingModel: _fully_connected,
+    FullyConnectedEmbeddingModel: _embedding_layers,
     InputScaling: _input_scaling,
     LandmarkModel: _landmark_model,
     EmbeddingModel: lambda module: _written(module.encoder),

@@ -10,7 +10,7 @@ import torch
 from paradime._registry import LOSSES
 from paradime.data import Batch, checked_rows
 from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial, check_shape
-from paradime.models import resolve_method
+from paradime.models import as_input, resolve_method
 from paradime.types import TensorLike
 
 __all__ = ["AnchorLoss"]
@@ -80,7 +80,7 @@ class AnchorLoss(Loss):
     ) -> torch.Tensor:
         rows, positions = self._turn(device)
         *_, least = self._tensors(device)
-        embedded: torch.Tensor = resolve_method(model, self.embedding_method)(rows)
+        embedded: torch.Tensor = resolve_method(model, self.embedding_method)(as_input(model, rows))
         squares = (embedded - positions).square().sum(dim=1)
         return torch.where(squares > least, squares, 0).mean()
 
@@ -88,9 +88,10 @@ class AnchorLoss(Loss):
         """Returns the landmarks, their positions, and the square of the least distance that counts."""
         if device not in self._on_device:
             rows, positions = (
-                checked_rows(name, values).to(device=device, dtype=torch.float32)
+                _on(device, checked_rows(name, values))
                 for name, values in (("landmarks", self.landmarks), ("positions", self.positions))
             )
+            positions = positions.to(torch.float32)
             least = _RESOLUTION**2 * positions.var(dim=0, unbiased=False).sum()
             self._on_device = {device: (rows, positions, least)}
         return self._on_device[device]
@@ -110,7 +111,13 @@ class AnchorLoss(Loss):
         few = rows[:2]
         check_shape(
             f"loss {self.name!r}: the model's embedding of {len(few)} landmarks",
-            resolve_method(trial.model, self.embedding_method)(few),
+            resolve_method(trial.model, self.embedding_method)(as_input(trial.model, few)),
             (len(few), positions.shape[1]),
             "It is compared with the positions: choose out_dim to match them.",
         )
+
+
+def _on(device: torch.device, values: torch.Tensor) -> torch.Tensor:
+    """Numbers on a device, in double precision if they come in it, and the device knows it."""
+    is_double = values.dtype == torch.float64 and device.type != "mps"
+    return values.to(device, torch.float64 if is_double else torch.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from paradime.data import Batch, Dataset
 from paradime.relationdata import RelationData
 from paradime.relations import Relations
 
-__all__ = ["BatchRelations", "GlobalRelations", "Loss", "Trial", "as_batch", "check_shape"]
+__all__ = ["BatchRelations", "GlobalRelations", "Loss", "Trial", "as_batch", "check_shape", "root_mean_square"]
 
 GlobalRelations = Mapping[str, RelationData]
 BatchRelations = Mapping[str, Relations]
@@ -113,6 +114,23 @@ class Loss(torch.nn.Module):
         """Returns how many outputs it needs of the model's head, such as classes; ``None`` if it needs none."""
         return None
 
+    def embedding_distance(
+        self, dataset: Dataset, global_relations: GlobalRelations, batch_relations: BatchRelations
+    ) -> float | None:
+        """Returns how long distances in the embedding are to be, at the root of their mean square.
+
+        ``fit`` gives the networks that it makes such a unit, so that they need not learn it.
+
+        Args:
+            dataset: The training data.
+            global_relations: The relations between all points, by key.
+            batch_relations: How to compute the relations between embedded points, by key.
+
+        Returns:
+            A positive length, or ``None`` if the loss does not compare lengths with those of the data.
+        """
+        return None
+
     def check_setup(self, trial: Trial) -> None:
         """Raises an error if the loss cannot work with the model and data; called before training.
 
@@ -141,6 +159,14 @@ class Loss(torch.nn.Module):
 def as_batch(batch: Mapping[str, torch.Tensor]) -> Batch:
     """Returns a batch, also of a plain dict of tensors."""
     return batch if isinstance(batch, Batch) else Batch(batch)
+
+
+def root_mean_square(values: torch.Tensor) -> float | None:
+    """Returns the root of the mean square of numbers, or ``None`` if that is no positive number."""
+    largest = float(values.abs().max()) if values.numel() else 0.0
+    if not 0 < largest < math.inf:
+        return None
+    return largest * float((values / largest).square().mean(dtype=torch.float64).sqrt())
 
 
 def check_shape(what: str, got: Any, expected: tuple[int, ...], remedy: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from paradime._registry import did_you_mean
-from paradime.data import Batch
+from paradime.data import Batch, Dataset
 from paradime.loss.balance import BalancedWeights, GroupedWeights
 from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial
 from paradime.loss.sharing import SharedEncodings
@@ -143,6 +143,14 @@ class CompoundLoss(Loss):
         # a loss may hold the model: each parameter counts once
         own = model.parameters() if isinstance(model, torch.nn.Module) else ()
         return [p for p in dict.fromkeys((*own, *self.parameters())) if p.requires_grad]
+
+    def embedding_distance(
+        self, dataset: Dataset, global_relations: GlobalRelations, batch_relations: BatchRelations
+    ) -> float | None:
+        found = (
+            loss.embedding_distance(dataset, global_relations, batch_relations) for loss in self._components()
+        )
+        return next((length for length in found if length is not None), None)
 
     def check_setup(self, trial: Trial) -> None:
         for loss in self._components():

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 
 from paradime._registry import LOSSES
-from paradime.data import Batch
-from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial, as_batch, check_shape
+from paradime.data import Batch, Dataset
+from paradime.loss.base import (
+    BatchRelations,
+    GlobalRelations,
+    Loss,
+    Trial,
+    as_batch,
+    check_shape,
+    root_mean_square,
+)
 from paradime.types import BinaryTensorFun
 
 __all__ = ["PositionLoss"]
@@ -61,6 +70,15 @@ class PositionLoss(Loss):
         embedded = as_batch(batch).encode(model, self.embedding_method, self.data_key, device)
         compare = torch.nn.functional.mse_loss if self.loss_function is None else self.loss_function
         return compare(embedded, batch[self.position_key].to(device))
+
+    def embedding_distance(
+        self, dataset: Dataset, global_relations: GlobalRelations, batch_relations: BatchRelations
+    ) -> float | None:
+        positions = dataset[self.position_key].flatten(1)
+        deviations = positions.to("cpu", torch.float64) - positions[:1].to("cpu", torch.float64)
+        spread = (deviations - deviations.mean(dim=0)).norm(dim=1)  # from their mean
+        found = root_mean_square(spread)
+        return None if found is None else math.sqrt(2) * found
 
     def check_setup(self, trial: Trial) -> None:
         check_shape(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
 from paradime._registry import LOSS_FUNCTIONS, LOSSES
 from paradime.data import Batch
 from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial, as_batch, check_shape
-from paradime.models import resolve_method
+from paradime.models import EmbeddingModel, resolve_method
 from paradime.types import BinaryTensorFun
 
 __all__ = ["ReconstructionLoss"]
@@ -21,6 +21,9 @@ LOSS_FUNCTIONS.add("mse", torch.nn.functional.mse_loss)
 @LOSSES.register("reconstruction")
 class ReconstructionLoss(Loss):
     """Compares points with what the model makes of their code.
+
+    The mean squared error of a decoder that standardises is that of standardised rows: columns weigh alike,
+    whatever their units. Other functions get rows and reconstructions in the units of the data.
 
     Args:
         loss_function: Takes points and reconstructions, in this order, both (b, …); mean squared error if
@@ -63,9 +66,21 @@ class ReconstructionLoss(Loss):
         device: torch.device,
     ) -> torch.Tensor:
         code = as_batch(batch).encode(model, self.encoding_method, self.data_key, device)
+        rows = batch[self.data_key].to(device)
+        if self._compares_standardized(model):
+            decoder: Any = model.decoder
+            return torch.nn.functional.mse_loss(decoder.as_standardized(rows), model.decode_standardized(code))  # type: ignore[operator]
         reconstructed = resolve_method(model, self.decoding_method)(code)
         compare = torch.nn.functional.mse_loss if self.loss_function is None else self.loss_function
-        return compare(batch[self.data_key].to(device), reconstructed)
+        return compare(rows, reconstructed)
+
+    def _compares_standardized(self, model: torch.nn.Module) -> bool:
+        return (
+            self.loss_function in (None, torch.nn.functional.mse_loss)
+            and self.decoding_method == "decode"
+            and type(model) is EmbeddingModel
+            and model.standardizes
+        )
 
     def check_setup(self, trial: Trial) -> None:
         code = trial.encode(self.encoding_method, self.data_key)

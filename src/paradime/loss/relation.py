@@ -8,15 +8,25 @@ from typing import ClassVar
 import torch
 
 from paradime._registry import LOSSES, did_you_mean
-from paradime.data import Batch
+from paradime.data import Batch, Dataset
 from paradime.exceptions import RelationsNotComputedError, UnsupportedConfigurationError
 from paradime.functional import kullback_leibler_div, kullback_leibler_of_pairs
-from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial, as_batch, check_shape
+from paradime.loss.base import (
+    BatchRelations,
+    GlobalRelations,
+    Loss,
+    Trial,
+    as_batch,
+    check_shape,
+    root_mean_square,
+)
 from paradime.relationdata import FlatRelationTensor, RelationData
-from paradime.relations import Relations
+from paradime.relations import DifferentiablePDist, Relations
 from paradime.types import BinaryTensorFun
 
 __all__ = ["RelationLoss"]
+
+_MOST_POINTS = 500  # between which relations are measured, to know how long distances are
 
 
 @LOSSES.register("relation")
@@ -121,6 +131,17 @@ class RelationLoss(Loss):
 
     def needs(self, batch_relations: BatchRelations) -> str:
         return self._batch_relations(batch_relations).needs
+
+    def embedding_distance(
+        self, dataset: Dataset, global_relations: GlobalRelations, batch_relations: BatchRelations
+    ) -> float | None:
+        relations = self._batch_relations(batch_relations)
+        if self.normalize_sub or not isinstance(relations, DifferentiablePDist) or not relations.are_distances:
+            return None
+        n = len(dataset)
+        some = torch.linspace(0, n - 1, min(n, _MOST_POINTS), device=dataset["indices"].device).to(torch.int64)
+        block = global_relations[self.global_relation_key].sub(some)
+        return root_mean_square(block[~torch.eye(len(some), dtype=torch.bool, device=block.device)])
 
     def check_setup(self, trial: Trial) -> None:
         relations = self._batch_relations(trial.batch_relations)

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import torch
 
 from paradime._registry import LOSSES
-from paradime.data import Batch
+from paradime.data import Batch, Dataset
 from paradime.data.scales import power_of
 from paradime.functional import (
     STRESS_WEIGHTINGS,
@@ -18,18 +18,28 @@ from paradime.functional import (
     paired_distances,
     weighted_stress,
 )
-from paradime.loss.base import GlobalRelations, Trial
+from paradime.loss.base import BatchRelations, GlobalRelations, Trial, root_mean_square
 from paradime.loss.embedding import EmbeddingLoss, check_choice, check_relations
 from paradime.types import BinaryTensorFun
 
 __all__ = ["StressLoss", "batch_distances", "check_metric", "try_distances"]
+
+_OF_DIFFERENCES = ("euclidean", "sqeuclidean", "manhattan", "chebyshev")
+_MOST_POINTS = 500  # between which distances are measured, to know how long they are
 
 
 def batch_distances(
     batch: Mapping[str, torch.Tensor], data_key: str, metric: str | BinaryTensorFun, like: torch.Tensor
 ) -> torch.Tensor:
     """Returns the distances between the rows of a batch's entry, condensed, on the device of another tensor."""
-    rows = batch[data_key].to(device=like.device, dtype=like.dtype)
+    rows = batch[data_key]
+    if rows.dtype == torch.float64 and metric in _OF_DIFFERENCES:
+        # before they are rounded: an offset takes the digits that tell rows apart
+        rows = rows - rows[0]
+    elif rows.dtype == torch.float64:
+        rows = rows.to(like.device)
+        return data_distances(rows.flatten(1) if rows.ndim > 1 else rows[:, None], metric).to(like.dtype)
+    rows = rows.to(device=like.device, dtype=like.dtype)
     return data_distances(rows.flatten(1) if rows.ndim > 1 else rows[:, None], metric)
 
 
@@ -117,6 +127,17 @@ class StressLoss(EmbeddingLoss):
             wanted = condensed_of_square(block.to(embedded.device, embedded.dtype))
         found = condensed_distances(embedded)
         return weighted_stress(found, wanted, weighting=self.weighting, normalize=self.normalize)
+
+    def embedding_distance(
+        self, dataset: Dataset, global_relations: GlobalRelations, batch_relations: BatchRelations
+    ) -> float | None:
+        n = len(dataset)
+        some = torch.linspace(0, n - 1, min(n, _MOST_POINTS), device=dataset["indices"].device).to(torch.int64)
+        if self.relation_key is None:
+            wanted = batch_distances(dataset.rows(some), self.data_key, self.metric, torch.empty(0))
+        else:
+            wanted = condensed_of_square(global_relations[self.relation_key].sub(some).cpu())
+        return root_mean_square(wanted)
 
     def check_setup(self, trial: Trial) -> None:
         super().check_setup(trial)

@@ -2,7 +2,7 @@
 
 from paradime.models.activations import ACTIVATIONS
 from paradime.models.assignments import SoftAssignments
-from paradime.models.base import Model, Preparable, as_input, resolve_method
+from paradime.models.base import Model, Preparable, as_input, centers_rows, needs_double, resolve_method
 from paradime.models.convolutional import ConvolutionalModel
 from paradime.models.decoders import DECODERS, ConvolutionalDecoder, FullyConnectedDecoder
 from paradime.models.embedding import EmbeddingModel
@@ -14,6 +14,7 @@ from paradime.models.projected import Projection, projected_rows, projection_for
 from paradime.models.recipe import ModelRecipe
 from paradime.models.replacing import replaced_methods
 from paradime.models.scaling import InputScaling
+from paradime.models.standardization import Standardization, Standardized
 
 __all__ = [
     "ACTIVATIONS",
@@ -31,8 +32,12 @@ __all__ = [
     "Preparable",
     "Projection",
     "SoftAssignments",
+    "Standardization",
+    "Standardized",
     "as_input",
+    "centers_rows",
     "in_double_precision",
+    "needs_double",
     "network_scale",
     "projected_rows",
     "projection_for",

@@ -10,7 +10,16 @@ import torch
 from paradime._registry import did_you_mean
 from paradime.exceptions import UnsupportedConfigurationError
 
-__all__ = ["Model", "Preparable", "as_input", "resolve_method"]
+__all__ = [
+    "Model",
+    "Preparable",
+    "as_input",
+    "centers_rows",
+    "computed_type",
+    "needs_double",
+    "resolve_method",
+    "scaling_of",
+]
 
 
 class Model(torch.nn.Module):
@@ -109,7 +118,7 @@ def as_input(model: torch.nn.Module | None, rows: Any) -> Any:
     Args:
         model: The model; single precision is meant if it is ``None`` or a function, or has no such parameter.
         rows: A tensor, or sparse rows. Whole numbers stay as they are for a model that looks them up in a table,
-            ``torch.nn.Embedding``.
+            ``torch.nn.Embedding``; double precision stays for one that centres rows on its own.
 
     Example:
         >>> as_input(torch.nn.Linear(2, 1), torch.ones(3, 2, dtype=torch.int64)).dtype
@@ -119,11 +128,35 @@ def as_input(model: torch.nn.Module | None, rows: Any) -> Any:
     """
     if not isinstance(model, torch.nn.Module):
         return rows.to(torch.float32)
+    if rows.dtype == torch.float64 and centers_rows(model):
+        return rows
     tables = torch.nn.Embedding, torch.nn.EmbeddingBag
     if not rows.is_floating_point() and any(isinstance(module, tables) for module in model.modules()):
         return rows
+    return rows.to(computed_type(model))
+
+
+def computed_type(model: torch.nn.Module) -> torch.dtype:
+    """Returns the type in which a model computes: that of its first floating-point parameter, or float32."""
     dtypes = (parameter.dtype for parameter in model.parameters() if parameter.is_floating_point())
-    return rows.to(next(dtypes, torch.float32))
+    return next(dtypes, torch.float32)
+
+
+def scaling_of(model: torch.nn.Module | None) -> Any:
+    """Returns what a model, or its encoder, centres and scales rows by before its layers; ``None`` without it."""
+    found = getattr(getattr(model, "encoder", model), "scaling", None)
+    return found if hasattr(type(found), "is_far") else None
+
+
+def centers_rows(model: torch.nn.Module | None) -> bool:
+    """Returns whether a model centres rows, in the precision in which they come."""
+    return scaling_of(model) is not None
+
+
+def needs_double(model: torch.nn.Module | None) -> bool:
+    """Returns whether rows of a model lie so far from zero that they must come in double precision."""
+    scaling = scaling_of(model)
+    return scaling is not None and scaling.center.device.type != "mps" and bool(scaling.is_far)
 
 
 def resolve_method(model: torch.nn.Module, method: str | None) -> Callable[[torch.Tensor], Any]:

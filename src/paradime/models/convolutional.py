@@ -13,6 +13,8 @@ from paradime._registry import MODELS
 from paradime.models.activations import activation_function
 from paradime.models.base import Model
 from paradime.models.layers import FullyConnected, normalization_layers
+from paradime.models.standardization import Standardized
+from paradime.models.units import checked_unit, in_unit
 
 __all__ = ["ConvolutionalModel", "checked_image_shape", "halved_sizes"]
 
@@ -59,7 +61,7 @@ def halved_sizes(height: int, width: int, kernel_size: int, times: int) -> list[
 
 
 @MODELS.register("conv", "convolutional")
-class ConvolutionalModel(Model):
+class ConvolutionalModel(Standardized, Model):
     """Convolutions of stride 2, each of which halves the image, and fully connected layers on what remains.
 
     A convolution is followed by the normalisation and the activation. Images may have any size.
@@ -73,8 +75,13 @@ class ConvolutionalModel(Model):
         activation: The name of the activation; see :data:`~paradime.models.ACTIVATIONS`.
         normalization: What follows convolutions and hidden layers: ``"batch"``, ``"layer"``, or nothing.
         dropout: The share of units of the fully connected hidden layers that is dropped in training, in [0, 1).
+        standardize: Whether channels are centred and scaled first, see :class:`~paradime.models.Standardization`,
+            by the training rows; if ``None``, ``fit`` does so for models that it makes.
+        unit: The length in the embedding that counts as 1 to the layers, positive. If ``None``, ``fit`` takes what
+            the losses need, such as the extent of the data for distances of these.
 
     Attributes:
+        scaling: The :class:`~paradime.models.Standardization`, or ``None``.
         convolutions: The convolutions, a ``ModuleList``.
         norms: Their normalisations, or ``None``.
         head: The fully connected layers.
@@ -82,7 +89,7 @@ class ConvolutionalModel(Model):
             ``StudentTTransform(alpha=model.alpha)``.
 
     Raises:
-        ValueError: If a size is not positive, a name unknown, or ``dropout`` out of range.
+        ValueError: If a size or the unit is not positive, a name unknown, or ``dropout`` out of range.
 
     Source: LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998; Springenberg et al.,
     "Striving for Simplicity: The All Convolutional Net", 2015, for strides in place of pooling.
@@ -105,6 +112,8 @@ class ConvolutionalModel(Model):
         activation: str = "relu",
         normalization: Literal["batch", "layer"] | None = None,
         dropout: float = 0.0,
+        standardize: bool | None = None,
+        unit: float | None = None,
     ) -> None:
         super().__init__()
         self._image = checked_image_shape("in_shape", in_shape)
@@ -136,11 +145,15 @@ class ConvolutionalModel(Model):
             dropout=dropout,
         )
         self.alpha = torch.nn.Parameter(torch.tensor(1.0))
+        self.unit = checked_unit(unit)
+        self._begin_standardized(standardize, [self._image[0], 1, 1])
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Embeds images, shape (b, …) with as many elements a row as ``in_shape`` has, to (b, out_dim)."""
         X = X.reshape(X.shape[0], *self._image)
+        if self.scaling is not None:
+            X = self.scaling(X)
         activate = activation_function(self.activation)
         for layer, norm in zip_longest(self.convolutions, self.norms or ()):
             X = activate(layer(X) if norm is None else norm(layer(X)))
-        return self.head(X.flatten(1))  # type: ignore[no-any-return]
+        return in_unit(self.head(X.flatten(1)), self.unit)

@@ -13,6 +13,7 @@ from paradime._registry import Registry
 from paradime.models.activations import activation_function
 from paradime.models.convolutional import ConvolutionalModel, checked_image_shape, halved_sizes
 from paradime.models.layers import FullyConnected, normalization_layers
+from paradime.models.standardization import Standardized
 
 __all__ = ["DECODERS", "ConvolutionalDecoder", "FullyConnectedDecoder", "mirrored_options"]
 
@@ -20,7 +21,7 @@ DECODERS: Registry[type[torch.nn.Module]] = Registry("decoder")
 
 
 @DECODERS.register("mlp", "fully connected")
-class FullyConnectedDecoder(FullyConnected):
+class FullyConnectedDecoder(Standardized, FullyConnected):
     """Fully connected layers from the embedding to rows of any shape.
 
     Args:
@@ -31,6 +32,9 @@ class FullyConnectedDecoder(FullyConnected):
         normalization: What follows each hidden linear layer: ``"batch"``, ``"layer"``, or nothing.
         dropout: The share of hidden units that is dropped in training, in [0, 1).
         residual: Whether hidden layers that are as wide as their input add it to their result.
+        standardize: Whether the layers make columns of mean 0 and unit size, which are brought to the units of the
+            training rows, see :class:`~paradime.models.Standardization`; if ``None``, ``fit`` does so for models
+            that it makes.
 
     Raises:
         ValueError: If a size is not positive, a name unknown, or ``dropout`` out of range.
@@ -50,6 +54,7 @@ class FullyConnectedDecoder(FullyConnected):
         normalization: Literal["batch", "layer"] | None = None,
         dropout: float = 0.0,
         residual: bool = False,
+        standardize: bool | None = None,
     ) -> None:
         super().__init__(
             in_dim,
@@ -61,6 +66,7 @@ class FullyConnectedDecoder(FullyConnected):
             residual=residual,
         )
         self.out_shape = out_shape
+        self._begin_standardized(standardize, [math.prod(out_shape)])
 
     def start_at(self, row: torch.Tensor) -> None:
         """Lets all points be decoded to about a row, of shape ``out_shape``, such as the mean of the data.
@@ -74,11 +80,22 @@ class FullyConnectedDecoder(FullyConnected):
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Decodes points of the embedding, shape (b, in_dim) to (b, …) with rows of shape ``out_shape``."""
-        return super().forward(X).reshape(X.shape[0], *self.out_shape)
+        rows = self.standardized(X)
+        rows = rows if self.scaling is None else self.scaling.inverse(rows)
+        return rows.reshape(X.shape[0], *self.out_shape)
+
+    def standardized(self, X: torch.Tensor) -> torch.Tensor:
+        """Decodes points as the layers see them, (b, in_dim) to (b, …): what :attr:`scaling` makes of rows."""
+        rows = FullyConnected.forward(self, X)
+        return rows if self.scaling is None else self.scaling.without_constants(rows)
+
+    def as_standardized(self, rows: torch.Tensor) -> torch.Tensor:
+        """Returns rows as :meth:`standardized` decodes them."""
+        return rows.flatten(1) if self.scaling is None else self.scaling(rows.flatten(1))
 
 
 @DECODERS.register("conv", "convolutional")
-class ConvolutionalDecoder(torch.nn.Module):
+class ConvolutionalDecoder(Standardized):
     """The mirror image of :class:`~paradime.models.ConvolutionalModel`: layers, then transposed convolutions.
 
     Each transposed convolution of stride 2 doubles the image, to the size that a convolution has halved: sides
@@ -96,6 +113,9 @@ class ConvolutionalDecoder(torch.nn.Module):
         normalization: What follows transposed convolutions but the last, and hidden layers: ``"batch"``,
             ``"layer"``, or nothing.
         dropout: The share of units of the fully connected hidden layers that is dropped in training, in [0, 1).
+        standardize: Whether the layers make channels of mean 0 and unit size, which are brought to the units of
+            the training rows, see :class:`~paradime.models.Standardization`; if ``None``, ``fit`` does so for
+            models that it makes.
 
     Raises:
         ValueError: If a size is not positive, a name unknown, ``dropout`` out of range, or if images and rows
@@ -120,6 +140,7 @@ class ConvolutionalDecoder(torch.nn.Module):
         activation: str = "relu",
         normalization: Literal["batch", "layer"] | None = None,
         dropout: float = 0.0,
+        standardize: bool | None = None,
     ) -> None:
         super().__init__()
         named = "out_shape" if image_shape is None else "image_shape"
@@ -159,15 +180,28 @@ class ConvolutionalDecoder(torch.nn.Module):
             for i, (before, after) in enumerate(pairwise(sizes))
         )
         self.norms = normalization_layers(normalization, channels[1:], of_images=True)
+        self._image = image
+        self._begin_standardized(standardize, [image[0], 1, 1])
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Decodes points of the embedding, shape (b, in_dim) to (b, …) with rows of shape ``out_shape``."""
+        images = self.standardized(X)
+        images = images if self.scaling is None else self.scaling.inverse(images)
+        return images.reshape(X.shape[0], *self.out_shape)
+
+    def standardized(self, X: torch.Tensor) -> torch.Tensor:
+        """Decodes points as the layers see them, (b, in_dim) to (b, …): what :attr:`scaling` makes of images."""
         images = self.head(X).reshape(X.shape[0], *self._first)
         activate = activation_function(self.activation)
         norms = (None, *self.norms) if self.norms else ()  # none before the first
         for layer, norm in zip_longest(self.convolutions, norms):
             images = layer(activate(images if norm is None else norm(images)))
-        return images.reshape(X.shape[0], *self.out_shape)  # type: ignore[no-any-return]
+        return images if self.scaling is None else self.scaling.without_constants(images)
+
+    def as_standardized(self, rows: torch.Tensor) -> torch.Tensor:
+        """Returns rows as :meth:`standardized` decodes them."""
+        images = rows.reshape(len(rows), *self._image)
+        return images if self.scaling is None else self.scaling(images)
 
 
 def _transposed(

@@ -8,6 +8,7 @@ import torch
 
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.models.base import Model, resolve_method
+from paradime.models.units import without_unit
 
 __all__ = ["EmbeddingModel"]
 
@@ -75,13 +76,28 @@ class EmbeddingModel(Model):
 
     def decode(self, X: torch.Tensor) -> torch.Tensor:
         """Reconstructs points from their code, shape (b, code_dim) to (b, …)."""
-        return self._own_of_encoder("decode")(X) if self.decoder is None else self.decoder(X)  # type: ignore[no-any-return]
+        if self.decoder is None:
+            return self._own_of_encoder("decode")(X)  # type: ignore[no-any-return]
+        return self.decoder(without_unit(X, self.encoder))  # type: ignore[no-any-return]
+
+    @property
+    def standardizes(self) -> bool:
+        """Whether the decoder makes standardised rows, whose columns weigh alike, before it gives them units."""
+        return getattr(self.decoder, "scaling", None) is not None
+
+    def decode_standardized(self, X: torch.Tensor) -> torch.Tensor:
+        """Reconstructs points as the decoder's layers see them, shape (b, code_dim) to (b, …).
+
+        What they are compared with is the decoder's ``as_standardized`` of the rows.
+        """
+        assert self.decoder is not None
+        return self.decoder.standardized(without_unit(X, self.encoder))  # type: ignore[no-any-return, operator]
 
     def classify(self, X: torch.Tensor) -> torch.Tensor:
         """Scores classes, shape (b, …) to (b, n_classes)."""
         if self.classifier is None:
             return self._own_of_encoder("classify")(X)  # type: ignore[no-any-return]
-        return self.classifier(self(X))  # type: ignore[no-any-return]
+        return self.classifier(without_unit(self(X), self.encoder))  # type: ignore[no-any-return]
 
     def _own_of_encoder(self, method: str) -> Any:
         base = getattr(Model, method)

@@ -12,6 +12,7 @@ from paradime.models.assignments import SoftAssignments
 from paradime.models.base import Model
 from paradime.models.layers import FullyConnected
 from paradime.models.scaling import InputScaling, row_chunks
+from paradime.models.units import checked_unit, in_unit
 from paradime.utils.sparse import SparseRows
 
 __all__ = ["LandmarkModel", "network_scale"]
@@ -73,6 +74,8 @@ class LandmarkModel(Model):
         normalization: What follows each hidden linear layer: ``"batch"``, ``"layer"``, or nothing.
         dropout: The share of hidden units that is dropped in training, in [0, 1).
         residual: Whether hidden layers that are as wide as their input add it to their result.
+        unit: The length in the embedding that counts as 1 to the layers, positive. If ``None``, ``fit`` takes what
+            the losses need, such as the extent of the data for distances of these.
 
     Attributes:
         scaling: The first layer, an :class:`~paradime.models.InputScaling`.
@@ -114,6 +117,7 @@ class LandmarkModel(Model):
         normalization: Literal["batch", "layer"] | None = "layer",
         dropout: float = 0.0,
         residual: bool = False,
+        unit: float | None = None,
     ) -> None:
         super().__init__()
         widths, m = _checked_scale(in_dim, out_dim, hidden_dims, n_rows, n_landmarks)
@@ -129,6 +133,7 @@ class LandmarkModel(Model):
         self.normalization = normalization
         self.dropout = dropout
         self.residual = residual
+        self.unit = checked_unit(unit)
         self.scaling = InputScaling(in_dim, n_components, whitening=whitening)
         p = self.scaling.out_dim
         self.assignments = SoftAssignments(p, m, sharpness=sharpness) if m else None
@@ -157,7 +162,7 @@ class LandmarkModel(Model):
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Embeds rows, shape (b, in_dim) to (b, out_dim); rows of more axes with in_dim elements are flattened."""
-        return self.network(self.features(X))  # type: ignore[no-any-return]
+        return in_unit(self.network(self.features(X)), self.unit)
 
     def features(self, X: torch.Tensor) -> torch.Tensor:
         """Returns what the layers see, shape (b, …) to (b, n_components + n_landmarks)."""

@@ -12,7 +12,7 @@ __all__ = ["in_double_precision"]
 
 _OURS = "paradime.models."
 _LAYERS = frozenset({*LAYERS.values(), torch.nn.ModuleList})
-_METHODS = ("forward", "embed", "encode", "decode", "classify")
+_METHODS = ("forward", "embed", "encode", "decode", "decode_standardized", "classify")
 
 
 def in_double_precision(model: torch.nn.Module, device: torch.device) -> torch.nn.Module | None:

@@ -9,7 +9,16 @@ from paradime.functional.squashing import squash, squash_few, usual_bounds, usua
 from paradime.models.sparse_columns import extremes_of, sparse_usual_ranges
 from paradime.utils.sparse import SparseRows
 
-__all__ = ["InputScaling", "ScaledRows", "drawn_rows", "far_bounds", "row_chunks"]
+__all__ = [
+    "InputScaling",
+    "ScaledRows",
+    "columns_of",
+    "drawn_rows",
+    "far_bounds",
+    "is_far_from_zero",
+    "most_rows",
+    "row_chunks",
+]
 
 _SAMPLE_ROWS = 50_000
 _SAMPLE_ELEMENTS = 1 << 27
@@ -17,6 +26,7 @@ _MOST_COLUMNS = 2_000  # whose covariance is computed and decomposed within seco
 _WIDE_ROWS = 2_000
 _WIDE_ELEMENTS = 40_000_000
 _CHUNK_ELEMENTS = 1 << 22
+_FAR = 1_000  # lengths of the scale between a column and zero, from which on single precision loses digits
 _INWARDS = 2  # lengths of the usual range by which values must lie within the bounds to count for mean and axes
 
 
@@ -84,6 +94,11 @@ class InputScaling(torch.nn.Module):
         self.register_buffer("weight", torch.zeros(self.out_dim, in_dim).fill_diagonal_(1.0))
         self.register_buffer("bias", torch.zeros(self.out_dim))
 
+    @property
+    def is_far(self) -> bool:
+        """Whether rows must come in double precision, since single precision would lose their digits."""
+        return is_far_from_zero(self.center, torch.where(self.weight.any(dim=0), self.reach, 0))
+
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Scales rows, shape (b, in_dim) to (b, out_dim); rows of more axes are flattened."""
         if isinstance(X, ScaledRows):
@@ -116,7 +131,7 @@ class InputScaling(torch.nn.Module):
         Raises:
             ValueError: If values are not finite, or their differences are beyond single precision.
         """
-        sample = drawn_rows(len(rows), _most_rows(self.in_dim), generator).to(rows.device)
+        sample = drawn_rows(len(rows), most_rows(self.in_dim), generator).to(rows.device)
         varies = self._fit_bounds(rows, sample)
         if self.in_dim <= _MOST_COLUMNS:
             mean, covariance = self._moments(rows, sample)
@@ -136,7 +151,7 @@ class InputScaling(torch.nn.Module):
 
     def _fit_bounds(self, rows: torch.Tensor | SparseRows, sample: torch.Tensor) -> torch.Tensor:
         """Sets what comes before the axes; returns which columns vary, shape (in_dim,)."""
-        extremes, ranges = _columns_of(rows, sample)
+        extremes, ranges = columns_of(rows, sample)
         if not bool(extremes.isfinite().all()):
             raise ValueError(
                 "rows must be finite to prepare a model for them, got nan or inf. Leave such rows out."
@@ -188,9 +203,24 @@ def far_bounds(
     Returns:
         Lower and upper bounds, shape (d,) each, float64.
     """
-    sample = drawn_rows(len(rows), _most_rows(rows.shape[1]), generator).to(rows.device)
-    low, high, _ = usual_bounds(*_columns_of(rows, sample))
+    sample = drawn_rows(len(rows), most_rows(rows.shape[1]), generator).to(rows.device)
+    low, high, _ = usual_bounds(*columns_of(rows, sample))
     return low, high
+
+
+def is_far_from_zero(center: torch.Tensor, scale: torch.Tensor) -> bool:
+    """Returns whether a column lies so far from zero, for its spread, that single precision loses digits of it.
+
+    Args:
+        center: About where the columns lie, any shape.
+        scale: How far they spread, of a shape that broadcasts; 0 for columns of one value, which have no digits
+            to lose.
+
+    Example:
+        >>> is_far_from_zero(torch.tensor([5.0, 1e6]), torch.tensor([1.0, 0.4]))
+        True
+    """
+    return bool(((center.abs() > _FAR * scale) & (scale > 0)).any())
 
 
 def drawn_rows(n: int, most: int, generator: torch.Generator | None) -> torch.Tensor:
@@ -206,12 +236,12 @@ def row_chunks(rows: torch.Tensor, n_columns: int) -> tuple[torch.Tensor, ...]:
     return torch.split(rows, max(1, _CHUNK_ELEMENTS // n_columns))
 
 
-def _most_rows(n_columns: int) -> int:
+def most_rows(n_columns: int) -> int:
     """How many rows tell what columns are like."""
     return max(_WIDE_ROWS, min(_SAMPLE_ROWS, _SAMPLE_ELEMENTS // n_columns))
 
 
-def _columns_of(rows: torch.Tensor | SparseRows, sample: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def columns_of(rows: torch.Tensor | SparseRows, sample: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Extremes of the columns, shape (2, d), and of some of the rows their usual ranges, shape (3, d); float64."""
     step = max(1, _CHUNK_ELEMENTS // len(sample))
     if isinstance(rows, SparseRows):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from paradime.types import Metric
-from paradime.utils.convert import as_numpy
+from paradime.utils.convert import as_numpy, row_major
 from paradime.utils.sparse import SparseRows
 
 __all__ = ["NeighborCache", "active_cache"]
@@ -134,5 +134,5 @@ def _digest(X: torch.Tensor | SparseRows) -> bytes:
     digest = hashlib.blake2b(f"{X.dtype} {tuple(X.shape)} {X.device}".encode(), digest_size=16)
     row_bytes = max(1, X.shape[1] * X.element_size())
     for part in torch.split(X.detach(), max(1, _CHUNK_BYTES // row_bytes)):
-        digest.update(as_numpy(part.contiguous().view(torch.uint8)).data)
+        digest.update(as_numpy(row_major(part.contiguous()).view(torch.uint8)).data)
     return digest.digest()

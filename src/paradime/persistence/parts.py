@@ -14,7 +14,7 @@ import torch
 
 from paradime._version import __version__
 from paradime.exceptions import UnsupportedConfigurationError
-from paradime.models import resolve_method
+from paradime.models import needs_double, resolve_method
 from paradime.persistence.names import FORMAT_VERSION
 from paradime.types import AnyArray
 
@@ -79,7 +79,7 @@ class Part:
         """
         ours = copy.deepcopy(model).to("cpu").eval().requires_grad_(False)
         dtype = next((part.dtype for part in ours.parameters() if part.is_floating_point()), torch.float32)
-        inputs = rows.to(dtype)
+        inputs = rows.to(torch.float64 if needs_double(ours) else dtype)
         if name == "decode":
             with torch.no_grad():
                 inputs = resolve_method(ours, "encode" if hasattr(ours, "encode") else "embed")(inputs)

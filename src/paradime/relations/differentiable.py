@@ -17,11 +17,29 @@ from paradime.relationdata import (
     TriangularRelationTensor,
 )
 from paradime.relations.base import Relations, require_points
-from paradime.transforms import RelationTransform
+from paradime.transforms import (
+    RelationTransform,
+    ToFlatArray,
+    ToFlatTensor,
+    ToSquareArray,
+    ToSquareTensor,
+    ToTriangularArray,
+    ToTriangularTensor,
+)
 from paradime.types import BinaryTensorFun
 from paradime.utils.convert import as_tensor
 
 __all__ = ["DifferentiablePDist", "DistsFromTo"]
+
+
+_CONVERSIONS = (
+    ToFlatArray,
+    ToFlatTensor,
+    ToSquareArray,
+    ToSquareTensor,
+    ToTriangularArray,
+    ToTriangularTensor,
+)
 
 
 @RELATIONS.register("pdistdiff")
@@ -65,6 +83,12 @@ class DifferentiablePDist(Relations):
     @metric_p.setter
     def metric_p(self, p: float) -> None:
         self.p = p
+
+    @property
+    def are_distances(self) -> bool:
+        """Whether the result, transformed, has lengths in the embedding as its values."""
+        keeps = all(isinstance(transform, _CONVERSIONS) for transform in self.transform)
+        return keeps and self.metric in (None, "euclidean", "manhattan", "chebyshev")
 
     def compute_relations(self, X: Any = None, **kwargs: Any) -> RelationData:
         """Computes the distances of points, shape (b, d).

@@ -182,8 +182,6 @@ class Preset(ParametricDR):
     defaults: ClassVar[Mapping[str, Any]] = {}
     """The default of each parameter; those of 1.x are marked, as in an estimator that nobody gave others."""
 
-    _fitting = False
-
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         init = cls.__dict__.get("__init__")
@@ -251,8 +249,10 @@ class Preset(ParametricDR):
                 self._fitting = was
             raise
 
-    def _begin_fitting(self) -> None:
-        self._fitting = True
+    @property
+    def _standardizes(self) -> bool:
+        # what 1.x did not have is the same in train and fit
+        return self._fitting or not self.fit_defaults
 
     def _parameters_to_save(self) -> dict[str, Any]:
         chosen = super()._parameters_to_save()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Unpack
 
-from paradime.routines._parts import initial_positions, item_phase, network_section, position_phase
+from paradime.routines._parts import INIT_SCALE, initial_positions, item_phase, network_section, position_phase
 from paradime.routines._preset import PLAIN_NETWORK, Common, Preset
 from paradime.types import TensorLike
 
@@ -38,7 +38,7 @@ def autoencoder_spec(
         initialization, epochs=init_epochs, batch_size=batch_size, learning_rate=learning_rate, data_key=data_key
     )
     return {
-        "derived data": initial_positions(initialization, out_dim, data_key),
+        "derived data": initial_positions(initialization, out_dim, data_key, INIT_SCALE),
         "model": {**network_section(out_dim, hidden_dims, activation, network), "decoder": decoder or True},
         "losses": [
             *init_losses,

@@ -13,7 +13,7 @@ from paradime.models import replaced_methods
 __all__ = ["PRECISIONS", "Execution"]
 
 PRECISIONS = ("float32", "bfloat16")
-_METHODS = ("forward", "embed", "encode", "decode", "classify")
+_METHODS = ("forward", "embed", "encode", "decode", "decode_standardized", "classify")
 
 
 class Execution:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from paradime.data.validation import checked_rows, rows_for_model
-from paradime.models import as_input, in_double_precision, projected_rows, resolve_method
+from paradime.models import Standardization, as_input, in_double_precision, projected_rows, resolve_method
 
 __all__ = ["apply_in_chunks", "apply_to_rows", "in_evaluation_mode"]
 
@@ -37,7 +37,8 @@ def apply_to_rows(
     """Applies a method of a model to rows in chunks, in evaluation mode.
 
     Networks of ParaDime's, and of layers of torch's, compute in double precision, and the result is rounded:
-    what becomes of a row does not depend on the rows beside it. Models of other classes are called as they are.
+    what becomes of a row does not depend on the rows beside it. Rows that are decoded far from zero, where single
+    precision would lose their digits, are not rounded. Models of other classes are called as they are.
 
     Args:
         model: The model; its modes stay.
@@ -63,7 +64,8 @@ def apply_to_rows(
             wide = projected_rows if method in _ON_DATA and not gradients else _as_they_are
             chunks = rows.split(min(step, _CHUNK_ROWS[place.type]))
             inputs = (wide(precise, _doubled(as_input(precise, chunk.to(place)))) for chunk in chunks)
-            parts = [_rounded(function(chunk)).cpu() for chunk in inputs]
+            rounded = _as_it_is if method == "decode" and _decodes_far(model) else _rounded
+            parts = [rounded(function(chunk)).cpu() for chunk in inputs]
         else:
             function = resolve_method(model, method)
             with in_evaluation_mode(model):
@@ -79,6 +81,16 @@ def _as_they_are(model: torch.nn.Module, rows: Any) -> Any:  # noqa: ARG001  in 
 def _doubled(rows: Any) -> Any:
     # whole numbers are looked up in a table
     return rows.to(torch.float64) if rows.is_floating_point() else rows
+
+
+def _decodes_far(model: torch.nn.Module) -> bool:
+    """Whether single precision would lose the digits of rows that are decoded."""
+    scaling = getattr(getattr(model, "decoder", None), "scaling", None)
+    return isinstance(scaling, Standardization) and scaling.is_far
+
+
+def _as_it_is(result: torch.Tensor) -> torch.Tensor:
+    return result
 
 
 def _rounded(result: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,15 @@ import torch
 
 from paradime.types import AnyArray
 
-__all__ = ["as_numpy", "as_tensor", "rowcol_to_triu_index", "to_numpy", "to_torch", "triu_to_square_dim"]
+__all__ = [
+    "as_numpy",
+    "as_tensor",
+    "row_major",
+    "rowcol_to_triu_index",
+    "to_numpy",
+    "to_torch",
+    "triu_to_square_dim",
+]
 
 
 def to_numpy(X: Any) -> AnyArray:
@@ -155,8 +163,8 @@ def as_numpy(tensor: torch.Tensor) -> AnyArray:
 def as_tensor(X: Any) -> torch.Tensor:
     """Returns numbers as a tensor of the same precision, sharing memory where possible.
 
-    Byte order, negative strides and unsigned types wider than a byte, which torch does not know, are
-    copied into what it knows.
+    Byte order, negative strides, strides of no whole number of entries, and unsigned types wider than a byte,
+    which torch does not know, are copied into what it knows.
 
     Raises:
         TypeError: If ``X`` is not numeric.
@@ -178,12 +186,34 @@ def as_tensor(X: Any) -> torch.Tensor:
     elif array.dtype == np.longdouble and array.dtype.itemsize > 8:
         array = array.astype(np.float64)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    if any(stride < 0 for stride in array.strides):
-        array = np.ascontiguousarray(array)
+    # axes of one entry may have any stride: a copy has those of its shape, where ascontiguousarray keeps them
+    if any(stride < 0 or stride % array.itemsize for stride in array.strides):
+        array = array.copy(order="C")
     with warnings.catch_warnings():
         # torch warns that it cannot honour the read-only flag; nothing here writes to what it was given
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)
+
+
+def row_major(tensor: torch.Tensor) -> torch.Tensor:
+    """Returns a tensor that lies in row-major order with the strides that follow from its shape, if it does.
+
+    Torch counts rows of one column, and columns of one row, as row-major whatever the strides of the axes of one
+    entry are, and then refuses to read them in another type. Other tensors are returned as they are.
+
+    Example:
+        >>> column = torch.ones(1, 5).T
+        >>> column.is_contiguous(), column.stride(), row_major(column).stride()
+        (True, (1, 5), (1, 1))
+    """
+    if tensor.layout != torch.strided or not tensor.is_contiguous():
+        return tensor
+    usual: list[int] = []
+    size = 1
+    for length in reversed(tensor.shape):
+        usual.insert(0, size)
+        size *= max(1, length)
+    return tensor if list(tensor.stride()) == usual else tensor.as_strided(tensor.shape, usual)
 
 
 def _cast_objects(array: AnyArray) -> AnyArray:

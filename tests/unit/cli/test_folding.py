@@ -8,6 +8,7 @@ from sklearn.datasets import load_wine
 from paradime.cli.folding import can_be_folded, fold
 from paradime.data.scales import units_differ
 from paradime.datasets import load_covertype
+from paradime.models import ModelRecipe
 from paradime.routines import ParametricAutoencoder, ParametricMDS, ParametricTSNE
 
 
@@ -49,7 +50,9 @@ def test_a_model_that_would_place_rows_elsewhere_is_an_error():
     frame = pd.DataFrame(load_wine().data)
     frame.columns = [f"c{i}" for i in range(13)]
     rows, mean, scale = standardized(frame.to_numpy())
-    routine = ParametricMDS(epochs=2, random_state=0).fit(pd.DataFrame(rows, columns=frame.columns))
+    model = ModelRecipe(options={"hidden_dims": [10], "standardize": False})
+    routine = ParametricMDS(model=model, epochs=2, random_state=0)
+    routine.fit(pd.DataFrame(rows, columns=frame.columns))
     assert can_be_folded(routine.model)
     # single precision cannot tell many of these rows apart
     with pytest.raises(RuntimeError, match="--scale none"):

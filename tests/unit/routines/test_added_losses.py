@@ -36,12 +36,12 @@ def test_larger_weight_guides_more(short, iris, outcome):
                 X,
                 1,
             )
-            for weight in (0.01, 0.1, 1.0)
+            for weight in (0.001, 0.03, 0.1)
         )
         return {"low to middle": middle - low, "middle to high": high - middle}
 
     # a weight that did nothing would make no difference
-    outcome(measure, seeds=5, at_least={"low to middle": 0.01, "middle to high": 0.2})
+    outcome(measure, seeds=5, at_least={"low to middle": 0.03, "middle to high": 0.2})
 
 
 def test_added_loss_stays_over_fits_and_in_clones(preset, short, iris):
