@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.pipeline import Pipeline
 
+from paradime.data.validation import lie_far_from_zero
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.explorer.network import Layers, run_layers, write_layers
 from paradime.explorer.packing import Blobs, smallest_integers
+from paradime.models import needs_double
 from paradime.types import AnyArray
 from paradime.utils.convert import to_numpy
 from paradime.utils.sparse import SparseRows
@@ -48,9 +51,9 @@ def pack_features(
     whole = [integers or bool((column == np.round(column)).all()) for column in X.T]
     if all(whole):
         fits = X.min() >= -(1 << 31) and X.max() < 1 << 31
-        values = smallest_integers(X if integers else X.astype(np.int64)) if fits else X.astype(np.float32)
+        values = smallest_integers(X if integers else X.astype(np.int64)) if fits else _floats(X)
     else:
-        values = X.astype(np.float32)
+        values = _floats(X)
     rows = _drawn(n, d * values.itemsize) if drawn is None else drawn
     carried = values if rows is None or drawn is not None else values[rows]
     kept = len(carried)
@@ -77,6 +80,12 @@ def _drawn(n: int, n_bytes: int) -> AnyArray | None:
     return None if n <= most else np.linspace(0, n - 1, most).astype(np.uint32)
 
 
+def _floats(X: AnyArray) -> AnyArray:
+    """Numbers in single precision, or in double if that would lose the digits of columns far from zero."""
+    numbers = X.astype(np.float64)
+    return numbers if lie_far_from_zero(torch.from_numpy(numbers)) else X.astype(np.float32)
+
+
 def pack_network(
     routine: Any, X: AnyArray | SparseRows, Y: AnyArray, blobs: Blobs
 ) -> tuple[dict[str, Any] | None, Any]:
@@ -100,8 +109,10 @@ def pack_network(
     if n_parameters > _MOST_PARAMETERS:
         return None, f"the network has {n_parameters:,} parameters, more than the {_MOST_PARAMETERS:,} of a page"
     some = np.unique(np.linspace(0, len(X) - 1, _CHECKED_ROWS).astype(int))
-    rows = X[torch.from_numpy(some)] if isinstance(X, SparseRows) else torch.from_numpy(X[some].astype(np.float32))
-    rows = rows.to(torch.float32)
+    # as the routine reads them; what comes before it in a pipeline reads them as they are
+    is_double = isinstance(routine, Pipeline) or needs_double(getattr(routine, "model", None))
+    precision = torch.float64 if is_double else torch.float32
+    rows = (X[torch.from_numpy(some)] if isinstance(X, SparseRows) else torch.from_numpy(X[some])).to(precision)
     reason = _difference(layers, rows, Y[some], float(np.ptp(Y, axis=0).max()))
     if reason is not None:
         warnings.warn(f"The page cannot place new points: {reason}.", stacklevel=3)

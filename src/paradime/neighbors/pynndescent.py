@@ -19,6 +19,7 @@ from paradime.utils.convert import as_numpy, as_tensor
 __all__ = ["PynndescentBackend", "threads_of_torch_kept"]
 
 _NAMES: dict[Metric, str] = {"cityblock": "manhattan", "circular-wasserstein": "circular_kantorovich"}
+_OF_DIFFERENCES = ("euclidean", "cityblock", "chebyshev")
 
 
 @contextlib.contextmanager
@@ -83,10 +84,13 @@ class _Words(NamedTuple):
 
 def _in_its_words(X: torch.Tensor, metric: Metric) -> _Words:
     comparison, rows = comparison_of(metric), as_numpy(X.to(torch.float64))
-    prepared = torch.from_numpy(comparison.prepare(rows)).to(torch.float32)
     if comparison.by_blocks:
         own = canonical(metric)
         return _Words(_NAMES.get(own, own), X.to(torch.float32))
+    prepared = torch.from_numpy(comparison.prepare(rows))
+    if comparison.base in _OF_DIFFERENCES:
+        prepared = EuclideanRows(prepared, "euclidean").centered(torch.float32)
+    prepared = prepared.to(torch.float32)
     if comparison.base == "jensenshannon":  # a divergence there, whose root is the distance
         return _Words("jensen-shannon", prepared, lambda dists: comparison.finish(np.sqrt(dists)))
     return _Words(_NAMES.get(comparison.base, comparison.base), prepared, comparison.finish)

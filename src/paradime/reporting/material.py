@@ -49,7 +49,7 @@ class Points:
     """Rows and their places.
 
     Attributes:
-        rows: The rows as the model takes them, shape (m, …), float32.
+        rows: The rows as the model takes them, shape (m, …).
         places: Where the model puts them, shape (m, out_dim), float64.
         labels: What ``y`` says of them, or ``None``.
         n_total: How many rows they were drawn from.
@@ -174,7 +174,7 @@ def _points(routine: Any, X: Any, labels: Labels | None, most: int, random_state
     n_features = max(1, int(np.prod(getattr(X, "shape", (n, 1))[1:])))
     most = min(most, max(_LEAST_KEPT, _MOST_NUMBERS // n_features))
     drawn = draw(n, most, random_state)
-    rows = as_rows(X, name=name, drawn=None if len(drawn) == n else drawn)
+    rows = as_rows(X, name=name, drawn=None if len(drawn) == n else drawn, routine=routine)
     embedder = embedder_of(routine, first_of(X), rows[:1])
     places = embedder.embed(rows).to(torch.float64)
     if not bool(places.isfinite().all()):

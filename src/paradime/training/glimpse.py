@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from paradime.data.validation import checked_rows, single_precision
+from paradime.data.validation import checked_rows, rows_for_model
 from paradime.training.callbacks import TrainingState
 from paradime.training.evaluation import embed_rows, evaluating
 from paradime.types import AnyArray
@@ -32,7 +32,7 @@ class Glimpse:
         self.indices: AnyArray | None = None
         self.labels: AnyArray | None = None
         if not isinstance(rows, (int, np.integer)):
-            self._rows = single_precision("rows", checked_rows("rows", rows)).to(torch.float32)
+            self._rows = rows_for_model("rows", checked_rows("rows", rows), state.model)
             return
         assert state.dataset is not None
         n = len(state.dataset)

@@ -22,6 +22,7 @@ __all__ = ["HeldOutQuality", "metric_of", "nearest_training_rows"]
 _MOST_HELD_OUT, _MOST_TRAINING, _N_NEIGHBORS = 1_000, 20_000, 15
 _BASES = ("euclidean", "sqeuclidean", "cosine", "cityblock", "correlation", "chebyshev", "canberra", "braycurtis")
 _SPARSE_METRICS = ("euclidean", "cosine", "manhattan")
+_OF_DIFFERENCES = ("euclidean", "cityblock", "chebyshev")
 
 
 class HeldOutQuality:
@@ -97,8 +98,13 @@ def _nearest(rows: Any, points: Any, n_neighbors: int, metric: str) -> AnyArray:
         metric = "euclidean"
     comparison = comparison_of(metric)
     prepared = [_flat(part) for part in (rows, points)]
-    if not isinstance(rows, SparseRows) and metric not in _BASES:
-        prepared = [comparison.prepare(part.astype(np.float64)) for part in prepared]
+    if not isinstance(rows, SparseRows):
+        if metric not in _BASES:
+            prepared = [comparison.prepare(part.astype(np.float64)) for part in prepared]
+        if prepared[0].dtype == np.float64 and comparison.base in _OF_DIFFERENCES:
+            # squares of large numbers lose the digits that tell rows apart
+            origin = prepared[0][0]
+            prepared = [part - origin for part in prepared]
     search = NearestNeighbors(n_neighbors=n_neighbors, metric=comparison.base).fit(prepared[0])
     found: AnyArray = search.kneighbors(prepared[1], return_distance=False)
     return found
@@ -107,7 +113,9 @@ def _nearest(rows: Any, points: Any, n_neighbors: int, metric: str) -> AnyArray:
 def _flat(rows: Any) -> Any:
     if isinstance(rows, SparseRows):
         return rows.to("cpu").to_scipy()
-    array: AnyArray = rows.flatten(1).to("cpu", torch.float32).numpy()
+    # what lies far from zero comes in double precision
+    dtype = torch.float64 if rows.dtype == torch.float64 else torch.float32
+    array: AnyArray = rows.flatten(1).to("cpu", dtype).numpy()
     return array
 
 
