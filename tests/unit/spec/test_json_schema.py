@@ -102,7 +102,7 @@ def test_every_name_of_the_registries_can_be_completed():
 
 def test_options_say_what_they_are():
     option = json_schema()["$defs"]["transform: perplexity"]["properties"]["perplexity"]
-    assert option["type"] == "number"
+    assert option["anyOf"] == [{"type": "number"}, {"const": "auto", "type": "string"}]
     assert option["default"] == 30
     assert "neighbours" in option["description"]
 

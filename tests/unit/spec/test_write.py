@@ -118,7 +118,7 @@ def test_text_of_a_preset_that_was_trained_trains_to_the_same_weights(preset):
 
 
 def test_text_that_was_edited_by_hand_trains():
-    text = ParametricTSNE(epochs=2).to_spec().replace("perplexity: 30", "perplexity: 12")
+    text = ParametricTSNE(epochs=2).to_spec().replace("perplexity: auto", "perplexity: 12")
     routine = ParametricDR.from_spec(text, random_state=0)
     routine.train(X)
     assert routine.global_relations["rel"].transform[0].perplexity == 12
