@@ -197,10 +197,11 @@ class TestNeighborsThatWereGiven:
             getattr(routine, method)(X[:20])
         getattr(routine.set_params(precomputed_knn=None), method)(X[:30])
 
-    def test_fewer_than_asked_for_name_who_asks(self):
+    def test_fewer_than_are_usual_are_told_with_what_may_be_lowered(self):
         near = tuple(part.numpy() for part in nearest_neighbors(X, 15))
         with pytest.warns(
-            UserWarning, match=r"hold 15 other points a row; PerplexityBasedRescale asks for 30\. Pass"
+            UserWarning,
+            match=r"30 other points per row, got 15\. Pass more, or lower n_neighbors or the perplexity",
         ):
             ParametricTSNE(**FEW, perplexity=10, precomputed_knn=near).fit(X)
 
@@ -227,7 +228,7 @@ class TestFewRows:
 
     def test_a_perplexity_for_too_few_neighbors_is_told_with_one_that_fits(self):
         with pytest.raises(
-            ValueError, match=r"\(1, 20\) for 20 neighbours, got 30\. Lower .* 6\.67, or .* 90 neigh"
+            ValueError, match=r"\(1, 20\) for 20 neighbours, got 30\. Set .* 6\.67, or .* 90 neigh"
         ):
             NeighborBasedPDist(20, transform=PerplexityBasedRescale(30)).compute_relations(X)
 

@@ -85,6 +85,7 @@ def outweighing_columns(rows: Any, *, power: int = 2) -> Outweighing | None:
     """
     if rows.ndim != 2 or len(rows) < _FEWEST_ROWS or rows.shape[1] < 2:
         return None
+    rows = rows if isinstance(rows, SparseRows) else as_tensor(rows)
     n_pairs = max(50, min(_N_PAIRS, _MOST_NUMBERS // rows.shape[1]))
     first, second = _pairs_of(rows, n_pairs)
     differences = (first - second).abs()

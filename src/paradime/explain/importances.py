@@ -77,10 +77,10 @@ class FeatureImportance:
             >>> x = np.linspace(-1, 1, 40)
             >>> X = np.stack([x, x**2, 2 * x], axis=1)
             >>> linear = torch.nn.Linear(3, 1)
-            >>> _ = linear.weight.data.copy_(torch.tensor([[4.0, 1.0, -2.0]]))
+            >>> _ = linear.weight.data.copy_(torch.tensor([[4.0, 1.0, 0.5]]))
             >>> found = feature_importance(linear, X, method="gradient_x_input")
             >>> [(name, round(value, 2)) for name, value in found.grouped().top()]
-            [('x1', 0.27), ('x0 + x2', 0.0)]
+            [('x0 + x2', 2.56), ('x1', 0.27)]
         """
         if not self._collinear:
             return self

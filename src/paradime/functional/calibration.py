@@ -45,8 +45,12 @@ def perplexity_weights(sq_dists: torch.Tensor, perplexity: float) -> tuple[torch
     if not 1 < perplexity < n_neighbors:
         raise ValueError(
             f"perplexity must lie in (1, {n_neighbors}) for {n_neighbors} neighbours, got {perplexity:g}. "
-            f"Lower it to at most about {max(1.5, n_neighbors / 3):.3g}, or pass relations to "
-            f"{math.ceil(3 * perplexity)} neighbours."
+            f"Set it to at most about {max(1.5, n_neighbors / 3):.3g}"
+            + (
+                f", or pass relations to {math.ceil(3 * perplexity)} neighbours."
+                if 1 < perplexity < math.inf
+                else "."
+            )
         )
     goal = math.log(perplexity)
     weights = torch.empty_like(sq_dists)

@@ -121,7 +121,7 @@ def _condensed(rows: FloatArray, metric: Metric) -> FloatArray:
 
 def _comparison(metric: Metric) -> Comparison:
     """How a metric compares rows; names of SciPy mean what they mean there."""
-    return Comparison(metric) if not isinstance(metric, str) or _scipy_knows(metric) else comparison_of(metric)
+    return Comparison(metric) if isinstance(metric, str) and _scipy_knows(metric) else comparison_of(metric)
 
 
 def _scipy_knows(name: str) -> bool:

@@ -59,7 +59,7 @@ WRONG = {
         ),
         (
             spec(relations=relations(transforms=[{"type": "perplexity", "options": {"perplexity": 0.5}}])),
-            "relations[0].transforms[0]: perplexity must be greater than 1 and finite, got 0.5.",
+            "relations[0].transforms[0]: perplexity must be greater than 1 and finite, or 'auto', got 0.5.",
         ),
         (
             spec(relations=[*spec()["relations"], spec()["relations"][0]]),

@@ -159,9 +159,9 @@ def test_progress_bar_of_a_phase_counts_its_epochs_and_is_full_after_an_early_en
 
 
 def test_phase_refuses_callbacks_that_are_none():
-    with pytest.raises(ValueError, match=r"callbacks must be a list of callbacks.*Subclass"):
+    with pytest.raises(TypeError, match=r"callbacks must be a list of callbacks.*Subclass"):
         TrainingPhase(callbacks=[print])
-    with pytest.raises(ValueError, match="callbacks must be a list"):
+    with pytest.raises(TypeError, match="callbacks must be a list"):
         TrainingPhase(callbacks=ProgressBar())
 
 
