@@ -99,8 +99,7 @@ class Network:
             if not self._is_prepared:
                 self._decide(standardize, rows)
         assert self.model is not None
-        if not self._is_prepared:
-            self._prepare(self.model, rows, rows if source is None else source)
+        self._prepare(self.model, rows, rows if source is None else source)
         return self.model
 
     def _decide(self, standardize: bool, rows: torch.Tensor | SparseRows) -> None:
@@ -134,9 +133,11 @@ class Network:
         self, model: torch.nn.Module, rows: torch.Tensor | SparseRows, source: torch.Tensor | SparseRows
     ) -> None:
         for part in _parts(model):
-            if isinstance(part, Preparable) and not part.prepared:
-                generator = None if self._seed is None else torch.Generator().manual_seed(self._seed)
+            generator = None if self._seed is None else torch.Generator().manual_seed(self._seed)
+            if not self._is_prepared and isinstance(part, Preparable) and not part.prepared:
                 part.prepare(_readable(source if centers_rows(part) else rows, part), generator)
+            elif isinstance(part, Standardized) and part.prepared:
+                part.complete(_readable(source, part), generator)
         self._is_prepared = True
 
     def _make(self, shape: tuple[int, ...], n_classes: int | None = None, n_rows: int | None = None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -13,7 +12,9 @@ from paradime.data import Batch, Dataset
 from paradime.relationdata import RelationData
 from paradime.relations import Relations
 
-__all__ = ["BatchRelations", "GlobalRelations", "Loss", "Trial", "as_batch", "check_shape", "root_mean_square"]
+__all__ = ["BatchRelations", "GlobalRelations", "Loss", "Trial", "as_batch", "check_shape", "usual_length"]
+
+_FAR_LENGTH = 3  # times the median length: what is longer counts as this
 
 GlobalRelations = Mapping[str, RelationData]
 BatchRelations = Mapping[str, Relations]
@@ -161,12 +162,24 @@ def as_batch(batch: Mapping[str, torch.Tensor]) -> Batch:
     return batch if isinstance(batch, Batch) else Batch(batch)
 
 
-def root_mean_square(values: torch.Tensor) -> float | None:
-    """Returns the root of the mean square of numbers, or ``None`` if that is no positive number."""
-    largest = float(values.abs().max()) if values.numel() else 0.0
-    if not 0 < largest < math.inf:
+def usual_length(values: torch.Tensor) -> float | None:
+    """Returns the root mean square of lengths, none of which counts more than three times the median.
+
+    A single row far from all others, which is in few of many distances, does not matter.
+
+    Args:
+        values: Lengths, of any shape.
+
+    Returns:
+        A positive number, or ``None`` if there is none.
+    """
+    lengths = values[values > 0]
+    if not lengths.numel() or not bool(lengths.isfinite().all()):
         return None
-    return largest * float((values / largest).square().mean(dtype=torch.float64).sqrt())
+    # about the median, so that squares stay within the type's range
+    median = float(lengths.median())
+    within = (values / median).clamp(max=_FAR_LENGTH)
+    return median * float(within.square().mean(dtype=torch.float64).sqrt())
 
 
 def check_shape(what: str, got: Any, expected: tuple[int, ...], remedy: str) -> None:

@@ -17,7 +17,7 @@ from paradime.loss.base import (
     Trial,
     as_batch,
     check_shape,
-    root_mean_square,
+    usual_length,
 )
 from paradime.types import BinaryTensorFun
 
@@ -77,7 +77,7 @@ class PositionLoss(Loss):
         positions = dataset[self.position_key].flatten(1)
         deviations = positions.to("cpu", torch.float64) - positions[:1].to("cpu", torch.float64)
         spread = (deviations - deviations.mean(dim=0)).norm(dim=1)  # from their mean
-        found = root_mean_square(spread)
+        found = usual_length(spread)
         return None if found is None else math.sqrt(2) * found
 
     def check_setup(self, trial: Trial) -> None:

@@ -18,7 +18,7 @@ from paradime.loss.base import (
     Trial,
     as_batch,
     check_shape,
-    root_mean_square,
+    usual_length,
 )
 from paradime.relationdata import FlatRelationTensor, RelationData
 from paradime.relations import DifferentiablePDist, Relations
@@ -141,7 +141,7 @@ class RelationLoss(Loss):
         n = len(dataset)
         some = torch.linspace(0, n - 1, min(n, _MOST_POINTS), device=dataset["indices"].device).to(torch.int64)
         block = global_relations[self.global_relation_key].sub(some)
-        return root_mean_square(block[~torch.eye(len(some), dtype=torch.bool, device=block.device)])
+        return usual_length(block[~torch.eye(len(some), dtype=torch.bool, device=block.device)])
 
     def check_setup(self, trial: Trial) -> None:
         relations = self._batch_relations(trial.batch_relations)

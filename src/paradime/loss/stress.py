@@ -18,7 +18,7 @@ from paradime.functional import (
     paired_distances,
     weighted_stress,
 )
-from paradime.loss.base import BatchRelations, GlobalRelations, Trial, root_mean_square
+from paradime.loss.base import BatchRelations, GlobalRelations, Trial, usual_length
 from paradime.loss.embedding import EmbeddingLoss, check_choice, check_relations
 from paradime.types import BinaryTensorFun
 
@@ -137,7 +137,7 @@ class StressLoss(EmbeddingLoss):
             wanted = batch_distances(dataset.rows(some), self.data_key, self.metric, torch.empty(0))
         else:
             wanted = condensed_of_square(global_relations[self.relation_key].sub(some).cpu())
-        return root_mean_square(wanted)
+        return usual_length(wanted)
 
     def check_setup(self, trial: Trial) -> None:
         super().check_setup(trial)

@@ -10,6 +10,7 @@ from paradime.models.base import as_input
 from paradime.models.embedding import EmbeddingModel
 from paradime.models.landmarks import LandmarkModel
 from paradime.models.scaling import InputScaling, ScaledRows
+from paradime.utils.convert import joined_rows
 from paradime.utils.sparse import SparseRows
 
 __all__ = ["Projection", "projected_rows", "projection_for"]
@@ -61,8 +62,9 @@ def projection_for(model: torch.nn.Module, rows: torch.Tensor | SparseRows) -> P
     if scaling is None or len(rows) * scaling.out_dim * scaling.weight.element_size() > _MOST_BYTES:
         return None
     step = max(1, _CHUNK_ELEMENTS // scaling.in_dim)
-    parts = [projected_rows(model, as_input(model, part.to(scaling.weight.device))) for part in rows.split(step)]
-    return Projection(scaling.weight, scaling.weight._version, rows, torch.cat(parts))
+    parts = (projected_rows(model, as_input(model, part.to(scaling.weight.device))) for part in rows.split(step))
+    found = joined_rows((part.as_subclass(torch.Tensor) for part in parts), len(rows))
+    return Projection(scaling.weight, scaling.weight._version, rows, found.as_subclass(ScaledRows))
 
 
 def projected_rows(model: torch.nn.Module, rows: torch.Tensor) -> torch.Tensor:

@@ -100,6 +100,22 @@ class Standardization(torch.nn.Module):
         self.take(mean, scale)
 
     @torch.no_grad()
+    def complete(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
+        """Finds the scale of columns that had one value in all rows so far; nothing else changes.
+
+        Rows seen so far are 0 there, at any scale, so that what was learned from them stays.
+
+        Args:
+            rows: Further rows, as for :meth:`prepare`.
+            generator: Draws the sample; torch's global generator if ``None``.
+        """
+        if bool((self.scale > 0).all()):
+            return
+        mean, scale = _mean_and_scale(rows, generator)
+        found = torch.hypot(scale, mean - self.mean().flatten().to(mean.device)).reshape(self.scale.shape)
+        self.scale.copy_(torch.where(self.scale > 0, self.scale, found.to(self.scale)))
+
+    @torch.no_grad()
     def take(self, mean: torch.Tensor, scale: torch.Tensor) -> None:
         """Takes means and scales that are known, float64, in the order of :attr:`center`."""
         mean, scale = (part.reshape(self.center.shape).to(self.center.device) for part in (mean, scale))
@@ -182,13 +198,22 @@ class Standardized(torch.nn.Module):
         """
         if self.scaling is None or len(rows) == 0:
             return
+        self.scaling.prepare(self._checked_columns(rows), generator)
+
+    def complete(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
+        """Finds the scale of columns that had one value in all rows so far; arguments as for :meth:`prepare`."""
+        if self.scaling is not None and len(rows) > 0:
+            self.scaling.complete(self._checked_columns(rows), generator)
+
+    def _checked_columns(self, rows: torch.Tensor | SparseRows) -> torch.Tensor | SparseRows:
+        assert self.scaling is not None
         columns = self._columns_of(rows)
         if columns.shape[1] != self.scaling.center.numel():
             raise ValueError(
                 f"rows must have {self.scaling.center.numel()} elements, got {columns.shape[1]}. Make the model "
                 f"for rows of {columns.shape[1]}."
             )
-        self.scaling.prepare(columns, generator)
+        return columns
 
     def _columns_of(self, rows: torch.Tensor | SparseRows) -> torch.Tensor | SparseRows:
         """Rows, or pixels, with one column for each mean, shape (m, d)."""

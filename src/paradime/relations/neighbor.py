@@ -182,7 +182,7 @@ class NeighborBasedPDist(Relations):
         message = f"be at least {wanted} other points per row, got {k}. Pass more, or lower {lower}."
         if k < n - 1 and enough < needed:
             raise ValueError(f"precomputed neighbours must {message}")
-        if k < n - 1 and needed > 1 and enough < wanted:
+        if k < n - 1 and enough < wanted:
             warnings.warn(f"precomputed neighbours should {message}", stacklevel=5)
 
     def _as_lists(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:

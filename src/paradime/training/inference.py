@@ -11,6 +11,7 @@ import torch
 
 from paradime.data.validation import checked_rows, rows_for_model
 from paradime.models import Standardization, as_input, in_double_precision, projected_rows, resolve_method
+from paradime.utils.convert import joined_rows
 
 __all__ = ["apply_in_chunks", "apply_to_rows", "in_evaluation_mode"]
 
@@ -65,13 +66,15 @@ def apply_to_rows(
             chunks = rows.split(min(step, _CHUNK_ROWS[place.type]))
             inputs = (wide(precise, _doubled(as_input(precise, chunk.to(place)))) for chunk in chunks)
             rounded = _as_it_is if method == "decode" and _decodes_far(model) else _rounded
-            parts = [rounded(function(chunk)).cpu() for chunk in inputs]
+            parts = (rounded(function(chunk)).cpu() for chunk in inputs)
+            found = torch.cat(list(parts)) if gradients else joined_rows(parts, len(rows))
         else:
             function = resolve_method(model, method)
             with in_evaluation_mode(model):
-                parts = [function(as_input(model, chunk.to(device))).cpu() for chunk in rows.split(step)]
+                parts = (function(as_input(model, chunk.to(device))).cpu() for chunk in rows.split(step))
+                found = torch.cat(list(parts))
     # an inference tensor cannot take part in autograd later; a copy made outside can
-    return parts[0].clone() if len(parts) == 1 else torch.cat(parts)
+    return found if gradients else found.clone()
 
 
 def _as_they_are(model: torch.nn.Module, rows: Any) -> Any:  # noqa: ARG001  in the place of projected_rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from paradime.types import AnyArray
 __all__ = [
     "as_numpy",
     "as_tensor",
+    "joined_rows",
     "row_major",
     "rowcol_to_triu_index",
     "to_numpy",
@@ -230,3 +231,27 @@ def _cast_objects(array: AnyArray) -> AnyArray:
             f"argument must be a string or a number, got {found}{column}. Encode it as a number first."
         )
     raise ValueError(f"expected numbers, got {found}{column}. Encode it as a number first.")
+
+
+def joined_rows(parts: Iterable[torch.Tensor], n_rows: int) -> torch.Tensor:
+    """Puts parts into one tensor as they come, where keeping them until the end would cost memory.
+
+    Small results that are kept between large blocks which come and go split the free memory, so that each large
+    block takes new memory.
+
+    Args:
+        parts: At least one tensor, shape (b, …) each, without gradients.
+        n_rows: How many rows they have together.
+
+    Example:
+        >>> joined_rows((torch.full((2, 1), float(i)) for i in range(2)), 4).flatten()
+        tensor([0., 0., 1., 1.])
+    """
+    joined, start = None, 0
+    for part in parts:
+        if joined is None:
+            joined = part.new_empty((n_rows, *part.shape[1:]))
+        joined[start : start + len(part)] = part
+        start += len(part)
+    assert joined is not None
+    return joined

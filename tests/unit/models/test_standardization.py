@@ -52,6 +52,20 @@ def test_inverse_returns_the_rows(offset):
     torch.testing.assert_close(again, rows, rtol=1e-14, atol=1e-5)
 
 
+def test_column_that_had_one_value_gets_its_scale_from_later_rows():
+    rows = torch.cat([ROWS, torch.full((300, 1), 7.0, dtype=torch.float64)], dim=1)
+    standardization = prepared(rows)
+    before = standardization(rows)
+    later = rows.clone()
+    later[:, 4] = 100 + 20 * ROWS[:, 0]
+    standardization.complete(later)
+    assert torch.equal(standardization(rows), before)
+    # as far from 7 as its mean is, and as it spreads
+    assert float(standardization.scale[4]) == pytest.approx(np.hypot(93, 20), rel=0.05)
+    standardization.complete(10 * later)
+    assert float(standardization.scale[4]) == pytest.approx(np.hypot(93, 20), rel=0.05)
+
+
 def test_a_column_of_one_value_becomes_zero_and_returns_as_it_was():
     rows = torch.cat([ROWS, torch.full((300, 1), 1e7 + 1 / 3, dtype=torch.float64)], dim=1)
     standardization = prepared(rows)

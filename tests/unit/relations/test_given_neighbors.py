@@ -61,7 +61,8 @@ def test_fewer_given_than_a_transform_asks_for_are_refused_unless_there_are_no_m
     ):
         relation.compute_relations()
     relation = NeighborBasedPDist(transform=PerplexityBasedRescale(perplexity="auto"), precomputed=with_self(6))
-    relation.compute_relations()
+    with pytest.warns(UserWarning, match=r"should be at least 90 other points per row, got 6"):
+        relation.compute_relations()
     relation = NeighborBasedPDist(transform=PerplexityBasedRescale(perplexity=20), precomputed=with_self(39))
     relation.compute_relations()
 

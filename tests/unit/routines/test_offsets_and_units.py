@@ -291,3 +291,29 @@ def test_pages_carry_the_digits_of_columns_far_from_zero(tmp_path):
     features, _ = pack_features(X + 1e9, list("abcd"), Blobs())
     assert features["data"]["type"] == "Float64"
     assert pack_features(X, list("abcd"), Blobs())[0]["data"]["type"] == "Float32"
+
+
+def test_one_row_far_from_all_others_leaves_the_map_of_the_others(outcome):
+    def measure(seed):
+        rows = X.copy()
+        rows[0, 0] = 1e8
+        places = ParametricMDS(epochs=80, random_state=seed).fit_transform(rows)
+        return {"preserved": preserved(rows[1:], places[1:]), "extent": np.abs(places[1:]).max()}
+
+    # with the unit of the far row, 0.15 of the neighbours and an extent of a million
+    outcome(measure, seeds=3, at_least={"preserved": 0.45}, at_most={"extent": 50.0})
+
+
+@pytest.mark.parametrize("kind", [ParametricMDS, ParametricAutoencoder])
+def test_column_that_was_constant_at_first_counts_once_it_varies(kind):
+    varying = X.copy()
+    varying[:50, 3] = 1.0
+    routine = kind(epochs=20, random_state=0)
+    with pytest.warns(UserWarning, match="constant"):
+        routine.partial_fit(varying[:50])
+    for _ in range(3):
+        routine.partial_fit(varying)
+    other = varying.copy()
+    other[:, 3] += 3
+    moved = np.abs(routine.transform(other) - routine.transform(varying)).max()
+    assert moved > 1e-3
