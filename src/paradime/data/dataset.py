@@ -161,9 +161,9 @@ class Dataset(Mapping[str, Any]):
             warn_of_outweighing_columns(key, self.source(key), columns=self.columns.get(key), power=power)
 
     def in_need(self, key: str) -> Any:
-        """Returns an entry; in the precision in which it was passed, if single precision loses its digits."""
+        """Returns an entry; in double precision, if single precision loses the digits that were passed."""
         source = self.source(key)
-        return source if lie_far_from_zero(source) else self[key]
+        return source.to(torch.float64) if lie_far_from_zero(source) else self[key]
 
     def suit(self, key: str, model: torch.nn.Module | None) -> None:
         """Converts an entry to the type in which a model computes; see :func:`~paradime.models.as_input`.
@@ -177,7 +177,7 @@ class Dataset(Mapping[str, Any]):
         Raises:
             ValueError: If a finite number does not fit into that type.
         """
-        if needs_double(model) and not isinstance(self[key], SparseRows):
+        if needs_double(model):
             self.data[key] = rows_for_model(key, self.source(key).to(self.data[key].device), model)
             return
         if model is not None and not centers_rows(model):

@@ -12,6 +12,7 @@ import torch
 from paradime.models import as_input, centers_rows, needs_double
 from paradime.models.base import computed_type
 from paradime.models.scaling import is_far_from_zero
+from paradime.models.sparse_columns import extremes_of
 from paradime.utils.autograd import without_graph
 from paradime.utils.convert import as_tensor, row_major, to_torch
 from paradime.utils.frames import column_names, default_names, frame_values, is_frame
@@ -112,7 +113,7 @@ def rows_for_model(name: str, rows: Any, model: torch.nn.Module | None) -> Any:
     Raises:
         ValueError: If a finite number does not fit into that type.
     """
-    if centers_rows(model) and not isinstance(rows, SparseRows) and needs_double(model):
+    if centers_rows(model) and needs_double(model):
         single_precision(name, rows)  # refuses what is beyond it
         return rows.to(torch.float64).contiguous()
     if model is not None and centers_rows(model) and computed_type(model) == torch.float32:
@@ -120,7 +121,7 @@ def rows_for_model(name: str, rows: Any, model: torch.nn.Module | None) -> Any:
     made = as_input(model, rows)
     if made.dtype == torch.float32:
         return single_precision(name, rows).to(torch.float32)
-    return made if isinstance(made, SparseRows) else made.contiguous()
+    return made.contiguous()
 
 
 def _too_large(name: str, value: float, place: str) -> str:
@@ -146,6 +147,11 @@ def warn_of_what_does_not_vary(
     constant = _constant_columns(rows)
     if bool(constant.all()):
         message = f"all {len(rows)} rows of data {name!r} are identical: there is nothing to learn."
+        if _rounds_integers(rows[0]):
+            message += (
+                f" Integers as large as these are rounded in {_DIGITS[rows.dtype]} precision; if the rows "
+                "differed before, subtract the offset before the numbers are stored in this precision."
+            )
     elif rows.ndim == 2 and bool(constant.any()):
         zero = constant & (rows[0] == 0)
         if bool(zero.any()) and _zeros_are_usual(rows, ~constant):
@@ -168,14 +174,14 @@ def lie_far_from_zero(rows: Any) -> bool:
     """Returns whether columns lie so far from zero, for their spread, that single precision loses their digits.
 
     Args:
-        rows: A tensor of shape (n, …), or sparse rows, whose zeros are near.
+        rows: A tensor of shape (n, …), or sparse rows.
     """
-    exact = not isinstance(rows, torch.Tensor) or rows.dtype not in (torch.float64, torch.int64, torch.int32)
-    if exact or len(rows) < 2:
+    if rows.dtype not in (torch.float64, torch.int64, torch.int32) or len(rows) < 2:
         return False
-    return any(
-        is_far_from_zero(block.mean(dim=0), block.std(dim=0, correction=0)) for block in _column_blocks(rows)
-    )
+    if isinstance(rows, SparseRows):
+        return is_far_from_zero(*rows.mean_and_deviation())
+    blocks = (block.to(torch.float64) for block in _column_blocks(rows))
+    return any(is_far_from_zero(block.mean(dim=0), block.std(dim=0, correction=0)) for block in blocks)
 
 
 def warn_of_lost_digits(name: str, rows: Any, dtype: torch.dtype, remedy: str, *, stacklevel: int = 2) -> None:
@@ -183,24 +189,29 @@ def warn_of_lost_digits(name: str, rows: Any, dtype: torch.dtype, remedy: str, *
 
     Args:
         name: What to call the data in messages.
-        rows: A tensor of shape (n, …), or sparse rows, whose zeros are near.
-        dtype: The precision, of floating-point numbers.
+        rows: A tensor of shape (n, …), or sparse rows.
+        dtype: The precision. Integers are computed with in double precision, which holds those up to 2**53.
         remedy: What the user can do, a sentence.
         stacklevel: Whose code the warning names, see :func:`warnings.warn`.
     """
-    if not isinstance(rows, torch.Tensor) or len(rows) < 2 or dtype not in _DIGITS:
+    is_whole = not dtype.is_floating_point
+    precision = torch.float64 if is_whole else dtype
+    if len(rows) < 2 or precision not in _DIGITS or dtype == torch.bool:
         return
+    eps = torch.finfo(precision).eps
     steps, place, first = torch.inf, 0, 0
-    for block in _column_blocks(rows):
-        low, high = block.aminmax(dim=0)
-        spacing = torch.maximum(low.abs(), high.abs()) * torch.finfo(dtype).eps
-        found = torch.where((high > low) & (spacing > 0), (high - low) / spacing, torch.inf)
+    for low, high in _extremes(rows):
+        largest = torch.maximum(low.to(torch.float64).abs(), high.to(torch.float64).abs())
+        # differences of integers are exact, unless they overflow, and then the columns span many steps
+        lengths = torch.maximum((high - low).to(torch.float64), high.to(torch.float64) - low.to(torch.float64))
+        loses = (high > low) & (largest > (2 / eps if is_whole else 0))
+        found = torch.where(loses, lengths / (largest * eps), torch.inf)
         if float(found.min()) < steps:
             steps, place = float(found.min()), first + int(found.argmin())
-        first += block.shape[1]
+        first += len(low)
     if steps < _FEWEST_STEPS:
         warnings.warn(
-            f"data {name!r} lie so far from zero that {_DIGITS[dtype]} precision tells only some "
+            f"data {name!r} lie so far from zero that {_DIGITS[precision]} precision tells only some "
             f"{max(1, round(steps))} values apart within the range of column {place}. {remedy}",
             stacklevel=stacklevel + 1,
         )
@@ -209,12 +220,25 @@ def warn_of_lost_digits(name: str, rows: Any, dtype: torch.dtype, remedy: str, *
 _DIGITS = {torch.float32: "single", torch.float64: "double"}
 
 
+def _rounds_integers(row: torch.Tensor) -> bool:
+    return row.dtype in _DIGITS and bool((row.abs() > 2 / torch.finfo(row.dtype).eps).any())
+
+
+def _extremes(rows: torch.Tensor | SparseRows) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """The least and the largest values of some columns at a time."""
+    if isinstance(rows, SparseRows):
+        yield extremes_of(rows)
+    else:
+        yield from (torch.aminmax(block, dim=0) for block in _column_blocks(rows))
+
+
 def _column_blocks(rows: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Some columns at a time, in double precision."""
+    """Some columns at a time, in double precision, or as 64-bit integers, which that may round."""
     flat = rows.detach().reshape(len(rows), -1)
     step = max(1, _BLOCK_BYTES // (8 * len(flat)))
     for start in range(0, flat.shape[1], step):
-        yield flat[:, start : start + step].to(torch.float64)
+        block = flat[:, start : start + step]
+        yield block if block.dtype == torch.int64 else block.to(torch.float64)
 
 
 def _constant_columns(rows: torch.Tensor | SparseRows) -> torch.Tensor:

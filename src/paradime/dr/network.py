@@ -71,16 +71,14 @@ class Network:
         n_classes: int | None,
         *,
         standardize: bool = False,
-        source: torch.Tensor | SparseRows | None = None,
     ) -> torch.nn.Module:
-        """Returns the model for some rows, prepared for them if it asks for that.
+        """Returns the model for some rows, with everything decided; :meth:`prepare` comes next.
 
         Args:
             rows: The entry of the data that is embedded, shape (n, …).
             key: Its name, for messages.
             n_classes: How many outputs the model's head needs, if it has one.
             standardize: Whether a model that is made standardises rows, if its recipe does not say.
-            source: The same rows for models that centre them, in the precision that this needs.
 
         Raises:
             ValueError: If the model was made for rows of another shape, or is made for rows of features.
@@ -99,7 +97,6 @@ class Network:
             if not self._is_prepared:
                 self._decide(standardize, rows)
         assert self.model is not None
-        self._prepare(self.model, rows, rows if source is None else source)
         return self.model
 
     def _decide(self, standardize: bool, rows: torch.Tensor | SparseRows) -> None:
@@ -129,10 +126,15 @@ class Network:
         """Takes a model that was trained on rows of a shape, and is prepared."""
         self.model, self.row_shape, self._is_prepared, self._has_unit = model, row_shape, True, True
 
-    def _prepare(
-        self, model: torch.nn.Module, rows: torch.Tensor | SparseRows, source: torch.Tensor | SparseRows
-    ) -> None:
-        for part in _parts(model):
+    def prepare(self, rows: torch.Tensor | SparseRows, source: torch.Tensor | SparseRows | None = None) -> None:
+        """Prepares the model for some rows if it asks for that; once prepared, it only takes what had no scale yet.
+
+        Args:
+            rows: The entry of the data that is embedded, shape (n, …), as the model gets it.
+            source: The same rows for models that centre them, in the precision that this needs.
+        """
+        source = rows if source is None else source
+        for part in _parts(self.model):
             generator = None if self._seed is None else torch.Generator().manual_seed(self._seed)
             if not self._is_prepared and isinstance(part, Preparable) and not part.prepared:
                 part.prepare(_readable(source if centers_rows(part) else rows, part), generator)

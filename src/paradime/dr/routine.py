@@ -343,11 +343,11 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
         needed = n_outputs(blocks.losses.values(), dataset)
         if needed is not None and self._targets is not None and self._targets.classes is not None:
             needed = max(needed, len(self._targets.classes))  # also of classes that come later
+        # whether it centres rows is decided before they are converted for it
+        model = blocks.network.require(dataset[key], key, needed, standardize=self._standardizes)
         # other models than those that centre rows are prepared with what they will get
-        dataset.suit(key, blocks.network.model)
-        model = blocks.network.require(
-            dataset[key], key, needed, standardize=self._standardizes, source=dataset.in_need(key)
-        )
+        dataset.suit(key, model)
+        blocks.network.prepare(dataset[key], dataset.in_need(key))
         for entries in (dataset, blocks.held_out):
             if entries is not None:
                 entries.suit(key, model)

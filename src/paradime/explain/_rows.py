@@ -29,7 +29,7 @@ def as_rows(X: Any, *, name: str = "X", drawn: np.ndarray | None = None, routine
         MemoryError: If they are sparse, and too many to be dense.
     """
     model = routine if isinstance(routine, torch.nn.Module) else getattr(routine, "model", None)
-    is_double = needs_double(model) and not is_sparse(X)
+    is_double = needs_double(model)
     checked = checked_rows(name, X)
     checked = checked.to(torch.float64) if is_double else single_precision(name, checked)
     if drawn is not None:

@@ -7,18 +7,19 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from paradime.neighbors.metrics import comparison_of
+from paradime.neighbors.metrics import canonical, comparison_of
 from paradime.neighbors.pynndescent import PynndescentBackend, threads_of_torch_kept
 from paradime.neighbors.sparse import SparseComparisons, SparseProducts, is_by_products
 from paradime.types import AnyArray, Metric
 from paradime.utils.convert import as_numpy, as_tensor
-from paradime.utils.sparse import SparseRows
+from paradime.utils.sparse import SparseRows, without_offset
 
 __all__ = ["SparseChoice", "choose_sparse", "measured_sparse_recall", "search_sparse", "sparse_neighbors_of"]
 
 
 _EXACT_PRODUCTS = 3e11  # rows times stored numbers: minutes on one core, and less than the descent takes
 _FEW_ROWS = 5_000  # all pairs of which are compared in any metric
+_OF_DIFFERENCES = ("euclidean", "sqeuclidean", "manhattan", "chebyshev")  # an offset of all rows changes nothing
 _WIDER = 5  # times the neighbours asked for that nearest-neighbour descent looks for
 
 
@@ -110,9 +111,12 @@ def _by_descent(rows: SparseRows, k: int, metric: Metric, random_state: int) -> 
     import scipy.sparse
 
     n = len(rows)
+    matrix = rows.to_scipy()
+    if canonical(metric) in _OF_DIFFERENCES:
+        (matrix,) = without_offset(matrix)  # of which single precision would lose the digits
     with threads_of_torch_kept():
         index = pynndescent.NNDescent(
-            scipy.sparse.csr_matrix(rows.to_scipy().astype(np.float32)),  # it asks for a matrix
+            scipy.sparse.csr_matrix(matrix.astype(np.float32)),  # it asks for a matrix
             metric=metric,
             n_neighbors=min(max(_WIDER * k, 75), n - 1) + 1,
             random_state=random_state,

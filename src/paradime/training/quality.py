@@ -15,7 +15,7 @@ from paradime.neighbors.metrics import canonical, comparison_of, is_metric
 from paradime.relations import Relations
 from paradime.training.evaluation import embed_rows
 from paradime.types import AnyArray
-from paradime.utils.sparse import SparseRows
+from paradime.utils.sparse import SparseRows, without_offset
 
 __all__ = ["HeldOutQuality", "metric_of", "nearest_training_rows"]
 
@@ -98,11 +98,13 @@ def _nearest(rows: Any, points: Any, n_neighbors: int, metric: str) -> AnyArray:
         metric = "euclidean"
     comparison = comparison_of(metric)
     prepared = [_flat(part) for part in (rows, points)]
-    if not isinstance(rows, SparseRows):
-        if metric not in _BASES:
-            prepared = [comparison.prepare(part.astype(np.float64)) for part in prepared]
-        if prepared[0].dtype == np.float64 and comparison.base in _OF_DIFFERENCES:
-            # squares of large numbers lose the digits that tell rows apart
+    if not isinstance(rows, SparseRows) and metric not in _BASES:
+        prepared = [comparison.prepare(part.astype(np.float64)) for part in prepared]
+    if prepared[0].dtype == np.float64 and comparison.base in _OF_DIFFERENCES:
+        # squares of large numbers lose the digits that tell rows apart
+        if isinstance(rows, SparseRows):
+            prepared = without_offset(*prepared)
+        else:
             origin = prepared[0][0]
             prepared = [part - origin for part in prepared]
     search = NearestNeighbors(n_neighbors=n_neighbors, metric=comparison.base).fit(prepared[0])

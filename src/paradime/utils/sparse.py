@@ -12,7 +12,7 @@ import torch
 from paradime.types import AnyArray
 from paradime.utils.convert import as_tensor
 
-__all__ = ["MOST_DENSE_BYTES", "SparseRows", "is_sparse"]
+__all__ = ["MOST_DENSE_BYTES", "SparseRows", "is_sparse", "without_offset"]
 
 MOST_DENSE_BYTES = 1 << 30
 """How much rows may take that are made dense together; who asks for more gets an error."""
@@ -107,9 +107,13 @@ class SparseRows:
         """Returns the same rows; gradients do not flow to data."""
         return self
 
-    def to(self, *args: Any) -> SparseRows:
+    def contiguous(self) -> SparseRows:
+        """Returns the same rows, which have no other order."""
+        return self
+
+    def to(self, *args: Any, **kwargs: Any) -> SparseRows:
         """Returns the rows in another type or on another device; what is there already is shared."""
-        values = self._values.to(*args)
+        values = self._values.to(*args, **kwargs)
         if values is self._values:
             return self
         return self._with(values, self._starts.to(values.device), self._columns.to(values.device))
@@ -157,6 +161,20 @@ class SparseRows:
         sums = torch.zeros(self.shape[1], dtype=torch.float64, device=self.device)
         sums.index_add_(0, self._columns, self._values.to(torch.float64))
         return (sums / len(self)).to(torch.float64 if self.dtype == torch.float64 else torch.float32)
+
+    def mean_and_deviation(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns the means and standard deviations of the columns, shape (d,) each, float64.
+
+        Example:
+            >>> SparseRows(scipy.sparse.csr_array([[1.0, 3.0], [0.0, 3.0]])).mean_and_deviation()
+            (tensor([0.5000, 3.0000], dtype=torch.float64), tensor([0.5000, 0.0000], dtype=torch.float64))
+        """
+        values, n = self._values.to(torch.float64), len(self)
+        sums = values.new_zeros(self.shape[1])
+        mean = sums.index_add(0, self._columns, values) / n
+        squares = sums.index_add(0, self._columns, (values - mean[self._columns]).square())
+        n_stored = sums.index_add(0, self._columns, torch.ones_like(values))
+        return mean, ((squares + (n - n_stored) * mean.square()) / n).sqrt()
 
     # -- what a sparse matrix has ---------------------------------------------------------------------
 
@@ -227,6 +245,29 @@ class SparseRows:
                 f"{n_rows} rows of {self.shape[1]} columns would take {n_bytes / 2**30:.1f} GB when dense, more "
                 f"than {MOST_DENSE_BYTES / 2**30:g} GB. Ask for fewer rows at once (batch_size)."
             )
+
+
+def without_offset(*matrices: scipy.sparse.csr_array) -> list[scipy.sparse.csr_array]:
+    """Returns sparse rows less the first row, in the columns that all of them store; differences stay the same.
+
+    Args:
+        *matrices: Shape (n, d) each, n at least 1, without entries that are stored twice.
+
+    Example:
+        >>> without_offset(scipy.sparse.csr_array([[1e9, 0.0], [1e9 + 1, 2.0]]))[0].toarray()
+        array([[0., 0.],
+               [1., 2.]])
+    """
+    n_columns = matrices[0].shape[1]
+    first = np.zeros(n_columns)
+    row = slice(0, matrices[0].indptr[1])
+    first[matrices[0].indices[row]] = matrices[0].data[row]
+    for part in matrices:
+        first[np.bincount(part.indices, minlength=n_columns) < part.shape[0]] = 0
+    return [
+        scipy.sparse.csr_array((part.data - first[part.indices], part.indices, part.indptr), shape=part.shape)
+        for part in matrices
+    ]
 
 
 def _index_dtype(indices: AnyArray) -> np.dtype[Any]:

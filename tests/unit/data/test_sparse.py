@@ -16,7 +16,7 @@ from paradime.routines import (
     ParametricTSNE,
     ParametricUMAP,
 )
-from paradime.utils.sparse import SparseRows
+from paradime.utils.sparse import SparseRows, without_offset
 
 FORMATS = ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"]
 
@@ -48,6 +48,23 @@ def test_sparse_tensors_and_entries_stored_twice_are_read():
     assert SparseRows(twice)[:].tolist() == [[0.0, 3.0], [5.0, 0.0]]
     assert len(twice.data) == 3
     assert SparseRows(torch.eye(3).to_sparse())[:].tolist() == torch.eye(3).tolist()
+
+
+def test_means_and_deviations_are_those_of_the_dense_matrix(X):
+    for given in (X.astype(np.float64), 1e9 + X.astype(np.float64), np.where(X > 0, 3, 0)):
+        mean, deviation = SparseRows(scipy.sparse.csr_array(given)).mean_and_deviation()
+        np.testing.assert_allclose(mean.numpy(), given.mean(axis=0))
+        np.testing.assert_allclose(deviation.numpy(), given.std(axis=0), atol=1e-6)
+
+
+def test_offsets_are_taken_of_columns_that_all_rows_store(X):
+    first, second = X[:100].astype(np.float64), X[100:].astype(np.float64)
+    first[:, :2] += 1e9
+    second[:, 0] += 1e9
+    near = [part.toarray() for part in without_offset(*map(scipy.sparse.csr_array, (first, second)))]
+    for part, given in zip(near, (first, second), strict=True):
+        np.testing.assert_array_equal(part[:, 0], given[:, 0] - first[0, 0])
+        np.testing.assert_array_equal(part[:, 1:], given[:, 1:])
 
 
 def test_rows_are_not_made_dense_as_a_whole(X):

@@ -30,6 +30,12 @@ def mds(model, random_state=0, **settings):
     return routine
 
 
+def required(network, rows, n_classes=None):
+    model = network.require(rows, "main", n_classes)
+    network.prepare(rows)
+    return model
+
+
 class Counting(torch.nn.Linear):
     def __init__(self, *args):
         super().__init__(*args)
@@ -44,7 +50,7 @@ class Counting(torch.nn.Linear):
 
 
 def test_model_of_a_recipe_is_made_and_prepared_for_the_rows():
-    model = Network(None, LANDMARKS).require(ROWS, "main", None)
+    model = required(Network(None, LANDMARKS), ROWS)
     assert model.prepared
     assert model.assignments.n_landmarks == 16
     assert model.n_rows == 300
@@ -53,9 +59,9 @@ def test_model_of_a_recipe_is_made_and_prepared_for_the_rows():
 
 def test_encoder_with_a_decoder_is_prepared():
     recipe = ModelRecipe("landmarks", options={"hidden_dims": [10]}, decoder=True)
-    model = Network(None, recipe, seed=0).require(ROWS, "main", None)
+    model = required(Network(None, recipe, seed=0), ROWS)
     assert model.encoder.prepared
-    alone = Network(None, LANDMARKS, seed=0).require(ROWS, "main", None)
+    alone = required(Network(None, LANDMARKS, seed=0), ROWS)
     assert torch.equal(model(ROWS), alone(ROWS))
 
 
@@ -63,15 +69,15 @@ def test_model_that_was_made_early_is_prepared_when_there_are_rows():
     recipe = ModelRecipe("landmarks", options={"hidden_dims": [10], "n_rows": 300})
     network = Network(None, recipe, in_dim=64, seed=0)
     assert not network.model.prepared
-    assert network.require(ROWS, "main", None) is network.model
+    assert required(network, ROWS) is network.model
     assert network.model.prepared
 
 
 def test_model_whose_size_follows_from_the_rows_waits_for_them():
     network = Network(None, LANDMARKS, in_dim=64, seed=0)
     assert network.model is None
-    expected = Network(None, LANDMARKS, seed=0).require(ROWS, "main", None)
-    assert torch.equal(network.require(ROWS, "main", None)(ROWS), expected(ROWS))
+    expected = required(Network(None, LANDMARKS, seed=0), ROWS)
+    assert torch.equal(required(network, ROWS)(ROWS), expected(ROWS))
 
 
 @pytest.mark.parametrize("recipe", [LANDMARKS, ModelRecipe(), ModelRecipe(classifier=True)])
@@ -79,16 +85,16 @@ def test_rows_of_another_width_than_was_said_are_refused_before_and_after_the_mo
     network = Network(None, recipe, in_dim=64, owner="it")
     for _ in range(2):
         with pytest.raises(ValueError, match=r"X has 63 features, but it is expecting 64\. Set in_dim=63"):
-            network.require(ROWS[:, 1:], "main", 3)
-        network.require(ROWS, "main", 3)
+            required(network, ROWS[:, 1:], 3)
+        required(network, ROWS, 3)
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_given_model_is_prepared_once(wrapped):
     encoder = Counting(64, 2)
     network = Network(EmbeddingModel(encoder) if wrapped else encoder, ModelRecipe(), seed=3)
-    network.require(ROWS, "main", None)
-    network.require(ROWS[:100], "main", None)
+    required(network, ROWS)
+    required(network, ROWS[:100])
     ((rows, generator),) = encoder.calls
     assert rows is ROWS
     assert generator.initial_seed() == 3
@@ -98,7 +104,7 @@ def test_given_model_that_is_prepared_stays_as_it_is():
     model = LandmarkModel(64, hidden_dims=[10], n_landmarks=16)
     model.prepare(ROWS[:200])
     before = model(ROWS)
-    assert torch.equal(Network(model, ModelRecipe()).require(ROWS, "main", None)(ROWS), before)
+    assert torch.equal(required(Network(model, ModelRecipe()), ROWS)(ROWS), before)
 
 
 def test_method_of_the_same_name_alone_is_left_alone():
@@ -106,12 +112,12 @@ def test_method_of_the_same_name_alone_is_left_alone():
         def prepare(self):
             raise AssertionError
 
-    assert Network(Unrelated(64, 2), ModelRecipe()).require(ROWS, "main", None)(ROWS).shape == (300, 2)
+    assert required(Network(Unrelated(64, 2), ModelRecipe()), ROWS)(ROWS).shape == (300, 2)
 
 
 def test_seed_decides_and_without_one_the_global_generator_does():
     def landmarks(seed):
-        return Network(None, LANDMARKS, seed=seed).require(ROWS, "main", None).assignments.landmarks
+        return required(Network(None, LANDMARKS, seed=seed), ROWS).assignments.landmarks
 
     state = torch.get_rng_state()
     first, again, other = landmarks(1), landmarks(1), landmarks(2)

@@ -47,6 +47,15 @@ def test_descent_finds_nearly_all_and_its_recall_is_measured(outcome):
     outcome(measure, at_least={"recall": 0.95}, at_most={"of others": 0.2})
 
 
+@pytest.mark.slow  # numba compiles the search first
+def test_descent_keeps_the_digits_of_columns_far_from_zero():
+    rows = np.random.default_rng(0).random((150, 4))
+    expected = nearest_neighbors(rows, 5, metric="manhattan", backend="exact")[1]
+    far = scipy.sparse.csr_array(rows + 1e8)
+    found = nearest_neighbors(far, 5, metric="manhattan", backend="pynndescent")[1]
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
 def test_choice_goes_by_the_size_of_the_products(monkeypatch):
     monkeypatch.setattr("paradime.neighbors.sparse_search._descent_knows", lambda metric: metric == "manhattan")
     few, many = SparseRows(made()), SparseRows(scipy.sparse.csr_array((400_000, 10), dtype=np.float32))

@@ -1,7 +1,9 @@
 """Neither the offset nor the unit of columns decides what networks of ``fit`` learn, in whatever they do."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse
 import torch
 from sklearn.datasets import load_digits, load_iris, load_wine
 from sklearn.neighbors import NearestNeighbors
@@ -9,6 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 import paradime
 from paradime import loss, relations
 from paradime.cli.folding import fold
+from paradime.data import Dataset
 from paradime.dr import ParametricDR
 from paradime.explain import distortion, feature_importance, novelty
 from paradime.explorer.features import pack_features, pack_network
@@ -24,6 +27,7 @@ from paradime.routines import (
     ParametricTSNE,
     ParametricUMAP,
 )
+from paradime.utils.sparse import SparseRows
 
 X, Y = load_iris(return_X_y=True)
 DIGITS = load_digits().data[:300]
@@ -237,6 +241,40 @@ def test_models_of_standardised_columns_take_the_columns_as_they_are(kind):
         assert explained(rows, routine.inverse_transform(before)).mean() > 0.2
 
 
+@pytest.mark.parametrize("format_", ["csr", "csc", "coo"])
+def test_sparse_rows_keep_their_digits_in_fits_updates_and_explanations(format_):
+    rows = scipy.sparse.csr_array(X + 1e9).asformat(format_)
+    parts = [scipy.sparse.csr_array(X[i::2] + 1e9).asformat(format_) for i in (0, 1)]
+    routine = ParametricMDS(epochs=40, random_state=0).fit(parts[0])
+    assert isinstance(routine.dataset["main"], SparseRows)
+    assert preserved(X[1::2], routine.transform(parts[1]), 10) > 0.5
+    assert routine.score(rows) > 0.9
+    np.testing.assert_array_equal(routine.transform(rows), routine.transform(X + 1e9))
+    assert distortion(routine, rows).stretch.min() > 0
+    routine.update(parts[1], epochs=5)
+    assert preserved(X, routine.transform(rows)) > 0.5
+    routine.partial_fit(parts[0], epochs=5)
+    assert preserved(X, routine.transform(rows)) > 0.5
+
+
+@pytest.mark.filterwarnings("ignore::paradime.exceptions.ScaleWarning")
+def test_a_single_column_far_from_zero_keeps_its_digits_among_sparse_ones():
+    rng = np.random.default_rng(0)
+    counts = (rng.random((150, 30)) < 0.05) * 0.1
+    rows = scipy.sparse.csr_array(np.column_stack([X[:, 2] + 1e9, counts]))
+    places = ParametricMDS(epochs=40, random_state=0).fit(rows).transform(rows)
+    assert preserved(X[:, 2:3], places) > 0.4
+
+
+@pytest.mark.parametrize("make", [np.asarray, scipy.sparse.csr_array], ids=["dense", "sparse"])
+def test_axes_of_whole_numbers_far_from_zero_are_found_in_double_precision(make):
+    scalings = []
+    for offset in (0, 10**9):
+        rows = make((X * 10).astype(np.int64) + offset)
+        scalings.append(ParametricMDS(epochs=1, network="landmarks", random_state=0).fit(rows).model.scaling)
+    torch.testing.assert_close(scalings[1].weight.abs(), scalings[0].weight.abs(), rtol=1e-3, atol=1e-3)
+
+
 # -- what is lost even so -------------------------------------------------------------------------
 
 
@@ -250,6 +288,56 @@ def test_digits_that_the_data_have_lost_already_are_told(rows, precision):
         UserWarning, match=rf"lie so far from zero that {precision} precision tells only some \d+ values"
     ):
         ParametricMDS(epochs=1).fit(rows)
+
+
+WHOLE = (X * 10).astype(np.int64)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        WHOLE + 10**18,
+        (WHOLE + 10**18).tolist(),
+        torch.from_numpy(WHOLE + 10**18),
+        pd.DataFrame(WHOLE + 10**17).astype("Int64"),
+        scipy.sparse.csr_array(WHOLE + 10**18),
+        (100 * WHOLE).astype(np.uint64) + np.uint64(2**63),
+        -WHOLE - 2**62,
+    ],
+    ids=["int64", "lists", "tensor", "pandas Int64", "sparse", "uint64", "negative"],
+)
+@pytest.mark.filterwarnings("ignore::paradime.exceptions.ScaleWarning")
+def test_digits_of_whole_numbers_that_double_precision_loses_are_told(rows):
+    with pytest.warns(UserWarning, match=r"double precision tells only some \d+ values .* Subtract the offset"):
+        ParametricMDS(epochs=1).fit(rows)
+
+
+@pytest.mark.parametrize("rows", [WHOLE.astype(np.uint64) + np.uint64(2**63), (X + 1e9).astype(np.float32)])
+def test_rows_that_rounding_may_have_made_identical_are_called_so(rows):
+    with pytest.warns(
+        UserWarning, match=r"identical.* are rounded in (double|single) precision; .* subtract the off"
+    ):
+        Dataset(rows)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [WHOLE + 2**52, -WHOLE - 2**52, np.array([[-(2**63)], [2**63 - 1]]), np.array([[0], [2**60]])],
+    ids=["exact", "negative", "whole range", "wide"],
+)
+def test_whole_numbers_that_double_precision_tells_apart_are_not_warned_of(rows, recwarn):
+    Dataset(rows)
+    Dataset(scipy.sparse.csr_array(rows))
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("kind", [ParametricMDS, ParametricTSNE, composed])
+def test_networks_of_fit_are_not_said_to_lose_digits_where_their_width_was_said(kind, recwarn):
+    rows = X + 1e6
+    routine = kind(in_dim=4, epochs=2, random_state=0).fit(rows)
+    assert not [told for told in recwarn.list if "far from zero" in str(told.message)]
+    expected = kind(epochs=2, random_state=0).fit(rows).transform(rows)
+    np.testing.assert_array_equal(routine.transform(rows), expected)
 
 
 def test_digits_that_a_model_of_ones_own_loses_are_told():
@@ -267,10 +355,11 @@ def test_rows_that_double_precision_tells_apart_are_not_called_identical(recwarn
 # -- what else reads rows -------------------------------------------------------------------------
 
 
-def test_quality_of_held_out_rows_is_measured_with_all_digits():
+@pytest.mark.parametrize("make", [np.asarray, scipy.sparse.csr_array], ids=["dense", "sparse"])
+def test_quality_of_held_out_rows_is_measured_with_all_digits(make):
     qualities = []
     for offset in (0, 1e9):
-        routine = ParametricMDS(epochs=30, validation_fraction=0.2, random_state=0).fit(X + offset)
+        routine = ParametricMDS(epochs=30, validation_fraction=0.2, random_state=0).fit(make(X + offset))
         qualities.append(routine.history_[-1]["validation_quality"])
     assert qualities[1] == pytest.approx(qualities[0], abs=0.1)
 
