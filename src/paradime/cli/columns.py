@@ -23,8 +23,6 @@ __all__ = ["Selection", "encode", "framed", "known_column", "numbers", "select",
 _SHOWN = 8
 # a column of more different texts, in more than half of the rows, holds names rather than categories
 _MOST_CATEGORIES = 20
-# a step of single precision, in standard deviations, beyond which a column needs an offset
-_COARSE = 1e-3
 # beyond, squares and quotients leave the range of single precision
 _WIDEST = 1e35
 
@@ -38,8 +36,8 @@ class Selection:
         categories: Names of the columns of categories that are encoded as features, with these.
         carried: Names of the columns that are carried along, the identifier first.
         notes: What to tell the reader of the choice.
-        offsets: What is subtracted from columns of numbers that lie so far from zero that single precision, in
-            which models take them, would not tell their values apart.
+        offsets: What is subtracted from columns of numbers before the model takes them. Only models of earlier
+            versions have offsets; networks centre columns themselves.
     """
 
     features: list[str]
@@ -64,17 +62,16 @@ class Selection:
         offset = self.offsets.get(column)
         return column if offset is None else f"{column} {'-' if offset > 0 else '+'} {abs(offset):.0f}"
 
-    def with_offsets(self, X: AnyArray) -> Selection:
-        """Returns the same columns with offsets where they need them.
+    def check_spans(self, X: AnyArray) -> None:
+        """Refuses columns of numbers that vary by more or less than single precision can hold.
 
         Args:
-            X: The features without offsets, shape (n, d).
+            X: The features, shape (n, d).
 
         Raises:
-            InputError: If a column varies by more or less than single precision can hold.
+            InputError: If there is one.
         """
-        columns = X[:, : len(self.features)]
-        spans = np.ptp(columns, axis=0)
+        spans = np.ptp(X[:, : len(self.features)], axis=0)
         beyond = np.flatnonzero((spans > _WIDEST) | ((spans > 0) & (spans < 1 / _WIDEST)))
         if len(beyond):
             name, span = self.features[beyond[0]], spans[beyond[0]]
@@ -82,12 +79,6 @@ class Selection:
                 f"column {name!r} spans {span:.3g}, and single precision, in which models compute, needs a "
                 f"span from {1 / _WIDEST:g} to {_WIDEST:g}. Rescale it, or leave it out."
             )
-        # of the largest values, which have the fewest digits behind the point
-        steps = np.spacing(np.abs(columns).max(axis=0).astype(np.float32)).astype(np.float64)
-        spreads, means = columns.std(axis=0), columns.mean(axis=0)
-        is_coarse = (steps > _COARSE * spreads) & (spreads > 0)
-        offsets = {self.features[j]: float(np.round(means[j])) for j in np.flatnonzero(is_coarse)}
-        return dataclasses.replace(self, offsets=offsets)
 
     def shifted(self, X: AnyArray) -> AnyArray:
         """Returns features without offsets as the model takes them, shape (n, d)."""

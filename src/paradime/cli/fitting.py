@@ -114,12 +114,12 @@ def fit_table(options: FitOptions) -> None:
     if options.color is not None:
         known_column(options.color, table.names, option="--color", source=options.data)
     X = encode(table, selection, source=options.data)
-    selection = selection.with_offsets(X)
+    selection.check_spans(X)
     _describe(selection, len(table))
     guides = _add_guides(routine, options, table, selection)
     features = framed(X, selection)
-    mean, scale = _standardization(_rounded(features).to_numpy(), options, routine)
-    rows = features if mean is None else (_rounded(features) - mean) / scale
+    mean, scale = _standardization(X, options, routine)
+    rows = features if mean is None else (features - mean) / scale
     y = None
     if options.target is not None:
         y = targets_of(table.frame[options.target], source=options.data)
@@ -173,12 +173,6 @@ def _describe(selection: Selection, n_rows: int) -> None:
         say(wrapped("carried along:", folded(selection.carried)))
     for note in selection.notes:
         say(f"note: {note}")
-    if selection.offsets:
-        names = ", ".join(repr(selection.name_of(name)) for name in selection.offsets)
-        say(
-            f"note: the model takes {names}, since single precision does not tell such numbers apart; the command "
-            "line subtracts by itself, Python and ONNX do not"
-        )
 
 
 def _standardization(
@@ -199,11 +193,6 @@ def _standardization(
     return X.mean(axis=0), np.where(deviations > 0, deviations, 1.0)
 
 
-def _rounded(features: pd.DataFrame) -> pd.DataFrame:
-    """Rows in single precision, as the model will get them when it takes over the scaling."""
-    return features.astype(np.float32).astype(np.float64)
-
-
 def _foldable_spec(routine: Any) -> bool:
     section = routine.to_spec(format="dict").get("model", {})
     decoder = section.get("decoder")
@@ -219,7 +208,7 @@ def _add_guides(routine: Any, options: FitOptions, table: Table, selection: Sele
     entries: dict[str, Any] = {}
     for i, text in enumerate(options.guide):
         column, axis, share = parse_guide(text, table.names)
-        attribute = selection.name_of(column)
+        attribute = column
         if column not in selection.features:
             attribute = f"guide {column}"
             values = numbers(table, [column], source=options.data)[:, 0]
@@ -251,7 +240,7 @@ def _write(fitted: Fitted) -> None:
         with _taking_rows_as_they_are(fitted):
             attempt(options.out, _save)
             attempt(options.explore, _explore)
-    except RuntimeError as error:  # the model could not take over the scaling
+    except Exception as error:  # the model could not take over the scaling
         failures.append(error)
     attempt(options.embedding, _write_positions)
     attempt(options.plot, _draw)
@@ -270,8 +259,8 @@ def _taking_rows_as_they_are(fitted: Fitted) -> Iterator[None]:
         yield
         return
     weights = {name: tensor.clone() for name, tensor in routine.model.state_dict().items()}
-    fold(routine, fitted.features, mean, scale)
     try:
+        fold(routine, fitted.features, mean, scale)
         yield
     finally:
         routine.model.load_state_dict(weights)
@@ -325,7 +314,6 @@ def _described(fitted: Fitted) -> dict[str, Any]:
     described: dict[str, Any] = {
         "features": selection.features,
         "categories": selection.categories,
-        "offsets": selection.offsets,
         "rows": len(fitted.table),
         "header": options.header,
         "target": options.target,

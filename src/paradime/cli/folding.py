@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from paradime.cli.console import InputError
 from paradime.models import FullyConnected, FullyConnectedDecoder, InputScaling, Standardization, centers_rows
 from paradime.types import AnyArray
 
@@ -36,7 +37,7 @@ def fold(routine: Any, X: AnyArray, mean: AnyArray, scale: AnyArray) -> None:
         scale: What was divided by, shape (d,), positive.
 
     Raises:
-        RuntimeError: If the routine would embed ``X`` otherwise than it embedded what it was fitted to.
+        InputError: If the routine would embed ``X`` otherwise than it embedded what it was fitted to.
     """
     rows = np.asarray(X, dtype=np.float64)
     some = np.linspace(0, len(rows) - 1, min(500, len(rows))).astype(int)
@@ -67,9 +68,10 @@ def fold(routine: Any, X: AnyArray, mean: AnyArray, scale: AnyArray) -> None:
     after = routine.apply(_framed(rows[some], names), "embed").numpy()
     far, extent = float(np.abs(after - before).max()), float(np.ptp(before, axis=0).max())
     if not far <= _TOLERANCE * max(extent, 1e-12):
-        raise RuntimeError(
-            f"the model places rows {far:.3g} from where it did before it took over the scaling, of {extent:.3g}. "
-            "Use --scale none, or subtract the offsets of the columns"
+        raise InputError(
+            f"--scale: the model must place rows where it did before it took over the scaling, got {far:.3g} away "
+            f"on a map of {extent:.3g}: it computes in single precision and does not centre columns. Leave out "
+            "standardize: false in the specification, or subtract the offsets of the columns."
         )
 
 

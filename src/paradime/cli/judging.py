@@ -148,7 +148,7 @@ def explain_file(
     model = open_model(model_path)
     rows = read_all_rows(model, data, header=header)
     chosen: Any = method
-    features = rows.features.to_numpy(dtype=np.float32)
+    features = rows.features.to_numpy()
     with warnings.catch_warnings():
         if each:  # as was asked for
             warnings.filterwarnings("ignore", message="collinear features")

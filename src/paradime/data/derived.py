@@ -127,6 +127,9 @@ def pca(
         _clip_far_values(flat)
     if sparse:
         flat = _decomposable(flat, n_components, options)
+    else:
+        # scikit-learn may take the means from the products of columns, which far from zero leaves no digit right
+        flat -= flat.mean(axis=0)
     # identical rows have no variance to take shares of, which says nothing about the projection
     with np.errstate(divide="ignore", invalid="ignore"):
         found = min(n_components, *flat.shape)

@@ -89,7 +89,8 @@ class CorrelationLoss(EmbeddingLoss):
         axis, wanted = embedded[:, self.axis], self._attribute.values(batch, embedded.device)
         if self.kind == "rank":
             axis, wanted = soft_rank(axis, self.temperature), average_rank(wanted)
-        r = pearson(axis, wanted.to(axis.dtype))
+        # centred as it comes: far from zero, the precision of the embedding does not tell its values apart
+        r = pearson(axis, (wanted - wanted.mean()).to(axis.dtype))
         sign = _SIGNS[self.sign]
         if self.target is not None:
             return (self.target - (sign * r if sign else r.abs())).clamp_min(0).square()

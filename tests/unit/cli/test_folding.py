@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_wine
 
+from paradime.cli.console import InputError
 from paradime.cli.folding import can_be_folded, fold
 from paradime.data.scales import units_differ
 from paradime.datasets import load_covertype
@@ -55,7 +56,7 @@ def test_a_model_that_would_place_rows_elsewhere_is_an_error():
     routine.fit(pd.DataFrame(rows, columns=frame.columns))
     assert can_be_folded(routine.model)
     # single precision cannot tell many of these rows apart
-    with pytest.raises(RuntimeError, match="--scale none"):
+    with pytest.raises(InputError, match="standardize: false"):
         fold(routine, frame + 1e6, mean + 1e6, scale)
 
 

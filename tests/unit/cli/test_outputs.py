@@ -236,14 +236,22 @@ def test_an_output_that_fails_takes_nothing_along(run, table, monkeypatch):
 def test_model_that_cannot_take_over_the_scaling_takes_no_positions_along(run, table, monkeypatch):
     table()
 
-    def fail(*_, **__):
+    def fail(routine, *_):
+        routine.model.load_state_dict({name: 0 * part for name, part in routine.model.state_dict().items()})
         raise RuntimeError("the model places rows elsewhere")
 
+    def report(fitted, _):
+        np.testing.assert_allclose(fitted.routine.transform(fitted.rows), fitted.embedding, atol=1e-6)
+        shown.append("report")
+
+    shown = []
     monkeypatch.setattr("paradime.cli.fitting.fold", fail)
-    words = ["--scale", "standard", "--out", "m", "--embedding", "a.csv"]
+    monkeypatch.setattr("paradime.cli.fitting._report", report)
+    words = ["--scale", "standard", "--out", "m", "--embedding", "a.csv", "--report", "r.html"]
     code, _, err = run("fit", "t.csv", *words, *SHORT)
     assert code == 1
     assert "the model places rows elsewhere" in err
+    assert shown == ["report"]
     assert len(pd.read_csv("a.csv")) == 60
 
 

@@ -38,6 +38,13 @@ def test_what_is_no_function_is_refused():
         DerivedData(3)
 
 
+@pytest.mark.parametrize("scale", [None, 1.0])
+def test_pca_does_not_see_offsets_of_columns(scale):
+    rows = np.random.default_rng(0).normal(size=(60, 3)) * [3, 2, 1]
+    far = pca(rows + np.array([1.7e9, 5.5e6, 0]), scale=scale)
+    np.testing.assert_allclose(far, pca(rows, scale=scale), atol=1e-5)
+
+
 def test_pca_spans_the_first_principal_components():
     X = np.random.default_rng(0).normal(size=(50, 5)) * [9, 5, 2, 1, 0.5]
     found = pca(torch.tensor(X), n_components=2)

@@ -54,6 +54,13 @@ def test_correlation_loss_is_what_the_correlation_lacks(settings, expected):
     assert found == pytest.approx(expected, abs=1e-6)
 
 
+def test_correlation_with_an_attribute_far_from_zero_is_that_near_zero():
+    rows = torch.from_numpy(X).double()
+    for attribute in (rows[:, 1], rows[:, 1] + 1.7e9):
+        batch = {"main": rows.float(), "time": attribute}
+        assert CorrelationLoss("time", axis=1)(SAME, {}, {}, batch, CPU).item() == pytest.approx(0, abs=1e-5)
+
+
 def test_correlation_of_ranks_is_that_of_spearman():
     attribute = np.exp(3 * X[:, 1]) + RNG.normal(size=N)
     found = value(CorrelationLoss("y", 1, "rank", "positive", temperature=1e-3), y=attribute)
