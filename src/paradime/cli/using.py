@@ -39,6 +39,7 @@ def inverse_file(model_path: str, data: str, out: str, axes: list[str], *, heade
     outputs.check_distinct({"the model": model_path, "the table": data}, {"--out": out})
     outputs.check_table("--out", out)
     model, form = open_model(model_path), file_format(out)
+    _check_decodes(model)
     n_axes = model.routine._n_features_out
     wanted = axes or coordinate_names(n_axes, [])
     if len(wanted) != n_axes:
@@ -53,6 +54,18 @@ def inverse_file(model_path: str, data: str, out: str, axes: list[str], *, heade
             others = table.written([name for name in table.names if name not in {*wanted, *rows}], form)
             writer.write(pd.concat([others, rows], axis=1))
     say(f"decoded {writer.n_rows:,} positions" + ("" if out == "-" else f" in {out}"))
+
+
+def _check_decodes(model: Model) -> None:
+    from paradime.dr.parts import has_part
+
+    if has_part(model.routine, "decode"):
+        return
+    takes_decoder = "decoder" in model.routine.get_params(deep=False)
+    remedy = "--set decoder=true" if takes_decoder else "decoder: {} below model in the specification"
+    raise InputError(
+        f"{model.path}: must have a decoder to be inverted, got a model without one. Fit it with {remedy}."
+    )
 
 
 def export_model(model_path: str, onnx: str | None, torch_file: str | None) -> None:

@@ -88,7 +88,7 @@ def test_column_with_a_stray_text_is_told_of(run, forest):
         (["transform", "{made}/forest.paradim", "{made}/new.csv"], "Did you mean 'forest.paradime'?"),
         (["transform", "{made}/new.csv", "{made}/new.csv"], "no saved routine"),
         (["transform", "{made}/forest.paradime", "{made}/map.csv"], "lacks column(s)"),
-        (["inverse", "{made}/forest.paradime", "{made}/map.csv"], "decoder"),
+        (["inverse", "{made}/forest.paradime", "{made}/map.csv"], "Fit it with --set decoder=true."),
         (["evaluate", "{made}/forest.paradime", "{made}/new.csv", "--target", "x"], "no column 'x'"),
         (["explain", "{made}/forest.paradime", "{made}/new.csv", "--method", "guess"], "--method"),
         (["plot", "{made}/forest.paradime"], "needs rows"),
