@@ -14,9 +14,10 @@ from paradime.explorer.packing import Blobs, smallest_integers
 from paradime.types import AnyArray
 from paradime.utils.columns import ColumnValues, as_dates, as_durations, column_values, is_missing
 from paradime.utils.frames import as_narwhals, check_distinct_names, column_names, feature_names, is_frame
+from paradime.utils.sparse import SparseRows
 from paradime.utils.targets import NumberColumn, TargetColumn
 
-__all__ = ["named_columns", "pack_column", "pack_numbers", "pack_targets"]
+__all__ = ["check_no_feature_is_hidden", "named_columns", "pack_column", "pack_numbers", "pack_targets"]
 
 _MOST_CATEGORIES = 2_000
 _FEW_INTEGERS = 30  # so many different integers or fewer name classes
@@ -30,6 +31,7 @@ def named_columns(columns: Any, n: int) -> dict[str, ColumnValues]:
 
     Args:
         columns: A pandas, polars or pyarrow data frame, whatever else narwhals reads, or a dict of sequences.
+            Names that are no texts become texts.
         n: Number of rows that there must be.
 
     Returns:
@@ -46,6 +48,7 @@ def named_columns(columns: Any, n: int) -> dict[str, ColumnValues]:
     if isinstance(columns, Mapping):
         found = {str(name): column_values(values, name=str(name)) for name, values in columns.items()}
     else:
+        columns = _with_texts_as_names(columns)
         if not is_frame(columns) or (names := column_names(columns)) is None:
             raise TypeError(
                 f"columns must be a data frame or a dict of sequences, got {type(columns).__name__}. "
@@ -63,6 +66,50 @@ def named_columns(columns: Any, n: int) -> dict[str, ColumnValues]:
                 "Select the same rows of both."
             )
     return found
+
+
+def _with_texts_as_names(columns: Any) -> Any:
+    """Returns a data frame whose names are texts only in part, as pandas allows, with all as texts."""
+    names = (
+        list(columns.columns) if is_frame(columns) and hasattr(columns, "set_axis") and columns.ndim == 2 else []
+    )
+    n_texts = sum(isinstance(name, str) for name in names)
+    return columns.set_axis([str(name) for name in names], axis=1) if 0 < n_texts < len(names) else columns
+
+
+def check_no_feature_is_hidden(
+    columns: Mapping[str, ColumnValues], names: Sequence[str], rows: AnyArray | SparseRows
+) -> None:
+    """Refuses columns that are called as a feature and hold something else: a page shows one column of a name.
+
+    Args:
+        columns: The columns.
+        names: Names of the features.
+        rows: The features, shape (n, d).
+
+    Raises:
+        ValueError: If there is one.
+    """
+    for place, name in enumerate(names):
+        if name in columns and not _holds(columns[name].array, _column(rows, place)):
+            raise ValueError(
+                "columns must have other names than features that they do not repeat, "
+                f"got {name!r}, which is a feature, too. Rename the column, or the features: feature_names=[…]."
+            )
+
+
+def _column(rows: AnyArray | SparseRows, place: int) -> AnyArray:
+    found: AnyArray = (
+        rows.to_scipy()[:, [place]].toarray()[:, 0] if isinstance(rows, SparseRows) else rows[:, place]
+    )
+    return found
+
+
+def _holds(values: AnyArray, numbers: AnyArray) -> bool:
+    try:
+        return bool(np.allclose(values.astype(np.float64), numbers, rtol=1e-6, atol=0))
+    except (TypeError, ValueError):
+        return False
 
 
 def pack_targets(name: str, column: TargetColumn, blobs: Blobs) -> dict[str, Any]:

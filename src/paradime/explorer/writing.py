@@ -12,16 +12,17 @@ import numpy as np
 from paradime._registry import did_you_mean
 from paradime.data.validation import checked_rows
 from paradime.explain._rows import count_of
-from paradime.explorer.columns import named_columns, pack_column, pack_targets
+from paradime.explorer.columns import check_no_feature_is_hidden, named_columns, pack_column, pack_targets
 from paradime.explorer.features import pack_features, pack_network
 from paradime.explorer.packing import Blobs
 from paradime.explorer.page import ExplorerPage, render_page, write_page
 from paradime.explorer.sprites import as_images, pack_images
 from paradime.types import AnyArray
 from paradime.utils._colors import get_color_palette
+from paradime.utils.columns import ColumnValues
 from paradime.utils.convert import to_numpy
+from paradime.utils.frames import check_distinct_names, is_frame
 from paradime.utils.frames import feature_names as names_of
-from paradime.utils.frames import is_frame
 from paradime.utils.sparse import SparseRows
 from paradime.utils.targets import read_targets
 
@@ -58,7 +59,8 @@ def explore(
             Sparse rows go along as far as the page has room for them.
         y: A label or a number for each point, shape (n,); integers are classes here.
         columns: A data frame, or a dict of sequences, with what else is known of the points: numbers, dates,
-            categories and texts, with missing values. Integers with at most 30 values are classes.
+            categories and texts, with missing values. Integers with at most 30 values are classes. A column may be
+            called as a feature only if it holds that feature.
         images: An image for each point: an array of shape (n, h, w), (n, h, w, 3) or (n, 3, h, w); or the shape of
             the images, such as ``(8, 8)``, where the pixels are the rows of ``X``.
         embedding: Positions, shape (n, 2), in place of ``routine.transform(X)``.
@@ -77,8 +79,8 @@ def explore(
         ImportError: If plotly is missing.
         NotTrainedError: If the routine is not trained.
         TypeError: If an argument is of a type that it cannot be.
-        ValueError: If numbers of rows differ, if the embedding does not have 2 finite columns, or if a name is
-            unknown.
+        ValueError: If numbers of rows differ, if the embedding does not have 2 finite columns, if a name is
+            unknown, or if a column is called as a feature and holds something else.
         OSError: If the file cannot be written.
 
     Example:
@@ -97,6 +99,7 @@ def explore(
     notes: list[str] = []
     rows = None if X is None else _rows(X, n)
     names = [] if rows is None else names_of(X, routine, row_shape=rows.shape[1:], given=feature_names)
+    flat = rows if rows is None or isinstance(rows, SparseRows) else rows.reshape(len(rows), -1)
     described: dict[str, Any] = {
         "title": str(title) if title else ("Map" if routine is None else type(_last_step(routine)).__name__),
         "n": n,
@@ -111,12 +114,17 @@ def explore(
     }
     if X is not None and rows is None:
         # the columns of a data frame are shown all the same
-        columns = X if columns is None and is_frame(X) else columns
+        if columns is None and is_frame(X):
+            check_distinct_names(X, what="X")
+            columns = X
         notes.append("new points cannot be placed here: X holds more than finite numbers")
-    described["columns"], column_notes = _pack_columns(y, columns, n, blobs)
+    arrays = {} if columns is None else named_columns(columns, n)
+    if flat is not None:
+        check_no_feature_is_hidden(arrays, names, flat)
+    described["columns"], column_notes = _pack_columns(y, arrays, {*arrays, *names}, blobs, n)
     notes += column_notes
-    if rows is not None:
-        _add_features(described, routine if what_if else None, rows, names, positions, blobs, notes)
+    if flat is not None:
+        _add_features(described, routine if what_if else None, flat, names, positions, blobs, notes)
     if images is not None:
         described["images"], note = pack_images(as_images(images, rows, n), blobs)
         notes += [note] if note else []
@@ -168,15 +176,16 @@ def _rows(X: Any, n: int) -> AnyArray | SparseRows | None:
     return rows
 
 
-def _pack_columns(y: Any, columns: Any, n: int, blobs: Blobs) -> tuple[list[dict[str, Any]], list[str]]:
-    """Packs what comes with the points; the labels first."""
-    arrays = {} if columns is None else named_columns(columns, n)
+def _pack_columns(
+    y: Any, arrays: dict[str, ColumnValues], taken: set[str], blobs: Blobs, n: int
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Packs what comes with the points; the labels first, by a name that is not taken."""
     packed: list[dict[str, Any]] = []
     notes: list[str] = []
     if y is not None:
         named = getattr(y, "name", None)
         name = named if isinstance(named, str) and named else "label"
-        name = name if name not in arrays else f"{name} (y)"
+        name = name if name not in taken else f"{name} (y)"
         packed.append(pack_targets(name, read_targets(y, n=n), blobs))
     for name, values in arrays.items():
         column, note = pack_column(name, values, blobs)
@@ -188,14 +197,13 @@ def _pack_columns(y: Any, columns: Any, n: int, blobs: Blobs) -> tuple[list[dict
 def _add_features(
     described: dict[str, Any],
     routine: Any,
-    rows: AnyArray | SparseRows,
+    flat: AnyArray | SparseRows,
     names: list[str],
     positions: AnyArray,
     blobs: Blobs,
     notes: list[str],
 ) -> None:
     """Adds the features, and the network if there is a routine, to what the page shows."""
-    flat = rows if isinstance(rows, SparseRows) else rows.reshape(len(rows), -1)
     features, note = pack_features(flat, names, blobs)
     notes += [note] if note else []
     described["features"] = features

@@ -208,3 +208,35 @@ def test_large_whole_numbers_keep_their_digits_beside_a_gap(tmp_path, written):
 def test_masked_entries_are_missing(tmp_path, written):
     masked = np.ma.masked_array(np.arange(N), mask=np.arange(N) == 3)
     assert np.flatnonzero(np.isnan(write(tmp_path, written, count=masked).values("count"))).tolist() == [3]
+
+
+ROWS = np.random.default_rng(0).normal(size=(N, 2))
+
+
+@pytest.mark.parametrize("other", [list(range(N)), ["a", "b"] * (N // 2)])
+def test_column_that_would_hide_a_feature_is_refused(other, tmp_path):
+    with pytest.raises(ValueError, match=r"got 'x1', which is a feature, too. Rename the column"):
+        explore(embedding=POSITIONS, X=ROWS, columns={"x1": other}, path=tmp_path / "page.html")
+
+
+def test_columns_may_repeat_features_and_are_shown_once(tmp_path, written):
+    columns = {"size": ROWS[:, 1], "age": np.arange(N)}
+    names = ["width", "size"]
+    page = explore(embedding=POSITIONS, X=ROWS, columns=columns, feature_names=names, path=tmp_path / "page.html")
+    shown = [column["name"] for column in written(page.path).described["columns"]]
+    assert sorted(shown) == ["age", "size", "width"]
+
+
+def test_labels_beside_a_feature_of_their_name_are_told_apart(tmp_path, written):
+    y = pd.Series(["a", "b"] * (N // 2), name="x0")
+    page = written(explore(embedding=POSITIONS, X=ROWS, y=y, path=tmp_path / "page.html").path)
+    assert [column["name"] for column in page.described["columns"]] == ["x0 (y)", "x0", "x1"]
+
+
+def test_names_of_columns_that_are_no_texts_become_texts(tmp_path, written):
+    frame = pd.DataFrame({"a": range(N), 7: np.linspace(0, 1, N)})
+    page = written(explore(embedding=POSITIONS, columns=frame, path=tmp_path / "page.html").path)
+    assert [column["name"] for column in page.described["columns"]] == ["a", "7"]
+    twice = frame.assign(**{"7": 1})
+    with pytest.raises(ValueError, match="names of columns must differ, and '7'"):
+        explore(embedding=POSITIONS, columns=twice, path=tmp_path / "page.html")
