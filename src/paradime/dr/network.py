@@ -127,7 +127,7 @@ class Network:
         self.model, self.row_shape, self._is_prepared, self._has_unit = model, row_shape, True, True
 
     def prepare(self, rows: torch.Tensor | SparseRows, source: torch.Tensor | SparseRows | None = None) -> None:
-        """Prepares the model for some rows if it asks for that; once prepared, it only takes what had no scale yet.
+        """Prepares the model for some rows if it asks for that; once prepared, only columns without a scale.
 
         Args:
             rows: The entry of the data that is embedded, shape (n, …), as the model gets it.
