@@ -146,10 +146,15 @@ def test_tables_without_names_lose_no_row(run, numbers, short):
 
 
 @pytest.mark.parametrize("command", ["transform", "evaluate", "explain", "plot", "explore", "inverse"])
-def test_first_line_that_looks_like_data_is_noticed_by_every_command(run, codes, numbers, command):
+def test_first_line_that_looks_like_data_is_noticed_by_every_command(run, codes, numbers, command, short):
     numbers.to_csv("n.csv", index=False, header=False)
     outputs = {"plot": ["--out", "a.png"], "explore": ["--out", "a.html"]}
-    words = [command, "m.paradime", "n.csv", *outputs.get(command, [])]
+    model = "m.paradime"
+    if command == "inverse":
+        model = "d.paradime"
+        words = ["--columns", "a,b,c", "--set", "decoder=true", "--out", model]
+        assert run("fit", "t.csv", *words, *short)[0] == 0
+    words = [command, model, "n.csv", *outputs.get(command, [])]
     code, _, err = run(*words)
     assert code == 2
     assert "--no-header" in err
