@@ -33,6 +33,8 @@ facts["random"] = [
     torch.equal(torch.random.get_rng_state(), before[2]),
 ]
 facts["torch"] = [str(torch.get_default_dtype()), torch.is_grad_enabled()]
+import logging
+facts["handlers"] = [len(logging.getLogger(name).handlers) for name in ("", "paradime")]
 print(json.dumps(facts))
 """
 
@@ -82,3 +84,7 @@ def test_unknown_name_is_an_attribute_error():
 
     with pytest.raises(AttributeError, match="'paradime' has no attribute 'nonsense'"):
         paradime.nonsense  # noqa: B018
+
+
+def test_logging_is_left_as_it_is(facts):
+    assert facts["handlers"] == [0, 0]

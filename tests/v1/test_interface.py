@@ -4,8 +4,6 @@ import importlib
 import inspect
 import logging
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -572,14 +570,6 @@ class TestWhereVersion1WasWrong:
         np.testing.assert_allclose(first, 30 * second, rtol=1e-5)
         np.testing.assert_allclose(first + second, outer.history, rtol=1e-5)
         np.testing.assert_allclose(inner.history, first / 10, rtol=1e-5)
-
-    def test_import_sets_up_no_handlers(self):
-        program = (
-            "import logging, paradime.dr, paradime.routines, paradime.utils\n"
-            "assert not logging.getLogger().handlers\n"
-            "assert not logging.getLogger('paradime').handlers\n"
-        )
-        subprocess.run([sys.executable, "-c", program], check=True)
 
     def test_quiet_routine_prints_nothing(self, data, capsys):
         make_routine().train(data)

@@ -1,6 +1,4 @@
 import importlib.machinery
-import sys
-import types
 import warnings
 
 import numpy as np
@@ -264,28 +262,6 @@ def test_recall_of_given_rows():
 # -- choice and refusals ------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def pynndescent_stub(monkeypatch):
-    """Stands in for PyNNDescent, whose import compiles for seconds: an exact search with its interface."""
-    calls = []
-
-    class NNDescent:
-        def __init__(self, data, metric, n_neighbors, random_state, n_jobs):
-            calls.append({"metric": metric, "n_neighbors": n_neighbors, "random_state": random_state})
-            assert data.dtype == np.float32
-            assert 1 <= n_jobs <= torch.get_num_threads()
-            dists = scipy.spatial.distance.cdist(data, data, metric)
-            order = dists.argsort(axis=1, kind="stable")[:, :n_neighbors]
-            self.neighbor_graph = order.astype(np.int32), np.take_along_axis(dists, order, 1).astype(np.float32)
-
-    module, distances = types.ModuleType("pynndescent"), types.ModuleType("pynndescent.distances")
-    module.NNDescent, module.distances = NNDescent, distances
-    module.__spec__ = importlib.machinery.ModuleSpec("pynndescent", None)
-    monkeypatch.setitem(sys.modules, "pynndescent", module)
-    monkeypatch.setitem(sys.modules, "pynndescent.distances", distances)
-    return calls
-
-
 @pytest.mark.parametrize(
     ("metric", "own"),
     [
@@ -301,6 +277,25 @@ def test_pynndescent_results_are_those_of_the_exact_search(pynndescent_stub, met
     np.testing.assert_array_equal(indices, exactly[0])
     np.testing.assert_allclose(dists, exactly[1], rtol=1e-3)
     assert pynndescent_stub == [{"metric": own, "n_neighbors": 6, "random_state": 7}]
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "chebyshev"])
+def test_pynndescent_is_handed_rows_far_from_zero_with_all_their_digits(pynndescent_stub, metric):
+    rows = points(n=40).to(torch.float64)
+    _, dists = nearest_neighbors(rows + 1e9, 5, metric=metric, backend="pynndescent")
+    torch.testing.assert_close(
+        dists, nearest_neighbors(rows, 5, metric=metric, backend="exact")[1], atol=1e-4, rtol=0
+    )
+
+
+@pytest.mark.slow  # numba compiles the search first
+@pytest.mark.skipif(
+    bool(importlib.util.find_spec("faiss")), reason="faiss searches dense rows where it is installed"
+)
+def test_descent_among_dense_rows_finds_nearly_all():
+    rows = torch.from_numpy(np.random.default_rng(0).normal(size=(500, 5)))
+    indices, _ = nearest_neighbors(rows, 5, backend="pynndescent")
+    assert measured_recall(rows, indices) > 0.9
 
 
 def test_pynndescent_never_lists_the_point_itself_among_duplicates(pynndescent_stub):

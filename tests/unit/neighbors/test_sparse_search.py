@@ -47,8 +47,7 @@ def test_descent_finds_nearly_all_and_its_recall_is_measured(outcome):
     outcome(measure, at_least={"recall": 0.95}, at_most={"of others": 0.2})
 
 
-@pytest.mark.slow  # numba compiles the search first
-def test_descent_keeps_the_digits_of_columns_far_from_zero():
+def test_descent_keeps_the_digits_of_columns_far_from_zero(pynndescent_stub):
     rows = np.random.default_rng(0).random((150, 4))
     expected = nearest_neighbors(rows, 5, metric="manhattan", backend="exact")[1]
     far = scipy.sparse.csr_array(rows + 1e8)

@@ -18,7 +18,6 @@ from paradime.explorer.features import pack_features, pack_network
 from paradime.explorer.network import run_layers, write_layers
 from paradime.explorer.packing import Blobs
 from paradime.models import EmbeddingModel, FullyConnectedEmbeddingModel, ModelRecipe
-from paradime.neighbors import nearest_neighbors
 from paradime.routines import (
     ParametricAutoencoder,
     ParametricContrastive,
@@ -362,16 +361,6 @@ def test_quality_of_held_out_rows_is_measured_with_all_digits(make):
         routine = ParametricMDS(epochs=30, validation_fraction=0.2, random_state=0).fit(make(X + offset))
         qualities.append(routine.history_[-1]["validation_quality"])
     assert qualities[1] == pytest.approx(qualities[0], abs=0.1)
-
-
-@pytest.mark.slow  # numba compiles the search first
-def test_searches_in_single_precision_lose_no_digits_where_only_differences_count():
-    pytest.importorskip("pynndescent")
-    metric = "manhattan"
-    rows = torch.from_numpy(X)
-    found = nearest_neighbors(rows + 1e9, 5, metric=metric, backend="pynndescent")[1]
-    expected = nearest_neighbors(rows, 5, metric=metric, backend="exact")[1]
-    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
 
 def test_pages_carry_the_digits_of_columns_far_from_zero(tmp_path):

@@ -178,9 +178,9 @@ class TestInitialization:
     @pytest.mark.parametrize("method", ["fit", "train"])
     @pytest.mark.parametrize("kind", PRESETS)
     def test_positions_are_taught(self, kind, method):
-        routine = kind(**{**small(kind), "init_epochs": 30}, initialization=X0)
+        routine = kind(**{**small(kind), "init_epochs": 8}, initialization=X0)
         getattr(routine, method)(X)
-        named = kind(**{**small(kind), "init_epochs": 30}, initialization="places")
+        named = kind(**{**small(kind), "init_epochs": 8}, initialization="places")
         getattr(named, method)({"main": X, "places": X0})
         np.testing.assert_array_equal(routine.transform(X), named.transform(X))
         losses = [record["loss"] for record in named.history_ if record["phase"] == "places_init"]
