@@ -13,6 +13,7 @@ from paradime.data.validation import (
     checked_rows,
     column_names,
     lie_far_from_zero,
+    refuse_what_vanishes,
     rows_for_model,
     single_precision,
     warn_of_lost_digits,
@@ -104,6 +105,7 @@ class Dataset(Mapping[str, Any]):
                 self.data[key] = single_precision(key, values)
             self._remember_columns(key, data[key])
         if "main" in checked:
+            refuse_what_vanishes("main", checked["main"])
             columns = self.columns.get("main")
             warn_of_what_does_not_vary("main", checked["main"], columns=columns, stacklevel=3)
             warn_of_lost_digits("main", checked["main"], checked["main"].dtype, _SUBTRACT, stacklevel=3)

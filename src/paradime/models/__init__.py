@@ -15,6 +15,7 @@ from paradime.models.recipe import ModelRecipe
 from paradime.models.replacing import replaced_methods
 from paradime.models.scaling import InputScaling
 from paradime.models.standardization import Standardization, Standardized
+from paradime.models.units import unit_of
 
 __all__ = [
     "ACTIVATIONS",
@@ -43,4 +44,5 @@ __all__ = [
     "projection_for",
     "replaced_methods",
     "resolve_method",
+    "unit_of",
 ]
