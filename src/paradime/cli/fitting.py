@@ -20,7 +20,7 @@ from paradime.cli.methods import make_routine, map_dimensions, parse_guide
 from paradime.cli.models import coordinate_names
 from paradime.cli.showing import page_color, page_columns
 from paradime.cli.targets import targets_of
-from paradime.data.scales import units_differ
+from paradime.data.scales import outweighing_columns
 from paradime.exceptions import ScaleWarning
 from paradime.types import AnyArray
 from paradime.utils.table_writing import write_table
@@ -178,7 +178,7 @@ def _describe(selection: Selection, n_rows: int) -> None:
 def _standardization(
     X: AnyArray, options: FitOptions, routine: Any
 ) -> tuple[AnyArray, AnyArray] | tuple[None, None]:
-    if options.scale == "none" or (options.scale == "auto" and not units_differ(X)):
+    if options.scale == "none" or (options.scale == "auto" and outweighing_columns(X) is None):
         return None, None
     # the model is made when the rows are known; its description is there before
     if options.spec is not None and not _foldable_spec(routine):
