@@ -2,7 +2,15 @@
 
 from paradime.models.activations import ACTIVATIONS
 from paradime.models.assignments import SoftAssignments
-from paradime.models.base import Model, Preparable, as_input, centers_rows, needs_double, resolve_method
+from paradime.models.base import (
+    Completable,
+    Model,
+    Preparable,
+    as_input,
+    centers_rows,
+    needs_double,
+    resolve_method,
+)
 from paradime.models.convolutional import ConvolutionalModel
 from paradime.models.decoders import DECODERS, ConvolutionalDecoder, FullyConnectedDecoder
 from paradime.models.embedding import EmbeddingModel
@@ -20,6 +28,7 @@ from paradime.models.units import unit_of
 __all__ = [
     "ACTIVATIONS",
     "DECODERS",
+    "Completable",
     "ConvolutionalDecoder",
     "ConvolutionalModel",
     "EmbeddingModel",
