@@ -15,7 +15,7 @@ import numpy as np
 from paradime.cli import outputs
 from paradime.cli.columns import Selection, encode, framed, known_column, numbers, select
 from paradime.cli.console import InputError, folded, progress, say, wrapped
-from paradime.cli.folding import fold
+from paradime.cli.folding import check_foldable, fold
 from paradime.cli.methods import make_routine, map_dimensions, parse_guide
 from paradime.cli.models import coordinate_names
 from paradime.cli.showing import page_color, page_columns
@@ -190,7 +190,16 @@ def _standardization(
     if options.scale == "auto":
         say("columns are standardised, since their units differ (--scale none leaves them as they are)")
     deviations = X.std(axis=0)
-    return X.mean(axis=0), np.where(deviations > 0, deviations, 1.0)
+    mean, scale = X.mean(axis=0), np.where(deviations > 0, deviations, 1.0)
+    if options.spec is not None and not _centers_rows(routine) and (options.out or options.explore):
+        check_foldable(mean, scale)
+    return mean, scale
+
+
+def _centers_rows(routine: Any) -> bool:
+    section = routine.to_spec(format="dict").get("model", {})
+    is_plain = section.get("type", "mlp") in ("mlp", "fully connected")
+    return not is_plain or section.get("options", {}).get("standardize") is not False
 
 
 def _foldable_spec(routine: Any) -> bool:

@@ -341,8 +341,9 @@ def test_networks_of_fit_are_not_said_to_lose_digits_where_their_width_was_said(
 
 
 def test_digits_that_a_model_of_ones_own_loses_are_told():
-    with pytest.warns(UserWarning, match="does not centre its input"):
+    with pytest.warns(UserWarning, match="does not centre its input") as told:
         composed(torch.nn.Linear(4, 2)).fit(X + 1e7)
+    assert len([one for one in told if "far from zero" in str(one.message)]) == 1
     with pytest.warns(UserWarning, match="train with fit"):
         ParametricTSNE(epochs=1, init_epochs=1).train(X + 1e7)
 
