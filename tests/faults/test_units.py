@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse
+import torch
 from sklearn.datasets import load_iris
 
 from paradime import routines
 from paradime.dr import ParametricDR
+from paradime.loss import ReconstructionLoss
+from paradime.models import ModelRecipe
 from paradime.routines import ParametricContrastive, ParametricMDS
 
 X = load_iris().data
@@ -105,3 +108,14 @@ def test_rows_too_small_for_single_precision_are_refused(layout: Any) -> None:
 def test_rows_of_zeros_beside_small_ones_are_no_fault() -> None:
     rows = np.where(np.arange(150)[:, None] < 5, 0.0, X * 1e-30)
     assert np.isfinite(ParametricMDS(epochs=1).fit_transform(rows)).all()
+
+
+def test_mean_squared_errors_weigh_columns_alike_as_a_module_too() -> None:
+    def trained(function: Any) -> Any:
+        loss = ReconstructionLoss(function)
+        recipe = ModelRecipe(decoder=True)
+        routine = ParametricDR(model=recipe, losses=loss, random_state=0)
+        routine.add_training_phase(epochs=2)
+        return routine.fit(X * [1, 1, 1, 1e3]).transform(X * [1, 1, 1, 1e3])
+
+    np.testing.assert_array_equal(trained(torch.nn.MSELoss()), trained(None))
