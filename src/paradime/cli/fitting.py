@@ -15,12 +15,12 @@ import numpy as np
 from paradime.cli import outputs
 from paradime.cli.columns import Selection, encode, framed, known_column, numbers, select
 from paradime.cli.console import InputError, folded, progress, say, wrapped
-from paradime.cli.folding import fold
+from paradime.cli.folding import check_foldable, fold
 from paradime.cli.methods import make_routine, map_dimensions, parse_guide
 from paradime.cli.models import coordinate_names
 from paradime.cli.showing import page_color, page_columns
 from paradime.cli.targets import targets_of
-from paradime.data.scales import units_differ
+from paradime.data.scales import outweighing_columns
 from paradime.exceptions import ScaleWarning
 from paradime.types import AnyArray
 from paradime.utils.table_writing import write_table
@@ -178,7 +178,7 @@ def _describe(selection: Selection, n_rows: int) -> None:
 def _standardization(
     X: AnyArray, options: FitOptions, routine: Any
 ) -> tuple[AnyArray, AnyArray] | tuple[None, None]:
-    if options.scale == "none" or (options.scale == "auto" and not units_differ(X)):
+    if options.scale == "none" or (options.scale == "auto" and outweighing_columns(X) is None):
         return None, None
     # the model is made when the rows are known; its description is there before
     if options.spec is not None and not _foldable_spec(routine):
@@ -190,7 +190,16 @@ def _standardization(
     if options.scale == "auto":
         say("columns are standardised, since their units differ (--scale none leaves them as they are)")
     deviations = X.std(axis=0)
-    return X.mean(axis=0), np.where(deviations > 0, deviations, 1.0)
+    mean, scale = X.mean(axis=0), np.where(deviations > 0, deviations, 1.0)
+    if options.spec is not None and not _centers_rows(routine) and (options.out or options.explore):
+        check_foldable(mean, scale)
+    return mean, scale
+
+
+def _centers_rows(routine: Any) -> bool:
+    section = routine.to_spec(format="dict").get("model", {})
+    is_plain = section.get("type", "mlp") in ("mlp", "fully connected")
+    return not is_plain or section.get("options", {}).get("standardize") is not False
 
 
 def _foldable_spec(routine: Any) -> bool:

@@ -11,9 +11,10 @@ from paradime.cli.console import InputError
 from paradime.models import FullyConnected, FullyConnectedDecoder, InputScaling, Standardization, centers_rows
 from paradime.types import AnyArray
 
-__all__ = ["can_be_folded", "fold"]
+__all__ = ["can_be_folded", "check_foldable", "fold"]
 
 _TOLERANCE = 1e-3  # of the extent of the embedding
+_REMEDY = "Leave out standardize: false in the specification, or subtract the offsets of the columns."
 
 
 def can_be_folded(model: Any) -> bool:
@@ -70,8 +71,23 @@ def fold(routine: Any, X: AnyArray, mean: AnyArray, scale: AnyArray) -> None:
     if not far <= _TOLERANCE * max(extent, 1e-12):
         raise InputError(
             f"--scale: the model must place rows where it did before it took over the scaling, got {far:.3g} away "
-            f"on a map of {extent:.3g}: it computes in single precision and does not centre columns. Leave out "
-            "standardize: false in the specification, or subtract the offsets of the columns."
+            f"on a map of {extent:.3g}: it computes in single precision and does not centre columns. {_REMEDY}"
+        )
+
+
+def check_foldable(mean: AnyArray, scale: AnyArray) -> None:
+    """Raises InputError if a model that does not centre rows would lose their digits with the scaling in it.
+
+    Args:
+        mean: What is subtracted from the columns, shape (d,).
+        scale: What they are divided by, shape (d,), positive.
+    """
+    far = float((np.abs(mean) / scale).max())
+    farthest = _TOLERANCE / float(np.finfo(np.float32).eps)
+    if far > farthest:
+        raise InputError(
+            f"--scale: columns must lie within {farthest:,.0f} standard deviations of zero for a model that does "
+            f"not centre them, got {far:,.0f}: it computes in single precision. {_REMEDY}"
         )
 
 

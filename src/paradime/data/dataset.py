@@ -13,6 +13,7 @@ from paradime.data.validation import (
     checked_rows,
     column_names,
     lie_far_from_zero,
+    refuse_what_vanishes,
     rows_for_model,
     single_precision,
     warn_of_lost_digits,
@@ -104,6 +105,7 @@ class Dataset(Mapping[str, Any]):
                 self.data[key] = single_precision(key, values)
             self._remember_columns(key, data[key])
         if "main" in checked:
+            refuse_what_vanishes("main", checked["main"])
             columns = self.columns.get("main")
             warn_of_what_does_not_vary("main", checked["main"], columns=columns, stacklevel=3)
             warn_of_lost_digits("main", checked["main"], checked["main"].dtype, _SUBTRACT, stacklevel=3)
@@ -165,10 +167,15 @@ class Dataset(Mapping[str, Any]):
         source = self.source(key)
         return source.to(torch.float64) if lie_far_from_zero(source) else self[key]
 
+    def warn_of_lost_digits(self, key: str, model: torch.nn.Module) -> None:
+        """Warns if an entry lies so far from zero that a model which does not centre rows loses its digits."""
+        if not centers_rows(model):
+            warn_of_lost_digits(key, self.source(key), torch.float32, _CENTER, stacklevel=3)
+
     def suit(self, key: str, model: torch.nn.Module | None) -> None:
         """Converts an entry to the type in which a model computes; see :func:`~paradime.models.as_input`.
 
-        A model that centres rows gets those far from zero in double precision; for others there is a warning.
+        A model that centres rows gets those far from zero in double precision.
 
         Args:
             key: Its name.
@@ -180,8 +187,6 @@ class Dataset(Mapping[str, Any]):
         if needs_double(model):
             self.data[key] = rows_for_model(key, self.source(key).to(self.data[key].device), model)
             return
-        if model is not None and not centers_rows(model):
-            warn_of_lost_digits(key, self.source(key), torch.float32, _CENTER, stacklevel=3)
         self.data[key] = rows_for_model(key, self.data[key], model)
 
     def subset(self, rows: Any) -> Dataset:

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from paradime.exceptions import ScaleWarning
-from paradime.types import AnyArray
 from paradime.utils.convert import as_tensor
 from paradime.utils.frames import default_names
 from paradime.utils.sparse import SparseRows
@@ -21,15 +20,14 @@ __all__ = [
     "described",
     "outweighing_columns",
     "power_of",
-    "units_differ",
     "warn_of_outweighing_columns",
 ]
 
 _SHARE = 0.98  # of a distance, which counts as nearly all of it
 _N_PAIRS, _MOST_NUMBERS = 1_000, 1 << 24
 _FEWEST_ROWS = 20
+_MOST = 10  # columns that count as few, at most half of those that vary
 _CENTERED = 0.5  # standard deviations that the mean of a component may lie off 0, in part of its rows
-_MOST_FEATURES, _FACTOR = 200, 5
 _POWERS: dict[str | None, int] = {
     **dict.fromkeys((None, "euclidean", "sqeuclidean", "l2"), 2),
     **dict.fromkeys(("manhattan", "cityblock", "taxicab", "l1"), 1),
@@ -64,10 +62,10 @@ def power_of(metric: Any) -> int | None:
 def outweighing_columns(rows: Any, *, power: int = 2) -> Outweighing | None:
     """Returns the columns that decide distances nearly alone: 98 % of a distance, in most of 1,000 random pairs.
 
-    One column may do so, or up to three where these are a tenth of all columns that vary. A pair of rows counts as
-    much as any other, so that outliers do not matter. Columns that share a unit are left alone: principal
-    components (centred, and each varies less than the one before) and counts (whole numbers from 0 on, with zeros
-    in most columns); and so are fewer than 20 rows.
+    Up to half of the columns that vary may do so together, at most 10. A pair of rows counts as much as any other,
+    so that outliers do not matter. Columns that share a unit are left alone: principal components (centred, and
+    each varies less than the one before) and counts (whole numbers from 0 on, with zeros in most columns); and so
+    are fewer than 20 rows. Whoever warns of units, or standardises because of them, goes by this rule.
 
     Args:
         rows: Shape (n, d), dense or :class:`~paradime.utils.sparse.SparseRows`, finite.
@@ -97,7 +95,7 @@ def outweighing_columns(rows: Any, *, power: int = 2) -> Outweighing | None:
         return None
     shares = differences / differences.sum(dim=1, keepdim=True)
     order = shares.mean(dim=0).argsort(descending=True, stable=True)
-    most = max(1, min(3, n_varying // 10))
+    most = min(_MOST, n_varying // 2)
     joint = shares[:, order[:most]].cumsum(dim=1).median(dim=0).values
     enough = (joint >= _SHARE).nonzero().flatten()
     if not len(enough) or _share_a_unit(torch.cat((first, second)), int(order[0])):
@@ -134,7 +132,8 @@ def warn_of_outweighing_columns(
 
 def described(found: Outweighing, names: Sequence[str], *, power: int = 2) -> str:
     """Returns a sentence that says which columns outweigh the others, and by how much."""
-    shown = " and ".join(repr(names[column]) for column in found.columns)
+    *first, last = (repr(names[column]) for column in found.columns)
+    shown = f"{', '.join(first)} and {last}" if first else last
     verbs = f"column {shown} makes" if len(found.columns) == 1 else f"columns {shown} make"
     # rounded down: others count a little
     percent = np.floor(found.share * 1000) / 10
@@ -143,34 +142,6 @@ def described(found: Outweighing, names: Sequence[str], *, power: int = 2) -> st
         "the other column hardly counts" if found.n_others == 1 else f"the other {found.n_others} hardly count"
     )
     return f"{verbs} up {percent:g} % of the {what} between two rows (the median of random pairs), and {others}."
-
-
-def units_differ(X: AnyArray) -> bool:
-    """Returns whether columns of a table look like quantities of different units, which are to be standardised.
-
-    This is a lower threshold than that of :func:`outweighing_columns`: that of ``paradime fit --scale auto``.
-
-    Args:
-        X: Rows, shape (n, d).
-
-    Returns:
-        Whether, for up to 200 columns, one varies more than five times as much as a quarter of them do; or few
-        columns decide distances. Principal components have one unit.
-
-    Example:
-        >>> heights_and_incomes = np.array([[1.6, 20_000.0, 3.0], [1.8, 30_000.0, 4.0]])
-        >>> units_differ(heights_and_incomes), units_differ(np.eye(4))
-        (True, False)
-    """
-    deviations = np.sort(X.std(axis=0))
-    deviations = deviations[deviations > 0]
-    if not len(deviations):
-        return False
-    if X.shape[1] > _MOST_FEATURES:  # pixels or genes rather than quantities with units, as a rule
-        return outweighing_columns(as_tensor(X)) is not None
-    # the lower quartile: few columns of pixels or counts hardly vary
-    differ = bool(deviations[-1] > _FACTOR * deviations[(len(deviations) - 1) // 4])
-    return differ and not _are_components(as_tensor(X).to(torch.float64), int(X.std(axis=0).argmax()))
 
 
 def _pairs_of(rows: Any, n_pairs: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -22,6 +22,7 @@ __all__ = [
     "checked_rows",
     "column_names",
     "lie_far_from_zero",
+    "refuse_what_vanishes",
     "rows_for_model",
     "single_precision",
     "warn_of_lost_digits",
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 _BLOCK_BYTES = 1 << 24
+_SMALLEST = 1e-36  # of values in single precision: those a tenth and a hundredth as large are normal numbers, too
 _FEWEST_STEPS = 1_000  # of a column between its least and its largest value, in the precision it comes in
 
 
@@ -103,6 +105,25 @@ def single_precision(name: str, tensor: Any) -> Any:
         place, value = _first(~converted.isfinite(), tensor)
         raise ValueError(_too_large(name, value, place))
     return converted
+
+
+def refuse_what_vanishes(name: str, rows: Any) -> None:
+    """Raises ValueError if all values are so small that single precision takes them for 0, or loses their digits.
+
+    Args:
+        name: What to call the data in messages.
+        rows: A tensor of shape (n, …), or sparse rows.
+    """
+    values = rows.values if isinstance(rows, SparseRows) else rows
+    # the first values are large enough in nearly all data, and then the others are not looked at
+    if not values.is_floating_point() or bool((values[:1].abs() >= _SMALLEST).any()):
+        return
+    largest = float(values.abs().max()) if values.numel() else 0.0
+    if 0 < largest < _SMALLEST:
+        raise ValueError(
+            f"data {name!r} must have values of at least {_SMALLEST:.1g} in size, below which single precision "
+            f"loses digits, got none above {largest:.3g}. Rescale the columns."
+        )
 
 
 def rows_for_model(name: str, rows: Any, model: torch.nn.Module | None) -> Any:

@@ -11,6 +11,7 @@ import torch
 from paradime.data import Dataset
 from paradime.loss import Loss
 from paradime.models import (
+    Completable,
     EmbeddingModel,
     FullyConnectedDecoder,
     ModelRecipe,
@@ -60,6 +61,7 @@ class Network:
         self._owner = owner
         self.row_shape: tuple[int, ...] | None = None if in_dim is None else (in_dim,)
         self._is_prepared = False
+        self._completes = self.recipe is not None  # a model that was given prepared stays as it is
         self._has_unit = self.recipe is None  # a model that was given has what it was given with
         if self.recipe is not None and self.row_shape is not None and _needs_no_data(self.recipe):
             self._make(self.row_shape)
@@ -138,7 +140,8 @@ class Network:
             generator = None if self._seed is None else torch.Generator().manual_seed(self._seed)
             if not self._is_prepared and isinstance(part, Preparable) and not part.prepared:
                 part.prepare(_readable(source if centers_rows(part) else rows, part), generator)
-            elif isinstance(part, Standardized) and part.prepared:
+                self._completes = True
+            elif self._completes and isinstance(part, Completable) and part.prepared:
                 part.complete(_readable(source, part), generator)
         self._is_prepared = True
 

@@ -346,6 +346,7 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
         # whether it centres rows is decided before they are converted for it
         model = blocks.network.require(dataset[key], key, needed, standardize=self._standardizes)
         # other models than those that centre rows are prepared with what they will get
+        dataset.warn_of_lost_digits(key, model)
         dataset.suit(key, model)
         blocks.network.prepare(dataset[key], dataset.in_need(key))
         for entries in (dataset, blocks.held_out):

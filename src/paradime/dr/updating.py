@@ -177,7 +177,9 @@ class Updated(Continued):
         """Returns rows that cover the map, their positions, and the map's spread."""
         key = self._key_of(earlier)
         positions = self._apply_rows(earlier[key], "embed")
-        spread = float((positions - positions.mean(dim=0)).square().sum(dim=1).mean().sqrt())
+        # in double precision, which holds the squares of all numbers of single precision
+        deviations = (positions - positions.mean(dim=0)).to(torch.float64)
+        spread = float(deviations.square().sum(dim=1).mean().sqrt())
         chosen = covering_points(positions, n_landmarks, generator=self._own_generator())
         return earlier[key][chosen], positions[chosen], spread
 

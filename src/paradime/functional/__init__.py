@@ -31,6 +31,7 @@ from paradime.functional.divergences import (
     largevis_loss,
 )
 from paradime.functional.kernels import find_ab, modified_cauchy, student_t
+from paradime.functional.magnitudes import magnitude, magnitude_of_rows
 from paradime.functional.principal_axes import axes_of_covariance, axes_of_rows, whitening_factors
 from paradime.functional.row_sampling import (
     cumulative_rows,
@@ -101,6 +102,8 @@ __all__ = [
     "log_noise_ratio",
     "log_radii",
     "log_similarities",
+    "magnitude",
+    "magnitude_of_rows",
     "modified_cauchy",
     "nearest_center",
     "nearness",

@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 import torch
 
+from paradime.functional.magnitudes import magnitude_of_rows
 from paradime.functional.sampling import draw_distinct_others
 
 __all__ = ["cumulative_rows", "draw_from_rows", "draw_run_of_rows", "second_nearest_of_random", "shuffled_rows"]
 
 _CANDIDATES = 6  # of which the paper takes the second nearest
+_SAMPLE_ROWS = 1_000
 _BLOCK_NUMBERS = 1 << 22
 _OF_FUNCTION = 16  # numbers that a pair counts as, where a function compares them
 
@@ -133,6 +135,10 @@ def second_nearest_of_random(
     Source: Wang et al., "Understanding how dimension reduction tools work", 2021, section 4.2.
     """
     n, points = len(X), X.flatten(1) if X.ndim > 1 else X[:, None]
+    if sq_dists is None and points.is_floating_point():
+        # squares of very large or small numbers would leave the range of single precision
+        unit = magnitude_of_rows(points[:: max(1, n // _SAMPLE_ROWS)].abs().sum(dim=1, dtype=torch.float64))
+        points = points if unit == 1 else points / unit
     n_candidates = min(_CANDIDATES, n - 1)
     drawn = torch.empty(n, size, dtype=torch.int64, device=X.device)
     if size == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from paradime.functional.clustering import k_means
+from paradime.functional.magnitudes import magnitude
 
 __all__ = ["covering_points", "relative_movement"]
 
@@ -36,6 +37,7 @@ def covering_points(
         return torch.arange(n)
     order = torch.randperm(n, generator=generator)
     centered = positions - positions.mean(dim=0)
+    centered = centered / magnitude(centered)  # so that squares stay within single precision
     centers = k_means(centered[order[: _CLUSTERED_EACH * n_points]], n_points).to(positions.dtype)
     step = max(1, _CHUNK_ELEMENTS // n)
     nearest = torch.cat([torch.cdist(part, centered).argmin(dim=1) for part in torch.split(centers, step)])
@@ -59,5 +61,8 @@ def relative_movement(before: torch.Tensor, after: torch.Tensor, spread: float) 
         >>> relative_movement(torch.zeros(1, 2), torch.tensor([[3.0, 4.0]]), 10.0)
         tensor([0.5000])
     """
-    moved = (after - before).norm(dim=1)
-    return moved / spread if spread > 0 else torch.zeros_like(moved)
+    if not spread > 0:
+        return torch.zeros(len(before), device=before.device)
+    # before they are squared, so that the unit does not matter
+    moved: torch.Tensor = ((after - before) / spread).norm(dim=1)
+    return moved

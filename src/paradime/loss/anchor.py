@@ -9,8 +9,9 @@ import torch
 
 from paradime._registry import LOSSES
 from paradime.data import Batch, checked_rows
+from paradime.functional import magnitude
 from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial, check_shape
-from paradime.models import as_input, resolve_method
+from paradime.models import as_input, resolve_method, unit_of
 from paradime.types import TensorLike
 
 __all__ = ["AnchorLoss"]
@@ -20,7 +21,7 @@ _RESOLUTION = 1e-4  # of the positions' spread; well above what rounding moves a
 
 @LOSSES.register("anchor")
 class AnchorLoss(Loss):
-    """Penalises the mean squared distance of landmarks from their positions.
+    """Penalises the mean squared distance of landmarks from their positions, in the model's unit if it has one.
 
     Landmarks are rows that need not be in the data set: with those of an earlier training and where it put them,
     a training on new data leaves the map where it was. Distances below 1/10,000 of the positions' spread count as
@@ -79,21 +80,24 @@ class AnchorLoss(Loss):
         device: torch.device,
     ) -> torch.Tensor:
         rows, positions = self._turn(device)
-        *_, least = self._tensors(device)
+        *_, spread = self._tensors(device)
+        unit = unit_of(model)
         embedded: torch.Tensor = resolve_method(model, self.embedding_method)(as_input(model, rows))
-        squares = (embedded - positions).square().sum(dim=1)
-        return torch.where(squares > least, squares, 0).mean()
+        squares = ((embedded - positions) / unit).square().sum(dim=1)
+        return torch.where(squares > (_RESOLUTION * spread / unit) ** 2, squares, 0).mean()
 
     def _tensors(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Returns the landmarks, their positions, and the square of the least distance that counts."""
+        """Returns the landmarks, their positions, and the spread of these."""
         if device not in self._on_device:
             rows, positions = (
                 _on(device, checked_rows(name, values))
                 for name, values in (("landmarks", self.landmarks), ("positions", self.positions))
             )
             positions = positions.to(torch.float32)
-            least = _RESOLUTION**2 * positions.var(dim=0, unbiased=False).sum()
-            self._on_device = {device: (rows, positions, least)}
+            # in a unit in which squares stay within single precision
+            size = magnitude(positions)
+            spread = (positions / size).var(dim=0, unbiased=False).sum().sqrt() * size
+            self._on_device = {device: (rows, positions, spread)}
         return self._on_device[device]
 
     def _turn(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

@@ -12,7 +12,16 @@ from paradime.data import Batch, Dataset
 from paradime.relationdata import RelationData
 from paradime.relations import Relations
 
-__all__ = ["BatchRelations", "GlobalRelations", "Loss", "Trial", "as_batch", "check_shape", "usual_length"]
+__all__ = [
+    "BatchRelations",
+    "GlobalRelations",
+    "Loss",
+    "Trial",
+    "as_batch",
+    "check_shape",
+    "is_squared_error",
+    "usual_length",
+]
 
 _FAR_LENGTH = 3  # times the median length: what is longer counts as this
 
@@ -160,6 +169,12 @@ class Loss(torch.nn.Module):
 def as_batch(batch: Mapping[str, torch.Tensor]) -> Batch:
     """Returns a batch, also of a plain dict of tensors."""
     return batch if isinstance(batch, Batch) else Batch(batch)
+
+
+def is_squared_error(function: object) -> bool:
+    """Returns whether a loss function is torch's mean squared error, as a function or as a module."""
+    module = isinstance(function, torch.nn.MSELoss) and function.reduction == "mean"
+    return module or function is torch.nn.functional.mse_loss
 
 
 def usual_length(values: torch.Tensor) -> float | None:

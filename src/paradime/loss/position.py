@@ -17,8 +17,10 @@ from paradime.loss.base import (
     Trial,
     as_batch,
     check_shape,
+    is_squared_error,
     usual_length,
 )
+from paradime.models import unit_of
 from paradime.types import BinaryTensorFun
 
 __all__ = ["PositionLoss"]
@@ -30,6 +32,7 @@ class PositionLoss(Loss):
 
     Args:
         loss_function: Takes the embedding and the positions, both (b, out_dim); mean squared error if ``None``.
+            That one is in the model's unit where it has one, so that the unit of the data does not matter.
         data_key: The entry that is embedded.
         position_key: The entry that holds the positions.
         embedding_method: The method of the model that embeds.
@@ -68,8 +71,11 @@ class PositionLoss(Loss):
         device: torch.device,
     ) -> torch.Tensor:
         embedded = as_batch(batch).encode(model, self.embedding_method, self.data_key, device)
+        positions = batch[self.position_key].to(device)
         compare = torch.nn.functional.mse_loss if self.loss_function is None else self.loss_function
-        return compare(embedded, batch[self.position_key].to(device))
+        # other functions may mean lengths as they are
+        unit = unit_of(model) if is_squared_error(compare) else 1.0
+        return compare(embedded / unit, positions / unit)
 
     def embedding_distance(
         self, dataset: Dataset, global_relations: GlobalRelations, batch_relations: BatchRelations

@@ -9,7 +9,15 @@ import torch
 
 from paradime._registry import LOSS_FUNCTIONS, LOSSES
 from paradime.data import Batch
-from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial, as_batch, check_shape
+from paradime.loss.base import (
+    BatchRelations,
+    GlobalRelations,
+    Loss,
+    Trial,
+    as_batch,
+    check_shape,
+    is_squared_error,
+)
 from paradime.models import EmbeddingModel, resolve_method
 from paradime.types import BinaryTensorFun
 
@@ -76,7 +84,7 @@ class ReconstructionLoss(Loss):
 
     def _compares_standardized(self, model: torch.nn.Module) -> bool:
         return (
-            self.loss_function in (None, torch.nn.functional.mse_loss)
+            (self.loss_function is None or is_squared_error(self.loss_function))
             and self.decoding_method == "decode"
             and type(model) is EmbeddingModel
             and model.standardizes

@@ -18,8 +18,10 @@ from paradime.loss.base import (
     Trial,
     as_batch,
     check_shape,
+    is_squared_error,
     usual_length,
 )
+from paradime.models import unit_of
 from paradime.relationdata import FlatRelationTensor, RelationData
 from paradime.relations import DifferentiablePDist, Relations
 from paradime.types import BinaryTensorFun
@@ -39,7 +41,8 @@ class RelationLoss(Loss):
 
     Args:
         loss_function: Takes the target and the embedding's relations, of the same shape (b, b) or (m,);
-            returns a scalar.
+            returns a scalar. Mean squared errors of distances are in the model's unit where it has one, so that
+            the unit of the data does not matter.
         global_relation_key: Which global relations.
         batch_relation_key: Which batch relations.
         embedding_method: The method of the model that embeds.
@@ -91,7 +94,8 @@ class RelationLoss(Loss):
             pairs = batch.encode_pairs(model, self.embedding_method, relations.data_key, device)
             return self._compare(batch["rel"].to(device), relations.compute_relations(pairs).values)
         embedded = batch.encode(model, self.embedding_method, relations.data_key, device)
-        found = relations.compute_relations(embedded)
+        unit = unit_of(model) if self._compares_lengths(relations) else 1.0
+        found = relations.compute_relations(embedded if unit == 1 else embedded / unit)
         wanted = global_relations[self.global_relation_key]
         if (
             self.loss_function is kullback_leibler_div
@@ -102,9 +106,16 @@ class RelationLoss(Loss):
             if stored is not None and found.n_points == len(embedded):
                 return self._divergence_of_pairs(stored, found, embedded)
         target = self._normalized(wanted.sub(batch["indices"]).to(device=device, dtype=embedded.dtype))
+        target = target if unit == 1 else target / unit
         # the target is a square block, so the other side is, too, unless it has no such form
         flat = isinstance(found, FlatRelationTensor)
         return self._compare(target, found.values if flat else found.to_square())
+
+    def _compares_lengths(self, relations: Relations) -> bool:
+        """Whether lengths are compared by their squared differences, which would have the square of a unit."""
+        plain = is_squared_error(self.loss_function) and not self.function_options
+        are_lengths = isinstance(relations, DifferentiablePDist) and relations.are_distances
+        return plain and are_lengths and not self.normalize_sub
 
     def _compare(self, target: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
         return self.loss_function(target, found, **(self.function_options or {}))

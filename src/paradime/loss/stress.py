@@ -15,6 +15,7 @@ from paradime.functional import (
     condensed_distances,
     condensed_of_square,
     data_distances,
+    magnitude,
     paired_distances,
     weighted_stress,
 )
@@ -125,8 +126,13 @@ class StressLoss(EmbeddingLoss):
         else:
             block = global_relations[self.relation_key].sub(batch["indices"])
             wanted = condensed_of_square(block.to(embedded.device, embedded.dtype))
-        found = condensed_distances(embedded)
-        return weighted_stress(found, wanted, weighting=self.weighting, normalize=self.normalize)
+        if not self.normalize:
+            return weighted_stress(
+                condensed_distances(embedded), wanted, weighting=self.weighting, normalize=False
+            )
+        # the stress has no unit, but its sums of squares have
+        unit = magnitude(wanted)
+        return weighted_stress(condensed_distances(embedded / unit), wanted / unit, weighting=self.weighting)
 
     def embedding_distance(
         self, dataset: Dataset, global_relations: GlobalRelations, batch_relations: BatchRelations
@@ -137,6 +143,11 @@ class StressLoss(EmbeddingLoss):
             wanted = batch_distances(dataset.rows(some), self.data_key, self.metric, torch.empty(0))
         else:
             wanted = condensed_of_square(global_relations[self.relation_key].sub(some).cpu())
+        if not bool(wanted.isfinite().all()):
+            raise ValueError(
+                f"loss {self.name!r}: distances between rows of data {self.data_key!r} must lie within single "
+                f"precision, up to 3.4e+38, got some beyond it (metric {self.metric!r}). Rescale the columns."
+            )
         return usual_length(wanted)
 
     def check_setup(self, trial: Trial) -> None:

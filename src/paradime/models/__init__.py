@@ -2,7 +2,15 @@
 
 from paradime.models.activations import ACTIVATIONS
 from paradime.models.assignments import SoftAssignments
-from paradime.models.base import Model, Preparable, as_input, centers_rows, needs_double, resolve_method
+from paradime.models.base import (
+    Completable,
+    Model,
+    Preparable,
+    as_input,
+    centers_rows,
+    needs_double,
+    resolve_method,
+)
 from paradime.models.convolutional import ConvolutionalModel
 from paradime.models.decoders import DECODERS, ConvolutionalDecoder, FullyConnectedDecoder
 from paradime.models.embedding import EmbeddingModel
@@ -15,10 +23,12 @@ from paradime.models.recipe import ModelRecipe
 from paradime.models.replacing import replaced_methods
 from paradime.models.scaling import InputScaling
 from paradime.models.standardization import Standardization, Standardized
+from paradime.models.units import unit_of
 
 __all__ = [
     "ACTIVATIONS",
     "DECODERS",
+    "Completable",
     "ConvolutionalDecoder",
     "ConvolutionalModel",
     "EmbeddingModel",
@@ -43,4 +53,5 @@ __all__ = [
     "projection_for",
     "replaced_methods",
     "resolve_method",
+    "unit_of",
 ]

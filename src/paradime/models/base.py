@@ -11,6 +11,7 @@ from paradime._registry import did_you_mean
 from paradime.exceptions import UnsupportedConfigurationError
 
 __all__ = [
+    "Completable",
     "Model",
     "Preparable",
     "as_input",
@@ -110,6 +111,14 @@ class Preparable(Protocol):
             rows: The rows of the training, shape (n, …).
             generator: Source of randomness, seeded by the routine's; torch's global one if ``None``.
         """
+
+
+@runtime_checkable
+class Completable(Preparable, Protocol):
+    """A model that was prepared with some rows, and lets columns count that had one value in all of these."""
+
+    def complete(self, rows: Any, generator: torch.Generator | None = None) -> None:
+        """Finds what is missing of such columns in further rows; arguments as for :meth:`Preparable.prepare`."""
 
 
 def as_input(model: torch.nn.Module | None, rows: Any) -> Any:

@@ -192,6 +192,19 @@ class LandmarkModel(Model):
         """
         if len(rows) == 0:
             return
+        rows = self._checked_columns(rows)
+        self.scaling.prepare(rows, generator)
+        if self.assignments is not None:
+            self.assignments.prepare(self._scaled_sample(rows, generator))
+        self._is_prepared.fill_(True)
+
+    @torch.no_grad()
+    def complete(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
+        """Lets columns count that had one value in all rows so far; arguments as for :meth:`prepare`."""
+        if len(rows) > 0:
+            self.scaling.complete(self._checked_columns(rows), generator)
+
+    def _checked_columns(self, rows: torch.Tensor | SparseRows) -> torch.Tensor | SparseRows:
         if isinstance(rows, torch.Tensor):
             rows = rows.detach().flatten(1) if rows.ndim > 1 else rows.detach()[:, None]
         if rows.shape[1] != self.in_dim:
@@ -199,11 +212,7 @@ class LandmarkModel(Model):
                 f"rows must have in_dim={self.in_dim} elements, got {rows.shape[1]}. Make the model with "
                 f"in_dim={rows.shape[1]}."
             )
-        rows = rows.to(torch.uint8) if rows.dtype == torch.bool else rows
-        self.scaling.prepare(rows, generator)
-        if self.assignments is not None:
-            self.assignments.prepare(self._scaled_sample(rows, generator))
-        self._is_prepared.fill_(True)
+        return rows.to(torch.uint8) if rows.dtype == torch.bool else rows
 
     def _scaled_sample(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None) -> torch.Tensor:
         """Scaled rows in random order, as many as landmarks need."""

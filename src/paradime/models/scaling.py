@@ -149,6 +149,45 @@ class InputScaling(torch.nn.Module):
         self.weight.copy_(weight)
         self.bias.copy_(-weight @ mean)
 
+    @torch.no_grad()
+    def complete(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
+        """Gives columns that had one value in all rows so far a component; nothing else changes.
+
+        Rows seen so far are 0 there, so that what was learned from them stays. Each such column takes a component
+        that is 0 as yet; where there is none, columns share the last ones.
+
+        Args:
+            rows: Further rows, as for :meth:`prepare`.
+            generator: Draws the sample; torch's global generator if ``None``.
+        """
+        missing = ~self.weight.any(dim=0)
+        if not bool(missing.any()):
+            return
+        place = self.center.device
+        sample = drawn_rows(len(rows), most_rows(self.in_dim), generator).to(rows.device)
+        extremes, ranges = (part.to(place) - self.center for part in columns_of(rows, sample))
+        # the value so far is held in single precision
+        rounding = 2 * torch.finfo(torch.float32).eps * self.center.abs()
+        differs = (extremes.abs() > rounding).any(dim=0) | (extremes[0] < extremes[1])
+        new = (missing & differs).nonzero().squeeze(1)
+        if not len(new):
+            return
+        # the value so far lies within the bounds, so that it stays 0
+        extremes = torch.stack((extremes[0].clamp_max(0), extremes[1].clamp_min(0)))
+        low, high, reach = usual_bounds(extremes, ranges)
+        self.low[new] = low[new].clamp_max(0).to(self.low)
+        self.high[new] = high[new].clamp_min(0).to(self.high)
+        self.reach[new] = reach[new].to(self.reach)
+        squares = torch.zeros(len(new), dtype=torch.float64, device=place)
+        for some in row_chunks(sample, self.in_dim):
+            values = (rows[some].to(place) - self.center)[:, new].to(torch.float64)
+            squares += torch.clamp(values, self.low[new].double(), self.high[new].double()).square().sum(dim=0)
+        lengths = (squares / len(sample)).sqrt()
+        free = (~self.weight.any(dim=1)).nonzero().squeeze(1)[: len(new)]
+        n_shared = len(new) - len(free)
+        last = self.out_dim - 1 - torch.arange(n_shared, device=place) % self.out_dim
+        self.weight[torch.cat((free, last)), new] = (1 / lengths).to(self.weight)
+
     def _fit_bounds(self, rows: torch.Tensor | SparseRows, sample: torch.Tensor) -> torch.Tensor:
         """Sets what comes before the axes; returns which columns vary, shape (in_dim,)."""
         extremes, ranges = columns_of(rows, sample)

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-__all__ = ["checked_unit", "in_unit", "without_unit"]
+__all__ = ["checked_unit", "in_unit", "unit_of", "without_unit"]
 
 
 def checked_unit(unit: float | None) -> float | None:
@@ -25,7 +25,12 @@ def in_unit(result: torch.Tensor, unit: float | None) -> torch.Tensor:
     return result if unit is None else result * unit
 
 
+def unit_of(model: object) -> float:
+    """Returns the unit of a model's embedding, or of its encoder's; 1 where it has none."""
+    unit = getattr(getattr(model, "encoder", model), "unit", None)
+    return float(unit) if isinstance(unit, (int, float)) else 1.0
+
+
 def without_unit(embedded: torch.Tensor, encoder: object) -> torch.Tensor:
     """Returns positions as the layers of an encoder made them, which decoders and classifiers start from."""
-    unit = getattr(encoder, "unit", None)
-    return embedded / unit if isinstance(unit, (int, float)) else embedded
+    return embedded / unit_of(encoder)

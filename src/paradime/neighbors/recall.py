@@ -6,6 +6,7 @@ import torch
 
 from paradime.neighbors.euclidean import EuclideanRows, is_euclidean
 from paradime.neighbors.exact import exact_neighbors_of
+from paradime.neighbors.moderate import moderate_rows
 from paradime.neighbors.sparse_search import measured_sparse_recall
 from paradime.neighbors.trial import Trial
 from paradime.types import Metric
@@ -50,6 +51,7 @@ def measured_recall(
         rows = torch.randperm(len(X), generator=generator)[:n_rows].to(X.device)
         indices = indices[rows]
     k = n_neighbors or indices.shape[1]
+    X, _ = moderate_rows(X, metric)
     if isinstance(X, SparseRows):
         return measured_sparse_recall(X, indices, rows, k, metric)
     exact, dists = exact_neighbors_of(X, rows, k, metric=metric)

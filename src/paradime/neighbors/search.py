@@ -15,6 +15,7 @@ from paradime.neighbors.backend import NeighborBackend
 from paradime.neighbors.cache import active_cache
 from paradime.neighbors.choice import BACKENDS, Choice, reasoned_choice
 from paradime.neighbors.metrics import canonical, check_metric
+from paradime.neighbors.moderate import moderate_rows, with_unit
 from paradime.neighbors.sparse_search import choose_sparse, search_sparse
 from paradime.types import Metric
 from paradime.utils.autograd import without_graph
@@ -58,7 +59,8 @@ def nearest_neighbors(
 
     Raises:
         TypeError: If ``X`` is no array of numbers, or ``n_neighbors`` no integer.
-        ValueError: If there are fewer than two points, values are not finite, or the metric or backend is unknown.
+        ValueError: If there are fewer than two points, values are not finite, distances lie beyond single
+            precision, or the metric or backend is unknown.
         ImportError: If the library of the backend asked for is missing.
 
     Example:
@@ -83,7 +85,9 @@ def nearest_neighbors(
             return kept
     shape = f"{len(X)} points, {X.shape[1]} columns, k = {n_neighbors}, metric {metric}"
     report(log, f"Neighbors of {shape}: backend {name}, since {reason}.")
-    found = search(X, n_neighbors, metric=metric, random_state=random_state)
+    rows, unit = moderate_rows(X, metric)
+    indices, dists = search(rows, n_neighbors, metric=metric, random_state=random_state)
+    found = indices, with_unit(dists, unit)
     if cache is not None and key is not None:
         cache.put(key, *found)
     return found

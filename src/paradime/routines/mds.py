@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, Unpack
 
-from paradime.routines._parts import initial_positions, item_phase, network_section, position_phase
+from paradime.routines._parts import INIT_SCALE, initial_positions, item_phase, network_section, position_phase
 from paradime.routines._preset import PLAIN_NETWORK, Common, Preset
 from paradime.types import TensorLike
 
@@ -39,6 +39,8 @@ def mds_spec(
     init_losses, init_phases = position_phase(
         initialization, epochs=init_epochs, batch_size=batch_size, learning_rate=learning_rate, data_key=data_key
     )
+    # components have the unit of the data, which cosine distances do not have
+    scale = INIT_SCALE if metric == "cosine" else None
     stress = {
         "name": "stress",
         "type": "stress",
@@ -46,7 +48,7 @@ def mds_spec(
         "options": {"metric": metric, "weighting": weighting},
     }
     return {
-        "derived data": initial_positions(initialization, out_dim, data_key),
+        "derived data": initial_positions(initialization, out_dim, data_key, scale),
         "model": network_section(out_dim, () if linear else hidden_dims, activation, network),
         "losses": [*init_losses, stress],
         "training phases": [

@@ -58,23 +58,19 @@ def apply_to_rows(
     """
     place = device if device.type in _CHUNK_ROWS else torch.device("cpu")
     step = max(1, _CHUNK_ELEMENTS // max(1, math.prod(rows.shape[1:])))
-    with contextlib.nullcontext() if gradients else torch.inference_mode():
+    with contextlib.nullcontext() if gradients else torch.no_grad():
         precise = in_double_precision(model, place)
-        if precise is not None:
-            function = resolve_method(precise, method)
-            wide = projected_rows if method in _ON_DATA and not gradients else _as_they_are
-            chunks = rows.split(min(step, _CHUNK_ROWS[place.type]))
-            inputs = (wide(precise, _doubled(as_input(precise, chunk.to(place)))) for chunk in chunks)
-            rounded = _as_it_is if method == "decode" and _decodes_far(model) else _rounded
-            parts = (rounded(function(chunk)).cpu() for chunk in inputs)
-            found = torch.cat(list(parts)) if gradients else joined_rows(parts, len(rows))
-        else:
+        if precise is None:
             function = resolve_method(model, method)
             with in_evaluation_mode(model):
-                parts = (function(as_input(model, chunk.to(device))).cpu() for chunk in rows.split(step))
-                found = torch.cat(list(parts))
-    # an inference tensor cannot take part in autograd later; a copy made outside can
-    return found if gradients else found.clone()
+                return torch.cat([function(as_input(model, chunk.to(device))).cpu() for chunk in rows.split(step)])
+        function = resolve_method(precise, method)
+        wide = projected_rows if method in _ON_DATA and not gradients else _as_they_are
+        chunks = rows.split(min(step, _CHUNK_ROWS[place.type]))
+        inputs = (wide(precise, _doubled(as_input(precise, chunk.to(place)))) for chunk in chunks)
+        rounded = _as_it_is if method == "decode" and _decodes_far(model) else _rounded
+        parts = (rounded(function(chunk)).cpu() for chunk in inputs)
+        return torch.cat(list(parts)) if gradients else joined_rows(parts, len(rows))
 
 
 def _as_they_are(model: torch.nn.Module, rows: Any) -> Any:  # noqa: ARG001  in the place of projected_rows

@@ -176,6 +176,15 @@ class SparseRows:
         n_stored = sums.index_add(0, self._columns, torch.ones_like(values))
         return mean, ((squares + (n - n_stored) * mean.square()) / n).sqrt()
 
+    def scaled(self, factor: float) -> SparseRows:
+        """Returns the rows times a number."""
+        return self._with(self._values * factor, self._starts, self._columns)
+
+    def largest_of_rows(self) -> torch.Tensor:
+        """Returns the largest absolute value of each row, shape (n,)."""
+        matrix = self.to_scipy()
+        return torch.from_numpy(abs(matrix).max(axis=1).toarray().reshape(-1)).to(self.device)
+
     # -- what a sparse matrix has ---------------------------------------------------------------------
 
     def take(self, rows: Any) -> SparseRows:

@@ -9,6 +9,7 @@ from pyarrow import parquet
 from paradime.cli.console import folded
 from paradime.cli.methods import METHODS
 from paradime.cli.suspicions import suspicions
+from paradime.models import ModelRecipe
 from paradime.persistence import load
 from paradime.routines import ParametricMDS
 
@@ -198,6 +199,20 @@ def test_columns_beyond_single_precision_are_refused_before_the_training(run, nu
     assert code == 2
     assert "column 'b' spans" in err
     assert "Rescale it" in err
+
+
+def test_a_specification_that_loses_far_columns_is_refused_before_the_training(run, numbers, short, monkeypatch):
+    (numbers + 1e9).to_csv("far.csv", index=False)
+    numbers.to_csv("near.csv", index=False)
+    with open("s.yaml", "w", encoding="utf-8") as file:
+        file.write(ParametricMDS(model=ModelRecipe(options={"standardize": False}), epochs=2).to_spec())
+    words = ["--spec", "s.yaml", "--scale", "standard", "--out", "m"]
+    assert run("fit", "near.csv", *words)[0] == 0
+    monkeypatch.setattr("paradime.dr.ParametricDR.fit", None)
+    code, _, err = run("fit", "far.csv", *words)
+    assert code == 2
+    assert "standard deviations of zero for a model that does not centre them" in err
+    assert "Leave out standardize: false" in err
 
 
 @pytest.mark.parametrize("scale", ["auto", "none"])

@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from paradime.data.scales import described, outweighing_columns, units_differ
+from paradime.data.scales import described, outweighing_columns
 from paradime.exceptions import ScaleWarning
 from paradime.loss import GlobalStructureLoss
 from paradime.routines import (
@@ -67,6 +67,7 @@ ORDINARY = {
     "columns with a single outlier": np.r_[RNG.standard_normal((300, 4)), [[0, 1e8, 0, 0]]],
     "one column": WINE[["proline"]],
     "constant columns beside one": np.c_[RNG.standard_normal(50), np.ones((50, 3))],
+    "indicators": np.eye(10)[RNG.integers(10, size=300)],
     "few rows": WINE[:19],
     "rows that are all equal": np.ones((30, 3)),
 }
@@ -139,9 +140,27 @@ def test_a_filter_by_category_silences_it():
         ParametricMDS(epochs=1, random_state=0).fit(WINE)
 
 
-def test_components_of_a_table_have_one_unit_and_many_columns_may_be_outweighed():
-    assert not units_differ(ORDINARY["components of wine, of which the first has 99.8 %"])
+def test_few_of_many_columns_may_outweigh_the_others():
     wide = RNG.standard_normal((60, 300)) + 3
-    assert not units_differ(wide)
+    assert found_in(wide) is None
     wide[:, 7] *= 1e4
-    assert units_differ(wide)
+    assert found_in(wide).columns == (7,)
+
+
+@pytest.mark.parametrize("n_columns", [4, 6, 12])
+@pytest.mark.parametrize("power", [1, 2])
+def test_two_columns_that_outweigh_all_others_are_found_among_few(n_columns, power):
+    X = 5 + RNG.standard_normal((100, n_columns)) * np.where(np.arange(n_columns) % (n_columns // 2) == 1, 1e3, 1)
+    assert set(found_in(X, power=power).columns) == {1, 1 + n_columns // 2}
+
+
+def test_what_outweighs_is_at_most_half_of_the_columns():
+    X = 5 + RNG.standard_normal((100, 5)) * [1, 1, 1e3, 1e3, 1e3]
+    assert found_in(X) is None
+
+
+def test_sentence_lists_several_columns():
+    X = 5 + RNG.standard_normal((100, 6)) * [1, 1, 1, 1e3, 1e3, 1e3]
+    assert described(found_in(X), list("abcdef")).startswith("columns ")
+    assert " and " in described(found_in(X), list("abcdef"))
+    assert ", " in described(found_in(X), list("abcdef")).split(" and ")[0]

@@ -230,3 +230,58 @@ def test_chunks_do_not_matter(monkeypatch):
 def test_numbers_out_of_range_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         InputScaling(**{"in_dim": 3, **arguments})
+
+
+# -- columns that vary later ----------------------------------------------------------------------------
+
+
+def with_constant(value=0.1, n_columns=1):
+    rows = torch.randn(300, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    return torch.cat([rows, torch.full((300, n_columns), value, dtype=torch.float64)], dim=1)
+
+
+def later_of(rows, n_columns=1):
+    later = rows.clone()
+    later[:, 4:] = 100 + 20 * rows[:, :n_columns]
+    return later
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 7.0])
+def test_column_that_had_one_value_gets_a_component_of_its_own(value):
+    rows = with_constant(value)
+    scaling = prepared(rows)
+    before = scaling(rows)
+    later = later_of(rows)
+    scaling.complete(later)
+    torch.testing.assert_close(scaling(rows), before)
+    found = scaling(later) - scaling(rows)
+    assert (found.square().mean(dim=0).sqrt() > 0.01).sum() == 1
+    assert found.square().mean(dim=0).max().sqrt() == pytest.approx(1, abs=0.1)
+    weight = scaling.weight.clone()
+    scaling.complete(10 * later)
+    assert torch.equal(scaling.weight, weight)
+
+
+def test_columns_share_the_last_components_where_none_is_free():
+    rows = with_constant(n_columns=3)
+    scaling = prepared(rows, 2)
+    before = scaling(rows)
+    scaling.complete(later_of(rows, 3))
+    torch.testing.assert_close(scaling(rows), before)
+    assert bool(scaling.weight[:, 4:].any(dim=0).all())
+
+
+@pytest.mark.parametrize("value", [0.1, 1e9 + 0.3])
+def test_column_that_stays_constant_stays_without_weight(value):
+    rows = with_constant(value)
+    scaling = prepared(rows)
+    weight = scaling.weight.clone()
+    scaling.complete(rows)
+    assert torch.equal(scaling.weight, weight)
+
+
+def test_another_constant_value_counts():
+    scaling = prepared(with_constant(0.1))
+    scaling.complete(with_constant(5.0))
+    assert scaling.weight[:, 4].any()
+    assert scaling(with_constant(5.0)).isfinite().all()

@@ -1,0 +1,63 @@
+"""Rows of any unit, brought to one in which the squares of their differences stay within single precision."""
+
+from __future__ import annotations
+
+import torch
+
+from paradime.functional.magnitudes import magnitude_of_rows
+from paradime.neighbors.metrics import canonical
+from paradime.types import Metric
+from paradime.utils.sparse import SparseRows
+
+__all__ = ["moderate_rows", "with_unit"]
+
+_SAMPLE_ROWS = 1_000
+# to which power distances grow with the rows; other metrics depend on what the numbers mean
+_POWERS = {"euclidean": 1, "manhattan": 1, "chebyshev": 1, "sqeuclidean": 2, "cosine": 0, "correlation": 0}
+
+
+def moderate_rows(X: torch.Tensor | SparseRows, metric: Metric) -> tuple[torch.Tensor | SparseRows, float]:
+    """Returns rows divided by a power of two, so that searches may compare them in single precision.
+
+    Args:
+        X: The points, shape (n, d).
+        metric: The distance; rows stay as they are for those that do not grow with a power of the unit.
+
+    Returns:
+        The rows, in double precision if they were divided, and the unit of their distances; the rows themselves
+        and 1 where they have a moderate unit.
+
+    Example:
+        >>> moderate_rows(torch.tensor([[2.0**100], [3 * 2.0**100]]), "euclidean")
+        (tensor([[1.],
+                [3.]], dtype=torch.float64), 1.2676506002282294e+30)
+    """
+    power = _POWERS.get(str(canonical(metric))) if isinstance(metric, str) else None
+    if power is None:
+        return X, 1.0
+    some = torch.linspace(0, len(X) - 1, min(len(X), _SAMPLE_ROWS)).to(X.device, torch.int64)
+    largest = X.take(some).largest_of_rows() if isinstance(X, SparseRows) else X[some].abs().amax(dim=1)
+    unit = magnitude_of_rows(largest)
+    if unit == 1:
+        return X, 1.0
+    # in double precision: values far from the others would leave the range of single precision
+    wide = X.to(torch.float64)
+    return wide.scaled(1 / unit) if isinstance(wide, SparseRows) else wide / unit, unit**power
+
+
+def with_unit(dists: torch.Tensor, unit: float) -> torch.Tensor:
+    """Returns distances in the unit of the data, float32.
+
+    Raises:
+        ValueError: If they are beyond single precision, or too small for it.
+    """
+    if unit == 1:
+        return dists
+    found = (dists.to(torch.float64) * unit).to(torch.float32)
+    if not bool(found.isfinite().all()) or bool(((found == 0) & (dists > 0)).any()):
+        size = float(dists.max()) * unit
+        raise ValueError(
+            f"distances must lie within single precision, from 1e-45 to 3.4e+38, got some of {size:.3g}. Rescale "
+            "the columns, or choose another metric."
+        )
+    return found

@@ -1,0 +1,121 @@
+"""Rows in any unit are embedded as they are in another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse
+import torch
+from sklearn.datasets import load_iris
+
+from paradime import routines
+from paradime.dr import ParametricDR
+from paradime.loss import ReconstructionLoss
+from paradime.models import ModelRecipe
+from paradime.routines import ParametricContrastive, ParametricMDS
+
+X = load_iris().data
+PRESETS = ["MDS", "TSNE", "UMAP", "PaCMAP", "LargeVis", "Contrastive", "Autoencoder"]
+# powers of two near 1e-30, 1e-12, 1e12 and 1e30, so that nothing is rounded
+SCALES = [2.0**-100, 2.0**-40, 2.0**40, 2.0**100]
+STRESS = """
+relations:
+  - {name: far and near, level: global, type: pdist}
+  - {name: embedded, level: batch, type: pdistdiff}
+losses:
+  - name: stress
+    type: relation
+    func: mse
+    keys: {rels: [far and near, embedded]}
+    options: {normalize_sub: false}
+training phases:
+  - {epochs: 3, sampling: {type: item, options: {batch_size: 50}}, loss: {components: [stress]}}
+"""
+
+
+def embedded(name: str, rows: Any, **settings: Any) -> np.ndarray[Any, Any]:
+    routine = getattr(routines, f"Parametric{name}")(epochs=3, random_state=0, **settings)
+    return np.asarray(routine.fit(rows).transform(rows), np.float64)
+
+
+def assert_same(found: Any, expected: Any) -> None:
+    # training amplifies the last bits, where a step rounds differently
+    assert np.abs(found - expected).max() < 0.05 * np.std(expected)
+
+
+@pytest.mark.parametrize("layout", [np.asarray, scipy.sparse.csr_array])
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_does_not_depend_on_the_unit_of_the_rows(name: str, layout: Any) -> None:
+    expected = embedded(name, layout(X))
+    for scale in SCALES:
+        unit = scale if name == "MDS" else 1.0  # its distances are those of the data
+        assert_same(embedded(name, layout(X * scale)) / unit, expected)
+
+
+@pytest.mark.parametrize("scale", [SCALES[0], SCALES[-1]])
+@pytest.mark.parametrize("settings", [{"weighting": "sammon"}, {"metric": "manhattan"}, {"network": "landmarks"}])
+def test_mds_has_the_unit_of_the_rows(settings: dict[str, Any], scale: float) -> None:
+    assert_same(embedded("MDS", X * scale, **settings) / scale, embedded("MDS", X, **settings))
+
+
+def test_mds_of_cosine_distances_has_no_unit() -> None:
+    expected = embedded("MDS", X, metric="cosine")
+    for scale in SCALES:
+        assert_same(embedded("MDS", X * scale, metric="cosine"), expected)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_composed_stress_has_the_unit_of_the_rows(scale: float) -> None:
+    expected, found = (
+        np.asarray(ParametricDR.from_spec(STRESS, random_state=0).fit(rows).transform(rows), np.float64)
+        for rows in (X, X * scale)
+    )
+    assert_same(found / scale, expected)
+
+
+@pytest.mark.parametrize("scale", [SCALES[0], SCALES[-1]])
+def test_updates_hold_landmarks_in_any_unit(scale: float) -> None:
+    def updated(rows: Any) -> ParametricMDS:
+        return ParametricMDS(epochs=3, random_state=0).fit(rows[:100]).update(rows[100:], landmarks=20, epochs=2)
+
+    expected, found = updated(X), updated(X * scale)
+    assert found.drift_.mean == pytest.approx(expected.drift_.mean, rel=0.05)
+    assert_same(np.asarray(found.transform(X * scale), np.float64) / scale, expected.transform(X))
+
+
+@pytest.mark.parametrize("scale", [SCALES[0], SCALES[-1]])
+def test_a_decoder_returns_rows_in_their_unit(scale: float) -> None:
+    def decoded(rows: Any) -> np.ndarray[Any, Any]:
+        routine = ParametricContrastive(epochs=2, decoder=True, random_state=0).fit(rows)
+        return np.asarray(routine.inverse_transform(routine.transform(rows)), np.float64)
+
+    assert_same(decoded(X * scale) / scale, decoded(X))
+
+
+def test_squared_distances_beyond_single_precision_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"must lie within single precision.*Rescale the columns"):
+        ParametricMDS(metric="sqeuclidean", epochs=1).fit(X * 1e30)
+
+
+@pytest.mark.parametrize("layout", [np.asarray, scipy.sparse.csr_array])
+def test_rows_too_small_for_single_precision_are_refused(layout: Any) -> None:
+    with pytest.raises(ValueError, match=r"values of at least 1e-36.*got none above 7\.9e-50.*Rescale"):
+        ParametricMDS(epochs=1).fit(layout(X * 1e-50))
+
+
+def test_rows_of_zeros_beside_small_ones_are_no_fault() -> None:
+    rows = np.where(np.arange(150)[:, None] < 5, 0.0, X * 1e-30)
+    assert np.isfinite(ParametricMDS(epochs=1).fit_transform(rows)).all()
+
+
+def test_mean_squared_errors_weigh_columns_alike_as_a_module_too() -> None:
+    def trained(function: Any) -> Any:
+        loss = ReconstructionLoss(function)
+        recipe = ModelRecipe(decoder=True)
+        routine = ParametricDR(model=recipe, losses=loss, random_state=0)
+        routine.add_training_phase(epochs=2)
+        return routine.fit(X * [1, 1, 1, 1e3]).transform(X * [1, 1, 1, 1e3])
+
+    np.testing.assert_array_equal(trained(torch.nn.MSELoss()), trained(None))
