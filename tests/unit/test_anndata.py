@@ -169,6 +169,13 @@ def test_training_that_goes_on_wants_the_same_genes(adata):
     embed(adata[:, ::-1].copy(), routine.set_params(warm_start=False), use_rep="X")
 
 
+def test_other_rows_drop_the_genes_of_earlier_ones(adata):
+    routine = embed(adata, ParametricContrastive(**SHORT), use_rep="X")
+    routine.fit(adata.X[:, :5])
+    new = adata[:30, :5].copy()
+    assert transform(new, routine, use_rep="X").shape == (30, 2)
+
+
 def test_mistakes_are_told_with_a_remedy(adata):
     with pytest.raises(ValueError, match=r"unknown routine 'umpa'. Did you mean 'umap'"):
         embed(adata, "umpa")

@@ -113,7 +113,7 @@ def read_targets(y: Any, *, name: str = "y", n: int | None = None) -> TargetColu
     values, order = column_values(y, name=name)
     values = _flat(values, name, n)
     if values.dtype.kind in "mM":
-        raise ValueError(_no_dates(name, str(values.dtype)))
+        raise ValueError(_no_dates(name, _type_in(y, values)))
     if values.dtype.kind == "c":
         raise ValueError(f"{name} must be classes or real numbers, got complex numbers. Pass their real part.")
     if values.dtype.kind == "f":
@@ -146,7 +146,7 @@ def read_numbers(values: Any, *, name: str = "values", n: int | None = None) -> 
     array = column_values(values, name=name).array
     array = _flat(array, name, n)
     if array.dtype.kind in "mM":
-        raise ValueError(_no_dates(name, str(array.dtype)))
+        raise ValueError(_no_dates(name, _type_in(values, array)))
     if array.dtype.kind in "biuf":
         return array.astype(np.float64)
     listed = array.tolist()
@@ -272,6 +272,13 @@ def _refuse_what_is_no_target(values: Sequence[Any], name: str) -> None:
                 f"{name} must be one class or number per row, got a value of type {type(value).__name__}. Convert "
                 "it to a text or a number."
             )
+
+
+def _type_in(container: Any, values: AnyArray) -> str:
+    """The type of values, as their container calls it if it has one for all."""
+    dtypes: Any = getattr(container, "dtypes", None)  # of a data frame of one column
+    dtype = dtypes.iloc[0] if hasattr(dtypes, "iloc") else getattr(container, "dtype", None)
+    return str(values.dtype if dtype is None else dtype)
 
 
 def _no_dates(name: str, kind: str) -> str:

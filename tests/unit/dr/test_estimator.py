@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from paradime import load
 from paradime.dr import ParametricDR
-from paradime.exceptions import NotTrainedError, UnsupportedConfigurationError
+from paradime.exceptions import InconsistentVersionWarning, NotTrainedError, UnsupportedConfigurationError
 from paradime.loss import GlobalStructureLoss
 from paradime.models import ModelRecipe
 from paradime.routines import ParametricAutoencoder, ParametricMDS, ParametricTSNE
@@ -158,3 +158,43 @@ def test_shares_are_checked():
     ):
         with pytest.raises(ValueError, match=message):
             mds(decoder=True, structure=True, loss_shares=shares).fit(X)
+
+
+def test_what_is_learned_says_that_nothing_is_fitted():
+    for name in ("embedding_", "graph_", "history_", "classes_", "validation_indices_"):
+        with pytest.raises(NotTrainedError, match=f"has no {name} before it is fitted"):
+            getattr(ParametricMDS(), name)
+        assert not hasattr(ParametricMDS(), name)
+
+
+def test_a_fit_knows_nothing_of_earlier_data(tmp_path):
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    routine = ParametricMDS(epochs=1, random_state=0).fit(frame, np.arange(60) % 3)
+    routine.update(frame, np.arange(60) % 3, epochs=1).save(tmp_path / "m.paradime", metadata={"table": "first"})
+    routine = load(tmp_path / "m.paradime")
+    routine.__dict__["_anndata_source"] = {"genes": ("a", "b", "c", "d")}
+    fresh = ParametricMDS(epochs=1, random_state=0).fit(X[:, :3])
+    assert vars(routine.fit(X[:, :3])).keys() - vars(fresh).keys() == set()
+    assert routine._targets is None
+    np.testing.assert_array_equal(routine.embedding_, fresh.embedding_)
+
+
+@pytest.mark.parametrize(
+    ("version", "said"), [("1.9.0", "ParaDime 1.9.0"), (None, "an earlier version of ParaDime")]
+)
+def test_a_pickle_of_another_version_is_warned_of(version, said, monkeypatch):
+    routine = ParametricMDS(epochs=1, random_state=0)
+    state = routine.__getstate__()
+    if version is None:
+        del state["_paradime_version"]
+    else:
+        state["_paradime_version"] = version
+    monkeypatch.setattr(ParametricMDS, "__getstate__", lambda self: state)
+    written = pickle.dumps(routine)
+    with pytest.warns(
+        InconsistentVersionWarning, match=rf"pickled by {said}, .*routine\.save\(path\).*paradime\.load"
+    ):
+        read = pickle.loads(written)
+    assert read.get_params() == routine.get_params()
+    assert "_paradime_version" not in vars(read)

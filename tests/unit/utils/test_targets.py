@@ -130,3 +130,12 @@ def test_numbers_may_be_integers_with_gaps():
     np.testing.assert_array_equal(numbers, [3, np.nan, -1])
     with pytest.raises(TypeError, match="values must be numbers, got 'a'"):
         read_numbers(["a"])
+
+
+def test_dates_are_called_what_their_column_calls_them():
+    periods = pd.Series(pd.period_range("2020", periods=3, freq="D"))
+    for y in (periods, periods.to_frame()):
+        with pytest.raises(ValueError, match=r"dates or times \(period\[D\]\)"):
+            read_targets(y)
+    with pytest.raises(ValueError, match=r"dates or times \(datetime64\[D\]\)"):
+        read_targets(np.array(["2020-01-01"], dtype="datetime64[D]"))
