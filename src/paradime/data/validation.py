@@ -32,7 +32,7 @@ _BLOCK_BYTES = 1 << 24
 _FEWEST_STEPS = 1_000  # of a column between its least and its largest value, in the precision it comes in
 
 
-def checked_rows(name: str, values: Any, *, keep_graph: bool = False) -> Any:
+def checked_rows(name: str, values: Any, *, keep_graph: bool = False, may_miss: bool = False) -> Any:
     """Returns numbers with one row a data point, in the precision they came in.
 
     Args:
@@ -40,6 +40,7 @@ def checked_rows(name: str, values: Any, *, keep_graph: bool = False) -> Any:
         values: An array, tensor, data frame (of pandas, polars, PyArrow), sparse matrix, or nested lists.
         keep_graph: Whether gradients of what is computed of the rows reach a tensor that was given; else its
             numbers are taken alone.
+        may_miss: Whether NaN is taken, where a row has no number.
 
     Returns:
         A tensor of shape (n, …) that shares memory with ``values`` where possible; a
@@ -76,7 +77,7 @@ def checked_rows(name: str, values: Any, *, keep_graph: bool = False) -> Any:
     if isinstance(tensor, SparseRows):
         _refuse_non_finite_entries(name, tensor)
     elif tensor.is_floating_point():
-        _refuse_non_finite(name, tensor)
+        _refuse_non_finite(name, tensor.nan_to_num(nan=0.0, posinf=torch.inf) if may_miss else tensor)
     return tensor if isinstance(tensor, SparseRows) else row_major(tensor)
 
 

@@ -86,14 +86,14 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Args:
             X: The data: rows, or a dict of named entries. Rows become the entry that is embedded.
             y: Targets, shape (n,), which become the entry ``"labels"``, or ``None``. Floating-point numbers are
-                standardised; anything else is classes, which are numbered from 0, and of which −1
-                (among integers) or a missing value means unlabelled.
+                standardised; anything else is classes, which are numbered from 0. A missing value, or −1 among
+                integers, means unlabelled: such rows are embedded, and nothing is learned of their targets.
             validation_data: Rows to measure the model on after the epochs, in place of ``validation_fraction``: as
                 ``X``, or a pair of such rows and their targets. They take no part in the training.
             callbacks: What to call during training, in addition to the routine's own.
 
         Raises:
-            ValueError: If ``y`` is not one target a row, or not finite; and as :meth:`train` does.
+            ValueError: If ``y`` is not one target a row, or infinite; and as :meth:`train` does.
         """
         self._require_made_components("fit")
         # data that are refused leave what was learned as it is
@@ -101,7 +101,7 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         targets: Targets | None = None
         if y is not None:
             targets, numbers = Targets.of(y, n=len(dataset))
-            dataset.add({"labels": numbers})
+            dataset.add({"labels": numbers}, may_miss=["labels"])
         held_out = None
         self._check_hold_out(len(dataset), validation_data)
         self._check_data(dataset)

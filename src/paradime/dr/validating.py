@@ -150,7 +150,8 @@ def held_out_rows(validation_data: Any, targets: Targets | None, data_key: str) 
     if y is not None:
         if targets is None:
             raise ValueError("validation_data has targets, but fit got none. Pass them: fit(X, y, …).")
-        dataset.add({"labels": targets.encode(y, n=len(dataset), name="y of validation_data")})
+        encoded = targets.encode(y, n=len(dataset), name="y of validation_data")
+        dataset.add({"labels": encoded}, may_miss=["labels"])
     return dataset
 
 
