@@ -149,10 +149,7 @@ def warn_of_what_does_not_vary(
     if bool(constant.all()):
         message = f"all {len(rows)} rows of data {name!r} are identical: there is nothing to learn."
         if _rounds_integers(rows[0]):
-            message += (
-                f" Integers as large as these are rounded in {_DIGITS[rows.dtype]} precision; if the rows "
-                "differed before, subtract the offset before the numbers are stored in this precision."
-            )
+            message += _about_rounding(rows.dtype)
     elif rows.ndim == 2 and bool(constant.any()):
         zero = constant & (rows[0] == 0)
         if bool(zero.any()) and _zeros_are_usual(rows, ~constant):
@@ -166,6 +163,8 @@ def warn_of_what_does_not_vary(
             f"{len(places)} of {len(constant)} columns of data {name!r} are constant ({shown}): they tell "
             "nothing, and may be dropped."
         )
+        if _rounds_integers(rows[0][constant]):
+            message += _about_rounding(rows.dtype)
     else:
         return
     warnings.warn(message, stacklevel=stacklevel + 1)
@@ -219,6 +218,13 @@ def warn_of_lost_digits(name: str, rows: Any, dtype: torch.dtype, remedy: str, *
 
 
 _DIGITS = {torch.float32: "single", torch.float64: "double"}
+
+
+def _about_rounding(dtype: torch.dtype) -> str:
+    return (
+        f" Integers as large as these are rounded in {_DIGITS[dtype]} precision; if they differed before, "
+        "subtract the offset before the numbers are stored in this precision."
+    )
 
 
 def _rounds_integers(row: torch.Tensor) -> bool:
