@@ -126,7 +126,19 @@ def test_backed_data_give_the_same(adata, tmp_path):
     np.testing.assert_allclose(
         backed.obsm["X_paradime_contrastive"], adata.obsm["X_paradime_contrastive"], atol=1e-5
     )
+    with pytest.raises(ValueError, match=r"some rows or columns of backed data.*to_memory\(\)\[rows\]"):
+        embed(backed[:30], "contrastive", use_rep="X", **SHORT)
     backed.file.close()
+
+
+@pytest.mark.parametrize("diagonal", [False, True])
+def test_neighbours_of_equal_cells_are_reused(diagonal, adata, searches):
+    adata.obsm["X_pca"][:20] = adata.obsm["X_pca"][0]
+    adata.obsp["distances"] = kneighbors_graph(
+        adata.obsm["X_pca"], 14 + diagonal, mode="distance", include_self=diagonal
+    )
+    embed(adata, "contrastive", **SHORT)
+    assert searches == []
 
 
 @pytest.mark.parametrize("rows", ["sparse genes", "dense genes", "layer", "single precision"])
