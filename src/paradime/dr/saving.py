@@ -27,7 +27,7 @@ class Savable(Exportable):
     """The part of a routine that is saved and loaded.
 
     Attributes:
-        metadata_: What was said when the routine was saved, of one that was loaded.
+        metadata_: What was said when the routine was saved, of one that was loaded, until it is fitted to other data.
     """
 
     unsaved_parameters: ClassVar[frozenset[str]] = frozenset({"dataset", "precomputed_knn"})

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from paradime.types import AnyArray, FloatArray
-from paradime.utils.targets import UNLABELED, NumberColumn, TargetColumn, read_targets
+from paradime.utils.targets import UNLABELED, NumberColumn, read_targets
 
 __all__ = ["UNLABELED", "Targets", "shown_classes"]
 
@@ -93,7 +93,7 @@ class Targets:
         if bool(column.missing.all()):
             return self.unlabeled(len(column.missing))
         if isinstance(column, NumberColumn) and self.classes is not None and self.classes.dtype.kind in "iu":
-            column = _integers_with_gaps(column)
+            column = column.as_integer_classes() or column
         if column.kind != self.kind:
             remedy = "y.astype('float64')" if self.kind == "numbers" else "integers, texts, or y.astype('Int64')"
             raise ValueError(
@@ -118,7 +118,7 @@ class Targets:
         if self.classes is None:
             return self
         if isinstance(now, NumberColumn) and self.classes.dtype.kind in "iu":
-            now = _integers_with_gaps(now)
+            now = now.as_integer_classes() or now
         if isinstance(now, NumberColumn):
             return self
         known = set(self.classes.tolist())
@@ -146,14 +146,6 @@ def shown_classes(classes: Any) -> str:
     """Returns classes as a text that is not long."""
     listed = [] if classes is None else classes.tolist()
     return f"{listed[:10]}{' and more' if len(listed) > 10 else ''}"
-
-
-def _integers_with_gaps(column: NumberColumn) -> TargetColumn:
-    """Returns integers that became floating-point since some are missing as classes; other numbers as they are."""
-    numbers = np.where(column.numbers == UNLABELED, np.nan, column.numbers)
-    found = NumberColumn(numbers).as_classes()
-    whole = found.classes.astype(np.int64)
-    return dataclasses.replace(found, classes=whole) if np.array_equal(whole, found.classes) else column
 
 
 def _warn_of_classes_with_gaps(present: FloatArray, n_rows: int) -> None:

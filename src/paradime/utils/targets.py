@@ -83,6 +83,24 @@ class NumberColumn:
         """Returns classes of equal numbers."""
         return _of_classes(self.numbers, self.missing, None)
 
+    def as_integer_classes(self) -> ClassColumn | None:
+        """Returns the classes of integers that became floating-point since some are missing; −1 is missing, too.
+
+        Returns:
+            ``None`` if there are other numbers.
+
+        Example:
+            >>> read_targets([4.0, None, 2.0, -1.0]).as_integer_classes().codes.tolist()
+            [1, -1, 0, -1]
+        """
+        if (
+            not bool((self.missing | (self.numbers == np.round(self.numbers))).all())
+            or np.isinf(self.numbers).any()
+        ):
+            return None
+        found = NumberColumn(np.where(self.numbers == UNLABELED, np.nan, self.numbers)).as_classes()
+        return dataclasses.replace(found, classes=found.classes.astype(np.int64))
+
 
 TargetColumn: TypeAlias = ClassColumn | NumberColumn
 """One target per row: a class, or a number."""
@@ -161,6 +179,8 @@ def read_numbers(values: Any, *, name: str = "values", n: int | None = None) -> 
 def read_targets_together(*columns: tuple[str, Any, int | None]) -> list[TargetColumn]:
     """Reads targets of several sets of rows, such that equal classes have equal codes.
 
+    Whole numbers among which some are missing are integers where the other sets have integers as classes.
+
     Args:
         columns: The name for messages, the targets, and the number of rows or ``None``, of each set.
 
@@ -174,6 +194,9 @@ def read_targets_together(*columns: tuple[str, Any, int | None]) -> list[TargetC
     """
     found = [read_targets(y, name=name, n=n) for name, y, n in columns]
     coded = [one for one in found if isinstance(one, ClassColumn)]
+    if coded and all(one.classes.dtype.kind in "iu" for one in coded):
+        found = [(one.as_integer_classes() or one) if isinstance(one, NumberColumn) else one for one in found]
+        coded = [one for one in found if isinstance(one, ClassColumn)]
     if coded and len(coded) < len(found):
         raise ValueError(
             f"{columns[0][0]} and {columns[1][0]} must be of one kind, got {found[0].kind} and {found[1].kind}. "
