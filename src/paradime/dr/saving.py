@@ -27,7 +27,8 @@ class Savable(Exportable):
     """The part of a routine that is saved and loaded.
 
     Attributes:
-        metadata_: What was said when the routine was saved, of one that was loaded, until it is fitted to other data.
+        metadata_: What was said when the routine was saved, of one that was loaded; other data that it is fitted
+            to drop it.
     """
 
     unsaved_parameters: ClassVar[frozenset[str]] = frozenset({"dataset", "precomputed_knn"})
