@@ -27,6 +27,16 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     return f"Known: {', '.join(map(repr, names))}." if names else "None is known."
 
 
+def with_article(name: str) -> str:
+    """Returns a name, such as that of a class, with its indefinite article.
+
+    Example:
+        >>> with_article("int"), with_article("ParametricMDS"), with_article("UserWarning")
+        ('an int', 'a ParametricMDS', 'a UserWarning')
+    """
+    return f"{'an' if name[:1].lower() in ('a', 'e', 'i', 'o') else 'a'} {name}"
+
+
 class Registry(Mapping[str, T], Generic[T]):
     """A mapping from the names of the grammar to building blocks of one kind.
 
@@ -100,9 +110,9 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def _check_name(self, name: object) -> None:
         if not isinstance(name, str):
-            raise TypeError(f"the name of a {self.kind} must be a string, got {type(name).__name__}.")
+            raise TypeError(f"the name of {with_article(self.kind)} must be a string, got {type(name).__name__}.")
         if not name:
-            raise ValueError(f"the name of a {self.kind} must not be empty.")
+            raise ValueError(f"the name of {with_article(self.kind)} must not be empty.")
 
     def register(self, name: str, *aliases: str) -> Callable[[C], C]:
         """Returns a decorator that binds what it decorates to ``name`` (and ``aliases``)."""

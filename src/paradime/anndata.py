@@ -76,7 +76,7 @@ def embed(
         The fitted routine; it embeds further cells, see :func:`transform`.
 
     Raises:
-        ValueError: If the routine's name is unknown, or data are not finite.
+        ValueError: If the routine's name is unknown, data are not finite, or ``adata`` is a view of backed data.
         KeyError: If there is no such entry or layer.
         TypeError: If ``adata`` is no AnnData, or parameters are given beside a routine.
         ImportError: If anndata is not installed.
@@ -133,7 +133,8 @@ def transform(
         The embedding, shape (n, out_dim).
 
     Raises:
-        ValueError: If the genes are others than those of the training, or in another order.
+        ValueError: If the genes are others than those of the training, or in another order; or if ``adata`` is a
+            view of backed data.
         KeyError: If there is no such entry or layer.
         NotTrainedError: If the routine is not fitted.
     """
@@ -179,6 +180,11 @@ def _check(adata: Any) -> None:
         raise ImportError('annotated data need a further package: pip install "paradime[anndata]"') from None
     if not isinstance(adata, anndata.AnnData):
         raise TypeError(f"adata must be an AnnData, got {type(adata).__name__}. Pass rows to routine.fit(X).")
+    if adata.is_view and adata.isbacked:
+        raise ValueError(
+            "adata must be writable, got some rows or columns of backed data, to which nothing can be added. Read "
+            "them into memory first: backed.to_memory()[rows].copy()."
+        )
 
 
 def _routine(routine: Any, settings: Mapping[str, Any]) -> tuple[ParametricDR, str]:
@@ -232,9 +238,11 @@ def _take_neighbors(routine: Preset, adata: AnnData, rows: Any) -> bool:
     as_fitted._fitting = True
     searched = [part for part in as_fitted.global_relations.values() if isinstance(part, NeighborBasedPDist)]
     wanted = max((part.neighbors_wanted() or adata.n_obs for part in searched), default=0)
-    # scanpy counts the point itself among its neighbours
-    fewest = int(scipy.sparse.csr_array(graph).count_nonzero(axis=1).min())
+    stored = scipy.sparse.coo_array(graph)
+    # explicit zeros, too, which are the distances between equal rows
+    fewest = int(np.bincount(stored.row[stored.row != stored.col], minlength=adata.n_obs).min())
     metrics = {part.metric or "euclidean" for part in searched}
+    # scanpy counts the point itself among its neighbours
     if not searched or metrics != {"euclidean"} or fewest + 1 < wanted:
         return False
     routine.set_params(precomputed_knn=scipy.sparse.csr_array(graph))

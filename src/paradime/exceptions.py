@@ -9,6 +9,7 @@ from sklearn.exceptions import NotFittedError
 
 __all__ = [
     "CUDANotAvailableError",
+    "InconsistentVersionWarning",
     "LossNotDeterminedError",
     "ModelFileError",
     "NoDatasetRegisteredError",
@@ -68,3 +69,7 @@ class TrainingDivergedError(ParaDimeError, RuntimeError):
 
 class ScaleWarning(UserWarning):
     """One column, or few, make up nearly all of the distances between rows, because of their unit."""
+
+
+class InconsistentVersionWarning(UserWarning):
+    """A routine was pickled by another version of ParaDime; files of :meth:`save` are read by later versions."""

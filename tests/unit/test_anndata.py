@@ -126,7 +126,19 @@ def test_backed_data_give_the_same(adata, tmp_path):
     np.testing.assert_allclose(
         backed.obsm["X_paradime_contrastive"], adata.obsm["X_paradime_contrastive"], atol=1e-5
     )
+    with pytest.raises(ValueError, match=r"some rows or columns of backed data.*to_memory\(\)\[rows\]"):
+        embed(backed[:30], "contrastive", use_rep="X", **SHORT)
     backed.file.close()
+
+
+@pytest.mark.parametrize("diagonal", [False, True])
+def test_neighbours_of_equal_cells_are_reused(diagonal, adata, searches):
+    adata.obsm["X_pca"][:20] = adata.obsm["X_pca"][0]
+    adata.obsp["distances"] = kneighbors_graph(
+        adata.obsm["X_pca"], 14 + diagonal, mode="distance", include_self=diagonal
+    )
+    embed(adata, "contrastive", **SHORT)
+    assert searches == []
 
 
 @pytest.mark.parametrize("rows", ["sparse genes", "dense genes", "layer", "single precision"])
@@ -167,6 +179,13 @@ def test_training_that_goes_on_wants_the_same_genes(adata):
     with pytest.raises(ValueError, match=r"another order.*adata\[:, genes_of_training\]"):
         embed(adata[:, ::-1].copy(), routine, use_rep="X")
     embed(adata[:, ::-1].copy(), routine.set_params(warm_start=False), use_rep="X")
+
+
+def test_other_rows_drop_the_genes_of_earlier_ones(adata):
+    routine = embed(adata, ParametricContrastive(**SHORT), use_rep="X")
+    routine.fit(adata.X[:, :5])
+    new = adata[:30, :5].copy()
+    assert transform(new, routine, use_rep="X").shape == (30, 2)
 
 
 def test_mistakes_are_told_with_a_remedy(adata):

@@ -133,7 +133,11 @@ def _of_parameters(message: str, settings: dict[str, Any]) -> str:
         last = re.sub(r"\[\d+\]$", "", path.rsplit(".", 1)[-1])
         by_value = [name for name, value in settings.items() if repr(value) in what]
         name = next((name for name in (last, what.split(" ", 1)[0], *by_value) if name in settings), "")
-        said.setdefault(name, f"--set{' ' * bool(name)}{name}: {what.removeprefix(f'{name} ') if name else line}")
+        told = f"--set{' ' * bool(name)}{name}: {what.removeprefix(f'{name} ') if name else line}"
+        value = settings.get(name)
+        if isinstance(value, str) and "," in value and " a list" in what:
+            told += f" Lists have brackets: --set '{name}=[{value}]'."
+        said.setdefault(name, told)
     return "\n".join(said.values())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paradime.cli.console import InputError, say
+from paradime.cli.console import say
 from paradime.utils._text_columns import MISSING
 
 if TYPE_CHECKING:
@@ -32,16 +32,16 @@ def targets_of(column: pd.Series, *, source: str) -> pd.Series:
         source: What to call the table in messages.
 
     Raises:
-        InputError: If numbers are missing.
         ValueError: If the column holds dates, or whatever else is neither numbers nor classes.
     """
     from paradime.utils.targets import NumberColumn, read_targets
 
     values = without_missing_texts(column)
     read = read_targets(values, name=f"--target: {source}: column {column.name!r}")
-    if isinstance(read, NumberColumn) and bool(read.missing.any()):
-        raise InputError(
-            f"--target: {source}: row {int(read.missing.argmax()) + 1}, column {column.name!r} has no value, and "
-            "numbers must be there for all rows. Fill it in, or leave out the row."
+    n_missing = int(read.missing.sum())
+    if isinstance(read, NumberColumn) and n_missing:
+        say(
+            f"note: {n_missing:,} rows have no {column.name!r}; they are part of the map, and nothing is learned "
+            "of it from them"
         )
     return values

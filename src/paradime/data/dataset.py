@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -44,6 +44,7 @@ class Dataset(Mapping[str, Any]):
         data: An array, tensor, data frame (of pandas, polars or PyArrow) or sparse matrix, which is then named
             ``"main"``, or a dict of named ones. Each is checked, and converted to single precision, float32 or
             int32; tensors keep their type. What the model embeds gets the model's type when training begins.
+        may_miss: The names of entries in which NaN stands for a row that has no number.
 
     Attributes:
         columns: The names of the columns, as texts, of each entry that was a data frame; ``"x0"``, … where they
@@ -53,7 +54,8 @@ class Dataset(Mapping[str, Any]):
 
     Raises:
         TypeError: If an entry is no array of numbers.
-        ValueError: If an entry contains NaN or infinity, or the entries differ in their number of rows.
+        ValueError: If an entry contains infinity, or NaN where it must not; or the entries differ in their number
+            of rows.
 
     Example:
         >>> dataset = Dataset({"main": [[1.0], [2.0]], "labels": [0, 1]})
@@ -63,7 +65,7 @@ class Dataset(Mapping[str, Any]):
         tensor([[2.]])
     """
 
-    def __init__(self, data: Data) -> None:
+    def __init__(self, data: Data, *, may_miss: Collection[str] = ()) -> None:
         self.data: dict[str, Any] = {}
         self.columns: dict[str, list[str]] = {}
         self._sources: dict[str, Any] = {}
@@ -72,22 +74,23 @@ class Dataset(Mapping[str, Any]):
         named = data if isinstance(data, Mapping) else {"main": data}
         if not named:
             raise ValueError("data must have at least one entry, got an empty dict. Name the first one 'main'.")
-        self.add(named)
+        self.add(named, may_miss=may_miss)
 
     @recording_gradients()
-    def add(self, data: DataMapping) -> None:
+    def add(self, data: DataMapping, *, may_miss: Collection[str] = ()) -> None:
         """Adds entries, or replaces those that have the same name.
 
         Tensors are read without their autograd graph, and stay as they are.
 
         Args:
             data: Named arrays of shape (n, …), with the n of the entries that are there.
+            may_miss: The names of those in which NaN stands for a row that has no number.
 
         Raises:
             TypeError: If an entry is no array of numbers.
             ValueError: If an entry is not finite or has another number of rows.
         """
-        checked = {key: checked_rows(key, values) for key, values in data.items()}
+        checked = {key: checked_rows(key, values, may_miss=key in may_miss) for key, values in data.items()}
         lengths = {key: len(values) for key, values in {**self.data, **checked}.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"all data entries must have the same number of rows, got {lengths}.")

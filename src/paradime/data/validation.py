@@ -34,7 +34,7 @@ _SMALLEST = 1e-36  # of values in single precision: those a tenth and a hundredt
 _FEWEST_STEPS = 1_000  # of a column between its least and its largest value, in the precision it comes in
 
 
-def checked_rows(name: str, values: Any, *, keep_graph: bool = False) -> Any:
+def checked_rows(name: str, values: Any, *, keep_graph: bool = False, may_miss: bool = False) -> Any:
     """Returns numbers with one row a data point, in the precision they came in.
 
     Args:
@@ -42,6 +42,7 @@ def checked_rows(name: str, values: Any, *, keep_graph: bool = False) -> Any:
         values: An array, tensor, data frame (of pandas, polars, PyArrow), sparse matrix, or nested lists.
         keep_graph: Whether gradients of what is computed of the rows reach a tensor that was given; else its
             numbers are taken alone.
+        may_miss: Whether NaN is taken, where a row has no number.
 
     Returns:
         A tensor of shape (n, …) that shares memory with ``values`` where possible; a
@@ -78,7 +79,7 @@ def checked_rows(name: str, values: Any, *, keep_graph: bool = False) -> Any:
     if isinstance(tensor, SparseRows):
         _refuse_non_finite_entries(name, tensor)
     elif tensor.is_floating_point():
-        _refuse_non_finite(name, tensor)
+        _refuse_non_finite(name, tensor.nan_to_num(nan=0.0, posinf=torch.inf) if may_miss else tensor)
     return tensor if isinstance(tensor, SparseRows) else row_major(tensor)
 
 
@@ -169,10 +170,7 @@ def warn_of_what_does_not_vary(
     if bool(constant.all()):
         message = f"all {len(rows)} rows of data {name!r} are identical: there is nothing to learn."
         if _rounds_integers(rows[0]):
-            message += (
-                f" Integers as large as these are rounded in {_DIGITS[rows.dtype]} precision; if the rows "
-                "differed before, subtract the offset before the numbers are stored in this precision."
-            )
+            message += _about_rounding(rows.dtype)
     elif rows.ndim == 2 and bool(constant.any()):
         zero = constant & (rows[0] == 0)
         if bool(zero.any()) and _zeros_are_usual(rows, ~constant):
@@ -186,6 +184,8 @@ def warn_of_what_does_not_vary(
             f"{len(places)} of {len(constant)} columns of data {name!r} are constant ({shown}): they tell "
             "nothing, and may be dropped."
         )
+        if _rounds_integers(rows[0][constant]):
+            message += _about_rounding(rows.dtype)
     else:
         return
     warnings.warn(message, stacklevel=stacklevel + 1)
@@ -239,6 +239,13 @@ def warn_of_lost_digits(name: str, rows: Any, dtype: torch.dtype, remedy: str, *
 
 
 _DIGITS = {torch.float32: "single", torch.float64: "double"}
+
+
+def _about_rounding(dtype: torch.dtype) -> str:
+    return (
+        f" Integers as large as these are rounded in {_DIGITS[dtype]} precision; if they differed before, "
+        "subtract the offset before the numbers are stored in this precision."
+    )
 
 
 def _rounds_integers(row: torch.Tensor) -> bool:

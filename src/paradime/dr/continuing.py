@@ -16,7 +16,7 @@ from paradime.data import Dataset
 from paradime.dr.blocks import Blocks
 from paradime.dr.learned import entry_of, names_entries
 from paradime.dr.resuming import Resumed
-from paradime.dr.targets import UNLABELED, Targets, shown_classes
+from paradime.dr.targets import Targets, shown_classes
 from paradime.loss import PositionLoss
 from paradime.training import Callback, TrainingPhase
 from paradime.types import Data
@@ -165,7 +165,7 @@ class Continued(Resumed):
         targets, _ = Targets.of(classes)
         if y is None:
             raise ValueError("classes are those of y, which is missing. Pass both: partial_fit(X, y, classes).")
-        dataset.add({"labels": targets.encode(y, n=len(dataset), remedy=ANNOUNCE)})
+        dataset.add({"labels": targets.encode(y, n=len(dataset), remedy=ANNOUNCE)}, may_miss=["labels"])
         self._remember_names(X)
         self._targets = targets
         self._start_afresh()
@@ -176,11 +176,10 @@ class Continued(Resumed):
     def _with_targets(self, dataset: Dataset, y: Any) -> Dataset:
         """Adds targets as the routine numbers them."""
         if y is not None and self._targets is not None:
-            dataset.add({"labels": self._targets.encode(y, n=len(dataset), remedy=ANNOUNCE)})
+            encoded = self._targets.encode(y, n=len(dataset), remedy=ANNOUNCE)
+            dataset.add({"labels": encoded}, may_miss=["labels"])
         elif self._targets is not None:
-            if self._targets.kind == "numbers":
-                raise ValueError("this routine was fitted with numbers y, which are missing. Pass y.")
-            dataset.add({"labels": np.full(len(dataset), UNLABELED)})
+            dataset.add({"labels": self._targets.unlabeled(len(dataset))}, may_miss=["labels"])
         return dataset
 
     def _train_further(
@@ -245,7 +244,10 @@ class Continued(Resumed):
         now = None if y is None else Targets.of(y)[0]
         if before is None or now is None or before.kind != now.kind:
             kinds = ["no y" if one is None else f"{one.kind} y" for one in (before, now)]
-            raise ValueError(f"this {type(self).__name__} was trained with {kinds[0]}, and is given {kinds[1]}.")
+            raise ValueError(
+                f"this {type(self).__name__} was trained with {kinds[0]}, and is given {kinds[1]}. Pass such a "
+                "y; or fit anew with warm_start=False."
+            )
         same = before.classes is None or now.classes is None or np.array_equal(before.classes, now.classes)
         if not same:
             raise ValueError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
@@ -12,17 +13,26 @@ import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import ClassifierTags, Tags
 
+from paradime._version import __version__
 from paradime.data import Dataset
 from paradime.dr.blocks import Blocks
 from paradime.dr.learned import Learned, names_entries
 from paradime.dr.parts import has_part, needs_part
 from paradime.dr.targets import Targets
 from paradime.dr.validating import held_out_rows
-from paradime.exceptions import ParaDimeError, UnsupportedConfigurationError
+from paradime.exceptions import (
+    InconsistentVersionWarning,
+    NotTrainedError,
+    ParaDimeError,
+    UnsupportedConfigurationError,
+)
 from paradime.training import Callback
 from paradime.types import AnyArray, Data
+from paradime.utils.autograd import copyable
 
 __all__ = ["Estimator"]
+
+_VERSION = "_paradime_version"  # in pickles
 
 
 class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -76,14 +86,14 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Args:
             X: The data: rows, or a dict of named entries. Rows become the entry that is embedded.
             y: Targets, shape (n,), which become the entry ``"labels"``, or ``None``. Floating-point numbers are
-                standardised; anything else is classes, which are numbered from 0, and of which −1
-                (among integers) or a missing value means unlabelled.
+                standardised; anything else is classes, which are numbered from 0. A missing value, or −1 among
+                integers, means unlabelled: such rows are embedded, and nothing is learned of their targets.
             validation_data: Rows to measure the model on after the epochs, in place of ``validation_fraction``: as
                 ``X``, or a pair of such rows and their targets. They take no part in the training.
             callbacks: What to call during training, in addition to the routine's own.
 
         Raises:
-            ValueError: If ``y`` is not one target a row, or not finite; and as :meth:`train` does.
+            ValueError: If ``y`` is not one target a row, or infinite; and as :meth:`train` does.
         """
         self._require_made_components("fit")
         # data that are refused leave what was learned as it is
@@ -91,7 +101,7 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         targets: Targets | None = None
         if y is not None:
             targets, numbers = Targets.of(y, n=len(dataset))
-            dataset.add({"labels": numbers})
+            dataset.add({"labels": numbers}, may_miss=["labels"])
         held_out = None
         self._check_hold_out(len(dataset), validation_data)
         self._check_data(dataset)
@@ -113,6 +123,10 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def classes_(self) -> AnyArray:
         """The classes that ``y`` had, in the order of the scores of :meth:`predict_proba`."""
         if self._targets is None or self._targets.classes is None:
+            if not self.__sklearn_is_fitted__():
+                raise NotTrainedError(
+                    f"this {type(self).__name__} has no classes_ before it is fitted. Call fit(X, y)."
+                )
             raise AttributeError(f"this {type(self).__name__} was not fitted with classes, fit(X, y).")
         return self._targets.classes
 
@@ -214,13 +228,34 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def __sklearn_clone__(self) -> Self:
         """Clones what was added by methods, and the components that were set, along with the parameters."""
         self._require_made_components("clone")
-        made: Self = super().__sklearn_clone__()
+        made: Self = super(
+            Estimator, copy.copy(self)
+        ).__sklearn_clone__()  # the copy's parameters have deep copies
         made.__dict__.update(copy.deepcopy(self._set_components()))
         if self._returns_tensors:
             made._returns_tensors = True
         if "_additions" in self.__dict__:
             made.__dict__["_additions"] = copy.deepcopy(self.__dict__["_additions"])
         return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns what copies and pickles hold, with the version that wrote it."""
+        state = {**super().__getstate__(), _VERSION: __version__}
+        return state | {name: copyable(state[name]) for name in self._get_param_names() if name in state}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Takes what a copy or a pickle holds; warns if another version wrote it."""
+        written_by = state.get(_VERSION)
+        if written_by != __version__:
+            said = f"ParaDime {written_by}" if written_by else "an earlier version of ParaDime"
+            warnings.warn(
+                f"this {type(self).__name__} was pickled by {said}, and this is ParaDime {__version__}: what was "
+                "pickled by another version may fail, or give other results. Load it with that version and call "
+                "routine.save(path): paradime.load(path) reads such files in later versions, too.",
+                InconsistentVersionWarning,
+                stacklevel=2,
+            )
+        super().__setstate__({name: value for name, value in state.items() if name != _VERSION})
 
     def _start_afresh(self) -> None:
         """Forgets what was learned: the next use makes the blocks anew, of the present parameters."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import scipy.sparse
@@ -41,6 +41,9 @@ class Learned(ClassNamePrefixFeaturesOutMixin):  # type: ignore[misc]
     n_features_in_: int
     feature_names_in_: AnyArray
 
+    told_of_data: ClassVar[frozenset[str]] = frozenset({"_anndata_source", "_ranges", "drift_", "metadata_"})
+    """Attributes that tell of the data of a training and are not set by each; other data drop them."""
+
     @property
     def _blocks(self) -> Blocks:
         raise NotImplementedError
@@ -61,9 +64,13 @@ class Learned(ClassNamePrefixFeaturesOutMixin):  # type: ignore[misc]
     # -- what it was fitted to ------------------------------------------------------------------------
 
     def _remember_names(self, X: Any) -> None:
-        """Keeps the names of a data frame's columns; names in part texts are refused, as scikit-learn does."""
+        """Keeps the names of a data frame's columns, and nothing of earlier data.
+
+        Names in part texts are refused, as scikit-learn does.
+        """
         rows = entry_of(X, getattr(self, "data_key", "main"))
-        self.__dict__.pop("feature_names_in_", None)
+        for name in ("feature_names_in_", *self.told_of_data):
+            self.__dict__.pop(name, None)
         check_distinct_names(rows)
         names = None if isinstance(rows, (np.ndarray, torch.Tensor)) else _get_feature_names(rows)
         if names is not None:

@@ -12,7 +12,7 @@ import pydantic
 from pydantic import ConfigDict, TypeAdapter
 
 from paradime.dr.blocks import COMPONENTS
-from paradime.utils.annotations import from_numpy, hints_of, readable
+from paradime.utils.annotations import as_lists, from_numpy, hints_of, readable
 
 __all__ = ["checked_parameters"]
 
@@ -27,7 +27,8 @@ _IN_PYTHON = (("true or false or", "True, False or"), ("true or false", "True or
 def checked_parameters(routine: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """Returns parameters of a routine as Python's own numbers, texts and lists.
 
-    NumPy's scalars and arrays stand for these. Ranges are checked by what is made of the parameters.
+    NumPy's scalars and arrays stand for these, and any sequence for a list. Ranges are checked by what is made of
+    the parameters.
 
     Args:
         routine: The class.
@@ -49,14 +50,16 @@ def checked_parameters(routine: type, values: Mapping[str, Any]) -> dict[str, An
 def _checked(name: str, value: Any, adapter: TypeAdapter[Any], wants: str, default: Any) -> Any:
     if wants == _WORDS_OF_BOOL and isinstance(value, int) and value in (0, 1):
         return bool(value)  # as in scripts that write verbose=1
-    try:
-        checked = adapter.validate_python(from_numpy(value))
+    for read in (from_numpy, as_lists):
+        try:
+            checked = adapter.validate_python(read(value))
+        except pydantic.ValidationError:
+            continue
         return value if type(value) in (int, float, str) else checked  # 1 stays an integer where a float may stand
-    except pydantic.ValidationError:
-        for specified, said in _IN_PYTHON:
-            wants = wants.replace(specified, said)
-        usual = "" if default is inspect.Parameter.empty else f" The default is {default!r}."
-        raise ValueError(f"{name} must be {wants}, got {value!r}.{usual}") from None
+    for specified, said in _IN_PYTHON:
+        wants = wants.replace(specified, said)
+    usual = "" if default is inspect.Parameter.empty else f" The default is {default!r}."
+    raise ValueError(f"{name} must be {wants}, got {value!r}.{usual}")
 
 
 _WORDS_OF_BOOL = readable(bool)[1]

@@ -59,8 +59,8 @@ class Resumed(Estimator):
         Args:
             X: The data: rows, or a dict of named entries. Rows become the entry that is embedded.
             y: Targets, shape (n,), which become the entry ``"labels"``, or ``None``. Floating-point numbers are
-                standardised; anything else is classes, which are numbered from 0, and of which −1
-                (among integers) or a missing value means unlabelled.
+                standardised; anything else is classes, which are numbered from 0. A missing value, or −1 among
+                integers, means unlabelled: such rows are embedded, and nothing is learned of their targets.
             validation_data: Rows to measure the model on after the epochs, in place of ``validation_fraction``: as
                 ``X``, or a pair of such rows and their targets. They take no part in the training.
             callbacks: What to call during training, in addition to the routine's own.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 
+from paradime._registry import with_article
 from paradime.dr.comparing import agree, embedded, probes
 from paradime.dr.exporting import Exportable
 from paradime.dr.parts import has_part
@@ -26,7 +27,8 @@ class Savable(Exportable):
     """The part of a routine that is saved and loaded.
 
     Attributes:
-        metadata_: What was said when the routine was saved, of one that was loaded.
+        metadata_: What was said when the routine was saved, of one that was loaded; other data that it is fitted
+            to drop it.
     """
 
     unsaved_parameters: ClassVar[frozenset[str]] = frozenset({"dataset", "precomputed_knn"})
@@ -124,23 +126,23 @@ class Savable(Exportable):
         from paradime.persistence.saved import Saved
 
         model = self._require_trained_model()
+        named = f"the model, {with_article(type(model).__name__)},"
         substitute = copy.deepcopy(model).to("cpu") if given else None
         saved = Saved.from_files(files, "what was written")
         try:
             again = type(self)._from_saved(saved, model=substitute, allow_imports=imports, device="cpu")
         except ModelFileError as error:
             raise UnsupportedConfigurationError(
-                f"the model, a {type(model).__name__}, was changed after it was made, so that it cannot be made "
-                f"again ({error}). Save without its form, save(path, model=False), and pass one when it is "
-                "loaded, paradime.load(path, model=…)."
+                f"{named} was changed after it was made, so that it cannot be made again ({error}). Save without "
+                "its form, save(path, model=False), and pass one when it is loaded, paradime.load(path, model=…)."
             ) from error
         rows = probes(self, _COMPARED)
         expected, found = embedded(model, rows), embedded(again._require_trained_model(), rows)
         if not agree(expected, found, exactly=self._blocks.device.type == "cpu"):
             raise UnsupportedConfigurationError(
-                f"the model, a {type(model).__name__}, would not embed as it does now when it is loaded: its "
-                "result depends on more than its parameters, buffers, and the arguments of its constructor. Make "
-                "what else it needs a buffer, register_buffer(…)."
+                f"{named} would not embed as it does now when it is loaded: its result depends on more than its "
+                "parameters, buffers, and the arguments of its constructor. Make what else it needs a buffer, "
+                "register_buffer(…)."
             )
 
     # -- loading --------------------------------------------------------------------------------------
@@ -177,8 +179,8 @@ class Savable(Exportable):
             made = load(folder, model=model, allow_imports=allow_imports, device=device)
         if not isinstance(made, cls):
             raise ValueError(
-                f"{os.fspath(folder)} holds a {type(made).__name__}, not a {cls.__name__}. Use paradime.load(…), "
-                "which loads any routine."
+                f"{os.fspath(folder)} holds {with_article(type(made).__name__)}, not "
+                f"{with_article(cls.__name__)}. Use paradime.load(…), which loads any routine."
             )
         return made
 

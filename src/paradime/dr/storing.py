@@ -19,6 +19,7 @@ from paradime.persistence.probes import column_ranges
 from paradime.persistence.saved import Saved
 from paradime.persistence.values import Encoder, vocabulary_with
 from paradime.persistence.weights import frozen_names, tied_names
+from paradime.utils.annotations import as_lists
 
 __all__ = [
     "BLOCKS",
@@ -184,6 +185,8 @@ def _parameters(routine: Any, encoder: Encoder, training: bool) -> tuple[dict[st
         if not training and (name in _ONLY_FOR_TRAINING or (name == "metric" and callable(value))):
             left_out += [name] if value is not None else []
             continue
+        if not isinstance(value, (np.generic, np.ndarray, torch.Tensor, list, tuple, dict)):
+            value = as_lists(value)  # such as a range or a column of a data frame
         try:
             made[name] = encoder.encode(value, f"the parameter {name!r}")
         except ValueError as error:

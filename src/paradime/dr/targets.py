@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +12,8 @@ from paradime.types import AnyArray, FloatArray
 from paradime.utils.targets import UNLABELED, NumberColumn, read_targets
 
 __all__ = ["UNLABELED", "Targets", "shown_classes"]
+
+_MOST_CLASSES = 20  # that whole numbers with gaps may be
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,23 +47,29 @@ class Targets:
 
         Returns:
             What they are, and the numbers of the classes (n,), int64, −1 for unlabelled rows, or the standardised
-            numbers, float32.
+            numbers, float32, NaN for rows without one.
 
         Raises:
-            ValueError: If they are not one per row, numbers are missing or infinite, or no row has a class.
+            ValueError: If they are not one per row, numbers are infinite, or no row has a target.
         """
         if hasattr(y, "__len__") and not isinstance(y, (str, dict)) and len(y) == 0:
             rows = "" if n is None else f", {n} in all"
             raise ValueError(f"y must have one target a row{rows}, got none. Leave y out: fit(X).")
         column = read_targets(y, n=n)
+        if bool(column.missing.all()):
+            raise ValueError("y has no labelled row: all are unlabelled. Leave y out: fit(X).")
         if isinstance(column, NumberColumn):
-            values = _complete(column.numbers)
-            mean, spread = float(values.mean()), float(values.std())
+            values = _not_infinite(column.numbers)
+            present = values[~column.missing]
+            _warn_of_classes_with_gaps(present, len(values))
+            mean, spread = float(present.mean()), float(present.std())
             scale = spread if spread > 0 else 1.0
             return cls("numbers", None, mean, scale), ((values - mean) / scale).astype(np.float32)
-        if not len(column.classes):
-            raise ValueError("y has no labelled row: all are unlabelled. Leave y out: fit(X).")
         return cls("classes", column.classes), column.codes
+
+    def unlabeled(self, n: int) -> AnyArray:
+        """Returns the targets of so many rows that have none, as :meth:`encode` does."""
+        return np.full(n, UNLABELED) if self.kind == "classes" else np.full(n, np.nan, dtype=np.float32)
 
     def encode(
         self, y: Any, *, n: int | None = None, name: str = "y", remedy: str = "Leave such rows out."
@@ -81,12 +90,17 @@ class Targets:
             array([ 1, -1])
         """
         column = read_targets(y, name=name, n=n)
-        if self.kind == "classes" and bool(column.missing.all()):
-            return np.full(len(column.missing), UNLABELED)
+        if bool(column.missing.all()):
+            return self.unlabeled(len(column.missing))
+        if isinstance(column, NumberColumn) and self.classes is not None and self.classes.dtype.kind in "iu":
+            column = column.as_integer_classes() or column
         if column.kind != self.kind:
-            raise ValueError(f"{name} must be {self.kind}, as in the first training, got {column.kind}.")
+            remedy = "y.astype('float64')" if self.kind == "numbers" else "integers, texts, or y.astype('Int64')"
+            raise ValueError(
+                f"{name} must be {self.kind}, as in the first training, got {column.kind}. Convert them: {remedy}."
+            )
         if isinstance(column, NumberColumn):
-            return ((_complete(column.numbers, name) - self.mean) / self.scale).astype(np.float32)
+            return ((_not_infinite(column.numbers, name) - self.mean) / self.scale).astype(np.float32)
         if self.classes is None:
             return column.codes  # they are class numbers already
         known = set(self.classes.tolist())
@@ -101,7 +115,11 @@ class Targets:
     def extended(self, y: Any) -> Targets:
         """Returns targets with further classes behind those that are known, whose numbers stay."""
         now = read_targets(y)
-        if self.classes is None or isinstance(now, NumberColumn):
+        if self.classes is None:
+            return self
+        if isinstance(now, NumberColumn) and self.classes.dtype.kind in "iu":
+            now = now.as_integer_classes() or now
+        if isinstance(now, NumberColumn):
             return self
         known = set(self.classes.tolist())
         further = np.array([value not in known for value in now.classes.tolist()], dtype=bool)
@@ -130,12 +148,25 @@ def shown_classes(classes: Any) -> str:
     return f"{listed[:10]}{' and more' if len(listed) > 10 else ''}"
 
 
-def _complete(values: FloatArray, name: str = "y") -> FloatArray:
-    """The numbers, if none is missing or infinite."""
-    wrong = ~np.isfinite(values)
+def _warn_of_classes_with_gaps(present: FloatArray, n_rows: int) -> None:
+    """Warns of numbers with gaps that look like the integers of few classes."""
+    n_distinct = len(np.unique(present))
+    if len(present) == n_rows or n_distinct > _MOST_CLASSES or 2 * n_distinct > len(present):
+        return
+    if bool((present == np.round(present)).all()):
+        warnings.warn(
+            f"y is floating-point, and is read as numbers, of which {n_rows - len(present)} are missing, though "
+            f"it has {n_distinct} different whole numbers only. If these are classes, pass y.astype('Int64').",
+            stacklevel=4,
+        )
+
+
+def _not_infinite(values: FloatArray, name: str = "y") -> FloatArray:
+    """The numbers, if none is infinite; NaN where one is missing."""
+    wrong = np.isinf(values)
     if wrong.any():
         raise ValueError(
-            f"{name} contains NaN or infinity, first in row {int(wrong.argmax())}. Leave such rows out. "
-            "Classes of which some are unlabelled are integers with -1, or nullable: y.astype('Int64')."
+            f"{name} contains infinity, first in row {int(wrong.argmax())}. Clip such values, or make them NaN: "
+            "rows without a number are embedded, and not learned from."
         )
     return values

@@ -8,7 +8,6 @@ import numbers
 from collections.abc import Sequence
 from typing import Any, Self
 
-import numpy as np
 import scipy.sparse
 import torch
 
@@ -16,7 +15,7 @@ from paradime.data import Dataset
 from paradime.dr.additions import AddedLoss
 from paradime.dr.continuing import ANNOUNCE, Continued, check_epochs, main_phases
 from paradime.dr.learned import names_entries
-from paradime.dr.targets import UNLABELED, Targets
+from paradime.dr.targets import Targets
 from paradime.exceptions import NotTrainedError
 from paradime.functional.spreading import covering_points, relative_movement
 from paradime.loss import AnchorLoss
@@ -159,14 +158,15 @@ class Updated(Continued):
         dataset, targets = self._as_dataset(X), self._targets
         if y is not None and targets is not None:
             targets = targets.extended(y) if not getattr(self, "classifier", False) else targets
-            dataset.add({"labels": targets.encode(y, n=len(dataset), remedy=ANNOUNCE)})
+            encoded = targets.encode(y, n=len(dataset), remedy=ANNOUNCE)
+            dataset.add({"labels": encoded}, may_miss=["labels"])
         elif y is not None:
             raise ValueError(f"this {type(self).__name__} was fitted without y. Leave y out: update(X).")
         elif targets is not None:
             dataset = self._with_targets(dataset, None)
         missing = [key for key in earlier if key not in dataset and key not in self._given_positions()]
-        if "labels" in dataset and "labels" not in earlier:
-            earlier.add({"labels": np.full(len(earlier), UNLABELED)})
+        if "labels" in dataset and "labels" not in earlier and targets is not None:
+            earlier.add({"labels": targets.unlabeled(len(earlier))}, may_miss=["labels"])
         if missing:
             raise ValueError(
                 f"X has no entries {missing}, which the earlier rows have. Pass a dict with all entries."
@@ -244,7 +244,7 @@ def _without(dataset: Dataset, keys: Sequence[str]) -> Dataset:
 def _joined(first: Dataset, second: Dataset) -> Dataset:
     """Returns the rows of both, with the entries that both have."""
     keys = [key for key in second if key in first and key != "indices"]
-    return Dataset({key: _stacked(first.source(key), second.source(key)) for key in keys})
+    return Dataset({key: _stacked(first.source(key), second.source(key)) for key in keys}, may_miss=["labels"])
 
 
 def _stacked(first: Any, second: Any) -> Any:

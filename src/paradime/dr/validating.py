@@ -12,6 +12,7 @@ from paradime.data import Dataset
 from paradime.dr.blocks import Blocks
 from paradime.dr.learned import names_entries
 from paradime.dr.targets import Targets
+from paradime.exceptions import NotTrainedError
 from paradime.relations import Precomputed, Relations
 from paradime.training import Validation, check_fraction, history_frame, rows_to_hold_out, split_rows
 from paradime.types import AnyArray
@@ -40,9 +41,10 @@ class Validated:
     @property
     def history_(self) -> list[dict[str, Any]]:
         """A record of each epoch of the training so far; see :class:`~paradime.training.History`."""
-        if "_blocks" not in self.__dict__ or not self._blocks.history.records:
-            raise AttributeError(f"this {type(self).__name__} has no history_ before it is fitted. Call fit(X).")
-        return self._blocks.history.records
+        records = self._blocks.history.records if "_blocks" in self.__dict__ else []
+        if not records:
+            raise NotTrainedError(f"this {type(self).__name__} has no history_ before it is fitted. Call fit(X).")
+        return records
 
     def history_frame(self, library: Literal["pandas", "polars"] = "pandas") -> Any:
         """Returns :attr:`history_` as a data frame, one row an epoch.
@@ -51,7 +53,7 @@ class Validated:
             library: ``"pandas"`` or ``"polars"``.
 
         Raises:
-            AttributeError: If nothing is trained yet.
+            NotTrainedError: If nothing is trained yet.
             ImportError: If the library is not installed.
 
         Example:
@@ -67,7 +69,12 @@ class Validated:
     @property
     def validation_indices_(self) -> AnyArray:
         """The numbers of the rows that ``validation_fraction`` held out, ascending."""
-        rows = self._blocks.held_out_indices if "_blocks" in self.__dict__ else None
+        blocks = self.__dict__.get("_blocks")
+        rows: AnyArray | None = None if blocks is None else blocks.held_out_indices
+        if rows is None and (blocks is None or not blocks.trained):
+            raise NotTrainedError(
+                f"this {type(self).__name__} has no validation_indices_ before it is fitted. Call fit(X)."
+            )
         if rows is None:
             raise AttributeError(f"this {type(self).__name__} has held no rows out: set validation_fraction.")
         return rows
@@ -143,7 +150,8 @@ def held_out_rows(validation_data: Any, targets: Targets | None, data_key: str) 
     if y is not None:
         if targets is None:
             raise ValueError("validation_data has targets, but fit got none. Pass them: fit(X, y, …).")
-        dataset.add({"labels": targets.encode(y, n=len(dataset), name="y of validation_data")})
+        encoded = targets.encode(y, n=len(dataset), name="y of validation_data")
+        dataset.add({"labels": encoded}, may_miss=["labels"])
     return dataset
 
 

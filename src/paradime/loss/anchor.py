@@ -13,6 +13,7 @@ from paradime.functional import magnitude
 from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial, check_shape
 from paradime.models import as_input, resolve_method, unit_of
 from paradime.types import TensorLike
+from paradime.utils.autograd import copyable
 
 __all__ = ["AnchorLoss"]
 
@@ -64,8 +65,8 @@ class AnchorLoss(Loss):
             )
         if max_rows < 1:
             raise ValueError(f"max_rows must be at least 1, got {max_rows}.")
-        self.landmarks = landmarks
-        self.positions = positions
+        self.landmarks = copyable(landmarks)
+        self.positions = copyable(positions)
         self.max_rows = max_rows
         self.embedding_method = embedding_method
         self._next = 0

@@ -48,6 +48,12 @@ class Attribute:
         """
         if isinstance(self.attribute, str):
             self._place = self._named(self.attribute, dataset)
+            missing = self.values(dataset, torch.device("cpu")).isnan()
+            if bool(missing.any()):
+                raise UnsupportedConfigurationError(
+                    f"attribute {self.attribute!r} must be there for each row, got none in {int(missing.sum())} "
+                    f"rows, first in row {int(missing.nonzero()[0])}. Fill it in, or leave such rows out."
+                )
             return
         shape = tuple(dataset[self.data_key].shape)
         if len(shape) != 2 or self.attribute >= shape[1]:

@@ -12,7 +12,14 @@ from paradime.data import Batch, Dataset
 from paradime.exceptions import RelationsNotComputedError
 from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial, as_batch, check_shape
 
-__all__ = ["EmbeddingLoss", "check_choice", "check_positive", "check_relations", "single_column"]
+__all__ = [
+    "EmbeddingLoss",
+    "check_choice",
+    "check_positive",
+    "check_relations",
+    "rows_with_target",
+    "single_column",
+]
 
 
 class EmbeddingLoss(Loss):
@@ -88,12 +95,18 @@ def check_positive(what: str, value: float) -> None:
         raise ValueError(f"{what} must be a positive number, got {value!r}.")
 
 
-def single_column(loss: Loss, dataset: Dataset, key: str) -> torch.Tensor:
+def single_column(loss: Loss, dataset: Dataset, key: str, *, may_miss: bool = False) -> torch.Tensor:
     """Returns an entry of one number a row, shape (n,).
+
+    Args:
+        loss: The loss that needs it.
+        dataset: The data set.
+        key: The entry's name.
+        may_miss: Whether the loss does without the numbers of some rows, which are NaN.
 
     Raises:
         KeyError: If there is no such entry.
-        ValueError: If it has more than one number a row.
+        ValueError: If it has more than one number a row; or misses one that the loss needs.
     """
     entry: torch.Tensor = dataset[key]
     if entry.shape not in ((len(dataset),), (len(dataset), 1)):
@@ -101,7 +114,27 @@ def single_column(loss: Loss, dataset: Dataset, key: str) -> torch.Tensor:
             f"loss {loss.name!r}: data {key!r} must have one number a row, shape ({len(dataset)},), got "
             f"{tuple(entry.shape)}. Add the column as an entry of its own."
         )
+    missing = entry.reshape(-1).isnan()
+    if not may_miss and bool(missing.any()):
+        raise ValueError(
+            f"loss {loss.name!r}: data {key!r} must have a number in each row, got none in {int(missing.sum())} "
+            f"rows, first in row {int(missing.nonzero()[0])}. Fill them in, or leave such rows out."
+        )
     return entry.reshape(-1)
+
+
+def rows_with_target(targets: torch.Tensor, some_miss: bool) -> torch.Tensor | None:
+    """Returns the places of the targets of a batch that are not missing; ``None`` for all.
+
+    Args:
+        targets: Shape (b,), NaN where there is none.
+        some_miss: Whether some of the training rows have none. Where all have one, only batches of other rows, of
+            which no gradients are recorded, are looked at: that waits for the device.
+    """
+    if not some_miss and torch.is_grad_enabled():
+        return None
+    places = (~targets.isnan()).nonzero().squeeze(1)
+    return None if len(places) == len(targets) else places
 
 
 def check_relations(loss: Loss, trial: Trial, key: str) -> None:

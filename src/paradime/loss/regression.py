@@ -10,7 +10,7 @@ import torch
 from paradime._registry import LOSS_FUNCTIONS, LOSSES
 from paradime.data import Batch, Dataset
 from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial, as_batch, check_shape
-from paradime.loss.embedding import single_column
+from paradime.loss.embedding import rows_with_target, single_column
 from paradime.types import BinaryTensorFun
 
 __all__ = ["RegressionLoss"]
@@ -23,6 +23,8 @@ LOSS_FUNCTIONS.add("bce", torch.nn.functional.binary_cross_entropy_with_logits)
 @LOSSES.register("regression")
 class RegressionLoss(Loss):
     """Compares one predicted number a row with a target.
+
+    Rows whose target is missing, NaN, are left out: the loss is that of the others, and 0 for a batch without any.
 
     Args:
         loss_function: Takes predictions and targets, both (b,); mean squared error if ``None``.
@@ -61,6 +63,7 @@ class RegressionLoss(Loss):
         self.data_key = data_key
         self.target_key = target_key
         self.regression_method = regression_method
+        self._some_miss = False
 
     def forward(
         self,
@@ -72,6 +75,12 @@ class RegressionLoss(Loss):
     ) -> torch.Tensor:
         predicted = as_batch(batch).encode(model, self.regression_method, self.data_key, device).reshape(-1)
         targets = batch[self.target_key].to(device=device, dtype=predicted.dtype).reshape(-1)
+        rows = rows_with_target(targets, self._some_miss)
+        if rows is not None:
+            if not len(rows):
+                nothing: torch.Tensor = 0 * predicted.sum()
+                return nothing
+            predicted, targets = predicted.index_select(0, rows), targets.index_select(0, rows)
         compare = torch.nn.functional.mse_loss if self.loss_function is None else self.loss_function
         return compare(predicted, targets)
 
@@ -79,7 +88,8 @@ class RegressionLoss(Loss):
         return 1
 
     def check_setup(self, trial: Trial) -> None:
-        single_column(self, trial.dataset, self.target_key)
+        targets = single_column(self, trial.dataset, self.target_key, may_miss=True)
+        self._some_miss = bool(targets.isnan().any())
         check_shape(
             f"loss {self.name!r}: the model's prediction",
             trial.encode(self.regression_method, self.data_key),

@@ -11,7 +11,7 @@ from paradime._registry import LOSSES
 from paradime.data import Batch
 from paradime.functional import class_weights, log_similarities, target_weights, weighted_contrast
 from paradime.loss.base import GlobalRelations, Trial
-from paradime.loss.embedding import EmbeddingLoss, check_choice, check_positive, single_column
+from paradime.loss.embedding import EmbeddingLoss, check_choice, check_positive, rows_with_target, single_column
 
 __all__ = ["SupervisedContrastiveLoss"]
 
@@ -29,7 +29,8 @@ class SupervisedContrastiveLoss(EmbeddingLoss):
 
     Args:
         label_key: The entry that holds classes, integers with −1 for rows without a class, which are left out (as
-            negatives, too: they may be of the anchor's class); or numeric targets, floating-point numbers.
+            negatives, too: they may be of the anchor's class); or numeric targets, floating-point numbers, NaN for
+            rows without one, which are left out likewise.
         bandwidth: The difference of targets, > 0, in standard deviations of the batch's targets, at which w has
             fallen to 0.6; 0.2 if ``None``. Classes need none.
         temperature: Divides s, > 0; if ``None``, 1 for ``"cauchy"`` and 0.1 for ``"cosine"``.
@@ -78,6 +79,7 @@ class SupervisedContrastiveLoss(EmbeddingLoss):
         self.bandwidth = bandwidth
         self.temperature = temperature
         self.similarity = similarity
+        self._some_miss = False
 
     def of_embedding(
         self, embedded: torch.Tensor, batch: Batch, global_relations: GlobalRelations
@@ -85,6 +87,11 @@ class SupervisedContrastiveLoss(EmbeddingLoss):
         labels = batch[self.label_key].to(embedded.device).reshape(-1)
         candidates = None
         if labels.is_floating_point():
+            rows = rows_with_target(labels, self._some_miss)
+            if rows is not None:
+                if len(rows) < 2:
+                    return 0 * embedded.sum()
+                embedded, labels = embedded.index_select(0, rows), labels.index_select(0, rows)
             bandwidth = _BANDWIDTH if self.bandwidth is None else self.bandwidth
             weights = target_weights(labels.to(embedded.dtype), bandwidth)
         else:
@@ -95,4 +102,5 @@ class SupervisedContrastiveLoss(EmbeddingLoss):
 
     def check_setup(self, trial: Trial) -> None:
         super().check_setup(trial)
-        single_column(self, trial.dataset, self.label_key)
+        labels = single_column(self, trial.dataset, self.label_key, may_miss=True)
+        self._some_miss = bool(labels.isnan().any())

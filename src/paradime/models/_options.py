@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from paradime._registry import did_you_mean
-from paradime.utils.annotations import from_numpy
+from paradime.utils.annotations import as_lists, from_numpy
 
-__all__ = ["check_options", "defaults_of", "frozen", "named_options", "stored_arguments", "thawed"]
+__all__ = [
+    "check_options",
+    "checked_integers",
+    "checked_widths",
+    "defaults_of",
+    "frozen",
+    "named_options",
+    "stored_arguments",
+    "thawed",
+]
 
 _PLAIN = (int, float, str, type(None))  # what a text can express; booleans are integers
 
@@ -33,6 +42,50 @@ def thawed(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: thawed(entry) for name, entry in value.items()}
     return list(map(thawed, value)) if isinstance(value, (list, tuple)) else value
+
+
+def checked_widths(name: str, widths: int | Sequence[int], each: str = "layer") -> Sequence[int]:
+    """Returns the widths of layers: a list or tuple of integers as it is, any other sequence as a list.
+
+    Args:
+        name: What they are called, for the message.
+        widths: One integer per layer, or an integer for a single layer.
+        each: What has one of them, for the message.
+
+    Raises:
+        ValueError: If they are something else.
+
+    Example:
+        >>> checked_widths("hidden_dims", (100, 50)), checked_widths("hidden_dims", 20)
+        ((100, 50), [20])
+    """
+    plain = as_lists(widths)
+    listed = plain if isinstance(plain, list) else [plain]
+    if not all(type(width) is int for width in listed):
+        raise ValueError(
+            f"{name} must be a list of integers, one per {each}, or an integer for a single {each}, got "
+            f"{widths!r}. Pass such as {name}=[100, 50]."
+        )
+    if isinstance(widths, (list, tuple)) and all(type(width) is int for width in widths):
+        return widths
+    return listed
+
+
+def checked_integers(**sizes: int) -> list[int]:
+    """Returns sizes, given by their names, as Python's integers.
+
+    Raises:
+        ValueError: If one is something else.
+
+    Example:
+        >>> checked_integers(in_dim=3, out_dim=2)
+        [3, 2]
+    """
+    plain = {name: as_lists(size) for name, size in sizes.items()}
+    for name, size in plain.items():
+        if type(size) is not int:
+            raise ValueError(f"{name} must be an integer, got {sizes[name]!r}.")
+    return list(plain.values())
 
 
 def named_options(kind: Callable[..., Any]) -> dict[str, inspect.Parameter]:

@@ -10,11 +10,13 @@ from typing import ClassVar, Literal
 import torch
 
 from paradime._registry import MODELS
+from paradime.models._options import checked_integers, checked_widths
 from paradime.models.activations import activation_function
 from paradime.models.base import Model
 from paradime.models.layers import FullyConnected, normalization_layers
 from paradime.models.standardization import Standardized
 from paradime.models.units import checked_unit, in_unit
+from paradime.utils.annotations import as_lists
 
 __all__ = ["ConvolutionalModel", "checked_image_shape", "halved_sizes"]
 
@@ -33,10 +35,11 @@ def checked_image_shape(name: str, shape: Sequence[int]) -> tuple[int, int, int]
         >>> checked_image_shape("in_shape", [28, 28])
         (1, 28, 28)
     """
-    sizes = tuple(shape)
-    if len(sizes) not in (2, 3) or any(size < 1 for size in sizes):
+    listed = as_lists(shape)
+    sizes = tuple(listed) if isinstance(listed, list) else listed
+    if not isinstance(sizes, tuple) or len(sizes) not in (2, 3) or any(type(n) is not int or n < 1 for n in sizes):
         raise ValueError(
-            f"{name} must be (height, width) or (channels, height, width), all positive, got {sizes}. "
+            f"{name} must be (height, width) or (channels, height, width), all positive, got {sizes!r}. "
             f"Reshape the data, or say how their columns form an image: {name}=(1, 8, 8) for 64 columns."
         )
     channels, height, width = sizes if len(sizes) == 3 else (1, *sizes)
@@ -105,8 +108,8 @@ class ConvolutionalModel(Standardized, Model):
         self,
         in_shape: Sequence[int],
         out_dim: int = 2,
-        channels: Sequence[int] = (32, 64),
-        hidden_dims: Sequence[int] = (128,),
+        channels: int | Sequence[int] = (32, 64),
+        hidden_dims: int | Sequence[int] = (128,),
         *,
         kernel_size: int = 3,
         activation: str = "relu",
@@ -117,6 +120,8 @@ class ConvolutionalModel(Standardized, Model):
     ) -> None:
         super().__init__()
         self._image = checked_image_shape("in_shape", in_shape)
+        channels, (kernel_size,) = checked_widths("channels", channels), checked_integers(kernel_size=kernel_size)
+        hidden_dims = checked_widths("hidden_dims", hidden_dims)
         if kernel_size < 1 or any(width < 1 for width in channels):
             raise ValueError(
                 f"kernel_size and channels must be positive, got kernel_size {kernel_size} and "

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 
 from paradime._registry import Registry
+from paradime.models._options import checked_integers, checked_widths
 from paradime.models.activations import activation_function
 from paradime.models.convolutional import ConvolutionalModel, checked_image_shape, halved_sizes
 from paradime.models.layers import FullyConnected, normalization_layers
@@ -27,7 +28,7 @@ class FullyConnectedDecoder(Standardized, FullyConnected):
     Args:
         in_dim: Number of dimensions of the embedding, at least 1.
         out_shape: Shape of a row of the data.
-        hidden_dims: Widths of the hidden layers; none for a linear map.
+        hidden_dims: Widths of the hidden layers; none for a linear map, a single number for one layer.
         activation: The name of the activation; see :data:`~paradime.models.ACTIVATIONS`.
         normalization: What follows each hidden linear layer: ``"batch"``, ``"layer"``, or nothing.
         dropout: The share of hidden units that is dropped in training, in [0, 1).
@@ -47,8 +48,8 @@ class FullyConnectedDecoder(Standardized, FullyConnected):
     def __init__(
         self,
         in_dim: int,
-        out_shape: Sequence[int],
-        hidden_dims: Sequence[int] = (50, 100),
+        out_shape: int | Sequence[int],
+        hidden_dims: int | Sequence[int] = (50, 100),
         *,
         activation: str = "softplus",
         normalization: Literal["batch", "layer"] | None = None,
@@ -56,6 +57,7 @@ class FullyConnectedDecoder(Standardized, FullyConnected):
         residual: bool = False,
         standardize: bool | None = None,
     ) -> None:
+        out_shape = checked_widths("out_shape", out_shape, "axis")
         super().__init__(
             in_dim,
             math.prod(out_shape),
@@ -131,9 +133,9 @@ class ConvolutionalDecoder(Standardized):
     def __init__(
         self,
         in_dim: int,
-        out_shape: Sequence[int],
-        channels: Sequence[int] = (64, 32),
-        hidden_dims: Sequence[int] = (128,),
+        out_shape: int | Sequence[int],
+        channels: int | Sequence[int] = (64, 32),
+        hidden_dims: int | Sequence[int] = (128,),
         *,
         image_shape: Sequence[int] | None = None,
         kernel_size: int = 3,
@@ -143,6 +145,7 @@ class ConvolutionalDecoder(Standardized):
         standardize: bool | None = None,
     ) -> None:
         super().__init__()
+        out_shape = checked_widths("out_shape", out_shape, "axis")
         named = "out_shape" if image_shape is None else "image_shape"
         image = checked_image_shape(named, out_shape if image_shape is None else image_shape)
         if math.prod(image) != math.prod(out_shape):
@@ -150,6 +153,8 @@ class ConvolutionalDecoder(Standardized):
                 f"image_shape must have as many elements as a row, {math.prod(out_shape)}, got {image}, "
                 f"{math.prod(image)} elements."
             )
+        channels, (kernel_size,) = checked_widths("channels", channels), checked_integers(kernel_size=kernel_size)
+        hidden_dims = checked_widths("hidden_dims", hidden_dims)
         if kernel_size < 1 or any(width < 1 for width in channels):
             raise ValueError(
                 f"kernel_size and channels must be positive, got kernel_size {kernel_size} and "

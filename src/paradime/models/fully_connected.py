@@ -26,7 +26,7 @@ class FullyConnectedEmbeddingModel(Standardized, FullyConnected, Model):
     Args:
         in_dim: Number of columns of the data, at least 1.
         out_dim: Number of dimensions of the embedding, at least 1.
-        hidden_dims: Widths of the hidden layers; none for a linear map.
+        hidden_dims: Widths of the hidden layers; none for a linear map, a single number for one layer.
         activation: The name of the activation; see :data:`~paradime.models.ACTIVATIONS`.
         normalization: What follows each hidden linear layer: ``"batch"``, ``"layer"``, or nothing.
         dropout: The share of hidden units that is dropped in training, in [0, 1).
@@ -56,7 +56,7 @@ class FullyConnectedEmbeddingModel(Standardized, FullyConnected, Model):
         self,
         in_dim: int,
         out_dim: int = 2,
-        hidden_dims: Sequence[int] = (100, 50),
+        hidden_dims: int | Sequence[int] = (100, 50),
         *,
         activation: str = "softplus",
         normalization: Literal["batch", "layer"] | None = None,

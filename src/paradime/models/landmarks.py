@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 
 from paradime._registry import MODELS
+from paradime.models._options import checked_integers, checked_widths
 from paradime.models.assignments import SoftAssignments
 from paradime.models.base import Model
 from paradime.models.layers import FullyConnected
@@ -106,7 +107,7 @@ class LandmarkModel(Model):
         self,
         in_dim: int,
         out_dim: int = 2,
-        hidden_dims: Sequence[int] | None = None,
+        hidden_dims: int | Sequence[int] | None = None,
         *,
         n_rows: int | None = None,
         n_landmarks: int | None = None,
@@ -120,6 +121,8 @@ class LandmarkModel(Model):
         unit: float | None = None,
     ) -> None:
         super().__init__()
+        in_dim, out_dim = checked_integers(in_dim=in_dim, out_dim=out_dim)
+        hidden_dims = None if hidden_dims is None else checked_widths("hidden_dims", hidden_dims)
         widths, m = _checked_scale(in_dim, out_dim, hidden_dims, n_rows, n_landmarks)
         self.in_dim = in_dim
         self.out_dim = out_dim
@@ -228,6 +231,9 @@ def _checked_scale(
     in_dim: int, out_dim: int, hidden_dims: Sequence[int] | None, n_rows: int | None, n_landmarks: int | None
 ) -> tuple[list[int], int]:
     """Widths of the hidden layers and number of landmarks, as they are given or follow from the data."""
+    checked_integers(
+        **{name: n for name, n in (("n_rows", n_rows), ("n_landmarks", n_landmarks)) if n is not None}
+    )
     widths = [] if hidden_dims is None else list(hidden_dims)
     if in_dim < 1 or out_dim < 1 or any(width < 1 for width in widths):
         raise ValueError(f"in_dim, hidden_dims and out_dim must be positive, got {[in_dim, *widths, out_dim]}.")

@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 
 from paradime._registry import did_you_mean
+from paradime.models._options import checked_integers, checked_widths
 from paradime.models.activations import activation_function
 
 __all__ = ["FullyConnected", "check_dropout", "normalization_layers"]
@@ -69,7 +70,7 @@ class FullyConnected(torch.nn.Module):
     Args:
         in_dim: Width of the rows, at least 1.
         out_dim: Width of the result, at least 1.
-        hidden_dims: Widths of the hidden layers; none for a linear map.
+        hidden_dims: Widths of the hidden layers; none for a linear map, a single number for one layer.
         activation: The name of the activation; see :data:`~paradime.models.ACTIVATIONS`.
         normalization: What follows each hidden linear layer: ``"batch"``, ``"layer"``, or nothing. Batches of one
             row cannot be normalised over the batch in training.
@@ -82,7 +83,7 @@ class FullyConnected(torch.nn.Module):
         norms: The normalisations of the hidden layers, or ``None``.
 
     Raises:
-        ValueError: If a width is not positive, a name unknown, or ``dropout`` out of range.
+        ValueError: If a width is no positive integer, a name unknown, or ``dropout`` out of range.
 
     Source: He et al., "Deep Residual Learning for Image Recognition", 2015, for the shortcuts; Srivastava et al.,
     "Dropout", 2014.
@@ -96,7 +97,7 @@ class FullyConnected(torch.nn.Module):
         self,
         in_dim: int,
         out_dim: int = 2,
-        hidden_dims: Sequence[int] = (100, 50),
+        hidden_dims: int | Sequence[int] = (100, 50),
         *,
         activation: str = "softplus",
         normalization: Literal["batch", "layer"] | None = None,
@@ -104,6 +105,8 @@ class FullyConnected(torch.nn.Module):
         residual: bool = False,
     ) -> None:
         super().__init__()
+        in_dim, out_dim = checked_integers(in_dim=in_dim, out_dim=out_dim)
+        hidden_dims = checked_widths("hidden_dims", hidden_dims)
         widths = [in_dim, *hidden_dims, out_dim]
         if any(width < 1 for width in widths):
             raise ValueError(f"in_dim, hidden_dims and out_dim must be positive, got {widths}.")

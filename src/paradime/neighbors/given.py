@@ -17,6 +17,7 @@ __all__ = [
     "check_square",
     "checked_distances",
     "given_neighbors",
+    "looks_like_membership",
     "looks_like_similarities",
     "neighbors_of_distances",
     "neighbors_of_graph",
@@ -187,6 +188,16 @@ def looks_like_similarities(points: Any, indices: torch.Tensor, dists: torch.Ten
     ranks = torch.stack([part.argsort().argsort().to(torch.float64) for part in (found, dists.flatten()[chosen])])
     correlation = float(torch.corrcoef(ranks)[0, 1]) if n_pairs > 2 else 0.0
     return correlation if correlation < _CONTRARY else None
+
+
+def looks_like_membership(dists: torch.Tensor) -> bool:
+    """Returns whether distances to neighbours only tell which points are some: all are 1, or all are 0.
+
+    Example:
+        >>> looks_like_membership(torch.tensor([[1.0, 1.0]])), looks_like_membership(torch.tensor([[1.0, 2.0]]))
+        (True, False)
+    """
+    return bool((dists == 1).all()) or bool((dists == 0).all())
 
 
 def checked_distances(dists: Any) -> torch.Tensor:

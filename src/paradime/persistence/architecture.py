@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 import paradime.models
-from paradime._registry import MODELS
+from paradime._registry import MODELS, with_article
 from paradime.models import EmbeddingModel, ModelRecipe
 from paradime.models._options import stored_arguments
 from paradime.models.torch_layers import LAYERS, layer_arguments
@@ -196,4 +196,5 @@ def _unknown(model: torch.nn.Module) -> str:
         "save without it, save(path, model=False), and pass one when it is loaded, paradime.load(path, model=…)"
     )
     said = "; or ".join(ways)
-    return f"nothing tells how the model, a {place}, was made. Either {said}; its weights are saved anyway."
+    model_kind = with_article(place)
+    return f"nothing tells how the model, {model_kind}, was made. Either {said}; its weights are saved anyway."

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from paradime._registry import with_article
 from paradime.exceptions import ModelFileError, ParaDimeError
 from paradime.persistence.bundle import read_bundle
 from paradime.persistence.saved import Saved
@@ -103,7 +104,7 @@ def _class_of(saved: Saved, allow_imports: tuple[str, ...]) -> Any:
     else:
         if not any(saved.config.routine == a or f"{place}.".startswith(f"{a}.") for a in allow_imports):
             raise ValueError(
-                f"{saved.path}: is a {name} of the module {place!r}, which may not be imported. Pass "
+                f"{saved.path}: is {with_article(name)} of the module {place!r}, which may not be imported. Pass "
                 f"allow_imports=[{place!r}], or use {name}.from_pretrained(…)."
             )
         try:

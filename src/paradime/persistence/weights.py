@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from paradime._registry import with_article
 from paradime.exceptions import ModelFileError
 from paradime.persistence.architecture import is_ours, make_model
 from paradime.spec import Vocabulary
@@ -50,7 +51,8 @@ def take_weights(model: torch.nn.Module, weights: Mapping[str, torch.Tensor], wh
         if own.get(name) != given.get(name):
             raise ModelFileError(
                 f"{what}: {name!r} has shape {given.get(name, 'none')} among the weights, and "
-                f"{own.get(name, 'none')} in the model, a {type(model).__name__}. They do not belong together."
+                f"{own.get(name, 'none')} in the model, {with_article(type(model).__name__)}. They do not "
+                "belong together."
             )
     model.load_state_dict(dict(weights), assign=True)
 

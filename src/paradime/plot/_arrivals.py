@@ -11,7 +11,7 @@ from paradime.plot._labels import Classes, Values, check_positions, classes_of
 from paradime.plot._palette import accent
 from paradime.plot._points import Look, default_alpha, default_size, drawing_order, fit_limits, size_in_points
 from paradime.types import FloatArray
-from paradime.utils.targets import NumberColumn, read_classes_together, read_targets
+from paradime.utils.targets import NumberColumn, read_targets, read_targets_together
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,15 +122,16 @@ def read_arrivals(
     if new_labels is None:
         return Arrivals(positions, None, old)
     column = read_targets(new_labels, name="new_labels", n=len(positions))
-    if isinstance(coloring, Values) or isinstance(column, NumberColumn):
+    is_numbers = isinstance(column, NumberColumn) and (old is None or column.as_integer_classes() is None)
+    if isinstance(coloring, Values) or is_numbers:
         raise ValueError(
             "new_labels must be classes among classes, got floating-point numbers there or as labels. "
             "Convert labels to integers, or leave new_labels out."
         )
     if old is None:
-        return Arrivals(positions, classes_of(column, names), None)
+        return Arrivals(positions, classes_of(column.as_classes(), names), None)
     given = ("labels", labels, len(old.codes)), ("new_labels", new_labels, len(positions))
-    of_old, of_new = (classes_of(one, names) for one in read_classes_together(*given))
+    of_old, of_new = (classes_of(one.as_classes(), names) for one in read_targets_together(*given))
     return Arrivals(positions, of_new, of_old)
 
 

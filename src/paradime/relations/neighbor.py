@@ -20,11 +20,12 @@ from paradime.neighbors import (
     neighbors_of_distances,
     neighbors_of_graph,
 )
-from paradime.neighbors.given import check_square, looks_like_similarities
+from paradime.neighbors.given import check_square, looks_like_membership, looks_like_similarities
 from paradime.relationdata import NeighborRelationTuple, RelationData
 from paradime.relations.base import Points, Relations, points_of, require_points
 from paradime.transforms import RelationTransform
 from paradime.types import Metric
+from paradime.utils.autograd import copyable
 from paradime.utils.logging import report, verbosely
 
 __all__ = ["NeighborBasedPDist"]
@@ -97,7 +98,7 @@ class NeighborBasedPDist(Relations):
         self.verbose = verbose
         self.backend = backend
         self.random_state = random_state
-        self.precomputed = precomputed
+        self.precomputed = copyable(precomputed)
         self.include_self = include_self
         self.measure_recall = measure_recall
         self.recall: float | None = None
@@ -163,6 +164,13 @@ class NeighborBasedPDist(Relations):
         k = indices.shape[1]
         wanted = self.n_neighbors or self._asked_for() or k
         self._check_number(k, wanted, n)
+        if looks_like_membership(dists):
+            warnings.warn(
+                f"precomputed distances between neighbours are all {int(dists[0, 0])}, as those of a graph that "
+                "tells which points are neighbours, but not how near they are. Pass distances: "
+                'kneighbors_graph(X, k, mode="distance") in place of mode="connectivity".',
+                stacklevel=4,
+            )
         contrary = None if points is None else looks_like_similarities(points, indices, dists)
         if contrary is not None:
             warnings.warn(

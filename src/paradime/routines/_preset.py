@@ -224,8 +224,8 @@ class Preset(ParametricDR):
 
         Args:
             X: The data.
-            y: Targets, shape (n,): floating-point numbers are numbers, anything else is classes, of which −1
-                (among integers) or a missing value means unlabelled. With ``classifier=True`` a head learns to
+            y: Targets, shape (n,): floating-point numbers are numbers, anything else is classes. A
+                missing value, or −1 among integers, means unlabelled. With ``classifier=True`` a head learns to
                 predict them; otherwise points with equal classes or similar numbers are pulled together.
             validation_data: Rows to measure the model on after the epochs, in place of ``validation_fraction``: as
                 ``X``, or a pair of such rows and their targets. They take no part in the training.

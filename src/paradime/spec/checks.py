@@ -14,7 +14,7 @@ from paradime.models import DECODERS, FullyConnected
 from paradime.spec.options import options_model, options_of, takes_anything
 from paradime.spec.values import shown
 from paradime.training import TrainingPhase
-from paradime.utils.annotations import from_numpy
+from paradime.utils.annotations import as_lists, from_numpy
 
 __all__ = ["OF_CLASSIFIER", "OF_DECODER", "check_classifier", "check_decoder", "check_options", "missing_options"]
 
@@ -60,14 +60,18 @@ def check_options(
 def _of_wrong_type(block: Any, options: Mapping[str, Any], hidden: frozenset[str]) -> list[InitErrorDetails]:
     if not options:
         return []
-    model, plain = options_model(block, hidden), from_numpy(dict(options))
+    model = options_model(block, hidden)
     try:
         model.model_validate(options)
     except pydantic.ValidationError as refused:
         arguments = options_of(block)
         wrong = dict.fromkeys(str(detail["loc"][0]) for detail in refused.errors(include_url=False))
-        # NumPy's numbers and arrays stand for Python's
-        wrong = {name: None for name in wrong if not _fits(model, name, plain[name])}
+        # NumPy's numbers stand for Python's, and any sequence for a list
+        wrong = {
+            name: None
+            for name in wrong
+            if not any(_fits(model, name, read(options[name])) for read in (from_numpy, as_lists))
+        }
         return [_error(f"must be {arguments[n].wants}, got {shown(options[n])}.", n) for n in wrong]
     return []
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from paradime._registry import did_you_mean
+from paradime._registry import did_you_mean, with_article
 from paradime.exceptions import SpecificationError
 from paradime.models import ModelRecipe
 from paradime.relationdata import RelationData
@@ -87,7 +87,7 @@ def check_call(
         ) from None
     for i, (argument, kind) in enumerate(zip(bound.arguments, given, strict=False)):
         option = options_of(function).get(argument)
-        if kind == "data" and option is not None and option.wants == f"a {RelationData.__name__}":
+        if kind == "data" and option is not None and option.wants == with_article(RelationData.__name__):
             raise SpecificationError(
                 f"{path}.keys[{i}]: {name!r} is computed of relations here, got data. Write [rels, …]."
             )

@@ -14,6 +14,7 @@ from paradime._registry import (
     TRANSFORMS,
     Registry,
     did_you_mean,
+    with_article,
 )
 from paradime.loss import Loss
 from paradime.relations import Relations
@@ -169,13 +170,14 @@ def register_loss(name: str, loss: type[Loss]) -> None:
 
 def _add_function(registry: Registry[Callable[..., Any]], name: str, func: Callable[..., Any]) -> None:
     if not callable(func):
-        raise TypeError(f"a {registry.kind} must be a function, got {type(func).__name__}.")
+        raise TypeError(f"{with_article(registry.kind)} must be a function, got {type(func).__name__}.")
     registry.extend(name, func, reserved=_OF_VERSION_1)
 
 
 def _add_class(registry: Registry[type[Any]], name: str, entry: type[Any], base: type[Any]) -> None:
     if not (isinstance(entry, type) and issubclass(entry, base)):
         raise TypeError(
-            f"a {registry.kind} must be a subclass of {base.__name__}, got {entry!r}. Pass the class itself."
+            f"{with_article(registry.kind)} must be a subclass of {base.__name__}, got {entry!r}. Pass the "
+            "class itself."
         )
     registry.extend(name, entry, reserved=_OF_VERSION_1)

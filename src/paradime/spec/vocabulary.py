@@ -23,6 +23,7 @@ from paradime._registry import (
     SCHEDULES,
     TRANSFORMS,
     Registry,
+    with_article,
 )
 from paradime.data import Sampling
 from paradime.loss import CompoundLoss, Loss
@@ -94,7 +95,7 @@ class Vocabulary:
             ValueError: If the name is unknown, may not be imported, or is bound to something of another kind.
         """
         if not isinstance(name, str):
-            raise ValueError(f"must be the name of a {registry.kind}, got {shown(name)}.")
+            raise ValueError(f"must be the name of {with_article(registry.kind)}, got {shown(name)}.")
         if ":" not in name:
             if name not in registry:
                 raise ValueError(registry.describe_unknown(name))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 import torch
 
-from paradime._registry import CALLBACKS
+from paradime._registry import CALLBACKS, with_article
 from paradime.data import Batch, Dataset
 from paradime.training._plain import load_plain, plain_state
 from paradime.utils.logging import report
@@ -156,8 +156,8 @@ def checked_callbacks(callbacks: Any) -> tuple[Callback, ...]:
             raise TypeError(f"{rule} the class {entry.__name__} among them. Pass an instance: {entry.__name__}().")
         if not isinstance(entry, Callback):
             raise TypeError(
-                f"{rule} a {type(entry).__name__} among them. Subclass paradime.training.Callback, and write what "
-                "is to happen as on_epoch_end(self, state)."
+                f"{rule} {with_article(type(entry).__name__)} among them. Subclass paradime.training.Callback, "
+                "and write what is to happen as on_epoch_end(self, state)."
             )
     return tuple(callbacks)
 

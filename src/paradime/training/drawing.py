@@ -76,7 +76,7 @@ def draw_embedding(ax: Axes, embedded: AnyArray, labels: AnyArray | None) -> Non
         ax.scatter(x, y, s=size, linewidths=0)
     else:
         classes = not np.issubdtype(labels.dtype, np.floating)
-        known = labels != _UNLABELED if classes else np.ones(len(labels), dtype=bool)
+        known = labels != _UNLABELED if classes else np.isfinite(labels)
         ax.scatter(x[~known], y[~known], s=size, c="0.75", linewidths=0)
         few = classes and int(labels.max(initial=0)) < 10
         limits: dict[str, Any] = {"vmin": 0, "vmax": 9} if few else {}

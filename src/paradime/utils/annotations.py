@@ -17,9 +17,12 @@ import torch
 from pydantic import InstanceOf
 from pydantic.json_schema import SkipJsonSchema
 
-__all__ = ["from_numpy", "hints_of", "readable"]
+from paradime._registry import with_article
+
+__all__ = ["as_lists", "from_numpy", "hints_of", "readable"]
 
 _WORDS = {int: "an integer", float: "a number", str: "a text", bool: "true or false", type(None): "null"}
+_PLURALS = {"an integer": "integers", "a number": "numbers", "a text": "texts"}
 _SEQUENCES = (list, tuple, Sequence)
 _MAPPINGS = (dict, Mapping)
 _NOT_IN_TEXTS: Any = SkipJsonSchema()  # type: ignore[type-arg]
@@ -38,6 +41,27 @@ def from_numpy(value: Any) -> Any:
     if type(value) in (list, tuple):
         return type(value)(map(from_numpy, value))
     return {key: from_numpy(part) for key, part in value.items()} if type(value) is dict else value
+
+
+def as_lists(value: Any) -> Any:
+    """Returns every sequence, also a tensor or a column of a data frame, as a list of Python's numbers and texts.
+
+    Everything that is no sequence stays as :func:`from_numpy` makes it.
+
+    Example:
+        >>> as_lists(torch.tensor([20, 10])), as_lists(range(2, 4)), as_lists((20, torch.tensor(10)))
+        ([20, 10], [2, 3], [20, 10])
+    """
+    if isinstance(value, torch.Tensor):
+        return value.detach().tolist()
+    if isinstance(value, (list, tuple)):
+        return [as_lists(part) for part in value]
+    for method in ("tolist", "to_list", "to_pylist"):  # arrays; columns of pandas and polars; those of PyArrow
+        if callable(getattr(value, method, None)):
+            return getattr(value, method)()
+    return (
+        list(value) if isinstance(value, Sequence) and not isinstance(value, (str, bytes)) else from_numpy(value)
+    )
 
 
 def hints_of(block: Any) -> dict[str, Any]:
@@ -85,7 +109,7 @@ def readable(annotation: Any) -> tuple[Any, str]:
             length = pydantic.Field(min_length=len(parts), max_length=len(parts))
             pair: Any = Annotated[of_any_length, length]
             return pair, f"a list of {len(parts)}, each {wants}"
-        return Sequence[inner], f"a list of {wants}"  # type: ignore[valid-type]
+        return Sequence[inner], f"a list of {_PLURALS.get(wants, wants)}"  # type: ignore[valid-type]
     if origin in _MAPPINGS or annotation in _MAPPINGS:
         inner = readable(arguments[1])[0] if len(arguments) == 2 else Any
         return Mapping[str, inner], "a mapping"  # type: ignore[valid-type]
@@ -96,7 +120,7 @@ def readable(annotation: Any) -> tuple[Any, str]:
             isinstance(None, annotation)
         except TypeError:  # such as a protocol
             return Any, "anything"
-        return Annotated[annotation, _INSTANCE, _NOT_IN_TEXTS], f"a {annotation.__name__}"
+        return Annotated[annotation, _INSTANCE, _NOT_IN_TEXTS], with_article(annotation.__name__)
     if annotation is torch.Tensor:
         return Annotated[torch.Tensor, _INSTANCE, _NOT_IN_TEXTS], "a tensor"
     return Any, "anything"

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
-__all__ = ["recording_gradients", "without_graph"]
+__all__ = ["copyable", "recording_gradients", "without_graph"]
+
+
+def copyable(value: Any) -> Any:
+    """Returns a value, or a list or tuple of such, that has a deep copy: tensors leave their autograd graph.
+
+    What has a copy as it is stays the same object, also a tensor that gradients are recorded of.
+
+    Example:
+        >>> row = torch.ones(2, requires_grad=True)
+        >>> copyable(row) is row, copyable((2 * row, 3))[0].requires_grad
+        (True, False)
+    """
+    if isinstance(value, torch.Tensor):
+        return value if value.is_leaf else without_graph(value)
+    if isinstance(value, (list, tuple)) and any(copyable(part) is not part for part in value):
+        return type(value)(map(copyable, value))
+    return value
 
 
 def recording_gradients() -> torch.inference_mode:

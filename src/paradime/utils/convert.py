@@ -165,14 +165,14 @@ def as_tensor(X: Any) -> torch.Tensor:
     """Returns numbers as a tensor of the same precision, sharing memory where possible.
 
     Byte order, negative strides, strides of no whole number of entries, and unsigned types wider than a byte,
-    which torch does not know, are copied into what it knows.
+    with which torch does not compute, are copied into what it knows.
 
     Raises:
         TypeError: If ``X`` is not numeric.
         ValueError: If rows differ in length, or if there is text among numbers.
     """
     if isinstance(X, torch.Tensor):
-        return X
+        return _signed(X)
     try:
         array = np.asarray(without_mask(X))
     except ValueError as error:  # ragged nested lists
@@ -194,6 +194,16 @@ def as_tensor(X: Any) -> torch.Tensor:
         # torch warns that it cannot honour the read-only flag; nothing here writes to what it was given
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)
+
+
+def _signed(tensor: torch.Tensor) -> torch.Tensor:
+    """Returns unsigned integers wider than a byte as int64, or as float64 where one does not fit."""
+    if tensor.dtype in (torch.uint16, torch.uint32):
+        return tensor.to(torch.int64)
+    if tensor.dtype != torch.uint64:
+        return tensor
+    is_wide = tensor.numel() > 0 and int(tensor.contiguous().view(torch.int64).min()) < 0
+    return tensor.to(torch.float64 if is_wide else torch.int64)
 
 
 def row_major(tensor: torch.Tensor) -> torch.Tensor:

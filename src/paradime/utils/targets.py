@@ -83,6 +83,24 @@ class NumberColumn:
         """Returns classes of equal numbers."""
         return _of_classes(self.numbers, self.missing, None)
 
+    def as_integer_classes(self) -> ClassColumn | None:
+        """Returns the classes of integers that became floating-point since some are missing; −1 is missing, too.
+
+        Returns:
+            ``None`` if there are other numbers.
+
+        Example:
+            >>> read_targets([4.0, None, 2.0, -1.0]).as_integer_classes().codes.tolist()
+            [1, -1, 0, -1]
+        """
+        if (
+            not bool((self.missing | (self.numbers == np.round(self.numbers))).all())
+            or np.isinf(self.numbers).any()
+        ):
+            return None
+        found = NumberColumn(np.where(self.numbers == UNLABELED, np.nan, self.numbers)).as_classes()
+        return dataclasses.replace(found, classes=found.classes.astype(np.int64))
+
 
 TargetColumn: TypeAlias = ClassColumn | NumberColumn
 """One target per row: a class, or a number."""
@@ -113,7 +131,7 @@ def read_targets(y: Any, *, name: str = "y", n: int | None = None) -> TargetColu
     values, order = column_values(y, name=name)
     values = _flat(values, name, n)
     if values.dtype.kind in "mM":
-        raise ValueError(_no_dates(name, str(values.dtype)))
+        raise ValueError(_no_dates(name, _type_in(y, values)))
     if values.dtype.kind == "c":
         raise ValueError(f"{name} must be classes or real numbers, got complex numbers. Pass their real part.")
     if values.dtype.kind == "f":
@@ -146,7 +164,7 @@ def read_numbers(values: Any, *, name: str = "values", n: int | None = None) -> 
     array = column_values(values, name=name).array
     array = _flat(array, name, n)
     if array.dtype.kind in "mM":
-        raise ValueError(_no_dates(name, str(array.dtype)))
+        raise ValueError(_no_dates(name, _type_in(values, array)))
     if array.dtype.kind in "biuf":
         return array.astype(np.float64)
     listed = array.tolist()
@@ -161,6 +179,8 @@ def read_numbers(values: Any, *, name: str = "values", n: int | None = None) -> 
 def read_targets_together(*columns: tuple[str, Any, int | None]) -> list[TargetColumn]:
     """Reads targets of several sets of rows, such that equal classes have equal codes.
 
+    Whole numbers among which some are missing are integers where the other sets have integers as classes.
+
     Args:
         columns: The name for messages, the targets, and the number of rows or ``None``, of each set.
 
@@ -174,6 +194,9 @@ def read_targets_together(*columns: tuple[str, Any, int | None]) -> list[TargetC
     """
     found = [read_targets(y, name=name, n=n) for name, y, n in columns]
     coded = [one for one in found if isinstance(one, ClassColumn)]
+    if coded and all(one.classes.dtype.kind in "iu" for one in coded):
+        found = [(one.as_integer_classes() or one) if isinstance(one, NumberColumn) else one for one in found]
+        coded = [one for one in found if isinstance(one, ClassColumn)]
     if coded and len(coded) < len(found):
         raise ValueError(
             f"{columns[0][0]} and {columns[1][0]} must be of one kind, got {found[0].kind} and {found[1].kind}. "
@@ -272,6 +295,13 @@ def _refuse_what_is_no_target(values: Sequence[Any], name: str) -> None:
                 f"{name} must be one class or number per row, got a value of type {type(value).__name__}. Convert "
                 "it to a text or a number."
             )
+
+
+def _type_in(container: Any, values: AnyArray) -> str:
+    """The type of values, as their container calls it if it has one for all."""
+    dtypes: Any = getattr(container, "dtypes", None)  # of a data frame of one column
+    dtype = dtypes.iloc[0] if hasattr(dtypes, "iloc") else getattr(container, "dtype", None)
+    return str(values.dtype if dtype is None else dtype)
 
 
 def _no_dates(name: str, kind: str) -> str:

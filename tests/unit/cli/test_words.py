@@ -116,3 +116,23 @@ def test_parameters_that_are_refused_are_called_as_they_were_given(run, numbers,
     assert len(err.splitlines()) == 1
     # no path of a specification
     assert not any(part in err for part in ("relations", "phases", "options.", "model."))
+
+
+def test_a_list_without_brackets_is_told_how_lists_are_written(run, numbers):
+    numbers.to_csv("t.csv", index=False)
+    _, _, err = run("fit", "t.csv", "--set", "hidden_dims=20,10", "--out", "m")
+    assert "got '20,10'" in err
+    assert err.endswith(" Lists have brackets: --set 'hidden_dims=[20,10]'.\n")
+    assert run("fit", "t.csv", "--set", "hidden_dims=[20,10]", "--set", "epochs=1", "--out", "m")[0] == 0
+
+
+def test_rows_without_a_target_are_counted_and_part_of_the_map(run, numbers):
+    numbers["depth"] = np.where(np.arange(len(numbers)) % 4 == 0, np.nan, np.arange(len(numbers)) / 7)
+    numbers.to_csv("t.csv", index=False)
+    words = ["--target", "depth", "--set", "epochs=1", "--embedding", "map.csv"]
+    code, _, err = run("fit", "t.csv", *words)
+    assert code == 0
+    n_missing = numbers["depth"].isna().sum()
+    assert f"note: {n_missing} rows have no 'depth'; they are part of the map, and nothing is learned of it" in err
+    assert pd.read_csv("map.csv")[["x", "y"]].notna().all(axis=None)
+    assert len(pd.read_csv("map.csv")) == len(numbers)

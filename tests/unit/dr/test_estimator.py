@@ -11,8 +11,8 @@ from sklearn.preprocessing import StandardScaler
 
 from paradime import load
 from paradime.dr import ParametricDR
-from paradime.exceptions import NotTrainedError, UnsupportedConfigurationError
-from paradime.loss import GlobalStructureLoss
+from paradime.exceptions import InconsistentVersionWarning, NotTrainedError, UnsupportedConfigurationError
+from paradime.loss import CorrelationLoss, GlobalStructureLoss, SmoothnessLoss
 from paradime.models import ModelRecipe
 from paradime.routines import ParametricAutoencoder, ParametricMDS, ParametricTSNE
 
@@ -158,3 +158,94 @@ def test_shares_are_checked():
     ):
         with pytest.raises(ValueError, match=message):
             mds(decoder=True, structure=True, loss_shares=shares).fit(X)
+
+
+def test_what_is_learned_says_that_nothing_is_fitted():
+    for name in ("embedding_", "graph_", "history_", "classes_", "validation_indices_"):
+        with pytest.raises(NotTrainedError, match=f"has no {name} before it is fitted"):
+            getattr(ParametricMDS(), name)
+        assert not hasattr(ParametricMDS(), name)
+
+
+def test_a_fit_knows_nothing_of_earlier_data(tmp_path):
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    routine = ParametricMDS(epochs=1, random_state=0).fit(frame, np.arange(60) % 3)
+    routine.update(frame, np.arange(60) % 3, epochs=1).save(tmp_path / "m.paradime", metadata={"table": "first"})
+    routine = load(tmp_path / "m.paradime")
+    routine.__dict__["_anndata_source"] = {"genes": ("a", "b", "c", "d")}
+    fresh = ParametricMDS(epochs=1, random_state=0).fit(X[:, :3])
+    assert vars(routine.fit(X[:, :3])).keys() - vars(fresh).keys() == set()
+    assert routine._targets is None
+    np.testing.assert_array_equal(routine.embedding_, fresh.embedding_)
+
+
+@pytest.mark.parametrize(
+    ("version", "said"), [("1.9.0", "ParaDime 1.9.0"), (None, "an earlier version of ParaDime")]
+)
+def test_a_pickle_of_another_version_is_warned_of(version, said, monkeypatch):
+    routine = ParametricMDS(epochs=1, random_state=0)
+    state = routine.__getstate__()
+    if version is None:
+        del state["_paradime_version"]
+    else:
+        state["_paradime_version"] = version
+    monkeypatch.setattr(ParametricMDS, "__getstate__", lambda self: state)
+    written = pickle.dumps(routine)
+    with pytest.warns(
+        InconsistentVersionWarning, match=rf"pickled by {said}, .*routine\.save\(path\).*paradime\.load"
+    ):
+        read = pickle.loads(written)
+    assert read.get_params() == routine.get_params()
+    assert "_paradime_version" not in vars(read)
+
+
+class TestNumbersOfWhichSomeAreMissing:
+    numbers = X[:, 3]
+    gaps = np.where(np.arange(150) % 3 == 0, np.nan, numbers)
+
+    def test_rows_without_are_predicted_as_well_as_others(self, outcome):
+        def measure(seed):
+            routine = mds(classifier=True, batch_size=25, epochs=40, random_state=seed).fit(X[:, :3], self.gaps)
+            error = routine.predict(X[:, :3]) - self.numbers
+            return {
+                "correlation": float(np.corrcoef(routine.predict(X[::3, :3]), self.numbers[::3])[0, 1]),
+                "error": float(np.sqrt((error[::3] ** 2).mean())),
+            }
+
+        outcome(measure, seeds=2, at_least={"correlation": 0.8}, at_most={"error": 0.45})
+
+    @pytest.mark.parametrize("classifier", [True, False])
+    def test_every_way_of_training_takes_them(self, classifier):
+        routine = mds(classifier=classifier, epochs=1, validation_fraction=0.2).fit(X, self.gaps)
+        assert np.isfinite(routine.history_[-1]["validation_loss"])
+        routine = mds(classifier=classifier, epochs=1)
+        routine.fit(X, self.numbers, validation_data=(X[:20], self.gaps[:20]))
+        assert np.isfinite(routine.history_[-1]["validation_loss"])
+        for y in (self.gaps, None):
+            routine.partial_fit(X[:60], None if y is None else y[:60])
+            routine.update(X[:60], None if y is None else y[:60], epochs=1)
+            assert np.isfinite(routine.transform(X)).all()
+
+    def test_batches_without_any_are_trained_on(self):
+        few = np.where(np.arange(150) < 4, self.numbers, np.nan)
+        for classifier in (True, False):
+            routine = mds(classifier=classifier, epochs=2, batch_size=10).fit(X, few)
+            assert np.isfinite(routine.embedding_).all()
+
+    def test_a_loss_that_needs_all_of_them_says_so(self):
+        routine = mds(epochs=1).add_loss("guide", CorrelationLoss("labels"), share=0.2)
+        with pytest.raises(
+            UnsupportedConfigurationError, match=r"'labels' must be there for each row, .* in 50 rows"
+        ):
+            routine.fit(X, self.gaps)
+        routine = mds(epochs=1).add_loss("smooth", SmoothnessLoss(time_key="labels"), share=0.2)
+        with pytest.raises(ValueError, match=r"'labels' must have a number in each row, got none in 50 rows"):
+            routine.fit(X, self.gaps)
+
+
+def test_integer_classes_with_gaps_are_classes_in_parts_and_held_out_rows():
+    gaps = np.where(np.arange(150) % 3 == 0, np.nan, y)
+    routine = mds(epochs=1, classifier=True).fit(X, y, validation_data=(X, gaps)).partial_fit(X, gaps)
+    routine.update(X, gaps, epochs=1)
+    assert routine.classes_.tolist() == [0, 1, 2]

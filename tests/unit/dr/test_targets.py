@@ -49,9 +49,44 @@ def test_targets_without_a_labelled_row_are_refused(y):
         Targets.of(y)
 
 
-def test_missing_number_names_its_row_and_how_classes_say_it():
-    with pytest.raises(ValueError, match=r"first in row 1\. .*integers with -1"):
-        Targets.of([1.0, np.nan])
+@pytest.mark.parametrize("y", [[np.nan, np.nan], np.array([None, np.nan])])
+def test_numbers_of_which_all_are_missing_are_refused(y):
+    with pytest.raises(ValueError, match="no labelled row"):
+        Targets.of(y)
+
+
+def test_infinite_number_names_its_row():
+    with pytest.raises(ValueError, match=r"infinity, first in row 1\. Clip"):
+        Targets.of([1.5, np.inf])
+
+
+def test_missing_numbers_stay_missing_and_do_not_move_the_others():
+    targets, values = Targets.of([1.5, np.nan, 4.5])
+    assert (targets.mean, targets.scale) == (3, 1.5)
+    assert np.isnan(values).tolist() == [False, True, False]
+    assert np.isnan(targets.encode([None, 4.5])).tolist() == [True, False]
+    assert np.isnan(targets.unlabeled(2)).all()
+
+
+def test_few_whole_numbers_with_gaps_are_warned_of():
+    with pytest.warns(
+        UserWarning, match=r"read as numbers, of which 1 are missing.* 2 different.*astype\('Int64'\)"
+    ):
+        targets, _ = Targets.of([0.0, 1.0, 0.0, np.nan, 1.0])
+    assert targets.kind == "numbers"
+    Targets.of([0.0, 1.0, 0.0, 1.0])
+    Targets.of([0.5, 1.0, 0.5, np.nan, 1.0])
+
+
+def test_integer_classes_with_gaps_are_known_again_as_floating_point():
+    targets, _ = Targets.of([0, 2, 5])
+    assert targets.encode([5.0, np.nan, 2.0, -1.0]).tolist() == [2, -1, 1, -1]
+    assert targets.extended([5.0, np.nan, 7.0]).classes.tolist() == [0, 2, 5, 7]
+    with pytest.raises(ValueError, match="classes that the training did not have"):
+        targets.encode([3.0, np.nan])
+    for y in ([0.5, np.nan], [0.5, 2.0]):
+        with pytest.raises(ValueError, match=r"must be classes, .* got numbers\. Convert them: .*Int64"):
+            targets.encode(y)
 
 
 def test_several_targets_a_row_are_refused():

@@ -239,3 +239,35 @@ def test_structure_of_some_points_is_that_of_points_spread_over_the_batch():
     )
     with pytest.raises(ValueError, match="n_points must be at least 3"):
         GlobalStructureLoss(n_points=2)
+
+
+@pytest.mark.parametrize(
+    ("loss", "fewest"),
+    [
+        (RegressionLoss(regression_method="forward"), 1),
+        (RegressionLoss(torch.nn.functional.l1_loss, regression_method="forward"), 1),
+        (SupervisedContrastiveLoss(embedding_method="forward"), 2),
+    ],
+)
+@pytest.mark.parametrize("n_missing", [0, 5, N - 1, N])
+def test_losses_of_numbers_are_those_of_the_rows_that_have_one(loss, fewest, n_missing):
+    numbers = np.where(np.arange(N) < n_missing, np.nan, X[:, 1])
+    dataset = Dataset({"main": X[:, :1], "labels": numbers}, may_miss=["labels"])
+    loss.check_setup(Trial(SAME, {}, {}, Batch(dataset.rows([0, 1])), CPU, dataset))
+    rows = dataset["main"].clone().requires_grad_()
+    found = loss(lambda _: rows, {}, {}, Batch(dict(dataset.data)), CPU)
+    found.backward()
+    alone = 0.0
+    if N - n_missing >= fewest:
+        present = Batch({"main": rows[n_missing:], "labels": torch.from_numpy(X[n_missing:, 1])})
+        alone = loss(SAME, {}, {}, present, CPU).item()
+    assert found.item() == pytest.approx(alone, rel=1e-5)
+    assert rows.grad.isfinite().all()
+    assert not rows.grad[:n_missing].any()
+
+
+def test_an_entry_that_may_miss_numbers_holds_no_infinity():
+    with pytest.raises(ValueError, match="'y' contains infinity, first at row 1"):
+        Dataset({"main": X[:3], "y": [np.nan, np.inf, 1.0]}, may_miss=["y"])
+    with pytest.raises(ValueError, match="'main' contains NaN"):
+        Dataset({"main": [[np.nan]], "y": [np.nan]}, may_miss=["y"])

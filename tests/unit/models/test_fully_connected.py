@@ -7,7 +7,15 @@ import pytest
 import torch
 
 from paradime._registry import MODELS
-from paradime.models import ACTIVATIONS, FullyConnected, FullyConnectedEmbeddingModel
+from paradime.models import (
+    ACTIVATIONS,
+    ConvolutionalDecoder,
+    ConvolutionalModel,
+    FullyConnected,
+    FullyConnectedDecoder,
+    FullyConnectedEmbeddingModel,
+    LandmarkModel,
+)
 
 X = torch.linspace(-2, 2, 40).reshape(8, 5)
 
@@ -206,3 +214,47 @@ def test_model_computes_in_the_precision_of_its_weights_and_under_autocast():
         lowered = model(X)
     torch.testing.assert_close(lowered.float(), model(X), rtol=0.1, atol=0.1)
     assert model.double()(X.double()).dtype == torch.float64
+
+
+@pytest.mark.parametrize(
+    ("make", "widths"),
+    [
+        (lambda: FullyConnected(3, 2, 20), [20, 2]),
+        (lambda: FullyConnected(torch.tensor(3), 2, torch.tensor([20, 10])), [20, 10, 2]),
+        (lambda: FullyConnectedEmbeddingModel(3, 2, range(20, 9, -10)), [20, 10, 2]),
+        (lambda: LandmarkModel(3, 2, 20).network, [20, 2]),
+        (lambda: FullyConnectedDecoder(2, 10, 20), [20, 10]),
+        (lambda: ConvolutionalModel([8, 8], 2, 4, 20).head, [20, 2]),
+        (lambda: ConvolutionalDecoder(2, [8, 8], 4, 20).head, [20, 64]),
+    ],
+)
+def test_every_model_takes_one_width_or_any_sequence_of_them(make, widths):
+    assert [layer.out_features for layer in make().layers] == widths
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: FullyConnected(3, 2, "20"),
+            r"hidden_dims must be a list of integers, one per layer, .* got '20'\.",
+        ),
+        (
+            lambda: FullyConnected(3, 2, [20.5]),
+            r"hidden_dims must be .* got \[20\.5\]\. Pass such as hidden_dims=\[",
+        ),
+        (lambda: LandmarkModel(3, 2, 2.5), r"hidden_dims must be .* got 2\.5"),
+        (lambda: LandmarkModel(3, 2, n_landmarks="many"), r"n_landmarks must be an integer, got 'many'"),
+        (lambda: FullyConnected("3"), r"in_dim must be an integer, got '3'"),
+        (
+            lambda: FullyConnectedDecoder(2, 1.5),
+            r"out_shape must be a list of integers, one per axis, .* got 1\.5",
+        ),
+        (lambda: ConvolutionalModel([8, 8], channels=None), r"channels must be a list of integers, .* got None"),
+        (lambda: ConvolutionalModel([8, 8], kernel_size="3"), r"kernel_size must be an integer, got '3'"),
+        (lambda: ConvolutionalModel(8), r"in_shape must be \(height, width\) .* got 8"),
+    ],
+)
+def test_sizes_of_another_kind_are_refused_with_the_rule_and_the_value(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

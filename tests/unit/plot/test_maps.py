@@ -355,6 +355,11 @@ def test_new_points_of_a_class_of_their_own_change_the_colours_of_no_legend_entr
     assert {to_hex(color) for color in new.get_facecolors()} == {PALETTE[1], PALETTE[2]}
 
 
+def test_new_points_of_integer_classes_may_have_gaps(ax):
+    plot.new_points(Y[:3], Y[3:6], labels=[0, 2, 0], new_labels=[2.0, np.nan, 0.0], ax=ax)
+    assert texts(ax)[:3] == ["0", "2", "unlabelled"]
+
+
 def test_new_points_far_outside_are_within_the_limits(ax):
     plot.embedding(Y, new=[[500.0, 0.0]], ax=ax)
     assert ax.get_xlim()[1] > 500

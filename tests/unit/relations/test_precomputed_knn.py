@@ -175,3 +175,13 @@ def test_text_holds_short_lists_and_names_the_place_of_long_ones():
     )
     with pytest.raises(SpecificationError, match=r"relations\[0\]\.options\.precomputed.*too long for a text"):
         ParametricContrastive(precomputed_knn=cdist(X, X)).to_spec()
+
+
+@pytest.mark.parametrize(
+    "form",
+    [kneighbors_graph(X, 15), (INDICES[:, 1:], np.ones((150, 60))), 1 - np.eye(150)],
+    ids=["graph", "pair", "all"],
+)
+def test_a_graph_that_only_tells_which_points_are_neighbours_is_warned_of(form):
+    with pytest.warns(UserWarning, match=r'are all 1, .*not how near.*mode="distance"\) in place of'):
+        NeighborBasedPDist(15, precomputed=form).compute_relations(X)

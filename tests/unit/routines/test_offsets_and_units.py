@@ -399,3 +399,17 @@ def test_column_that_was_constant_at_first_counts_once_it_varies(kind, network, 
     other[:, 3] += 3
     moved = np.abs(routine.transform(layout(other)) - routine.transform(layout(varying))).max()
     assert moved > 1e-3
+
+
+def test_unsigned_tensors_are_embedded_like_arrays():
+    values = np.round(X * 10).astype(np.uint32) + np.uint32(2**31)
+    mds = ParametricMDS(epochs=5, random_state=0)
+    embedded = mds.fit_transform(torch.from_numpy(values))
+    np.testing.assert_array_equal(embedded, mds.fit_transform(values))
+    assert len(np.unique(embedded, axis=0)) > 100
+
+
+def test_integers_that_are_rounded_beside_other_numbers_are_told():
+    table = pd.DataFrame({"id": np.arange(60) + 2**60, "size": X[:60, 0], "width": X[:60, 1]})
+    with pytest.warns(UserWarning, match=r"constant \('id'\).* Integers as large as these are rounded in double"):
+        ParametricMDS(epochs=1, random_state=0).fit(table)

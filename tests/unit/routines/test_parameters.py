@@ -1,8 +1,11 @@
 """Parameters as users have them: NumPy's numbers and arrays, and values that are refused."""
 
+import copy
 import inspect
+import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -12,6 +15,7 @@ import paradime
 from paradime import routines
 from paradime.dr import ParametricDR
 from paradime.exceptions import SpecificationError
+from paradime.loss import AnchorLoss
 from paradime.routines import ParametricContrastive, ParametricMDS, ParametricUMAP
 from paradime.training import Callback, ProgressBar, TrainingPhase
 
@@ -70,7 +74,7 @@ class TestNumpyParameters:
 
     def test_a_single_width_is_one_hidden_layer(self, kind, plain):
         wanted = kind(**small(kind), hidden_dims=[20]).to_spec()
-        for width in (20, np.int64(20), (20,), np.array([20])):
+        for width in (20, np.int64(20), (20,), np.array([20]), torch.tensor(20), range(20, 21), pd.Series([20])):
             assert kind(**small(kind), hidden_dims=width).to_spec() == wanted
 
     def test_no_schedule_is_the_usual_one(self, kind, plain):
@@ -118,6 +122,36 @@ def test_wrong_parameters_are_refused_with_the_rule_and_the_value(name, value, m
         routine.set_params(**{name: value}).fit(X)
 
 
+@pytest.mark.parametrize("widths", [torch.tensor([20, 10]), range(20, 9, -10), pd.Series([20, 10])], ids=type)
+def test_any_sequence_of_integers_gives_widths_that_are_saved(widths, tmp_path):
+    routine = ParametricMDS(hidden_dims=widths, epochs=1, random_state=0).fit(X)
+    assert routine.get_params()["hidden_dims"] is widths
+    routine.save(tmp_path / "model")
+    loaded = paradime.load(tmp_path / "model")
+    assert loaded.to_spec() == routine.to_spec()
+    assert "hidden_dims: [20, 10]" in loaded.to_spec()
+    assert clone(loaded).to_spec() == routine.to_spec()
+
+
+@pytest.mark.parametrize("way", [clone, copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+class TestTensorsOfAnAutogradGraph:
+    def test_positions_have_a_copy(self, way):
+        graph = 2 * torch.ones(len(X), 2, requires_grad=True)
+        routine = ParametricMDS(initialization=graph, **FEW)
+        assert routine.get_params()["initialization"] is graph
+        copied = way(routine).get_params()["initialization"]
+        assert torch.equal(copied, graph.detach())
+        assert not copied.requires_grad
+
+    def test_neighbours_and_landmarks_have_a_copy(self, way):
+        rows = 2 * torch.tensor(X[:20], requires_grad=True)
+        dists, indices = (rows[:, None] - rows).square().sum(dim=2).topk(5, largest=False)
+        given = way(ParametricContrastive(n_neighbors=4, precomputed_knn=(indices, dists), epochs=1))
+        assert not given.precomputed_knn[1].requires_grad
+        held = ParametricDR(losses={"held": AnchorLoss(rows, rows[:, :2])})
+        assert not way(held).losses["held"].positions.requires_grad
+
+
 def test_composed_routines_take_numpy_parameters_and_refuse_wrong_ones():
     taken = ParametricDR(in_dim=np.int64(4), out_dim=np.int64(3), hidden_dims=np.array([20, 10]))
     assert taken.model(torch.ones(2, 4)).shape == (2, 3)
@@ -155,7 +189,7 @@ def test_a_specification_takes_numpy_numbers_and_arrays():
     routine = ParametricDR.from_spec(spec, random_state=0)
     assert "hidden_dims: [20, 10]" in routine.to_spec()
     spec["model"]["options"]["hidden_dims"] = np.array([0.5])
-    with pytest.raises(SpecificationError, match=r"model\.options\.hidden_dims: must be a list of an integer"):
+    with pytest.raises(SpecificationError, match=r"model\.options\.hidden_dims: must be .* a list of integers"):
         ParametricDR.from_spec(spec)
 
 
@@ -250,6 +284,7 @@ class Silent(Callback):
     [
         (3, r"must be a list of callbacks, got 3\. Pass a list of instances"),
         (print, r"must be a list of callbacks, got <built-in function print>"),
+        ([3], r"got an int among them\. Subclass paradime\.training\.Callback"),
         ([print], r"got a builtin_function_or_method among them\. Subclass paradime\.training\.Callback"),
         ([ProgressBar], r"got the class ProgressBar among them\. Pass an instance: ProgressBar\(\)"),
         (Silent(), r"got a single Silent\. Put it into a list: callbacks=\[…\]"),

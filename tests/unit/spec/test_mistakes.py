@@ -232,7 +232,10 @@ MODELS = [
         "model.options.normalization: must be 'batch' or 'layer' or null, got",
     ),
     ({"options": {"hidden_dims": [-1]}}, "model.options: in_dim, hidden_dims and out_dim must be positive, got"),
-    ({"options": {"hidden_dims": 10}}, "model.options.hidden_dims: must be a list of an integer, got 10."),
+    (
+        {"options": {"hidden_dims": 2.5}},
+        "model.options.hidden_dims: must be an integer or a list of integers, got 2.5.",
+    ),
     ({"options": {"dropout": 1.5}}, "model.options: dropout must lie in [0, 1), got 1.5."),
     ({"options": {"out_dim": 0}}, "model: out_dim must be a positive integer, got 0."),
     ({"options": {"in_dim": -1}}, "model.options: "),
@@ -246,7 +249,10 @@ MODELS = [
     ),
     ({"decoder": {"type": "mpl"}}, "model.decoder.type: unknown decoder 'mpl'. Did you mean 'mlp'?"),
     ({"decoder": {"type": ["mlp"]}}, "model.decoder.type: unknown decoder ['mlp']."),
-    ({"decoder": {"hidden_dims": 3}}, "model.decoder.hidden_dims: must be a list of an integer, got 3."),
+    (
+        {"decoder": {"hidden_dims": "3"}},
+        "model.decoder.hidden_dims: must be an integer or a list of integers, got '3'.",
+    ),
     ({"decoder": {"activation": "rleu"}}, "model.decoder.activation: must be one of "),
     ({"decoder": {"dropout": 2}}, "model.decoder: dropout must lie in [0, 1), got 2."),
     ({"decoder": {"in_dim": 3}}, "model.decoder.in_dim: unknown option 'in_dim'."),

@@ -127,3 +127,14 @@ def test_masked_texts_and_dates_are_missing():
     assert to_numpy(texts).tolist() == [None, "b"]
     days = np.ma.masked_array(np.array(["2024-01-01", "2024-01-02"], dtype="datetime64[D]"), mask=[True, False])
     assert np.isnat(to_numpy(days)).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("dtype", [torch.uint16, torch.uint32, torch.uint64])
+def test_unsigned_tensors_are_read_like_unsigned_arrays(dtype):
+    largest = 2**63 + 2**20 if dtype == torch.uint64 else torch.iinfo(dtype).max
+    for values in ([0, 1, 2], [0, 1, largest]):
+        tensor = torch.tensor(values, dtype=dtype)
+        array = tensor.numpy()
+        assert torch.equal(as_tensor(tensor), as_tensor(array))
+        assert to_torch(tensor).tolist() == to_torch(array).tolist()
+        assert as_tensor(tensor).to(torch.float64).tolist() == [float(value) for value in values]

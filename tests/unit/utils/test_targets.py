@@ -130,3 +130,21 @@ def test_numbers_may_be_integers_with_gaps():
     np.testing.assert_array_equal(numbers, [3, np.nan, -1])
     with pytest.raises(TypeError, match="values must be numbers, got 'a'"):
         read_numbers(["a"])
+
+
+def test_dates_are_called_what_their_column_calls_them():
+    periods = pd.Series(pd.period_range("2020", periods=3, freq="D"))
+    for y in (periods, periods.to_frame()):
+        with pytest.raises(ValueError, match=r"dates or times \(period\[D\]\)"):
+            read_targets(y)
+    with pytest.raises(ValueError, match=r"dates or times \(datetime64\[D\]\)"):
+        read_targets(np.array(["2020-01-01"], dtype="datetime64[D]"))
+
+
+def test_integers_with_gaps_are_classes_beside_integers():
+    old, new = read_targets_together(("y", [0, 2, 5], 3), ("y_new", [5.0, np.nan, -1.0, 7.0], 4))
+    assert (old.codes.tolist(), new.codes.tolist()) == ([0, 1, 2], [2, -1, -1, 3])
+    assert new.classes.tolist() == [0, 2, 5, 7]
+    for y in (["a", "b", "c"], [0, 2, 5]):
+        with pytest.raises(ValueError, match="y and y_new must be of one kind, got classes and numbers"):
+            read_targets_together(("y", y, 3), ("y_new", [0.5, np.nan], 2))
