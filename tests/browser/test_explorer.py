@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from sklearn.preprocessing import StandardScaler
 
 from paradime.datasets import load_covertype
 from paradime.explorer import explore
@@ -21,7 +22,7 @@ EVIL = '<img src=x onerror="window.hacked=1"></script><script>window.hacked=1</s
 def forest(tmp_path_factory):
     """A page of 600 cells of forest with columns of all kinds, the routine and the rows."""
     data = load_covertype()
-    X = pd.DataFrame(data.data[:600], columns=data.feature_names)
+    X = pd.DataFrame(StandardScaler(with_mean=False).fit_transform(data.data[:600]), columns=data.feature_names)
     routine = ParametricUMAP(epochs=8, batch_size=100, random_state=0).fit(X)
     columns = pd.DataFrame(
         {

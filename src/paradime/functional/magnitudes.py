@@ -32,22 +32,24 @@ def magnitude(X: torch.Tensor) -> torch.Tensor:
     return torch.where(largest > 0, largest / (2 * mantissa), 1)
 
 
-def magnitude_of_rows(largest: torch.Tensor) -> float:
-    """Returns by what to divide rows before their distances are squared, in single precision, perhaps.
+def magnitude_of_rows(largest: torch.Tensor) -> torch.Tensor:
+    """Returns by what to divide rows so that their squared distances stay within single precision.
+
+    The host does not wait for the device.
 
     Args:
-        largest: The largest absolute value of each row, or of some rows, shape (m,).
+        largest: The largest absolute value of each row, or of some rows, shape (m,), of a floating-point type.
 
     Returns:
-        The power of two below the median of those that are not 0, so that few far rows do not matter; 1 if that is
-        moderate, between 2⁻³² and 2³², or all are 0.
+        A scalar tensor of the same type: the power of two below the median of those that are not 0, so that few
+        far rows do not matter; 1 if that is moderate, between 2⁻³² and 2³², or all are 0.
 
     Example:
         >>> magnitude_of_rows(torch.tensor([3.0, 5.0])), magnitude_of_rows(torch.tensor([2.0**-90]))
-        (1.0, 8.077935669463161e-28)
+        (tensor(1.), tensor(8.0779e-28))
     """
-    some = largest[largest > 0].to("cpu", torch.float64)
-    if not len(some):
-        return 1.0
-    found = float(magnitude(some.median()))
-    return 1.0 if 1 / _MODERATE <= found <= _MODERATE else found
+    if largest.numel() == 0:
+        return largest.new_ones(())
+    middle = torch.where(largest > 0, largest, torch.nan).nanmedian().nan_to_num(nan=1.0)
+    found = magnitude(middle)
+    return torch.where((found < 1 / _MODERATE) | (found > _MODERATE), found, 1)

@@ -135,10 +135,11 @@ def second_nearest_of_random(
     Source: Wang et al., "Understanding how dimension reduction tools work", 2021, section 4.2.
     """
     n, points = len(X), X.flatten(1) if X.ndim > 1 else X[:, None]
-    if sq_dists is None and points.is_floating_point():
+    points = points if points.is_floating_point() else points.to(torch.get_default_dtype())
+    unit = points.new_ones(())
+    if sq_dists is None and points.shape[1]:
         # squares of very large or small numbers would leave the range of single precision
-        unit = magnitude_of_rows(points[:: max(1, n // _SAMPLE_ROWS)].abs().sum(dim=1, dtype=torch.float64))
-        points = points if unit == 1 else points / unit
+        unit = magnitude_of_rows(points[:: max(1, n // _SAMPLE_ROWS)].abs().amax(dim=1))
     n_candidates = min(_CANDIDATES, n - 1)
     drawn = torch.empty(n, size, dtype=torch.int64, device=X.device)
     if size == 0:
@@ -151,7 +152,9 @@ def second_nearest_of_random(
             found = sq_dists(repeated.repeat_interleave(n_candidates), others.reshape(-1)).view(-1, n_candidates)
         else:
             differences = points.index_select(0, others.reshape(-1)).view(len(rows), size * n_candidates, -1)
-            found = differences.sub_(points[rows][:, None]).square_().sum(dim=2).view(-1, n_candidates)
+            found = (
+                differences.sub_(points[rows][:, None]).mul_(1 / unit).square_().sum(dim=2).view(-1, n_candidates)
+            )
         place = found.argsort(dim=1)[:, min(1, n_candidates - 1), None]
         drawn[rows] = others.gather(1, place).view(len(rows), size)
     return drawn

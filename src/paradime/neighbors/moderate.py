@@ -37,7 +37,7 @@ def moderate_rows(X: torch.Tensor | SparseRows, metric: Metric) -> tuple[torch.T
         return X, 1.0
     some = torch.linspace(0, len(X) - 1, min(len(X), _SAMPLE_ROWS)).to(X.device, torch.int64)
     largest = X.take(some).largest_of_rows() if isinstance(X, SparseRows) else X[some].abs().amax(dim=1)
-    unit = magnitude_of_rows(largest)
+    unit = float(magnitude_of_rows(largest))
     if unit == 1:
         return X, 1.0
     # in double precision: values far from the others would leave the range of single precision
