@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import torch
 
-__all__ = ["magnitude", "magnitude_of_rows"]
+__all__ = ["UNIT_POWERS", "magnitude", "magnitude_of_rows"]
+
+UNIT_POWERS = {"euclidean": 1, "manhattan": 1, "chebyshev": 1, "sqeuclidean": 2, "cosine": 0, "correlation": 0}
+"""To which power of the unit of the rows distances grow, by metric; others depend on what the numbers mean."""
 
 _MODERATE = 2.0**32  # squares of numbers up to here, and of their inverses, stay far within single precision
 

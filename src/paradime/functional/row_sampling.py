@@ -152,9 +152,7 @@ def second_nearest_of_random(
             found = sq_dists(repeated.repeat_interleave(n_candidates), others.reshape(-1)).view(-1, n_candidates)
         else:
             differences = points.index_select(0, others.reshape(-1)).view(len(rows), size * n_candidates, -1)
-            found = (
-                differences.sub_(points[rows][:, None]).mul_(1 / unit).square_().sum(dim=2).view(-1, n_candidates)
-            )
+            found = differences.sub_(points[rows][:, None]).div_(unit).square_().sum(dim=2).view(-1, n_candidates)
         place = found.argsort(dim=1)[:, min(1, n_candidates - 1), None]
         drawn[rows] = others.gather(1, place).view(len(rows), size)
     return drawn

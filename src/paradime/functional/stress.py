@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from paradime.functional.distances import condensed_distances, squared_distances
-from paradime.functional.magnitudes import magnitude
+from paradime.functional.magnitudes import UNIT_POWERS, magnitude
 from paradime.types import BinaryTensorFun
 
 __all__ = ["STRESS_WEIGHTINGS", "condensed_of_square", "data_distances", "weighted_stress"]
@@ -14,8 +14,6 @@ STRESS_WEIGHTINGS = {"none": 0, "sammon": -1, "elastic": -2}
 """The power of the data's distance that weights a pair, by name."""
 
 _MANY_COLUMNS = 64  # from here on, a matrix product is faster than differences
-# to which power of the rows' unit distances grow
-_POWERS = {"euclidean": 1, "sqeuclidean": 2, "manhattan": 1, "chebyshev": 1, "cosine": 0}
 _SMALLEST = 1e-3  # distances below this share of the mean get no more weight
 
 
@@ -56,11 +54,11 @@ def data_distances(X: torch.Tensor, metric: str | BinaryTensorFun = "euclidean")
         tensor([7.])
     """
     X = X.detach()
-    if metric not in _POWERS:
+    if metric not in ("euclidean", "sqeuclidean", "manhattan", "chebyshev", "cosine"):
         return condensed_distances(X, metric=metric)
     # squares of very large or small numbers would leave the range of single precision
     unit = magnitude(X)
-    return _distances_by_name(X / unit, str(metric)) * unit ** _POWERS[str(metric)]
+    return _distances_by_name(X / unit, str(metric)) * unit ** UNIT_POWERS[str(metric)]
 
 
 def _distances_by_name(X: torch.Tensor, metric: str) -> torch.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from paradime.functional.magnitudes import magnitude_of_rows
+from paradime.functional.magnitudes import UNIT_POWERS, magnitude_of_rows
 from paradime.neighbors.metrics import canonical
 from paradime.types import Metric
 from paradime.utils.sparse import SparseRows
@@ -12,8 +12,6 @@ from paradime.utils.sparse import SparseRows
 __all__ = ["moderate_rows", "with_unit"]
 
 _SAMPLE_ROWS = 1_000
-# to which power distances grow with the rows; other metrics depend on what the numbers mean
-_POWERS = {"euclidean": 1, "manhattan": 1, "chebyshev": 1, "sqeuclidean": 2, "cosine": 0, "correlation": 0}
 
 
 def moderate_rows(X: torch.Tensor | SparseRows, metric: Metric) -> tuple[torch.Tensor | SparseRows, float]:
@@ -32,7 +30,7 @@ def moderate_rows(X: torch.Tensor | SparseRows, metric: Metric) -> tuple[torch.T
         (tensor([[1.],
                 [3.]], dtype=torch.float64), 1.2676506002282294e+30)
     """
-    power = _POWERS.get(str(canonical(metric))) if isinstance(metric, str) else None
+    power = UNIT_POWERS.get(str(canonical(metric))) if isinstance(metric, str) else None
     if power is None:
         return X, 1.0
     some = torch.linspace(0, len(X) - 1, min(len(X), _SAMPLE_ROWS)).to(X.device, torch.int64)
