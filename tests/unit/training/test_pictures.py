@@ -161,7 +161,10 @@ def test_figure_stays_in_its_place_in_a_notebook(mds, digits, monkeypatch):
         shown.append("first")
         return Handle()
 
-    ipython = types.SimpleNamespace(get_ipython=lambda: types.SimpleNamespace(kernel=object()))
+    # matplotlib reads the version when the first canvas of a process is made
+    ipython = types.SimpleNamespace(
+        get_ipython=lambda: types.SimpleNamespace(kernel=object()), version_info=(8, 24, 0)
+    )
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "IPython.display", types.SimpleNamespace(display=display))
     mds.fit(digits[0], callbacks=[LivePlot(every=2)])
