@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from _common import Figure, arguments, timed, write_results
 
-from paradime.routines import ParametricContrastive
+from paradime import ParametricContrastive
 from paradime.training import Callback, Checkpoints, TrainingState, find_checkpoint, read_checkpoint
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from _common import Figure, arguments, write_results
 
-from paradime.routines import ParametricContrastive, ParametricMDS
+from paradime import ParametricContrastive, ParametricMDS
 
 HIDDEN_DIMS = (300, 300, 300)
 N_ROWS, N_COLUMNS = 20_000, 50

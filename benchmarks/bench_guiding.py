@@ -21,11 +21,11 @@ import sklearn.datasets
 import torch
 from _common import Figure, write_results
 
+from paradime import ParametricTSNE
 from paradime.data import Batch
 from paradime.datasets import load_covertype
 from paradime.dr import ParametricDR
 from paradime.loss import CorrelationLoss, Loss, ReconstructionLoss
-from paradime.routines import ParametricTSNE
 from paradime.training import Callback, TrainingState
 
 SHARES = (0.05, 0.2, 0.5, 0.8)

@@ -66,7 +66,7 @@ def fit(path: Path) -> dict[str, float]:
 
     X = np.load(path)
     gc.collect()
-    umap = paradime.routines.ParametricUMAP(**SETTINGS)
+    umap = paradime.estimators.ParametricUMAP(**SETTINGS)
     memory = PeakMemory()
     memory.start()
     start = time.perf_counter()

@@ -17,8 +17,7 @@ from typing import Any
 import torch
 from _common import Figure, arguments, fashion_mnist, write_results
 
-from paradime import explain, metrics
-from paradime.routines import ParametricContrastive
+from paradime import ParametricContrastive, explain, metrics
 
 SAMPLED = 2_000
 

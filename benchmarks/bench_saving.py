@@ -18,7 +18,7 @@ import torch
 from _common import Figure, arguments, write_results
 
 import paradime
-from paradime.routines import ParametricUMAP
+from paradime import ParametricUMAP
 
 N, COLUMNS, WIDTHS = 2_000, 50, (300, 300, 300)
 REPEATS, TARGET = 15, 50.0  # milliseconds

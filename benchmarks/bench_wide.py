@@ -19,9 +19,9 @@ import torch
 from _common import Figure, write_results
 from sklearn.decomposition import TruncatedSVD
 
+from paradime import ParametricContrastive
 from paradime.data import dataset
 from paradime.models import LandmarkModel, projection_for
-from paradime.routines import ParametricContrastive
 from paradime.utils.sparse import SparseRows
 
 EPOCHS, WORDS = 12, 200

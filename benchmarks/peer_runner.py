@@ -92,7 +92,7 @@ def torchdr(X: np.ndarray) -> tuple[float, np.ndarray, Embed]:
 
 def paradime_umap(X: np.ndarray) -> tuple[float, np.ndarray, Embed]:
     """Our parametric UMAP as ParaDime 1.x has it, with batches of 1,024."""
-    from paradime.routines import ParametricUMAP
+    from paradime import ParametricUMAP
 
     model = ParametricUMAP(batch_size=1024, random_state=0)
     seconds, _ = timed(lambda: model.train(X))
@@ -101,7 +101,7 @@ def paradime_umap(X: np.ndarray) -> tuple[float, np.ndarray, Embed]:
 
 def paradime_tsne(X: np.ndarray) -> tuple[float, np.ndarray, Embed]:
     """Our parametric t-SNE as ParaDime 1.x has it, with batches of 1,024."""
-    from paradime.routines import ParametricTSNE
+    from paradime import ParametricTSNE
 
     model = ParametricTSNE(batch_size=1024, random_state=0)
     seconds, _ = timed(lambda: model.train(X))

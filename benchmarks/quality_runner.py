@@ -70,9 +70,9 @@ def preset(name: str) -> Callable[[np.ndarray, np.ndarray, int, Settings], Fitte
     """Returns a runner of a preset of ours, as it comes, but for the seed."""
 
     def fit(train: np.ndarray, test: np.ndarray, seed: int, settings: Settings) -> Fitted:
-        import paradime.routines
+        import paradime.estimators
 
-        model = getattr(paradime.routines, name)(random_state=seed, **settings)
+        model = getattr(paradime.estimators, name)(random_state=seed, **settings)
         seconds, _ = timed(lambda: model.fit(train))
         return seconds, model.transform(train), model.transform(test)
 

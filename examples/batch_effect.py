@@ -22,8 +22,8 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
+from paradime import ParametricTSNE
 from paradime.loss import IndependenceLoss
-from paradime.routines import ParametricTSNE
 from paradime.utils.plotting import get_color_palette, scatterplot
 
 mpl.use("Agg")

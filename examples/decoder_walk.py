@@ -23,7 +23,7 @@ from scipy.spatial.distance import cdist
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from paradime.routines import ParametricTSNE
+from paradime import ParametricTSNE
 from paradime.utils.plotting import get_color_palette, scatterplot
 
 mpl.use("Agg")

@@ -19,8 +19,8 @@ import torch
 from sklearn.datasets import load_digits
 
 import paradime
+from paradime import ParametricUMAP
 from paradime.explorer import ExplorerPage
-from paradime.routines import ParametricUMAP
 
 
 def run(out: Path, *, epochs: int | None = None, rows: int | None = None, seed: int = 0) -> ExplorerPage:

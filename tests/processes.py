@@ -22,7 +22,7 @@ def forked() -> Callable[..., BaseProcess]:
     The code runs in a new process, which has imported ``paradime`` but shares no state with the test.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["paradime.routines", "paradime.persistence", "paradime.training"])
+    context.set_forkserver_preload(["paradime.estimators", "paradime.persistence", "paradime.training"])
 
     def start(code: str, **names: object) -> BaseProcess:
         names["n_threads"] = torch.get_num_threads()

@@ -18,7 +18,7 @@ from typing import Any
 
 from sklearn.utils.estimator_checks import check_estimator
 
-import paradime.routines
+import paradime.estimators
 from paradime.dr import ParametricDR
 from paradime.loss import GlobalStructureLoss
 from paradime.training import TrainingPhase
@@ -29,9 +29,9 @@ def composed() -> ParametricDR:
     return ParametricDR(losses=GlobalStructureLoss(), training_phases=[TrainingPhase()])
 
 
-PRESETS = [name for name in paradime.routines.__all__ if name.startswith("Parametric")]
+PRESETS = [name for name in paradime.estimators.__all__ if name.startswith("Parametric")]
 ESTIMATORS: dict[str, Callable[[], Any]] = {
-    **{name: getattr(paradime.routines, name) for name in PRESETS},
+    **{name: getattr(paradime.estimators, name) for name in PRESETS},
     "ParametricDR": composed,
 }
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from paradime import ParametricTSNE
 from paradime._registry import LOSS_FUNCTIONS
 from paradime.loss import Loss
-from paradime.routines import ParametricTSNE
 from paradime.spec import json_schema
 from paradime.spec.json_schema import COMPONENTS
 from paradime.spec.options import first_sentence

@@ -15,6 +15,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
 MODULES = [
     *(
         "dr",
+        "estimators",
         "routines",
         "relations",
         "transforms",

@@ -23,8 +23,8 @@ def measure(seed: int) -> dict[str, object]:
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
+    from paradime import ParametricUMAP
     from paradime.metrics import knn_accuracy, neighbors_kept
-    from paradime.routines import ParametricUMAP
 
     X, y = load_digits(return_X_y=True)
     X, X_new, y, y_new = train_test_split(X / 16, y, test_size=1 / 3, random_state=0, stratify=y)

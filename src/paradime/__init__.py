@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         data,
         datasets,
         dr,
+        estimators,
         exceptions,
         explain,
         explorer,
@@ -38,17 +39,41 @@ if TYPE_CHECKING:
         types,
         utils,
     )
+    from paradime.dr import ParametricDR
+    from paradime.estimators import (
+        ParametricAutoencoder,
+        ParametricContrastive,
+        ParametricLargeVis,
+        ParametricMDS,
+        ParametricPaCMAP,
+        ParametricTSNE,
+        ParametricUMAP,
+    )
+    from paradime.explorer import explore
+    from paradime.persistence import load
+    from paradime.reporting import report
 
 __all__ = [
+    "ParametricAutoencoder",
+    "ParametricContrastive",
+    "ParametricDR",
+    "ParametricLargeVis",
+    "ParametricMDS",
+    "ParametricPaCMAP",
+    "ParametricTSNE",
+    "ParametricUMAP",
     "__version__",
     "anndata",
     "data",
     "datasets",
     "dr",
+    "estimators",
     "exceptions",
     "explain",
+    "explore",
     "explorer",
     "functional",
+    "load",
     "loss",
     "metrics",
     "models",
@@ -58,6 +83,7 @@ __all__ = [
     "preprocessing",
     "relationdata",
     "relations",
+    "report",
     "reporting",
     "routines",
     "spec",
@@ -67,13 +93,25 @@ __all__ = [
     "utils",
 ]
 
-# functions of the first level, and the module that each comes from
-_FUNCTIONS: dict[str, str] = {"explore": "explorer", "load": "persistence", "report": "reporting"}
+# what is found at the first level, too, and the module that it comes from
+_FIRST_LEVEL: dict[str, str] = {
+    "ParametricAutoencoder": "estimators",
+    "ParametricContrastive": "estimators",
+    "ParametricDR": "dr",
+    "ParametricLargeVis": "estimators",
+    "ParametricMDS": "estimators",
+    "ParametricPaCMAP": "estimators",
+    "ParametricTSNE": "estimators",
+    "ParametricUMAP": "estimators",
+    "explore": "explorer",
+    "load": "persistence",
+    "report": "reporting",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _FUNCTIONS:
-        return getattr(importlib.import_module(f"paradime.{_FUNCTIONS[name]}"), name)
+    if name in _FIRST_LEVEL:
+        return getattr(importlib.import_module(f"paradime.{_FIRST_LEVEL[name]}"), name)
     if name in __all__:
         return importlib.import_module(f"paradime.{name}")
     raise AttributeError(f"module 'paradime' has no attribute {name!r}")

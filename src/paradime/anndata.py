@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import scipy.sparse
 
-from paradime import routines
+from paradime import estimators
 from paradime._registry import did_you_mean
 from paradime.dr import ParametricDR
+from paradime.estimators import Preset
 from paradime.relations import NeighborBasedPDist
-from paradime.routines import Preset
 from paradime.types import AnyArray
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ __all__ = ["embed", "transform"]
 _SOURCE = "_anndata_source"  # an attribute of routines
 
 _ROUTINES: dict[str, type[Preset]] = {
-    "autoencoder": routines.ParametricAutoencoder,
-    "contrastive": routines.ParametricContrastive,
-    "largevis": routines.ParametricLargeVis,
-    "mds": routines.ParametricMDS,
-    "pacmap": routines.ParametricPaCMAP,
-    "tsne": routines.ParametricTSNE,
-    "umap": routines.ParametricUMAP,
+    "autoencoder": estimators.ParametricAutoencoder,
+    "contrastive": estimators.ParametricContrastive,
+    "largevis": estimators.ParametricLargeVis,
+    "mds": estimators.ParametricMDS,
+    "pacmap": estimators.ParametricPaCMAP,
+    "tsne": estimators.ParametricTSNE,
+    "umap": estimators.ParametricUMAP,
 }
 _COMPARED_ROWS, _COMPARED_NUMBERS = 5_000, 10_000_000  # at most, to see whether a graph is of some rows
 _TOLERANCE = 1e-2  # of a distance and of the typical one; other tools compute in single precision
@@ -234,9 +234,7 @@ def _take_neighbors(routine: Preset, adata: AnnData, rows: Any) -> bool:
     graph = adata.obsp.get(entry.get("distances_key", "distances"))
     if graph is None or not _is_of_rows(scipy.sparse.csr_array(graph), rows):
         return False
-    as_fitted = type(routine)(**routine.get_params())
-    as_fitted._fitting = True
-    searched = [part for part in as_fitted.global_relations.values() if isinstance(part, NeighborBasedPDist)]
+    searched = [part for part in routine.global_relations.values() if isinstance(part, NeighborBasedPDist)]
     wanted = max((part.neighbors_wanted() or adata.n_obs for part in searched), default=0)
     stored = scipy.sparse.coo_array(graph)
     # explicit zeros, too, which are the distances between equal rows

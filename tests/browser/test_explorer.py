@@ -10,10 +10,10 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.preprocessing import StandardScaler
 
+from paradime import ParametricUMAP
 from paradime.datasets import load_covertype
 from paradime.explorer import explore
 from paradime.models import ACTIVATIONS, FullyConnectedEmbeddingModel
-from paradime.routines import ParametricUMAP
 
 EVIL = '<img src=x onerror="window.hacked=1"></script><script>window.hacked=1</script>'
 

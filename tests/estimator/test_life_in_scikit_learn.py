@@ -16,11 +16,11 @@ from sklearn.neighbors import kneighbors_graph
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from paradime import ParametricAutoencoder, ParametricContrastive, ParametricMDS, ParametricUMAP
 from paradime.dr import ParametricDR
 from paradime.exceptions import NotTrainedError
 from paradime.loss import GlobalStructureLoss
 from paradime.models import FullyConnectedEmbeddingModel, Model, ModelRecipe
-from paradime.routines import ParametricAutoencoder, ParametricContrastive, ParametricMDS, ParametricUMAP
 from paradime.training import TrainingPhase
 
 X, y = load_iris(return_X_y=True)
@@ -121,7 +121,7 @@ class TestOutput:
         assert isinstance(routine.set_output(transform="polars").transform(FRAME), pl.DataFrame)
 
     def test_names_count_the_dimensions(self):
-        assert mds(out_dim=3, epochs=1).fit(X).get_feature_names_out().tolist() == [
+        assert mds(n_components=3, epochs=1).fit(X).get_feature_names_out().tolist() == [
             "parametricmds0",
             "parametricmds1",
             "parametricmds2",

@@ -17,9 +17,7 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from paradime.dr import ParametricDR
-from paradime.loss import GlobalStructureLoss
-from paradime.routines import (
+from paradime import (
     ParametricAutoencoder,
     ParametricContrastive,
     ParametricLargeVis,
@@ -28,6 +26,8 @@ from paradime.routines import (
     ParametricTSNE,
     ParametricUMAP,
 )
+from paradime.dr import ParametricDR
+from paradime.loss import GlobalStructureLoss
 from paradime.training import TrainingPhase
 
 # as a user calls them

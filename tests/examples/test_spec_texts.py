@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from sklearn.datasets import load_iris
 from sklearn.preprocessing import StandardScaler
 
-from paradime import routines
+from paradime import estimators
 from paradime.dr import ParametricDR
 from paradime.spec import dump
 
@@ -19,13 +19,13 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SPECS = EXAMPLES / "specs"
 SCHEMA = SPECS / "paradime.schema.json"
 PRESETS = {
-    "autoencoder": routines.ParametricAutoencoder,
-    "contrastive": routines.ParametricContrastive,
-    "largevis": routines.ParametricLargeVis,
-    "mds": routines.ParametricMDS,
-    "pacmap": routines.ParametricPaCMAP,
-    "tsne": routines.ParametricTSNE,
-    "umap": routines.ParametricUMAP,
+    "autoencoder": estimators.ParametricAutoencoder,
+    "contrastive": estimators.ParametricContrastive,
+    "largevis": estimators.ParametricLargeVis,
+    "mds": estimators.ParametricMDS,
+    "pacmap": estimators.ParametricPaCMAP,
+    "tsne": estimators.ParametricTSNE,
+    "umap": estimators.ParametricUMAP,
 }
 TEXTS = [*sorted(SPECS.glob("*.yaml")), EXAMPLES / "guided.yaml"]
 
@@ -36,8 +36,8 @@ def read(path):
 
 def test_there_is_one_text_a_preset():
     known = {
-        cls for cls in vars(routines).values() if isinstance(cls, type) and issubclass(cls, routines.Preset)
-    } - {routines.Preset}
+        cls for cls in vars(estimators).values() if isinstance(cls, type) and issubclass(cls, estimators.Preset)
+    } - {estimators.Preset}
     assert set(PRESETS.values()) == known
     assert {path.stem for path in SPECS.glob("*.yaml")} == set(PRESETS)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from paradime.routines import ParametricTSNE
+from paradime import ParametricTSNE
 
 
 @pytest.fixture

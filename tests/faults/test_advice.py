@@ -10,12 +10,7 @@ import torch
 from scipy.spatial.distance import euclidean
 from sklearn.datasets import load_iris
 
-from paradime import metrics
-from paradime.dr import ParametricDR
-from paradime.exceptions import NotTrainedError, UnsupportedConfigurationError
-from paradime.neighbors import nearest_neighbors
-from paradime.relations import DifferentiablePDist, DistsFromTo, NeighborBasedPDist, PDist
-from paradime.routines import (
+from paradime import (
     ParametricAutoencoder,
     ParametricContrastive,
     ParametricLargeVis,
@@ -23,7 +18,12 @@ from paradime.routines import (
     ParametricPaCMAP,
     ParametricTSNE,
     ParametricUMAP,
+    metrics,
 )
+from paradime.dr import ParametricDR
+from paradime.exceptions import NotTrainedError, UnsupportedConfigurationError
+from paradime.neighbors import nearest_neighbors
+from paradime.relations import DifferentiablePDist, DistsFromTo, NeighborBasedPDist, PDist
 from paradime.transforms import PerplexityBasedRescale
 
 X, y = (values[::3] for values in load_iris(return_X_y=True))

@@ -8,16 +8,15 @@ import torch
 from sklearn.datasets import load_iris
 
 import paradime
-from paradime import routines
+from paradime import ParametricMDS, ParametricUMAP, estimators
 from paradime.dr import DerivedData, ParametricDR
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.explain import distortion, feature_importance, jacobian
 from paradime.loss import AnchorLoss, RelationLoss
 from paradime.relations import DifferentiablePDist, PDist, Precomputed, Relations
-from paradime.routines import ParametricMDS, ParametricUMAP
 
 X, y = (values[::2] for values in load_iris(return_X_y=True))
-PRESETS = [name for name in routines.__all__ if name.startswith("Parametric")]
+PRESETS = [name for name in estimators.__all__ if name.startswith("Parametric")]
 ROUTINES = [*PRESETS, "composed"]
 CALLS = [(name, "fit") for name in ROUTINES] + [(f"Parametric{name}", "train") for name in ("TSNE", "UMAP")]
 MODES = {"no_grad": torch.no_grad, "inference_mode": torch.inference_mode}
@@ -37,7 +36,7 @@ def composed(**settings):
 def make(name, **settings):
     if name == "composed":
         return composed()
-    kind = getattr(routines, name)
+    kind = getattr(estimators, name)
     few = {"perplexity": 5, "n_neighbors": 5, "init_epochs": 1, "batch_size": 50, "initialization": "pca"}
     known = inspect.signature(kind).parameters
     few = {key: value for key, value in few.items() if key in known}

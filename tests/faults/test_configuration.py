@@ -5,12 +5,12 @@ import time
 
 import pytest
 
+from paradime import ParametricTSNE, ParametricUMAP
 from paradime.dr import DerivedData, ParametricDR, TrainingPhase, validate_spec
 from paradime.exceptions import SpecificationError
 from paradime.loss import ClassificationLoss, CompoundLoss, PositionLoss
 from paradime.models import FullyConnectedEmbeddingModel
 from paradime.relations import DifferentiablePDist, DistsFromTo, NeighborBasedPDist, PDist
-from paradime.routines import ParametricTSNE, ParametricUMAP
 from paradime.transforms import (
     ConnectivityBasedRescale,
     Functional,

@@ -9,13 +9,13 @@ import torch
 from scipy.spatial.distance import pdist, squareform
 from sklearn.exceptions import NotFittedError
 
+from paradime import ParametricTSNE, ParametricUMAP
 from paradime.dr import DerivedData, ParametricDR
 from paradime.exceptions import NotTrainedError
 from paradime.loss import ClassificationLoss, RelationLoss, kullback_leibler_div
 from paradime.models import Model
 from paradime.neighbors import nearest_neighbors
 from paradime.relations import DifferentiablePDist, NeighborBasedPDist, Precomputed
-from paradime.routines import ParametricTSNE, ParametricUMAP
 from paradime.transforms import Normalize, PerplexityBasedRescale, StudentTTransform, Symmetrize
 
 

@@ -13,8 +13,8 @@ import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from paradime import ParametricContrastive, ParametricMDS, ParametricTSNE, ParametricUMAP
 from paradime.exceptions import NotTrainedError
-from paradime.routines import ParametricContrastive, ParametricMDS, ParametricTSNE, ParametricUMAP
 
 ROUTINES = [
     ParametricMDS(epochs=2, batch_size=50, decoder=True, classifier=True, random_state=0),
@@ -135,7 +135,7 @@ def test_what_is_not_fitted_says_so(method, X):  # row 32
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ParametricMDS(out_dim=0), "out_dim .*0"),
+        (lambda: ParametricMDS(n_components=0), "n_components .*0"),
         (lambda: ParametricMDS(epochs=-1), "epochs.*-1"),
         (lambda: ParametricMDS(learning_rate=0), "learning_rate .*0"),
         (lambda: ParametricUMAP(n_neighbors=0), "n_neighbors .*0"),

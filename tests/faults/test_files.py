@@ -24,10 +24,10 @@ import torch
 from sklearn.datasets import load_iris
 
 import paradime
+from paradime import ParametricMDS
 from paradime.exceptions import ModelFileError
 from paradime.persistence import FORMAT_VERSION
 from paradime.persistence.config import _checksum, _sum
-from paradime.routines import ParametricMDS
 
 FORMS = ("folder", "file.paradime")
 

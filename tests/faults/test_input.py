@@ -12,10 +12,9 @@ import torch
 from sklearn.datasets import load_digits
 
 import paradime
-from paradime import metrics, plot
+from paradime import ParametricContrastive, ParametricMDS, ParametricUMAP, metrics, plot
 from paradime.explain import feature_importance
 from paradime.models import ModelRecipe
-from paradime.routines import ParametricContrastive, ParametricMDS, ParametricUMAP
 from paradime.utils.plotting import scatterplot
 
 

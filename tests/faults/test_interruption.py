@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from paradime import ParametricTSNE, ParametricUMAP
 from paradime.dr import ParametricDR
 from paradime.exceptions import NotTrainedError, TrainingDivergedError
 from paradime.loss import Loss
-from paradime.routines import ParametricTSNE, ParametricUMAP
 from paradime.training import Callback, Checkpoints, find_checkpoint, read_checkpoint
 
 
@@ -206,7 +206,7 @@ SETTINGS = {"perplexity": 5, "epochs": 4, "init_epochs": 1, "batch_size": 30, "r
 STEP = 34  # in the second phase, whose last step is the 42nd
 SCRIPT = """
 import os, select, signal, sys
-from paradime.routines import ParametricTSNE
+from paradime import ParametricTSNE
 from paradime.training import Callback, Checkpoints
 
 arrived, told = os.pipe()

@@ -8,9 +8,9 @@ import pytest
 import scipy.sparse
 import torch
 
+from paradime import ParametricMDS, ParametricUMAP
 from paradime.data import Dataset
 from paradime.neighbors import NeighborCache, nearest_neighbors
-from paradime.routines import ParametricMDS, ParametricUMAP
 
 N = 60
 

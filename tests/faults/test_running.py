@@ -10,10 +10,10 @@ import pytest
 import torch
 from sklearn.base import clone
 
+from paradime import ParametricTSNE, ParametricUMAP
 from paradime.dr import ParametricDR
 from paradime.exceptions import CUDANotAvailableError, TrainingDivergedError
 from paradime.loss import Loss
-from paradime.routines import ParametricTSNE, ParametricUMAP
 from paradime.training import Callback
 from paradime.utils.seed import seed_all
 

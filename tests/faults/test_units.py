@@ -10,11 +10,10 @@ import scipy.sparse
 import torch
 from sklearn.datasets import load_iris
 
-from paradime import routines
+from paradime import ParametricContrastive, ParametricMDS, estimators
 from paradime.dr import ParametricDR
 from paradime.loss import ReconstructionLoss
 from paradime.models import ModelRecipe
-from paradime.routines import ParametricContrastive, ParametricMDS
 
 X = load_iris().data
 PRESETS = ["MDS", "TSNE", "UMAP", "PaCMAP", "LargeVis", "Contrastive", "Autoencoder"]
@@ -36,7 +35,7 @@ training phases:
 
 
 def embedded(name: str, rows: Any, **settings: Any) -> np.ndarray[Any, Any]:
-    routine = getattr(routines, f"Parametric{name}")(epochs=3, random_state=0, **settings)
+    routine = getattr(estimators, f"Parametric{name}")(epochs=3, random_state=0, **settings)
     return np.asarray(routine.fit(rows).transform(rows), np.float64)
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_iris
 
+from paradime import ParametricContrastive, ParametricTSNE, ParametricUMAP
 from paradime.dr import ParametricDR
 from paradime.loss import RelationLoss, kullback_leibler_div
 from paradime.persistence import FORMAT_VERSION
 from paradime.relations import DifferentiablePDist, NeighborBasedPDist
-from paradime.routines import ParametricContrastive, ParametricTSNE, ParametricUMAP
 from paradime.transforms import Normalize, PerplexityBasedRescale, StudentTTransform, Symmetrize, ToSquareTensor
 
 HERE = Path(__file__).resolve().parent

@@ -8,9 +8,9 @@ import scipy.sparse
 from sklearn.neighbors import kneighbors_graph
 
 import paradime
+from paradime import ParametricContrastive
 from paradime.anndata import embed, transform
 from paradime.neighbors import search
-from paradime.routines import ParametricContrastive
 
 SHORT = {"epochs": 1, "random_state": 0}
 

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from paradime import ParametricTSNE
 from paradime.dr import Dataset, DerivedData, ParametricDR, TrainingPhase
 from paradime.exceptions import (
     LossNotDeterminedError,
@@ -19,7 +20,6 @@ from paradime.exceptions import (
 from paradime.loss import Loss, PositionLoss, RelationLoss, kullback_leibler_div
 from paradime.models import ModelRecipe
 from paradime.relations import DifferentiablePDist, DistsFromTo, PDist, Precomputed, Relations
-from paradime.routines import ParametricTSNE
 from paradime.utils.seed import seed_all
 
 

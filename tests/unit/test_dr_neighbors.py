@@ -6,11 +6,11 @@ import pickle
 import pytest
 import torch
 
+from paradime import ParametricTSNE
 from paradime.dr import ParametricDR
 from paradime.loss import RelationLoss, kullback_leibler_div
 from paradime.neighbors import BACKENDS
 from paradime.relations import DifferentiablePDist, NeighborBasedPDist
-from paradime.routines import ParametricTSNE
 from paradime.transforms import ConnectivityBasedRescale, PerplexityBasedRescale, Symmetrize
 
 

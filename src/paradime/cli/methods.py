@@ -35,12 +35,12 @@ def method_class(name: str) -> Any:
     Raises:
         InputError: If there is none.
     """
-    from paradime import routines
+    from paradime import estimators
 
     key = name.lower().replace("-", "").removeprefix("parametric")
     if key not in METHODS:
         raise InputError(f"--method: no method {name!r}. {did_you_mean(key, METHODS)}")
-    return getattr(routines, METHODS[key])
+    return getattr(estimators, METHODS[key])
 
 
 def parse_settings(given: Iterable[str], kind: Any) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def parse_settings(given: Iterable[str], kind: Any) -> dict[str, Any]:
         InputError: If a text has no name, or the class has no such parameter.
 
     Example:
-        >>> from paradime.routines import ParametricUMAP
+        >>> from paradime import ParametricUMAP
         >>> parse_settings(["epochs=5", "initialization=pca", "decoder=true"], ParametricUMAP)
         {'epochs': 5, 'initialization': 'pca', 'decoder': True}
     """
@@ -157,11 +157,11 @@ def _of_unfit_value(make: Callable[..., Any], settings: dict[str, Any], error: E
 
 def map_dimensions(routine: Any) -> int | None:
     """Returns the number of dimensions of a routine's map, or ``None`` if only the fitted model knows."""
-    from paradime.routines import Preset
+    from paradime.estimators import Preset
 
     # a parameter, not the block of this name, which would be made now
     is_plain = isinstance(routine, Preset) and routine.get_params(deep=False).get("model") is None
-    return int(routine.out_dim) if is_plain else None
+    return int(routine.n_components) if is_plain else None
 
 
 def parse_guide(text: str, columns: Iterable[str]) -> tuple[str, int, float]:

@@ -174,6 +174,7 @@ def make_blocks(settings: Mapping[str, Any], *, owner: str = "the routine") -> B
         default,
         in_dim=in_dim,
         seed=seed,
+        standardize=settings.get("standardize", "auto"),
         owner=owner,
     )
     dataset = settings.get("dataset")

@@ -141,7 +141,7 @@ class Composed:
 
         Example:
             >>> from paradime.loss import ReconstructionLoss
-            >>> from paradime.routines import ParametricTSNE
+            >>> from paradime import ParametricTSNE
             >>> routine = ParametricTSNE().add_loss("decode", ReconstructionLoss(), share=0.2)
             >>> routine.training_phases[-1].loss_keys
             ['embedding', 'decode']

@@ -63,10 +63,6 @@ class Continued(Resumed):
 
     fit.__doc__ = Resumed.fit.__doc__
 
-    def _begin_fitting(self) -> None:
-        """Called before the building blocks of a first training by ``fit`` are made."""
-        self._fitting = True
-
     def _start_afresh(self) -> None:
         before: Blocks | None = self.__dict__.get("_blocks")
         if self._is_warm and before is not None:
@@ -133,7 +129,7 @@ class Continued(Resumed):
 
         Example:
             >>> from sklearn.datasets import load_digits
-            >>> from paradime.routines import ParametricMDS
+            >>> from paradime import ParametricMDS
             >>> X, mds = load_digits().data, ParametricMDS(epochs=2, random_state=0)
             >>> for part in (X[:900], X[900:]):
             ...     mds = mds.partial_fit(part)
@@ -169,7 +165,6 @@ class Continued(Resumed):
         self._remember_names(X)
         self._targets = targets
         self._start_afresh()
-        self._begin_fitting()
         self._spare_parameters()
         self.train(dataset, callbacks=callbacks)
 

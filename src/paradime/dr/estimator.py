@@ -39,7 +39,6 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """The scikit-learn side of a routine, in terms of :meth:`train` and :meth:`apply`."""
 
     _targets: Targets | None = None
-    _fitting = False  # whether what is trained is made as ``fit`` makes it; ``train`` alone makes it as 1.x did
 
     own_parts: ClassVar[frozenset[str]] = frozenset()
     """Parts beside the encoder that every model of the routine has."""
@@ -109,7 +108,6 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
             held_out = held_out_rows(validation_data, targets, getattr(self, "data_key", "main"))
         self._remember_names(X)
         self._targets = targets
-        self._fitting = True
         self._start_afresh()
         self._spare_parameters()
         self.train(dataset, callbacks=callbacks, validation_data=held_out)

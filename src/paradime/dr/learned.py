@@ -157,7 +157,7 @@ class Learned(ClassNamePrefixFeaturesOutMixin):  # type: ignore[misc]
 
         Example:
             >>> from sklearn.datasets import load_iris
-            >>> from paradime.routines import ParametricMDS
+            >>> from paradime import ParametricMDS
             >>> X = load_iris().data
             >>> 0.8 < ParametricMDS(random_state=0).fit(X).score(X) <= 1
             True
@@ -189,7 +189,7 @@ class Learned(ClassNamePrefixFeaturesOutMixin):  # type: ignore[misc]
             ValueError: If it is something else.
 
         Example:
-            >>> from paradime.routines import ParametricMDS
+            >>> from paradime import ParametricMDS
             >>> X = torch.rand(50, 3, generator=torch.Generator().manual_seed(0))
             >>> ParametricMDS(epochs=1).set_output(transform="torch").fit_transform(X).shape
             torch.Size([50, 2])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -18,6 +18,7 @@ from paradime.models import (
     Preparable,
     Standardized,
     centers_rows,
+    wants_standardization,
 )
 from paradime.utils.seed import seeded
 from paradime.utils.sparse import SparseRows
@@ -35,6 +36,8 @@ class Network:
         default: The recipe that is used where none is given.
         in_dim: Number of columns of the data, if it is known beforehand.
         seed: Seed of the initial weights, and of what a model draws to prepare itself.
+        standardize: Whether a model that is made standardises rows, if its recipe does not say; ``"auto"`` where
+            :func:`~paradime.models.wants_standardization` says so of the rows.
         owner: The name of the routine, for messages.
 
     Attributes:
@@ -50,6 +53,7 @@ class Network:
         *,
         in_dim: int | None = None,
         seed: int | None = None,
+        standardize: bool | Literal["auto"] = "auto",
         owner: str = "the routine",
     ) -> None:
         self.model: torch.nn.Module | None = given if isinstance(given, torch.nn.Module) else None
@@ -58,6 +62,7 @@ class Network:
             self.recipe = default if given is None else given
         self._is_default = given is None
         self._seed = seed
+        self._standardize = standardize
         self._owner = owner
         self.row_shape: tuple[int, ...] | None = None if in_dim is None else (in_dim,)
         self._is_prepared = False
@@ -71,8 +76,6 @@ class Network:
         rows: torch.Tensor | SparseRows,
         key: str,
         n_classes: int | None,
-        *,
-        standardize: bool = False,
     ) -> torch.nn.Module:
         """Returns the model for some rows, with everything decided; :meth:`prepare` comes next.
 
@@ -80,7 +83,6 @@ class Network:
             rows: The entry of the data that is embedded, shape (n, …).
             key: Its name, for messages.
             n_classes: How many outputs the model's head needs, if it has one.
-            standardize: Whether a model that is made standardises rows, if its recipe does not say.
 
         Raises:
             ValueError: If the model was made for rows of another shape, or is made for rows of features.
@@ -97,15 +99,23 @@ class Network:
             if self.model is None:
                 self._make(shape, n_classes, len(rows))
             if not self._is_prepared:
-                self._decide(standardize, rows)
+                self._decide(rows)
         assert self.model is not None
         return self.model
 
-    def _decide(self, standardize: bool, rows: torch.Tensor | SparseRows) -> None:
-        """Decides whether the parts of a model that was made standardise rows."""
-        for part in _parts(self.model):
-            if isinstance(part, Standardized):
-                part.decide_standardize(standardize)
+    def _decide(self, rows: torch.Tensor | SparseRows) -> None:
+        """Decides whether the parts of a model that was made standardise rows, where its recipe does not say."""
+        open_parts = [
+            part for part in _parts(self.model) if isinstance(part, Standardized) and part.standardize is None
+        ]
+        if open_parts:
+            chosen = self._standardize
+            if isinstance(self.model, EmbeddingModel) and self.model.encoder not in open_parts:
+                chosen = centers_rows(self.model.encoder)  # a decoder does as the encoder
+            elif chosen == "auto":
+                chosen = wants_standardization(rows if isinstance(rows, SparseRows) else rows.flatten(1))
+            for part in open_parts:
+                part.decide_standardize(chosen)
         decoder = getattr(self.model, "decoder", None)
         if isinstance(decoder, FullyConnectedDecoder) and decoder.scaling is None:
             decoder.start_at(rows.to(torch.float32).mean(dim=0))

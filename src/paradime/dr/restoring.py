@@ -53,8 +53,6 @@ def restored(
     parameters |= _place(parameters, device)
     routine = kind(**parameters)
     fitted = config.fitted
-    if fitted.by_fit:
-        routine._fitting = True
     routine._targets = _targets(fitted.targets)
     routine.__dict__["_additions"] = _additions(saved, decoder, vocabulary)
     blocks = routine._blocks

@@ -74,6 +74,9 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
             the same; on these rows the loss and the neighbours kept are measured after the epochs.
         validation_every: Epochs between these measurements.
         warm_start: Whether :meth:`fit` goes on from the present weights instead of starting afresh.
+        standardize: Whether a network that is made of these parameters centres and scales its input. ``"auto"``
+            for rows whose columns are large, small or far from zero, from which it would hardly learn
+            (:func:`~paradime.models.wants_standardization`).
         on_interrupt: What Ctrl-C does while training, once the step has ended: ``"raise"`` raises
             ``KeyboardInterrupt``, ``"keep"`` ends the training as if it had been shorter, with a warning. What was
             learned is kept either way.
@@ -142,6 +145,7 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
         validation_fraction: float = 0.0,
         validation_every: int = 1,
         warm_start: bool = False,
+        standardize: bool | Literal["auto"] = "auto",
         on_interrupt: Literal["raise", "keep"] = "raise",
     ) -> None:
         self.model = model
@@ -163,6 +167,7 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
         self.validation_fraction = validation_fraction
         self.validation_every = validation_every
         self.warm_start = warm_start
+        self.standardize = standardize
         self.on_interrupt = on_interrupt
 
     # -- building blocks ------------------------------------------------------------------------------
@@ -344,7 +349,7 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
         if needed is not None and self._targets is not None and self._targets.classes is not None:
             needed = max(needed, len(self._targets.classes))  # also of classes that come later
         # whether it centres rows is decided before they are converted for it
-        model = blocks.network.require(dataset[key], key, needed, standardize=self._standardizes)
+        model = blocks.network.require(dataset[key], key, needed)
         # other models than those that centre rows are prepared with what they will get
         dataset.warn_of_lost_digits(key, model)
         dataset.suit(key, model)
@@ -353,11 +358,6 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
             if entries is not None:
                 entries.suit(key, model)
         return model.to(blocks.device)
-
-    @property
-    def _standardizes(self) -> bool:
-        """Whether networks that are made centre and scale their input: those of :meth:`fit` do, 1.x's do not."""
-        return self._fitting
 
     def _model_key(self) -> str:
         """The entry of the data set that the model embeds."""

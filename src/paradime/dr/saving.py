@@ -87,7 +87,7 @@ class Savable(Exportable):
 
         Example:
             >>> from sklearn.datasets import load_iris
-            >>> from paradime.routines import ParametricMDS
+            >>> from paradime import ParametricMDS
             >>> folder = getfixture("tmp_path") / "iris"
             >>> ParametricMDS(epochs=2, random_state=0).fit(load_iris().data).save(folder)
             >>> sorted(file.name for file in folder.iterdir())[:3]

@@ -114,7 +114,7 @@ class Specified:
             OSError: If the file cannot be written.
 
         Example:
-            >>> from paradime.routines import ParametricTSNE
+            >>> from paradime import ParametricTSNE
             >>> print(ParametricTSNE(perplexity=50).to_spec().splitlines()[0])
             version: 2
         """

@@ -46,7 +46,6 @@ NAMED_IN_FILE = frozenset(
     {
         "_additions",
         "_blocks",
-        "_fitting",
         "_ranges",
         "_returns_tensors",
         "_row_shape",
@@ -227,7 +226,6 @@ def _fitted(routine: Any, row_shape: tuple[int, ...], encoder: Encoder) -> Fitte
     return Fitted(
         row_shape=row_shape,
         dtype=str(floats[0] if floats else torch.float32).removeprefix("torch."),
-        by_fit=bool(getattr(routine, "_fitting", False)),
         feature_names=None if names is None else [str(name) for name in names],
         targets=_targets(routine._targets),
         output="torch" if routine._returns_tensors else output,

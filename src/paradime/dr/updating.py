@@ -107,7 +107,7 @@ class Updated(Continued):
 
         Example:
             >>> from sklearn.datasets import load_iris
-            >>> from paradime.routines import ParametricMDS
+            >>> from paradime import ParametricMDS
             >>> X = load_iris().data
             >>> mds = ParametricMDS(epochs=50, random_state=0).fit(X[:100]).update(X[100:])
             >>> mds.drift_.n_landmarks, mds.drift_.mean < 0.5

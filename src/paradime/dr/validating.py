@@ -58,7 +58,7 @@ class Validated:
 
         Example:
             >>> import torch
-            >>> from paradime.routines import ParametricMDS
+            >>> from paradime import ParametricMDS
             >>> X = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
             >>> routine = ParametricMDS(epochs=2, batch_size=25, random_state=0).fit(X)
             >>> list(routine.history_frame().columns[:4])

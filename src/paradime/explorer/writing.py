@@ -85,7 +85,7 @@ def explore(
 
     Example:
         >>> import tempfile
-        >>> from paradime.routines import ParametricUMAP
+        >>> from paradime import ParametricUMAP
         >>> X, y = np.random.rand(200, 3), ["low", "high"] * 100
         >>> umap = ParametricUMAP(epochs=1, random_state=0).fit(X)
         >>> page = explore(umap, X, y=y, path=tempfile.mkdtemp() + "/map.html")
@@ -153,7 +153,8 @@ def _positions(routine: Any, X: Any, embedding: Any) -> AnyArray:
     else:
         made = to_numpy(checked_rows("embedding", embedding))
     if made.ndim != 2 or made.shape[1] != 2:
-        remedy = "Train it with out_dim=2" if embedding is None else "Choose two columns: embedding=Y[:, :2]"
+        named = "n_components" if hasattr(routine, "n_components") else "out_dim"
+        remedy = f"Train it with {named}=2" if embedding is None else "Choose two columns: embedding=Y[:, :2]"
         raise ValueError(f"explore draws maps of 2 dimensions, got an embedding of shape {made.shape}. {remedy}.")
     with np.errstate(over="ignore"):
         positions = made.astype(np.float32)

@@ -22,7 +22,7 @@ from paradime.models.projected import Projection, projected_rows, projection_for
 from paradime.models.recipe import ModelRecipe
 from paradime.models.replacing import replaced_methods
 from paradime.models.scaling import InputScaling
-from paradime.models.standardization import Standardization, Standardized
+from paradime.models.standardization import Standardization, Standardized, wants_standardization
 from paradime.models.units import unit_of
 
 __all__ = [
@@ -54,4 +54,5 @@ __all__ = [
     "replaced_methods",
     "resolve_method",
     "unit_of",
+    "wants_standardization",
 ]

@@ -11,9 +11,12 @@ from paradime.functional.squashing import usual_bounds
 from paradime.models.scaling import columns_of, drawn_rows, is_far_from_zero, most_rows, row_chunks
 from paradime.utils.sparse import SparseRows
 
-__all__ = ["Standardization", "Standardized"]
+__all__ = ["Standardization", "Standardized", "wants_standardization"]
 
 _WIDEST = 8  # lengths of the scale that the usual values of a column may span
+# what initial weights and usual learning rates are made for
+_USUAL_SCALES = (1 / 32, 32.0)
+_USUAL_OFFSET = 10  # scales
 
 
 class Standardization(torch.nn.Module):
@@ -127,6 +130,31 @@ class Standardization(torch.nn.Module):
     def mean(self) -> torch.Tensor:
         """Returns the means, float64."""
         return self.center.double() + self.rest.double()
+
+
+@torch.no_grad()
+def wants_standardization(rows: torch.Tensor | SparseRows) -> bool:
+    """Returns whether a network hardly learns from rows as they are: columns are large, small, or far from zero.
+
+    So it is where the root mean square of the columns' scales is not between 1/32 and 32, or a column's mean is
+    further than ten scales from zero. Columns of one value do not count.
+
+    Args:
+        rows: Shape (n, d), n at least 1, of any real type. About 50,000 of them are looked at.
+
+    Example:
+        >>> rows = torch.rand(200, 3, generator=torch.Generator().manual_seed(0))
+        >>> wants_standardization(rows), wants_standardization(rows + 100), wants_standardization(1000 * rows)
+        (False, True, True)
+    """
+    mean, scale = _mean_and_scale(rows, torch.Generator().manual_seed(0))
+    varies = scale > 0
+    if not bool(varies.any()):
+        return False
+    usual = scale[varies].square().mean().sqrt()
+    low, high = _USUAL_SCALES
+    offset = (mean[varies].abs() / torch.maximum(scale[varies], usual)).max()
+    return not low <= float(usual) <= high or float(offset) > _USUAL_OFFSET
 
 
 def _mean_and_scale(

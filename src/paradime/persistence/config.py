@@ -12,6 +12,7 @@ import torch
 
 from paradime._version import __version__
 from paradime.exceptions import ModelFileError
+from paradime.persistence.format_1 import in_words_of_today
 from paradime.persistence.names import CARD, CONFIG, FORMAT_VERSION
 
 __all__ = ["Config", "Fitted", "pack_config", "read_json", "unpack_config"]
@@ -25,7 +26,6 @@ class Fitted(pydantic.BaseModel):
     Attributes:
         row_shape: Shape of a row.
         dtype: The type in which the model computes.
-        by_fit: Whether ``fit`` trained it, which has defaults of its own, or ``train``.
         feature_names: Names of the columns.
         targets: What ``y`` was.
         output: What ``transform`` returns.
@@ -35,7 +35,6 @@ class Fitted(pydantic.BaseModel):
 
     row_shape: tuple[int, ...]
     dtype: str
-    by_fit: bool = False
     feature_names: list[str] | None = None
     targets: dict[str, Any] | None = None
     output: str | None = None
@@ -126,6 +125,8 @@ def unpack_config(files: Mapping[str, bytes], path: str) -> Config:
             raise ModelFileError(f"{path}: the file {name} is missing.")
         if _sum(files[name]) != expected:
             raise ModelFileError(f"{path}: {name} is damaged, or of another save: its checksum differs.")
+    if version == 1:
+        contents = in_words_of_today(contents)
     try:
         return Config.model_validate(contents)
     except pydantic.ValidationError as error:

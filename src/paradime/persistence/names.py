@@ -15,7 +15,7 @@ __all__ = [
     "most_bytes",
 ]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised whenever files are written that earlier versions of ParaDime would misread."""
 
 SUFFIX = ".paradime"

@@ -17,7 +17,7 @@ from paradime.utils.autograd import recording_gradients
 
 __all__ = ["PLACES", "load", "read_saved", "restore"]
 
-PLACES = ("paradime.dr", "paradime.routines")
+PLACES = ("paradime.dr", "paradime.estimators", "paradime.routines")
 """Modules whose public routines are loaded without being allowed."""
 
 
@@ -50,7 +50,7 @@ def load(
 
     Example:
         >>> from sklearn.datasets import load_iris
-        >>> from paradime.routines import ParametricMDS
+        >>> from paradime import ParametricMDS
         >>> X, folder = load_iris().data, getfixture("tmp_path")
         >>> mds = ParametricMDS(epochs=2, random_state=0).fit(X)
         >>> mds.save(folder / "iris.paradime")

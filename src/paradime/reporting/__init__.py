@@ -2,7 +2,7 @@
 
 Example:
     >>> import numpy as np
-    >>> from paradime.routines import ParametricMDS
+    >>> from paradime import ParametricMDS
     >>> X = np.random.default_rng(0).normal(size=(60, 3))
     >>> made = report(ParametricMDS(epochs=3, random_state=0).fit(X), X, title="Sixty rows")
     >>> print(repr(made).splitlines()[0])

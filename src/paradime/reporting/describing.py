@@ -15,7 +15,6 @@ from paradime.data.scales import described, outweighing_columns
 from paradime.exceptions import SpecificationError
 from paradime.plot._history import PhaseCurves, read_curves
 from paradime.reporting.material import Material, Points
-from paradime.routines import Preset
 
 __all__ = ["Facts", "describe_data", "describe_routine", "recorded_phases", "specification", "versions"]
 
@@ -85,8 +84,7 @@ def describe_routine(material: Material) -> Facts:
         epochs = f"{len(phase.loss)} epochs, loss {phase.loss[0]:.4g} → {phase.loss[-1]:.4g}"
         values.append((f"Phase {phase.name}", epochs))
     if hasattr(routine, "get_params"):
-        # a preset's fit has values of its own where nobody said one
-        given = routine.effective_params() if isinstance(routine, Preset) else routine.get_params(deep=False)
+        given = routine.get_params(deep=False)
         settings = {name: value for name, value in given.items() if value is not None}
         values += [(f"{name} =", _short(repr(value))) for name, value in settings.items()]
     return Facts(tuple(values), ())

@@ -68,7 +68,7 @@ def report(
         OSError: If the file cannot be written, with its path.
 
     Example:
-        >>> from paradime.routines import ParametricMDS
+        >>> from paradime import ParametricMDS
         >>> X = np.random.default_rng(0).normal(size=(60, 3))
         >>> made = report(ParametricMDS(epochs=3, random_state=0).fit(X), X)
         >>> made.verdicts[1].level

@@ -59,7 +59,7 @@ class Checkpoints(Callback):
 
     Example:
         >>> from sklearn.datasets import load_iris
-        >>> from paradime.routines import ParametricMDS
+        >>> from paradime import ParametricMDS
         >>> X, folder = load_iris().data, getfixture("tmp_path")
         >>> mds = ParametricMDS(epochs=4, random_state=0).fit(X, callbacks=[Checkpoints(folder)])
         >>> again = ParametricMDS(epochs=4, random_state=0).fit(X, resume_from=folder)

@@ -34,7 +34,7 @@ class History(Callback):
 
     Example:
         >>> import torch
-        >>> from paradime.routines import ParametricMDS
+        >>> from paradime import ParametricMDS
         >>> history = History()
         >>> X = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
         >>> mds = ParametricMDS(epochs=2, batch_size=25, random_state=0, callbacks=[history]).fit(X)

@@ -35,7 +35,7 @@ class Snapshots(Callback):
 
     Example:
         >>> import torch
-        >>> from paradime.routines import ParametricMDS
+        >>> from paradime import ParametricMDS
         >>> snapshots = Snapshots(20, every=2)
         >>> X = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
         >>> _ = ParametricMDS(epochs=4, batch_size=25, initialization=None, callbacks=[snapshots]).fit(X)

@@ -6,12 +6,12 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from paradime import ParametricMDS
 from paradime.cli.console import folded
 from paradime.cli.methods import METHODS
 from paradime.cli.suspicions import suspicions
 from paradime.models import ModelRecipe
 from paradime.persistence import load
-from paradime.routines import ParametricMDS
 
 N = 60
 

@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_wine
 
+from paradime import ParametricAutoencoder, ParametricMDS, ParametricTSNE
 from paradime.cli.console import InputError
 from paradime.cli.folding import can_be_folded, fold
 from paradime.data.scales import outweighing_columns
 from paradime.datasets import load_covertype
 from paradime.models import ModelRecipe
-from paradime.routines import ParametricAutoencoder, ParametricMDS, ParametricTSNE
 
 
 def standardized(X):

@@ -201,10 +201,10 @@ def test_reader_who_has_seen_enough_is_no_error():
 
 
 def test_methods_are_the_presets_there_are():
-    from paradime import routines
+    from paradime import estimators
     from paradime.cli.methods import METHODS
 
-    presets = {name for name in routines.__all__ if name.startswith("Parametric")}
+    presets = {name for name in estimators.__all__ if name.startswith("Parametric")}
     assert set(METHODS.values()) == presets
 
 

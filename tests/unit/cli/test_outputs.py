@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from paradime import ParametricMDS
 from paradime.persistence import load
-from paradime.routines import ParametricMDS
 
 SHORT = ["--method", "mds", "--set", "epochs=1", "--set", "batch_size=50", "--quiet"]
 SPELLINGS = {
@@ -157,8 +157,8 @@ def test_link_without_a_file_behind_it_may_be_written(run, table):
         (["--explore", "folder.html"], "is a folder"),
         (["--report", "a.pdf"], ".html"),
         (["--report", "no/a.html"], "there is no folder 'no'"),
-        (["--plot", "a.png", "--set", "out_dim=3"], "2 dimensions, and this one has 3"),
-        (["--explore", "a.html", "--set", "out_dim=1"], "2 dimensions, and this one has 1"),
+        (["--plot", "a.png", "--set", "n_components=3"], "2 dimensions, and this one has 3"),
+        (["--explore", "a.html", "--set", "n_components=1"], "2 dimensions, and this one has 1"),
     ],
 )
 def test_outputs_that_cannot_be_written_are_refused_before_the_training(run, table, untrained, words, told):

@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 import scipy.sparse
 
+from paradime import ParametricMDS
 from paradime.data import Dataset
-from paradime.routines import ParametricMDS
 from paradime.utils.sparse import SparseRows
 
 X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)

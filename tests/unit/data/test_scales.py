@@ -12,10 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from paradime.data.scales import described, outweighing_columns
-from paradime.exceptions import ScaleWarning
-from paradime.loss import GlobalStructureLoss
-from paradime.routines import (
+from paradime import (
     ParametricAutoencoder,
     ParametricContrastive,
     ParametricLargeVis,
@@ -24,6 +21,9 @@ from paradime.routines import (
     ParametricTSNE,
     ParametricUMAP,
 )
+from paradime.data.scales import described, outweighing_columns
+from paradime.exceptions import ScaleWarning
+from paradime.loss import GlobalStructureLoss
 from paradime.utils.sparse import SparseRows
 
 WINE = load_wine(as_frame=True).data

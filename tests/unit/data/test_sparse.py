@@ -5,17 +5,17 @@ import pytest
 import scipy.sparse
 import torch
 
-from paradime.data import Dataset, local_radius
-from paradime.data.derived import pca
-from paradime.models.scaling import InputScaling
-from paradime.relationdata import relation_factory
-from paradime.routines import (
+from paradime import (
     ParametricAutoencoder,
     ParametricContrastive,
     ParametricPaCMAP,
     ParametricTSNE,
     ParametricUMAP,
 )
+from paradime.data import Dataset, local_radius
+from paradime.data.derived import pca
+from paradime.models.scaling import InputScaling
+from paradime.relationdata import relation_factory
 from paradime.utils.sparse import SparseRows, without_offset
 
 FORMATS = ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import paradime.routines
+import paradime.estimators
 from paradime._registry import LOSSES
 from paradime.metrics import knn_accuracy
 from paradime.utils.seed import seed_all
@@ -56,7 +56,7 @@ def few_steps(monkeypatch):
     """Routines of the pages are trained for fewer steps than by default, which is quicker."""
     monkeypatch.setattr("paradime.training.extent.steps_for", lambda n_rows: 100)
     for preset in ("contrastive", "tsne", "umap"):
-        monkeypatch.setattr(f"paradime.routines.{preset}.INIT_BATCHES", 10)
+        monkeypatch.setattr(f"paradime.estimators.{preset}.INIT_BATCHES", 10)
 
 
 def test_guiding_page_does_what_it_says(few_steps, outcome):
@@ -92,7 +92,7 @@ def test_examples_of_a_page_run(page, tmp_path, monkeypatch):
     # what the pages promise of outcomes is asserted elsewhere
     monkeypatch.setattr("paradime.training.extent.steps_for", lambda n_rows: 40)
     for preset in ("contrastive", "tsne", "umap"):
-        monkeypatch.setattr(f"paradime.routines.{preset}.INIT_BATCHES", 2)
+        monkeypatch.setattr(f"paradime.estimators.{preset}.INIT_BATCHES", 2)
     monkeypatch.chdir(tmp_path)  # where they write their files
     seed_all(0)
     assert run_python_of(f"docs/{page}.md")
@@ -112,7 +112,7 @@ def test_every_loss_of_the_grammar_is_on_the_guiding_page():
 
 def test_every_preset_is_on_the_presets_page():
     page = (ROOT / "docs" / "presets.md").read_text(encoding="utf-8")
-    names = [name for name in paradime.routines.__all__ if name.startswith("Parametric")]
+    names = [name for name in paradime.estimators.__all__ if name.startswith("Parametric")]
     assert len(names) == 7
     assert all(f"| `{name}` |" in page for name in names)
 

@@ -11,11 +11,11 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.neighbors import KNeighborsClassifier
 
+from paradime import ParametricMDS, ParametricTSNE, ParametricUMAP
 from paradime.dr import ParametricDR
 from paradime.exceptions import NotTrainedError
 from paradime.loss import Loss
 from paradime.metrics import trustworthiness
-from paradime.routines import ParametricMDS, ParametricTSNE, ParametricUMAP
 from paradime.training import Callback
 
 

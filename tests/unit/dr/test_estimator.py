@@ -9,12 +9,11 @@ from sklearn.datasets import load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from paradime import load
+from paradime import ParametricAutoencoder, ParametricMDS, ParametricTSNE, load
 from paradime.dr import ParametricDR
 from paradime.exceptions import InconsistentVersionWarning, NotTrainedError, UnsupportedConfigurationError
 from paradime.loss import CorrelationLoss, GlobalStructureLoss, SmoothnessLoss
 from paradime.models import ModelRecipe
-from paradime.routines import ParametricAutoencoder, ParametricMDS, ParametricTSNE
 
 X, y = load_iris(return_X_y=True)
 NAMES = np.array(["setosa", "versicolor", "virginica"])[y]

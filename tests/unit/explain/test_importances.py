@@ -11,9 +11,9 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from paradime import ParametricContrastive, ParametricMDS, ParametricUMAP
 from paradime.exceptions import NotTrainedError
 from paradime.explain import feature_importance
-from paradime.routines import ParametricContrastive, ParametricMDS, ParametricUMAP
 
 METHODS = ["integrated_gradients", "gradient_x_input", "permutation"]
 

@@ -3,9 +3,9 @@ import pytest
 import torch
 from sklearn.datasets import load_digits, load_wine
 
+from paradime import ParametricMDS, ParametricTSNE
 from paradime.explain import distortion, jacobian
 from paradime.models import LandmarkModel
-from paradime.routines import ParametricMDS, ParametricTSNE
 
 
 def linear(matrix):

@@ -7,9 +7,9 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import NearestNeighbors
 
+from paradime import ParametricMDS, ParametricUMAP
 from paradime.exceptions import NotTrainedError
 from paradime.explain import NoveltyDetector, novelty
-from paradime.routines import ParametricMDS, ParametricUMAP
 from paradime.utils.seed import seeded
 
 

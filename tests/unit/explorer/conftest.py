@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_wine
 
+from paradime import ParametricUMAP
 from paradime.exceptions import ScaleWarning
-from paradime.routines import ParametricUMAP
 
 
 class Written:

@@ -7,6 +7,7 @@ from sklearn.datasets import load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
 
+from paradime import ParametricUMAP
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.explorer import run_layers, write_layers
 from paradime.explorer.features import feature_importance
@@ -17,7 +18,6 @@ from paradime.models import (
     FullyConnectedEmbeddingModel,
     LandmarkModel,
 )
-from paradime.routines import ParametricUMAP
 
 
 def difference(model, rows):

@@ -13,13 +13,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import paradime
+from paradime import ParametricContrastive, ParametricUMAP
 from paradime.dr import ParametricDR
 from paradime.exceptions import NotTrainedError
 from paradime.explain import feature_importance
 from paradime.explorer import ExplorerPage, explore
 from paradime.models import ConvolutionalModel
 from paradime.reporting.material import read_material
-from paradime.routines import ParametricContrastive, ParametricUMAP
 from paradime.utils.frames import feature_names
 
 
@@ -239,8 +239,8 @@ def test_embeddings_of_other_than_two_dimensions_are_refused(shape, tmp_path):
 
 @pytest.mark.filterwarnings("ignore::paradime.exceptions.ScaleWarning")
 def test_routine_of_three_dimensions_is_told_to_train_with_two(wine, tmp_path):
-    routine = ParametricUMAP(out_dim=3, epochs=1, random_state=0).fit(wine.data)
-    with pytest.raises(ValueError, match="Train it with out_dim=2"):
+    routine = ParametricUMAP(n_components=3, epochs=1, random_state=0).fit(wine.data)
+    with pytest.raises(ValueError, match="Train it with n_components=2"):
         explore(routine, wine.data, path=tmp_path / "m.html")
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from sklearn.datasets import load_iris
 
+from paradime import ParametricUMAP
 from paradime.models import FullyConnectedDecoder
-from paradime.routines import ParametricUMAP
 
 
 def test_decoder_starts_at_the_row_it_is_given():

@@ -8,13 +8,13 @@ import scipy.sparse
 import torch
 from sklearn.metrics.pairwise import haversine_distances
 
+from paradime import ParametricContrastive, ParametricTSNE, ParametricUMAP
 from paradime.data import Dataset
 from paradime.data.batch import Batch
 from paradime.data.pairs import batch_of_pairs
 from paradime.functional import squash, squash_few
 from paradime.loss import CorrelationLoss, Loss
 from paradime.models import EmbeddingModel, InputScaling, LandmarkModel, projection_for
-from paradime.routines import ParametricContrastive, ParametricTSNE, ParametricUMAP
 from paradime.utils.sparse import SparseRows
 
 N, WIDE = 120, 900

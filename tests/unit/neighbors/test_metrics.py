@@ -11,17 +11,17 @@ import sklearn.metrics
 import torch
 from sklearn.datasets import load_digits, load_iris
 
-from paradime.neighbors import nearest_neighbors
-from paradime.neighbors.choice import check_search, choose_backend
-from paradime.neighbors.metrics import _COMPARISONS, _NEEDS_MORE, _SAME, canonical
-from paradime.relations import NeighborBasedPDist, PDist
-from paradime.routines import (
+from paradime import (
     ParametricContrastive,
     ParametricLargeVis,
     ParametricPaCMAP,
     ParametricTSNE,
     ParametricUMAP,
 )
+from paradime.neighbors import nearest_neighbors
+from paradime.neighbors.choice import check_search, choose_backend
+from paradime.neighbors.metrics import _COMPARISONS, _NEEDS_MORE, _SAME, canonical
+from paradime.relations import NeighborBasedPDist, PDist
 from paradime.utils.sparse import SparseRows
 
 K = 15

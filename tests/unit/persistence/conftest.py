@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits, load_iris
 
-from paradime.routines import ParametricContrastive, ParametricMDS
+from paradime import ParametricContrastive, ParametricMDS
 
 MINE = """
 import torch
 
 from paradime.loss import Loss
 from paradime.models import Model
-from paradime.routines import ParametricMDS
+from paradime import ParametricMDS
 
 
 class Net(Model):

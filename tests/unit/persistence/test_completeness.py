@@ -13,12 +13,12 @@ import pytest
 import torch
 
 import paradime
+from paradime import ParametricContrastive, ParametricMDS
 from paradime.dr import ParametricDR
 from paradime.dr.blocks import Blocks
 from paradime.dr.targets import Targets
 from paradime.loss import RelationLoss
 from paradime.relations import DifferentiablePDist, PDist
-from paradime.routines import ParametricContrastive, ParametricMDS
 
 OF_DATA = {"embedding_", "graph_"}  # properties that need the rows, which are not saved
 OF_FILES = {"metadata_", "_ranges"}  # what only a routine that was loaded has

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 import paradime
+from paradime import ParametricMDS, ParametricUMAP
 from paradime.dr import ParametricDR
 from paradime.exceptions import NotTrainedError, UnsupportedConfigurationError
 from paradime.loss import ReconstructionLoss
 from paradime.models import FullyConnected, Model, ModelRecipe
-from paradime.routines import ParametricMDS, ParametricUMAP
 
 
 def run_onnx(path, rows):

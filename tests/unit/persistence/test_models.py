@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import paradime
+from paradime import ParametricMDS
 from paradime.dr import ParametricDR
 from paradime.exceptions import ModelFileError, UnsupportedConfigurationError
 from paradime.loss import ReconstructionLoss
@@ -19,7 +20,6 @@ from paradime.models import (
     LandmarkModel,
     ModelRecipe,
 )
-from paradime.routines import ParametricMDS
 
 
 def trained(model, X, **settings):

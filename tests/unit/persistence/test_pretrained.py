@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import paradime
+from paradime import ParametricMDS, ParametricTSNE
 from paradime.dr import ParametricDR
-from paradime.routines import ParametricMDS, ParametricTSNE
 from paradime.spec.loading import load as load_text
 
 
@@ -17,7 +17,7 @@ def test_folder_has_the_files_that_the_hub_knows(fitted, tmp_path):
     assert {"config.json", "model.safetensors", "README.md", "spec.json"} <= found
     config = json.loads((tmp_path / "model" / "config.json").read_text())
     assert config["library_name"] == "paradime"
-    assert config["routine"] == "paradime.routines:ParametricContrastive"
+    assert config["routine"] == "paradime.estimators:ParametricContrastive"
 
 
 def test_card_has_a_header_and_says_what_the_model_can_do(fitted, tmp_path):

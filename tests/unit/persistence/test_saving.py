@@ -9,11 +9,7 @@ import torch
 from sklearn.base import clone
 
 import paradime
-from paradime import loss, relations, transforms
-from paradime.dr import DerivedData, ParametricDR, TrainingPhase
-from paradime.exceptions import NotTrainedError, SpecificationError, UnsupportedConfigurationError
-from paradime.models import ModelRecipe
-from paradime.routines import (
+from paradime import (
     ParametricAutoencoder,
     ParametricContrastive,
     ParametricLargeVis,
@@ -21,7 +17,13 @@ from paradime.routines import (
     ParametricPaCMAP,
     ParametricTSNE,
     ParametricUMAP,
+    loss,
+    relations,
+    transforms,
 )
+from paradime.dr import DerivedData, ParametricDR, TrainingPhase
+from paradime.exceptions import NotTrainedError, SpecificationError, UnsupportedConfigurationError
+from paradime.models import ModelRecipe
 from paradime.training import Callback, ProgressBar, Stopping
 
 

@@ -9,8 +9,7 @@ from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from paradime import plot
-from paradime.routines import ParametricMDS, ParametricTSNE
+from paradime import ParametricMDS, ParametricTSNE, plot
 
 WINE = load_wine()
 X = StandardScaler().fit_transform(WINE.data)

@@ -9,8 +9,8 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from paradime import ParametricContrastive
 from paradime.preprocessing import TabularEncoder
-from paradime.routines import ParametricContrastive
 
 COLUMNS = {
     "size": [1.0, 4.0, None, 7.0] * 10,

@@ -6,10 +6,7 @@ from scipy.spatial.distance import cdist
 from sklearn.datasets import load_iris
 from sklearn.neighbors import NearestNeighbors, kneighbors_graph
 
-from paradime.dr import ParametricDR
-from paradime.exceptions import SpecificationError
-from paradime.relations import NeighborBasedPDist, Precomputed
-from paradime.routines import (
+from paradime import (
     ParametricContrastive,
     ParametricLargeVis,
     ParametricMDS,
@@ -17,6 +14,9 @@ from paradime.routines import (
     ParametricTSNE,
     ParametricUMAP,
 )
+from paradime.dr import ParametricDR
+from paradime.exceptions import SpecificationError
+from paradime.relations import NeighborBasedPDist, Precomputed
 from paradime.transforms import ConnectivityBasedRescale, PerplexityBasedRescale, Symmetrize
 
 X = load_iris().data + 0.001 * np.random.default_rng(0).normal(size=(150, 4))

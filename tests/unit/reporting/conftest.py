@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 
 import paradime
-from paradime.routines import ParametricContrastive
+from paradime import ParametricContrastive
 
 mpl.use("Agg")
 

@@ -12,8 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import paradime
+from paradime import ParametricMDS
 from paradime.exceptions import NotTrainedError
-from paradime.routines import ParametricMDS
 
 EVIL = "<script>alert(1)</script> $a_{ &amp; \"'@@style@@"
 
@@ -155,7 +155,7 @@ def test_a_module_that_has_no_history_says_so():
 
 @pytest.mark.parametrize(("out_dim", "told"), [(1, "Maps are left out"), (3, "the first two of 3 dimensions")])
 def test_maps_of_other_dimensions_say_what_is_shown(iris, out_dim, told):
-    routine = ParametricMDS(out_dim=out_dim, epochs=2, random_state=0).fit(iris[1])
+    routine = ParametricMDS(n_components=out_dim, epochs=2, random_state=0).fit(iris[1])
     assert told in paradime.report(routine, iris[1]).html
 
 

@@ -8,9 +8,9 @@ from sklearn.datasets import load_diabetes, load_iris
 from sklearn.neighbors import KNeighborsClassifier
 
 import paradime
+from paradime import ParametricMDS
 from paradime.metrics import Estimate
 from paradime.reporting.judging import compare
-from paradime.routines import ParametricMDS
 
 NEAR, NEW, FAR, WHERE = range(4)
 

@@ -5,8 +5,8 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
+from paradime import ParametricTSNE, ParametricUMAP
 from paradime._registry import LOSSES, MODELS, OPTIMIZERS, RELATIONS, SAMPLINGS, TRANSFORMS
-from paradime.routines import ParametricTSNE, ParametricUMAP
 from paradime.spec import json_schema
 
 

@@ -5,13 +5,12 @@ import pytest
 import torch
 from sklearn.datasets import load_iris
 
-from paradime import loss, relations, transforms
+from paradime import ParametricTSNE, ParametricUMAP, loss, relations, transforms
 from paradime.data import DataField
 from paradime.data.derived import pca
 from paradime.dr import DerivedData, ParametricDR, TrainingPhase
 from paradime.exceptions import SpecificationError
 from paradime.models import FullyConnectedEmbeddingModel, ModelRecipe
-from paradime.routines import ParametricTSNE, ParametricUMAP
 from paradime.training import Cosine, ProgressBar, Stopping
 
 X = load_iris().data.astype(np.float32)

@@ -9,8 +9,8 @@ import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
+from paradime import ParametricAutoencoder, ParametricMDS, ParametricPaCMAP, ParametricUMAP
 from paradime.dr import ParametricDR
-from paradime.routines import ParametricAutoencoder, ParametricMDS, ParametricPaCMAP, ParametricUMAP
 from paradime.training import Callback, Cosine, Stopping
 
 

@@ -10,17 +10,17 @@ import torch
 from sklearn.datasets import load_iris, load_wine
 from sklearn.preprocessing import StandardScaler
 
-from paradime.dr import ParametricDR
-from paradime.exceptions import ModelFileError
-from paradime.loss import Loss
-from paradime.models import ModelRecipe
-from paradime.routines import (
+from paradime import (
     ParametricContrastive,
     ParametricMDS,
     ParametricPaCMAP,
     ParametricTSNE,
     ParametricUMAP,
 )
+from paradime.dr import ParametricDR
+from paradime.exceptions import ModelFileError
+from paradime.loss import Loss
+from paradime.models import ModelRecipe
 from paradime.training import Callback, Checkpoints, Stopping, find_checkpoint, read_checkpoint
 from paradime.training._trees import _KIND, assemble
 from paradime.utils.seed import seed_all

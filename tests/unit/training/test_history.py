@@ -7,8 +7,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 
+from paradime import ParametricMDS, ParametricTSNE
 from paradime._registry import CALLBACKS
-from paradime.routines import ParametricMDS, ParametricTSNE
 from paradime.training import Callback, History, history_frame
 
 

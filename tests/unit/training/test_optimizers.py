@@ -101,7 +101,7 @@ def test_neither_training_nor_specifications_import_the_compiler():
         "    losses=l.RelationLoss(torch.nn.MSELoss()))\n"
         "routine.add_training_phase(epochs=1)\n"
         "routine.train(torch.randn(20, 3))\n"
-        "from paradime.routines import ParametricUMAP\n"
+        "from paradime.estimators import ParametricUMAP\n"
         "ParametricUMAP().to_spec()\n"  # which tries the model without memory
         "assert 'torch._dynamo' not in sys.modules\n"
     )

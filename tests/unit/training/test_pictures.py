@@ -8,8 +8,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
+from paradime import ParametricAutoencoder, ParametricMDS
 from paradime._registry import CALLBACKS
-from paradime.routines import ParametricAutoencoder, ParametricMDS
 from paradime.training import Callback, LivePlot, Snapshots, Stopping, TensorBoard, TrainingPhase
 from paradime.training.snapshots import frame_epochs
 

@@ -6,17 +6,18 @@ import torch
 from sklearn.datasets import load_digits, load_iris
 from sklearn.neighbors import NearestNeighbors
 
-from paradime import loss, relations
-from paradime.dr import DerivedData, ParametricDR, TrainingPhase
-from paradime.exceptions import UnsupportedConfigurationError
-from paradime.routines import (
+from paradime import (
     ParametricAutoencoder,
     ParametricContrastive,
     ParametricMDS,
     ParametricPaCMAP,
     ParametricTSNE,
     ParametricUMAP,
+    loss,
+    relations,
 )
+from paradime.dr import DerivedData, ParametricDR, TrainingPhase
+from paradime.exceptions import UnsupportedConfigurationError
 from paradime.training import Callback, Stopping
 
 

@@ -1,0 +1,303 @@
+"""What the signature says is what ``fit`` and ``train`` use; the classes of 1.x have 1.x's defaults in both."""
+
+import copy
+import inspect
+import pickle
+import re
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+
+import paradime
+import paradime.routines
+from paradime import ParametricContrastive, ParametricTSNE, ParametricUMAP
+from paradime.dr import ParametricDR
+from paradime.estimators import tsne_spec, umap_spec
+from paradime.estimators.preset import _NAMES_ELSEWHERE
+from paradime.loss import ContrastiveLoss, RelationLoss
+from paradime.models import FullyConnectedEmbeddingModel, LandmarkModel
+
+ROUTINES = [ParametricTSNE, ParametricUMAP]
+OF_1_X = [paradime.routines.ParametricTSNE, paradime.routines.ParametricUMAP]
+SPECS = {ParametricTSNE: tsne_spec, ParametricUMAP: umap_spec}
+PRESETS = [
+    getattr(paradime, name) for name in paradime.__all__ if name.startswith("Parametric") and name[-2:] != "DR"
+]
+# epochs, batch size and learning rate of the two phases of ParaDime 1.x
+VERSION_1 = dict(zip(OF_1_X, [[(10, 500, 0.01), (30, 500, 0.01)], [(5, 100, 0.05), (30, 10, 0.005)]], strict=True))
+both = pytest.mark.parametrize("routine", ROUTINES)
+of_1_x = pytest.mark.parametrize("routine", OF_1_X)
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    """Phases by rule take few steps, so that tests are quick."""
+    monkeypatch.setattr("paradime.training.extent.steps_for", lambda n_rows: 20)
+    for module in ("tsne", "umap"):
+        monkeypatch.setattr(f"paradime.estimators.{module}.INIT_BATCHES", 1)
+
+
+@pytest.fixture
+def X():
+    return np.random.default_rng(0).normal(size=(80, 4)).astype(np.float32)
+
+
+def short(routine, **settings):
+    """What is not given is left to the defaults."""
+    return routine(**{"random_state": 0, **settings})
+
+
+def phases(made):
+    return [(phase.epochs, phase.batch_size, phase.learning_rate) for phase in made.training_phases]
+
+
+def weights(made):
+    return torch.cat([p.detach().flatten() for p in made.model.parameters()])
+
+
+def same(first, second):
+    return torch.equal(weights(first), weights(second))
+
+
+def trained(made, X):
+    made.train(X)
+    return made
+
+
+# -- defaults -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_parameters_are_those_of_the_signature_before_and_after_training(preset, X):
+    signature = {name: parameter.default for name, parameter in inspect.signature(preset).parameters.items()}
+    made = preset()
+    assert made.get_params() == signature
+    made.set_params(epochs=3, init_epochs=1)
+    before = made.get_params()
+    assert made.fit(X).get_params() == before
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_fit_and_train_do_the_same(preset, X):
+    settings = {"epochs": 3, "init_epochs": 1}
+    assert same(short(preset, **settings).fit(X), trained(short(preset, **settings), X))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_default_that_is_said_changes_nothing(preset, X):
+    settings = {"epochs": 3, "init_epochs": 1}
+    said = {**preset().get_params(), **settings, "random_state": 0}
+    assert same(preset(**said).fit(X), short(preset, **settings).fit(X))
+
+
+@both
+def test_phases_before_training_are_those_that_are_run(routine, X):
+    made = short(routine)
+    before = phases(made)
+    assert before[-1] == ("auto", "auto", 0.01)
+    assert phases(made.fit(X)) == before
+    assert isinstance(made.model, LandmarkModel)
+
+
+@of_1_x
+@pytest.mark.parametrize("run", [lambda made, X: made.fit(X), trained], ids=["fit", "train"])
+def test_classes_of_1_x_keep_their_phases_and_network(routine, run, X):
+    made = run(short(routine, initialization="pca"), X)
+    assert phases(made) == phases(routine()) == VERSION_1[routine]
+    assert isinstance(made.model, FullyConnectedEmbeddingModel)
+    assert made.model.scaling is None
+    assert [layer.out_features for layer in made.model.layers] == [100, 50, 2]
+    assert same(made, trained(short(routine, initialization="pca"), X))
+
+
+@of_1_x
+def test_classes_of_1_x_take_its_words_only(routine):
+    assert {"out_dim", "use_cuda"} <= set(routine().get_params())
+    for name in ("n_components", "network", "activation", "metric"):
+        with pytest.raises(TypeError, match=f"{routine.__name__} has no parameter '{name}'"):
+            routine(**{name: None})
+
+
+# -- what is said ---------------------------------------------------------------------------------------
+
+WAYS = {
+    "itself": lambda made: made,
+    "clone": clone,
+    "clone of a clone": lambda made: clone(clone(made)),
+    "pickle": lambda made: pickle.loads(pickle.dumps(made)),
+    "deepcopy": copy.deepcopy,
+    "get_params": lambda made: type(made)(**made.get_params()),
+    "set_params": lambda made: type(made)().set_params(**made.get_params()),
+}
+ways = pytest.mark.parametrize("way", WAYS)
+
+
+@both
+@ways
+def test_number_that_is_said_is_kept(routine, way, X):
+    made = WAYS[way](short(routine, epochs=3, batch_size=30, learning_rate=0.02, activation="softplus")).fit(X)
+    assert phases(made)[-1] == (3, 30, 0.02)
+    assert made.model.activation == "softplus"
+
+
+@both
+@ways
+def test_copies_of_a_fitted_routine_fit_as_it_did(routine, way, X):
+    fitted = short(routine).fit(X)
+    before = weights(fitted).clone()
+    assert torch.equal(weights(WAYS[way](fitted).fit(X)), before)
+
+
+@both
+@pytest.mark.parametrize("way", ["pickle", "deepcopy"])
+def test_copies_of_a_fitted_routine_embed_as_it_does(routine, way, X):
+    fitted = short(routine).fit(X)
+    np.testing.assert_array_equal(WAYS[way](fitted).transform(X), fitted.transform(X))
+
+
+@both
+def test_plain_network_can_be_had(routine, X):
+    made = short(routine, network="mlp", hidden_dims=(100, 50), activation="softplus").fit(X)
+    assert isinstance(made.model, FullyConnectedEmbeddingModel)
+    assert made.model(torch.from_numpy(X)).shape == (80, 2)
+
+
+@both
+def test_widths_that_are_said_are_those_of_the_network_with_landmarks(routine, X):
+    made = short(routine, hidden_dims=[9, 7], n_components=3).fit(X)
+    assert isinstance(made.model, LandmarkModel)
+    assert [layer.out_features for layer in made.model.layers] == [9, 7, 3]
+
+
+@both
+def test_model_that_is_given_is_the_model(routine, X):
+    model = torch.nn.Linear(4, 2)
+    made = short(routine, model=model).fit(X)
+    assert made.model is model
+    made = short(routine)
+    assert made.losses
+    made.model = model
+    assert made.fit(X).model is model
+
+
+def test_model_can_be_set_and_taken_back_after_blocks_were_read(X):
+    made = ParametricContrastive(epochs=1, random_state=0)
+    assert made.losses
+    made.model = torch.nn.Linear(4, 2)
+    made.model = None
+    made.train(X)
+    assert isinstance(made.model, LandmarkModel)
+
+
+@both
+def test_representation_shows_what_was_said_only(routine):
+    name = routine.__name__
+    assert repr(routine()) == f"{name}(trained=False)"
+    assert repr(clone(routine())) == f"{name}(trained=False)"
+    assert repr(routine(epochs=30, hidden_dims=(100, 50))) == (
+        f"{name}(epochs=30, hidden_dims=(100, 50), trained=False)"
+    )
+    assert repr(routine(network="landmarks")) == f"{name}(trained=False)"
+
+
+# -- one after the other --------------------------------------------------------------------------------
+
+
+@both
+def test_two_fits_in_a_row_are_equal(routine, X):
+    made = short(routine).fit(X)
+    before = weights(made).clone()
+    assert torch.equal(weights(made.fit(X)), before)
+
+
+@both
+def test_width_that_is_known_beforehand_changes_nothing(routine, X):
+    assert same(short(routine, in_dim=4).fit(X), short(routine).fit(X))
+
+
+@both
+def test_width_that_does_not_fit_is_refused(routine, X):
+    with pytest.raises(ValueError, match=r"X has 4 features, but \w+ is expecting 5"):
+        short(routine, in_dim=5).fit(X)
+
+
+@both
+def test_fit_after_reading_or_training_starts_afresh(routine, X):
+    read, again, fresh = short(routine, in_dim=4), short(routine), short(routine).fit(X)
+    assert read.training_phases
+    again.train(X)
+    for made in (read, again):
+        assert same(made.fit(X), fresh)
+
+
+@both
+def test_train_after_fit_goes_on(routine, X):
+    made = short(routine).fit(X)
+    model, before, length = made.model, weights(made).clone(), phases(made)
+    made.train()
+    assert made.model is model
+    assert phases(made) == length
+    assert not torch.equal(weights(made), before)
+
+
+@both
+@pytest.mark.parametrize("wrong", [np.full((80, 4), np.nan), "text"], ids=["nan", "text"])
+def test_fit_that_was_refused_leaves_what_was_trained(routine, wrong, X):
+    made = short(routine).fit(X)
+    before = weights(made).clone()
+    with pytest.raises((ValueError, TypeError)):
+        made.fit(wrong)
+    assert torch.equal(weights(made), before)
+
+
+def test_objective_follows_from_the_kernel(X):
+    made = short(ParametricTSNE, alpha=2.0).fit(X)
+    assert isinstance(made.losses["embedding"], RelationLoss)
+    assert isinstance(short(ParametricTSNE).fit(X).losses["embedding"], ContrastiveLoss)
+
+
+# -- specifications -------------------------------------------------------------------------------------
+
+
+@both
+def test_specification_is_the_same_before_and_after_training_and_trains_alike(routine, X):
+    made = short(routine)
+    untrained = made.to_spec()
+    read = ParametricDR.from_spec(untrained, random_state=0).fit(X)
+    assert same(read, made.fit(X))
+    assert made.to_spec() == untrained
+    made.train()
+    assert made.to_spec() == untrained
+
+
+@both
+def test_specification_of_the_function_is_that_of_the_estimator(routine, X):
+    assert same(ParametricDR.from_spec(SPECS[routine](), random_state=0).fit(X), short(routine).fit(X))
+
+
+# -- names of other libraries ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("n_epochs", "It is called epochs."),
+        ("init", "It is called initialization."),
+        ("out_dim", "It is called n_components."),
+        ("densmap", "Set density=True."),
+        ("n_neighbours", "Did you mean 'n_neighbors'?"),
+    ],
+)
+def test_names_of_other_libraries_are_answered_with_those_here(name, hint):
+    with pytest.raises(TypeError, match=re.escape(f"ParametricUMAP has no parameter '{name}'. {hint}")):
+        ParametricUMAP(**{name: 1})
+
+
+def test_every_parameter_that_is_hinted_at_exists():
+    known = {name for preset in PRESETS for name in inspect.signature(preset).parameters}
+    hints = " ".join(_NAMES_ELSEWHERE.values())
+    for name in ("epochs", "initialization", "init_epochs", "n_components", "density", "loss_shares", "alpha"):
+        assert name in known
+        assert name in hints
