@@ -60,6 +60,47 @@ def test_mds_has_the_unit_of_the_rows(settings: dict[str, Any], scale: float) ->
     assert_same(embedded("MDS", X * scale, **settings) / scale, embedded("MDS", X, **settings))
 
 
+@pytest.mark.parametrize("scale", [SCALES[0], SCALES[-1]])
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("UMAP", {}), ("TSNE", {}), ("TSNE", {"objective": "blocks"}), ("UMAP", {"density": True})],
+    ids=str,
+)
+def test_plain_networks_of_fit_do_not_depend_on_the_unit(
+    name: str, settings: dict[str, Any], scale: float
+) -> None:
+    settings = {"network": "mlp", **settings}
+    assert_same(embedded(name, X * scale, **settings), embedded(name, X, **settings))
+
+
+@pytest.mark.parametrize("scale", [2.0**-40, 2.0**40])
+@pytest.mark.parametrize("settings", [{}, {"network": "landmarks"}, {"density": True}], ids=str)
+def test_mds_of_squared_distances_has_their_unit(settings: dict[str, Any], scale: float) -> None:
+    settings = {"metric": "sqeuclidean", **settings}
+    assert_same(embedded("MDS", X * scale, **settings) / scale**2, embedded("MDS", X, **settings))
+
+
+@pytest.mark.parametrize("scale", [SCALES[0], SCALES[-1]])
+@pytest.mark.parametrize("more", ["density", "structure", "classes", "numbers"])
+def test_what_guides_mds_does_not_depend_on_the_unit(more: str, scale: float) -> None:
+    y = {"classes": np.repeat([0, 1, 2], 50), "numbers": X[:, 0]}.get(more)
+    settings = {} if more in ("classes", "numbers") else {more: True}
+
+    def guided(rows: Any) -> np.ndarray[Any, Any]:
+        routine = ParametricMDS(epochs=3, random_state=0, **settings).fit(rows, y)
+        return np.asarray(routine.transform(rows), np.float64)
+
+    assert_same(guided(X * scale) / scale, guided(X))
+
+
+@pytest.mark.parametrize("name", ["UMAP", "TSNE"])
+def test_positions_of_train_are_those_of_the_data_as_in_version_1(name: str) -> None:
+    routine = getattr(routines, f"Parametric{name}")(initialization="pca", epochs=1, init_epochs=1, random_state=0)
+    routine.train(X)
+    found = np.asarray(routine.dataset["pca"])
+    np.testing.assert_allclose(found.std(axis=0), np.linalg.svd(X - X.mean(axis=0))[1][:2] / 150**0.5, rtol=1e-4)
+
+
 def test_mds_of_cosine_distances_has_no_unit() -> None:
     expected = embedded("MDS", X, metric="cosine")
     for scale in SCALES:

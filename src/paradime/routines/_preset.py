@@ -24,7 +24,7 @@ from paradime.loss import PositionLoss
 from paradime.models import ModelRecipe
 from paradime.routines._extras import extend_spec
 from paradime.routines._neighbors import use_neighbors
-from paradime.routines._parts import COMPUTED_POSITIONS
+from paradime.routines._parts import COMPUTED_POSITIONS, INIT_SCALE
 from paradime.routines._positions import GIVEN_POSITIONS, check_positions, is_array
 from paradime.routines._steps import steps_settings, with_steps
 from paradime.routines._unsaid import Unsaid
@@ -306,6 +306,9 @@ class Preset(ParametricDR):
 
     def _setting(self, name: str) -> Any:
         """Returns a parameter, or what ``fit`` takes in its place if nobody said it."""
+        if name == "init_scale":
+            # no parameter: 1.x's positions have the unit of the data, and those of fit that of the kernel
+            return INIT_SCALE if self._fitting else None
         value = self.__dict__[name]
         if name == "schedule" and value is None:
             value = type(self).defaults[name]  # the preset's own

@@ -42,8 +42,13 @@ def tsne_spec(
     network: Literal["landmarks", "mlp"] = "mlp",
     objective: Literal["blocks", "pairs"] = "blocks",
     metric: Metric = "euclidean",
+    init_scale: float | None = None,
 ) -> dict[str, Any]:
     """Returns parametric t-SNE as a specification in the grammar; the parameters are those of the estimator.
+
+    One is not: ``init_scale``, the standard deviation of the first of the principal components that are taught
+    first, 1 under ``fit``. If ``None``, it is 1 for ``network="landmarks"``, and that of the data otherwise, as in
+    ParaDime 1.x.
 
     Source: van der Maaten, "Learning a parametric embedding by preserving local structure", 2009.
 
@@ -54,6 +59,7 @@ def tsne_spec(
     if objective not in ("blocks", "pairs"):
         raise ValueError(f"objective must be 'blocks' or 'pairs', got {objective!r}.")
     by_rule = network == "landmarks"
+    init_scale = INIT_SCALE if by_rule and init_scale is None else init_scale
     init_losses, init_phases = position_phase(
         initialization,
         epochs=init_epochs,
@@ -65,7 +71,7 @@ def tsne_spec(
     length: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     relations, loss, phase = (_blocks if objective == "blocks" else _pairs)(alpha, data_key, length)
     return {
-        "derived data": initial_positions(initialization, out_dim, data_key, INIT_SCALE if by_rule else None),
+        "derived data": initial_positions(initialization, out_dim, data_key, init_scale),
         "relations": [probable_neighbors(perplexity, metric, data_key), *relations],
         "model": network_section(out_dim, hidden_dims, activation, network),
         "losses": [*init_losses, {"name": "embedding", **loss}],

@@ -49,8 +49,13 @@ def umap_spec(
     negatives: Literal["random", "batch", "degree"] = "random",
     schedule: str = "constant",
     metric: Metric = "euclidean",
+    init_scale: float | None = None,
 ) -> dict[str, Any]:
     """Returns parametric UMAP as a specification in the grammar; the parameters are those of the estimator.
+
+    One is not: ``init_scale``, the standard deviation of the first of the principal components that are taught
+    first, 1 under ``fit``. If ``None``, it is 1 for ``network="landmarks"``, and that of the data otherwise, as in
+    ParaDime 1.x.
 
     Source: Sainburg, McInnes, Gentner, "Parametric UMAP embeddings", 2021.
 
@@ -59,6 +64,7 @@ def umap_spec(
         {'type': 'connect', 'options': {'n_neighbors': 50}}
     """
     by_rule = network == "landmarks"
+    init_scale = INIT_SCALE if by_rule and init_scale is None else init_scale
     init_losses, init_phases = position_phase(
         initialization,
         epochs=init_epochs,
@@ -79,7 +85,7 @@ def umap_spec(
     )
     kernel = {"min_dist": min_dist, "spread": spread, "a": a, "b": b}
     return {
-        "derived data": initial_positions(initialization, out_dim, data_key, INIT_SCALE if by_rule else None),
+        "derived data": initial_positions(initialization, out_dim, data_key, init_scale),
         "relations": [
             fuzzy_neighbors(n_neighbors, metric, data_key),
             kernel_from_to(data_key, "modified cauchy", kernel),
