@@ -14,7 +14,7 @@ from paradime import routines
 from paradime.dr import ParametricDR
 from paradime.loss import ReconstructionLoss
 from paradime.models import ModelRecipe
-from paradime.routines import ParametricContrastive, ParametricMDS
+from paradime.routines import ParametricAutoencoder, ParametricContrastive, ParametricMDS
 
 X = load_iris().data
 PRESETS = ["MDS", "TSNE", "UMAP", "PaCMAP", "LargeVis", "Contrastive", "Autoencoder"]
@@ -144,6 +144,27 @@ def test_squared_distances_beyond_single_precision_are_refused() -> None:
 def test_rows_too_small_for_single_precision_are_refused(layout: Any) -> None:
     with pytest.raises(ValueError, match=r"values of at least 1e-36.*got none above 7\.9e-50.*Rescale"):
         ParametricMDS(epochs=1).fit(layout(X * 1e-50))
+
+
+@pytest.mark.parametrize("layout", [np.asarray, scipy.sparse.csr_array, lambda rows: rows.astype(np.float32)])
+@pytest.mark.parametrize("small", [1e-37, 1e-39, 1e-44])
+def test_a_column_too_small_for_single_precision_is_warned_of(small: float, layout: Any) -> None:
+    rows = layout(X * [1, 1, small, 1])
+    with pytest.warns(
+        UserWarning, match=r"column 'x2' must have values of at least 1e-36.*above 6\.\d*e-\d+.*Resc"
+    ):
+        routine = ParametricAutoencoder(epochs=2, random_state=0).fit(rows)
+    assert np.isfinite(routine.inverse_transform(routine.transform(rows))).all()
+
+
+def test_small_columns_are_named_as_in_the_data_frame() -> None:
+    frame = load_iris(as_frame=True).data.assign(a=X[:, 0] * 1e-40, b=X[:, 1] * 1e-50)
+    with pytest.warns(UserWarning, match=r"2 columns \('a', 'b'\) must have values of at least 1e-36"):
+        ParametricMDS(epochs=1).fit(frame)
+
+
+def test_columns_of_zeros_and_of_small_values_that_single_precision_holds_are_not_small() -> None:
+    ParametricMDS(epochs=1).fit(np.c_[X, X[:, 0] * 1e-35, np.where(X[:, 0] > 5, 0, X[:, 1])])
 
 
 def test_rows_of_zeros_beside_small_ones_are_no_fault() -> None:
