@@ -156,7 +156,9 @@ def what(schema: dict[str, Any]) -> str:
         names = [
             what(part) for part in schema["anyOf"] if part.get("description") != "A name that may be imported."
         ]
-        return " or ".join(dict.fromkeys(names))
+        names = list(dict.fromkeys(names))
+        # so that null is not taken for an entry of the list
+        return (", or " if any(name.startswith("a list of") for name in names[:-1]) else " or ").join(names)
     if "enum" in schema:
         shown = schema["enum"]
         return "a name" if len(shown) > 6 else " or ".join(f"`{entry}`" for entry in shown)
@@ -165,9 +167,23 @@ def what(schema: dict[str, Any]) -> str:
     kind = schema.get("type")
     if kind == "array":
         inner = schema.get("items", {})
-        return "a list" if "$ref" in inner or not inner else f"a list of {what(inner)}"
+        return "a list" if "$ref" in inner or not inner else f"a list of {plural(inner)}"
     words = {"integer": "integer", "number": "number", "string": "text", "boolean": "true or false"}
     return {**words, "object": "mapping", "null": "null"}.get(str(kind), "anything")
+
+
+def plural(schema: dict[str, Any]) -> str:
+    """Returns the type of a list's entries in words.
+
+    Example:
+        >>> plural({"anyOf": [{"type": "integer"}, {"type": "null"}]})
+        'integers and nulls'
+    """
+    if "anyOf" in schema:
+        return " and ".join(dict.fromkeys(plural(part) for part in schema["anyOf"]))
+    words = {"integer": "integers", "number": "numbers", "string": "texts", "boolean": "true and false"}
+    words |= {"object": "mappings", "null": "nulls", "array": "lists"}
+    return what(schema) if "enum" in schema else words.get(str(schema.get("type")), what(schema))
 
 
 def default(schema: dict[str, Any]) -> str:

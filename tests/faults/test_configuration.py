@@ -112,7 +112,7 @@ class TestParameters:
             ({"init_batch_size": 0}, r"batch_size.*0"),
             ({"init_learning_rate": 0.0}, r"learning_rate.*0"),
             ({"initialization": "pcs"}, r"initialization.*'pca'.*'pcs'"),
-            ({"out_dim": 0}, r"out_dim.*0"),
+            ({"n_components": 0}, r"n_components.*0"),
             ({"hidden_dims": [0]}, r"hidden_dims.*0"),
         ],
         ids=str,

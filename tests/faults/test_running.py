@@ -10,7 +10,7 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from paradime import ParametricTSNE, ParametricUMAP
+from paradime import ParametricTSNE, ParametricUMAP, routines
 from paradime.dr import ParametricDR
 from paradime.exceptions import CUDANotAvailableError, TrainingDivergedError
 from paradime.loss import Loss
@@ -224,12 +224,21 @@ class TestCopies:
         np.testing.assert_array_equal(clone(with_phases).fit_transform(X), routine.transform(X))
 
 
-@pytest.mark.parametrize("routine", [ParametricTSNE, ParametricUMAP, ParametricDR])
-def test_cuda_that_is_not_there(routine, X, monkeypatch):  # row 55
+@pytest.mark.parametrize(
+    ("routine", "settings"),
+    [
+        (ParametricTSNE, {"device": "cuda"}),
+        (ParametricUMAP, {"device": "cuda"}),
+        (ParametricDR, {"device": "cuda"}),
+        (ParametricDR, {"use_cuda": True}),
+        (routines.ParametricTSNE, {"use_cuda": True}),
+        (routines.ParametricUMAP, {"use_cuda": True}),
+    ],
+)
+def test_cuda_that_is_not_there(routine, settings, X, monkeypatch):  # row 55
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    for settings in ({"use_cuda": True}, {"device": "cuda"}):
-        with pytest.raises(CUDANotAvailableError, match=re.escape('device="auto"')):
-            routine(**settings).fit(X)
+    with pytest.raises(CUDANotAvailableError, match=re.escape('device="auto"')):
+        routine(**settings).fit(X)
 
 
 def test_threads_transform_equally(X, make_tsne):  # row 57

@@ -515,6 +515,7 @@ class TestEstimator:
             *("model", "in_dim", "out_dim", "hidden_dims", "derived_data", "global_relations", "batch_relations"),
             *("losses", "training_defaults", "training_phases", "use_cuda", "verbose", "device", "random_state"),
             *("callbacks", "data_fields", "validation_fraction", "validation_every", "on_interrupt", "warm_start"),
+            "standardize",
         }
 
     def test_parameters_stay_what_was_passed_after_training(self, X):

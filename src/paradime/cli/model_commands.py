@@ -78,7 +78,7 @@ def evaluate(
 
     Neighbours are sought among the rows of DATA, or with --train among those of the training, as it should be for
     new rows. A standard error says how far a figure may be off for other new rows, or because rows were drawn;
-    there is none where all rows were measured.
+    there is none where all rows were measured: the column is left out, or empty in a file, and null in JSON.
 
     \b
     Examples:

@@ -223,8 +223,9 @@ def _coloring(color: pd.Series) -> dict[str, Any]:
 
 
 def print_table(frame: pd.DataFrame, out: str | None) -> None:
-    """Writes a table to a file, or as aligned text to standard output."""
+    """Writes a table to a file, or as aligned text to standard output, without columns of no values."""
     if out is None:
-        print(frame.to_string(index=False, float_format=lambda value: f"{value:.4g}", na_rep=""))
+        shown = frame.dropna(axis=1, how="all")
+        print(shown.to_string(index=False, float_format=lambda value: f"{value:.4g}", na_rep=""))
     else:
         write_table(frame, out)

@@ -11,9 +11,10 @@ from paradime._registry import did_you_mean
 from paradime.data.scales import warn_of_outweighing_columns
 from paradime.data.validation import (
     checked_rows,
+    column_extremes,
     column_names,
+    judge_small_columns,
     lie_far_from_zero,
-    refuse_what_vanishes,
     rows_for_model,
     single_precision,
     warn_of_lost_digits,
@@ -29,8 +30,8 @@ __all__ = ["Dataset"]
 
 _SUBTRACT = "Subtract the offset before the numbers are stored in this precision."
 _CENTER = (
-    "The model computes in it, and does not centre its input. Subtract the offset; or train with fit(X), whose "
-    "networks centre their input."
+    "The model computes in it, and does not centre its input. Subtract the offset; or let a "
+    "network be made that does (standardize=True)."
 )
 
 
@@ -108,10 +109,11 @@ class Dataset(Mapping[str, Any]):
                 self.data[key] = single_precision(key, values)
             self._remember_columns(key, data[key])
         if "main" in checked:
-            refuse_what_vanishes("main", checked["main"])
-            columns = self.columns.get("main")
-            warn_of_what_does_not_vary("main", checked["main"], columns=columns, stacklevel=3)
-            warn_of_lost_digits("main", checked["main"], checked["main"].dtype, _SUBTRACT, stacklevel=3)
+            rows, columns = checked["main"], self.columns.get("main")
+            extremes = column_extremes(rows)
+            judge_small_columns("main", extremes, columns=columns, stacklevel=3)
+            warn_of_what_does_not_vary("main", rows, columns=columns, stacklevel=3)
+            warn_of_lost_digits("main", extremes, rows.dtype, _SUBTRACT, columns=columns, stacklevel=3)
         if "indices" not in self.data:
             self.data["indices"] = torch.arange(next(iter(lengths.values())))
 
@@ -173,7 +175,8 @@ class Dataset(Mapping[str, Any]):
     def warn_of_lost_digits(self, key: str, model: torch.nn.Module) -> None:
         """Warns if an entry lies so far from zero that a model which does not centre rows loses its digits."""
         if not centers_rows(model):
-            warn_of_lost_digits(key, self.source(key), torch.float32, _CENTER, stacklevel=3)
+            extremes, columns = column_extremes(self.source(key)), self.columns.get(key)
+            warn_of_lost_digits(key, extremes, torch.float32, _CENTER, columns=columns, stacklevel=3)
 
     def suit(self, key: str, model: torch.nn.Module | None) -> None:
         """Converts an entry to the type in which a model computes; see :func:`~paradime.models.as_input`.

@@ -20,14 +20,17 @@ from paradime.utils.sparse import SparseRows, is_sparse
 
 __all__ = [
     "checked_rows",
+    "column_extremes",
     "column_names",
+    "judge_small_columns",
     "lie_far_from_zero",
-    "refuse_what_vanishes",
     "rows_for_model",
     "single_precision",
     "warn_of_lost_digits",
     "warn_of_what_does_not_vary",
 ]
+
+Extremes = tuple[torch.Tensor, torch.Tensor]  # the least and the largest value of each column, shape (d,) each
 
 _BLOCK_BYTES = 1 << 24
 _SMALLEST = 1e-36  # of values in single precision: those a tenth and a hundredth as large are normal numbers, too
@@ -102,29 +105,45 @@ def single_precision(name: str, tensor: Any) -> Any:
         return converted_rows
     # in row-major order, so that results do not depend on how the data lie in memory
     converted = to_torch(tensor).contiguous()
-    if tensor.dtype == torch.float64 and not bool(converted.isfinite().all()):
+    # the sum is finite where all numbers are, and is made without a temporary
+    if tensor.dtype == torch.float64 and not bool(converted.sum(dtype=torch.float64).isfinite()):
         place, value = _first(~converted.isfinite(), tensor)
         raise ValueError(_too_large(name, value, place))
     return converted
 
 
-def refuse_what_vanishes(name: str, rows: Any) -> None:
-    """Raises ValueError if all values are so small that single precision takes them for 0, or loses their digits.
+def judge_small_columns(
+    name: str, extremes: Extremes, *, columns: Sequence[str] | None = None, stacklevel: int = 2
+) -> None:
+    """Warns, once, of columns so small that single precision takes them for 0, or loses their digits.
 
     Args:
         name: What to call the data in messages.
-        rows: A tensor of shape (n, …), or sparse rows.
+        extremes: See :func:`column_extremes`.
+        columns: Names of the columns; by default ``x0``, ``x1``, ….
+        stacklevel: Whose code the warning names, see :func:`warnings.warn`.
+
+    Raises:
+        ValueError: If all columns that are not 0 are so small.
     """
-    values = rows.values if isinstance(rows, SparseRows) else rows
-    # the first values are large enough in nearly all data, and then the others are not looked at
-    if not values.is_floating_point() or bool((values[:1].abs() >= _SMALLEST).any()):
+    largest = _largest(extremes)
+    vanishes = (largest > 0) & (largest < _SMALLEST)
+    if not bool(vanishes.any()):
         return
-    largest = float(values.abs().max()) if values.numel() else 0.0
-    if 0 < largest < _SMALLEST:
+    limit = f"{_SMALLEST:.1g} in size, below which single precision loses digits"
+    if float(largest.max()) < _SMALLEST:
         raise ValueError(
-            f"data {name!r} must have values of at least {_SMALLEST:.1g} in size, below which single precision "
-            f"loses digits, got none above {largest:.3g}. Rescale the columns."
+            f"data {name!r} must have values of at least {limit}, got none above {float(largest.max()):.3g}. "
+            "Rescale the columns."
         )
+    places = vanishes.nonzero().squeeze(1)
+    shown = _shown(places, columns or default_names(len(largest)))
+    what = f"column {shown}" if len(places) == 1 else f"{len(places)} columns ({shown})"
+    warnings.warn(
+        f"data {name!r}: {what} must have values of at least {limit}, got none above "
+        f"{float(largest[places].max()):.3g}: the networks hardly see them. Rescale or drop them.",
+        stacklevel=stacklevel + 1,
+    )
 
 
 def rows_for_model(name: str, rows: Any, model: torch.nn.Module | None) -> Any:
@@ -178,8 +197,7 @@ def warn_of_what_does_not_vary(
         if not bool(constant.any()):
             return
         places = constant.nonzero().squeeze(1)
-        columns = columns or default_names(len(constant))
-        shown = ", ".join(repr(columns[int(place)]) for place in places[:5]) + (", …" if len(places) > 5 else "")
+        shown = _shown(places, columns or default_names(len(constant)))
         message = (
             f"{len(places)} of {len(constant)} columns of data {name!r} are constant ({shown}): they tell "
             "nothing, and may be dropped."
@@ -205,35 +223,42 @@ def lie_far_from_zero(rows: Any) -> bool:
     return any(is_far_from_zero(block.mean(dim=0), block.std(dim=0, correction=0)) for block in blocks)
 
 
-def warn_of_lost_digits(name: str, rows: Any, dtype: torch.dtype, remedy: str, *, stacklevel: int = 2) -> None:
+def warn_of_lost_digits(
+    name: str,
+    extremes: Extremes,
+    dtype: torch.dtype,
+    remedy: str,
+    *,
+    columns: Sequence[str] | None = None,
+    stacklevel: int = 2,
+) -> None:
     """Warns, once, if columns lie so far from zero that a precision tells few of their values apart.
 
     Args:
         name: What to call the data in messages.
-        rows: A tensor of shape (n, …), or sparse rows.
+        extremes: See :func:`column_extremes`.
         dtype: The precision. Integers are computed with in double precision, which holds those up to 2**53.
         remedy: What the user can do, a sentence.
+        columns: Names of the columns; by default ``x0``, ``x1``, ….
         stacklevel: Whose code the warning names, see :func:`warnings.warn`.
     """
     is_whole = not dtype.is_floating_point
     precision = torch.float64 if is_whole else dtype
-    if len(rows) < 2 or precision not in _DIGITS or dtype == torch.bool:
+    if precision not in _DIGITS or dtype == torch.bool:
         return
     eps = torch.finfo(precision).eps
-    steps, place, first = torch.inf, 0, 0
-    for low, high in _extremes(rows):
-        largest = torch.maximum(low.to(torch.float64).abs(), high.to(torch.float64).abs())
-        # differences of integers are exact, unless they overflow, and then the columns span many steps
-        lengths = torch.maximum((high - low).to(torch.float64), high.to(torch.float64) - low.to(torch.float64))
-        loses = (high > low) & (largest > (2 / eps if is_whole else 0))
-        found = torch.where(loses, lengths / (largest * eps), torch.inf)
-        if float(found.min()) < steps:
-            steps, place = float(found.min()), first + int(found.argmin())
-        first += len(low)
-    if steps < _FEWEST_STEPS:
+    low, high = extremes
+    largest = _largest(extremes)
+    # differences of integers are exact, unless they overflow, and then the columns span many steps
+    lengths = torch.maximum((high - low).to(torch.float64), high.to(torch.float64) - low.to(torch.float64))
+    loses = (high > low) & (largest > (2 / eps if is_whole else 0))
+    steps = torch.where(loses, lengths / (largest * eps), torch.inf)
+    place = int(steps.argmin())
+    if float(steps[place]) < _FEWEST_STEPS:
+        column = (columns or default_names(len(low)))[place]
         warnings.warn(
             f"data {name!r} lie so far from zero that {_DIGITS[precision]} precision tells only some "
-            f"{max(1, round(steps))} values apart within the range of column {place}. {remedy}",
+            f"{max(1, round(float(steps[place])))} values apart within the range of column {column!r}. {remedy}",
             stacklevel=stacklevel + 1,
         )
 
@@ -252,12 +277,26 @@ def _rounds_integers(row: torch.Tensor) -> bool:
     return row.dtype in _DIGITS and bool((row.abs() > 2 / torch.finfo(row.dtype).eps).any())
 
 
-def _extremes(rows: torch.Tensor | SparseRows) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """The least and the largest values of some columns at a time."""
+def column_extremes(rows: torch.Tensor | SparseRows) -> Extremes:
+    """Returns the least and the largest value of each column, float64, or int64 of integers that this may round.
+
+    Args:
+        rows: A tensor of shape (n, …), whose further axes are flattened, or sparse rows.
+    """
     if isinstance(rows, SparseRows):
-        yield extremes_of(rows)
-    else:
-        yield from (torch.aminmax(block, dim=0) for block in _column_blocks(rows))
+        return extremes_of(rows)
+    lowest, highest = zip(*(torch.aminmax(block, dim=0) for block in _column_blocks(rows)), strict=True)
+    return torch.cat(lowest), torch.cat(highest)
+
+
+def _largest(extremes: Extremes) -> torch.Tensor:
+    """The largest absolute value of each column, float64."""
+    return torch.maximum(*(bound.to(torch.float64).abs() for bound in extremes))
+
+
+def _shown(places: torch.Tensor, columns: Sequence[str]) -> str:
+    """The names of the first five of some columns."""
+    return ", ".join(repr(columns[int(place)]) for place in places[:5]) + (", …" if len(places) > 5 else "")
 
 
 def _column_blocks(rows: torch.Tensor) -> Iterator[torch.Tensor]:

@@ -74,8 +74,12 @@ def position_phase(
     data_key: str,
     batches_per_epoch: int = -1,
     loss_name: str = "init",
+    in_unit: bool = False,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Returns the loss and the phase that teach initial positions, each as a list: empty if there are none."""
+    """Returns the loss and the phase that teach initial positions, each as a list: empty if there are none.
+
+    Positions ``in_unit`` are in the model's unit: they have a scale, and distances of the data another unit.
+    """
     if initialization is None:
         return [], []
     loss = {
@@ -83,6 +87,7 @@ def position_phase(
         "type": "position",
         "func": "mse",
         "keys": {"data": [data_key, initialization], "methods": ["embed"]},
+        **({"options": {"in_unit": True}} if in_unit else {}),
     }
     phase = item_phase(
         f"{initialization}_init",

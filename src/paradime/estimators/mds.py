@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, Unpack
 
-from paradime.estimators._parts import INIT_SCALE, initial_positions, item_phase, network_section, position_phase
+from paradime.estimators._parts import (
+    COMPUTED_POSITIONS,
+    INIT_SCALE,
+    initial_positions,
+    item_phase,
+    network_section,
+    position_phase,
+)
 from paradime.estimators.preset import PLAIN_NETWORK, Common, Preset
+from paradime.functional.magnitudes import UNIT_POWERS
 from paradime.types import TensorLike
 
 __all__ = ["ParametricMDS", "mds_spec"]
@@ -36,11 +44,16 @@ def mds_spec(
         >>> mds_spec(weighting="sammon")["losses"][-1]["options"]
         {'metric': 'euclidean', 'weighting': 'sammon'}
     """
+    # components have the unit of the data, which distances that are squared or cosines do not have
+    other_unit = UNIT_POWERS.get(metric) != 1
     init_losses, init_phases = position_phase(
-        initialization, epochs=init_epochs, batch_size=batch_size, learning_rate=learning_rate, data_key=data_key
+        initialization,
+        epochs=init_epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        data_key=data_key,
+        in_unit=other_unit and initialization in COMPUTED_POSITIONS,
     )
-    # components have the unit of the data, which cosine distances do not have
-    scale = INIT_SCALE if metric == "cosine" else None
     stress = {
         "name": "stress",
         "type": "stress",
@@ -48,7 +61,9 @@ def mds_spec(
         "options": {"metric": metric, "weighting": weighting},
     }
     return {
-        "derived data": initial_positions(initialization, n_components, data_key, scale),
+        "derived data": initial_positions(
+            initialization, n_components, data_key, INIT_SCALE if other_unit else None
+        ),
         "model": network_section(n_components, () if linear else hidden_dims, activation, network),
         "losses": [*init_losses, stress],
         "training phases": [

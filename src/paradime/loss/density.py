@@ -47,6 +47,8 @@ class DensityLoss(EmbeddingLoss):
         "methods": ("embedding_method",),
     }
 
+    in_unit = True
+
     def __init__(
         self,
         radius_key: str = "radius",

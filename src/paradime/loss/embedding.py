@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -11,6 +11,7 @@ from paradime._registry import did_you_mean
 from paradime.data import Batch, Dataset
 from paradime.exceptions import RelationsNotComputedError
 from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial, as_batch, check_shape
+from paradime.models import unit_of
 
 __all__ = [
     "EmbeddingLoss",
@@ -41,6 +42,9 @@ class EmbeddingLoss(Loss):
         tensor(1.)
     """
 
+    in_unit: ClassVar[bool] = False
+    """Whether :meth:`of_embedding` gets positions in the model's unit, whatever the unit of the data."""
+
     def __init__(self, data_key: str = "main", embedding_method: str = "embed", name: str | None = None) -> None:
         super().__init__(name)
         self.data_key = data_key
@@ -52,7 +56,7 @@ class EmbeddingLoss(Loss):
         """Computes the loss of embedded rows.
 
         Args:
-            embedded: Shape (b, out_dim), on the device where to compute.
+            embedded: Shape (b, out_dim), on the device where to compute; in the model's unit if :attr:`in_unit`.
             batch: The rows.
             global_relations: The relations between all points, by key.
 
@@ -71,7 +75,8 @@ class EmbeddingLoss(Loss):
     ) -> torch.Tensor:
         batch = as_batch(batch)
         embedded = batch.encode(model, self.embedding_method, self.data_key, device)
-        return self.of_embedding(embedded, batch, global_relations)
+        unit = unit_of(model) if self.in_unit else 1.0
+        return self.of_embedding(embedded if unit == 1 else embedded / unit, batch, global_relations)
 
     def check_setup(self, trial: Trial) -> None:
         check_shape(

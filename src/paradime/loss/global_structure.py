@@ -50,6 +50,8 @@ class GlobalStructureLoss(EmbeddingLoss):
         "methods": ("embedding_method",),
     }
 
+    in_unit = True
+
     def __init__(
         self,
         metric: str | BinaryTensorFun = "euclidean",

@@ -53,6 +53,8 @@ class IndependenceLoss(EmbeddingLoss):
         "methods": ("embedding_method",),
     }
 
+    in_unit = True
+
     def __init__(
         self,
         attribute: str | int,

@@ -36,6 +36,8 @@ class PositionLoss(Loss):
         data_key: The entry that is embedded.
         position_key: The entry that holds the positions.
         embedding_method: The method of the model that embeds.
+        in_unit: Whether the positions are in the model's unit, such as components of scale 1, rather than
+            lengths in the embedding.
         name: The loss's name in histories.
 
     Raises:
@@ -54,6 +56,7 @@ class PositionLoss(Loss):
         data_key: str = "main",
         position_key: str = "pos",
         embedding_method: str = "embed",
+        in_unit: bool = False,
         name: str | None = None,
     ) -> None:
         super().__init__(name)
@@ -61,6 +64,7 @@ class PositionLoss(Loss):
         self.data_key = data_key
         self.position_key = position_key
         self.embedding_method = embedding_method
+        self.in_unit = in_unit
 
     def forward(
         self,
@@ -74,12 +78,14 @@ class PositionLoss(Loss):
         positions = batch[self.position_key].to(device)
         compare = torch.nn.functional.mse_loss if self.loss_function is None else self.loss_function
         # other functions may mean lengths as they are
-        unit = unit_of(model) if is_squared_error(compare) else 1.0
-        return compare(embedded / unit, positions / unit)
+        unit = unit_of(model) if self.in_unit or is_squared_error(compare) else 1.0
+        return compare(embedded / unit, positions if self.in_unit else positions / unit)
 
     def embedding_distance(
         self, dataset: Dataset, global_relations: GlobalRelations, batch_relations: BatchRelations
     ) -> float | None:
+        if self.in_unit:
+            return None
         positions = dataset[self.position_key].flatten(1)
         deviations = positions.to("cpu", torch.float64) - positions[:1].to("cpu", torch.float64)
         spread = (deviations - deviations.mean(dim=0)).norm(dim=1)  # from their mean

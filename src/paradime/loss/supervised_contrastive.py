@@ -60,6 +60,8 @@ class SupervisedContrastiveLoss(EmbeddingLoss):
         "methods": ("embedding_method",),
     }
 
+    in_unit = True
+
     def __init__(
         self,
         label_key: str = "labels",

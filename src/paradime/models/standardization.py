@@ -116,7 +116,7 @@ class Standardization(torch.nn.Module):
             return
         mean, scale = _mean_and_scale(rows, generator)
         found = torch.hypot(scale, mean - self.mean().flatten().to(mean.device)).reshape(self.scale.shape)
-        self.scale.copy_(torch.where(self.scale > 0, self.scale, found.to(self.scale)))
+        self.scale.copy_(torch.where(self.scale > 0, self.scale, _representable(found).to(self.scale)))
 
     @torch.no_grad()
     def take(self, mean: torch.Tensor, scale: torch.Tensor) -> None:
@@ -124,12 +124,17 @@ class Standardization(torch.nn.Module):
         mean, scale = (part.reshape(self.center.shape).to(self.center.device) for part in (mean, scale))
         self.center.copy_(mean)
         self.rest.copy_(mean - self.center)
-        self.scale.copy_(scale)
+        self.scale.copy_(_representable(scale))
         self._is_prepared.fill_(True)
 
     def mean(self) -> torch.Tensor:
         """Returns the means, float64."""
         return self.center.double() + self.rest.double()
+
+
+def _representable(scale: torch.Tensor) -> torch.Tensor:
+    """Returns scales with 0, as for columns of one value, where single precision has no inverse of them."""
+    return torch.where(scale >= torch.finfo(torch.float32).tiny, scale, 0)
 
 
 @torch.no_grad()

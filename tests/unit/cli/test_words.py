@@ -45,6 +45,7 @@ def test_rows_compared_with_each_other_have_no_standard_error_and_say_so(run, nu
     assert {entry["standard error"] for entry in json.loads(out).values()} == {None}
     assert pd.read_csv("a.csv")["standard error"].isna().all()
     _, out, _ = run("evaluate", "m", "t.csv")
+    assert out.split("\n")[0].split() == ["measure", "value"]
     assert " 0\n" not in out
 
 

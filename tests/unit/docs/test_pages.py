@@ -31,6 +31,12 @@ def test_every_public_name_is_on_the_reference_page():
     assert all(f"`{name}" in page for module in (paradime.dr, paradime.loss) for name in module.__all__)
 
 
+def test_lists_of_the_grammar_are_described_in_the_plural():
+    page = (ROOT / "docs" / "grammar.md").read_text(encoding="utf-8")
+    assert "a list of integers" in page
+    assert not re.findall(r"a list of (?:a |integer\b|number\b|text\b|mapping\b)", page)
+
+
 PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
 RUN_BELOW = ("estimators", "input", "training", "continuing", "reproducibility")
 

@@ -18,6 +18,7 @@ from paradime import (
     ParametricUMAP,
     loss,
     relations,
+    routines,
 )
 from paradime.cli.folding import fold
 from paradime.data import Dataset
@@ -144,7 +145,7 @@ def test_what_is_decoded_far_from_zero_keeps_its_digits():
     assert ParametricAutoencoder(**SHORT).fit(X).inverse_transform([[0.0, 0.0]]).dtype == np.float32
 
 
-@pytest.mark.parametrize("kind", [ParametricTSNE, ParametricUMAP])
+@pytest.mark.parametrize("kind", [routines.ParametricTSNE, routines.ParametricUMAP])
 def test_networks_of_1x_are_trained_as_they_were(kind):
     routine = kind(epochs=1, init_epochs=1, random_state=0)
     routine.train(X)
@@ -153,16 +154,37 @@ def test_networks_of_1x_are_trained_as_they_were(kind):
         "alpha",
         *(f"layers.{i}.{p}" for i in range(3) for p in ("weight", "bias")),
     }
+
+
+@pytest.mark.parametrize("kind", [ParametricTSNE, ParametricUMAP])
+def test_plain_networks_of_today_standardise(kind):
     assert kind(epochs=1, init_epochs=1, network="mlp").fit(X).model.scaling.prepared
 
 
-def test_composed_routines_standardise_in_fit_and_not_in_train():
-    trained, fitted = composed(), composed().fit(X)
-    trained.train(X)
-    assert trained.model.scaling is None
-    assert fitted.model.scaling.prepared
-    assert composed(in_dim=4).fit(X).model.scaling.prepared
-    assert composed().partial_fit(X, epochs=1).model.scaling.prepared
+def train(routine, X):
+    routine.train(X)
+    return routine
+
+
+@pytest.mark.parametrize(
+    "run",
+    [lambda made, X: made.fit(X), lambda made, X: made.partial_fit(X, epochs=1), train],
+    ids=["fit", "partial_fit", "train"],
+)
+@pytest.mark.parametrize("settings", [{}, {"in_dim": 4}], ids=str)
+def test_composed_routines_standardise_where_rows_want_it(settings, run):
+    assert run(composed(**settings), X).model.scaling is None
+    for rows in (X + 100, X * 1000, X / 1000):
+        assert run(composed(**settings), rows).model.scaling.prepared
+    assert run(composed(standardize=True, **settings), X).model.scaling.prepared
+    assert run(composed(standardize=False, **settings), X * 1000).model.scaling is None
+
+
+def test_decoders_do_as_their_encoders():
+    mlp = ModelRecipe(decoder=True)
+    landmarks = ModelRecipe("landmarks", decoder=True)
+    for rows, recipe, expected in ((X, mlp, False), (X + 100, mlp, True), (X, landmarks, True)):
+        assert (composed(recipe).fit(rows).model.decoder.scaling is not None) is expected
 
 
 def test_models_that_were_given_and_recipes_that_say_so_are_left_as_they_are():
@@ -344,8 +366,8 @@ def test_digits_that_a_model_of_ones_own_loses_are_told():
     with pytest.warns(UserWarning, match="does not centre its input") as told:
         composed(torch.nn.Linear(4, 2)).fit(X + 1e7)
     assert len([one for one in told if "far from zero" in str(one.message)]) == 1
-    with pytest.warns(UserWarning, match="train with fit"):
-        ParametricTSNE(epochs=1, init_epochs=1).train(X + 1e7)
+    with pytest.warns(UserWarning, match=r"standardize=True"):
+        composed(standardize=False).train(X + 1e7)
 
 
 def test_rows_that_double_precision_tells_apart_are_not_called_identical(recwarn):

@@ -209,15 +209,6 @@ def test_pacmap_and_neighbours_by_a_function():
     assert near.metric is by_user
 
 
-@pytest.mark.parametrize("kind", [ParametricUMAP, ParametricTSNE])
-def test_metric_is_behind_the_positional_parameters_of_version_1(kind):
-    import inspect
-
-    assert inspect.signature(kind).parameters["metric"].kind is inspect.Parameter.KEYWORD_ONLY
-    assert kind().get_params()["metric"] == "euclidean"
-    assert kind.make_spec(metric="cosine")["relations"][0]["options"] == {"metric": "cosine"}
-
-
 def test_routine_with_a_function_as_metric_is_saved_without_its_training(tmp_path):
     import paradime
 
