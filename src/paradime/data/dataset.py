@@ -23,7 +23,7 @@ from paradime.data.validation import (
 from paradime.models import Projection, centers_rows, needs_double, projection_for
 from paradime.types import Data, DataMapping
 from paradime.utils.autograd import recording_gradients
-from paradime.utils.frames import feature_names
+from paradime.utils.frames import feature_names, text_names
 from paradime.utils.sparse import SparseRows
 
 __all__ = ["Dataset"]
@@ -45,11 +45,13 @@ class Dataset(Mapping[str, Any]):
         data: An array, tensor, data frame (of pandas, polars or PyArrow) or sparse matrix, which is then named
             ``"main"``, or a dict of named ones. Each is checked, and converted to single precision, float32 or
             int32; tensors keep their type. What the model embeds gets the model's type when training begins.
-        may_miss: The names of entries in which NaN stands for a row that has no number.
+        may_miss: The names of entries in which NaN stands for a row that has no number: targets, such as those
+            that :class:`~paradime.loss.RegressionLoss` compares.
 
     Attributes:
         columns: The names of the columns, as texts, of each entry that was a data frame; ``"x0"``, … where they
             had none.
+        names: The same, of entries whose data frame has texts as names; these are what scikit-learn compares.
         projections: What batches hand to a model in place of an entry's rows, by the entry's name, while it is
             trained; see :func:`~paradime.models.projection_for`.
 
@@ -66,9 +68,10 @@ class Dataset(Mapping[str, Any]):
         tensor([[2.]])
     """
 
-    def __init__(self, data: Data, *, may_miss: Collection[str] = ()) -> None:
+    def __init__(self, data: Data, *, may_miss: Collection[str] = ("labels",)) -> None:
         self.data: dict[str, Any] = {}
         self.columns: dict[str, list[str]] = {}
+        self.names: dict[str, list[str]] = {}
         self._sources: dict[str, Any] = {}
         self.projections: dict[str, Projection] = {}
         self._scales_checked: set[str] = set()
@@ -78,7 +81,7 @@ class Dataset(Mapping[str, Any]):
         self.add(named, may_miss=may_miss)
 
     @recording_gradients()
-    def add(self, data: DataMapping, *, may_miss: Collection[str] = ()) -> None:
+    def add(self, data: DataMapping, *, may_miss: Collection[str] = ("labels",)) -> None:
         """Adds entries, or replaces those that have the same name.
 
         Tensors are read without their autograd graph, and stay as they are.
@@ -120,9 +123,13 @@ class Dataset(Mapping[str, Any]):
     def _remember_columns(self, key: str, values: Any) -> None:
         # the names of an entry that is replaced are no names of what replaces it
         self.columns.pop(key, None)
+        self.names.pop(key, None)
         row_shape = self.data[key].shape[1:]
         if column_names(values) is not None and len(row_shape) == 1:
             self.columns[key] = feature_names(values, row_shape=row_shape)
+            names = text_names(values)
+            if names is not None:
+                self.names[key] = names
 
     @property
     def n_points(self) -> int:
@@ -202,7 +209,7 @@ class Dataset(Mapping[str, Any]):
             rows: Their numbers, a slice, or a mask.
         """
         made = Dataset.__new__(Dataset)
-        made.columns, made.projections = dict(self.columns), {}
+        made.columns, made.names, made.projections = dict(self.columns), dict(self.names), {}
         made._scales_checked = set(self._scales_checked)
         made._sources = {key: _taken(values, rows) for key, values in self._sources.items()}
         made.data = {key: _taken(values, rows) for key, values in self.data.items() if key != "indices"}
@@ -235,7 +242,7 @@ class Dataset(Mapping[str, Any]):
         """Returns the data set on a device; entries that are there already are shared."""
         moved = Dataset.__new__(Dataset)
         moved._sources = self._sources
-        moved.columns, moved.projections = self.columns, {}
+        moved.columns, moved.names, moved.projections = self.columns, self.names, {}
         moved._scales_checked = self._scales_checked
         # Apple's graphics processors know no double precision
         single = {"dtype": torch.float32} if device.type == "mps" else {}

@@ -59,7 +59,7 @@ def checked_rows(name: str, values: Any, *, keep_graph: bool = False, may_miss: 
     if values is None or isinstance(values, (str, bytes, int, float)):
         raise TypeError(f"data {name!r} must be an array with one row a data point, got {type(values).__name__}.")
     if is_frame(values):
-        values = frame_values(name, values)
+        values = frame_values(name, values, may_miss=may_miss)
     try:
         tensor = _sparse(values) if is_sparse(values) else as_tensor(values)
     except TypeError as error:
@@ -82,7 +82,7 @@ def checked_rows(name: str, values: Any, *, keep_graph: bool = False, may_miss: 
     if isinstance(tensor, SparseRows):
         _refuse_non_finite_entries(name, tensor)
     elif tensor.is_floating_point():
-        _refuse_non_finite(name, tensor.nan_to_num(nan=0.0, posinf=torch.inf) if may_miss else tensor)
+        _refuse_non_finite(name, tensor, may_miss=may_miss)
     return tensor if isinstance(tensor, SparseRows) else row_major(tensor)
 
 
@@ -107,8 +107,10 @@ def single_precision(name: str, tensor: Any) -> Any:
     converted = to_torch(tensor).contiguous()
     # the sum is finite where all numbers are, and is made without a temporary
     if tensor.dtype == torch.float64 and not bool(converted.sum(dtype=torch.float64).isfinite()):
-        place, value = _first(~converted.isfinite(), tensor)
-        raise ValueError(_too_large(name, value, place))
+        beyond = converted.isinf()  # NaN, where it is allowed, stands for no number
+        if bool(beyond.any()):
+            place, value = _first(beyond, tensor)
+            raise ValueError(_too_large(name, value, place))
     return converted
 
 
@@ -334,7 +336,7 @@ def _zeros_are_usual(rows: Any, varying: torch.Tensor) -> bool:
     return 2 * with_zeros > len(places)
 
 
-def _refuse_non_finite(name: str, tensor: torch.Tensor) -> None:
+def _refuse_non_finite(name: str, tensor: torch.Tensor, *, may_miss: bool) -> None:
     # the sum is finite for nearly all finite data: one pass without a temporary
     if bool(tensor.sum(dtype=torch.float64).isfinite()):
         return
@@ -342,7 +344,7 @@ def _refuse_non_finite(name: str, tensor: torch.Tensor) -> None:
         (tensor.isnan(), "NaN", "Impute such values or drop the rows"),
         (tensor.isinf(), "infinity", "Clip or drop such values"),
     ):
-        if bool(found.any()):
+        if bool(found.any()) and not (may_miss and what == "NaN"):
             place, _ = _first(found, tensor)
             raise ValueError(f"data {name!r} contains {what}, first at {place}. {remedy}.")
 

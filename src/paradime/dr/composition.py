@@ -34,6 +34,9 @@ class Composed:
     def _additions(self) -> Additions:
         raise NotImplementedError
 
+    def _data_added(self, data: Mapping[str, Any]) -> None:
+        raise NotImplementedError
+
     def _working(self) -> contextlib.AbstractContextManager[None]:
         raise NotImplementedError
 
@@ -201,6 +204,7 @@ class Composed:
         """
         with self._working(), self._composing() as blocks:
             blocks.workspace.add(data)
+            self._data_added(data)
         self._additions.recipes.update({k: entry for k, entry in data.items() if isinstance(entry, DerivedData)})
 
     def compute_derived_data(self, only: str | Iterable[str] | None = None) -> None:

@@ -10,18 +10,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
-from sklearn.utils.validation import _check_feature_names
 
 from paradime.data import Dataset
 from paradime.dr.blocks import Blocks
-from paradime.dr.learned import entry_of, names_entries
+from paradime.dr.learned import as_dataset, entry_of
 from paradime.dr.resuming import Resumed
 from paradime.dr.targets import Targets, shown_classes
 from paradime.loss import PositionLoss
 from paradime.training import Callback, TrainingPhase
 from paradime.types import Data
 from paradime.utils.autograd import recording_gradients
-from paradime.utils.frames import check_distinct_names
 
 __all__ = ["ANNOUNCE", "Continued", "check_epochs", "main_phases", "share_of_epochs"]
 
@@ -144,7 +142,7 @@ class Continued(Resumed):
             self._check_rows(X)
             if classes is not None:
                 self._check_classes(classes)
-        dataset = Dataset(dict(X) if names_entries(X) else {getattr(self, "data_key", "main"): X})
+        dataset = as_dataset(X, getattr(self, "data_key", "main"))
         if is_first:
             self._begin_with_classes(X, y, classes, dataset, callbacks)
             seen = 0
@@ -161,20 +159,20 @@ class Continued(Resumed):
         targets, _ = Targets.of(classes)
         if y is None:
             raise ValueError("classes are those of y, which is missing. Pass both: partial_fit(X, y, classes).")
-        dataset.add({"labels": targets.encode(y, n=len(dataset), remedy=ANNOUNCE)}, may_miss=["labels"])
+        dataset.add({"labels": targets.encode(y, n=len(dataset), remedy=ANNOUNCE)})
         self._remember_names(X)
         self._targets = targets
         self._start_afresh()
         self._spare_parameters()
-        self.train(dataset, callbacks=callbacks)
+        self._train(dataset, callbacks=callbacks)
 
     def _with_targets(self, dataset: Dataset, y: Any) -> Dataset:
         """Adds targets as the routine numbers them."""
         if y is not None and self._targets is not None:
             encoded = self._targets.encode(y, n=len(dataset), remedy=ANNOUNCE)
-            dataset.add({"labels": encoded}, may_miss=["labels"])
+            dataset.add({"labels": encoded})
         elif self._targets is not None:
-            dataset.add({"labels": self._targets.unlabeled(len(dataset))}, may_miss=["labels"])
+            dataset.add({"labels": self._targets.unlabeled(len(dataset))})
         return dataset
 
     def _train_further(
@@ -202,7 +200,7 @@ class Continued(Resumed):
         own = list(blocks.training_phases)
         blocks.training_phases[:] = phases
         try:
-            self.train(dataset, callbacks=callbacks)
+            self._train(dataset, callbacks=callbacks)
         finally:
             blocks.training_phases[:] = own
 
@@ -214,9 +212,7 @@ class Continued(Resumed):
     def _check_rows(self, X: Data) -> None:
         """Refuses rows that the present network does not take."""
         rows = entry_of(X, getattr(self, "data_key", "main"))
-        if not isinstance(rows, Dataset):
-            check_distinct_names(rows)
-            _check_feature_names(self, rows, reset=False)
+        self._check_names(X, rows)
         shape = getattr(rows, "shape", None)
         shape = np.shape(rows) if shape is None else shape
         expected = self.__dict__.get("_row_shape")

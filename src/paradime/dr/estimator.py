@@ -16,7 +16,7 @@ from sklearn.utils import ClassifierTags, Tags
 from paradime._version import __version__
 from paradime.data import Dataset
 from paradime.dr.blocks import Blocks
-from paradime.dr.learned import Learned, names_entries
+from paradime.dr.learned import Learned, as_dataset
 from paradime.dr.parts import has_part, needs_part
 from paradime.dr.targets import Targets
 from paradime.dr.validating import held_out_rows
@@ -67,6 +67,16 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Runs all training phases."""
 
     @abstractmethod
+    def _train(
+        self,
+        data: Dataset | None,
+        *,
+        callbacks: Sequence[Callback] = (),
+        validation_data: Dataset | Data | None = None,
+    ) -> None:
+        """Does the same with data of which the routine knows what it is to remember."""
+
+    @abstractmethod
     def _check_hold_out(self, n_rows: int, validation_data: Any) -> None:
         """Refuses settings of held-out rows."""
 
@@ -96,11 +106,11 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         self._require_made_components("fit")
         # data that are refused leave what was learned as it is
-        dataset = Dataset(dict(X) if names_entries(X) else {getattr(self, "data_key", "main"): X})
+        dataset = as_dataset(X, getattr(self, "data_key", "main"))
         targets: Targets | None = None
         if y is not None:
             targets, numbers = Targets.of(y, n=len(dataset))
-            dataset.add({"labels": numbers}, may_miss=["labels"])
+            dataset.add({"labels": numbers})
         held_out = None
         self._check_hold_out(len(dataset), validation_data)
         self._check_data(dataset)
@@ -110,7 +120,7 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self._targets = targets
         self._start_afresh()
         self._spare_parameters()
-        self.train(dataset, callbacks=callbacks, validation_data=held_out)
+        self._train(dataset, callbacks=callbacks, validation_data=held_out)
         if not self.trained:
             raise ValueError(
                 "fit learns nothing where all phases have epochs=0. Give one of them at least 1 epoch."

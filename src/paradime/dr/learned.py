@@ -16,11 +16,11 @@ from paradime.dr.blocks import Blocks
 from paradime.dr.html import fitted_attributes, html_of
 from paradime.exceptions import NotTrainedError, UnsupportedConfigurationError
 from paradime.metrics import trustworthiness
-from paradime.types import AnyArray, FloatArray
+from paradime.types import AnyArray, Data, FloatArray
 from paradime.utils.frames import check_distinct_names
 from paradime.utils.sparse import is_sparse
 
-__all__ = ["Learned", "entry_of", "names_entries"]
+__all__ = ["Learned", "as_dataset", "entry_of", "names_entries"]
 
 _SCORED_ROWS, _SCORED_NEIGHBORS = 2000, 15
 _ON_DATA = (None, "forward", "embed", "encode", "classify")
@@ -72,7 +72,11 @@ class Learned(ClassNamePrefixFeaturesOutMixin):  # type: ignore[misc]
         for name in ("feature_names_in_", *self.told_of_data):
             self.__dict__.pop(name, None)
         check_distinct_names(rows)
-        names = None if isinstance(rows, (np.ndarray, torch.Tensor)) else _get_feature_names(rows)
+        if isinstance(X, Dataset):
+            known = X.names.get(getattr(self, "data_key", "main"))
+            names = None if known is None else np.array(known, dtype=object)
+        else:
+            names = None if isinstance(rows, (np.ndarray, torch.Tensor)) else _get_feature_names(rows)
         if names is not None:
             self.feature_names_in_ = names
 
@@ -88,9 +92,21 @@ class Learned(ClassNamePrefixFeaturesOutMixin):  # type: ignore[misc]
         """Returns the entry that is embedded, if its columns have the names of the training."""
         rows = entry_of(X, getattr(self, "data_key", "main"))
         if method in _ON_DATA and ("feature_names_in_" in self.__dict__ or hasattr(rows, "columns")):
+            self._check_names(X, rows)
+        return rows
+
+    def _check_names(self, X: Any, rows: Any) -> None:
+        """Raises ValueError if columns have other names than those of the training."""
+        if not isinstance(X, Dataset):
             check_distinct_names(rows)
             _check_feature_names(self, rows, reset=False)
-        return rows
+            return
+        given, known = X.names.get(getattr(self, "data_key", "main")), self.__dict__.get("feature_names_in_")
+        if given is not None and known is not None and given != list(known):
+            raise ValueError(
+                f"The feature names should match those that were passed during fit: {list(known)}, got {given}. "
+                "Rename the columns, or bring them into that order."
+            )
 
     # -- what came out --------------------------------------------------------------------------------
 
@@ -217,6 +233,16 @@ class Learned(ClassNamePrefixFeaturesOutMixin):  # type: ignore[misc]
 def names_entries(X: Any) -> bool:
     """Returns whether data are a dict of named entries; a sparse matrix by keys, which is a dict, too, is not."""
     return isinstance(X, Mapping) and not is_sparse(X)
+
+
+def as_dataset(X: Data, key: str) -> Dataset:
+    """Returns a data set of what was passed, to which entries can be added: rows are the entry of a name.
+
+    A data set is copied without its arrays; it keeps the precision and the names of what it was made of.
+    """
+    if isinstance(X, Dataset):
+        return X.subset(slice(None))
+    return Dataset(X if names_entries(X) else {key: X})
 
 
 def entry_of(X: Any, key: str) -> Any:

@@ -220,6 +220,11 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
 
     # -- training -------------------------------------------------------------------------------------
 
+    def _data_added(self, data: Mapping[str, Any]) -> None:
+        # rows that are replaced take what is known of them along
+        if getattr(self, "data_key", "main") in data:
+            self._remember_names(data)
+
     def _prepare_training(self) -> None:
         """Called when training begins, after the data are known; subclasses may override it."""
 
@@ -252,12 +257,27 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
             ModelFileError: If the checkpoint is damaged.
         """
         with self._working():
+            made = data if data is None or isinstance(data, Dataset) else Dataset(data)
+            settings: Any = {"validation_data": validation_data, "resume_from": resume_from, "names_of": data}
+            self._train(made, callbacks=callbacks, **settings)
+
+    def _train(
+        self,
+        data: Dataset | None,
+        *,
+        callbacks: Sequence[Callback] = (),
+        validation_data: Dataset | Data | None = None,
+        resume_from: str | os.PathLike[str] | None = None,
+        names_of: Any = None,
+    ) -> None:
+        """Trains as :meth:`train` does; the names of columns are remembered of what is passed for that."""
+        with self._working():
             _ = self._blocks  # its device is where a checkpoint goes
             resumed = self._read_checkpoint(resume_from, callbacks)
             if data is not None:
                 self._blocks.workspace.register(data)
-                if not isinstance(data, Dataset):
-                    self._remember_names(data)
+            if names_of is not None:
+                self._remember_names(names_of)
             self._blocks.workspace.require_dataset()
             self._prepare_training()
             self._hold_out(validation_data, is_new=data is not None)

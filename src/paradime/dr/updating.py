@@ -14,7 +14,7 @@ import torch
 from paradime.data import Dataset
 from paradime.dr.additions import AddedLoss
 from paradime.dr.continuing import ANNOUNCE, Continued, check_epochs, main_phases
-from paradime.dr.learned import names_entries
+from paradime.dr.learned import as_dataset
 from paradime.dr.targets import Targets
 from paradime.exceptions import NotTrainedError
 from paradime.functional.spreading import covering_points, relative_movement
@@ -140,7 +140,7 @@ class Updated(Continued):
         blocks = self._blocks
         if old is not None:
             self._check_rows(old)
-            return old if isinstance(old, Dataset) else self._as_dataset(old)
+            return self._as_dataset(old)
         if blocks.dataset is None:
             raise ValueError(
                 f"this {type(self).__name__} does not hold the rows it was trained on, as one that was loaded. "
@@ -151,7 +151,7 @@ class Updated(Continued):
         return _without(dataset, derived)
 
     def _as_dataset(self, X: Data) -> Dataset:
-        return Dataset(dict(X) if names_entries(X) else {getattr(self, "data_key", "main"): X})
+        return as_dataset(X, getattr(self, "data_key", "main"))
 
     def _new_rows(self, X: Data, y: Any, earlier: Dataset) -> tuple[Dataset, Targets | None]:
         """Returns the new rows with all entries of the earlier ones, and the classes of both."""
@@ -159,14 +159,14 @@ class Updated(Continued):
         if y is not None and targets is not None:
             targets = targets.extended(y) if not getattr(self, "classifier", False) else targets
             encoded = targets.encode(y, n=len(dataset), remedy=ANNOUNCE)
-            dataset.add({"labels": encoded}, may_miss=["labels"])
+            dataset.add({"labels": encoded})
         elif y is not None:
             raise ValueError(f"this {type(self).__name__} was fitted without y. Leave y out: update(X).")
         elif targets is not None:
             dataset = self._with_targets(dataset, None)
         missing = [key for key in earlier if key not in dataset and key not in self._given_positions()]
         if "labels" in dataset and "labels" not in earlier and targets is not None:
-            earlier.add({"labels": targets.unlabeled(len(earlier))}, may_miss=["labels"])
+            earlier.add({"labels": targets.unlabeled(len(earlier))})
         if missing:
             raise ValueError(
                 f"X has no entries {missing}, which the earlier rows have. Pass a dict with all entries."
@@ -244,7 +244,9 @@ def _without(dataset: Dataset, keys: Sequence[str]) -> Dataset:
 def _joined(first: Dataset, second: Dataset) -> Dataset:
     """Returns the rows of both, with the entries that both have."""
     keys = [key for key in second if key in first and key != "indices"]
-    return Dataset({key: _stacked(first.source(key), second.source(key)) for key in keys}, may_miss=["labels"])
+    made = Dataset({key: _stacked(first.source(key), second.source(key)) for key in keys})
+    made.columns, made.names = dict(first.columns), dict(first.names)
+    return made
 
 
 def _stacked(first: Any, second: Any) -> Any:

@@ -10,7 +10,7 @@ import torch
 
 from paradime.data import Dataset
 from paradime.dr.blocks import Blocks
-from paradime.dr.learned import names_entries
+from paradime.dr.learned import as_dataset
 from paradime.dr.targets import Targets
 from paradime.exceptions import NotTrainedError
 from paradime.relations import Precomputed, Relations
@@ -145,13 +145,12 @@ def held_out_rows(validation_data: Any, targets: Targets | None, data_key: str) 
         if isinstance(validation_data, tuple) and len(validation_data) == 2
         else (validation_data, None)
     )
-    named = dict(X) if names_entries(X) else {data_key: X}
-    dataset = Dataset(named)
+    dataset = as_dataset(X, data_key)
     if y is not None:
         if targets is None:
             raise ValueError("validation_data has targets, but fit got none. Pass them: fit(X, y, …).")
         encoded = targets.encode(y, n=len(dataset), name="y of validation_data")
-        dataset.add({"labels": encoded}, may_miss=["labels"])
+        dataset.add({"labels": encoded})
     return dataset
 
 

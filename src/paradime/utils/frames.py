@@ -78,6 +78,18 @@ def _listed_names(values: Any) -> list[Any] | None:
         return None
 
 
+def text_names(values: Any) -> list[str] | None:
+    """Returns the names of a data frame's columns if all of them are texts, which is what scikit-learn compares.
+
+    Example:
+        >>> import pandas as pd
+        >>> text_names(pd.DataFrame({"a": [1]})), text_names(pd.DataFrame([[1]]))
+        (['a'], None)
+    """
+    names = _listed_names(values)
+    return names if names and all(isinstance(name, str) for name in names) else None
+
+
 def default_names(n: int) -> list[str]:
     """Returns what columns without names are called, here as everywhere and in scikit-learn.
 
@@ -157,12 +169,13 @@ def _is_numbered(values: Any) -> bool:
     )
 
 
-def frame_values(name: str, values: Any) -> AnyArray | SparseRows:
+def frame_values(name: str, values: Any, *, may_miss: bool = False) -> AnyArray | SparseRows:
     """Returns the numbers of a data frame or series.
 
     Args:
         name: What to call the data in messages.
         values: What :func:`is_frame` accepts.
+        may_miss: Whether values may be missing; they are NaN then.
 
     Returns:
         Shape (n, d), or (n,) of a series, in the common type of the columns; :class:`SparseRows` of a pandas frame
@@ -188,13 +201,15 @@ def frame_values(name: str, values: Any) -> AnyArray | SparseRows:
         if dtypes and names is not None and all(type(dtype).__name__ == "SparseDtype" for dtype in dtypes):
             return SparseRows(values.sparse.to_coo())
         array = np.asarray(values) if _are_plain(dtypes) else np.empty(0, dtype=object)
-        if array.dtype != object and (array.dtype.kind != "f" or not bool(np.isnan(array).any())):
+        if array.dtype != object and (array.dtype.kind != "f" or may_miss or not bool(np.isnan(array).any())):
             return array
     if names is None:
         series = nw.from_native(values, series_only=True)
-        return _numbers(name, str(series.name or name), series)
+        return _numbers(name, str(series.name or name), series, may_miss)
     frame = as_narwhals(values)
-    columns = [_numbers(name, shown, frame[place]) for shown, place in zip(names, frame.columns, strict=True)]
+    columns = [
+        _numbers(name, shown, frame[place], may_miss) for shown, place in zip(names, frame.columns, strict=True)
+    ]
     return np.column_stack(columns) if columns else np.empty((len(frame), 0))
 
 
@@ -219,27 +234,29 @@ def _are_plain(dtypes: list[Any]) -> bool:
     return all(isinstance(dtype, np.dtype) and dtype.kind in "biufc" for dtype in dtypes)
 
 
-def _numbers(data: str, column: str, series: Any) -> AnyArray:
+def _numbers(data: str, column: str, series: Any, may_miss: bool) -> AnyArray:
     """Returns the numbers of a column, shape (n,)."""
     from narwhals.stable import v2 as nw
 
     kind = series.dtype
     if kind == nw.Object:
-        return _of_objects(data, column, series)
+        return _of_objects(data, column, series, may_miss)
     if not (kind.is_numeric() or kind == nw.Boolean):
         raise ValueError(
             f"data {data!r}: column {column!r} holds {_described(series)}, and numbers are expected. Encode it, "
             "such as by paradime.preprocessing.TabularEncoder, or drop it."
         )
-    _refuse_missing(data, column, series)
-    array: AnyArray = (series.cast(nw.Float64) if kind == nw.Decimal else series).to_numpy()
+    missing = _missing(data, column, series, may_miss)
+    array: AnyArray = (series.cast(nw.Float64) if kind == nw.Decimal or missing.any() else series).to_numpy()
+    if missing.any():
+        array = np.where(missing, np.nan, array)
     return array.astype(np.float64) if array.dtype == object else array
 
 
-def _of_objects(data: str, column: str, series: Any) -> AnyArray:
+def _of_objects(data: str, column: str, series: Any, may_miss: bool) -> AnyArray:
     """Numbers among Python's objects are cast, as they are in arrays of these."""
-    objects = np.asarray(series.to_numpy(), dtype=object)
-    _refuse_missing(data, column, series)
+    objects = np.array(series.to_numpy(), dtype=object)
+    objects[_missing(data, column, series, may_miss)] = np.nan
     try:
         return objects.astype(np.float64)
     except (TypeError, ValueError):
@@ -250,16 +267,18 @@ def _of_objects(data: str, column: str, series: Any) -> AnyArray:
         ) from None
 
 
-def _refuse_missing(data: str, column: str, series: Any) -> None:
-    missing = np.asarray(series.is_null().to_numpy(), dtype=bool)
+def _missing(data: str, column: str, series: Any, may_miss: bool) -> AnyArray:
+    """Returns which values are missing, shape (n,), or refuses them."""
+    missing: AnyArray = np.asarray(series.is_null().to_numpy(), dtype=bool)
     if series.dtype.is_float():
         missing = missing | np.asarray(series.is_nan().fill_null(True).to_numpy(), dtype=bool)
-    if missing.any():
+    if missing.any() and not may_miss:
         raise ValueError(
             f"data {data!r} contains NaN or NA: column {column!r} has a missing value, first at row "
             f"{int(missing.argmax())}. Impute such values or drop the rows; "
             "paradime.preprocessing.TabularEncoder fills them in."
         )
+    return missing
 
 
 def _described(series: Any) -> str:
