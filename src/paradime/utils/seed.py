@@ -75,6 +75,13 @@ def seeded(seed: int | None, device: torch.device | None = None) -> Iterator[Non
     if seed is None:
         yield
         return
-    with torch.random.fork_rng(devices=[device] if device is not None and device.type == "cuda" else []):
-        torch.manual_seed(seed)
+    kind = None if device is None else device.type
+    with torch.random.fork_rng(devices=[device] if kind == "cuda" else []):
+        # torch.manual_seed would seed all devices, also those whose state is not restored
+        torch.default_generator.manual_seed(seed)
+        if device is not None and kind == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        elif kind == "mps":
+            torch.mps.manual_seed(seed)
         yield

@@ -90,7 +90,7 @@ def test_way_back_is_as_good_as_that_of_principal_components(few_digits, error_o
         routine = contrastive(X, seed, decoder=True, epochs=20)
         return {"error": squared_error(routine, X_new) / error_of_principal_components}
 
-    outcome(measure, at_most={"error": 0.95})
+    outcome(measure, seeds=2, at_most={"error": 0.95})
 
 
 @several
@@ -103,7 +103,7 @@ def test_half_of_the_labels_suffice_to_predict_the_classes_of_held_out_digits(pr
         made.append(enough(preset, seed, classifier=True).fit(X, partly))
         return {"accuracy": (made[-1].predict(X_new) == y_new).mean()}
 
-    outcome(measure, at_least={"accuracy": 0.65})
+    outcome(measure, seeds=2, at_least={"accuracy": 0.65})
     assert made[0].classes_.tolist() == list(range(10))
     probabilities = made[0].predict_proba(X_new)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
@@ -182,7 +182,7 @@ def test_structure_is_preserved(few_digits, plain_contrastive, outcome):
         embedded = contrastive(X, seed, structure=True, loss_shares={"structure": 0.3}).transform(X_new)
         return {"gain": of_distances(X_new, embedded) - of_distances(X_new, plain_contrastive(seed))}
 
-    outcome(measure, at_least={"gain": 0.02})
+    outcome(measure, seeds=2, at_least={"gain": 0.02})
 
 
 # between what is reached with these losses and without them
@@ -209,7 +209,9 @@ def test_every_preset_takes_density_and_structure(preset, short, iris, outcome):
         embedded = routine.transform(X)
         return {"density": of_density(X, embedded), "structure": of_distances(X, embedded)}
 
-    outcome(measure, at_least={"density": density, "structure": structure})
+    # MDS has nearly all of the structure by itself, so that its bound is near
+    seeds = 5 if preset is ParametricMDS else 3
+    outcome(measure, seeds=seeds, at_least={"density": density, "structure": structure})
 
 
 def test_larger_share_reconstructs_better(few_digits, outcome):
@@ -227,4 +229,4 @@ def test_larger_share_reconstructs_better(few_digits, outcome):
         )
         return {"error": large / small}
 
-    outcome(measure, at_most={"error": 0.99})
+    outcome(measure, seeds=2, at_most={"error": 0.99})

@@ -108,7 +108,7 @@ def test_axis_follows_an_attribute_up_to_the_level_asked_for(kind, outcome):
         return {"level": correlation(level), "full": correlation(full), "none": correlation(unguided(seed))}
 
     bounds = {"at_least": {"level": 0.75, "full": 0.96}, "at_most": {"level": 0.94, "none": 0.65}}
-    outcome(measure, **bounds)
+    outcome(measure, seeds=2, **bounds)
 
 
 @pytest.mark.parametrize(("sign", "wanted"), [("positive", 1), ("negative", -1)])
@@ -201,7 +201,7 @@ def test_embedding_is_organised_by_a_numeric_target(outcome):
     def measure(seed):
         return {"gain": of_target(SupervisedContrastiveLoss(), seed) - of_target(StressLoss(), seed)}
 
-    outcome(measure, at_least={"gain": 0.01})
+    outcome(measure, seeds=4, at_least={"gain": 0.01})
 
 
 def test_classification_learns_from_the_rows_that_have_a_label(outcome):
@@ -290,7 +290,7 @@ def test_smoothness_along_a_graph_of_neighbours_draws_held_out_neighbours_togeth
     def measure(seed):
         return {"ratio": distance((5.0, SmoothnessLoss(relation_key="rel")), seed=seed) / distance(seed=seed)}
 
-    outcome(measure, at_most={"ratio": 0.8})
+    outcome(measure, at_most={"ratio": 0.85})
 
 
 @pytest.mark.filterwarnings("ignore:.* are constant:UserWarning")  # margins of the images, which are not zero here
@@ -308,7 +308,7 @@ def test_landmarks_stay_when_a_map_is_learned_anew_on_other_data(outcome):
 
         return {"free": moved(), "anchored": moved(AnchorLoss(landmarks, positions, max_rows=40))}
 
-    outcome(measure, seeds=4, at_least={"free": 0.6}, at_most={"anchored": 0.3})
+    outcome(measure, seeds=2, at_least={"free": 0.6}, at_most={"anchored": 0.3})
 
 
 @pytest.mark.parametrize("weighting", ["none", "sammon", "elastic"])
@@ -345,7 +345,7 @@ def test_densities_of_clusters_show_in_the_embedding(outcome):
         dense = correlation(RelationLoss(kullback_leibler_div), (0.1, DensityLoss()), seed=seed)
         return {"correlation": dense, "lacking": (1 - dense) / (1 - plain)}
 
-    outcome(measure, at_least={"correlation": 0.9}, at_most={"lacking": 0.7})
+    outcome(measure, seeds=2, at_least={"correlation": 0.9}, at_most={"lacking": 0.7})
 
 
 def test_neighbourhood_embedding_keeps_the_large_arrangement(outcome):
@@ -359,4 +359,4 @@ def test_neighbourhood_embedding_keeps_the_large_arrangement(outcome):
     def measure(seed):
         return {"gain": correlation((0.1, GlobalStructureLoss()), seed=seed) - correlation(seed=seed)}
 
-    outcome(measure, at_least={"gain": 0.01})
+    outcome(measure, seeds=5, at_least={"gain": 0.01})

@@ -175,7 +175,7 @@ def test_autoencoder_reconstructs_digits_better_than_as_many_principal_component
         with torch.inference_mode():
             return {"error": error(rows).item() / linear}
 
-    outcome(measure, at_most={"error": 0.99})
+    outcome(measure, seeds=4 if kind == "mlp" else 3, at_most={"error": 0.99})
 
 
 def test_routine_trains_embedding_reconstruction_and_classes_together(digits, outcome):

@@ -63,3 +63,13 @@ def test_no_seed_leaves_the_global_generator_in_charge():
     torch.manual_seed(1)
     with seeded(None):
         assert torch.equal(torch.rand(2), expected)
+
+
+def test_only_the_device_that_is_trained_on_is_seeded(monkeypatch):
+    # its state is restored; that of other devices would stay changed, and what is queued for them would pile up
+    called = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", called.append)
+    monkeypatch.setattr(torch.cuda, "manual_seed", called.append)
+    with seeded(5, torch.device("cpu")):
+        assert torch.initial_seed() == 5
+    assert called == []
