@@ -103,7 +103,7 @@ def embed(
         if reused:
             # the parameter stays what the user made it: further fits may be of other cells
             made.set_params(precomputed_knn=None)
-    made.__dict__[_SOURCE] = source._asdict()  # plain values, which are saved
+    made._fitted = made._fitted.replace(source=source._asdict())  # plain values, which are saved
     adata.obsm[key_added or f"X_paradime_{name}"] = _plain(embedded)
     params = {key: value for key, value in made.get_params().items() if type(value) in (bool, int, float, str)}
     used = {"use_rep": source.use_rep, "reused_neighbors": reused, **({"layer": layer} if layer else {})}
@@ -153,7 +153,7 @@ def transform(
 
 def _known_source(routine: ParametricDR) -> _Source | None:
     """Returns which rows a routine was fitted to, also one that was loaded."""
-    known = routine.__dict__.get(_SOURCE)
+    known = routine._fitted.source
     return None if known is None else _Source(**known)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
@@ -14,12 +15,12 @@ from paradime.dr.additions import AddedLoss
 from paradime.dr.network import Network
 from paradime.dr.seeds import seed_of
 from paradime.exceptions import UnsupportedConfigurationError
-from paradime.loss import Loss
+from paradime.loss import Loss, PositionLoss
 from paradime.models import ModelRecipe
 from paradime.relations import Relations
 from paradime.spec.values import listed
 from paradime.training import History, TrainingPhase, Workspace, determine_losses, resolve_device
-from paradime.types import AnyArray
+from paradime.types import AnyArray, FloatArray
 from paradime.utils.autograd import recording_gradients
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Blocks:
     initial_weights: dict[str, Any] | None = None  # of a model that was given
     held_out: Dataset | None = None
     held_out_indices: AnyArray | None = None  # of rows that were drawn
+    embedding: FloatArray | None = None  # of the rows that were trained on, once it is asked for
     history: History = dataclasses.field(default_factory=History)
     _as_made: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
@@ -86,7 +88,26 @@ class Blocks:
     @dataset.setter
     def dataset(self, dataset: Dataset | None) -> None:
         self.workspace.dataset = dataset
-        self.held_out = self.held_out_indices = None
+        self.held_out = self.held_out_indices = self.embedding = None
+
+    def main_phases(self) -> list[TrainingPhase]:
+        """Returns the phases but for those that only teach positions; all if there are no others."""
+        chosen = [
+            phase
+            for phase in self.training_phases
+            if not all(isinstance(self.losses.get(key), PositionLoss) for key in phase.loss_keys)
+        ]
+        return chosen or list(self.training_phases)
+
+    @contextlib.contextmanager
+    def other_phases(self, phases: Sequence[TrainingPhase]) -> Iterator[None]:
+        """Within the block, the phases are others."""
+        own = list(self.training_phases)
+        self.training_phases[:] = phases
+        try:
+            yield
+        finally:
+            self.training_phases[:] = own
 
     @property
     def derived_data(self) -> dict[str, DerivedData]:

@@ -1,223 +1,333 @@
-"""What scikit-learn calls."""
+"""What scikit-learn asks of an estimator, and what a routine is composed of."""
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import functools
+import inspect
 import warnings
-from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import ClassifierTags, Tags
 
 from paradime._version import __version__
-from paradime.data import Dataset
-from paradime.dr.blocks import Blocks
-from paradime.dr.learned import Learned, as_dataset
-from paradime.dr.parts import has_part, needs_part
-from paradime.dr.targets import Targets
-from paradime.dr.validating import held_out_rows
-from paradime.exceptions import (
-    InconsistentVersionWarning,
-    NotTrainedError,
-    ParaDimeError,
-    UnsupportedConfigurationError,
-)
-from paradime.training import Callback
-from paradime.types import AnyArray, Data
-from paradime.utils.autograd import copyable
+from paradime.data import DerivedData, Sampling
+from paradime.dr.additions import AddedLoss
+from paradime.dr.blocks import COMPONENTS, Additions, Block, Blocks, PhasesBlock, make_blocks
+from paradime.dr.fitted import FittedState
+from paradime.dr.html import fitted_attributes, html_of
+from paradime.dr.parameters import checked_parameters
+from paradime.dr.parts import has_part
+from paradime.dr.seeds import RandomState, seed_of
+from paradime.exceptions import InconsistentVersionWarning, UnsupportedConfigurationError
+from paradime.loss import Loss
+from paradime.loss.weights import Weight
+from paradime.neighbors import NeighborCache
+from paradime.relationdata import RelationData
+from paradime.training import TrainingPhase, determine_losses
+from paradime.utils.autograd import copyable, recording_gradients
+from paradime.utils.logging import verbosely
 
 __all__ = ["Estimator"]
 
 _VERSION = "_paradime_version"  # in pickles
+_REMEDY = "routine.{0} = {{**routine.{0}, 'key': …}}"
+_REMEDIES = {"training_phases": "routine.training_phases = [first, second.replace(epochs=…)]"}
 
 
-class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """The scikit-learn side of a routine, in terms of :meth:`train` and :meth:`apply`."""
+class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """The components of a routine, made of its parameters, and scikit-learn's protocol."""
 
-    _targets: Targets | None = None
+    model = Block()
+    device = Block()
+    derived_data = Block()
+    global_relations = Block()
+    batch_relations = Block()
+    losses = Block()
+    training_defaults = Block()
+    training_phases = PhasesBlock()
+    dataset = Block()
+
+    verbose: bool
+    random_state: RandomState
 
     own_parts: ClassVar[frozenset[str]] = frozenset()
     """Parts beside the encoder that every model of the routine has."""
 
-    @abstractmethod
-    def _set_components(self) -> dict[str, Any]:
-        """Returns the components that were set though they are no parameters."""
+    _fitted: FittedState = FittedState()
+    _returns_tensors = False
 
-    @abstractmethod
-    def _require_made_components(self, by: str) -> None:
-        """Refuses components that were changed in place."""
+    # -- components -----------------------------------------------------------------------------------
+
+    @functools.cached_property
+    @recording_gradients()
+    def _blocks(self) -> Blocks:
+        return self._additions.apply(self._build(self.__dict__))
+
+    @functools.cached_property
+    def _additions(self) -> Additions:
+        return Additions()
+
+    @functools.cached_property
+    def _neighbor_cache(self) -> NeighborCache:
+        return NeighborCache()
+
+    def _build(self, settings: Mapping[str, Any]) -> Blocks:
+        """Makes the building blocks of constructor arguments; presets, which have others, override this."""
+        checked = checked_parameters(type(self), settings)
+        return make_blocks({**settings, **checked}, owner=type(self).__name__)
 
     @property
-    @abstractmethod
+    def _made_blocks(self) -> Blocks | None:
+        """The building blocks if they are made: parameters that do not fit are refused by what uses them."""
+        return self.__dict__.get("_blocks")
+
+    @property
+    def _data_key(self) -> str:
+        """The entry that rows become; of named entries without it, the first is embedded."""
+        return getattr(self, "data_key", "main")
+
+    @property
+    def _model_key(self) -> str:
+        """The entry of the data set that the model embeds."""
+        dataset, key = self._blocks.workspace.require_dataset(), self._data_key
+        return key if key in dataset else next(iter(dataset))
+
+    @property
+    def _seed(self) -> int | None:
+        """The seed; one that was drawn of a generator stays that of the building blocks."""
+        given = self.random_state
+        return seed_of(given) if given is None or isinstance(given, (int, np.integer)) else self._blocks.seed
+
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[None]:
+        """Speaks for its parts if it is verbose, and searches no neighbours twice, also in another fit."""
+        with verbosely(self.verbose), self._neighbor_cache.active(), recording_gradients():
+            yield
+
+    @property
+    def global_relation_data(self) -> dict[str, RelationData]:
+        """The global relations that were computed, by key."""
+        return self._blocks.workspace.relation_data
+
+    @property
     def trained(self) -> bool:
-        """Whether a training phase was run."""
+        """Whether a training phase was run; set it after weights of a trained model were loaded by hand."""
+        return self._blocks.trained
 
-    @abstractmethod
-    def train(
+    @trained.setter
+    def trained(self, trained: bool) -> None:
+        self._blocks.trained = bool(trained)
+        known = self._blocks.network.row_shape
+        if trained and known is not None and self._fitted.row_shape is None:
+            self._fitted = self._fitted.replace(row_shape=known)
+
+    def _start_afresh(self) -> None:
+        """Forgets what was learned: the next use makes the blocks anew, of the present parameters."""
+        blocks: Blocks | None = self.__dict__.pop("_blocks", None)
+        if blocks is not None and blocks.model is not None and blocks.initial_weights is not None:
+            blocks.model.load_state_dict(blocks.initial_weights)
+
+    # -- further components ---------------------------------------------------------------------------
+
+    def set_training_defaults(  # noqa: D417  a phase documents its settings
         self,
-        data: Dataset | Data | None = None,
-        *,
-        callbacks: Sequence[Callback] = (),
-        validation_data: Dataset | Data | None = None,
+        training_phase: TrainingPhase | None = None,
+        epochs: int | Literal["auto"] | None = None,
+        batch_size: int | Literal["auto"] | None = None,
+        batches_per_epoch: int | None = None,
+        sampling: str | Sampling | None = None,
+        edge_rel_key: str | None = None,
+        neg_sampling_rate: int | None = None,
+        loss_keys: Sequence[str] | None = None,
+        loss_weights: Sequence[Weight] | Literal["balanced"] | None = None,
+        optimizer: Callable[..., torch.optim.Optimizer] | None = None,
+        learning_rate: float | None = None,
+        report_interval: int | None = None,
+        **settings: Any,
     ) -> None:
-        """Runs all training phases."""
-
-    @abstractmethod
-    def _train(
-        self,
-        data: Dataset | None,
-        *,
-        callbacks: Sequence[Callback] = (),
-        validation_data: Dataset | Data | None = None,
-    ) -> None:
-        """Does the same with data of which the routine knows what it is to remember."""
-
-    @abstractmethod
-    def _check_hold_out(self, n_rows: int, validation_data: Any) -> None:
-        """Refuses settings of held-out rows."""
-
-    def _check_data(self, dataset: Dataset) -> None:
-        """Refuses data that do not fit the parameters; presets override it."""
-
-    @abstractmethod
-    def _apply_to_rows(self, X: Any, method: str | None = None) -> torch.Tensor:
-        """Applies the trained model to points, shape (m, …)."""
-
-    def fit(
-        self, X: Data, y: Any = None, *, validation_data: Any = None, callbacks: Sequence[Callback] = ()
-    ) -> Self:
-        """Trains on data from the start, as scikit-learn calls it; :meth:`train` goes on where it was.
+        """Sets the defaults of the phases that are added afterwards.
 
         Args:
-            X: The data: rows, or a dict of named entries. Rows become the entry that is embedded.
-            y: Targets, shape (n,), which become the entry ``"labels"``, or ``None``. Floating-point numbers are
-                standardised; anything else is classes, which are numbered from 0. A missing value, or −1 among
-                integers, means unlabelled: such rows are embedded, and nothing is learned of their targets.
-            validation_data: Rows to measure the model on after the epochs, in place of ``validation_fraction``: as
-                ``X``, or a pair of such rows and their targets. They take no part in the training.
-            callbacks: What to call during training, in addition to the routine's own.
+            training_phase: A phase whose settings are the new defaults; the present ones if ``None``.
+            **settings: Further settings of a :class:`TrainingPhase` to change.
+
+        The other arguments are settings of a :class:`TrainingPhase`, too; those that are ``None`` stay.
+        """
+        changes = _said(locals())
+        base = training_phase or self._blocks.training_defaults
+        self._blocks.training_defaults = self._additions.defaults = base.replace(**changes)
+
+    def add_training_phase(  # noqa: D417  a phase documents its settings
+        self,
+        training_phase: TrainingPhase | None = None,
+        name: str | None = None,
+        epochs: int | Literal["auto"] | None = None,
+        batch_size: int | Literal["auto"] | None = None,
+        batches_per_epoch: int | None = None,
+        sampling: str | Sampling | None = None,
+        edge_rel_key: str | None = None,
+        neg_sampling_rate: int | None = None,
+        loss_keys: Sequence[str] | None = None,
+        loss_weights: Sequence[Weight] | Literal["balanced"] | None = None,
+        optimizer: Callable[..., torch.optim.Optimizer] | None = None,
+        learning_rate: float | None = None,
+        report_interval: int | None = None,
+        **settings: Any,
+    ) -> None:
+        """Adds a training phase.
+
+        Args:
+            training_phase: The phase; one with the training defaults if ``None``.
+            **settings: Further settings of a :class:`TrainingPhase` to change.
+
+        The other arguments are settings of a :class:`TrainingPhase`, too; those that are ``None`` stay.
 
         Raises:
-            ValueError: If ``y`` is not one target a row, or infinite; and as :meth:`train` does.
+            TypeError: If ``training_phase`` is none.
+            ValueError: If a setting is out of range.
         """
-        self._require_made_components("fit")
-        # data that are refused leave what was learned as it is
-        dataset = as_dataset(X, getattr(self, "data_key", "main"))
-        targets: Targets | None = None
-        if y is not None:
-            targets, numbers = Targets.of(y, n=len(dataset))
-            dataset.add({"labels": numbers})
-        held_out = None
-        self._check_hold_out(len(dataset), validation_data)
-        self._check_data(dataset)
-        if validation_data is not None:
-            held_out = held_out_rows(validation_data, targets, getattr(self, "data_key", "main"))
-        self._remember_names(X)
-        self._targets = targets
-        self._start_afresh()
-        self._spare_parameters()
-        self._train(dataset, callbacks=callbacks, validation_data=held_out)
-        if not self.trained:
-            raise ValueError(
-                "fit learns nothing where all phases have epochs=0. Give one of them at least 1 epoch."
+        changes = _said(locals())
+        phase = training_phase
+        if phase is not None and not isinstance(phase, TrainingPhase):
+            raise TypeError(
+                f"a training phase must be a TrainingPhase, got {type(phase).__name__}. "
+                "Pass settings by name: add_training_phase(epochs=10)."
             )
+        if phase is None:
+            phase = self._blocks.training_defaults.replace(**changes)
+        elif changes:
+            phase = phase.replace(**changes)
+        with self._composing() as blocks:
+            determine_losses([phase], blocks.losses)
+            blocks.training_phases.append(phase)
+        self._additions.phases.append(phase)
+
+    def add_loss(
+        self,
+        key: str,
+        loss: Loss,
+        weight: float | Sequence[float] | None = None,
+        *,
+        share: float | None = None,
+        phases: Sequence[str] | None = None,
+    ) -> Self:
+        """Adds a loss to the objective.
+
+        Args:
+            key: Its key.
+            loss: The loss.
+            weight: Its weight beside those of the others, or a pair (start, end) between which it changes; 1 if
+                neither this nor ``share`` is given.
+            share: Its share of the gradient, in (0, 1), instead of a weight: 0.2 means that the others keep 0.8,
+                whatever the scale of the losses and the data.
+            phases: The names of the phases that it is added to; all but those that only teach positions if
+                ``None``.
+
+        Returns:
+            This routine.
+
+        Raises:
+            TypeError: If it is no loss.
+            UnsupportedConfigurationError: If the key is taken, or there is no phase to add it to.
+            ValueError: If weight and share are both given, or the share is out of range.
+
+        Example:
+            >>> from paradime.loss import ReconstructionLoss
+            >>> from paradime import ParametricTSNE
+            >>> routine = ParametricTSNE().add_loss("decode", ReconstructionLoss(), share=0.2)
+            >>> routine.training_phases[-1].loss_keys
+            ['embedding', 'decode']
+        """
+        added = AddedLoss(key, loss, weight, share, phases)
+        with self._composing() as blocks:
+            added.apply(blocks.losses, blocks.training_phases)
+        self._additions.losses.append(added)
         return self
 
-    @property
-    def classes_(self) -> AnyArray:
-        """The classes that ``y`` had, in the order of the scores of :meth:`predict_proba`."""
-        if self._targets is None or self._targets.classes is None:
-            if not self.__sklearn_is_fitted__():
-                raise NotTrainedError(
-                    f"this {type(self).__name__} has no classes_ before it is fitted. Call fit(X, y)."
-                )
-            raise AttributeError(f"this {type(self).__name__} was not fitted with classes, fit(X, y).")
-        return self._targets.classes
-
-    @needs_part("classify")
-    def predict(self, X: Any) -> AnyArray:
-        """Predicts the targets of points, by the model's method ``classify``.
+    def add_data(self, data: Mapping[str, Any]) -> None:
+        """Adds entries to the data set, or recipes for them.
 
         Args:
-            X: Points, shape (m, …).
-
-        Returns:
-            Classes as ``y`` had them, or numbers, shape (m,).
+            data: Arrays of shape (n, …) or :class:`DerivedData`, by key. Recipes are computed when training
+                begins, or by :meth:`compute_derived_data`.
 
         Raises:
-            NotTrainedError: If the routine is not trained.
-            MissingPartError: If the model does not classify; presets do with ``classifier=True``.
+            TypeError: If an entry is no array of numbers.
+            ValueError: If an entry is not finite, or has another number of rows.
         """
-        scores = self._apply_to_rows(X, "classify").numpy()
-        return (self._targets or Targets("classes")).decode(scores)
+        with self._working(), self._composing() as blocks:
+            blocks.workspace.add(data)
+            self._data_added(data)
+        self._additions.recipes.update({k: entry for k, entry in data.items() if isinstance(entry, DerivedData)})
 
-    @needs_part("classify")
-    def predict_proba(self, X: Any) -> AnyArray:
-        """Returns the probabilities of classes, shape (m, n_classes), the columns in the order of ``classes_``.
+    def compute_derived_data(self, only: str | Iterable[str] | None = None) -> None:
+        """Computes derived data, with the relations and data that these are computed from.
 
         Args:
-            X: Points, shape (m, …).
+            only: Which entries, by key; ``"rel_based"`` for those that are computed from relations, ``"other"``
+                for those that are not; all that are not computed yet if ``None``.
 
         Raises:
-            NotTrainedError: If the routine is not trained.
-            MissingPartError: If the model does not classify.
-            UnsupportedConfigurationError: If it predicts numbers.
+            NoDatasetRegisteredError: If there are no data.
+            UnsupportedConfigurationError: If something is computed from what does not exist.
         """
-        if self._targets is not None and self._targets.kind == "numbers":
-            raise UnsupportedConfigurationError("y was numbers, which have no probabilities. Call predict(X).")
-        scores = self._apply_to_rows(X, "classify").to(torch.float64)
-        return torch.softmax(scores, dim=1).to(torch.float32).numpy()
+        with self._working():
+            self._blocks.workspace.compute_derived(only)
 
-    @needs_part("decode")
-    def inverse_transform(self, X: Any) -> AnyArray:
-        """Returns the points that belong to places in the embedding, by the model's method ``decode``.
+    def compute_global_relations(self, force: bool = False) -> None:
+        """Computes the global relations, with the data that these are computed from.
 
         Args:
-            X: Places, shape (m, out_dim).
-
-        Returns:
-            Points, shape (m, …), in the units of the data; float32, or float64 where columns lie so far from zero
-            that single precision does not tell their values apart.
+            force: Whether to compute again those that are there already.
 
         Raises:
-            NotTrainedError: If the routine is not trained.
-            MissingPartError: If the model does not decode; presets do with ``decoder=True``.
-            ValueError: If ``X`` has another number of dimensions than the embedding.
+            NoDatasetRegisteredError: If there are no data.
+            UnsupportedConfigurationError: If something is computed from what does not exist.
         """
-        shape = np.shape(X)
-        if len(shape) == 1 and self.__sklearn_is_fitted__():
-            raise ValueError(
-                f"Expected 2D array, got shape {shape}. inverse_transform takes places, one a row: reshape a "
-                "single one with .reshape(1, -1)."
+        with self._working():
+            self._blocks.workspace.compute_relations(force=force)
+
+    # -- components that were set, or changed in place ------------------------------------------------
+
+    @contextlib.contextmanager
+    def _composing(self) -> Iterator[Blocks]:
+        """Within the block, changes of the components are not taken for a user's own."""
+        blocks, changed = self._blocks, self._changed_components()
+        yield blocks
+        blocks.remember_components(name for name in COMPONENTS if name not in changed)
+
+    def _set_components(self) -> dict[str, Any]:
+        """Returns the components that were set though they are no parameters, such as those of a preset."""
+        known = inspect.signature(type(self)).parameters
+        return {name: self.__dict__[name] for name in COMPONENTS if name in self.__dict__ and name not in known}
+
+    def _changed_components(self) -> list[str]:
+        """Returns the names of the components that were changed in place."""
+        if "_blocks" not in self.__dict__:
+            return []
+        given = self.__dict__.get("training_phases") or ()
+        return self._blocks.changed_components([*given, *self._additions.phases])
+
+    def _require_made_components(self, by: str) -> None:
+        """Raises UnsupportedConfigurationError if components were changed in place, and would be made anew.
+
+        Args:
+            by: What makes them anew.
+        """
+        for name in self._changed_components():
+            raise UnsupportedConfigurationError(
+                f"{name} of this {type(self).__name__} were changed in place, and {by} makes them anew. Set them "
+                f"as a whole, {_REMEDIES.get(name, _REMEDY).format(name)}; or call train(X), which trains what "
+                "there is."
             )
-        try:
-            return self._apply_to_rows(X, "decode").numpy()
-        except RuntimeError as error:
-            if isinstance(error, (ParaDimeError, NotImplementedError)):
-                raise
-            raise ValueError(
-                f"inverse_transform takes places as transform returns them, shape (m, {self._n_features_out}), "
-                f"got shape {shape}: the model cannot decode them ({error})."
-            ) from error
 
-    def transform(self, X: Any) -> Any:
-        """Embeds points, as scikit-learn calls it.
-
-        Args:
-            X: Points, shape (m, …).
-
-        Returns:
-            The embedding as NumPy array, shape (m, out_dim), float32, unless :meth:`set_output` asks for something
-            else.
-        """
-        embedded = self._apply_to_rows(X, "embed")
-        if not self._returns_tensors:
-            return embedded.numpy()
-        return embedded.to(X.device) if isinstance(X, torch.Tensor) else embedded
+    # -- parameters, copies, pickles ------------------------------------------------------------------
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Returns the constructor's arguments as they were given."""
@@ -265,28 +375,34 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
             )
         super().__setstate__({name: value for name, value in state.items() if name != _VERSION})
 
-    def _start_afresh(self) -> None:
-        """Forgets what was learned: the next use makes the blocks anew, of the present parameters."""
-        blocks: Blocks | None = self.__dict__.pop("_blocks", None)
-        if blocks is not None and blocks.model is not None and blocks.initial_weights is not None:
-            blocks.model.load_state_dict(blocks.initial_weights)
+    # -- how it is shown ------------------------------------------------------------------------------
 
-    def _spare_parameters(self) -> None:
-        """Lets ``fit`` train copies of losses and phases that are parameters, which it must not change.
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Sets what :meth:`transform` and ``fit_transform`` return.
 
-        Copies share the parameters that losses train, which may be the model's.
+        Args:
+            transform: ``"default"`` for NumPy arrays, ``"pandas"`` or ``"polars"`` for data frames, or ``"torch"``
+                for tensors, on the device of a tensor that came in. What was set stays if ``None``.
+
+        Raises:
+            ValueError: If it is something else.
+
+        Example:
+            >>> from paradime import ParametricMDS
+            >>> X = torch.rand(50, 3, generator=torch.Generator().manual_seed(0))
+            >>> ParametricMDS(epochs=1).set_output(transform="torch").fit_transform(X).shape
+            torch.Size([50, 2])
         """
-        losses, phases = self.__dict__.get("losses"), self.__dict__.get("training_phases") or ()
-        given = losses.values() if isinstance(losses, Mapping) else [losses]
-        blocks = self._blocks
-        for key, loss in blocks.losses.items():
-            if any(loss is one for one in given):
-                blocks.losses[key] = copied = copy.copy(loss)
-                copied.history = []
-        for i, phase in enumerate(blocks.training_phases):
-            if any(phase is one for one in phases):
-                blocks.training_phases[i] = phase.replace()
-        blocks.remember_components()
+        if transform is None:
+            return self
+        if transform not in ("default", "pandas", "polars", "torch"):
+            raise ValueError(
+                f"transform must be 'default', 'pandas', 'polars', 'torch' or None, got {transform!r}."
+            )
+        self._returns_tensors = transform == "torch"
+        # scikit-learn knows no tensors, and leaves what it need not convert as it is
+        super().set_output(transform="default" if transform == "torch" else transform)
+        return self
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -305,3 +421,16 @@ class Estimator(Learned, TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         return f"{type(self).__name__}(trained={self.__sklearn_is_fitted__()})"
+
+    def _html_repr(self) -> str:
+        return html_of(self)
+
+    def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
+        return fitted_attributes(self, doc_link)
+
+
+def _said(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings among a method's arguments, its ``locals()``, without those that are ``None``."""
+    others = ("self", "training_phase", "settings")
+    said = {name: value for name, value in given.items() if name not in others and value is not None}
+    return {**said, **given["settings"]}

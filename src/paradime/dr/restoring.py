@@ -10,6 +10,7 @@ import torch
 
 from paradime.dr.additions import AddedLoss
 from paradime.dr.blocks import Additions
+from paradime.dr.fitted import FittedState
 from paradime.dr.storing import BLOCKS, HELD_OUT, NAMED_IN_FILE, is_composed
 from paradime.dr.targets import Targets
 from paradime.exceptions import CUDANotAvailableError, ModelFileError
@@ -53,7 +54,8 @@ def restored(
     parameters |= _place(parameters, device)
     routine = kind(**parameters)
     fitted = config.fitted
-    routine._targets = _targets(fitted.targets)
+    # what the target is decides on the heads and losses of a preset
+    routine._fitted = FittedState(targets=_targets(fitted.targets))
     routine.__dict__["_additions"] = _additions(saved, decoder, vocabulary)
     blocks = routine._blocks
     blocks.network.restore(network.to(blocks.device), fitted.row_shape)
@@ -133,23 +135,27 @@ def _additions(saved: Saved, decoder: Decoder, vocabulary: Vocabulary) -> Additi
 
 
 def _remember(routine: Any, saved: Saved, decoder: Decoder) -> None:
-    fitted = saved.config.fitted
-    routine._remember_shape(torch.empty(0, *fitted.row_shape))
-    if fitted.feature_names is not None:
-        routine.feature_names_in_ = np.array(fitted.feature_names, dtype=object)
-    if fitted.n_rows is not None:
-        routine.n_samples_seen_ = fitted.n_rows
-    if fitted.output is not None:
-        routine.set_output(transform=fitted.output)
-    ranges = saved.tensors("ranges/")
-    routine.__dict__["_ranges"] = ranges["low"], ranges["high"]
-    routine.metadata_ = decoder.decode(saved.config.metadata)
+    told = saved.config.fitted
+    attributes = {name: decoder.decode(value) for name, value in told.attributes.items()}
+    ranges, names = saved.tensors("ranges/"), told.feature_names
+    routine._fitted = FittedState(
+        row_shape=tuple(told.row_shape),
+        feature_names=None if names is None else np.array(names, dtype=object),
+        targets=_targets(told.targets),
+        n_rows_seen=told.n_rows,
+        drift=attributes.pop("drift_", None),
+        metadata=decoder.decode(saved.config.metadata),
+        ranges=(ranges["low"], ranges["high"]),
+        source=attributes.pop("_anndata_source", None),
+    )
+    if told.output is not None:
+        routine.set_output(transform=told.output)
     held_out = saved.state.get(HELD_OUT)
     routine._blocks.held_out_indices = None if held_out is None else held_out.numpy()
-    for name, value in fitted.attributes.items():
+    for name, value in attributes.items():
         if not _is_free(routine, name):
             raise ModelFileError(f"{saved.path}: {name[:40]!r} cannot be an attribute of a saved routine.")
-        routine.__dict__[name] = decoder.decode(value)
+        routine.__dict__[name] = value
 
 
 def _is_free(routine: Any, name: str) -> bool:

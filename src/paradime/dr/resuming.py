@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from paradime.dr.blocks import Blocks
-from paradime.dr.estimator import Estimator
 from paradime.training import (
     Callback,
     Checkpoints,
@@ -27,118 +26,99 @@ from paradime.training import (
     find_checkpoint,
     read_checkpoint,
 )
-from paradime.types import Data
 
-__all__ = ["Resumed"]
+if TYPE_CHECKING:
+    from paradime.dr.routine import ParametricDR
+
+__all__ = ["begin_run", "read_resumed", "report_interruption"]
 
 _NOT_COMPARED = ("verbose", "warm_start", "on_interrupt", "device", "use_cuda", "random_state")
 _MOST_DIFFERENCES = 5
 
 
-class Resumed(Estimator):
-    """The part of a routine that goes on from checkpoints, and knows what Ctrl-C means."""
+def read_resumed(
+    routine: ParametricDR, resume_from: str | os.PathLike[str] | None, callbacks: Sequence[Callback]
+) -> dict[str, Any] | None:
+    """Reads the checkpoint from which a training goes on; ``None`` without one.
 
-    on_interrupt: Literal["raise", "keep"]
-    callbacks: Sequence[Callback] | None
+    Args:
+        routine: The routine; building blocks that are not made yet stay so, since they may draw a seed.
+        resume_from: The checkpoint, or its folder.
+        callbacks: What is called during training, in addition to the routine's own.
 
-    @property
-    def _blocks(self) -> Blocks:
-        raise NotImplementedError
+    Raises:
+        ValueError: If ``on_interrupt`` is none of the two, or there is no checkpoint.
+        ModelFileError: If the checkpoint is damaged.
+    """
+    if routine.on_interrupt not in ("raise", "keep"):
+        raise ValueError(f"on_interrupt must be 'raise' or 'keep', got {routine.on_interrupt!r}.")
+    called = [*checked_callbacks(routine.callbacks), *checked_callbacks(callbacks)]
+    found = None if resume_from is None else find_checkpoint(resume_from, called)
+    blocks = routine._made_blocks
+    return None if found is None else read_checkpoint(found, None if blocks is None else blocks.device)
 
-    def fit(
-        self,
-        X: Data,
-        y: Any = None,
-        *,
-        validation_data: Any = None,
-        callbacks: Sequence[Callback] = (),
-        resume_from: str | os.PathLike[str] | None = None,
-    ) -> Self:
-        """Trains on data from the start, as scikit-learn calls it; :meth:`train` goes on where it was.
 
-        Args:
-            X: The data: rows, or a dict of named entries. Rows become the entry that is embedded.
-            y: Targets, shape (n,), which become the entry ``"labels"``, or ``None``. Floating-point numbers are
-                standardised; anything else is classes, which are numbered from 0. A missing value, or −1 among
-                integers, means unlabelled: such rows are embedded, and nothing is learned of their targets.
-            validation_data: Rows to measure the model on after the epochs, in place of ``validation_fraction``: as
-                ``X``, or a pair of such rows and their targets. They take no part in the training.
-            callbacks: What to call during training, in addition to the routine's own.
-            resume_from: A checkpoint of :class:`~paradime.training.Checkpoints`, or its folder, from which the
-                training goes on; data and parameters are those of the training that was interrupted.
+def begin_run(
+    blocks: Blocks,
+    parameters: Mapping[str, Any],
+    phases: Sequence[TrainingPhase],
+    callbacks: Sequence[Callback],
+    generator: torch.Generator | None,
+    resumed: Mapping[str, Any] | None,
+) -> Run:
+    """Begins a training, or goes on with one that was made of the same.
 
-        Raises:
-            ValueError: If ``y`` is not one target a row, or not finite; if data or parameters are not those of the
-                checkpoint; and as :meth:`train` does.
-            ModelFileError: If the checkpoint is damaged.
-        """
-        # a file that is refused leaves what was learned as it is
-        self._read_checkpoint(resume_from, callbacks)
-        self.__dict__["_resume_from"] = resume_from  # for train, which scikit-learn's side calls
-        try:
-            return super().fit(X, y, validation_data=validation_data, callbacks=callbacks)
-        finally:
-            del self.__dict__["_resume_from"]
+    Args:
+        blocks: The building blocks, with all that is computed of the data.
+        parameters: The routine's parameters.
+        phases: The phases.
+        callbacks: What is called during training.
+        generator: Draws what is drawn.
+        resumed: What a checkpoint holds, or ``None``.
 
-    def _read_checkpoint(
-        self, resume_from: str | os.PathLike[str] | None, callbacks: Sequence[Callback]
-    ) -> dict[str, Any] | None:
-        """Reads the checkpoint from which the training goes on, or ``None``; refuses a wrong ``on_interrupt``."""
-        if self.on_interrupt not in ("raise", "keep"):
-            raise ValueError(f"on_interrupt must be 'raise' or 'keep', got {self.on_interrupt!r}.")
-        called = [*checked_callbacks(self.callbacks), *checked_callbacks(callbacks)]
-        path = self.__dict__.get("_resume_from") if resume_from is None else resume_from
-        found = None if path is None else find_checkpoint(path, called)
-        # blocks that are not made yet stay so: they may draw a seed
-        blocks = self.__dict__.get("_blocks")
-        return None if found is None else read_checkpoint(found, None if blocks is None else blocks.device)
+    Raises:
+        ValueError: If the checkpoint is of another training.
+    """
+    all_callbacks = [*callbacks, *(one for phase in phases for one in phase.callbacks)]
+    if resumed is None and not any(isinstance(one, Checkpoints) for one in all_callbacks):
+        return Run(generator, blocks.device)
+    description = _describe(blocks, parameters, phases, None if generator is None else generator.initial_seed())
+    if resumed is None:
+        return Run(generator, blocks.device, description=description)
+    _compare(description, resumed["description"])
+    return Run(generator, blocks.device, description=description, resumed=resumed["state"])
 
-    def _begin_run(
-        self,
-        phases: Sequence[TrainingPhase],
-        heard: Sequence[Callback],
-        generator: torch.Generator | None,
-        resumed: Mapping[str, Any] | None,
-    ) -> Run:
-        """Begins a training, or goes on with one that was made of the same."""
-        device = self._blocks.device
-        all_callbacks = [*heard, *(one for phase in phases for one in phase.callbacks)]
-        if resumed is None and not any(isinstance(one, Checkpoints) for one in all_callbacks):
-            return Run(generator, device)
-        description = self._describe(phases, None if generator is None else generator.initial_seed())
-        if resumed is None:
-            return Run(generator, device, description=description)
-        _compare(description, resumed["description"])
-        return Run(generator, device, description=description, resumed=resumed["state"])
 
-    def _describe(self, phases: Sequence[TrainingPhase], seed: int | None) -> dict[str, Any]:
-        blocks = self._blocks
-        dataset = blocks.workspace.require_dataset()
-        assert blocks.model is not None
-        settings = {name: value for name, value in self.get_params().items() if name not in _NOT_COMPARED}
-        return {
-            "data": describe_data(dataset, list(blocks.derived_data)),
-            "parameters": describe_settings(settings),
-            "random_state": seed,
-            "model": describe_model(blocks.model),
-            "phases": describe_phases(phases, len(dataset)),
-            "relations": describe_relations(blocks.workspace.relation_data),
-        }
+def _describe(
+    blocks: Blocks, parameters: Mapping[str, Any], phases: Sequence[TrainingPhase], seed: int | None
+) -> dict[str, Any]:
+    dataset = blocks.workspace.require_dataset()
+    assert blocks.model is not None
+    settings = {name: value for name, value in parameters.items() if name not in _NOT_COMPARED}
+    return {
+        "data": describe_data(dataset, list(blocks.derived_data)),
+        "parameters": describe_settings(settings),
+        "random_state": seed,
+        "model": describe_model(blocks.model),
+        "phases": describe_phases(phases, len(dataset)),
+        "relations": describe_relations(blocks.workspace.relation_data),
+    }
 
-    def _interrupted(self, state: TrainingState) -> None:
-        """Says where the training was stopped, or raises KeyboardInterrupt again."""
-        assert state.run is not None
-        if self.on_interrupt == "raise" or not state.run.n_steps:
-            raise  # the interrupt that is being handled
-        epochs = state.phase.extent(state.n_rows).epochs
-        place = f"epoch {min(state.run.n_epochs_done, epochs - 1) + 1} of {epochs}"
-        if state.run.n_batches_done:
-            place += f", after step {state.run.n_batches_done} of {state.n_batches}"
-        warnings.warn(
-            f"the training was interrupted in phase {state.phase.name!r}, {place}. What was learned until then is "
-            "kept: on_interrupt='keep'.",
-            stacklevel=4,
-        )
+
+def report_interruption(state: TrainingState, on_interrupt: Literal["raise", "keep"]) -> None:
+    """Warns where the training was stopped, or raises the KeyboardInterrupt that is being handled again."""
+    assert state.run is not None
+    if on_interrupt == "raise" or not state.run.n_steps:
+        raise
+    epochs = state.phase.extent(state.n_rows).epochs
+    place = f"epoch {min(state.run.n_epochs_done, epochs - 1) + 1} of {epochs}"
+    if state.run.n_batches_done:
+        place += f", after step {state.run.n_batches_done} of {state.n_batches}"
+    warnings.warn(
+        f"the training was interrupted in phase {state.phase.name!r}, {place}. What was learned until then is "
+        "kept: on_interrupt='keep'.",
+        stacklevel=4,
+    )
 
 
 def _compare(here: dict[str, Any], there: Mapping[str, Any]) -> None:

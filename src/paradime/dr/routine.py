@@ -3,51 +3,56 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, overload
 
 import numpy as np
+import scipy.sparse
 import torch
 
-from paradime.data import DataField, Dataset, DerivedData, check_fields
-from paradime.dr.applying import Applied
-from paradime.dr.blocks import Additions, Block, Blocks, PhasesBlock, make_blocks
-from paradime.dr.composition import Composed
-from paradime.dr.network import n_outputs
-from paradime.dr.parameters import checked_parameters
-from paradime.dr.saving import Savable
-from paradime.dr.seeds import RandomState, seed_of
-from paradime.dr.specification import Specified
-from paradime.dr.updating import Updated
-from paradime.dr.validating import Validated
-from paradime.exceptions import UnsupportedConfigurationError
+from paradime.data import DataField, Dataset, DerivedData
+from paradime.dr.continuing import check_epochs, new_targets, renewed_blocks, share_of_epochs
+from paradime.dr.estimator import Estimator
+from paradime.dr.fitted import Drift, FittedState
+from paradime.dr.held_out import check_hold_out, held_out_rows, hold_out, validation_of
+from paradime.dr.inference import UnknownAttributeError, apply_model, score_of
+from paradime.dr.inputs import as_dataset, with_targets
+from paradime.dr.parts import needs_part
+from paradime.dr.preparation import check_and_compute, spare_parameters
+from paradime.dr.resuming import begin_run, read_resumed, report_interruption
+from paradime.dr.seeds import RandomState
+from paradime.dr.specification import read_components, written
+from paradime.dr.targets import Targets
+from paradime.dr.updating import Anchors, check_update, held_phases, rows_to_update, with_kept
+from paradime.exceptions import NotTrainedError, ParaDimeError, UnsupportedConfigurationError
 from paradime.loss import Loss
-from paradime.neighbors import NeighborCache
-from paradime.relationdata import RelationData
+from paradime.models import ModelRecipe
 from paradime.relations import Relations
 from paradime.training import (
     Callback,
     ReportLoss,
     TrainingPhase,
     TrainingState,
-    check_phase,
     checked_callbacks,
     choose_losses,
+    history_frame,
     notify,
     run_phase,
-    try_losses,
 )
-from paradime.types import Data
+from paradime.types import AnyArray, Data, FloatArray, Spec
 from paradime.utils.autograd import recording_gradients
-from paradime.utils.logging import verbosely
 from paradime.utils.seed import seeded
+
+if TYPE_CHECKING:
+    from paradime.persistence.saved import Saved
 
 __all__ = ["ParametricDR"]
 
+T = TypeVar("T")
 
-class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
+
+class ParametricDR(Estimator):
     """A parametric dimensionality reduction, composed of building blocks.
 
     A single relation is known by the key ``"rel"``, a single loss by ``"loss"``.
@@ -113,15 +118,11 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
         torch.Size([100, 2])
     """
 
-    model = Block()
-    device = Block()
-    derived_data = Block()
-    global_relations = Block()
-    batch_relations = Block()
-    losses = Block()
-    training_defaults = Block()
-    training_phases = PhasesBlock()
-    dataset = Block()
+    unsaved_parameters: ClassVar[frozenset[str]] = frozenset({"dataset", "precomputed_knn"})
+    """Parameters that are data, and are not saved."""
+
+    unsaved_attributes: ClassVar[frozenset[str]] = frozenset({"_neighbor_cache"})
+    """Further attributes of a fitted routine that are not saved; those of it have to be data, or made of data."""
 
     def __init__(
         self,
@@ -170,63 +171,70 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
         self.standardize = standardize
         self.on_interrupt = on_interrupt
 
-    # -- building blocks ------------------------------------------------------------------------------
-
-    @functools.cached_property
-    @recording_gradients()
-    def _blocks(self) -> Blocks:
-        return self._additions.apply(self._build(self.__dict__))
-
-    @functools.cached_property
-    def _additions(self) -> Additions:
-        return Additions()
-
-    def _build(self, settings: Mapping[str, Any]) -> Blocks:
-        """Makes the building blocks of constructor arguments; presets, which have others, override this."""
-        checked = checked_parameters(type(self), settings)
-        return make_blocks({**settings, **checked}, owner=type(self).__name__)
-
-    @property
-    def global_relation_data(self) -> dict[str, RelationData]:
-        """The global relations that were computed, by key."""
-        return self._blocks.workspace.relation_data
-
-    def _seed(self) -> int | None:
-        """Returns the seed; one that was drawn of a generator stays that of the building blocks."""
-        given = self.random_state
-        return seed_of(given) if given is None or isinstance(given, (int, np.integer)) else self._blocks.seed
-
-    @property
-    def trained(self) -> bool:
-        """Whether a training phase was run; set it after weights of a trained model were loaded by hand."""
-        return self._blocks.trained
-
-    @trained.setter
-    def trained(self, trained: bool) -> None:
-        self._blocks.trained = bool(trained)
-        known = self._blocks.network.row_shape
-        if trained and known is not None and "_row_shape" not in self.__dict__:
-            self._remember_shape(torch.empty(0, *known))
-
-    @functools.cached_property
-    def _neighbor_cache(self) -> NeighborCache:
-        return NeighborCache()
-
-    @contextlib.contextmanager
-    def _working(self) -> Iterator[None]:
-        """Speaks for its parts if it is verbose, and searches no neighbours twice, also in another fit."""
-        with verbosely(self.verbose), self._neighbor_cache.active(), recording_gradients():
-            yield
-
     # -- training -------------------------------------------------------------------------------------
-
-    def _data_added(self, data: Mapping[str, Any]) -> None:
-        # rows that are replaced take what is known of them along
-        if getattr(self, "data_key", "main") in data:
-            self._remember_names(data)
 
     def _prepare_training(self) -> None:
         """Called when training begins, after the data are known; subclasses may override it."""
+
+    def _check_data(self, dataset: Dataset) -> None:
+        """Refuses data that do not fit the parameters; presets override it."""
+
+    def _given_positions(self) -> frozenset[str]:
+        """Returns the entries of the data that hold initial positions, which only the first phase needs."""
+        return frozenset()
+
+    @recording_gradients()
+    def fit(
+        self,
+        X: Data,
+        y: Any = None,
+        *,
+        validation_data: Any = None,
+        callbacks: Sequence[Callback] = (),
+        resume_from: str | os.PathLike[str] | None = None,
+    ) -> Self:
+        """Trains on data from the start, as scikit-learn calls it; :meth:`train` goes on where it was.
+
+        Args:
+            X: The data: rows, or a dict of named entries. Rows become the entry that is embedded.
+            y: Targets, shape (n,), which become the entry ``"labels"``, or ``None``. Floating-point numbers are
+                standardised; anything else is classes, which are numbered from 0. A missing value, or −1 among
+                integers, means unlabelled: such rows are embedded, and nothing is learned of their targets.
+            validation_data: Rows to measure the model on after the epochs, in place of ``validation_fraction``: as
+                ``X``, or a pair of such rows and their targets. They take no part in the training.
+            callbacks: What to call during training, in addition to the routine's own.
+            resume_from: A checkpoint of :class:`~paradime.training.Checkpoints`, or its folder, from which the
+                training goes on; data and parameters are those of the training that was interrupted.
+
+        Raises:
+            ValueError: If ``y`` is not one target a row, or not finite; if data or parameters are not those of the
+                checkpoint; and as :meth:`train` does.
+            ModelFileError: If the checkpoint is damaged.
+        """
+        read_resumed(self, resume_from, callbacks)  # a file that is refused leaves what was learned as it is
+        self._require_made_components("fit")
+        # data that are refused leave what was learned as it is
+        dataset = as_dataset(X, self._data_key)
+        targets = with_targets(dataset, y)
+        check_hold_out(self.validation_fraction, len(dataset), validation_data)
+        self._check_data(dataset)
+        held_out = held_out_rows(validation_data, targets, self._data_key)
+        goes_on = bool(self.warm_start) and resume_from is None and self.__sklearn_is_fitted__()
+        if goes_on:
+            self._fitted.check_rows(X, self._data_key, self)
+            self._fitted.check_targets(y, self)
+        self._fitted = self._fitted.of_other_data(X, self._data_key).replace(targets=targets)
+        if goes_on:
+            renewed_blocks(self)
+        else:
+            self._start_afresh()
+        spare_parameters(self)
+        self._train(dataset, callbacks, validation_data=held_out, resume_from=resume_from)
+        if not self.trained:
+            raise ValueError(
+                "fit learns nothing where all phases have epochs=0. Give one of them at least 1 epoch."
+            )
+        return self
 
     def train(
         self,
@@ -257,31 +265,10 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
             ModelFileError: If the checkpoint is damaged.
         """
         with self._working():
-            made = data if data is None or isinstance(data, Dataset) else Dataset(data)
-            settings: Any = {"validation_data": validation_data, "resume_from": resume_from, "names_of": data}
-            self._train(made, callbacks=callbacks, **settings)
-
-    def _train(
-        self,
-        data: Dataset | None,
-        *,
-        callbacks: Sequence[Callback] = (),
-        validation_data: Dataset | Data | None = None,
-        resume_from: str | os.PathLike[str] | None = None,
-        names_of: Any = None,
-    ) -> None:
-        """Trains as :meth:`train` does; the names of columns are remembered of what is passed for that."""
-        with self._working():
-            _ = self._blocks  # its device is where a checkpoint goes
-            resumed = self._read_checkpoint(resume_from, callbacks)
-            if data is not None:
-                self._blocks.workspace.register(data)
-            if names_of is not None:
-                self._remember_names(names_of)
-            self._blocks.workspace.require_dataset()
-            self._prepare_training()
-            self._hold_out(validation_data, is_new=data is not None)
-            self._run(self._blocks.training_phases, callbacks, resumed)
+            dataset = data if data is None or isinstance(data, Dataset) else Dataset(data)
+            known = self._fitted if data is None else self._fitted.of_other_data(data, self._data_key)
+            settings: Any = {"validation_data": validation_data, "resume_from": resume_from}
+            self._train(dataset, callbacks, known=known, **settings)
 
     def run_training_phase(self, training_phase: TrainingPhase, *, callbacks: Sequence[Callback] = ()) -> None:
         """Runs one training phase; see :meth:`train`.
@@ -293,23 +280,197 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
         with self._working():
             self._run([training_phase], callbacks)
 
+    @recording_gradients()
+    @recording_gradients()
+    def partial_fit(
+        self,
+        X: Data,
+        y: Any = None,
+        classes: Any = None,
+        *,
+        epochs: int | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
+        """Trains on a part of the data, the first time as :meth:`fit`, then further on the new rows alone.
+
+        Each part gets its share of the steps that :meth:`fit` would take for all rows that were seen, but at least
+        one epoch; phases that only teach initial positions are left out. What the network was not shown again it
+        may forget: :meth:`update` holds the map in place.
+
+        Args:
+            X: The rows of this part, at least as many as the method needs for its neighbours.
+            y: Their targets, as for :meth:`fit`.
+            classes: All classes that any part will have, at the first call; those of the first part if ``None``.
+            epochs: Epochs of each phase, in place of that rule.
+            callbacks: What to call during training, in addition to the routine's own.
+
+        Returns:
+            This routine.
+
+        Raises:
+            ValueError: If rows have other columns than before, or ``y`` other classes; and as :meth:`fit` does.
+
+        Example:
+            >>> from sklearn.datasets import load_digits
+            >>> from paradime import ParametricMDS
+            >>> X, mds = load_digits().data, ParametricMDS(epochs=2, random_state=0)
+            >>> for part in (X[:900], X[900:]):
+            ...     mds = mds.partial_fit(part)
+            >>> mds.n_samples_seen_
+            1797
+        """
+        check_epochs(epochs)
+        is_first = not self.__sklearn_is_fitted__()
+        if is_first and classes is None:
+            return self.fit(X, y, callbacks=callbacks)
+        if not is_first:
+            self._fitted.check_rows(X, self._data_key, self)
+            if classes is not None:
+                self._fitted.check_targets(classes, self)
+        dataset = as_dataset(X, self._data_key)
+        targets = new_targets(dataset, y, classes if is_first else None, self._fitted.targets)
+        n_seen = 0 if is_first else self._n_rows_seen
+        n_total = n_seen + len(dataset)
+        if is_first:
+            self._fitted = self._fitted.of_other_data(X, self._data_key).replace(targets=targets)
+            self._start_afresh()
+            spare_parameters(self)
+            self._train(dataset, callbacks)
+        else:
+            with self._restored_on_error():
+                blocks = renewed_blocks(self)
+                spare_parameters(self)
+                phases = [
+                    phase.replace(
+                        epochs=share_of_epochs(phase, len(dataset), n_total) if epochs is None else epochs
+                    )
+                    for phase in blocks.main_phases()
+                ]
+                with blocks.other_phases(phases):
+                    self._train(dataset, callbacks)
+        self._fitted = self._fitted.replace(n_rows_seen=n_total)
+        return self
+
+    @recording_gradients()
+    @recording_gradients()
+    def update(
+        self,
+        X: Data,
+        y: Any = None,
+        *,
+        old: Data | None = None,
+        keep: int | float = 10_000,
+        landmarks: int = 500,
+        share: float = 0.5,
+        epochs: int | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
+        """Trains further on new rows and earlier ones, with landmarks that hold the map in place.
+
+        Landmarks are earlier rows that cover the map: a loss ties them to the positions that they have. Afterwards
+        :attr:`drift_` tells how far they have moved nevertheless. Phases that only teach initial positions are
+        left out. The rows of this training, kept and new, are then the routine's data.
+
+        Args:
+            X: The new rows, or a dict of named entries, as for :meth:`fit`.
+            y: Their targets, where the routine was fitted with targets; unlabelled if ``None``.
+            old: Earlier rows, as ``X``, for a routine that does not hold its data, such as one that was loaded; a
+                sample is enough. The routine's data if ``None``.
+            keep: How many earlier rows are trained along, at least 0, or their share as a fraction; more are
+                drawn from. With 0, the landmarks alone stand for them.
+            landmarks: How many landmarks there are, at least 0; none are held with 0.
+            share: Their share of the gradient, in (0, 1).
+            epochs: Epochs of each phase; those of the phase if ``None``.
+            callbacks: What to call during training, in addition to the routine's own.
+
+        Returns:
+            This routine.
+
+        Raises:
+            NotTrainedError: If the routine is not trained.
+            ValueError: If a setting is out of range, rows have other columns than before, or the routine holds no
+                earlier rows and none are given.
+
+        Example:
+            >>> from sklearn.datasets import load_iris
+            >>> from paradime import ParametricMDS
+            >>> X = load_iris().data
+            >>> mds = ParametricMDS(epochs=50, random_state=0).fit(X[:100]).update(X[100:])
+            >>> mds.drift_.n_landmarks, mds.drift_.mean < 0.5
+            (100, True)
+        """
+        check_update(keep, landmarks, share)
+        check_epochs(epochs)
+        self._require_trained()
+        self._fitted.check_rows(X, self._data_key, self)
+        earlier, new, targets = rows_to_update(self, X, y, old)
+        n_seen = self._n_rows_seen + len(new)
+        anchors = Anchors.of(self, earlier, landmarks)
+        rows = with_kept(earlier, new, keep, self._blocks.seed)
+        before = self._fitted
+        self._fitted = before.replace(targets=targets)
+        try:
+            with self._restored_on_error():
+                blocks = renewed_blocks(self)
+                spare_parameters(self)
+                with held_phases(blocks, anchors if landmarks else None, share, epochs):
+                    self._train(rows, callbacks)
+        except BaseException:
+            self._fitted = before
+            raise
+        with self._working():
+            drift = anchors.drift(self)
+        self._fitted = self._fitted.replace(n_rows_seen=n_seen, drift=drift)
+        return self
+
+    def _train(
+        self,
+        dataset: Dataset | None,
+        callbacks: Sequence[Callback],
+        *,
+        validation_data: Dataset | Data | None = None,
+        resume_from: str | os.PathLike[str] | None = None,
+        known: FittedState | None = None,
+    ) -> None:
+        """Runs all phases, on these data, of which something is known, or on those that are there."""
+        with self._working():
+            blocks = self._blocks  # its device is where a checkpoint goes
+            resumed = read_resumed(self, resume_from, callbacks)
+            self._fitted = known or self._fitted
+            if dataset is not None:
+                blocks.workspace.register(dataset)
+            blocks.workspace.require_dataset()
+            self._prepare_training()
+            hold_out(
+                blocks,
+                validation_data,
+                fraction=self.validation_fraction,
+                key=self._model_key,
+                seed=self._seed,
+                is_new=dataset is not None,
+            )
+            self._run(blocks.training_phases, callbacks, resumed)
+
     def _run(
         self,
         phases: Sequence[TrainingPhase],
         callbacks: Sequence[Callback],
         resumed: Mapping[str, Any] | None = None,
     ) -> None:
-        model = self._check_and_compute(phases)
+        """Runs phases on the data that are there."""
+        blocks, key = self._blocks, self._model_key
+        model = check_and_compute(blocks, phases, key, self._fitted.targets)
+        self._fitted = self._fitted.replace(row_shape=tuple(blocks.workspace.require_dataset()[key].shape[1:]))
         phases = [phase for phase in phases if phase.epochs != 0]
         if not phases:
             return
-        blocks, seed = self._blocks, self._seed()
-        dataset = blocks.workspace.require_dataset()
+        seed, dataset = self._seed, blocks.workspace.require_dataset()
         generator = None if seed is None else torch.Generator(blocks.device).manual_seed(seed)
-        validation = self._validation()
+        validation = validation_of(blocks, self.validation_every, key, self._given_positions())
+        blocks.embedding = None
         heard = [blocks.history, ReportLoss(), *checked_callbacks(self.callbacks), *checked_callbacks(callbacks)]
-        state = TrainingState(model, phases, phases[0], len(dataset), dataset=dataset, data_key=self._model_key())
-        run = state.run = self._begin_run(phases, heard, generator, resumed)
+        state = TrainingState(model, phases, phases[0], len(dataset), dataset=dataset, data_key=key)
+        run = state.run = begin_run(blocks, self.get_params(), phases, heard, generator, resumed)
         # a dropout draws from the global generators
         with seeded(seed, blocks.device):
             try:
@@ -331,55 +492,557 @@ class ParametricDR(Applied, Composed, Specified, Validated, Updated, Savable):
                         validation=validation,
                     )
             except KeyboardInterrupt:
-                self._interrupted(state)
+                report_interruption(state, self.on_interrupt)
             finally:
+                blocks.embedding = None
                 if run.n_steps > 0:
-                    blocks.trained, self.n_samples_seen_ = True, len(dataset)
+                    blocks.trained = True
+                    self._fitted = self._fitted.replace(n_rows_seen=len(dataset))
                 dataset.projections.clear()
                 notify(heard, "train_end", state)
 
-    def _check_and_compute(self, phases: Sequence[TrainingPhase]) -> torch.nn.Module:
-        """Checks all phases, computes what they need of the data, and tries their losses; returns the model."""
-        if not phases:
-            raise UnsupportedConfigurationError(
-                "there is no training phase. Add one: add_training_phase(epochs=…)."
+    @contextlib.contextmanager
+    def _restored_on_error(self) -> Iterator[None]:
+        """If the block raises, the building blocks are those from before, whose network is as it is now."""
+        blocks, fitted = self._blocks, self._fitted
+        try:
+            yield
+        except BaseException:
+            self.__dict__["_blocks"], self._fitted = blocks, fitted
+            raise
+
+    @property
+    def _n_rows_seen(self) -> int:
+        return self._fitted.n_rows_seen or 0  # not known where trained was set by hand
+
+    # -- use on points --------------------------------------------------------------------------------
+
+    def apply(self, X: Any, method: str | None = None) -> torch.Tensor:
+        """Applies the trained model to points, without gradients, in chunks.
+
+        Args:
+            X: Points, shape (m, …), as those of the training, or a single one of them, shape (…).
+            method: The name of a method of the model; the model itself is called if ``None``.
+
+        Returns:
+            What the method makes of the points, on the CPU; of a single one, without the first axis.
+
+        Raises:
+            NotTrainedError: If the routine is not trained.
+            TypeError: If ``X`` is no array of numbers.
+            ValueError: If ``X`` is not finite, or does not have the features of the training data.
+        """
+        return self._apply(X, method, single=True)
+
+    def __call__(self, X: Any) -> torch.Tensor:
+        """The same as :meth:`apply`, but differentiable; see :meth:`embed`."""
+        return self._differentiable(X, None)
+
+    def embed(self, X: Any) -> torch.Tensor:
+        """Embeds points by the model's method ``embed``, so that gradients flow to the model and to ``X``.
+
+        All points take part in the gradient, which needs memory for each of them: :meth:`apply` and
+        :meth:`transform` go without.
+
+        Args:
+            X: Points, shape (m, …), as those of the training, or a single one of them, shape (…).
+
+        Returns:
+            The embedding, shape (m, out_dim), or (out_dim,) of a single point; on the device of a tensor, else on
+            the CPU.
+
+        Raises:
+            NotTrainedError: If the routine is not trained.
+            TypeError: If ``X`` is no array of numbers.
+            ValueError: If ``X`` is not finite, or does not have the features of the training data.
+        """
+        return self._differentiable(X, "embed")
+
+    def classify(self, X: Any) -> torch.Tensor:
+        """Scores the classes of points by the model's method ``classify``, differentiable; see :meth:`embed`."""
+        return self._differentiable(X, "classify")
+
+    def _differentiable(self, X: Any, method: str | None) -> torch.Tensor:
+        made = self._apply(X, method, single=True, gradients=True)
+        return made.to(X.device) if isinstance(X, torch.Tensor) else made
+
+    def _apply(self, X: Any, method: str | None = None, **how: bool) -> torch.Tensor:
+        """Applies the trained model to points, shape (m, …), whose columns have the names of the training."""
+        self._require_trained()
+        rows = self._fitted.check_names(X, self._data_key, self, method)
+        return apply_model(self._blocks, rows, method, self._fitted, owner=type(self).__name__, **how)
+
+    def transform(self, X: Any) -> Any:
+        """Embeds points, as scikit-learn calls it.
+
+        Args:
+            X: Points, shape (m, …).
+
+        Returns:
+            The embedding as NumPy array, shape (m, out_dim), float32, unless :meth:`set_output` asks for something
+            else.
+        """
+        embedded = self._apply(X, "embed")
+        if not self._returns_tensors:
+            return embedded.numpy()
+        return embedded.to(X.device) if isinstance(X, torch.Tensor) else embedded
+
+    @needs_part("classify")
+    def predict(self, X: Any) -> AnyArray:
+        """Predicts the targets of points, by the model's method ``classify``.
+
+        Args:
+            X: Points, shape (m, …).
+
+        Returns:
+            Classes as ``y`` had them, or numbers, shape (m,).
+
+        Raises:
+            NotTrainedError: If the routine is not trained.
+            MissingPartError: If the model does not classify; presets do with ``classifier=True``.
+        """
+        scores = self._apply(X, "classify").numpy()
+        return (self._fitted.targets or Targets("classes")).decode(scores)
+
+    @needs_part("classify")
+    def predict_proba(self, X: Any) -> AnyArray:
+        """Returns the probabilities of classes, shape (m, n_classes), the columns in the order of ``classes_``.
+
+        Args:
+            X: Points, shape (m, …).
+
+        Raises:
+            NotTrainedError: If the routine is not trained.
+            MissingPartError: If the model does not classify.
+            UnsupportedConfigurationError: If it predicts numbers.
+        """
+        targets = self._fitted.targets
+        if targets is not None and targets.kind == "numbers":
+            raise UnsupportedConfigurationError("y was numbers, which have no probabilities. Call predict(X).")
+        scores = self._apply(X, "classify").to(torch.float64)
+        return torch.softmax(scores, dim=1).to(torch.float32).numpy()
+
+    @needs_part("decode")
+    def inverse_transform(self, X: Any) -> AnyArray:
+        """Returns the points that belong to places in the embedding, by the model's method ``decode``.
+
+        Args:
+            X: Places, shape (m, out_dim).
+
+        Returns:
+            Points, shape (m, …), in the units of the data; float32, or float64 where columns lie so far from zero
+            that single precision does not tell their values apart.
+
+        Raises:
+            NotTrainedError: If the routine is not trained.
+            MissingPartError: If the model does not decode; presets do with ``decoder=True``.
+            ValueError: If ``X`` has another number of dimensions than the embedding.
+        """
+        shape = np.shape(X)
+        if len(shape) == 1 and self.__sklearn_is_fitted__():
+            raise ValueError(
+                f"Expected 2D array, got shape {shape}. inverse_transform takes places, one a row: reshape a "
+                "single one with .reshape(1, -1)."
             )
-        blocks, workspace = self._blocks, self._blocks.workspace
-        dataset = workspace.require_dataset()
-        check_fields(blocks.data_fields, dataset)
-        model = self._require_model()
-        self._remember_shape(dataset[self._model_key()])
-        if len(dataset) < 2:
-            raise ValueError(f"training needs at least 2 samples, got {len(dataset)} sample(s).")
-        for phase in phases:
-            check_phase(phase, blocks.losses, workspace.global_relations, blocks.batch_relations)
-        workspace.compute_derived()
-        workspace.compute_relations()
-        main = choose_losses(phases[-1], blocks.losses)
-        blocks.network.take_unit(main.embedding_distance(dataset, workspace.relation_data, blocks.batch_relations))
-        parts = workspace.relation_data, blocks.batch_relations, blocks.device
-        for phase in phases:
-            try_losses(phase, blocks.losses, model, dataset, *parts)
+        try:
+            return self._apply(X, "decode").numpy()
+        except RuntimeError as error:
+            if isinstance(error, (ParaDimeError, NotImplementedError)):
+                raise
+            raise ValueError(
+                f"inverse_transform takes places as transform returns them, shape (m, {self._n_features_out}), "
+                f"got shape {shape}: the model cannot decode them ({error})."
+            ) from error
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Measures how far the neighbours that the embedding shows are neighbours in the data.
+
+        This is the trustworthiness of 15 neighbours (fewer of less than 32 rows) by Euclidean distances, of at
+        most 2,000 rows, which are always the same of the same number of rows. Cross-validation can compare
+        settings by it.
+
+        Args:
+            X: Points, shape (m, …), at least 3.
+            y: Ignored.
+
+        Returns:
+            A number in [0, 1]; 1 is best.
+
+        Raises:
+            NotTrainedError: If the routine is not trained.
+            ValueError: If there are fewer than 3 points, and as :meth:`transform` does.
+
+        Source: Venna and Kaski, "Neighborhood preservation in nonlinear projection methods", 2001.
+
+        Example:
+            >>> from sklearn.datasets import load_iris
+            >>> from paradime import ParametricMDS
+            >>> X = load_iris().data
+            >>> 0.8 < ParametricMDS(random_state=0).fit(X).score(X) <= 1
+            True
+        """
+        self._require_trained("score")
+        return score_of(X, self._data_key, lambda rows: self._apply(rows, "embed"))
+
+    # -- what was learned -----------------------------------------------------------------------------
+
+    def _require_trained(self, attribute: str | None = None) -> torch.nn.Module:
+        """Returns the trained model; raises NotTrainedError if there is none."""
+        model = self._blocks.model if self.__sklearn_is_fitted__() else None
+        if model is None:
+            missing = f"has no {attribute} before it is fitted." if attribute else "is not trained yet."
+            raise NotTrainedError(f"this {type(self).__name__} {missing} Call fit(X) first.")
         return model
 
-    def _require_model(self) -> torch.nn.Module:
-        blocks, key = self._blocks, self._model_key()
-        dataset = blocks.workspace.require_dataset()
-        needed = n_outputs(blocks.losses.values(), dataset)
-        if needed is not None and self._targets is not None and self._targets.classes is not None:
-            needed = max(needed, len(self._targets.classes))  # also of classes that come later
-        # whether it centres rows is decided before they are converted for it
-        model = blocks.network.require(dataset[key], key, needed)
-        # other models than those that centre rows are prepared with what they will get
-        dataset.warn_of_lost_digits(key, model)
-        dataset.suit(key, model)
-        blocks.network.prepare(dataset[key], dataset.in_need(key))
-        for entries in (dataset, blocks.held_out):
-            if entries is not None:
-                entries.suit(key, model)
-        return model.to(blocks.device)
+    @property
+    def embedding_(self) -> FloatArray:
+        """The embedding of the rows that were trained on, shape (n, out_dim); computed when it is first read."""
+        self._require_trained("embedding_")
+        blocks = self._blocks
+        if blocks.dataset is None:
+            raise UnknownAttributeError(
+                f"this {type(self).__name__} does not hold the data it was trained on. Call transform(X)."
+            )
+        if blocks.embedding is None:
+            rows = blocks.dataset[self._model_key]
+            blocks.embedding = apply_model(blocks, rows, "embed", self._fitted, owner=type(self).__name__).numpy()
+        return blocks.embedding
 
-    def _model_key(self) -> str:
-        """The entry of the data set that the model embeds."""
-        dataset = self._blocks.workspace.require_dataset()
-        return "main" if "main" in dataset else next(iter(dataset))
+    @property
+    def graph_(self) -> scipy.sparse.csr_array:
+        """The weighted graph of the rows that was trained on, shape (n, n): the global relations ``"rel"``."""
+        self._require_trained("graph_")
+        relations = self._blocks.workspace.relation_data
+        key = "rel" if "rel" in relations else next(iter(relations), None)
+        if key is None:
+            raise UnknownAttributeError(
+                f"this {type(self).__name__} has no graph_: it holds no global relations between its rows."
+            )
+        # a copy, since further training reads the relations
+        return scipy.sparse.csr_array(relations[key].to_sparse_array().data, copy=True)
+
+    @property
+    def classes_(self) -> AnyArray:
+        """The classes that ``y`` had, in the order of the scores of :meth:`predict_proba`."""
+        targets = self._fitted.targets
+        if targets is not None and targets.classes is not None:
+            return targets.classes
+        self._require_trained("classes_")
+        raise AttributeError(f"this {type(self).__name__} was not fitted with classes, fit(X, y).")
+
+    @property
+    def feature_names_in_(self) -> AnyArray:
+        """The names of the columns of a data frame, shape (d,); not there for other data."""
+        return self._known("feature_names_in_", self._fitted.feature_names)
+
+    @property
+    def n_features_in_(self) -> int:
+        """The number of columns of the data; not there for data of another shape."""
+        shape = self._fitted.row_shape
+        return self._known("n_features_in_", shape[0] if shape is not None and len(shape) == 1 else None)
+
+    @property
+    def n_samples_seen_(self) -> int:
+        """How many rows were trained on since the last :meth:`fit`, by :meth:`partial_fit` and ``update``, too."""
+        return self._known("n_samples_seen_", self._fitted.n_rows_seen)
+
+    @property
+    def drift_(self) -> Drift:
+        """How far the landmarks have moved in the last :meth:`update`."""
+        return self._known("drift_", self._fitted.drift)
+
+    @property
+    def metadata_(self) -> Mapping[str, Any]:
+        """What was said when the routine was saved, of one that was loaded; other data drop it."""
+        return self._known("metadata_", self._fitted.metadata)
+
+    def _known(self, name: str, value: T | None) -> T:
+        if value is None:
+            raise AttributeError(f"this {type(self).__name__} has no {name}.")
+        return value
+
+    @property
+    def _n_features_out(self) -> int:
+        """Number of dimensions of the embedding, which for models of users' own only their output tells."""
+        shape = self._fitted.row_shape
+        if shape is None:
+            raise NotTrainedError(f"this {type(self).__name__} is not fitted yet. Call fit(X) first.")
+        row = torch.zeros(1, *shape)
+        return int(apply_model(self._blocks, row, "embed", self._fitted, owner=type(self).__name__).shape[1])
+
+    @property
+    def history_(self) -> list[dict[str, Any]]:
+        """A record of each epoch of the training so far; see :class:`~paradime.training.History`."""
+        blocks = self._made_blocks
+        records = [] if blocks is None else blocks.history.records
+        if not records:
+            raise NotTrainedError(f"this {type(self).__name__} has no history_ before it is fitted. Call fit(X).")
+        return records
+
+    def history_frame(self, library: Literal["pandas", "polars"] = "pandas") -> Any:
+        """Returns :attr:`history_` as a data frame, one row an epoch.
+
+        Args:
+            library: ``"pandas"`` or ``"polars"``.
+
+        Raises:
+            NotTrainedError: If nothing is trained yet.
+            ImportError: If the library is not installed.
+
+        Example:
+            >>> import torch
+            >>> from paradime import ParametricMDS
+            >>> X = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+            >>> routine = ParametricMDS(epochs=2, batch_size=25, random_state=0).fit(X)
+            >>> list(routine.history_frame().columns[:4])
+            ['phase', 'epoch', 'loss', 'learning_rate']
+        """
+        return history_frame(self.history_, library)
+
+    @property
+    def validation_indices_(self) -> AnyArray:
+        """The numbers of the rows that ``validation_fraction`` held out, ascending."""
+        blocks = self._made_blocks
+        rows: AnyArray | None = None if blocks is None else blocks.held_out_indices
+        if rows is None and (blocks is None or not blocks.trained):
+            raise NotTrainedError(
+                f"this {type(self).__name__} has no validation_indices_ before it is fitted. Call fit(X)."
+            )
+        if rows is None:
+            raise AttributeError(f"this {type(self).__name__} has held no rows out: set validation_fraction.")
+        return rows
+
+    # -- specifications -------------------------------------------------------------------------------
+
+    @classmethod
+    def from_spec(
+        cls,
+        file_or_spec: str | os.PathLike[str] | Spec,
+        model: torch.nn.Module | ModelRecipe | None = None,
+        *,
+        allow_imports: Iterable[str] = (),
+        **settings: Any,
+    ) -> Self:
+        """Makes a routine from a specification in the grammar.
+
+        Args:
+            file_or_spec: The path of a YAML or JSON file, its text, or its contents as a dict.
+            model: A model in place of the one that the specification describes; a fully connected network if
+                neither is there.
+            allow_imports: Modules or packages from which names such as ``"mine.losses:MyLoss"`` may be imported.
+            **settings: Further arguments of the constructor, such as ``random_state`` and ``verbose``.
+
+        Raises:
+            SpecificationError: If the specification is wrong; the message has a line for each mistake, which
+                starts with the place.
+            OSError: If the file cannot be read.
+            TypeError: If the constructor does not take a setting.
+        """
+        return cls(**read_components(cls, file_or_spec, model, allow_imports, settings))
+
+    @overload
+    def to_spec(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        format: Literal["yaml", "json"] = ...,
+        model: bool = ...,
+        allow_imports: Iterable[str] = ...,
+    ) -> str: ...
+
+    @overload
+    def to_spec(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        format: Literal["dict"],
+        model: bool = ...,
+        allow_imports: Iterable[str] = ...,
+    ) -> dict[str, Any]: ...
+
+    def to_spec(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        format: Literal["yaml", "json", "dict"] = "yaml",  # noqa: A002  what it is
+        model: bool = True,
+        allow_imports: Iterable[str] = (),
+    ) -> str | dict[str, Any]:
+        """Writes the routine as a specification: its building blocks, as they are now.
+
+        A routine made from the text trains to the same weights under the same ``random_state``. What is
+        learned, data, device and seed are no part of the text.
+
+        Args:
+            path: A file to write, too; JSON if its suffix is ``.json``.
+            format: ``"yaml"``, ``"json"``, or ``"dict"`` for nested mappings and lists.
+            model: Whether to write the section ``model``. Without it the reader passes a model, or gets a fully
+                connected network.
+            allow_imports: Modules or packages whose classes and functions may be written by their importable
+                names, such as ``"mine.losses:MyLoss"``, if they have no name in the grammar.
+
+        Returns:
+            The text, or the mapping.
+
+        Raises:
+            SpecificationError: If a part has no name in the grammar, or cannot be written; the message starts
+                with the place, and says what to do.
+            OSError: If the file cannot be written.
+
+        Example:
+            >>> from paradime import ParametricTSNE
+            >>> print(ParametricTSNE(perplexity=50).to_spec().splitlines()[0])
+            version: 2
+        """
+        return written(self._blocks, path, format=format, model=model, allow_imports=allow_imports)
+
+    # -- files ----------------------------------------------------------------------------------------
+
+    def _parameters_not_saved(self) -> frozenset[str]:
+        """Returns the parameters that are data, and are not saved."""
+        return self.unsaved_parameters
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        model: bool = True,
+        training: bool = True,
+        allow_imports: Iterable[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Saves what was learned and how to train further; :func:`paradime.load` reads it.
+
+        Tensors are written as safetensors, all else as JSON; nothing is pickled, and the training data are not
+        written. All other attributes are, also those of subclasses, but for ``unsaved_attributes``. What was there
+        before stays intact until all is written. What was written is made again in memory and compared before
+        anything is replaced.
+
+        Args:
+            path: A folder, which is made if it is missing; or, if it ends in ``".paradime"``, a single file.
+            model: Whether to write how the model is made. Without it, whoever loads the routine passes a module.
+            training: Whether to write what only training needs. Without it, parts that no text can hold are no
+                obstacle, and the routine that is loaded cannot be trained further.
+            allow_imports: Modules or packages whose classes may be written by their importable names. Whoever
+                loads the routine has to allow them, too.
+            metadata: Anything that JSON can hold, such as who trained it on what; read as ``metadata_``.
+
+        Raises:
+            NotTrainedError: If the routine is not trained.
+            ValueError: If a part cannot be saved; the message says which, and what to do.
+            OSError: If the files cannot be written, with the path; FileExistsError if the folder holds files of
+                others that would be overwritten.
+
+        Example:
+            >>> from sklearn.datasets import load_iris
+            >>> from paradime import ParametricMDS
+            >>> folder = getfixture("tmp_path") / "iris"
+            >>> ParametricMDS(epochs=2, random_state=0).fit(load_iris().data).save(folder)
+            >>> sorted(file.name for file in folder.iterdir())[:3]
+            ['README.md', 'config.json', 'history.json']
+        """
+        from paradime.dr.saving import save
+
+        save(self, path, model=model, training=training, allow_imports=allow_imports, metadata=metadata)
+
+    def save_pretrained(self, folder: str | os.PathLike[str], **settings: Any) -> None:
+        """Saves to a folder in the layout of the Hugging Face Hub; the same as :meth:`save` with a folder.
+
+        Args:
+            folder: The folder. Other files in it stay.
+            **settings: As for :meth:`save`.
+
+        Raises:
+            ValueError: If the name is that of a file; and as :meth:`save` does.
+        """
+        from paradime.persistence.names import SUFFIX
+
+        if os.fspath(folder).endswith(SUFFIX):
+            raise ValueError(f"save_pretrained writes a folder, got {os.fspath(folder)!r}. Leave {SUFFIX!r} out.")
+        self.save(folder, **settings)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        folder: str | os.PathLike[str],
+        *,
+        model: torch.nn.Module | None = None,
+        allow_imports: Iterable[str] = (),
+        device: str | torch.device = "cpu",
+    ) -> Self:
+        """Loads a routine of this class; see :func:`paradime.load`, which loads any.
+
+        Args:
+            folder: The folder, or the file, on this machine.
+            model: A module that gets the weights, where the routine was saved with ``model=False``.
+            allow_imports: Modules or packages from which classes may be imported that the routine consists of.
+            device: Where to compute.
+
+        Raises:
+            FileNotFoundError: If there is no such folder. Nothing is downloaded.
+            ModelFileError: If the files are damaged.
+            ValueError: If they hold a routine of another class; and as :func:`paradime.load` does.
+        """
+        from paradime.dr.saving import load_as
+
+        return load_as(cls, folder, model=model, allow_imports=allow_imports, device=device)
+
+    @classmethod
+    def _from_saved(
+        cls,
+        saved: Saved,
+        *,
+        model: torch.nn.Module | None,
+        allow_imports: tuple[str, ...],
+        device: str | torch.device,
+    ) -> Self:
+        from paradime.dr.restoring import restored
+
+        with torch.random.fork_rng(devices=[]):  # constructors draw weights that are replaced at once
+            made: Self = restored(cls, saved, model=model, allow_imports=allow_imports, device=device)
+        return made
+
+    def export_onnx(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        part: str = "embed",
+        opset: int | None = None,
+        tolerance: float = 1e-5,
+    ) -> None:
+        """Writes the model as ONNX, for any number of rows, checked against ONNX Runtime.
+
+        Args:
+            path: The file, such as ``"model.onnx"``.
+            part: ``"embed"`` for rows to positions, ``"decode"`` for positions to rows, or ``"classify"`` for rows
+                to scores of classes (before softmax), or a number in units of its standard deviation.
+            opset: The version of ONNX's operators; torch's default if ``None``.
+            tolerance: The largest difference from the model that is let through, in units of the largest result,
+                or of 1 where that is smaller.
+
+        Raises:
+            NotTrainedError: If the routine is not trained.
+            ImportError: If ``paradime[onnx]`` is not installed.
+            UnsupportedConfigurationError: If the model has no such part, cannot be written, or differs.
+            OSError: If the file cannot be written; one that was there stays as it was.
+        """
+        from paradime.dr.exporting import export_onnx
+
+        export_onnx(self, path, part=part, opset=opset, tolerance=tolerance)
+
+    def export_torch(self, path: str | os.PathLike[str], *, part: str = "embed", tolerance: float = 1e-5) -> None:
+        """Writes the model as a program of ``torch.export``, for any number of rows, checked against the model.
+
+        Args:
+            path: The file, such as ``"model.pt2"``; ``torch.export.load(path).module()`` reads it.
+            part: As for :meth:`export_onnx`.
+            tolerance: As for :meth:`export_onnx`.
+
+        Raises:
+            NotTrainedError: If the routine is not trained.
+            UnsupportedConfigurationError: If the model has no such part, cannot be written, or differs.
+            OSError: If the file cannot be written; one that was there stays as it was.
+        """
+        from paradime.dr.exporting import export_torch
+
+        export_torch(self, path, part=part, tolerance=tolerance)

@@ -43,21 +43,12 @@ BLOCKS = (
 """Parameters of a composed routine that its text tells."""
 
 NAMED_IN_FILE = frozenset(
-    {
-        "_additions",
-        "_blocks",
-        "_ranges",
-        "_returns_tensors",
-        "_row_shape",
-        "_sklearn_output_config",
-        "_targets",
-        "feature_names_in_",
-        "metadata_",
-        "n_features_in_",
-        "n_samples_seen_",
-    }
+    {"_additions", "_blocks", "_fitted", "_returns_tensors", "_sklearn_output_config"}
+    | {"_ranges", "_row_shape", "_targets", "feature_names_in_", "metadata_", "n_features_in_", "n_samples_seen_"}
 )
-"""Attributes of a fitted routine for which the file's format has places of their own."""
+"""Attributes of a fitted routine, now or earlier, for which the file's format has places of their own."""
+
+_DRIFT, _SOURCE = "drift_", "_anndata_source"  # as attributes of a file
 
 HELD_OUT = "held out"
 _ONLY_FOR_TRAINING = ("callbacks", "training_defaults")
@@ -80,7 +71,7 @@ def saved_of(
         _refuse_set_components(routine)
     blocks, vocabulary = routine._blocks, vocabulary_with(allow_imports)
     encoder = Encoder(vocabulary, blocks.model)
-    row_shape: tuple[int, ...] = tuple(routine._row_shape)
+    row_shape: tuple[int, ...] = tuple(routine._fitted.row_shape)
     parameters, left_out = _parameters(routine, encoder, training)
     config = Config(
         routine=class_name(type(routine)),
@@ -140,9 +131,8 @@ def ranges_of(routine: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns the usual ranges of the columns: of the data, or as they were saved of a routine that was loaded."""
     dataset = routine._blocks.dataset
     if dataset is not None:
-        return column_ranges(dataset[routine._model_key()])
-    known: tuple[torch.Tensor, torch.Tensor] | None = routine.__dict__.get("_ranges")
-    shape = tuple(routine._row_shape)
+        return column_ranges(dataset[routine._model_key])
+    shape, known = routine._fitted.row_shape, routine._fitted.ranges
     return (-torch.ones(shape), torch.ones(shape)) if known is None else known
 
 
@@ -171,11 +161,11 @@ def _spec(routine: Any, allow_imports: tuple[str, ...], *, needed: bool) -> dict
 
 def _parameters(routine: Any, encoder: Encoder, training: bool) -> tuple[dict[str, Any], list[str]]:
     made: dict[str, Any] = {}
-    chosen = routine._parameters_to_save()
-    left_out = [name for name in routine.get_params() if name in routine._parameters_not_saved()]
+    left_out = routine._parameters_not_saved()
+    chosen = {name: value for name, value in routine.get_params().items() if name not in left_out}
     composed = is_composed(type(routine))
     given = routine.get_params()
-    left_out = [name for name in left_out if given[name] is not None]
+    left_out = [name for name in given if name in left_out and given[name] is not None]
     for name, value in chosen.items():
         if composed and name in BLOCKS:
             continue
@@ -203,7 +193,9 @@ def further_attributes(routine: Any) -> dict[str, Any]:
     Attributes of subclasses are among them, so that what nobody thought of is saved, or refused.
     """
     others = {*routine.get_params(), *NAMED_IN_FILE, *routine.unsaved_attributes, *routine._set_components()}
-    return {name: value for name, value in vars(routine).items() if name not in others}
+    of_data = {_DRIFT: routine._fitted.drift, _SOURCE: routine._fitted.source}
+    known = {name: value for name, value in of_data.items() if value is not None}
+    return {**{name: value for name, value in vars(routine).items() if name not in others}, **known}
 
 
 def _attributes(routine: Any, encoder: Encoder) -> dict[str, Any]:
@@ -220,16 +212,16 @@ def _attributes(routine: Any, encoder: Encoder) -> dict[str, Any]:
 
 
 def _fitted(routine: Any, row_shape: tuple[int, ...], encoder: Encoder) -> Fitted:
-    names = routine.__dict__.get("feature_names_in_")
+    fitted, names = routine._fitted, routine._fitted.feature_names
     output = routine.__dict__.get("_sklearn_output_config", {}).get("transform")
     floats = [part.dtype for part in routine._blocks.model.parameters() if part.is_floating_point()]
     return Fitted(
         row_shape=row_shape,
         dtype=str(floats[0] if floats else torch.float32).removeprefix("torch."),
         feature_names=None if names is None else [str(name) for name in names],
-        targets=_targets(routine._targets),
+        targets=_targets(fitted.targets),
         output="torch" if routine._returns_tensors else output,
-        n_rows=routine.__dict__.get("n_samples_seen_"),
+        n_rows=fitted.n_rows_seen,
         attributes=_attributes(routine, encoder),
     )
 
@@ -264,7 +256,7 @@ def _additions(routine: Any, encoder: Encoder) -> dict[str, Any]:
 
 
 def _metadata(routine: Any, metadata: Mapping[str, Any] | None, encoder: Encoder) -> Any:
-    told = routine.__dict__.get("metadata_", {}) if metadata is None else metadata
+    told = (routine._fitted.metadata or {}) if metadata is None else metadata
     if not isinstance(told, Mapping) or not all(isinstance(key, str) for key in told):
         raise TypeError(f"metadata must be a dict with texts as keys, got {type(told).__name__}.")
     return encoder.encode(dict(told), "metadata")

@@ -278,7 +278,7 @@ class Preset(ParametricDR):
         if is_array(settings["initialization"]):
             settings["initialization"] = GIVEN_POSITIONS
         spec = make(**{name: settings[name] for name in inspect.signature(make).parameters})
-        targets: Targets | None = self._targets
+        targets: Targets | None = self._fitted.targets
         if targets is None and self.classifier:
             targets = Targets("classes")  # as far as is known before fit
         return extend_spec(
@@ -314,6 +314,7 @@ class Preset(ParametricDR):
             use_neighbors(made.global_relations, self.precomputed_knn, type(self).__name__)
         return made
 
+    @property
     def _model_key(self) -> str:
         return self.data_key
 

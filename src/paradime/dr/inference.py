@@ -1,0 +1,84 @@
+"""Use of a trained model on points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from paradime.data import Dataset
+from paradime.dr.blocks import Blocks
+from paradime.dr.fitted import FittedState
+from paradime.dr.inputs import entry_of, number_of_rows
+from paradime.exceptions import UnsupportedConfigurationError
+from paradime.metrics import trustworthiness
+from paradime.training import apply_in_chunks
+
+__all__ = ["UnknownAttributeError", "apply_model", "score_of"]
+
+_SCORED_ROWS, _SCORED_NEIGHBORS = 2000, 15
+
+
+class UnknownAttributeError(UnsupportedConfigurationError, AttributeError):
+    """A routine of this kind has no such attribute; to ``hasattr`` it is not there."""
+
+
+def apply_model(
+    blocks: Blocks,
+    X: Any,
+    method: str | None,
+    fitted: FittedState,
+    *,
+    owner: str,
+    single: bool = False,
+    gradients: bool = False,
+) -> torch.Tensor:
+    """Applies the model to points in chunks.
+
+    Args:
+        blocks: The building blocks, with a model.
+        X: Points, shape (m, …), or one of them if ``single``.
+        method: The name of a method of the model; the model itself is called if ``None``.
+        fitted: What is known of the rows that it takes.
+        owner: The name of the routine, for messages.
+        single: Whether a single point may be given.
+        gradients: Whether the result is differentiable.
+    """
+    assert blocks.model is not None
+    return apply_in_chunks(
+        blocks.model,
+        X,
+        method=method,
+        device=blocks.device,
+        row_shape=fitted.row_shape,
+        owner=owner,
+        single=single,
+        gradients=gradients,
+    )
+
+
+def score_of(X: Any, key: str, embed: Callable[[Any], torch.Tensor]) -> float:
+    """Returns the trustworthiness of the embedding of rows, or of 2,000 of them.
+
+    Args:
+        X: Points, shape (m, …), or named entries.
+        key: The entry that is embedded.
+        embed: Embeds ``X``, shape (m, out_dim).
+
+    Raises:
+        ValueError: If there are fewer than 3 points.
+    """
+    rows = entry_of(X, key)
+    n_rows = number_of_rows(rows)
+    if n_rows < 3:
+        raise ValueError(f"score needs at least 3 rows, which have neighbours to compare, got {n_rows}.")
+    embedded = embed(X)
+    dataset = Dataset({"rows": rows})
+    chosen = np.arange(n_rows)
+    if n_rows > _SCORED_ROWS:
+        chosen = np.sort(np.random.default_rng(0).choice(n_rows, _SCORED_ROWS, replace=False))
+    points = dataset.source("rows")[torch.from_numpy(chosen)].flatten(1)
+    n_neighbors = min(_SCORED_NEIGHBORS, (len(chosen) - 1) // 2)
+    return float(trustworthiness(points, embedded[torch.from_numpy(chosen)], n_neighbors=n_neighbors))
