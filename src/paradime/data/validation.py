@@ -292,7 +292,7 @@ def column_extremes(rows: torch.Tensor | SparseRows) -> Extremes:
     flat = flat.to(torch.uint8) if flat.dtype == torch.bool else flat
     step = max(1, _BLOCK_BYTES // (8 * flat.shape[1]))
     # of some rows at a time, in their own type; torch.aminmax along the rows takes several times as long
-    found = [(part.amin(dim=0), part.amax(dim=0)) for part in flat.split(step)]
+    found = [(part.amin(dim=0), part.amax(dim=0)) for part in torch.split(flat, step)]
     low, high = (torch.stack(bounds) for bounds in zip(*found, strict=True))
     kind = torch.int64 if flat.dtype == torch.int64 else torch.float64
     return low.amin(dim=0).to(kind), high.amax(dim=0).to(kind)
