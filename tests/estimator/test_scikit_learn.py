@@ -42,20 +42,20 @@ ESTIMATORS = [
     ParametricMDS(decoder=True, classifier=True),
     ParametricDR(losses=GlobalStructureLoss(), training_phases=[TrainingPhase()]),
 ]
-# trainings are shortened to two epochs of two steps, but those of the strictest check, of the presets whose full length
-# takes well below a second. All checks of all presets at full length take minutes: tools/check_estimators.py
+# trainings are shortened to two epochs of a step, but for the strictest check of presets that train within a second.
+# All checks of all presets at full length take minutes: tools/check_estimators.py
 STRICTEST = "check_methods_sample_order_invariance"
 AT_FULL_LENGTH = (ParametricAutoencoder, ParametricMDS, ParametricPaCMAP, ParametricDR)
 
 
 def shorten_phases(monkeypatch):
-    """Lets phases have two epochs of two batches at most; all else stays as it is by default."""
+    """Lets phases have two epochs of a batch at most; all else stays as it is by default."""
     of_phase = TrainingPhase.extent
 
     def extent(phase, n_rows):
         full = of_phase(phase, n_rows)
         return dataclasses.replace(
-            full, epochs=min(full.epochs, 2), batches_per_epoch=min(full.batches_per_epoch, 2)
+            full, epochs=min(full.epochs, 2), batches_per_epoch=min(full.batches_per_epoch, 1)
         )
 
     monkeypatch.setattr(TrainingPhase, "extent", extent)

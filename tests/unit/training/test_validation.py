@@ -19,6 +19,8 @@ from paradime.routines import (
 )
 from paradime.training import Callback, Stopping
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 @pytest.fixture(scope="module")
 def digits():
