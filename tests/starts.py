@@ -11,4 +11,4 @@ def few_first_steps(request, monkeypatch):
     """
     if "outcome" not in request.fixturenames:
         for preset in ("contrastive", "tsne", "umap"):
-            monkeypatch.setattr(f"paradime.routines.{preset}.INIT_BATCHES", 2)
+            monkeypatch.setattr(f"paradime.estimators.{preset}.INIT_BATCHES", 2)
