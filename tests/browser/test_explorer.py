@@ -23,7 +23,7 @@ def forest(tmp_path_factory):
     """A page of 600 cells of forest with columns of all kinds, the routine and the rows."""
     data = load_covertype()
     X = pd.DataFrame(StandardScaler(with_mean=False).fit_transform(data.data[:600]), columns=data.feature_names)
-    routine = ParametricUMAP(epochs=8, batch_size=100, random_state=0).fit(X)
+    routine = ParametricUMAP(epochs=2, init_epochs=1, batch_size=100, random_state=0).fit(X)
     columns = pd.DataFrame(
         {
             "name": [f"cell {i}" for i in range(600)],

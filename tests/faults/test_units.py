@@ -15,7 +15,7 @@ from paradime.dr import ParametricDR
 from paradime.loss import ReconstructionLoss
 from paradime.models import ModelRecipe
 
-X = load_iris().data
+X = load_iris().data[np.arange(150) % 3 != 0]  # 100 rows
 PRESETS = ["MDS", "TSNE", "UMAP", "PaCMAP", "LargeVis", "Contrastive", "Autoencoder"]
 # powers of two near 1e-30, 1e-12, 1e12 and 1e30, so that nothing is rounded
 SCALES = [2.0**-100, 2.0**-40, 2.0**40, 2.0**100]
@@ -119,7 +119,7 @@ def test_a_composed_stress_has_the_unit_of_the_rows(scale: float) -> None:
 @pytest.mark.parametrize("scale", [SCALES[0], SCALES[-1]])
 def test_updates_hold_landmarks_in_any_unit(scale: float) -> None:
     def updated(rows: Any) -> ParametricMDS:
-        return ParametricMDS(epochs=3, random_state=0).fit(rows[:100]).update(rows[100:], landmarks=20, epochs=2)
+        return ParametricMDS(epochs=3, random_state=0).fit(rows[:70]).update(rows[70:], landmarks=20, epochs=2)
 
     expected, found = updated(X), updated(X * scale)
     assert found.drift_.mean == pytest.approx(expected.drift_.mean, rel=0.05)
@@ -168,7 +168,7 @@ def test_columns_of_zeros_and_of_small_values_that_single_precision_holds_are_no
 
 
 def test_rows_of_zeros_beside_small_ones_are_no_fault() -> None:
-    rows = np.where(np.arange(150)[:, None] < 5, 0.0, X * 1e-30)
+    rows = np.where(np.arange(100)[:, None] < 5, 0.0, X * 1e-30)
     assert np.isfinite(ParametricMDS(epochs=1).fit_transform(rows)).all()
 
 

@@ -12,6 +12,7 @@ from paradime import ParametricContrastive
 from paradime.anndata import embed, transform
 from paradime.neighbors import search
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
 SHORT = {"epochs": 1, "random_state": 0}
 
 

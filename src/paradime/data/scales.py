@@ -28,6 +28,11 @@ _N_PAIRS, _MOST_NUMBERS = 1_000, 1 << 24
 _FEWEST_ROWS = 20
 _MOST = 10  # columns that count as few, at most half of those that vary
 _CENTERED = 0.5  # standard deviations that the mean of a component may lie off 0, in part of its rows
+_UNCORRELATED = (
+    0.02  # mean squared correlation of components of other rows; by chance, it is 1/n, and a few times that
+)
+_TIMES_CHANCE = 10
+_ROUNDING = 100  # times the precision of the largest deviation, up to which components are rounding errors
 _POWERS: dict[str | None, int] = {
     **dict.fromkeys((None, "euclidean", "sqeuclidean", "l2"), 2),
     **dict.fromkeys(("manhattan", "cityblock", "taxicab", "l1"), 1),
@@ -63,9 +68,10 @@ def outweighing_columns(rows: Any, *, power: int = 2) -> Outweighing | None:
     """Returns the columns that decide distances nearly alone: 98 % of a distance, in most of 1,000 random pairs.
 
     Up to half of the columns that vary may do so together, at most 10. A pair of rows counts as much as any other,
-    so that outliers do not matter. Columns that share a unit are left alone: principal components (centred, and
-    each varies less than the one before) and counts (whole numbers from 0 on, with zeros in most columns); and so
-    are fewer than 20 rows. Whoever warns of units, or standardises because of them, goes by this rule.
+    so that outliers do not matter. Columns that share a unit are left alone: principal components (centred,
+    uncorrelated, and each varies less than the one before) and counts (whole numbers from 0 on, with zeros in
+    most columns); and so are fewer than 20 rows. Whoever warns of units, or standardises because of them, goes by
+    this rule.
 
     Args:
         rows: Shape (n, d), dense or :class:`~paradime.utils.sparse.SparseRows`, finite.
@@ -98,7 +104,7 @@ def outweighing_columns(rows: Any, *, power: int = 2) -> Outweighing | None:
     most = min(_MOST, n_varying // 2)
     joint = shares[:, order[:most]].cumsum(dim=1).median(dim=0).values
     enough = (joint >= _SHARE).nonzero().flatten()
-    if not len(enough) or _share_a_unit(torch.cat((first, second)), int(order[0])):
+    if not len(enough) or _share_a_unit(torch.cat((first, second)), int(order[0]), rows):
         return None
     n_columns = int(enough[0]) + 1
     columns = tuple(int(column) for column in order[:n_columns])
@@ -155,16 +161,40 @@ def _pairs_of(rows: Any, n_pairs: int) -> tuple[torch.Tensor, torch.Tensor]:
     return one, other
 
 
-def _share_a_unit(rows: torch.Tensor, weightiest: int) -> bool:
-    return _are_components(rows, weightiest) or _are_counts(rows)
+def _share_a_unit(some: torch.Tensor, weightiest: int, rows: Any) -> bool:
+    return _are_components(some, weightiest, rows) or _are_counts(some)
 
 
-def _are_components(rows: torch.Tensor, weightiest: int) -> bool:
-    """Whether columns look like principal components: all around 0, and each varies less than the one before."""
-    deviations, means = rows.std(dim=0, correction=0), rows.mean(dim=0).abs()
+def _are_components(some: torch.Tensor, weightiest: int, rows: Any) -> bool:
+    """Whether columns look like principal components: around 0, uncorrelated, and each varies less than the last.
+
+    Args:
+        some: Some of the rows, in double precision, which may be among them several times; shape (m, d).
+        weightiest: The column that makes up most of the distances.
+        rows: All rows.
+    """
+    deviations = some.std(dim=0, correction=0)
+    precision = torch.finfo(rows.dtype).eps if rows.dtype.is_floating_point else 0.0
+    # the components of columns that depend on each other end in rounding errors
+    varying = deviations > _ROUNDING * precision * deviations.max()
+    means, deviations = some.mean(dim=0)[varying].abs(), deviations[varying]
     # those of part of the rows are nearly so
     descend = deviations[1:] <= 1.25 * deviations[:-1]
-    return weightiest == 0 and bool((means <= _CENTERED * deviations).all()) and bool(descend.all())
+    if weightiest != 0 or not bool((means <= _CENTERED * deviations).all() and descend.all()):
+        return False
+    chance = _TIMES_CHANCE / min(len(rows), len(some))
+    return _mean_square_correlation(some[:, varying]) <= _UNCORRELATED + chance
+
+
+def _mean_square_correlation(X: torch.Tensor) -> float:
+    """The mean square of the correlations between columns that vary, shape (m, d); 0 of fewer than two."""
+    m, d = X.shape
+    if d < 2:
+        return 0.0
+    Z = (X - X.mean(dim=0)) / X.std(dim=0, correction=0)
+    # ‖ZᵀZ‖ = ‖ZZᵀ‖, of which the smaller is made; each column has the correlation 1 with itself
+    products = Z.T @ Z if d <= m else Z @ Z.T
+    return (float((products / m).square().sum()) - d) / (d * (d - 1))
 
 
 def _are_counts(rows: torch.Tensor) -> bool:

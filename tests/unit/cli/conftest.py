@@ -80,3 +80,8 @@ def codes(run, numbers):
     words = ["--columns", "a,b,c", "--id", "big", "--out", "m.paradime", "--quiet"]
     assert run("fit", "t.csv", *words, "--embedding", "fitted.csv", *SHORT)[0] == 0
     return CARRIED
+
+
+@pytest.fixture(autouse=True)
+def _quick_start(few_first_steps):
+    """Where rows come to lie is not the point here."""

@@ -7,12 +7,11 @@ import pytest
 import torch
 from sklearn.datasets import load_iris
 
-from paradime import loss
+from paradime import ParametricContrastive, loss
 from paradime.data import Dataset
 from paradime.dr import ParametricDR
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.models import ModelRecipe
-from paradime.routines import ParametricContrastive
 
 X = load_iris().data
 NUMBERS = X[:, 0].copy()

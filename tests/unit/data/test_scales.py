@@ -32,7 +32,7 @@ COUNTS = RNG.poisson(RNG.lognormal(0, 3, 50) * RNG.lognormal(0, 0.4, (500, 1)), 
 
 
 def found_in(X, **options):
-    return outweighing_columns(torch.as_tensor(np.asarray(X)), **options)
+    return outweighing_columns(torch.as_tensor(np.array(X)), **options)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,16 @@ def test_columns_that_decide_distances_are_found(X, columns):
     assert found.n_others == X.shape[1] - len(columns)
 
 
+def centered_and_sorted(X):
+    centered = np.asarray(X) - np.mean(np.asarray(X), axis=0)
+    return centered[:, np.argsort(-centered.std(axis=0))]
+
+
+@pytest.mark.parametrize("X", [WINE, load_breast_cancer().data], ids=["wine", "breast cancer"])
+def test_centred_columns_that_are_correlated_are_no_components(X):
+    assert found_in(centered_and_sorted(X)).columns[0] == 0
+
+
 ORDINARY = {
     "iris": load_iris().data,
     "digits": load_digits().data,
@@ -62,6 +72,15 @@ ORDINARY = {
     "standardised wine": StandardScaler().fit_transform(WINE),
     "components of iris": PCA(4).fit_transform(load_iris().data),
     "components of wine, of which the first has 99.8 %": PCA(5).fit_transform(WINE),
+    "components in single precision": PCA(13).fit_transform(WINE).astype(np.float32),
+    "components of which the last are rounding": PCA(30).fit_transform(
+        np.c_[WINE, WINE.to_numpy() @ np.ones((13, 17))]
+    ),
+    "a few rows of components": PCA(13).fit_transform(WINE)[::7],
+    "components of other rows": PCA(5).fit(WINE[::2]).transform(WINE[1::2]),
+    "components of many columns": PCA(100).fit_transform(
+        RNG.standard_normal((100, 400)) * np.r_[1e3, np.ones(399)]
+    ),
     "half of the components of the breast cancer data": PCA(5).fit_transform(load_breast_cancer().data)[::2],
     "counts, of which one is large": COUNTS,
     "columns with a single outlier": np.r_[RNG.standard_normal((300, 4)), [[0, 1e8, 0, 0]]],

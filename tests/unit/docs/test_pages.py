@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
+from sklearn.utils import Bunch
 
 import paradime.estimators
 from paradime._registry import LOSSES
@@ -14,6 +16,7 @@ from paradime.metrics import knn_accuracy
 from paradime.utils.seed import seed_all
 
 ROOT = Path(__file__).resolve().parents[3]
+DIGITS = load_digits()
 
 
 def test_files_that_are_made_from_the_code_are_up_to_date():
@@ -91,14 +94,17 @@ def test_presets_page_does_what_it_says(few_steps, outcome):
 
 
 @pytest.mark.parametrize("page", RUN_BELOW)
-def test_examples_of_a_page_run(page, tmp_path, monkeypatch):
+def test_examples_of_a_page_run(page, tmp_path, monkeypatch, few_first_steps):
     import matplotlib as mpl
 
     mpl.use("Agg")
-    # what the pages promise of outcomes is asserted elsewhere
-    monkeypatch.setattr("paradime.training.extent.steps_for", lambda n_rows: 40)
-    for preset in ("contrastive", "tsne", "umap"):
-        monkeypatch.setattr(f"paradime.estimators.{preset}.INIT_BATCHES", 2)
+    # what the pages promise of outcomes is asserted elsewhere: few steps and a third of the digits do
+    monkeypatch.setattr("paradime.training.extent.steps_for", lambda n_rows: 20)
+    few = {name: part[:600] if name in ("data", "images", "target") else part for name, part in DIGITS.items()}
+    monkeypatch.setattr(
+        "sklearn.datasets.load_digits",
+        lambda return_X_y=False: (few["data"], few["target"]) if return_X_y else Bunch(**few),
+    )
     monkeypatch.chdir(tmp_path)  # where they write their files
     seed_all(0)
     assert run_python_of(f"docs/{page}.md")

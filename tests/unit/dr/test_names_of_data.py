@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 
-from paradime import loss
+from paradime import ParametricContrastive, loss
 from paradime.data import Dataset
 from paradime.dr import ParametricDR
-from paradime.routines import ParametricContrastive
 
 FRAME = load_iris(as_frame=True).data
 OTHER = FRAME.rename(columns=str.upper)

@@ -10,9 +10,13 @@ from paradime.loss import CorrelationLoss
 
 COMPONENTS = {
     "plain": {},
-    "decoder and density": {"decoder": {"hidden_dims": [9]}, "density": True},
-    "classifier and structure": {"classifier": {"hidden_dims": [8]}, "structure": True},
-    "everything": {"decoder": True, "classifier": True, "density": True, "structure": True},
+    "decoder and classifier": {"decoder": True, "classifier": True},
+    "everything": {
+        "decoder": {"hidden_dims": [9]},
+        "classifier": {"hidden_dims": [8]},
+        "density": True,
+        "structure": True,
+    },
 }
 
 

@@ -62,3 +62,8 @@ def umap(wine):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ScaleWarning)  # rows are to come in units of their own
         return ParametricUMAP(epochs=3, batch_size=100, random_state=0).fit(wine.data)
+
+
+@pytest.fixture(autouse=True)
+def _quick_start(few_first_steps):
+    """Where rows come to lie is not the point here."""

@@ -17,6 +17,7 @@ from paradime.loss import CorrelationLoss, Loss
 from paradime.models import EmbeddingModel, InputScaling, LandmarkModel, projection_for
 from paradime.utils.sparse import SparseRows
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
 N, WIDE = 120, 900
 COUNTS = scipy.sparse.csr_array(scipy.sparse.random(N, WIDE, density=0.05, random_state=0, format="csr")) * 10
 SHORT = {"random_state": 0, "hidden_dims": (20,)}

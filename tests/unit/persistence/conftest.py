@@ -77,3 +77,8 @@ def fitted(digits):
 @pytest.fixture(scope="session")
 def mds(iris):
     return ParametricMDS(epochs=2, batch_size=50, random_state=0).fit(iris)
+
+
+@pytest.fixture(autouse=True)
+def _quick_start(few_first_steps):
+    """Where rows come to lie is not the point here."""

@@ -78,8 +78,8 @@ PRESETS = {
     "tsne blocks": (ParametricTSNE, {"init_epochs": 1, "objective": "blocks", "perplexity": 10}),
     "tsne pairs": (ParametricTSNE, {"init_epochs": 1, "perplexity": 10}),
     "umap": (ParametricUMAP, {"init_epochs": 1, "batch_size": 10, "negative_sampling_rate": 3}),
-    "contrastive": (ParametricContrastive, {}),
-    "pacmap": (ParametricPaCMAP, {"epochs": 9}),
+    "contrastive": (ParametricContrastive, {"init_epochs": 1}),
+    "pacmap": (ParametricPaCMAP, {"epochs": 6, "init_epochs": 1}),
 }
 
 

@@ -79,8 +79,9 @@ def test_row_is_the_same_in_any_batch(case, threads):
     order = torch.randperm(N, generator=torch.Generator().manual_seed(1))
     assert_same_rows(apply_to_rows(model, rows[order], method, CPU), together[order])
     for size in (1, 2, 7, 16, 33):
-        parts = [apply_to_rows(model, part, method, CPU) for part in rows.split(size)]
-        assert_same_rows(torch.cat(parts), together)
+        n = min(N, 16 * size)
+        parts = [apply_to_rows(model, part, method, CPU) for part in rows[:n].split(size)]
+        assert_same_rows(torch.cat(parts), together[:n])
 
 
 def test_values_are_those_of_the_model_to_single_precision(case):

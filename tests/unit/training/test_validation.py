@@ -20,6 +20,8 @@ from paradime.dr import DerivedData, ParametricDR, TrainingPhase
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.training import Callback, Stopping
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 @pytest.fixture(scope="module")
 def digits():
