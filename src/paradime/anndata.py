@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["embed", "transform"]
 
-_SOURCE = "_anndata_source"  # an attribute of routines
 
 _ROUTINES: dict[str, type[Preset]] = {
     "autoencoder": estimators.ParametricAutoencoder,

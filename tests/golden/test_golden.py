@@ -45,9 +45,9 @@ def test_model_of_a_format_trains_further(results):
 
     routine = load(results)
     data = {"main": load_iris().data}
-    if routine._targets is not None:
+    if routine._fitted.targets is not None:
         data["labels"] = (
-            load_iris().target if routine._targets.kind == "classes" else np.float32(load_iris().data[:, 2])
+            load_iris().target if routine._fitted.targets.kind == "classes" else np.float32(load_iris().data[:, 2])
         )
     before = routine.transform(data["main"])
     routine.train(data)

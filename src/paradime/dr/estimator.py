@@ -22,7 +22,7 @@ from paradime.dr.blocks import COMPONENTS, Additions, Block, Blocks, PhasesBlock
 from paradime.dr.fitted import FittedState
 from paradime.dr.html import fitted_attributes, html_of
 from paradime.dr.parameters import checked_parameters
-from paradime.dr.parts import has_part
+from paradime.dr.parts import PartMethod, has_part
 from paradime.dr.seeds import RandomState, seed_of
 from paradime.exceptions import InconsistentVersionWarning, UnsupportedConfigurationError
 from paradime.loss import Loss
@@ -263,7 +263,9 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         """
         with self._working(), self._composing() as blocks:
             blocks.workspace.add(data)
-            self._data_added(data)
+            if self._data_key in data:
+                # rows that are replaced take what is known of them along
+                self._fitted = self._fitted.of_other_data(data, self._data_key)
         self._additions.recipes.update({k: entry for k, entry in data.items() if isinstance(entry, DerivedData)})
 
     def compute_derived_data(self, only: str | Iterable[str] | None = None) -> None:
@@ -418,6 +420,12 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def __sklearn_is_fitted__(self) -> bool:
         # blocks that are not made yet stay so: parameters that do not fit are refused by what uses them
         return "_blocks" in self.__dict__ and self.trained
+
+    def __dir__(self) -> list[str]:
+        # scikit-learn's reads every attribute, which would make the components and embed all rows
+        names, kind = object.__dir__(self), type(self)
+        parts = {name for name in names if isinstance(inspect.getattr_static(kind, name, None), PartMethod)}
+        return [name for name in names if name not in parts or hasattr(self, name)]
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         return f"{type(self).__name__}(trained={self.__sklearn_is_fitted__()})"

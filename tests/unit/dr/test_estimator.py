@@ -172,10 +172,10 @@ def test_a_fit_knows_nothing_of_earlier_data(tmp_path):
     routine = ParametricMDS(epochs=1, random_state=0).fit(frame, np.arange(60) % 3)
     routine.update(frame, np.arange(60) % 3, epochs=1).save(tmp_path / "m.paradime", metadata={"table": "first"})
     routine = load(tmp_path / "m.paradime")
-    routine.__dict__["_anndata_source"] = {"genes": ("a", "b", "c", "d")}
+    routine._fitted = routine._fitted.replace(source={"genes": ("a", "b", "c", "d")})
     fresh = ParametricMDS(epochs=1, random_state=0).fit(X[:, :3])
     assert vars(routine.fit(X[:, :3])).keys() - vars(fresh).keys() == set()
-    assert routine._targets is None
+    assert routine._fitted.targets is None
     np.testing.assert_array_equal(routine.embedding_, fresh.embedding_)
 
 
@@ -248,3 +248,12 @@ def test_integer_classes_with_gaps_are_classes_in_parts_and_held_out_rows():
     routine = mds(epochs=1, classifier=True).fit(X, y, validation_data=(X, gaps)).partial_fit(X, gaps)
     routine.update(X, gaps, epochs=1)
     assert routine.classes_.tolist() == [0, 1, 2]
+
+
+def test_completion_of_names_computes_nothing(monkeypatch):
+    routine = ParametricMDS(epochs=1, random_state=0).fit(np.random.default_rng(0).normal(size=(60, 4)))
+    monkeypatch.setattr("paradime.dr.routine.apply_model", None)
+    names = dir(routine)
+    assert {"fit", "embedding_", "drift_", "n_features_in_"} <= set(names)
+    assert not {"predict", "inverse_transform"} & set(names)
+    assert "predict" in dir(ParametricMDS(classifier=True))
