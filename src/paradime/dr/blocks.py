@@ -6,7 +6,7 @@ import contextlib
 import copy
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -22,9 +22,6 @@ from paradime.spec.values import listed
 from paradime.training import History, TrainingPhase, Workspace, determine_losses, resolve_device
 from paradime.types import AnyArray, FloatArray
 from paradime.utils.autograd import recording_gradients
-
-if TYPE_CHECKING:
-    from paradime.dr.routine import ParametricDR
 
 __all__ = ["COMPONENTS", "Additions", "Block", "Blocks", "PhasesBlock", "make_blocks"]
 
@@ -148,7 +145,7 @@ class Additions:
         blocks.remember_components()
         return blocks
 
-    def give_way(self, name: str, routine: ParametricDR) -> None:
+    def give_way(self, name: str, routine: Any) -> None:
         """Leaves out what was added to a component that is about to be set, and so has it already or drops it.
 
         A loss that was added is part of the losses and of the phases: if one of them is set, the other becomes a
@@ -248,11 +245,11 @@ class Block:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, routine: ParametricDR | None, owner: type) -> Any:
+    def __get__(self, routine: Any, owner: type) -> Any:
         return self if routine is None else getattr(routine._blocks, self.name)
 
     @recording_gradients()
-    def __set__(self, routine: ParametricDR, value: Any) -> None:
+    def __set__(self, routine: Any, value: Any) -> None:
         if "_additions" in routine.__dict__:
             routine._additions.give_way(self.name, routine)
         routine.__dict__[self.name] = value
@@ -269,7 +266,7 @@ class Block:
 class PhasesBlock(Block):
     """The training phases: each of those that are read knows its loss, as far as the routine has it."""
 
-    def __get__(self, routine: ParametricDR | None, owner: type) -> Any:
+    def __get__(self, routine: Any, owner: type) -> Any:
         if routine is not None:
             determine_losses(routine._blocks.training_phases, routine._blocks.losses)
         return super().__get__(routine, owner)

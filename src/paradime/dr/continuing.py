@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from paradime.dr.estimator import Estimator
 from paradime.data import Dataset
 from paradime.dr.blocks import Blocks
 from paradime.dr.targets import Targets
 from paradime.training import TrainingPhase
-
-if TYPE_CHECKING:
-    from paradime.dr.routine import ParametricDR
 
 __all__ = ["ANNOUNCE", "add_known_targets", "check_epochs", "new_targets", "renewed_blocks", "share_of_epochs"]
 
 ANNOUNCE = "Name all of them at the first call, partial_fit(X, y, classes=…)."
 
 
-def renewed_blocks(routine: ParametricDR) -> Blocks:
+def renewed_blocks(routine: Estimator) -> Blocks:
     """Makes the building blocks of the present parameters, with the present network.
 
     Raises:

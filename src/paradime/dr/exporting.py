@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 import torch
 
+from paradime.dr.estimator import Estimator
 from paradime.dr.comparing import probes
 from paradime.dr.parts import has_part
 from paradime.exceptions import UnsupportedConfigurationError
@@ -14,25 +14,22 @@ from paradime.persistence.exported import export_torch as write_torch
 from paradime.persistence.onnx import export_onnx as write_onnx
 from paradime.persistence.parts import PARTS, Part
 
-if TYPE_CHECKING:
-    from paradime.dr.routine import ParametricDR
-
 __all__ = ["export_onnx", "export_torch", "required_model"]
 
 
 def export_onnx(
-    routine: ParametricDR, path: str | os.PathLike[str], *, part: str, opset: int | None, tolerance: float
+    routine: Estimator, path: str | os.PathLike[str], *, part: str, opset: int | None, tolerance: float
 ) -> None:
     """Writes the model as ONNX; see ``ParametricDR.export_onnx``."""
     write_onnx(_part_of(routine, part), path, opset=opset, tolerance=tolerance)
 
 
-def export_torch(routine: ParametricDR, path: str | os.PathLike[str], *, part: str, tolerance: float) -> None:
+def export_torch(routine: Estimator, path: str | os.PathLike[str], *, part: str, tolerance: float) -> None:
     """Writes the model as a program of ``torch.export``; see ``ParametricDR.export_torch``."""
     write_torch(_part_of(routine, part), path, tolerance=tolerance)
 
 
-def required_model(routine: ParametricDR) -> torch.nn.Module:
+def required_model(routine: Estimator) -> torch.nn.Module:
     """Returns the trained model of a routine that knows which rows it takes.
 
     Raises:
@@ -48,7 +45,7 @@ def required_model(routine: ParametricDR) -> torch.nn.Module:
     return model
 
 
-def _part_of(routine: ParametricDR, part: str) -> Part:
+def _part_of(routine: Estimator, part: str) -> Part:
     if part not in PARTS:
         raise ValueError(f"part must be one of {', '.join(map(repr, PARTS))}, got {part!r}.")
     model = required_model(routine)

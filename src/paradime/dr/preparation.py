@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import torch
 
+from paradime.dr.estimator import Estimator
 from paradime.data import check_fields
 from paradime.dr.blocks import Blocks
 from paradime.dr.network import n_outputs
 from paradime.dr.targets import Targets
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.training import TrainingPhase, check_phase, choose_losses, try_losses
-
-if TYPE_CHECKING:
-    from paradime.dr.routine import ParametricDR
 
 __all__ = ["check_and_compute", "spare_parameters"]
 
@@ -74,7 +71,7 @@ def _required_model(blocks: Blocks, key: str, targets: Targets | None) -> torch.
     return model.to(blocks.device)
 
 
-def spare_parameters(routine: ParametricDR) -> None:
+def spare_parameters(routine: Estimator) -> None:
     """Lets ``fit`` train copies of losses and phases that are parameters, which it must not change.
 
     Copies share the parameters that losses train, which may be the model's.

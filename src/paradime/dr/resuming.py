@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
 
+from paradime.dr.estimator import Estimator
 from paradime.dr.blocks import Blocks
 from paradime.training import (
     Callback,
@@ -27,9 +28,6 @@ from paradime.training import (
     read_checkpoint,
 )
 
-if TYPE_CHECKING:
-    from paradime.dr.routine import ParametricDR
-
 __all__ = ["begin_run", "read_resumed", "report_interruption"]
 
 _NOT_COMPARED = ("verbose", "warm_start", "on_interrupt", "device", "use_cuda", "random_state")
@@ -37,7 +35,7 @@ _MOST_DIFFERENCES = 5
 
 
 def read_resumed(
-    routine: ParametricDR, resume_from: str | os.PathLike[str] | None, callbacks: Sequence[Callback]
+    routine: Estimator, resume_from: str | os.PathLike[str] | None, callbacks: Sequence[Callback]
 ) -> dict[str, Any] | None:
     """Reads the checkpoint from which a training goes on; ``None`` without one.
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
 
+from paradime.dr.estimator import Estimator
 from paradime._registry import with_article
 from paradime.dr.comparing import agree, embedded, probes
 from paradime.dr.exporting import required_model
@@ -19,17 +20,14 @@ from paradime.persistence.bundle import checked_target, write_bundle
 from paradime.persistence.opening import load, read_saved, restore
 from paradime.persistence.saved import Saved
 
-if TYPE_CHECKING:
-    from paradime.dr.routine import ParametricDR
-
 __all__ = ["load_as", "save"]
 
 _COMPARED = 7  # rows
-R = TypeVar("R", bound="ParametricDR")
+R = TypeVar("R", bound=Estimator)
 
 
 def save(
-    routine: ParametricDR,
+    routine: Estimator,
     path: str | os.PathLike[str],
     *,
     model: bool,
@@ -49,7 +47,7 @@ def save(
 
 
 def _check_files(
-    routine: ParametricDR, files: Mapping[str, bytes], *, given: bool, imports: tuple[str, ...]
+    routine: Estimator, files: Mapping[str, bytes], *, given: bool, imports: tuple[str, ...]
 ) -> None:
     """Refuses files of which no equal routine could be made."""
     model = required_model(routine)

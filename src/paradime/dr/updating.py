@@ -7,11 +7,12 @@ import dataclasses
 import logging
 import numbers
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import scipy.sparse
 import torch
 
+from paradime.dr.estimator import Estimator
 from paradime.data import Dataset
 from paradime.dr.additions import AddedLoss
 from paradime.dr.blocks import Blocks
@@ -25,9 +26,6 @@ from paradime.loss import AnchorLoss
 from paradime.types import Data
 from paradime.utils.logging import report
 from paradime.utils.sparse import SparseRows
-
-if TYPE_CHECKING:
-    from paradime.dr.routine import ParametricDR
 
 __all__ = ["Anchors", "check_update", "held_phases", "rows_to_update", "with_kept"]
 
@@ -52,7 +50,7 @@ class Anchors:
     spread: float
 
     @classmethod
-    def of(cls, routine: ParametricDR, earlier: Dataset, n_anchors: int) -> Anchors:
+    def of(cls, routine: Estimator, earlier: Dataset, n_anchors: int) -> Anchors:
         """Chooses anchors among earlier rows; 500 to look at if there are to be none."""
         blocks, key = routine._blocks, routine._data_key
         rows = earlier[key if key in earlier else next(iter(earlier))]
@@ -63,7 +61,7 @@ class Anchors:
         chosen = covering_points(positions, n_anchors or _USUAL_LANDMARKS, generator=_generator(blocks.seed))
         return cls(rows[chosen], positions[chosen], spread)
 
-    def drift(self, routine: ParametricDR) -> Drift:
+    def drift(self, routine: Estimator) -> Drift:
         """Returns how far the anchors have moved, and logs it."""
         now = apply_model(routine._blocks, self.rows, "embed", routine._fitted, owner=type(routine).__name__)
         moved = relative_movement(self.positions, now, self.spread)
@@ -88,7 +86,7 @@ def check_update(keep: Any, landmarks: Any, share: Any) -> None:
 
 
 def rows_to_update(
-    routine: ParametricDR, X: Data, y: Any, old: Data | None
+    routine: Estimator, X: Data, y: Any, old: Data | None
 ) -> tuple[Dataset, Dataset, Targets | None]:
     """Returns the earlier rows, the new ones with all entries of these, and what the targets of both are.
 
@@ -138,7 +136,7 @@ def _generator(seed: int | None) -> torch.Generator | None:
     return None if seed is None else torch.Generator().manual_seed(seed)
 
 
-def _earlier_rows(routine: ParametricDR, old: Data | None) -> Dataset:
+def _earlier_rows(routine: Estimator, old: Data | None) -> Dataset:
     if old is not None:
         routine._fitted.check_rows(old, routine._data_key, routine)
         return as_dataset(old, routine._data_key)
