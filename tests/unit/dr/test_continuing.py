@@ -18,6 +18,8 @@ from paradime.metrics import trustworthiness
 from paradime.routines import ParametricMDS, ParametricTSNE, ParametricUMAP
 from paradime.training import Callback
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 @pytest.fixture(scope="module")
 def digits():

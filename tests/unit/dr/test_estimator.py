@@ -16,6 +16,8 @@ from paradime.loss import CorrelationLoss, GlobalStructureLoss, SmoothnessLoss
 from paradime.models import ModelRecipe
 from paradime.routines import ParametricAutoencoder, ParametricMDS, ParametricTSNE
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 X, y = load_iris(return_X_y=True)
 NAMES = np.array(["setosa", "versicolor", "virginica"])[y]
 

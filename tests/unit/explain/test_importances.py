@@ -15,6 +15,8 @@ from paradime.exceptions import NotTrainedError
 from paradime.explain import feature_importance
 from paradime.routines import ParametricContrastive, ParametricMDS, ParametricUMAP
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 METHODS = ["integrated_gradients", "gradient_x_input", "permutation"]
 
 

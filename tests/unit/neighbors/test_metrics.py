@@ -24,6 +24,8 @@ from paradime.routines import (
 )
 from paradime.utils.sparse import SparseRows
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 K = 15
 DIGITS = load_digits().data[:300]
 RNG = np.random.default_rng(0)

@@ -7,6 +7,8 @@ from sklearn.base import clone
 from paradime.loss import CorrelationLoss, PositionLoss
 from paradime.routines import ParametricMDS, ParametricPaCMAP
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 def correlation(routine, X, column):
     return abs(np.corrcoef(routine.transform(X)[:, 0], X[:, column])[0, 1])

@@ -14,6 +14,8 @@ from paradime.models import FullyConnectedEmbeddingModel, ModelRecipe
 from paradime.routines import ParametricTSNE, ParametricUMAP
 from paradime.training import Cosine, ProgressBar, Stopping
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 X = load_iris().data.astype(np.float32)
 
 

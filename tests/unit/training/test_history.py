@@ -11,6 +11,8 @@ from paradime._registry import CALLBACKS
 from paradime.routines import ParametricMDS, ParametricTSNE
 from paradime.training import Callback, History, history_frame
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 @pytest.fixture(scope="module")
 def routine():
