@@ -26,6 +26,8 @@ from paradime.routines import (
 )
 from paradime.transforms import PerplexityBasedRescale
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 X, y = (values[::3] for values in load_iris(return_X_y=True))
 FEW = {"epochs": 3, "random_state": 0}
 FORMS = {

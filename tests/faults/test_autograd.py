@@ -16,6 +16,8 @@ from paradime.loss import AnchorLoss, RelationLoss
 from paradime.relations import DifferentiablePDist, PDist, Precomputed, Relations
 from paradime.routines import ParametricMDS, ParametricUMAP
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 X, y = (values[::2] for values in load_iris(return_X_y=True))
 PRESETS = [name for name in routines.__all__ if name.startswith("Parametric")]
 ROUTINES = [*PRESETS, "composed"]

@@ -18,6 +18,8 @@ from paradime.relations import DifferentiablePDist, NeighborBasedPDist, Precompu
 from paradime.routines import ParametricTSNE, ParametricUMAP
 from paradime.transforms import Normalize, PerplexityBasedRescale, StudentTTransform, Symmetrize
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 def assert_finite(embedding):
     assert np.isfinite(embedding).all()

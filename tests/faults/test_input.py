@@ -18,6 +18,8 @@ from paradime.models import ModelRecipe
 from paradime.routines import ParametricContrastive, ParametricMDS, ParametricUMAP
 from paradime.utils.plotting import scatterplot
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 @pytest.fixture
 def short():

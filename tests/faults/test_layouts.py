@@ -12,6 +12,8 @@ from paradime.data import Dataset
 from paradime.neighbors import NeighborCache, nearest_neighbors
 from paradime.routines import ParametricMDS, ParametricUMAP
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 N = 60
 
 

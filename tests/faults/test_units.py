@@ -16,6 +16,8 @@ from paradime.loss import ReconstructionLoss
 from paradime.models import ModelRecipe
 from paradime.routines import ParametricContrastive, ParametricMDS
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 X = load_iris().data[np.arange(150) % 3 != 0]  # 100 rows
 PRESETS = ["MDS", "TSNE", "UMAP", "PaCMAP", "LargeVis", "Contrastive", "Autoencoder"]
 # powers of two near 1e-30, 1e-12, 1e12 and 1e30, so that nothing is rounded
