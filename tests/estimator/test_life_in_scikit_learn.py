@@ -23,6 +23,8 @@ from paradime.loss import GlobalStructureLoss
 from paradime.models import FullyConnectedEmbeddingModel, Model, ModelRecipe
 from paradime.training import TrainingPhase
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 X, y = load_iris(return_X_y=True)
 FRAME = load_iris(as_frame=True).data
 

@@ -42,8 +42,8 @@ ESTIMATORS = [
     ParametricMDS(decoder=True, classifier=True),
     ParametricDR(losses=GlobalStructureLoss(), training_phases=[TrainingPhase()]),
 ]
-# trainings are shortened to two epochs of a step, but for the strictest check of presets that train in a second.
-# All checks of all presets at full length take minutes: tools/check_estimators.py
+# trainings are shortened to two epochs of a step, but for the strictest check of what trains within a second. All
+# checks of all presets at full length take minutes: tools/check_estimators.py
 STRICTEST = "check_methods_sample_order_invariance"
 AT_FULL_LENGTH = (ParametricAutoencoder, ParametricMDS, ParametricPaCMAP, ParametricDR)
 

@@ -1,6 +1,7 @@
 """The texts that users start from: they train, mean what the presets mean, and agree with the schema."""
 
 import difflib
+import functools
 import json
 from pathlib import Path
 
@@ -28,6 +29,15 @@ PRESETS = {
     "umap": estimators.ParametricUMAP,
 }
 TEXTS = [*sorted(SPECS.glob("*.yaml")), EXAMPLES / "guided.yaml"]
+
+
+@functools.cache
+def validator():
+    """Checks texts by the schema, which is itself checked once."""
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    kind = jsonschema.validators.validator_for(schema)
+    kind.check_schema(schema)
+    return kind(schema)
 
 
 def read(path):
@@ -80,7 +90,7 @@ def test_text_agrees_with_the_schema_that_it_names(path):
     named = first.removeprefix("# yaml-language-server: $schema=")
     assert named != first
     assert (path.parent / named).resolve() == SCHEMA
-    jsonschema.validate(read(path), json.loads(SCHEMA.read_text(encoding="utf-8")))
+    validator().validate(read(path))
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)

@@ -21,8 +21,3 @@ def make_tsne():
         return ParametricTSNE(**{**short, **settings})
 
     return make
-
-
-@pytest.fixture(autouse=True)
-def _quick_start(few_first_steps):
-    """Where rows come to lie is not the point here."""

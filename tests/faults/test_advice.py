@@ -26,6 +26,8 @@ from paradime.neighbors import nearest_neighbors
 from paradime.relations import DifferentiablePDist, DistsFromTo, NeighborBasedPDist, PDist
 from paradime.transforms import PerplexityBasedRescale
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 X, y = (values[::3] for values in load_iris(return_X_y=True))
 FEW = {"epochs": 3, "random_state": 0}
 FORMS = {

@@ -15,6 +15,8 @@ from paradime.explain import distortion, feature_importance, jacobian
 from paradime.loss import AnchorLoss, RelationLoss
 from paradime.relations import DifferentiablePDist, PDist, Precomputed, Relations
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 X, y = (values[::2] for values in load_iris(return_X_y=True))
 PRESETS = [name for name in estimators.__all__ if name.startswith("Parametric")]
 ROUTINES = [*PRESETS, "composed"]

@@ -18,6 +18,8 @@ from paradime.neighbors import nearest_neighbors
 from paradime.relations import DifferentiablePDist, NeighborBasedPDist, Precomputed
 from paradime.transforms import Normalize, PerplexityBasedRescale, StudentTTransform, Symmetrize
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 def assert_finite(embedding):
     assert np.isfinite(embedding).all()

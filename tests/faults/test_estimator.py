@@ -16,6 +16,8 @@ from sklearn.exceptions import NotFittedError
 from paradime import ParametricContrastive, ParametricMDS, ParametricTSNE, ParametricUMAP
 from paradime.exceptions import NotTrainedError
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 ROUTINES = [
     ParametricMDS(epochs=2, batch_size=50, decoder=True, classifier=True, random_state=0),
     ParametricContrastive(epochs=2, init_epochs=1, random_state=0),

@@ -17,6 +17,8 @@ from paradime.explain import feature_importance
 from paradime.models import ModelRecipe
 from paradime.utils.plotting import scatterplot
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 @pytest.fixture
 def short():

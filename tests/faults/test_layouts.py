@@ -12,6 +12,8 @@ from paradime import ParametricMDS, ParametricUMAP
 from paradime.data import Dataset
 from paradime.neighbors import NeighborCache, nearest_neighbors
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 N = 60
 
 

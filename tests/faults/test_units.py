@@ -15,6 +15,8 @@ from paradime.dr import ParametricDR
 from paradime.loss import ReconstructionLoss
 from paradime.models import ModelRecipe
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 X = load_iris().data[np.arange(150) % 3 != 0]  # 100 rows
 PRESETS = ["MDS", "TSNE", "UMAP", "PaCMAP", "LargeVis", "Contrastive", "Autoencoder"]
 # powers of two near 1e-30, 1e-12, 1e12 and 1e30, so that nothing is rounded

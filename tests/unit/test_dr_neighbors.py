@@ -13,6 +13,8 @@ from paradime.neighbors import BACKENDS
 from paradime.relations import DifferentiablePDist, NeighborBasedPDist
 from paradime.transforms import ConnectivityBasedRescale, PerplexityBasedRescale, Symmetrize
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 @pytest.fixture
 def searches(monkeypatch):

@@ -26,6 +26,8 @@ from paradime.exceptions import ScaleWarning
 from paradime.loss import GlobalStructureLoss
 from paradime.utils.sparse import SparseRows
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 WINE = load_wine(as_frame=True).data
 RNG = np.random.default_rng(0)
 COUNTS = RNG.poisson(RNG.lognormal(0, 3, 50) * RNG.lognormal(0, 0.4, (500, 1)), (500, 50))

@@ -18,6 +18,8 @@ from paradime.loss import Loss
 from paradime.metrics import trustworthiness
 from paradime.training import Callback
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 @pytest.fixture(scope="module")
 def digits():

@@ -15,6 +15,8 @@ from paradime.exceptions import InconsistentVersionWarning, NotTrainedError, Uns
 from paradime.loss import CorrelationLoss, GlobalStructureLoss, SmoothnessLoss
 from paradime.models import ModelRecipe
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 X, y = load_iris(return_X_y=True)
 NAMES = np.array(["setosa", "versicolor", "virginica"])[y]
 

@@ -7,6 +7,8 @@ from sklearn.base import clone
 from paradime import ParametricMDS, ParametricPaCMAP
 from paradime.loss import CorrelationLoss, PositionLoss
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 def correlation(routine, X, column):
     return abs(np.corrcoef(routine.transform(X)[:, 0], X[:, column])[0, 1])

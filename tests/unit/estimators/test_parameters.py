@@ -38,6 +38,7 @@ def in_numpy(value):
     return np.array(value) if isinstance(value, (list, tuple)) else None
 
 
+@pytest.mark.usefixtures("few_first_steps")
 @pytest.mark.parametrize("kind", PRESETS)
 class TestNumpyParameters:
     @pytest.fixture

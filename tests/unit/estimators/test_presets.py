@@ -19,6 +19,8 @@ from paradime.transforms import (
     Symmetrize,
 )
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 ROUTINES = [ParametricTSNE, ParametricUMAP]
 SPECS = {ParametricTSNE: tsne_spec, ParametricUMAP: umap_spec}
 both = pytest.mark.parametrize("routine", ROUTINES)

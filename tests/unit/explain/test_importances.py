@@ -15,6 +15,8 @@ from paradime import ParametricContrastive, ParametricMDS, ParametricUMAP
 from paradime.exceptions import NotTrainedError
 from paradime.explain import feature_importance
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 METHODS = ["integrated_gradients", "gradient_x_input", "permutation"]
 
 

@@ -12,6 +12,8 @@ from paradime.exceptions import NotTrainedError
 from paradime.explain import NoveltyDetector, novelty
 from paradime.utils.seed import seeded
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 @pytest.fixture(scope="module")
 def digits():

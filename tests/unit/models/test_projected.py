@@ -60,9 +60,9 @@ def model():
 @pytest.mark.parametrize(
     "routine",
     [
-        ParametricContrastive(epochs=20, batch_size=30, **SHORT),
-        ParametricUMAP(n_neighbors=10, epochs=20, batch_size=30, **SHORT),
-        ParametricTSNE(perplexity=5, epochs=20, batch_size=30, decoder=True, **SHORT),
+        ParametricContrastive(epochs=6, batch_size=30, **SHORT),
+        ParametricUMAP(n_neighbors=10, epochs=6, batch_size=30, **SHORT),
+        ParametricTSNE(perplexity=5, epochs=6, batch_size=30, decoder=True, **SHORT),
     ],
     ids=lambda part: type(part).__name__,
 )
@@ -73,8 +73,8 @@ def test_rows_are_projected_once_however_many_steps_there_are(routine, X, scaled
 
 
 def test_held_out_rows_are_projected_once_too(scaled_rows):
-    made = ParametricContrastive(epochs=30, batch_size=30, validation_fraction=0.2, **SHORT).fit(COUNTS)
-    assert len(made.history_) > 30
+    made = ParametricContrastive(epochs=10, batch_size=30, validation_fraction=0.2, **SHORT).fit(COUNTS)
+    assert len(made.history_) > 10
     # of each: the projection for the loss, and one for the neighbours
     assert sum(scaled_rows) <= 4 * N
 

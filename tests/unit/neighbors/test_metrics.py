@@ -24,6 +24,8 @@ from paradime.neighbors.metrics import _COMPARISONS, _NEEDS_MORE, _SAME, canonic
 from paradime.relations import NeighborBasedPDist, PDist
 from paradime.utils.sparse import SparseRows
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 K = 15
 DIGITS = load_digits().data[:300]
 RNG = np.random.default_rng(0)

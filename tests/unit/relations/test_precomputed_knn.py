@@ -19,6 +19,8 @@ from paradime.exceptions import SpecificationError
 from paradime.relations import NeighborBasedPDist, Precomputed
 from paradime.transforms import ConnectivityBasedRescale, PerplexityBasedRescale, Symmetrize
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 X = load_iris().data + 0.001 * np.random.default_rng(0).normal(size=(150, 4))
 DISTS, INDICES = NearestNeighbors(n_neighbors=61).fit(X).kneighbors(X)  # each point first
 FORMS = {

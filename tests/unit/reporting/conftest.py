@@ -10,6 +10,7 @@ from sklearn.model_selection import train_test_split
 
 import paradime
 from paradime import ParametricContrastive
+from paradime.reporting import pictures
 
 mpl.use("Agg")
 
@@ -58,6 +59,25 @@ def judged(digits, routine, no_pictures):
 def no_pictures(monkeypatch):
     """Leaves out the pictures, which take most of the time."""
     monkeypatch.setattr("paradime.reporting.writing.draw_pictures", lambda *args: ([], []))
+
+
+@pytest.fixture
+def blank_pictures(monkeypatch):
+    """Makes pictures with title and caption, and does not draw them."""
+    monkeypatch.setattr("paradime.reporting.pictures._image", lambda *args: "")
+
+
+@pytest.fixture
+def light_pictures(monkeypatch):
+    """Draws pictures for the light theme only, and takes them for the dark one too."""
+    draw, drawn = pictures._image, []
+
+    def image(drawing, theme, size):
+        if theme == "light":
+            drawn.append(draw(drawing, theme, size))
+        return drawn[-1]
+
+    monkeypatch.setattr("paradime.reporting.pictures._image", image)
 
 
 @pytest.fixture(scope="session")

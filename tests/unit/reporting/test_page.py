@@ -53,7 +53,7 @@ def test_page_holds_each_picture_for_light_and_dark(good):
     assert good.html.count('class="only-light"') == good.html.count('class="only-dark"') == 9
 
 
-def test_texts_of_the_data_are_escaped(iris):
+def test_texts_of_the_data_are_escaped(iris, light_pictures):
     X = iris[1].set_axis([EVIL, "b", "c", "d"], axis=1).assign(**{EVIL: 1.0})
     with pytest.warns(UserWarning, match="constant"):
         routine = ParametricMDS(epochs=1, random_state=0).fit(X)
@@ -134,7 +134,7 @@ def test_what_does_not_fit_is_refused(iris, given, error, told):
         paradime.report(**{"routine": iris[0].model, "X": iris[1], **given})
 
 
-def test_a_loaded_routine_is_told_of_with_its_training(tmp_path):
+def test_a_loaded_routine_is_told_of_with_its_training(tmp_path, blank_pictures):
     X = load_iris().data
     routine = ParametricMDS(epochs=3, random_state=0).fit(X)
     routine.save(tmp_path / "iris.paradime")
@@ -147,14 +147,14 @@ def test_a_loaded_routine_is_told_of_with_its_training(tmp_path):
     assert np.array_equal(loaded.transform(X), routine.transform(X))
 
 
-def test_a_module_that_has_no_history_says_so():
+def test_a_module_that_has_no_history_says_so(blank_pictures):
     X = load_iris().data
     made = paradime.report(torch.nn.Linear(4, 2), X.astype(np.float32))
     assert "holds no record of its training" in made.html
 
 
 @pytest.mark.parametrize(("out_dim", "told"), [(1, "Maps are left out"), (3, "the first two of 3 dimensions")])
-def test_maps_of_other_dimensions_say_what_is_shown(iris, out_dim, told):
+def test_maps_of_other_dimensions_say_what_is_shown(iris, out_dim, told, light_pictures):
     routine = ParametricMDS(n_components=out_dim, epochs=2, random_state=0).fit(iris[1])
     assert told in paradime.report(routine, iris[1]).html
 
@@ -166,7 +166,7 @@ def test_a_pipeline_is_judged_on_the_rows_of_its_last_step(iris, no_pictures):
     assert paradime.report(pipeline, X).figures == scaled.figures
 
 
-def test_images_show_which_pixels_decide():
+def test_images_show_which_pixels_decide(light_pictures):
     class Flat(torch.nn.Module):
         def __init__(self):
             super().__init__()

@@ -13,6 +13,8 @@ from paradime.exceptions import SpecificationError
 from paradime.models import FullyConnectedEmbeddingModel, ModelRecipe
 from paradime.training import Cosine, ProgressBar, Stopping
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 X = load_iris().data.astype(np.float32)
 
 

@@ -13,6 +13,8 @@ from paradime import ParametricAutoencoder, ParametricMDS, ParametricPaCMAP, Par
 from paradime.dr import ParametricDR
 from paradime.training import Callback, Cosine, Stopping
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 @pytest.fixture(scope="module")
 def digits():

@@ -11,6 +11,8 @@ from paradime import ParametricMDS, ParametricTSNE
 from paradime._registry import CALLBACKS
 from paradime.training import Callback, History, history_frame
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 @pytest.fixture(scope="module")
 def routine():

@@ -1,8 +1,5 @@
 """Optimizers: the same steps as torch's, without its compiler."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 
@@ -94,7 +91,7 @@ def test_functions_and_classes_of_others_are_called_as_they_are():
     assert made == [(parameters, 0.5)]
 
 
-def test_neither_training_nor_specifications_import_the_compiler():
+def test_neither_training_nor_specifications_import_the_compiler(forked):
     code = (
         "import sys, torch, paradime.dr as dr, paradime.relations as r, paradime.loss as l\n"
         "routine = dr.ParametricDR(global_relations=r.PDist(), batch_relations=r.DifferentiablePDist(),\n"
@@ -105,4 +102,6 @@ def test_neither_training_nor_specifications_import_the_compiler():
         "ParametricUMAP().to_spec()\n"  # which tries the model without memory
         "assert 'torch._dynamo' not in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    process = forked(code)  # which has imported the library, and no more
+    process.join()
+    assert process.exitcode == 0

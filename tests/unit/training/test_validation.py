@@ -232,7 +232,7 @@ def test_targets_of_held_out_rows_are_numbered_as_those_of_the_training(digits):
     X, y = digits
     names = np.array([f"digit {number}" for number in y])
     keep = y[300:] >= 5  # whose own numbers would start at 0
-    routine = ParametricTSNE(epochs=15, batch_size=64, random_state=0, classifier=True, perplexity=10)
+    routine = ParametricTSNE(epochs=3, batch_size=64, random_state=0, classifier=True, perplexity=10)
     routine.fit(X[:300], names[:300], validation_data=(X[300:][keep], names[300:][keep]))
     scores = torch.log(torch.from_numpy(routine.predict_proba(X[300:][keep])))
     expected = torch.nn.functional.nll_loss(scores, torch.from_numpy(y[300:][keep]))
@@ -246,7 +246,7 @@ def test_targets_of_held_out_rows_are_numbered_as_those_of_the_training(digits):
 def test_numbers_of_held_out_rows_are_standardised_as_those_of_the_training(digits):
     X, _ = digits
     target = X[:, 20] * 100 + 1000
-    routine = ParametricMDS(epochs=40, batch_size=100, random_state=0, classifier=True)
+    routine = ParametricMDS(epochs=5, batch_size=100, random_state=0, classifier=True)
     routine.fit(X[:300], target[:300], validation_data=(X[300:], target[300:]))
     error = np.mean(((routine.predict(X[300:]) - target[300:]) / target[:300].std()) ** 2)
     record = routine.history_[-1]
