@@ -6,9 +6,9 @@ import math
 import numbers
 from typing import Any
 
-from paradime.dr.estimator import Estimator
 from paradime.data import Dataset
 from paradime.dr.blocks import Blocks
+from paradime.dr.estimator import Estimator
 from paradime.dr.targets import Targets
 from paradime.training import TrainingPhase
 

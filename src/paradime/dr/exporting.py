@@ -6,8 +6,8 @@ import os
 
 import torch
 
-from paradime.dr.estimator import Estimator
 from paradime.dr.comparing import probes
+from paradime.dr.estimator import Estimator
 from paradime.dr.parts import has_part
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.persistence.exported import export_torch as write_torch
@@ -36,7 +36,7 @@ def required_model(routine: Estimator) -> torch.nn.Module:
         NotTrainedError: If the routine is not trained.
         UnsupportedConfigurationError: If the rows are not known.
     """
-    model = routine._require_trained()
+    model: torch.nn.Module = routine._require_trained()
     if routine._fitted.row_shape is None:
         raise UnsupportedConfigurationError(
             f"this {type(routine).__name__} does not know which rows its model takes: trained was set by hand. "

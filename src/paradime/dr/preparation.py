@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from paradime.dr.estimator import Estimator
 from paradime.data import check_fields
 from paradime.dr.blocks import Blocks
+from paradime.dr.estimator import Estimator
 from paradime.dr.network import n_outputs
 from paradime.dr.targets import Targets
 from paradime.exceptions import UnsupportedConfigurationError

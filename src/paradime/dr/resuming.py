@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import torch
 
-from paradime.dr.estimator import Estimator
 from paradime.dr.blocks import Blocks
+from paradime.dr.estimator import Estimator
 from paradime.training import (
     Callback,
     Checkpoints,

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import torch
 
-from paradime.dr.estimator import Estimator
 from paradime._registry import with_article
 from paradime.dr.comparing import agree, embedded, probes
+from paradime.dr.estimator import Estimator
 from paradime.dr.exporting import required_model
 from paradime.dr.parts import has_part
 from paradime.dr.storing import class_name, saved_of
@@ -46,9 +46,7 @@ def save(
     write_bundle(target, files)
 
 
-def _check_files(
-    routine: Estimator, files: Mapping[str, bytes], *, given: bool, imports: tuple[str, ...]
-) -> None:
+def _check_files(routine: Estimator, files: Mapping[str, bytes], *, given: bool, imports: tuple[str, ...]) -> None:
     """Refuses files of which no equal routine could be made."""
     model = required_model(routine)
     named = f"the model, {with_article(type(model).__name__)},"

@@ -12,11 +12,11 @@ from typing import Any
 import scipy.sparse
 import torch
 
-from paradime.dr.estimator import Estimator
 from paradime.data import Dataset
 from paradime.dr.additions import AddedLoss
 from paradime.dr.blocks import Blocks
 from paradime.dr.continuing import add_known_targets
+from paradime.dr.estimator import Estimator
 from paradime.dr.fitted import Drift
 from paradime.dr.inference import apply_model
 from paradime.dr.inputs import as_dataset
