@@ -150,7 +150,7 @@ class KernelRelationTensor(_LazyTriangle):
     def to_square(self) -> torch.Tensor:
         return super().to_square() if self._source is None else self._square
 
-    def to_square_tensor(self) -> SquareRelationTensor:
+    def to_square_tensor(self) -> RelationData:
         return super().to_square_tensor() if self._source is None else _KernelSquare(self)
 
 
