@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from paradime.functional.squashing import extremes_of
 from paradime.models import as_input, centers_rows, needs_double
 from paradime.models.base import computed_type
 from paradime.models.scaling import is_far_from_zero
-from paradime.models.sparse_columns import extremes_of
 from paradime.utils.autograd import without_graph
 from paradime.utils.convert import as_tensor, row_major, to_torch
 from paradime.utils.frames import column_names, default_names, frame_values, is_frame

@@ -11,11 +11,9 @@ import torch
 
 from paradime._registry import MODELS
 from paradime.models._options import checked_integers, checked_widths
-from paradime.models.activations import activation_function
-from paradime.models.base import Model
-from paradime.models.layers import FullyConnected, normalization_layers
+from paradime.models.base import Model, checked_unit, in_unit
+from paradime.models.layers import FullyConnected, activation_function, normalization_layers
 from paradime.models.standardization import Standardized
-from paradime.models.units import checked_unit, in_unit
 from paradime.utils.annotations import as_lists
 
 __all__ = ["ConvolutionalModel", "checked_image_shape", "halved_sizes"]

@@ -11,9 +11,8 @@ import torch
 
 from paradime._registry import Registry
 from paradime.models._options import checked_integers, checked_widths
-from paradime.models.activations import activation_function
 from paradime.models.convolutional import ConvolutionalModel, checked_image_shape, halved_sizes
-from paradime.models.layers import FullyConnected, normalization_layers
+from paradime.models.layers import FullyConnected, activation_function, normalization_layers
 from paradime.models.standardization import Standardized
 
 __all__ = ["DECODERS", "ConvolutionalDecoder", "FullyConnectedDecoder", "mirrored_options"]

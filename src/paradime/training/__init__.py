@@ -3,7 +3,7 @@
 from paradime.training.callbacks import Callback, ProgressBar, ReportLoss, checked_callbacks, notify
 from paradime.training.checkpoints import Checkpoints, find_checkpoint, read_checkpoint
 from paradime.training.checks import check_phase, choose_losses, determine_losses, try_losses
-from paradime.training.device import resolve_device
+from paradime.training.execution import resolve_device
 from paradime.training.extent import Extent, batch_size_for, steps_for
 from paradime.training.fingerprint import (
     describe_data,

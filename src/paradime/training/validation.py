@@ -14,8 +14,8 @@ from paradime.loss import CompoundLoss, Loss
 from paradime.models import Projection
 from paradime.relationdata import RelationData
 from paradime.relations import Relations
-from paradime.training.evaluation import evaluating
 from paradime.training.heldout import with_derived_entries
+from paradime.training.inference import evaluating
 from paradime.training.phase import TrainingPhase
 from paradime.training.quality import HeldOutQuality, metric_of
 from paradime.training.state import HeldOutFigures
