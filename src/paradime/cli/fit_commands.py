@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from paradime.cli.console import command
-from paradime.cli.options import Color, DataPath, Header, Seed
+from paradime.cli.console import Color, DataPath, Header, Seed, command
 
 __all__ = ["demo", "fit"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from paradime.cli import outputs
 from paradime.cli.console import InputError, folded, say, wrapped
 from paradime.cli.models import Rows, column_of, open_model, read_all_rows
-from paradime.cli.targets import without_missing_texts
+from paradime.cli.suspicions import without_missing_texts
 
 if TYPE_CHECKING:
     import pandas as pd

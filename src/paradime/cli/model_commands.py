@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from paradime.cli.console import command
-from paradime.cli.options import (
+from paradime.cli.console import (
     AsJson,
     Axes,
     Color,
@@ -19,6 +18,7 @@ from paradime.cli.options import (
     SourcePath,
     TableOut,
     Title,
+    command,
     names_of,
 )
 

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from paradime.cli.console import command
-from paradime.cli.options import Format
+from paradime.cli.console import Format, command
 
 __all__ = ["spec_app"]
 

@@ -8,13 +8,12 @@ from typing import Any
 import torch
 
 from paradime._registry import did_you_mean
+from paradime.data.columns import column_extremes, lie_far_from_zero
 from paradime.data.scales import warn_of_outweighing_columns
 from paradime.data.validation import (
     checked_rows,
-    column_extremes,
     column_names,
     judge_small_columns,
-    lie_far_from_zero,
     rows_for_model,
     single_precision,
     warn_of_lost_digits,

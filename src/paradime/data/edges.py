@@ -10,8 +10,7 @@ import torch
 from paradime._registry import did_you_mean
 from paradime.data.batch import Batch
 from paradime.data.dataset import Dataset
-from paradime.data.graph import graph_of
-from paradime.data.pairs import batch_of_pairs
+from paradime.data.pairs import batch_of_pairs, graph_of
 from paradime.functional import (
     cumulative_blocks,
     draw_from_blocks,

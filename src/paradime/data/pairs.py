@@ -1,16 +1,19 @@
-"""Batches of pairs, made of first points and the other ends of the pairs of each."""
+"""Relations as a graph, and batches of pairs, made of first points and the other ends of the pairs of each."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 
 from paradime.data.batch import Batch, Entry, PairPositions
 from paradime.data.dataset import Dataset
+from paradime.relationdata import RelationData
+from paradime.utils.convert import as_tensor
 
-__all__ = ["KINDS", "batch_of_pairs", "distinct_points"]
+__all__ = ["KINDS", "Graph", "batch_of_pairs", "distinct_points", "graph_of"]
 
 KINDS = ("near", "mid", "far")
 """What pairs there are; an entry ``"kind"`` numbers them in this order."""
@@ -113,3 +116,38 @@ def distinct_points(points: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.T
     table = torch.empty(n, dtype=torch.int64, device=points.device)
     table[distinct] = torch.arange(len(distinct), device=points.device)
     return distinct, table.index_select(0, points)
+
+
+class Graph(NamedTuple):
+    """The edges of a graph, row by row; an edge is a relation that is not zero.
+
+    Attributes:
+        starts: Where the rows start and the last one ends, shape (n + 1,), int64.
+        cols: Second points of the edges, shape (m,), int32 or int64.
+        weights: The relations, shape (m,).
+    """
+
+    starts: torch.Tensor
+    cols: torch.Tensor
+    weights: torch.Tensor
+
+    def to(self, device: torch.device) -> Graph:
+        """Returns the graph on a device; what is there already is shared."""
+        return Graph(*(part.to(device) for part in self))
+
+    def check_points(self, n_points: int) -> None:
+        """Raises ValueError if the graph is one of another number of points."""
+        if len(self.starts) - 1 != n_points:
+            raise ValueError(
+                f"relations and data must have the same number of points, got {len(self.starts) - 1} "
+                f"and {n_points}."
+            )
+
+
+def graph_of(relations: RelationData) -> Graph:
+    """Returns the graph of some relations; columns and weights are shared with them where they can be."""
+    matrix = relations.to_sparse_array().data
+    if matrix.count_nonzero() < matrix.nnz:
+        matrix = matrix.copy()
+        matrix.eliminate_zeros()
+    return Graph(as_tensor(matrix.indptr).to(torch.int64), as_tensor(matrix.indices), as_tensor(matrix.data))

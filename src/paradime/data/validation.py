@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from paradime.data.columns import Extremes, constant_columns, largest_values, zeros_are_usual
 from paradime.models import as_input, centers_rows, needs_double
 from paradime.models.base import computed_type
-from paradime.models.scaling import is_far_from_zero
-from paradime.models.sparse_columns import extremes_of
 from paradime.utils.autograd import without_graph
 from paradime.utils.convert import as_tensor, row_major, to_torch
 from paradime.utils.frames import column_names, default_names, frame_values, is_frame
@@ -20,19 +19,14 @@ from paradime.utils.sparse import SparseRows, is_sparse
 
 __all__ = [
     "checked_rows",
-    "column_extremes",
     "column_names",
     "judge_small_columns",
-    "lie_far_from_zero",
     "rows_for_model",
     "single_precision",
     "warn_of_lost_digits",
     "warn_of_what_does_not_vary",
 ]
 
-Extremes = tuple[torch.Tensor, torch.Tensor]  # the least and the largest value of each column, shape (d,) each
-
-_BLOCK_BYTES = 1 << 24
 _SMALLEST = 1e-36  # of values in single precision: those a tenth and a hundredth as large are normal numbers, too
 _FEWEST_STEPS = 1_000  # of a column between its least and its largest value, in the precision it comes in
 
@@ -121,14 +115,14 @@ def judge_small_columns(
 
     Args:
         name: What to call the data in messages.
-        extremes: See :func:`column_extremes`.
+        extremes: See :func:`~paradime.data.columns.column_extremes`.
         columns: Names of the columns; by default ``x0``, ``x1``, ….
         stacklevel: Whose code the warning names, see :func:`warnings.warn`.
 
     Raises:
         ValueError: If all columns that are not 0 are so small.
     """
-    largest = _largest(extremes)
+    largest = largest_values(extremes)
     vanishes = (largest > 0) & (largest < _SMALLEST)
     if not bool(vanishes.any()):
         return
@@ -187,14 +181,14 @@ def warn_of_what_does_not_vary(
     """
     if len(rows) < 2:
         return
-    constant = _constant_columns(rows)
+    constant = constant_columns(rows)
     if bool(constant.all()):
         message = f"all {len(rows)} rows of data {name!r} are identical: there is nothing to learn."
         if _rounds_integers(rows[0]):
             message += _about_rounding(rows.dtype)
     elif rows.ndim == 2 and bool(constant.any()):
         zero = constant & (rows[0] == 0)
-        if bool(zero.any()) and _zeros_are_usual(rows, ~constant):
+        if bool(zero.any()) and zeros_are_usual(rows, ~constant):
             constant = constant & ~zero
         if not bool(constant.any()):
             return
@@ -211,21 +205,6 @@ def warn_of_what_does_not_vary(
     warnings.warn(message, stacklevel=stacklevel + 1)
 
 
-def lie_far_from_zero(rows: Any) -> bool:
-    """Returns whether columns lie so far from zero, for their spread, that single precision loses their digits.
-
-    Args:
-        rows: A tensor of shape (n, …), or sparse rows.
-    """
-    if rows.dtype not in (torch.float64, torch.int64, torch.int32) or len(rows) < 2:
-        return False
-    if isinstance(rows, SparseRows):
-        return is_far_from_zero(*rows.mean_and_deviation())
-    return any(
-        is_far_from_zero(block.mean(dim=0), block.std(dim=0, correction=0)) for block in _column_blocks(rows)
-    )
-
-
 def warn_of_lost_digits(
     name: str,
     extremes: Extremes,
@@ -239,7 +218,7 @@ def warn_of_lost_digits(
 
     Args:
         name: What to call the data in messages.
-        extremes: See :func:`column_extremes`.
+        extremes: See :func:`~paradime.data.columns.column_extremes`.
         dtype: The precision. Integers are computed with in double precision, which holds those up to 2**53.
         remedy: What the user can do, a sentence.
         columns: Names of the columns; by default ``x0``, ``x1``, ….
@@ -251,7 +230,7 @@ def warn_of_lost_digits(
         return
     eps = torch.finfo(precision).eps
     low, high = extremes
-    largest = _largest(extremes)
+    largest = largest_values(extremes)
     # differences of integers are exact, unless they overflow, and then the columns span many steps
     lengths = torch.maximum((high - low).to(torch.float64), high.to(torch.float64) - low.to(torch.float64))
     loses = (high > low) & (largest > (2 / eps if is_whole else 0))
@@ -280,66 +259,9 @@ def _rounds_integers(row: torch.Tensor) -> bool:
     return row.dtype in _DIGITS and bool((row.abs() > 2 / torch.finfo(row.dtype).eps).any())
 
 
-def column_extremes(rows: torch.Tensor | SparseRows) -> Extremes:
-    """Returns the least and the largest value of each column, float64, or int64 of integers that this may round.
-
-    Args:
-        rows: A tensor of shape (n, …), whose further axes are flattened, or sparse rows.
-    """
-    if isinstance(rows, SparseRows):
-        return extremes_of(rows)
-    flat = rows.detach().reshape(len(rows), -1)
-    flat = flat.to(torch.uint8) if flat.dtype == torch.bool else flat
-    step = max(1, _BLOCK_BYTES // (8 * flat.shape[1]))
-    # of some rows at a time, in their own type; torch.aminmax along the rows takes several times as long
-    found = [(part.amin(dim=0), part.amax(dim=0)) for part in torch.split(flat, step)]
-    low, high = (torch.stack(bounds) for bounds in zip(*found, strict=True))
-    kind = torch.int64 if flat.dtype == torch.int64 else torch.float64
-    return low.amin(dim=0).to(kind), high.amax(dim=0).to(kind)
-
-
-def _largest(extremes: Extremes) -> torch.Tensor:
-    """The largest absolute value of each column, float64."""
-    return torch.maximum(*(bound.to(torch.float64).abs() for bound in extremes))
-
-
 def _shown(places: torch.Tensor, columns: Sequence[str]) -> str:
     """The names of the first five of some columns."""
     return ", ".join(repr(columns[int(place)]) for place in places[:5]) + (", …" if len(places) > 5 else "")
-
-
-def _column_blocks(rows: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Some columns at a time, in double precision."""
-    flat = rows.detach().reshape(len(rows), -1)
-    step = max(1, _BLOCK_BYTES // (8 * len(flat)))
-    for start in range(0, flat.shape[1], step):
-        yield flat[:, start : start + step].to(torch.float64)
-
-
-def _constant_columns(rows: torch.Tensor | SparseRows) -> torch.Tensor:
-    """Which columns hold one value, shape (d,)."""
-    if isinstance(rows, SparseRows):
-        matrix = rows.to_scipy()
-        lowest, highest = (matrix.min(axis=0), matrix.max(axis=0))
-        return torch.from_numpy(np.asarray(lowest.toarray() == highest.toarray()).reshape(-1))
-    flat = rows.reshape(len(rows), -1)
-    constant = flat[0] == flat[1]
-    # the first two rows differ in nearly all columns of nearly all data, and then the others are not looked at
-    places = constant.nonzero().squeeze(1)
-    step = max(1, _BLOCK_BYTES // (4 * len(flat)))
-    for some in torch.split(places, step):
-        columns = flat[:, some]
-        constant[some] = (columns == columns[0]).all(dim=0)
-    return constant
-
-
-def _zeros_are_usual(rows: Any, varying: torch.Tensor) -> bool:
-    if isinstance(rows, SparseRows):
-        return True
-    places = varying.nonzero().squeeze(1)
-    step = max(1, _BLOCK_BYTES // (4 * len(rows)))
-    with_zeros = sum(int((rows[:, some] == 0).any(dim=0).sum()) for some in torch.split(places, step))
-    return 2 * with_zeros > len(places)
 
 
 def _refuse_non_finite(name: str, tensor: torch.Tensor, *, may_miss: bool) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from sklearn.pipeline import Pipeline
 
-from paradime.data.validation import lie_far_from_zero
+from paradime.data.columns import lie_far_from_zero
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.explorer.network import Layers, run_layers, write_layers
 from paradime.explorer.packing import Blobs, smallest_integers

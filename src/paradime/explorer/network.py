@@ -20,7 +20,7 @@ from paradime.models import (
     InputScaling,
     LandmarkModel,
 )
-from paradime.models.activations import activation_function
+from paradime.models.layers import activation_function
 
 __all__ = ["Layers", "run_layers", "write_layers"]
 

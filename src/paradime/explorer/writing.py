@@ -18,7 +18,7 @@ from paradime.explorer.packing import Blobs
 from paradime.explorer.page import ExplorerPage, render_page, write_page
 from paradime.explorer.sprites import as_images, pack_images
 from paradime.types import AnyArray
-from paradime.utils._colors import get_color_palette
+from paradime.utils._drawing import get_color_palette
 from paradime.utils.columns import ColumnValues
 from paradime.utils.convert import to_numpy
 from paradime.utils.frames import check_distinct_names, is_frame

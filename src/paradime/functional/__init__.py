@@ -11,7 +11,6 @@ from paradime.functional.contrastive import (
 )
 from paradime.functional.contrastive_batch import info_nce_of_batch, noise_contrastive_of_batch
 from paradime.functional.correlation import average_rank, pearson, soft_rank, standardized
-from paradime.functional.density import log_radii
 from paradime.functional.dependence import centered_alignment, gaussian_kernel, typical_square
 from paradime.functional.distances import (
     condensed_distances,
@@ -30,7 +29,14 @@ from paradime.functional.divergences import (
     kullback_leibler_of_pairs,
     largevis_loss,
 )
-from paradime.functional.kernels import find_ab, modified_cauchy, student_t
+from paradime.functional.kernels import (
+    find_ab,
+    log_radii,
+    modified_cauchy,
+    saturating_attraction,
+    saturating_repulsion,
+    student_t,
+)
 from paradime.functional.magnitudes import magnitude, magnitude_of_rows
 from paradime.functional.principal_axes import axes_of_covariance, axes_of_rows, whitening_factors
 from paradime.functional.row_sampling import (
@@ -48,7 +54,6 @@ from paradime.functional.sampling import (
     draw_others_by_weight,
     draw_others_of_batch,
 )
-from paradime.functional.saturating import saturating_attraction, saturating_repulsion
 from paradime.functional.smoothness import dirichlet_energy, nearness
 from paradime.functional.spectral import spectral_positions
 from paradime.functional.squashing import squash, squash_few, usual_bounds, usual_ranges

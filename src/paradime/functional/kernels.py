@@ -1,4 +1,4 @@
-"""Kernels that turn distances in the embedding into similarities."""
+"""Functions of squared distances in the embedding: kernels, local radii, and PaCMAP's losses that saturate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import scipy.optimize
 import torch
 
-__all__ = ["find_ab", "modified_cauchy", "student_t"]
+__all__ = ["find_ab", "log_radii", "modified_cauchy", "saturating_attraction", "saturating_repulsion", "student_t"]
 
 
 def student_t(sq_dists: torch.Tensor, alpha: float | torch.Tensor) -> torch.Tensor:
@@ -110,3 +110,65 @@ def find_ab(spread: float = 1.0, min_dist: float = 0.1) -> tuple[float, float]:
         curve, d, target, p0=(1.0, 1.0), bounds=((0, 0), (np.inf, np.inf)), max_nfev=10_000
     )
     return float(a * spread ** (-2 * b)), float(b)
+
+
+def log_radii(sq_dists: torch.Tensor, epsilon: float = 1e-8) -> torch.Tensor:
+    """Logarithms of the local radii of embedded points, log(ε + Σⱼ qᵢⱼ dᵢⱼ² / Σⱼ qᵢⱼ) with q = 1/(1 + d²), j ≠ i.
+
+    Args:
+        sq_dists: Squared distances between the points, shape (b, b).
+        epsilon: Added before the logarithm, so that points at the same place stay finite.
+
+    Returns:
+        Shape (b,).
+
+    Source: Narayan, Berger, Cho, "Assessing single-cell transcriptomic variability through density-preserving data
+        visualization", 2021.
+
+    Example:
+        >>> log_radii(torch.tensor([[0.0, 1.0, 1.0], [1.0, 0.0, 3.0], [1.0, 3.0, 0.0]]))
+        tensor([0.0000, 0.5108, 0.5108])
+    """
+    itself = torch.eye(len(sq_dists), dtype=torch.bool, device=sq_dists.device)
+    similarities = student_t(sq_dists, 1.0).masked_fill(itself, 0)
+    totals = similarities.sum(dim=1)
+    radii = (similarities * sq_dists).sum(dim=1) / torch.where(totals > 0, totals, 1)
+    return torch.log(epsilon + radii)
+
+
+def saturating_attraction(sq_dists: torch.Tensor, strength: float = 10.0) -> torch.Tensor:
+    """Loss of pairs that should be close, d̃/(s + d̃) with d̃ = d² + 1.
+
+    Args:
+        sq_dists: Squared distances d² ≥ 0, any shape.
+        strength: s > 0: pairs are pulled most at a distance of about √(s/3), and hardly beyond √s.
+
+    Returns:
+        Values in (0, 1), same shape.
+
+    Source: Wang et al., "Understanding how dimension reduction tools work: PaCMAP", 2021, eq. 1.
+
+    Example:
+        >>> saturating_attraction(torch.tensor([9.0]), 10.0)
+        tensor([0.5000])
+    """
+    shifted = sq_dists + 1
+    return shifted / (strength + shifted)
+
+
+def saturating_repulsion(sq_dists: torch.Tensor) -> torch.Tensor:
+    """Loss of pairs that should be apart, 1/(1 + d̃) with d̃ = d² + 1.
+
+    Args:
+        sq_dists: Squared distances d² ≥ 0, any shape.
+
+    Returns:
+        Values in (0, 1/2], same shape.
+
+    Source: Wang et al., "Understanding how dimension reduction tools work: PaCMAP", 2021, eq. 1.
+
+    Example:
+        >>> saturating_repulsion(torch.tensor([0.0, 2.0]))
+        tensor([0.5000, 0.2500])
+    """
+    return (sq_dists + 2).reciprocal()

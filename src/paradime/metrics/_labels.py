@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from paradime.metrics._chunks import as_points
+from paradime.metrics._comparison import check_columns, check_together
+from paradime.metrics._estimates import drawn_rows
+from paradime.types import TensorLike
 from paradime.utils.targets import ClassColumn, read_classes_together
 
-__all__ = ["check_classes", "labeled", "read_labels"]
+__all__ = ["LabeledPoints", "check_classes", "labeled", "read_labels"]
 
 
 def read_labels(
@@ -74,3 +78,76 @@ def labeled(column: ClassColumn, device: torch.device) -> tuple[torch.Tensor, to
     """
     rows = np.flatnonzero(~column.missing)
     return torch.from_numpy(rows).to(device), torch.from_numpy(column.codes[rows]).to(device)
+
+
+class LabeledPoints(NamedTuple):
+    """Embedded points that have a class, and those of them, or of held-out points, that are measured.
+
+    Attributes:
+        points: Shape (n, out_dim).
+        codes: Their classes, shape (n,), int64.
+        queries: Held-out points that are measured, shape (m, out_dim), or ``None``.
+        rows: Which points, or which held-out ones with a class, are measured, shape (m,); ``None`` for all.
+        own: The classes of what is measured, shape (m,), int64.
+        n_classes: How many numbers of classes there are.
+    """
+
+    points: torch.Tensor
+    codes: torch.Tensor
+    queries: torch.Tensor | None
+    rows: torch.Tensor | None
+    own: torch.Tensor
+    n_classes: int
+
+    @classmethod
+    def read(
+        cls,
+        embedding: TensorLike,
+        labels: Any,
+        test_embedding: TensorLike | None,
+        test_labels: Any,
+        *,
+        n_samples: int | None,
+        random_state: Any,
+        several: bool = False,
+    ) -> LabeledPoints:
+        """Reads points and classes, and draws what is measured.
+
+        Args:
+            embedding: Shape (n, out_dim).
+            labels: Their classes; see :func:`read_labels`.
+            test_embedding: Held-out points, which are measured in place of the others, or ``None``.
+            test_labels: Their classes.
+            n_samples: How many to draw; all if ``None``.
+            random_state: Seed of the draw.
+            several: Whether there must be several classes; see :func:`check_classes`.
+
+        Raises:
+            TypeError: If embeddings are not real numbers.
+            ValueError: If embeddings and classes do not fit.
+        """
+        check_together(test_embedding=test_embedding, test_labels=test_labels)
+        points, queries = as_points(embedding, name="embedding"), None
+        if test_embedding is not None:
+            queries = as_points(test_embedding, name="test_embedding", device=points.device)
+            check_columns("embedding", points, "test_embedding", queries)
+        n_test = None if queries is None else len(queries)
+        train, test = read_labels(labels, test_labels, n_points=len(points), n_test=n_test)
+        if several:
+            check_classes(train, test)
+        kept, codes = labeled(train, points.device)
+        points, own = points[kept], codes
+        if queries is not None and test is not None:
+            kept, own = labeled(test, points.device)
+            queries = queries[kept]
+        rows = drawn_rows(len(own), n_samples, random_state)
+        if rows is not None:
+            rows = rows.to(points.device)
+            own = own[rows]
+            queries = None if queries is None else queries[rows]
+        return cls(points, codes, queries, rows, own, int(codes.max()) + 1)
+
+    @property
+    def n_total(self) -> int | None:
+        """How many there are of what is measured: the points, or for held-out ones ``None``."""
+        return len(self.points) if self.queries is None else None

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from paradime.metrics._chunks import as_points
 from paradime.metrics._comparison import check_columns, check_together
-from paradime.metrics._correlations import check_kind, ranks, standardized
+from paradime.metrics.correlation import check_kind, ranks, standardized
 from paradime.types import TensorLike
 from paradime.utils.convert import as_numpy, as_tensor
 from paradime.utils.frames import feature_names

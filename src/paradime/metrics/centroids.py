@@ -7,8 +7,8 @@ from typing import Any, Literal
 import torch
 
 from paradime.metrics._comparison import as_comparison, check_together
-from paradime.metrics._correlations import check_kind, pearson, spearman
 from paradime.metrics._labels import check_classes, labeled, read_labels
+from paradime.metrics.correlation import check_kind, pearson, spearman
 from paradime.types import TensorLike
 
 __all__ = ["centroid_correlation"]

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from paradime.metrics._chunks import as_points, check_n_neighbors, distance_blocks, nearest
-from paradime.metrics._comparison import check_columns, check_together
-from paradime.metrics._estimates import Estimate, drawn_rows, mean_estimate
-from paradime.metrics._labels import labeled, read_labels
+from paradime.metrics._chunks import check_n_neighbors, distance_blocks, nearest
+from paradime.metrics._estimates import Estimate, mean_estimate
+from paradime.metrics._labels import LabeledPoints
 from paradime.types import TensorLike
 
 __all__ = ["knn_accuracy"]
@@ -67,36 +66,19 @@ def knn_accuracy(
         ... )
         0.5
     """
-    check_together(test_embedding=test_embedding, test_labels=test_labels)
-    points = as_points(embedding, name="embedding")
-    queries = None
-    if test_embedding is not None:
-        queries = as_points(test_embedding, name="test_embedding", device=points.device)
-        check_columns("embedding", points, "test_embedding", queries)
-    train, test = read_labels(
-        labels, test_labels, n_points=len(points), n_test=None if queries is None else len(queries)
+    read = LabeledPoints.read(
+        embedding, labels, test_embedding, test_labels, n_samples=n_samples, random_state=random_state
     )
-    kept, codes = labeled(train, points.device)
-    points, true, n_available = points[kept], codes, len(kept) - 1
-    if queries is not None and test is not None:
-        kept, true = labeled(test, points.device)
-        queries, n_available = queries[kept], len(points)
-    n_neighbors = check_n_neighbors(n_neighbors, n_available=n_available, points=f"{len(points)} points")
-    rows = drawn_rows(len(true), n_samples, random_state)
-    if rows is not None:
-        rows = rows.to(points.device)
-        true = true[rows]
-        queries = None if queries is None else queries[rows]
-    n_classes = int(codes.max()) + 1
+    n_available = len(read.points) - int(read.queries is None)
+    n_neighbors = check_n_neighbors(n_neighbors, n_available=n_available, points=f"{len(read.points)} points")
     predicted = [
-        _majority(codes[nearest(distances, n_neighbors)], n_classes)
+        _majority(read.codes[nearest(distances, n_neighbors)], read.n_classes)
         for _, distances in distance_blocks(
-            points, queries=queries, rows=rows, self_distance=math.inf, chunk_size=chunk_size
+            read.points, queries=read.queries, rows=read.rows, self_distance=math.inf, chunk_size=chunk_size
         )
     ]
-    is_right = (torch.cat(predicted) == true).cpu()
-    n_total = len(points) if queries is None else None
-    return mean_estimate(is_right, n_total=n_total, value=float(np.mean(is_right.numpy())))
+    is_right = (torch.cat(predicted) == read.own).cpu()
+    return mean_estimate(is_right, n_total=read.n_total, value=float(np.mean(is_right.numpy())))
 
 
 def _majority(votes: torch.Tensor, n_classes: int) -> torch.Tensor:

@@ -6,10 +6,9 @@ from typing import Any
 
 import torch
 
-from paradime.metrics._chunks import as_points, distance_blocks
-from paradime.metrics._comparison import check_columns, check_together
-from paradime.metrics._estimates import Estimate, drawn_rows, mean_estimate
-from paradime.metrics._labels import check_classes, labeled, read_labels
+from paradime.metrics._chunks import distance_blocks
+from paradime.metrics._estimates import Estimate, mean_estimate
+from paradime.metrics._labels import LabeledPoints
 from paradime.types import TensorLike
 
 __all__ = ["silhouette"]
@@ -55,30 +54,20 @@ def silhouette(
         >>> round(silhouette([[0.0], [1.0], [10.0], [11.0]], ["fir", "fir", "oak", "oak"]), 3)
         0.9
     """
-    check_together(test_embedding=test_embedding, test_labels=test_labels)
-    points = as_points(embedding, name="embedding")
-    queries = None
-    if test_embedding is not None:
-        queries = as_points(test_embedding, name="test_embedding", device=points.device)
-        check_columns("embedding", points, "test_embedding", queries)
-    train, test = read_labels(
-        labels, test_labels, n_points=len(points), n_test=None if queries is None else len(queries)
+    read = LabeledPoints.read(
+        embedding,
+        labels,
+        test_embedding,
+        test_labels,
+        n_samples=n_samples,
+        random_state=random_state,
+        several=True,
     )
-    n_classes = check_classes(train, test)
-    kept, codes = labeled(train, points.device)
-    points, own = points[kept], codes
-    if queries is not None and test is not None:
-        kept, own = labeled(test, points.device)
-        queries = queries[kept]
-    rows = drawn_rows(len(own), n_samples, random_state)
-    if rows is not None:
-        rows = rows.to(points.device)
-        own = own[rows]
-        queries = None if queries is None else queries[rows]
-    members = torch.nn.functional.one_hot(codes, n_classes).to(torch.float64)
-    blocks = distance_blocks(points, queries=queries, rows=rows, chunk_size=chunk_size)
-    parts = [_widths(block @ members, members.sum(dim=0), own[part], queries is None) for part, block in blocks]
-    return mean_estimate(torch.cat(parts), n_total=len(points) if queries is None else None)
+    members = torch.nn.functional.one_hot(read.codes, read.n_classes).to(torch.float64)
+    counts, is_member = members.sum(dim=0), read.queries is None
+    blocks = distance_blocks(read.points, queries=read.queries, rows=read.rows, chunk_size=chunk_size)
+    parts = [_widths(block @ members, counts, read.own[part], is_member) for part, block in blocks]
+    return mean_estimate(torch.cat(parts), n_total=read.n_total)
 
 
 def _widths(sums: torch.Tensor, counts: torch.Tensor, own: torch.Tensor, is_member: bool) -> torch.Tensor:

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from paradime.metrics._comparison import Comparison, as_comparison
-from paradime.metrics._correlations import check_kind, pearson, spearman
 from paradime.metrics._estimates import Estimate
+from paradime.metrics.correlation import check_kind, pearson, spearman
 from paradime.types import TensorLike
 from paradime.utils.convert import as_numpy
 

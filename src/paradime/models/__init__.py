@@ -1,6 +1,5 @@
 """Models that embed, what they are made of, and what the engine asks of any torch module."""
 
-from paradime.models.activations import ACTIVATIONS
 from paradime.models.assignments import SoftAssignments
 from paradime.models.base import (
     Completable,
@@ -9,21 +8,21 @@ from paradime.models.base import (
     as_input,
     centers_rows,
     needs_double,
+    replaced_methods,
     resolve_method,
+    unit_of,
 )
 from paradime.models.convolutional import ConvolutionalModel
 from paradime.models.decoders import DECODERS, ConvolutionalDecoder, FullyConnectedDecoder
 from paradime.models.embedding import EmbeddingModel
 from paradime.models.fully_connected import FullyConnectedEmbeddingModel
 from paradime.models.landmarks import LandmarkModel, network_scale
-from paradime.models.layers import FullyConnected
-from paradime.models.precise import in_double_precision
+from paradime.models.layers import ACTIVATIONS, FullyConnected
 from paradime.models.projected import Projection, projected_rows, projection_for
 from paradime.models.recipe import ModelRecipe
-from paradime.models.replacing import replaced_methods
 from paradime.models.scaling import InputScaling
 from paradime.models.standardization import Standardization, Standardized, wants_standardization
-from paradime.models.units import unit_of
+from paradime.models.torch_layers import in_double_precision
 
 __all__ = [
     "ACTIVATIONS",

@@ -1,8 +1,10 @@
-"""The contract of models."""
+"""The contract of models, the unit of their embeddings, and methods that are replaced for a while."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
 import torch
@@ -16,10 +18,15 @@ __all__ = [
     "Preparable",
     "as_input",
     "centers_rows",
+    "checked_unit",
     "computed_type",
+    "in_unit",
     "needs_double",
+    "replaced_methods",
     "resolve_method",
     "scaling_of",
+    "unit_of",
+    "without_unit",
 ]
 
 
@@ -195,3 +202,68 @@ def resolve_method(model: torch.nn.Module, method: str | None) -> Callable[[torc
         f"model {type(model).__name__} has no method {method!r}. {did_you_mean(method, own | {'forward'})} "
         "Write the method, or name another in the loss (embedding_method=…, classification_method=…)."
     )
+
+
+def checked_unit(unit: float | None) -> float | None:
+    """Returns the unit.
+
+    Raises:
+        ValueError: If it is not positive.
+    """
+    if unit is not None and not 0 < unit < math.inf:
+        raise ValueError(f"unit must be a positive number, or None, got {unit!r}.")
+    return unit
+
+
+def in_unit(result: torch.Tensor, unit: float | None) -> torch.Tensor:
+    """Returns what layers made, as lengths in the embedding."""
+    return result if unit is None else result * unit
+
+
+def unit_of(model: object) -> float:
+    """Returns the unit of a model's embedding, or of its encoder's; 1 where it has none."""
+    unit = getattr(getattr(model, "encoder", model), "unit", None)
+    return float(unit) if isinstance(unit, (int, float)) else 1.0
+
+
+def without_unit(embedded: torch.Tensor, encoder: object) -> torch.Tensor:
+    """Returns positions as the layers of an encoder made them, which decoders and classifiers start from."""
+    return embedded / unit_of(encoder)
+
+
+Method = Callable[..., Any]
+
+
+@contextlib.contextmanager
+def replaced_methods(
+    model: torch.nn.Module, names: Iterable[str], wrap: Callable[[str, Method], Method]
+) -> Iterator[None]:
+    """Within the block, methods of a model do what a function makes of them; only this instance is affected.
+
+    Args:
+        model: The model; what is no module, or scripted, stays as it is.
+        names: The methods, as far as the model has them. Calling the model calls ``"forward"``.
+        wrap: Takes the name and the method, returns what takes its place.
+
+    Example:
+        >>> model = torch.nn.Identity()
+        >>> with replaced_methods(model, ["forward"], lambda name, method: lambda X: 2 * method(X)):
+        ...     model(torch.ones(1))
+        tensor([2.])
+        >>> model(torch.ones(1))
+        tensor([1.])
+    """
+    if not isinstance(model, torch.nn.Module) or isinstance(model, torch.jit.ScriptModule):
+        yield
+        return
+    instance = vars(model)
+    own = {name: instance[name] for name in names if name in instance}
+    methods = {name: getattr(model, name, None) for name in names}
+    replaced = {name: wrap(name, method) for name, method in methods.items() if callable(method)}
+    instance.update(replaced)
+    try:
+        yield
+    finally:
+        for name in replaced:
+            del instance[name]
+        instance.update(own)

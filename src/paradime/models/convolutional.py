@@ -11,14 +11,12 @@ import torch
 
 from paradime._registry import MODELS
 from paradime.models._options import checked_integers, checked_widths
-from paradime.models.activations import activation_function
-from paradime.models.base import Model
-from paradime.models.layers import FullyConnected, normalization_layers
+from paradime.models.base import Model, checked_unit, in_unit
+from paradime.models.layers import FullyConnected, activation_function, normalization_layers
 from paradime.models.standardization import Standardized
-from paradime.models.units import checked_unit, in_unit
 from paradime.utils.annotations import as_lists
 
-__all__ = ["ConvolutionalModel", "checked_image_shape", "halved_sizes"]
+__all__ = ["ConvolutionalModel", "checked_convolutions", "checked_image_shape", "halved_sizes"]
 
 
 def checked_image_shape(name: str, shape: Sequence[int]) -> tuple[int, int, int]:
@@ -44,6 +42,25 @@ def checked_image_shape(name: str, shape: Sequence[int]) -> tuple[int, int, int]
         )
     channels, height, width = sizes if len(sizes) == 3 else (1, *sizes)
     return channels, height, width
+
+
+def checked_convolutions(channels: int | Sequence[int], kernel_size: int) -> tuple[Sequence[int], int]:
+    """Returns the channels of convolutions, and the size of their kernels, as Python's integers.
+
+    Raises:
+        ValueError: If one is no positive integer.
+
+    Example:
+        >>> checked_convolutions(32, 3)
+        ([32], 3)
+    """
+    channels, (kernel_size,) = checked_widths("channels", channels), checked_integers(kernel_size=kernel_size)
+    if kernel_size < 1 or any(width < 1 for width in channels):
+        raise ValueError(
+            f"kernel_size and channels must be positive, got kernel_size {kernel_size} and "
+            f"channels {list(channels)}."
+        )
+    return channels, kernel_size
 
 
 def halved_sizes(height: int, width: int, kernel_size: int, times: int) -> list[tuple[int, int]]:
@@ -120,13 +137,8 @@ class ConvolutionalModel(Standardized, Model):
     ) -> None:
         super().__init__()
         self._image = checked_image_shape("in_shape", in_shape)
-        channels, (kernel_size,) = checked_widths("channels", channels), checked_integers(kernel_size=kernel_size)
+        channels, kernel_size = checked_convolutions(channels, kernel_size)
         hidden_dims = checked_widths("hidden_dims", hidden_dims)
-        if kernel_size < 1 or any(width < 1 for width in channels):
-            raise ValueError(
-                f"kernel_size and channels must be positive, got kernel_size {kernel_size} and "
-                f"channels {list(channels)}."
-            )
         self.in_shape = in_shape
         self.out_dim = out_dim
         self.channels = channels

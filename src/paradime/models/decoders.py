@@ -10,10 +10,14 @@ from typing import Any, Literal
 import torch
 
 from paradime._registry import Registry
-from paradime.models._options import checked_integers, checked_widths
-from paradime.models.activations import activation_function
-from paradime.models.convolutional import ConvolutionalModel, checked_image_shape, halved_sizes
-from paradime.models.layers import FullyConnected, normalization_layers
+from paradime.models._options import checked_widths
+from paradime.models.convolutional import (
+    ConvolutionalModel,
+    checked_convolutions,
+    checked_image_shape,
+    halved_sizes,
+)
+from paradime.models.layers import FullyConnected, activation_function, normalization_layers
 from paradime.models.standardization import Standardized
 
 __all__ = ["DECODERS", "ConvolutionalDecoder", "FullyConnectedDecoder", "mirrored_options"]
@@ -153,13 +157,8 @@ class ConvolutionalDecoder(Standardized):
                 f"image_shape must have as many elements as a row, {math.prod(out_shape)}, got {image}, "
                 f"{math.prod(image)} elements."
             )
-        channels, (kernel_size,) = checked_widths("channels", channels), checked_integers(kernel_size=kernel_size)
+        channels, kernel_size = checked_convolutions(channels, kernel_size)
         hidden_dims = checked_widths("hidden_dims", hidden_dims)
-        if kernel_size < 1 or any(width < 1 for width in channels):
-            raise ValueError(
-                f"kernel_size and channels must be positive, got kernel_size {kernel_size} and "
-                f"channels {list(channels)}."
-            )
         self.in_dim = in_dim
         self.out_shape = out_shape
         self.channels = channels

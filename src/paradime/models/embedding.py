@@ -7,8 +7,7 @@ from typing import Any
 import torch
 
 from paradime.exceptions import UnsupportedConfigurationError
-from paradime.models.base import Model, resolve_method
-from paradime.models.units import without_unit
+from paradime.models.base import Model, resolve_method, without_unit
 
 __all__ = ["EmbeddingModel"]
 

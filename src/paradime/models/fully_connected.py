@@ -8,10 +8,9 @@ from typing import Literal
 import torch
 
 from paradime._registry import MODELS
-from paradime.models.base import Model
+from paradime.models.base import Model, checked_unit, in_unit
 from paradime.models.layers import FullyConnected
 from paradime.models.standardization import Standardized
-from paradime.models.units import checked_unit, in_unit
 
 __all__ = ["FullyConnectedEmbeddingModel"]
 

@@ -10,10 +10,9 @@ import torch
 from paradime._registry import MODELS
 from paradime.models._options import checked_integers, checked_widths
 from paradime.models.assignments import SoftAssignments
-from paradime.models.base import Model
+from paradime.models.base import Model, checked_unit, in_unit
 from paradime.models.layers import FullyConnected
 from paradime.models.scaling import InputScaling, row_chunks
-from paradime.models.units import checked_unit, in_unit
 from paradime.utils.sparse import SparseRows
 
 __all__ = ["LandmarkModel", "network_scale"]

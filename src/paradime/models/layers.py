@@ -1,8 +1,8 @@
-"""Stacks of fully connected layers, of which models, decoders and classifiers are made."""
+"""Activations by name, and stacks of fully connected layers for models, decoders and classifiers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise, zip_longest
 from typing import Literal
 
@@ -10,9 +10,53 @@ import torch
 
 from paradime._registry import did_you_mean
 from paradime.models._options import checked_integers, checked_widths
-from paradime.models.activations import activation_function
 
-__all__ = ["FullyConnected", "check_dropout", "normalization_layers"]
+__all__ = ["ACTIVATIONS", "FullyConnected", "activation_function", "check_dropout", "normalization_layers"]
+
+
+def _identity(X: torch.Tensor) -> torch.Tensor:
+    return X
+
+
+# a plain dict of functions: models look their activation up in every call, also while torch.compile traces them
+ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "elu": torch.nn.functional.elu,
+    "gelu": torch.nn.functional.gelu,
+    "identity": _identity,
+    "leaky relu": torch.nn.functional.leaky_relu,
+    "mish": torch.nn.functional.mish,
+    "relu": torch.relu,
+    "selu": torch.selu,
+    "sigmoid": torch.sigmoid,
+    "silu": torch.nn.functional.silu,
+    "softplus": torch.nn.functional.softplus,
+    "tanh": torch.tanh,
+}
+"""Elementwise functions by the name that models take as ``activation``; names of one's own may be added."""
+
+
+def activation_function(name: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Returns the function that models apply between their layers.
+
+    Args:
+        name: A name in :data:`ACTIVATIONS`; underscores count as spaces.
+
+    Raises:
+        ValueError: If there is no such activation.
+
+    Example:
+        >>> activation_function("leaky_relu")(torch.tensor([-1.0, 1.0]))
+        tensor([-0.0100,  1.0000])
+        >>> activation_function("rleu")
+        Traceback (most recent call last):
+        ...
+        ValueError: unknown activation 'rleu'. Did you mean 'relu'?
+    """
+    found = ACTIVATIONS.get(str(name)) or ACTIVATIONS.get(str(name).replace("_", " "))
+    if found is None:
+        raise ValueError(f"unknown activation {name!r}. {did_you_mean(name, ACTIVATIONS)}")
+    return found
+
 
 _ROWS: dict[str, type[torch.nn.Module]] = {"batch": torch.nn.BatchNorm1d, "layer": torch.nn.LayerNorm}
 

@@ -5,8 +5,14 @@ from __future__ import annotations
 import torch
 
 from paradime.functional.principal_axes import axes_of_covariance, axes_of_rows, whitening_factors
-from paradime.functional.squashing import squash, squash_few, usual_bounds, usual_ranges
-from paradime.models.sparse_columns import extremes_of, sparse_usual_ranges
+from paradime.functional.squashing import (
+    extremes_of,
+    sparse_usual_ranges,
+    squash,
+    squash_few,
+    usual_bounds,
+    usual_ranges,
+)
 from paradime.utils.sparse import SparseRows
 
 __all__ = [

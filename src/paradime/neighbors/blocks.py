@@ -17,11 +17,10 @@ from paradime.neighbors.products import (
     smallest_columns,
     sq_norms_of,
 )
-from paradime.neighbors.sketch import sketch_of
 from paradime.neighbors.trial import Trial
 from paradime.types import Metric
 
-__all__ = ["BlocksBackend"]
+__all__ = ["BlocksBackend", "sketch_of"]
 
 log = logging.getLogger(__name__)
 
@@ -154,3 +153,28 @@ def _share(ranks: torch.Tensor, share: float) -> int:
     """Returns the rank below which, or at which, a share of the ranks lies."""
     ordered = ranks.flatten().sort().values
     return int(ordered[int(share * (len(ordered) - 1))]) if len(ordered) else 0
+
+
+_SAMPLE_ROWS = 4000
+
+
+def sketch_of(points: EuclideanRows, n_columns: int, generator: torch.Generator) -> torch.Tensor:
+    """Returns the leading principal components, as a sample of the points shows them.
+
+    Args:
+        points: n points of d columns.
+        n_columns: How many components, at most d.
+        generator: Draws the sample.
+
+    Returns:
+        Shape (n, n_columns), centred, of the points' type.
+    """
+    drawn = torch.randperm(len(points), generator=generator)[:_SAMPLE_ROWS].to(points.X.device)
+    center = points.center()
+    sample = points.at(drawn).to(torch.float64) - center
+    _, directions = torch.linalg.eigh(sample.T @ sample)
+    directions, center = directions[:, -n_columns:].to(points.dtype), center.to(points.dtype)
+    sketch = torch.empty(len(points), directions.shape[1], dtype=points.dtype, device=points.X.device)
+    for chunk in points.chunks():
+        sketch[chunk] = (points.at(chunk) - center) @ directions
+    return sketch

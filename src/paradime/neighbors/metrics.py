@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,10 +13,9 @@ import scipy.stats
 import torch
 
 from paradime._registry import did_you_mean
-from paradime.neighbors.functions import checked_metric
 from paradime.types import AnyArray, FloatArray, Metric
 
-__all__ = ["Comparison", "canonical", "check_metric", "comparison_of", "is_metric", "nearest_in"]
+__all__ = ["Comparison", "canonical", "check_metric", "checked_metric", "comparison_of", "is_metric", "nearest_in"]
 
 _SAME = {
     "l2": "euclidean",
@@ -296,3 +296,48 @@ _COMPARISONS: dict[str, Comparison] = {
     "kulsinski": Comparison(_kulsinski, _is_there, by_blocks=True),
     "tsss": Comparison(_tsss, by_blocks=True),
 }
+
+
+def checked_metric(metric: Metric | None) -> Any:
+    """Returns a metric that refuses distances that are none, if it is a function; a name as it is.
+
+    Args:
+        metric: A name, or a function of two rows.
+
+    Returns:
+        The name, or a function that raises ValueError where the metric raises an error, or returns anything but a
+        finite number of at least 0. Functions that are compiled, such as by numba, are left to what calls them.
+
+    Example:
+        >>> checked_metric(lambda a, b: float("nan"))(np.zeros(2), np.ones(2))
+        Traceback (most recent call last):
+        ...
+        ValueError: a metric must return a finite distance of at least 0 for two rows, got nan from <lambda>. ...
+    """
+    if not callable(metric) or hasattr(metric, "py_func"):
+        return metric
+    name = getattr(metric, "__name__", type(metric).__name__)
+    rule = "a metric must return a finite distance of at least 0 for two rows"
+
+    @functools.wraps(metric)
+    def checked(first: Any, second: Any) -> float:
+        try:
+            found: Any = metric(first, second)
+        except Exception as error:  # whatever the user's function raises
+            raise ValueError(
+                f"{rule}, but {name} failed: {type(error).__name__}: {error}. It is called with two NumPy "
+                "arrays of shape (d,)."
+            ) from error
+        try:
+            distance = float(found.detach() if isinstance(found, torch.Tensor) else found)
+        except (TypeError, ValueError):
+            distance = np.nan
+        if not 0 <= distance < np.inf:
+            raise ValueError(
+                f"{rule}, got {found!r:.80} from {name}. It is called with two NumPy arrays of shape (d,): return "
+                "a number, such as float(np.abs(a - b).sum())."
+            )
+        return distance
+
+    function: Callable[[Any, Any], float] = checked
+    return function

@@ -12,8 +12,7 @@ import torch
 
 from paradime._version import __version__
 from paradime.exceptions import ModelFileError
-from paradime.persistence.format_1 import in_words_of_today
-from paradime.persistence.names import CARD, CONFIG, FORMAT_VERSION
+from paradime.persistence.names import CARD, CONFIG, FORMAT_VERSION, in_words_of_today
 
 __all__ = ["Config", "Fitted", "pack_config", "read_json", "unpack_config"]
 

@@ -12,7 +12,7 @@ from paradime._registry import did_you_mean
 from paradime.plot._labels import Classes, Values
 from paradime.plot._points import Look, markers_of
 from paradime.types import AnyArray, FloatArray
-from paradime.utils._drawn_texts import draw_as_written, printable
+from paradime.utils._drawing import draw_as_written, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

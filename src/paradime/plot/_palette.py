@@ -10,7 +10,7 @@ import numpy as np
 
 from paradime.plot._theme import THEMES, ThemeName, theme_of
 from paradime.types import AnyArray, FloatArray
-from paradime.utils._colors import as_colormap, get_color_palette, get_colormap
+from paradime.utils._drawing import as_colormap, get_color_palette, get_colormap
 
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap

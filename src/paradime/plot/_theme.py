@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from paradime._registry import did_you_mean
-from paradime.utils._colors import require_matplotlib
+from paradime.utils._drawing import require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,7 +18,7 @@ from paradime.plot._theme import ThemeName, check_axes, hide_scales, new_figure,
 from paradime.plot.alignment import align as aligned
 from paradime.plot.maps import check_options
 from paradime.types import FloatArray
-from paradime.utils._drawn_texts import draw_as_written
+from paradime.utils._drawing import draw_as_written
 from paradime.utils.files import atomic_write
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ import scipy.stats
 from paradime.plot._palette import accent, colormap, palette
 from paradime.plot._theme import ThemeName, frame, open_axes
 from paradime.types import AnyArray, FloatArray, TensorLike
-from paradime.utils._colors import require_matplotlib
-from paradime.utils._drawn_texts import draw_as_written
+from paradime.utils._drawing import draw_as_written, require_matplotlib
 from paradime.utils.convert import as_tensor, to_numpy
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from paradime.plot._theme import ThemeName, new_figure, open_axes
 from paradime.plot.alignment import align as aligned
 from paradime.plot.maps import Renderer, check_options, draw_map
 from paradime.types import FloatArray, TensorLike
-from paradime.utils._drawn_texts import draw_as_written
+from paradime.utils._drawing import draw_as_written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,8 +14,7 @@ from paradime.plot._palette import palette
 from paradime.plot._points import size_in_points
 from paradime.plot._theme import Theme, ThemeName, frame, open_axes
 from paradime.types import FloatArray
-from paradime.utils._colors import require_matplotlib
-from paradime.utils._drawn_texts import draw_as_written
+from paradime.utils._drawing import draw_as_written, require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

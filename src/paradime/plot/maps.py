@@ -22,8 +22,7 @@ from paradime.plot._legend import (
 from paradime.plot._points import Look, check_colors, draw_points, fit_limits, size_in_points
 from paradime.plot._theme import ThemeName, hide_scales, open_axes
 from paradime.types import FloatArray, TensorLike
-from paradime.utils._colors import require_matplotlib
-from paradime.utils._drawn_texts import draw_as_written
+from paradime.utils._drawing import draw_as_written, require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

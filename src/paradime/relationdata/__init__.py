@@ -1,8 +1,7 @@
 """Containers for relations between points, one a layout, behind one contract."""
 
-from paradime.relationdata.base import RelationData
+from paradime.relationdata.base import RelationData, relation_factory
 from paradime.relationdata.euclidean import EuclideanPairsTensor, EuclideanRelationTensor, KernelRelationTensor
-from paradime.relationdata.factory import relation_factory
 from paradime.relationdata.flat import FlatRelationArray, FlatRelationTensor
 from paradime.relationdata.neighbors import NeighborRelationTuple
 from paradime.relationdata.sparse import SparseRelationArray

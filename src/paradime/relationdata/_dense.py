@@ -36,6 +36,10 @@ class DenseRelationData(RelationData):
     _tensor: torch.Tensor
 
     def __init__(self, relations: TensorLike) -> None:
+        self._bind(relations)
+
+    def _bind(self, relations: Any) -> None:
+        """Replaces the storage by relations of the same layout."""
         self._tensor = self._checked(as_values(relations))
 
     @classmethod
@@ -72,7 +76,7 @@ class ArrayView(DenseRelationData):
 
     @data.setter
     def data(self, data: Any) -> None:
-        self._tensor = self._checked(as_values(data))
+        self._bind(data)
 
 
 class TensorView(DenseRelationData):
@@ -86,4 +90,4 @@ class TensorView(DenseRelationData):
 
     @data.setter
     def data(self, data: Any) -> None:
-        self._tensor = self._checked(as_values(data))
+        self._bind(data)

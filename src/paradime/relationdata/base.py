@@ -1,25 +1,21 @@
-"""The contract of all relation containers."""
+"""The contract of all relation containers, the table of them, and one entry for all layouts."""
 
 from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
+import scipy.sparse
 import torch
 
 from paradime.exceptions import UnsupportedConfigurationError
+from paradime.functional import points_of_condensed, square_to_condensed
 from paradime.types import AnyArray
+from paradime.utils.convert import as_tensor
 
-if TYPE_CHECKING:
-    from paradime.relationdata.flat import FlatRelationArray, FlatRelationTensor
-    from paradime.relationdata.neighbors import NeighborRelationTuple
-    from paradime.relationdata.sparse import SparseRelationArray
-    from paradime.relationdata.square import SquareRelationArray, SquareRelationTensor
-    from paradime.relationdata.triangular import TriangularRelationArray, TriangularRelationTensor
-
-__all__ = ["RelationData"]
+__all__ = ["RelationData", "container", "register_container", "relation_factory"]
 
 
 class RelationData(ABC):
@@ -184,68 +180,54 @@ class RelationData(ABC):
         total = self.total()
         return self.map(lambda values: values / torch.where(total == 0, 1, total))
 
-    def to_flat_array(self) -> FlatRelationArray:
+    def to_flat_array(self) -> RelationData:
         """Returns the values one after another, as NumPy array of shape (m,)."""
-        from paradime.relationdata.flat import FlatRelationArray
+        return self._converted("flat array")
 
-        return FlatRelationArray._of(self.values.reshape(-1))
-
-    def to_flat_tensor(self) -> FlatRelationTensor:
+    def to_flat_tensor(self) -> RelationData:
         """Returns the values one after another, as tensor of shape (m,)."""
-        from paradime.relationdata.flat import FlatRelationTensor
+        return self._converted("flat tensor")
 
-        return FlatRelationTensor._of(self.values.reshape(-1))
-
-    def to_square_array(self) -> SquareRelationArray:
+    def to_square_array(self) -> RelationData:
         """Returns the full matrix as NumPy array of shape (n, n)."""
-        from paradime.relationdata.square import SquareRelationArray
+        return self._converted("square array")
 
-        return SquareRelationArray._of(self.to_square())
-
-    def to_square_tensor(self) -> SquareRelationTensor:
+    def to_square_tensor(self) -> RelationData:
         """Returns the full matrix as tensor of shape (n, n)."""
-        from paradime.relationdata.square import SquareRelationTensor
+        return self._converted("square tensor")
 
-        return SquareRelationTensor._of(self.to_square())
-
-    def to_triangular_array(self) -> TriangularRelationArray:
+    def to_triangular_array(self) -> RelationData:
         """Returns each unordered pair once, as NumPy array of shape (n(n − 1)/2,).
 
         Raises:
             UnsupportedConfigurationError: If the relations are not symmetric.
         """
-        from paradime.relationdata.triangular import TriangularRelationArray
+        return self._converted("triangular array")
 
-        return TriangularRelationArray._of(self._condensed())
-
-    def to_triangular_tensor(self) -> TriangularRelationTensor:
+    def to_triangular_tensor(self) -> RelationData:
         """Returns each unordered pair once, as tensor of shape (n(n − 1)/2,).
 
         Raises:
             UnsupportedConfigurationError: If the relations are not symmetric.
         """
-        from paradime.relationdata.triangular import TriangularRelationTensor
+        return self._converted("triangular tensor")
 
-        return TriangularRelationTensor._of(self._condensed())
-
-    def to_neighbor_tuple(self) -> NeighborRelationTuple:
+    def to_neighbor_tuple(self) -> RelationData:
         """Returns neighbour indices and values, each of shape (n, k) with k the longest row's length.
 
         Shorter rows are filled up with the point itself at value 0.
         """
-        from paradime.relationdata.neighbors import NeighborRelationTuple
+        return self._converted("neighbor tuple")
 
-        return NeighborRelationTuple._from_sparse(self.to_sparse_array().data)
-
-    def to_sparse_array(self) -> SparseRelationArray:
+    def to_sparse_array(self) -> RelationData:
         """Returns the entries that are not zero, as SciPy CSR matrix of shape (n, n)."""
-        from paradime.relationdata.sparse import SparseRelationArray
+        return self._converted("sparse array")
 
-        return SparseRelationArray._from_edges(*self.edges(), self.n_points)
+    def _converted(self, name: str) -> RelationData:
+        made: RelationData = container(name)._from(self)
+        return made
 
     def _condensed(self) -> torch.Tensor:
-        from paradime.functional import square_to_condensed
-
         square = self.to_square()
         if not torch.allclose(square, square.T, rtol=1e-4, atol=1e-6 * float(square.detach().abs().max())):
             raise UnsupportedConfigurationError(
@@ -256,3 +238,75 @@ class RelationData(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(n_points={self.n_points}, stored={self.values.numel()})"
+
+
+_CONTAINERS: dict[str, Any] = {}
+_Container = TypeVar("_Container", bound=type[RelationData])
+
+
+def register_container(name: str) -> Callable[[_Container], _Container]:
+    """Enters a class into the table by which containers convert to each other.
+
+    Such a class has two constructors beside its own: ``_of`` takes its storage, without checks or a copy, and
+    ``_from`` relations in any layout, of which it reads the primitive that suits its own layout best.
+
+    Args:
+        name: The layout and what shows it, such as ``"square array"``.
+    """
+
+    def enter(kind: _Container) -> _Container:
+        _CONTAINERS[name] = kind
+        return kind
+
+    return enter
+
+
+def container(name: str) -> Any:
+    """Returns the class that was entered under a name."""
+    return _CONTAINERS[name]
+
+
+def relation_factory(relations: Any, force_flat: bool = False) -> RelationData:
+    """Puts relations into the container that fits their shape and kind.
+
+    Args:
+        relations: One of: a container, which is returned as it is; a pair (indices, values) of neighbours,
+            each (n, k); a SciPy sparse matrix (n, n); an array or tensor of shape (n, n), (n(n − 1)/2,),
+            or (m,).
+        force_flat: Whether one-dimensional input is a plain list even if its length would fit a triangle.
+
+    Returns:
+        The container: an ``Array`` for NumPy arrays and lists, a ``Tensor`` for tensors.
+
+    Raises:
+        ValueError: If no layout fits.
+
+    Example:
+        >>> relation_factory(torch.ones(3))
+        TriangularRelationTensor(n_points=3, stored=3)
+        >>> relation_factory(torch.ones(3), force_flat=True)
+        FlatRelationTensor(stored=3)
+    """
+    if isinstance(relations, RelationData):
+        return relations
+    name, storage = _layout_of(relations, force_flat)
+    made: RelationData = container(name)(storage)
+    return made
+
+
+def _layout_of(relations: Any, force_flat: bool) -> tuple[str, Any]:
+    """Returns the name of the container that fits, and what it takes."""
+    if scipy.sparse.issparse(relations):
+        return "sparse array", relations
+    if isinstance(relations, tuple) and len(relations) == 2:
+        return "neighbor tuple", relations
+    kind, tensor = "tensor" if isinstance(relations, torch.Tensor) else "array", as_tensor(relations)
+    if tensor.ndim == 2:
+        return f"square {kind}", tensor
+    if tensor.ndim == 1:
+        is_flat = force_flat or points_of_condensed(len(tensor)) is None
+        return f"{'flat' if is_flat else 'triangular'} {kind}", tensor
+    raise ValueError(
+        "relations must be a square matrix, a condensed or flat vector, a pair (indices, values) of "
+        f"neighbours, or a SciPy sparse matrix, got shape {tuple(tensor.shape)}."
+    )

@@ -22,7 +22,7 @@ from paradime.functional import (
     square_to_condensed,
     squared_distances,
 )
-from paradime.relationdata._dense import TensorView, as_values
+from paradime.relationdata._dense import TensorView
 from paradime.relationdata.base import RelationData
 from paradime.relationdata.flat import FlatRelationTensor
 from paradime.relationdata.square import SquareRelationTensor
@@ -49,15 +49,8 @@ class _Lazy(TensorView):
     def _tensor(self) -> torch.Tensor:  # type: ignore[override]
         return self._make()
 
-    @property
-    def data(self) -> torch.Tensor:
-        """The relations as tensor."""
-        self._take_storage()
-        return self._tensor
-
-    @data.setter
-    def data(self, data: Any) -> None:
-        self._tensor = self._checked(as_values(data))
+    def _bind(self, relations: Any) -> None:
+        super()._bind(relations)
         self._forget_source()
 
     def _copy_storage(self) -> None:
@@ -150,7 +143,7 @@ class KernelRelationTensor(_LazyTriangle):
     def to_square(self) -> torch.Tensor:
         return super().to_square() if self._source is None else self._square
 
-    def to_square_tensor(self) -> SquareRelationTensor:
+    def to_square_tensor(self) -> RelationData:
         return super().to_square_tensor() if self._source is None else _KernelSquare(self)
 
 

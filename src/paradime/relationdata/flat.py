@@ -9,7 +9,7 @@ import torch
 
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.relationdata._dense import ArrayView, DenseRelationData, TensorView
-from paradime.relationdata.base import RelationData
+from paradime.relationdata.base import RelationData, register_container
 from paradime.types import AnyArray
 
 __all__ = ["FlatRelationArray", "FlatRelationTensor"]
@@ -23,6 +23,10 @@ class _FlatRelations(DenseRelationData):
         if tensor.ndim != 1:
             raise ValueError(f"flat relations must have shape (m,), got {tuple(tensor.shape)}.")
         return tensor
+
+    @classmethod
+    def _from(cls, relations: RelationData) -> RelationData:
+        return cls._of(relations.values.reshape(-1))
 
     @property
     def n_points(self) -> int:
@@ -62,6 +66,7 @@ class _FlatRelations(DenseRelationData):
         return f"{type(self).__name__}(stored={len(self._tensor)})"
 
 
+@register_container("flat array")
 class FlatRelationArray(ArrayView, _FlatRelations):
     """A plain list of relation values as NumPy array.
 
@@ -73,6 +78,7 @@ class FlatRelationArray(ArrayView, _FlatRelations):
     """
 
 
+@register_container("flat tensor")
 class FlatRelationTensor(TensorView, _FlatRelations):
     """A plain list of relation values as tensor, such as one a pair of a batch; gradients flow through.
 

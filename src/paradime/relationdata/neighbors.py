@@ -11,14 +11,14 @@ import torch
 
 from paradime.relationdata._dense import as_indices, as_values
 from paradime.relationdata._rows import CSR, index_type
-from paradime.relationdata.base import RelationData
-from paradime.relationdata.sparse import SparseRelationArray
+from paradime.relationdata.base import RelationData, container, register_container
 from paradime.types import AnyArray, TensorLike
 from paradime.utils.convert import as_numpy, as_tensor
 
 __all__ = ["NeighborRelationTuple"]
 
 
+@register_container("neighbor tuple")
 class NeighborRelationTuple(RelationData):
     """Neighbour indices and the relations to these neighbours.
 
@@ -69,6 +69,10 @@ class NeighborRelationTuple(RelationData):
         filled = np.arange(k) < counts[:, None]
         indices[filled], values[filled] = matrix.indices, matrix.data
         return cls._of(as_tensor(indices), as_tensor(values))
+
+    @classmethod
+    def _from(cls, relations: RelationData) -> Self:
+        return cls._from_sparse(relations.to_sparse_array().data)
 
     @property
     def data(self) -> tuple[AnyArray, AnyArray]:
@@ -158,7 +162,7 @@ class NeighborRelationTuple(RelationData):
     def to_neighbor_tuple(self) -> NeighborRelationTuple:
         return self
 
-    def to_sparse_array(self) -> SparseRelationArray:
+    def to_sparse_array(self) -> RelationData:
         n, k = self._indices.shape
         index = index_type(n, n * k)
         # copies: SciPy drops zeros and sorts rows in place
@@ -168,7 +172,8 @@ class NeighborRelationTuple(RelationData):
         matrix.eliminate_zeros()
         # SciPy adds and multiplies matrices with sorted rows without a search
         matrix.sum_duplicates()
-        return SparseRelationArray._of(matrix)
+        relations: RelationData = container("sparse array")._of(matrix)
+        return relations
 
     def sub(self, indices: torch.Tensor | AnyArray | list[int]) -> torch.Tensor:
         chosen = as_indices(indices, self._indices.device)

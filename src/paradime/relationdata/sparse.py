@@ -13,13 +13,14 @@ import torch
 from paradime.relationdata._dense import as_indices, as_values
 from paradime.relationdata._rows import CSR, read_all_entries, read_block, read_entries, upper_half
 from paradime.relationdata._symmetric import mean_with_transpose, union_with_transpose
-from paradime.relationdata.base import RelationData
+from paradime.relationdata.base import RelationData, register_container
 from paradime.types import AnyArray
 from paradime.utils.convert import as_numpy, as_tensor, to_numpy
 
 __all__ = ["SparseRelationArray"]
 
 
+@register_container("sparse array")
 class SparseRelationArray(RelationData):
     """Relations of which most are zero, as SciPy CSR matrix.
 
@@ -56,6 +57,10 @@ class SparseRelationArray(RelationData):
     def _from_edges(cls, rows: torch.Tensor, cols: torch.Tensor, values: torch.Tensor, n_points: int) -> Self:
         coordinates = to_numpy(rows), to_numpy(cols)
         return cls._of(scipy.sparse.coo_array((to_numpy(values), coordinates), shape=(n_points, n_points)).tocsr())
+
+    @classmethod
+    def _from(cls, relations: RelationData) -> Self:
+        return cls._from_edges(*relations.edges(), relations.n_points)
 
     @property
     def data(self) -> scipy.sparse.csr_matrix:
@@ -174,7 +179,7 @@ class SparseRelationArray(RelationData):
     def _upper(self) -> tuple[AnyArray, AnyArray, AnyArray]:
         return upper_half(self._matrix)
 
-    def to_sparse_array(self) -> SparseRelationArray:
+    def to_sparse_array(self) -> RelationData:
         if self._matrix.count_nonzero() == self._matrix.nnz:
             return self
         return super().to_sparse_array()

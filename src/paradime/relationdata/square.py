@@ -7,8 +7,7 @@ from collections.abc import Callable
 import torch
 
 from paradime.relationdata._dense import ArrayView, DenseRelationData, TensorView, as_indices
-from paradime.relationdata.base import RelationData
-from paradime.relationdata.neighbors import NeighborRelationTuple
+from paradime.relationdata.base import RelationData, container, register_container
 from paradime.types import AnyArray
 
 __all__ = ["SquareRelationArray", "SquareRelationTensor"]
@@ -22,6 +21,10 @@ class _SquareRelations(DenseRelationData):
         if tensor.ndim != 2 or tensor.shape[0] != tensor.shape[1]:
             raise ValueError(f"square relations must have shape (n, n), got {tuple(tensor.shape)}.")
         return tensor
+
+    @classmethod
+    def _from(cls, relations: RelationData) -> RelationData:
+        return cls._of(relations.to_square())
 
     @property
     def n_points(self) -> int:
@@ -44,7 +47,10 @@ class _SquareRelations(DenseRelationData):
         n, device = self.n_points, self._tensor.device
         others = ~torch.eye(n, dtype=torch.bool, device=device)
         indices = torch.arange(n, device=device).expand(n, n)[others].view(n, n - 1)
-        return NeighborRelationTuple._of(indices, function(self._tensor[others].view(n, n - 1)))
+        mapped: RelationData = container("neighbor tuple")._of(
+            indices, function(self._tensor[others].view(n, n - 1))
+        )
+        return mapped
 
     def without_diagonal(self) -> RelationData:
         own = torch.eye(self.n_points, dtype=torch.bool, device=self._tensor.device)
@@ -62,6 +68,7 @@ class _SquareRelations(DenseRelationData):
         return rows, cols, self._tensor[rows, cols]
 
 
+@register_container("square array")
 class SquareRelationArray(ArrayView, _SquareRelations):
     """Relations between all pairs of points as NumPy array.
 
@@ -78,6 +85,7 @@ class SquareRelationArray(ArrayView, _SquareRelations):
     """
 
 
+@register_container("square tensor")
 class SquareRelationTensor(TensorView, _SquareRelations):
     """Relations between all pairs of points as tensor; gradients flow through.
 

@@ -8,7 +8,7 @@ import torch
 
 from paradime.functional import condensed_index, condensed_to_square, points_of_condensed
 from paradime.relationdata._dense import ArrayView, DenseRelationData, TensorView, as_indices
-from paradime.relationdata.base import RelationData
+from paradime.relationdata.base import RelationData, register_container
 from paradime.types import AnyArray
 
 __all__ = ["TriangularRelationArray", "TriangularRelationTensor"]
@@ -25,6 +25,10 @@ class _TriangularRelations(DenseRelationData):
                 f"triangular relations must have shape (n(n - 1)/2,), with n >= 2, got {tuple(tensor.shape)}."
             )
         return tensor
+
+    @classmethod
+    def _from(cls, relations: RelationData) -> RelationData:
+        return cls._of(relations._condensed())
 
     @property
     def n_points(self) -> int:
@@ -76,6 +80,7 @@ class _TriangularRelations(DenseRelationData):
         raise NotImplementedError
 
 
+@register_container("triangular array")
 class TriangularRelationArray(ArrayView, _TriangularRelations):
     """Symmetric relations with zero diagonal as NumPy array, in the order of SciPy's ``pdist``.
 
@@ -96,6 +101,7 @@ class TriangularRelationArray(ArrayView, _TriangularRelations):
         return self.to_square_array()
 
 
+@register_container("triangular tensor")
 class TriangularRelationTensor(TensorView, _TriangularRelations):
     """Symmetric relations with zero diagonal as tensor; gradients flow through.
 

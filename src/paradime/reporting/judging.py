@@ -8,8 +8,7 @@ from typing import Literal
 
 from paradime.metrics import Estimate
 from paradime.reporting.details import Details
-from paradime.reporting.figures import Figure, Measured
-from paradime.reporting.words import percent, with_error
+from paradime.reporting.figures import Figure, Measured, percent, with_error
 
 __all__ = ["Level", "Verdict", "compare", "headline", "judge"]
 

@@ -10,10 +10,9 @@ from importlib import resources
 
 from paradime.metrics import Estimate
 from paradime.reporting.describing import Facts
-from paradime.reporting.figures import Figure
+from paradime.reporting.figures import Figure, number
 from paradime.reporting.judging import Verdict
 from paradime.reporting.pictures import Picture
-from paradime.reporting.words import number
 
 __all__ = ["Contents", "render"]
 

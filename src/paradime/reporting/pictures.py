@@ -17,7 +17,7 @@ from paradime.reporting.describing import recorded_phases
 from paradime.reporting.details import Details
 from paradime.reporting.figures import Measured
 from paradime.reporting.material import Labels, Material
-from paradime.utils._colors import require_matplotlib
+from paradime.utils._drawing import require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,7 +17,7 @@ from paradime.reporting.material import Material, read_material
 from paradime.reporting.page import Contents, render
 from paradime.reporting.pictures import draw_pictures
 from paradime.reporting.result import Report, checked_path
-from paradime.utils._colors import require_matplotlib
+from paradime.utils._drawing import require_matplotlib
 
 __all__ = ["report"]
 

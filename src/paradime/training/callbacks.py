@@ -2,79 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import logging
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
-import torch
-
 from paradime._registry import CALLBACKS, with_article
-from paradime.data import Batch, Dataset
 from paradime.training._plain import load_plain, plain_state
+from paradime.training.state import TrainingState
 from paradime.utils.logging import report
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from paradime.training.phase import TrainingPhase  # which has callbacks
-    from paradime.training.run import Run
-    from paradime.training.stopping import Watch
-    from paradime.training.validation import HeldOutFigures
-
 __all__ = ["Callback", "ProgressBar", "ReportLoss", "TrainingState", "checked_callbacks", "notify"]
 
 log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass
-class TrainingState:
-    """Where training stands.
-
-    Attributes:
-        model: The model that is trained.
-        phases: All phases of this training.
-        phase: The current phase.
-        n_rows: Number of rows of the data.
-        epoch: The current epoch of the phase, from 0.
-        n_batches: Number of batches in an epoch of the phase.
-        batch: The current batch.
-        loss: The loss of the last step, a scalar on the device; reading it waits for the device.
-        epoch_loss: The loss of the last epoch that ended, the sum over its batches.
-        stop: Whether the phase is to end after this epoch; a callback may set it.
-        dataset: The training rows; ``None`` before the first phase if they are not known yet.
-        data_key: The entry of the data set that is embedded.
-        optimizer: The optimizer of the phase.
-        seconds: How long the last epoch took, without validation and what callbacks do after it.
-        validation: What was measured on held-out rows after the last epoch; ``None`` if nothing was.
-        watch: The values that the phase's stopping has seen, and the best weights.
-        run: What the training has to remember to go on from here; checkpoints are made of it.
-    """
-
-    model: torch.nn.Module
-    phases: Sequence[TrainingPhase]
-    phase: TrainingPhase
-    n_rows: int = 0
-    epoch: int = 0
-    n_batches: int = 0
-    batch: Batch | None = None
-    loss: torch.Tensor | None = None
-    epoch_loss: float | None = None
-    stop: bool = False
-    dataset: Dataset | None = None
-    data_key: str = "main"
-    optimizer: torch.optim.Optimizer | None = None
-    seconds: float = 0.0
-    validation: HeldOutFigures | None = None
-    watch: Watch | None = None
-    run: Run | None = None
-
-    @property
-    def learning_rate(self) -> float | None:
-        """The learning rate of the last step; that of the first group of parameters if there are several."""
-        return None if self.optimizer is None else float(self.optimizer.param_groups[0]["lr"])
 
 
 class Callback:

@@ -20,7 +20,8 @@ from paradime._registry import CALLBACKS
 from paradime._version import __version__
 from paradime.exceptions import ModelFileError
 from paradime.training._trees import assemble, take_apart
-from paradime.training.callbacks import Callback, TrainingState
+from paradime.training.callbacks import Callback
+from paradime.training.state import TrainingState
 from paradime.utils.files import atomic_write
 from paradime.utils.logging import report
 

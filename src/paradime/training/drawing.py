@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paradime.types import AnyArray
-from paradime.utils._drawn_texts import draw_as_written
+from paradime.utils._drawing import draw_as_written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from paradime.data.validation import checked_rows, rows_for_model
-from paradime.training.callbacks import TrainingState
-from paradime.training.evaluation import embed_rows, evaluating
+from paradime.training.inference import embed_rows, evaluating
+from paradime.training.state import TrainingState
 from paradime.types import AnyArray
 
 __all__ = ["Glimpse", "check_count", "n_epochs"]

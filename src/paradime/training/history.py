@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from paradime._registry import CALLBACKS, did_you_mean
-from paradime.training.callbacks import Callback, TrainingState
+from paradime.training.callbacks import Callback
+from paradime.training.state import TrainingState
 
 __all__ = ["History", "history_frame"]
 

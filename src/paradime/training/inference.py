@@ -1,4 +1,4 @@
-"""Use of a trained model."""
+"""Use of a model that is trained, and looks at one while it is trained that leave no trace."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import torch
 from paradime.data.validation import checked_rows, rows_for_model
 from paradime.models import Standardization, as_input, in_double_precision, projected_rows, resolve_method
 from paradime.utils.convert import joined_rows
+from paradime.utils.seed import seeded
 
-__all__ = ["apply_in_chunks", "apply_to_rows", "in_evaluation_mode"]
+__all__ = ["apply_in_chunks", "apply_to_rows", "embed_rows", "evaluating", "in_evaluation_mode"]
 
 _ON_DATA = (None, "forward", "embed", "encode", "classify")  # other methods, such as decode, take other rows
 _CHUNK_ELEMENTS = 1 << 22  # of input; bounds the memory of hidden layers
@@ -148,3 +149,40 @@ def apply_in_chunks(
 def _is_single(rows: Any, row_shape: tuple[int, ...] | None) -> bool:
     """Whether these are the numbers of one point."""
     return rows.ndim == 1 if row_shape is None else tuple(rows.shape) == row_shape
+
+
+@contextlib.contextmanager
+def evaluating(model: torch.nn.Module, device: torch.device | None = None) -> Iterator[None]:
+    """Within the block, the model is in evaluation mode, no gradients are computed, and torch's seed is 0.
+
+    Afterwards each part is in the mode in which it was, and torch's generators are where they were, so that
+    training goes on as if nobody had looked.
+
+    Args:
+        model: The model.
+        device: A device whose generator is meant beside that of the CPU.
+
+    Example:
+        >>> model = torch.nn.Dropout()
+        >>> with evaluating(model):
+        ...     model(torch.ones(3))
+        tensor([1., 1., 1.])
+        >>> model.training
+        True
+    """
+    with in_evaluation_mode(model), torch.no_grad(), seeded(0, device):
+        yield
+
+
+def embed_rows(model: torch.nn.Module, rows: Any, device: torch.device) -> torch.Tensor:
+    """Embeds rows in chunks; call it within :func:`evaluating`.
+
+    Args:
+        model: The model.
+        rows: A tensor of shape (m, …), or sparse rows.
+        device: Where to compute.
+
+    Returns:
+        The embedding on the CPU, shape (m, out_dim).
+    """
+    return apply_to_rows(model, rows, "embed", device).to(torch.float32)

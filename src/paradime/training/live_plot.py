@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paradime._registry import CALLBACKS
-from paradime.training.callbacks import Callback, TrainingState
+from paradime.training.callbacks import Callback
 from paradime.training.drawing import draw_embedding, draw_losses, new_figure
 from paradime.training.glimpse import Glimpse, check_count
 from paradime.training.history import History
+from paradime.training.state import TrainingState
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,7 +13,7 @@ from paradime.data import Dataset
 from paradime.models import projection_for
 from paradime.neighbors.metrics import canonical, comparison_of, is_metric
 from paradime.relations import Relations
-from paradime.training.evaluation import embed_rows
+from paradime.training.inference import embed_rows
 from paradime.types import AnyArray
 from paradime.utils.sparse import SparseRows, without_offset
 
@@ -45,7 +45,7 @@ class HeldOutQuality:
         self._near = _nearest(self._training, self._held_out, self.n_neighbors, metric)
 
     def of(self, model: torch.nn.Module, device: torch.device) -> float:
-        """Measures a model; call it within :func:`~paradime.training.evaluation.evaluating`.
+        """Measures a model; call it within :func:`~paradime.training.inference.evaluating`.
 
         Returns:
             A share in [0, 1], or NaN if the embedding is not finite.

@@ -7,7 +7,7 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -16,11 +16,9 @@ from paradime.exceptions import ModelFileError
 from paradime.loss.weights import Weighting
 from paradime.training._plain import load_plain, plain_state
 from paradime.training._random import RandomStates
+from paradime.training.callbacks import Callback
 from paradime.training.interruption import Interruption
-
-if TYPE_CHECKING:
-    from paradime.training.callbacks import Callback, TrainingState
-    from paradime.training.phase import TrainingPhase
+from paradime.training.state import PhaseSettings, TrainingState
 
 __all__ = ["Run"]
 
@@ -213,18 +211,18 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, remembered: Mapping[str, A
     optimizer.param_groups = groups
 
 
-def _loss_modules(phase: TrainingPhase, model: torch.nn.Module) -> list[torch.nn.Module]:
+def _loss_modules(phase: PhaseSettings, model: torch.nn.Module) -> list[torch.nn.Module]:
     # a loss may hold the model, whose state is its own
     of_model = set(model.modules())
     return [] if phase.objective is None else [part for part in phase.objective.modules() if part not in of_model]
 
 
-def _loss_state(phase: TrainingPhase, model: torch.nn.Module) -> dict[str, Any]:
+def _loss_state(phase: PhaseSettings, model: torch.nn.Module) -> dict[str, Any]:
     remembered = [plain_state(part, skip=_OF_MODULES, parts=(Weighting,)) for part in _loss_modules(phase, model)]
     return {"weights": {} if phase.objective is None else phase.objective.state_dict(), "remembered": remembered}
 
 
-def _load_loss_state(phase: TrainingPhase, model: torch.nn.Module, state: Mapping[str, Any]) -> None:
+def _load_loss_state(phase: PhaseSettings, model: torch.nn.Module, state: Mapping[str, Any]) -> None:
     if phase.objective is not None:
         phase.objective.load_state_dict(state["weights"])
     for part, remembered in zip(_loss_modules(phase, model), state["remembered"], strict=True):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from paradime._registry import CALLBACKS
-from paradime.training.callbacks import Callback, TrainingState
+from paradime.training.callbacks import Callback
 from paradime.training.glimpse import Glimpse, check_count, n_epochs
+from paradime.training.state import TrainingState
 from paradime.types import AnyArray, FloatArray, TensorLike
 
 __all__ = ["Snapshots", "frame_epochs"]

@@ -7,16 +7,13 @@ import logging
 import math
 import numbers
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 
 from paradime._registry import did_you_mean
+from paradime.training.state import PhaseSettings, TrainingState, Watched
 from paradime.utils.logging import report
-
-if TYPE_CHECKING:
-    from paradime.training.callbacks import TrainingState  # both import this module
-    from paradime.training.phase import TrainingPhase
 
 __all__ = ["MONITORS", "Stopping", "Watch"]
 
@@ -92,27 +89,25 @@ class Stopping:
         return waited >= self.patience and history[-1] is not None
 
 
-class Watch:
+class _PhaseWithStopping(PhaseSettings, Protocol):
+    @property
+    def stopping(self) -> Stopping | None: ...
+
+
+class Watch(Watched):
     """Watches a phase for its stopping: the monitored values so far, and the best weights.
 
     Args:
         phase: The phase.
         measured: Which figures of held-out rows are measured: of ``"validation_loss"``, ``"validation_quality"``.
 
-    Attributes:
-        monitor: The figure that is looked at; ``None`` if the phase has no stopping.
-        values: Its value after each epoch; ``None`` where it was not measured.
-        best_epoch: The epoch with the best value, or ``None``.
-        best_weights: The state of the model and of the losses after that epoch, on the CPU; ``None`` unless it
-            is to be restored.
-
     Raises:
         ValueError: If the stopping looks at a figure that is not measured.
     """
 
-    def __init__(self, phase: TrainingPhase, measured: Collection[str] = ()) -> None:
+    def __init__(self, phase: _PhaseWithStopping, measured: Collection[str] = ()) -> None:
+        super().__init__(monitor=None if phase.stopping is None else phase.stopping.monitor)
         self._stopping, self._phase = phase.stopping, phase
-        self.monitor: str | None = None if phase.stopping is None else phase.stopping.monitor
         if self.monitor == "auto":
             self.monitor = "validation_loss" if "validation_loss" in measured else "loss"
         if self.monitor not in (None, "loss", *measured):
@@ -121,9 +116,6 @@ class Watch:
                 "Hold rows out, validation_fraction=0.1 or fit(X, validation_data=…), of which there are enough; "
                 "or use Stopping(monitor='loss')."
             )
-        self.values: list[float | None] = []
-        self.best_epoch: int | None = None
-        self.best_weights: tuple[dict[str, Any], dict[str, Any]] | None = None
 
     def observe(self, state: TrainingState) -> None:
         """Looks at an epoch that has ended; sets ``state.stop`` if the phase is to end."""

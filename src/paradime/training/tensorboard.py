@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from paradime._registry import CALLBACKS
-from paradime.training.callbacks import Callback, TrainingState
+from paradime.training.callbacks import Callback
 from paradime.training.drawing import draw_embedding, new_figure
 from paradime.training.glimpse import Glimpse, check_count
 from paradime.training.history import History
+from paradime.training.state import TrainingState
 
 __all__ = ["TensorBoard"]
 

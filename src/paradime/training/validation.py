@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import math
 import warnings
 from collections.abc import Collection, Mapping
@@ -15,31 +14,16 @@ from paradime.loss import CompoundLoss, Loss
 from paradime.models import Projection
 from paradime.relationdata import RelationData
 from paradime.relations import Relations
-from paradime.training.evaluation import evaluating
 from paradime.training.heldout import with_derived_entries
+from paradime.training.inference import evaluating
 from paradime.training.phase import TrainingPhase
 from paradime.training.quality import HeldOutQuality, metric_of
+from paradime.training.state import HeldOutFigures
 from paradime.training.workspace import Workspace
 
-__all__ = ["HeldOutFigures", "PhaseValidation", "Validation"]
+__all__ = ["PhaseValidation", "Validation"]
 
 _PAIRS_A_ROW = 2  # positive pairs, at least: few of them, as small batches have them, say little
-
-
-@dataclasses.dataclass(frozen=True)
-class HeldOutFigures:
-    """What was measured on held-out rows after an epoch.
-
-    Attributes:
-        loss: The loss, as a sum over as many batches as an epoch of the training has; ``None`` if no component
-            can be computed for held-out rows.
-        losses: The weighted components of it, by the keys of the losses.
-        quality: The share of the 15 nearest training rows that are the nearest in the embedding, too, in [0, 1].
-    """
-
-    loss: float | None
-    losses: dict[str, float]
-    quality: float
 
 
 class Validation:

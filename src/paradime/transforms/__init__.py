@@ -1,6 +1,6 @@
 """Transforms of relations: each takes a container and returns another, and never changes its input."""
 
-from paradime.transforms.base import Identity, RelationTransform
+from paradime.transforms.base import Functional, Identity, RelationTransform
 from paradime.transforms.calibration import (
     AdaptiveNeighborhoodRescale,
     ConnectivityBasedRescale,
@@ -16,7 +16,6 @@ from paradime.transforms.conversion import (
     ToTriangularArray,
     ToTriangularTensor,
 )
-from paradime.transforms.functional import Functional
 from paradime.transforms.kernels import ModifiedCauchyTransform, StudentTTransform
 from paradime.transforms.local_scaling import LocalScaling
 from paradime.transforms.matrix import Normalize, NormalizeRows, Symmetrize, ZeroDiagonal

@@ -52,6 +52,7 @@ class LocalScaling(RelationTransform):
 
     def transform(self, reldata: RelationData) -> RelationData:
         stored = reldata.to_neighbor_tuple().without_diagonal()
+        assert isinstance(stored, NeighborRelationTuple)
         n, k = stored.indices.shape
         own = torch.arange(n, device=stored.indices.device)[:, None]
         dists = torch.where(stored.indices == own, torch.inf, stored.values)

@@ -14,16 +14,16 @@ import numpy as np
 import torch
 
 from paradime.types import AnyArray, TensorLike
-from paradime.utils._colors import (
+from paradime.utils._drawing import (
     RGBA,
     as_colormap,
     color_labels,
+    draw_as_written,
     get_color_palette,
     get_colormap,
     require_matplotlib,
     suggest,
 )
-from paradime.utils._drawn_texts import draw_as_written
 from paradime.utils.convert import as_tensor, to_numpy
 
 if TYPE_CHECKING:
