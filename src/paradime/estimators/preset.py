@@ -352,7 +352,7 @@ def _same(value: Any, default: Any) -> bool:
 
 
 def _common_of(init: Callable[..., Any]) -> dict[str, str] | None:
-    """Returns the annotations of the typed dict that a constructor's ``**settings`` stand for, as they are written.
+    """Returns the annotations, as written, of the typed dict that a constructor's ``**settings`` stand for.
 
     Without one, ``None``.
     """
