@@ -7,7 +7,7 @@ import os
 import re
 import reprlib
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, TypedDict
 
 import torch
@@ -76,9 +76,11 @@ class Common(Scheduled, total=False):
 
 
 _DEFAULTS: dict[str, Any] = {
+    "n_components": 2,
+    "random_state": None,
+    "device": "auto",
     "model": None,
     "in_dim": None,
-    "n_components": 2,
     "hidden_dims": None,
     "activation": "relu",
     "network": "landmarks",
@@ -89,8 +91,6 @@ _DEFAULTS: dict[str, Any] = {
     "density": False,
     "structure": False,
     "loss_shares": None,
-    "device": "auto",
-    "random_state": None,
     "callbacks": None,
     "precomputed_knn": None,
     "validation_fraction": 0.0,
@@ -198,10 +198,12 @@ class Preset(ParametricDR):
         if init is not None and common is not None:
             # editors and type checkers read the typed dict; scikit-learn and help() read this
             defaults = {**_DEFAULTS, **cls.common}
-            signature = _spelled_out(init, {name: defaults[name] for name in common}, common)
+            chosen = {name: default for name, default in defaults.items() if name in common}
+            signature = _spelled_out(init, chosen, common)
             _, *parameters = signature.parameters.values()  # without self
             cls.defaults = {parameter.name: parameter.default for parameter in parameters}
             init.__signature__ = signature
+            cls.__doc__ = _with_common(cls.__doc__ or "", Preset.__doc__ or "", chosen)
 
     def _store(self, given: Mapping[str, Any]) -> None:
         """Stores a constructor's arguments, its ``locals()``, with the defaults of what all presets take."""
@@ -350,15 +352,27 @@ def _same(value: Any, default: Any) -> bool:
     return value is default or (isinstance(value, (bool, int, float, str)) and value == default)
 
 
-def _common_of(init: Callable[..., Any]) -> dict[str, Any] | None:
-    """Returns the annotations of the typed dict that a constructor's ``**settings`` stand for, if they do."""
+def _common_of(init: Callable[..., Any]) -> dict[str, str] | None:
+    """Returns the annotations, as written, of the typed dict that a constructor's ``**settings`` stand for.
+
+    Without one, ``None``.
+    """
     *_, last = inspect.signature(init).parameters.values()
     if last.kind is not inspect.Parameter.VAR_KEYWORD:
         return None
     annotation = typing.get_type_hints(init).get(last.name)
     if typing.get_origin(annotation) is not typing.Unpack:
         return None
-    return typing.get_type_hints(typing.get_args(annotation)[0])
+    (kind,) = typing.get_args(annotation)
+    return {name: getattr(hint, "__forward_arg__", hint) for name, hint in kind.__annotations__.items()}
+
+
+def _with_common(doc: str, preset_doc: str, common: Iterable[str]) -> str:
+    """Returns the docstring of a preset with the parameters of all presets in place of ``**settings``."""
+    entries = re.findall(r"^( {8})(\w+):(.*(?:\n {9,}.*)*)", preset_doc, flags=re.M)
+    told = {name: f"{indent}{name}:{text}" for indent, name, text in entries}
+    listed_here = "\n".join(told[name] for name in common if name in told)
+    return re.sub(r"^ +\*\*settings:.*(?:\n +.*)*?(?=\n\n)", lambda _: listed_here, doc, flags=re.M)
 
 
 def _spelled_out(

@@ -86,7 +86,7 @@ def umap_spec(
 
 
 class ParametricUMAP(Preset):
-    """Parametric UMAP: the network learns spectral positions, then to keep the edges of a neighbour graph short.
+    """Parametric UMAP: the network learns initial positions, then to keep the edges of a neighbour graph short.
 
     Relations and losses can be reused in other routines before (or without) training: global relations
     ``"rel"``, batch relations ``"rel"``, losses ``"spectral_init"`` or ``"pca_init"``, and

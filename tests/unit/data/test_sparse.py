@@ -142,10 +142,10 @@ from paradime.loss import PositionLoss, ReconstructionLoss
 from paradime.data import DerivedData
 from paradime.data.derived import pca
 from paradime.models import ModelRecipe
-n, d = 25_000, 80_000
+n, d = 12_500, 80_000  # in double precision, as they are given
 rng = np.random.default_rng(0)
 X = scipy.sparse.csr_array(
-    (rng.random(4 * n, dtype=np.float32), rng.integers(0, d, 4 * n), np.arange(0, 4 * n + 1, 4)), shape=(n, d)
+    (rng.random(4 * n), rng.integers(0, d, 4 * n), np.arange(0, 4 * n + 1, 4)), shape=(n, d)
 )
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 options = {"n_landmarks": 8, "n_components": 4, "hidden_dims": [20]}

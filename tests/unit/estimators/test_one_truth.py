@@ -301,3 +301,12 @@ def test_every_parameter_that_is_hinted_at_exists():
     for name in ("epochs", "initialization", "init_epochs", "n_components", "density", "loss_shares", "alpha"):
         assert name in known
         assert name in hints
+
+
+# -- help -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preset", [*PRESETS, *OF_1_X])
+def test_the_docstring_tells_every_parameter_once(preset):
+    told = re.findall(r"^        (\w+): ", preset.__doc__, flags=re.M)
+    assert sorted(told) == sorted(inspect.signature(preset).parameters)
