@@ -223,10 +223,13 @@ class ParametricDR(Estimator):
         if goes_on:
             self._fitted.check_rows(X, self._data_key, self)
             self._fitted.check_targets(y, self)
-        self._fitted = self._fitted.of_other_data(X, self._data_key).replace(targets=targets)
+        known = self._fitted.of_other_data(X, self._data_key).replace(targets=targets)
         if goes_on:
-            renewed_blocks(self)
+            with self._restored_on_error():
+                self._fitted = known
+                renewed_blocks(self)
         else:
+            self._fitted = known
             self._start_afresh()
         spare_parameters(self)
         self._train(dataset, callbacks, validation_data=held_out, resume_from=resume_from)

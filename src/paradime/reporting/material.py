@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from paradime.dr.learned import entry_of
+from paradime.dr.inputs import entry_of
 from paradime.explain._embedder import embedder_of
 from paradime.explain._rows import as_rows, count_of, draw, first_of
 from paradime.functional.principal_axes import axes_of_covariance, axes_of_rows
