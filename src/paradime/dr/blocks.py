@@ -13,7 +13,6 @@ import torch
 from paradime.data import DataField, Dataset, DerivedData
 from paradime.dr.additions import AddedLoss
 from paradime.dr.network import Network
-from paradime.dr.seeds import seed_of
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import Loss, PositionLoss
 from paradime.models import ModelRecipe
@@ -22,6 +21,7 @@ from paradime.spec.values import listed
 from paradime.training import History, TrainingPhase, Workspace, determine_losses, resolve_device
 from paradime.types import AnyArray, FloatArray
 from paradime.utils.autograd import recording_gradients
+from paradime.utils.seed import seed_of
 
 __all__ = ["COMPONENTS", "Additions", "Block", "Blocks", "PhasesBlock", "make_blocks"]
 

@@ -23,7 +23,6 @@ from paradime.dr.fitted import FittedState
 from paradime.dr.html import fitted_attributes, html_of
 from paradime.dr.parameters import checked_parameters
 from paradime.dr.parts import PartMethod, has_part
-from paradime.dr.seeds import RandomState, seed_of
 from paradime.exceptions import InconsistentVersionWarning, UnsupportedConfigurationError
 from paradime.loss import Loss
 from paradime.loss.weights import Weight
@@ -32,6 +31,7 @@ from paradime.relationdata import RelationData
 from paradime.training import TrainingPhase, determine_losses
 from paradime.utils.autograd import copyable, recording_gradients
 from paradime.utils.logging import verbosely
+from paradime.utils.seed import RandomState, seed_of
 
 __all__ = ["Estimator"]
 

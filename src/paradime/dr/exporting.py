@@ -6,12 +6,11 @@ import os
 
 import torch
 
-from paradime.dr.comparing import probes
 from paradime.dr.estimator import Estimator
 from paradime.dr.parts import has_part
+from paradime.dr.storing import probes
 from paradime.exceptions import UnsupportedConfigurationError
-from paradime.persistence.exported import export_torch as write_torch
-from paradime.persistence.onnx import export_onnx as write_onnx
+from paradime.persistence import onnx
 from paradime.persistence.parts import PARTS, Part
 
 __all__ = ["export_onnx", "export_torch", "required_model"]
@@ -21,12 +20,12 @@ def export_onnx(
     routine: Estimator, path: str | os.PathLike[str], *, part: str, opset: int | None, tolerance: float
 ) -> None:
     """Writes the model as ONNX; see ``ParametricDR.export_onnx``."""
-    write_onnx(_part_of(routine, part), path, opset=opset, tolerance=tolerance)
+    onnx.export_onnx(_part_of(routine, part), path, opset=opset, tolerance=tolerance)
 
 
 def export_torch(routine: Estimator, path: str | os.PathLike[str], *, part: str, tolerance: float) -> None:
     """Writes the model as a program of ``torch.export``; see ``ParametricDR.export_torch``."""
-    write_torch(_part_of(routine, part), path, tolerance=tolerance)
+    onnx.export_torch(_part_of(routine, part), path, tolerance=tolerance)
 
 
 def required_model(routine: Estimator) -> torch.nn.Module:

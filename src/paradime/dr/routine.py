@@ -21,7 +21,6 @@ from paradime.dr.inputs import as_dataset, with_targets
 from paradime.dr.parts import needs_part
 from paradime.dr.preparation import check_and_compute, spare_parameters
 from paradime.dr.resuming import begin_run, read_resumed, report_interruption
-from paradime.dr.seeds import RandomState
 from paradime.dr.specification import read_components, written
 from paradime.dr.targets import Targets
 from paradime.dr.updating import Anchors, check_update, held_phases, rows_to_update, with_kept
@@ -42,7 +41,7 @@ from paradime.training import (
 )
 from paradime.types import AnyArray, Data, FloatArray, Spec
 from paradime.utils.autograd import recording_gradients
-from paradime.utils.seed import seeded
+from paradime.utils.seed import RandomState, seeded
 
 if TYPE_CHECKING:
     from paradime.persistence.saved import Saved

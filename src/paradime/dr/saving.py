@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 from collections.abc import Iterable, Mapping
@@ -10,15 +11,16 @@ from typing import Any, TypeVar
 import torch
 
 from paradime._registry import with_article
-from paradime.dr.comparing import agree, embedded, probes
 from paradime.dr.estimator import Estimator
 from paradime.dr.exporting import required_model
 from paradime.dr.parts import has_part
-from paradime.dr.storing import class_name, saved_of
+from paradime.dr.storing import class_name, probes, saved_of
 from paradime.exceptions import ModelFileError, UnsupportedConfigurationError
 from paradime.persistence.bundle import checked_target, write_bundle
 from paradime.persistence.opening import load, read_saved, restore
 from paradime.persistence.saved import Saved
+from paradime.training import apply_in_chunks
+from paradime.utils.seed import seeded
 
 __all__ = ["load_as", "save"]
 
@@ -60,13 +62,30 @@ def _check_files(routine: Estimator, files: Mapping[str, bytes], *, given: bool,
             "its form, save(path, model=False), and pass one when it is loaded, paradime.load(path, model=…)."
         ) from error
     rows = probes(routine, _COMPARED)
-    expected, found = embedded(model, rows), embedded(required_model(again), rows)
-    if not agree(expected, found, exactly=routine.device.type == "cpu"):
+    expected, found = _embedded(model, rows), _embedded(required_model(again), rows)
+    if not _agree(expected, found, exactly=routine.device.type == "cpu"):
         raise UnsupportedConfigurationError(
             f"{named} would not embed as it does now when it is loaded: its result depends on more than its "
             "parameters, buffers, and the arguments of its constructor. Make what else it needs a buffer, "
             "register_buffer(…)."
         )
+
+
+def _embedded(model: torch.nn.Module, rows: torch.Tensor) -> torch.Tensor | None:
+    """Returns what a model makes of rows; ``None`` if it does not embed. A model that draws, draws the same."""
+    device = next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
+    with seeded(0, device), contextlib.suppress(UnsupportedConfigurationError, NotImplementedError):
+        return apply_in_chunks(model, rows, method="embed", device=device, row_shape=None, owner="the model")
+    return None
+
+
+def _agree(first: torch.Tensor | None, second: torch.Tensor | None, *, exactly: bool) -> bool:
+    """Returns whether two embeddings are equal; or, of different devices, equal but for rounding."""
+    if first is None or second is None:
+        return first is second
+    if exactly:
+        return torch.equal(first, second)
+    return first.shape == second.shape and torch.allclose(first, second, rtol=1e-3, atol=1e-3)
 
 
 def load_as(

@@ -15,7 +15,6 @@ from paradime.exceptions import SpecificationError, UnsupportedConfigurationErro
 from paradime.persistence.architecture import GIVEN, describe_model
 from paradime.persistence.config import Config, Fitted
 from paradime.persistence.opening import PLACES
-from paradime.persistence.probes import column_ranges
 from paradime.persistence.saved import Saved
 from paradime.persistence.values import Encoder, vocabulary_with
 from paradime.persistence.weights import frozen_names, tied_names
@@ -51,6 +50,8 @@ NAMED_IN_FILE = frozenset(
 _DRIFT, _SOURCE = "drift_", "_anndata_source"  # as attributes of a file
 
 HELD_OUT = "held out"
+_SAMPLED_ROWS, _SAMPLED_ELEMENTS = 500, 4_000_000
+_LOW, _HIGH = 0.02, 0.98
 _ONLY_FOR_TRAINING = ("callbacks", "training_defaults")
 
 
@@ -134,6 +135,36 @@ def ranges_of(routine: Any) -> tuple[torch.Tensor, torch.Tensor]:
         return column_ranges(dataset[routine._model_key])
     shape, known = routine._fitted.row_shape, routine._fitted.ranges
     return (-torch.ones(shape), torch.ones(shape)) if known is None else known
+
+
+def column_ranges(rows: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns the usual range of each column: quantiles of a sample, so that no row is told.
+
+    Args:
+        rows: Shape (n, …); sparse rows, too.
+
+    Returns:
+        Two tensors of the shape of a row, float32.
+
+    Example:
+        >>> low, high = column_ranges(torch.arange(101.0)[:, None])
+        >>> round(float(low)), round(float(high))
+        (2, 98)
+    """
+    width = max(1, rows.numel() // max(1, len(rows)))
+    n = min(len(rows), _SAMPLED_ROWS, max(10, _SAMPLED_ELEMENTS // width))
+    chosen = torch.linspace(0, len(rows) - 1, n).long()
+    sample = rows[chosen.to(rows.device)].to("cpu", torch.float32)
+    ordered = sample.sort(dim=0).values
+    low, high = (ordered[round(part * (n - 1))].clone() for part in (_LOW, _HIGH))
+    return low, high
+
+
+def probes(routine: Any, n: int) -> torch.Tensor:
+    """Returns rows within the usual ranges of the columns of the training, always the same, shape (n, …)."""
+    low, high = ranges_of(routine)
+    generator = torch.Generator().manual_seed(0)
+    return low + (high - low) * torch.rand(n, *low.shape, generator=generator)
 
 
 def _needs_spec(routine: Any) -> bool:

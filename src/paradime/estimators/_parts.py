@@ -1,11 +1,13 @@
-"""Sections that the specifications of several presets have."""
+"""Sections that the specifications of several presets have, and settings of their phases."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from paradime.loss import Loss, PositionLoss
 from paradime.spec.values import listed
+from paradime.training import Schedule, Stopping, TrainingPhase
 from paradime.types import Metric
 
 __all__ = [
@@ -22,6 +24,8 @@ __all__ = [
     "network_section",
     "position_phase",
     "probable_neighbors",
+    "steps_settings",
+    "with_steps",
 ]
 
 INIT_SCALE = 1.0  # of positions that are taught first, in units of the kernel's width
@@ -184,3 +188,47 @@ def neighbor_relations(metric: Metric, data_key: str, *transforms: dict[str, Any
     options = {} if metric == "euclidean" else {"options": {"metric": metric}}
     head = {"name": "rel", "level": "global", "type": "neighbor", "field": data_key}
     return {**head, **options, "transforms": list(transforms)}
+
+
+def steps_settings(
+    early_stopping: bool | Stopping, clip_norm: float | None, schedule: str | Schedule | None
+) -> dict[str, Any]:
+    """Returns the settings of phases that a user has changed.
+
+    Args:
+        early_stopping: Whether phases end early and keep their best weights, or when.
+        clip_norm: The largest norm of the gradient.
+        schedule: How the learning rate changes.
+
+    Raises:
+        ValueError: If ``early_stopping`` is neither.
+
+    Example:
+        >>> steps_settings(False, 1.0, None)
+        {'clip_norm': 1.0}
+    """
+    if not isinstance(early_stopping, (bool, Stopping)):
+        raise ValueError(
+            f"early_stopping must be True, False or a Stopping, got {early_stopping!r}. Pass Stopping(patience=…)."
+        )
+    settings: dict[str, Any] = {}
+    if early_stopping:
+        automatic = Stopping(monitor="auto", restore_best=True)
+        settings["stopping"] = early_stopping if isinstance(early_stopping, Stopping) else automatic
+    if clip_norm is not None:
+        settings["clip_norm"] = clip_norm
+    if schedule is not None:
+        settings["schedule"] = schedule
+    return settings
+
+
+def with_steps(
+    phases: Sequence[TrainingPhase], losses: Mapping[str, Loss], settings: Mapping[str, Any]
+) -> list[TrainingPhase]:
+    """Returns phases with some settings changed, except those that only teach positions."""
+    return [
+        phase
+        if not settings or all(isinstance(losses[key], PositionLoss) for key in phase.loss_keys)
+        else phase.replace(**settings)
+        for phase in phases
+    ]

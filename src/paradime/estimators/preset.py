@@ -17,13 +17,10 @@ from paradime.data import Dataset, checked_rows
 from paradime.dr import ParametricDR
 from paradime.dr.blocks import Blocks
 from paradime.dr.parameters import checked_parameters
-from paradime.dr.seeds import RandomState
 from paradime.dr.targets import Targets
 from paradime.estimators._extras import extend_spec
-from paradime.estimators._neighbors import use_neighbors
-from paradime.estimators._parts import COMPUTED_POSITIONS
-from paradime.estimators._positions import GIVEN_POSITIONS, check_positions, is_array
-from paradime.estimators._steps import steps_settings, with_steps
+from paradime.estimators._given import GIVEN_POSITIONS, check_positions, is_array, use_neighbors
+from paradime.estimators._parts import COMPUTED_POSITIONS, steps_settings, with_steps
 from paradime.exceptions import SpecificationError, UnsupportedConfigurationError
 from paradime.loss import PositionLoss
 from paradime.models import ModelRecipe
@@ -32,6 +29,7 @@ from paradime.training import Callback, Schedule, Stopping
 from paradime.types import Data
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.convert import to_numpy
+from paradime.utils.seed import RandomState
 
 __all__ = ["PLAIN_NETWORK", "Common", "Extras", "Preset", "Scheduled"]
 

@@ -1,10 +1,11 @@
-"""Models as ONNX, checked against ONNX Runtime."""
+"""Models as ONNX, checked against ONNX Runtime, and as programs of ``torch.export``, checked against the model."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib
 import io
+import json
 import logging
 import os
 import warnings
@@ -17,8 +18,9 @@ from paradime.persistence.parts import PARTS, Part
 from paradime.types import AnyArray
 from paradime.utils.files import atomic_write
 
-__all__ = ["export_onnx", "quiet"]
+__all__ = ["export_onnx", "export_torch"]
 
+_METADATA = "paradime.json"
 _NEEDED = ("onnx", "onnxscript", "onnxruntime")
 
 
@@ -44,7 +46,7 @@ def export_onnx(part: Part, path: str | os.PathLike[str], *, opset: int | None, 
 def _onnx_bytes(part: Part, opset: int | None) -> bytes:
     source, result = PARTS[part.name]
     try:
-        with quiet():
+        with _quiet():
             program: Any = torch.onnx.export(
                 part.module,
                 (part.inputs[:7],),
@@ -80,7 +82,7 @@ def _runner(contents: bytes) -> Any:
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def _quiet() -> Iterator[None]:
     """Without what torch's exporter says and prints about its own insides."""
     known = ("torch", "onnxscript", "onnx_ir")
     names = {*known, *(name for name in list(logging.root.manager.loggerDict) if name.split(".")[0] in known)}
@@ -98,3 +100,32 @@ def quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+def export_torch(part: Part, path: str | os.PathLike[str], *, tolerance: float) -> None:
+    """Writes a part of a model as a program of ``torch.export``; see ``ParametricDR.export_torch``.
+
+    Raises:
+        UnsupportedConfigurationError: If it cannot be written, or differs.
+        OSError: If the file cannot be written.
+    """
+    contents = io.BytesIO()
+    try:
+        with _quiet():
+            program = torch.export.export(
+                part.module, (part.inputs[:7],), dynamic_shapes=({0: torch.export.Dim("n", min=1)},)
+            )
+            torch.export.save(program, contents, extra_files={_METADATA: json.dumps(part.metadata)})
+            contents.seek(0)
+            again: Any = torch.export.load(contents).module()
+    except Exception as error:  # of torch's many types
+        raise part.refuse(error, "by torch.export") from error
+
+    def run(rows: AnyArray) -> AnyArray:
+        with torch.no_grad():
+            result: AnyArray = again(torch.from_numpy(rows)).numpy()
+        return result
+
+    part.check(run, tolerance, "torch.export")
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(contents.getvalue())

@@ -1,17 +1,25 @@
-"""Seeding of random number generators."""
+"""Seeds, what may be given as ``random_state``, and seeding of random number generators."""
 
 from __future__ import annotations
 
 import contextlib
 import random
 from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 
-__all__ = ["as_seed", "seed_all", "seeded"]
+__all__ = ["RandomState", "as_seed", "seed_all", "seed_of", "seeded"]
 
+_END = 2**31 - 1
 _BITS = 32  # that torch's generator on the CPU and NumPy's older one take
+
+
+RandomState: TypeAlias = (
+    int | np.integer[Any] | np.random.RandomState | np.random.Generator | torch.Generator | None
+)
+"""A seed, a generator that a seed is drawn from at each fit, or ``None`` for torch's global generator."""
 
 
 def as_seed(number: int) -> int:
@@ -33,6 +41,42 @@ def as_seed(number: int) -> int:
     if number < 0:
         raise ValueError(f"a seed must be an integer of at least 0, got {number}. Pass another, such as 0.")
     return number if number < 2**_BITS else int(np.random.SeedSequence(number).generate_state(1)[0])
+
+
+def seed_of(random_state: RandomState) -> int | None:
+    """Returns a seed, drawn from the generator if one is given.
+
+    Args:
+        random_state: A seed, or a generator of NumPy or torch, which advances; or ``None``.
+
+    Raises:
+        TypeError: If it is something else.
+        ValueError: If it is a negative number.
+
+    Example:
+        >>> seed_of(7), seed_of(None)
+        (7, None)
+        >>> seed_of(np.random.default_rng(0)) == seed_of(np.random.default_rng(0))
+        True
+    """
+    if random_state is None:
+        return None
+    if isinstance(random_state, (int, np.integer)):
+        if random_state < 0:
+            raise ValueError(
+                f"random_state must be an integer of at least 0, got {random_state}. Pass another, such as 0."
+            )
+        return as_seed(int(random_state))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(_END))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(_END))
+    if isinstance(random_state, torch.Generator):
+        return int(torch.randint(_END, (), generator=random_state, device=random_state.device))
+    raise TypeError(
+        "random_state must be an integer, a generator of NumPy or torch, or None, got "
+        f"{type(random_state).__name__}. Pass a number, such as random_state=0."
+    )
 
 
 def seed_all(seed: int) -> torch.Generator:

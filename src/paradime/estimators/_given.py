@@ -1,14 +1,16 @@
-"""Initial positions that a user has, in place of those that a preset would compute."""
+"""Neighbours and initial positions that a user has, in place of those that a preset would compute."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from paradime._registry import did_you_mean
 from paradime.data import Dataset, checked_rows
 from paradime.estimators._parts import COMPUTED_POSITIONS
+from paradime.relations import NeighborBasedPDist, Relations
 
-__all__ = ["GIVEN_POSITIONS", "check_positions", "is_array"]
+__all__ = ["GIVEN_POSITIONS", "check_positions", "is_array", "use_neighbors"]
 
 GIVEN_POSITIONS = "initial_positions"
 """The entry of the data that an array of positions becomes."""
@@ -45,3 +47,25 @@ def check_positions(initialization: Any, dataset: Dataset, out_dim: int) -> None
             f"({len(dataset)}, {out_dim}), got {tuple(positions.shape)}. Pass those of the rows that are trained "
             "on, or 'pca'."
         )
+
+
+def use_neighbors(relations: Mapping[str, Relations], precomputed: Any, owner: str) -> None:
+    """Gives neighbours to the relations of a preset that would search for them.
+
+    Args:
+        relations: Global relations by key.
+        precomputed: What :class:`~paradime.relations.NeighborBasedPDist` takes.
+        owner: The preset's name, for messages.
+
+    Raises:
+        ValueError: If no relations look for neighbours, or what is given are none.
+    """
+    searched = [entry for entry in relations.values() if isinstance(entry, NeighborBasedPDist)]
+    if not searched:
+        raise ValueError(f"{owner} looks for no neighbours. Leave out precomputed_knn.")
+    if isinstance(precomputed, tuple) and len(precomputed) == 3:
+        precomputed = precomputed[:2]  # umap-learn's third part is an index for its own use
+    for entry in searched:
+        # checked as what a constructor is given
+        NeighborBasedPDist(precomputed=precomputed)
+        entry.precomputed = precomputed
