@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, overload
@@ -223,19 +224,18 @@ class ParametricDR(Estimator):
             self._fitted.check_rows(X, self._data_key, self)
             self._fitted.check_targets(y, self)
         known = self._fitted.of_other_data(X, self._data_key).replace(targets=targets)
-        if goes_on:
-            with self._restored_on_error():
-                self._fitted = known
-                renewed_blocks(self)
-        else:
+        with self._restored_on_error() if goes_on else self._kept_until_trained():
             self._fitted = known
-            self._start_afresh()
-        spare_parameters(self)
-        self._train(dataset, callbacks, validation_data=held_out, resume_from=resume_from)
-        if not self.trained:
-            raise ValueError(
-                "fit learns nothing where all phases have epochs=0. Give one of them at least 1 epoch."
-            )
+            if goes_on:
+                renewed_blocks(self)
+            else:
+                self._start_afresh()
+            spare_parameters(self)
+            self._train(dataset, callbacks, validation_data=held_out, resume_from=resume_from)
+            if not self.trained:
+                raise ValueError(
+                    "fit learns nothing where all phases have epochs=0. Give one of them at least 1 epoch."
+                )
         return self
 
     def train(
@@ -511,6 +511,26 @@ class ParametricDR(Estimator):
             yield
         except BaseException:
             self.__dict__["_blocks"], self._fitted = blocks, fitted
+            blocks.embedding = None  # the network may have learned
+            raise
+
+    @contextlib.contextmanager
+    def _kept_until_trained(self) -> Iterator[None]:
+        """If the block raises before a step is taken, what was learned before is there as it was."""
+        before, fitted = self._made_blocks, self._fitted
+        if before is None or not before.trained:
+            yield
+            return
+        model = None if before.initial_weights is None else before.model  # one that was given is set back in place
+        weights = None if model is None else copy.deepcopy(model.state_dict())
+        try:
+            yield
+        except BaseException:
+            now = self._made_blocks
+            if now is None or not now.trained:
+                self.__dict__["_blocks"], self._fitted = before, fitted
+                if model is not None and weights is not None:
+                    model.load_state_dict(weights)
             raise
 
     @property

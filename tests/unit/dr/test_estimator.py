@@ -13,7 +13,7 @@ from paradime import ParametricAutoencoder, ParametricMDS, ParametricTSNE, load
 from paradime.dr import ParametricDR
 from paradime.exceptions import InconsistentVersionWarning, NotTrainedError, UnsupportedConfigurationError
 from paradime.loss import CorrelationLoss, GlobalStructureLoss, SmoothnessLoss
-from paradime.models import ModelRecipe
+from paradime.models import FullyConnectedEmbeddingModel, ModelRecipe
 
 pytestmark = pytest.mark.usefixtures("few_first_steps")
 
@@ -125,6 +125,37 @@ def test_refused_targets_leave_what_was_learned():
     for wrong in (y[:20], np.full(150, -1)):
         with pytest.raises(ValueError, match=r"one per row|no labelled row"):
             routine.fit(X, wrong)
+    np.testing.assert_array_equal(routine.transform(X), before)
+
+
+@pytest.mark.parametrize(
+    ("warm_start", "wrong", "rows", "message"),
+    [
+        (False, {}, X[:1], "at least 2"),
+        (True, {}, X[:1], "at least 2"),
+        (False, {"n_components": 0}, X, "n_components"),
+        (True, {"n_components": 0}, X, "n_components"),
+        (False, {"epochs": 0, "init_epochs": 0}, X, "nothing"),
+    ],
+)
+def test_refused_fit_leaves_what_was_learned(warm_start, wrong, rows, message):
+    names = list("abcd")
+    frame = pd.DataFrame(X, columns=names)
+    routine = mds(epochs=2, initialization="pca", init_epochs=1, warm_start=warm_start).fit(frame)
+    before = routine.embedding_
+    with pytest.raises(ValueError, match=message):
+        routine.set_params(**wrong).fit(pd.DataFrame(rows, columns=names if warm_start else list("efgh")))
+    assert routine.feature_names_in_.tolist() == names
+    np.testing.assert_array_equal(routine.transform(frame), before)
+    np.testing.assert_array_equal(routine.embedding_, before)
+
+
+def test_refused_fit_leaves_a_model_that_was_given():
+    model = FullyConnectedEmbeddingModel(4, 2)
+    routine = mds(model=model, epochs=2).fit(X)
+    before = routine.transform(X)
+    with pytest.raises(ValueError, match="at least 2"):
+        routine.fit(X[:1])
     np.testing.assert_array_equal(routine.transform(X), before)
 
 
