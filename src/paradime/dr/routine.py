@@ -280,7 +280,7 @@ class ParametricDR(Estimator):
             callbacks: What to call during training, in addition to the routine's own.
         """
         with self._working():
-            self._run([training_phase], callbacks)
+            self._run(self._prepared_model([training_phase]), [training_phase], callbacks)
 
     @recording_gradients()
     @recording_gradients()
@@ -438,31 +438,39 @@ class ParametricDR(Estimator):
         with self._working():
             blocks = self._blocks  # its device is where a checkpoint goes
             resumed = read_resumed(self, resume_from, callbacks)
-            self._fitted = known or self._fitted
-            if dataset is not None:
-                blocks.workspace.register(dataset)
-            blocks.workspace.require_dataset()
-            self._prepare_training()
-            hold_out(
-                blocks,
-                validation_data,
-                fraction=self.validation_fraction,
-                key=self._model_key,
-                seed=self._seed,
-                is_new=dataset is not None,
-            )
-            self._run(blocks.training_phases, callbacks, resumed)
+            with self._data_kept_on_error():
+                self._fitted = known or self._fitted
+                if dataset is not None:
+                    blocks.workspace.register(dataset)
+                blocks.workspace.require_dataset()
+                self._prepare_training()
+                hold_out(
+                    blocks,
+                    validation_data,
+                    fraction=self.validation_fraction,
+                    key=self._model_key,
+                    seed=self._seed,
+                    is_new=dataset is not None,
+                )
+                model = self._prepared_model(blocks.training_phases)
+            self._run(model, blocks.training_phases, callbacks, resumed)
+
+    def _prepared_model(self, phases: Sequence[TrainingPhase]) -> torch.nn.Module:
+        """Checks phases, and computes what they need of the data that are there; returns the model."""
+        blocks, key = self._blocks, self._model_key
+        model = check_and_compute(blocks, phases, key, self._fitted.targets)
+        self._fitted = self._fitted.replace(row_shape=tuple(blocks.workspace.require_dataset()[key].shape[1:]))
+        return model
 
     def _run(
         self,
+        model: torch.nn.Module,
         phases: Sequence[TrainingPhase],
         callbacks: Sequence[Callback],
         resumed: Mapping[str, Any] | None = None,
     ) -> None:
         """Runs phases on the data that are there."""
         blocks, key = self._blocks, self._model_key
-        model = check_and_compute(blocks, phases, key, self._fitted.targets)
-        self._fitted = self._fitted.replace(row_shape=tuple(blocks.workspace.require_dataset()[key].shape[1:]))
         phases = [phase for phase in phases if phase.epochs != 0]
         if not phases:
             return
@@ -513,6 +521,17 @@ class ParametricDR(Estimator):
             self.__dict__["_blocks"], self._fitted = blocks, fitted
             blocks.embedding = None  # the network may have learned
             raise
+
+    @contextlib.contextmanager
+    def _data_kept_on_error(self) -> Iterator[None]:
+        """If the block raises, a routine that is trained has the data from before, and what is known of them."""
+        fitted = self._fitted
+        with self._blocks.data_kept_on_error() if self.trained else contextlib.nullcontext():
+            try:
+                yield
+            except BaseException:
+                self._fitted = fitted if self.trained else self._fitted
+                raise
 
     @contextlib.contextmanager
     def _kept_until_trained(self) -> Iterator[None]:

@@ -150,6 +150,19 @@ def test_refused_fit_leaves_what_was_learned(warm_start, wrong, rows, message):
     np.testing.assert_array_equal(routine.embedding_, before)
 
 
+@pytest.mark.parametrize(("rows", "message"), [(X[:, :3], "3 features"), (X[:1], "at least 2")])
+def test_refused_train_leaves_what_was_learned(rows, message):
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    routine = mds(epochs=2).fit(frame)
+    before, graph = routine.embedding_, list(routine.global_relation_data)
+    with pytest.raises(ValueError, match=message):
+        routine.train(pd.DataFrame(rows, columns=list("efgh")[: rows.shape[1]]))
+    assert routine.feature_names_in_.tolist() == list("abcd")
+    assert list(routine.global_relation_data) == graph
+    np.testing.assert_array_equal(routine.transform(frame), before)
+    np.testing.assert_array_equal(routine.embedding_, before)
+
+
 def test_refused_fit_leaves_a_model_that_was_given():
     model = FullyConnectedEmbeddingModel(4, 2)
     routine = mds(model=model, epochs=2).fit(X)
