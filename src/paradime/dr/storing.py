@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,6 +45,9 @@ NAMED_IN_FILE = frozenset(
     | {"_ranges", "_row_shape", "_targets", "feature_names_in_", "metadata_", "n_features_in_", "n_samples_seen_"}
 )
 """Attributes of a fitted routine, now or earlier, for which the file's format has places of their own."""
+
+_ELSEWHERE = ("model", "device")
+"""What a subclass decides that has no such parameter: the file tells the model, and who loads it the device."""
 
 _DRIFT, _SOURCE = "drift_", "_anndata_source"  # as attributes of a file
 
@@ -123,9 +125,9 @@ def class_name(kind: type) -> str:
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
-def is_composed(kind: type) -> bool:
+def is_composed(kind: Any) -> bool:
     """Whether a class takes building blocks as parameters; presets make them of others."""
-    return "losses" in inspect.signature(kind).parameters
+    return "losses" in kind._get_param_names()
 
 
 def ranges_of(routine: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -223,7 +225,13 @@ def further_attributes(routine: Any) -> dict[str, Any]:
 
     Attributes of subclasses are among them, so that what nobody thought of is saved, or refused.
     """
-    others = {*routine.get_params(), *NAMED_IN_FILE, *routine.unsaved_attributes, *routine._set_components()}
+    others = {
+        *routine.get_params(),
+        *_ELSEWHERE,
+        *NAMED_IN_FILE,
+        *routine.unsaved_attributes,
+        *routine._set_components(),
+    }
     of_data = {_DRIFT: routine._fitted.drift, _SOURCE: routine._fitted.source}
     known = {name: value for name, value in of_data.items() if value is not None}
     return {**{name: value for name, value in vars(routine).items() if name not in others}, **known}
