@@ -46,8 +46,8 @@ NAMED_IN_FILE = frozenset(
 )
 """Attributes of a fitted routine, now or earlier, for which the file's format has places of their own."""
 
-_ELSEWHERE = ("model", "device")
-"""What a subclass decides that has no such parameter: the file tells the model, and who loads it the device."""
+_OF_CONSTRUCTOR = ("model", "device", "dataset", "training_defaults", *BLOCKS)
+"""What the constructor of a subclass decides that has no such parameters, and decides again when it is loaded."""
 
 _DRIFT, _SOURCE = "drift_", "_anndata_source"  # as attributes of a file
 
@@ -71,7 +71,7 @@ def saved_of(
         ValueError: If a part cannot be saved.
     """
     if training:
-        _refuse_set_components(routine)
+        _refuse_set_components(routine, allow_imports)
     blocks, vocabulary = routine._blocks, vocabulary_with(allow_imports)
     encoder = Encoder(vocabulary, blocks.model)
     row_shape: tuple[int, ...] = tuple(routine._fitted.row_shape)
@@ -104,17 +104,27 @@ def saved_of(
     )
 
 
-def _refuse_set_components(routine: Any) -> None:
-    """Refuses a preset whose components are not those of its parameters, of which a preset is made again."""
+def _refuse_set_components(routine: Any, allow_imports: tuple[str, ...]) -> None:
+    """Refuses a routine whose components are not those of its parameters, of which it is made again."""
     if is_composed(type(routine)):
         return
     routine._require_made_components("saving")
     names = list(routine._set_components())
-    if names:
+    if names and not _is_made_alike(routine, names, allow_imports):
         raise UnsupportedConfigurationError(
-            f"{', '.join(names)} of this {type(routine).__name__} were set by hand, and a preset is saved by its "
+            f"{', '.join(names)} of this {type(routine).__name__} were set by hand, and it is saved by its "
             "parameters. Save what embeds alone, save(path, training=False)."
         )
+
+
+def _is_made_alike(routine: Any, names: list[str], allow_imports: tuple[str, ...]) -> bool:
+    """Whether the class's constructor makes the same components, as that of a subclass of ParametricDR may."""
+    again = type(routine)(**routine.get_params())
+    if set(again._set_components()) != set(names):
+        return False
+    first, second = (_spec(one, allow_imports, needed=True) for one in (routine, again))
+    sections = [{**(spec or {}), "model": None} for spec in (first, second)]
+    return sections[0] == sections[1]
 
 
 def class_name(kind: type) -> str:
@@ -227,7 +237,7 @@ def further_attributes(routine: Any) -> dict[str, Any]:
     """
     others = {
         *routine.get_params(),
-        *_ELSEWHERE,
+        *_OF_CONSTRUCTOR,
         *NAMED_IN_FILE,
         *routine.unsaved_attributes,
         *routine._set_components(),

@@ -4,16 +4,18 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from paradime import ParametricAutoencoder, ParametricMDS, ParametricTSNE, load
-from paradime.dr import ParametricDR
+from paradime.dr import ParametricDR, TrainingPhase
 from paradime.exceptions import InconsistentVersionWarning, NotTrainedError, UnsupportedConfigurationError
-from paradime.loss import CorrelationLoss, GlobalStructureLoss, SmoothnessLoss
+from paradime.loss import CorrelationLoss, GlobalStructureLoss, RelationLoss, SmoothnessLoss
 from paradime.models import FullyConnectedEmbeddingModel, ModelRecipe
+from paradime.relations import DifferentiablePDist, PDist
 
 pytestmark = pytest.mark.usefixtures("few_first_steps")
 
@@ -303,3 +305,33 @@ def test_completion_of_names_computes_nothing(monkeypatch):
     assert {"fit", "embedding_", "drift_", "n_features_in_"} <= set(names)
     assert not {"predict", "inverse_transform"} & set(names)
     assert "predict" in dir(ParametricMDS(classifier=True))
+
+
+class Composition(ParametricDR):
+    """A method of a user's own, whose constructor composes it."""
+
+    def __init__(self, epochs=2, random_state=None):
+        super().__init__(
+            global_relations=PDist(),
+            batch_relations=DifferentiablePDist(),
+            losses=RelationLoss(torch.nn.MSELoss(), normalize_sub=False),
+            training_phases=[TrainingPhase(epochs=epochs, loss_keys=["loss"])],
+            random_state=random_state,
+        )
+        self.epochs = epochs
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_subclass_that_composes_itself_is_saved(training, tmp_path):
+    routine = Composition(random_state=0).fit(X)
+    routine.save(tmp_path / "made.paradime", training=training)
+    again = Composition.from_pretrained(tmp_path / "made.paradime")
+    np.testing.assert_array_equal(again.transform(X), routine.transform(X))
+    np.testing.assert_array_equal(again.fit(X).transform(X), routine.transform(X))
+
+
+def test_a_subclass_that_composes_itself_is_not_saved_with_components_set_by_hand(tmp_path):
+    routine = Composition(random_state=0)
+    routine.training_phases = [TrainingPhase(epochs=1, loss_keys=["loss"])]
+    with pytest.raises(UnsupportedConfigurationError, match="set by hand"):
+        routine.fit(X).save(tmp_path / "made.paradime")
