@@ -29,7 +29,7 @@ def _in_words_of_today(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_it_was(spec: dict[str, Any]) -> dict[str, Any]:
-    """Lets a network take rows as they are, and learn positions in the unit of the data, all in each epoch."""
+    """Leaves rows as they are where a network can learn from these; positions are in the unit of the data."""
     spec["model"]["options"].pop("standardize")
     for entry in spec["derived data"]:
         entry["options"].pop("scale", None)

@@ -25,6 +25,13 @@ def short():
     return ParametricMDS(epochs=1, random_state=0)
 
 
+@pytest.mark.parametrize("method", ["fit", "train"])
+def test_annotated_data_are_refused_with_what_takes_them(method, short, X):
+    adata = pytest.importorskip("anndata").AnnData(X)
+    with pytest.raises(TypeError, match=r"got AnnData\. Call paradime\.anndata\.embed\(adata, routine\)"):
+        getattr(short, method)(adata)
+
+
 def test_sparse_is_trained_on_as_dense(X):  # row 17
     X[np.abs(X) < 2] = 0
     short = ParametricContrastive(epochs=1, random_state=0)

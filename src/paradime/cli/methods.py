@@ -66,6 +66,8 @@ def parse_settings(given: Iterable[str], kind: Any) -> dict[str, Any]:
         if not equals or not name:
             raise InputError(f"--set: must read NAME=VALUE, got {text!r}, such as --set epochs=20.")
         if name not in known:
+            if hasattr(kind, "unknown_parameter"):  # a preset knows the words of other libraries
+                raise InputError(f"--set: {kind.unknown_parameter(name, known)}")
             raise InputError(f"--set: {kind.__name__} has no parameter {name!r}. {did_you_mean(name, known)}")
         found[name] = _value(value.strip())
     return found

@@ -52,6 +52,11 @@ def checked_rows(name: str, values: Any, *, keep_graph: bool = False, may_miss: 
     """
     if values is None or isinstance(values, (str, bytes, int, float)):
         raise TypeError(f"data {name!r} must be an array with one row a data point, got {type(values).__name__}.")
+    if hasattr(values, "obsm"):  # asked without an import of anndata
+        raise TypeError(
+            f"data {name!r} must be an array with one row a data point, got {type(values).__name__}. Call "
+            "paradime.anndata.embed(adata, routine), or pass adata.X."
+        )
     if is_frame(values):
         values = frame_values(name, values, may_miss=may_miss)
     try:

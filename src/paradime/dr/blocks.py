@@ -87,6 +87,17 @@ class Blocks:
         self.workspace.dataset = dataset
         self.held_out = self.held_out_indices = self.embedding = None
 
+    @contextlib.contextmanager
+    def data_kept_on_error(self) -> Iterator[None]:
+        """If the block raises, the data are those from before, with what was computed of them."""
+        before = self.held_out, self.held_out_indices, self.embedding
+        try:
+            with self.workspace.kept_on_error():
+                yield
+        except BaseException:
+            self.held_out, self.held_out_indices, self.embedding = before
+            raise
+
     def main_phases(self) -> list[TrainingPhase]:
         """Returns the phases but for those that only teach positions; all if there are no others."""
         chosen = [

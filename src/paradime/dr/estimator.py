@@ -306,7 +306,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def _set_components(self) -> dict[str, Any]:
         """Returns the components that were set though they are no parameters, such as those of a preset."""
-        known = inspect.signature(type(self)).parameters
+        known = self._get_param_names()
         return {name: self.__dict__[name] for name in COMPONENTS if name in self.__dict__ and name not in known}
 
     def _changed_components(self) -> list[str]:
@@ -330,6 +330,19 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             )
 
     # -- parameters, copies, pickles ------------------------------------------------------------------
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        """Returns the names of the parameters; of a constructor with ``*args``, also those of the class above."""
+        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # without self
+        if all(parameter.kind is not parameter.VAR_POSITIONAL for parameter in parameters):
+            names: list[str] = super()._get_param_names()
+            return names
+        # scikit-learn refuses such a constructor, and scripts of ParaDime 1.x have them
+        maker = next(kind for kind in cls.__mro__ if "__init__" in kind.__dict__)
+        above = cls.__mro__[cls.__mro__.index(maker) + 1]
+        own = {one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)}
+        return sorted(own.union(above._get_param_names() if issubclass(above, Estimator) else ()))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Returns the constructor's arguments as they were given."""

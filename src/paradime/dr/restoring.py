@@ -51,8 +51,12 @@ def restored(
         **decoder.decode(config.parameters),
         **_blocks_of_text(kind, saved, vocabulary),
     }
-    parameters |= _place(parameters, device)
+    takes_device = "device" in kind._get_param_names()
+    if takes_device:
+        parameters |= _place(parameters, device)
     routine = kind(**parameters)
+    if not takes_device:  # its constructor says where
+        routine.__dict__.update(_place(routine.__dict__, device))
     fitted = config.fitted
     # what the target is decides on the heads and losses of a preset
     routine._fitted = FittedState(targets=_targets(fitted.targets))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, overload
@@ -223,19 +224,18 @@ class ParametricDR(Estimator):
             self._fitted.check_rows(X, self._data_key, self)
             self._fitted.check_targets(y, self)
         known = self._fitted.of_other_data(X, self._data_key).replace(targets=targets)
-        if goes_on:
-            with self._restored_on_error():
-                self._fitted = known
-                renewed_blocks(self)
-        else:
+        with self._restored_on_error() if goes_on else self._kept_until_trained():
             self._fitted = known
-            self._start_afresh()
-        spare_parameters(self)
-        self._train(dataset, callbacks, validation_data=held_out, resume_from=resume_from)
-        if not self.trained:
-            raise ValueError(
-                "fit learns nothing where all phases have epochs=0. Give one of them at least 1 epoch."
-            )
+            if goes_on:
+                renewed_blocks(self)
+            else:
+                self._start_afresh()
+            spare_parameters(self)
+            self._train(dataset, callbacks, validation_data=held_out, resume_from=resume_from)
+            if not self.trained:
+                raise ValueError(
+                    "fit learns nothing where all phases have epochs=0. Give one of them at least 1 epoch."
+                )
         return self
 
     def train(
@@ -280,7 +280,7 @@ class ParametricDR(Estimator):
             callbacks: What to call during training, in addition to the routine's own.
         """
         with self._working():
-            self._run([training_phase], callbacks)
+            self._run(self._prepared_model([training_phase]), [training_phase], callbacks)
 
     @recording_gradients()
     @recording_gradients()
@@ -438,31 +438,39 @@ class ParametricDR(Estimator):
         with self._working():
             blocks = self._blocks  # its device is where a checkpoint goes
             resumed = read_resumed(self, resume_from, callbacks)
-            self._fitted = known or self._fitted
-            if dataset is not None:
-                blocks.workspace.register(dataset)
-            blocks.workspace.require_dataset()
-            self._prepare_training()
-            hold_out(
-                blocks,
-                validation_data,
-                fraction=self.validation_fraction,
-                key=self._model_key,
-                seed=self._seed,
-                is_new=dataset is not None,
-            )
-            self._run(blocks.training_phases, callbacks, resumed)
+            with self._data_kept_on_error():
+                self._fitted = known or self._fitted
+                if dataset is not None:
+                    blocks.workspace.register(dataset)
+                blocks.workspace.require_dataset()
+                self._prepare_training()
+                hold_out(
+                    blocks,
+                    validation_data,
+                    fraction=self.validation_fraction,
+                    key=self._model_key,
+                    seed=self._seed,
+                    is_new=dataset is not None,
+                )
+                model = self._prepared_model(blocks.training_phases)
+            self._run(model, blocks.training_phases, callbacks, resumed)
+
+    def _prepared_model(self, phases: Sequence[TrainingPhase]) -> torch.nn.Module:
+        """Checks phases, and computes what they need of the data that are there; returns the model."""
+        blocks, key = self._blocks, self._model_key
+        model = check_and_compute(blocks, phases, key, self._fitted.targets)
+        self._fitted = self._fitted.replace(row_shape=tuple(blocks.workspace.require_dataset()[key].shape[1:]))
+        return model
 
     def _run(
         self,
+        model: torch.nn.Module,
         phases: Sequence[TrainingPhase],
         callbacks: Sequence[Callback],
         resumed: Mapping[str, Any] | None = None,
     ) -> None:
         """Runs phases on the data that are there."""
         blocks, key = self._blocks, self._model_key
-        model = check_and_compute(blocks, phases, key, self._fitted.targets)
-        self._fitted = self._fitted.replace(row_shape=tuple(blocks.workspace.require_dataset()[key].shape[1:]))
         phases = [phase for phase in phases if phase.epochs != 0]
         if not phases:
             return
@@ -511,6 +519,37 @@ class ParametricDR(Estimator):
             yield
         except BaseException:
             self.__dict__["_blocks"], self._fitted = blocks, fitted
+            blocks.embedding = None  # the network may have learned
+            raise
+
+    @contextlib.contextmanager
+    def _data_kept_on_error(self) -> Iterator[None]:
+        """If the block raises, a routine that is trained has the data from before, and what is known of them."""
+        fitted = self._fitted
+        with self._blocks.data_kept_on_error() if self.trained else contextlib.nullcontext():
+            try:
+                yield
+            except BaseException:
+                self._fitted = fitted if self.trained else self._fitted
+                raise
+
+    @contextlib.contextmanager
+    def _kept_until_trained(self) -> Iterator[None]:
+        """If the block raises before a step is taken, what was learned before is there as it was."""
+        before, fitted = self._made_blocks, self._fitted
+        if before is None or not before.trained:
+            yield
+            return
+        model = None if before.initial_weights is None else before.model  # one that was given is set back in place
+        weights = None if model is None else copy.deepcopy(model.state_dict())
+        try:
+            yield
+        except BaseException:
+            now = self._made_blocks
+            if now is None or not now.trained:
+                self.__dict__["_blocks"], self._fitted = before, fitted
+                if model is not None and weights is not None:
+                    model.load_state_dict(weights)
             raise
 
     @property

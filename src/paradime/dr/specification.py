@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -22,7 +21,7 @@ __all__ = ["read_components", "written"]
 
 
 def read_components(
-    kind: type,
+    kind: Any,
     file_or_spec: str | os.PathLike[str] | Spec,
     model: torch.nn.Module | ModelRecipe | None,
     allow_imports: Iterable[str],
@@ -35,7 +34,7 @@ def read_components(
         OSError: If the file cannot be read.
         TypeError: If the constructor does not take a setting.
     """
-    known = inspect.signature(kind).parameters
+    known = kind._get_param_names()
     for name in settings:
         if name not in known:
             raise TypeError(f"{kind.__name__} has no parameter {name!r}. {did_you_mean(name, known)}")

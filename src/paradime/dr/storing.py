@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,6 +46,9 @@ NAMED_IN_FILE = frozenset(
 )
 """Attributes of a fitted routine, now or earlier, for which the file's format has places of their own."""
 
+_OF_CONSTRUCTOR = ("model", "device", "dataset", "training_defaults", *BLOCKS)
+"""What the constructor of a subclass decides that has no such parameters, and decides again when it is loaded."""
+
 _DRIFT, _SOURCE = "drift_", "_anndata_source"  # as attributes of a file
 
 HELD_OUT = "held out"
@@ -69,7 +71,7 @@ def saved_of(
         ValueError: If a part cannot be saved.
     """
     if training:
-        _refuse_set_components(routine)
+        _refuse_set_components(routine, allow_imports)
     blocks, vocabulary = routine._blocks, vocabulary_with(allow_imports)
     encoder = Encoder(vocabulary, blocks.model)
     row_shape: tuple[int, ...] = tuple(routine._fitted.row_shape)
@@ -102,17 +104,27 @@ def saved_of(
     )
 
 
-def _refuse_set_components(routine: Any) -> None:
-    """Refuses a preset whose components are not those of its parameters, of which a preset is made again."""
+def _refuse_set_components(routine: Any, allow_imports: tuple[str, ...]) -> None:
+    """Refuses a routine whose components are not those of its parameters, of which it is made again."""
     if is_composed(type(routine)):
         return
     routine._require_made_components("saving")
     names = list(routine._set_components())
-    if names:
+    if names and not _is_made_alike(routine, names, allow_imports):
         raise UnsupportedConfigurationError(
-            f"{', '.join(names)} of this {type(routine).__name__} were set by hand, and a preset is saved by its "
+            f"{', '.join(names)} of this {type(routine).__name__} were set by hand, and it is saved by its "
             "parameters. Save what embeds alone, save(path, training=False)."
         )
+
+
+def _is_made_alike(routine: Any, names: list[str], allow_imports: tuple[str, ...]) -> bool:
+    """Whether the class's constructor makes the same components, as that of a subclass of ParametricDR may."""
+    again = type(routine)(**routine.get_params())
+    if set(again._set_components()) != set(names):
+        return False
+    first, second = (_spec(one, allow_imports, needed=True) for one in (routine, again))
+    sections = [{**(spec or {}), "model": None} for spec in (first, second)]
+    return sections[0] == sections[1]
 
 
 def class_name(kind: type) -> str:
@@ -123,9 +135,9 @@ def class_name(kind: type) -> str:
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
-def is_composed(kind: type) -> bool:
+def is_composed(kind: Any) -> bool:
     """Whether a class takes building blocks as parameters; presets make them of others."""
-    return "losses" in inspect.signature(kind).parameters
+    return "losses" in kind._get_param_names()
 
 
 def ranges_of(routine: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -223,7 +235,13 @@ def further_attributes(routine: Any) -> dict[str, Any]:
 
     Attributes of subclasses are among them, so that what nobody thought of is saved, or refused.
     """
-    others = {*routine.get_params(), *NAMED_IN_FILE, *routine.unsaved_attributes, *routine._set_components()}
+    others = {
+        *routine.get_params(),
+        *_OF_CONSTRUCTOR,
+        *NAMED_IN_FILE,
+        *routine.unsaved_attributes,
+        *routine._set_components(),
+    }
     of_data = {_DRIFT: routine._fitted.drift, _SOURCE: routine._fitted.source}
     known = {name: value for name, value in of_data.items() if value is not None}
     return {**{name: value for name, value in vars(routine).items() if name not in others}, **known}

@@ -101,7 +101,7 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
-# of umap-learn, openTSNE, scikit-learn and PaCMAP, as far as no name here is like them
+# of umap-learn, openTSNE, scikit-learn, PaCMAP and ParaDime 1.x, as far as no name here is like them
 _NAMES_ELSEWHERE: Mapping[str, str] = {
     "dens_lambda": "Set density=True, and its weight with loss_shares={'density': …}.",
     "densmap": "Set density=True.",
@@ -122,6 +122,7 @@ _NAMES_ELSEWHERE: Mapping[str, str] = {
     "target_metric": "Classes and numbers are known by the type of y.",
     "target_weight": "Set loss_shares={'labels': …}.",
     "transform_seed": "transform draws nothing: the network embeds new rows.",
+    "use_cuda": "Set device='cuda'.",
 }
 
 
@@ -209,10 +210,37 @@ class Preset(ParametricDR):
         defaults = type(self).defaults
         for name in given["settings"]:
             if name not in defaults:
-                hint = _NAMES_ELSEWHERE.get(name) or did_you_mean(name, defaults)
-                raise TypeError(f"{type(self).__name__} has no parameter {name!r}. {hint}")
+                raise TypeError(self.unknown_parameter(name, defaults))
         for name, value in {**defaults, **own, **given["settings"]}.items():
             setattr(self, name, value)
+
+    @classmethod
+    def unknown_parameter(cls, name: str, known: Iterable[str]) -> str:
+        """Returns a message about a parameter that there is not, with what other libraries call so.
+
+        Args:
+            name: Its name.
+            known: The names of those that there are.
+        """
+        hint = _NAMES_ELSEWHERE.get(name)
+        if name == "n_components" and "out_dim" in known:  # as in 1.x
+            hint = "It is called out_dim."
+        elif hint is None:
+            # names of settings are in small letters here
+            hint = did_you_mean(name.lower(), known)
+        return f"{cls.__name__} has no parameter {name!r}. {hint}"
+
+    def set_params(self, **params: Any) -> Self:
+        """Sets parameters; what is trained stays until the next :meth:`fit`.
+
+        Raises:
+            ValueError: If there is no such parameter.
+        """
+        known = self._get_param_names()
+        for name in params:
+            if "__" not in name and name not in known:
+                raise ValueError(self.unknown_parameter(name, known))
+        return super().set_params(**params)
 
     @classmethod
     def from_spec(cls, *args: Any, **settings: Any) -> Self:  # noqa: ARG003  whatever is passed

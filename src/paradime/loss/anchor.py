@@ -118,7 +118,7 @@ class AnchorLoss(Loss):
             f"loss {self.name!r}: the model's embedding of {len(few)} landmarks",
             resolve_method(trial.model, self.embedding_method)(as_input(trial.model, few)),
             (len(few), positions.shape[1]),
-            "It is compared with the positions: choose out_dim to match them.",
+            "It is compared with the positions: it needs as many dimensions.",
         )
 
 

@@ -97,5 +97,5 @@ class PositionLoss(Loss):
             f"loss {self.name!r}: the model's embedding",
             trial.encode(self.embedding_method, self.data_key),
             tuple(trial.batch[self.position_key].shape),
-            f"It is compared with the positions in {self.position_key!r}: choose out_dim to match them.",
+            f"It is compared with the positions in {self.position_key!r}: it needs as many dimensions.",
         )

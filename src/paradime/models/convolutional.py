@@ -96,9 +96,9 @@ class ConvolutionalModel(Standardized, Model):
         normalization: What follows convolutions and hidden layers: ``"batch"``, ``"layer"``, or nothing.
         dropout: The share of units of the fully connected hidden layers that is dropped in training, in [0, 1).
         standardize: Whether channels are centred and scaled first, see :class:`~paradime.models.Standardization`,
-            by the training rows; if ``None``, ``fit`` does so for models that it makes.
-        unit: The length in the embedding that counts as 1 to the layers, positive. If ``None``, ``fit`` takes what
-            the losses need, such as the extent of the data for distances of these.
+            by the training rows; if ``None``, the routine that makes the model decides.
+        unit: The length in the embedding that counts as 1 to the layers, positive. If ``None``, training
+            takes what the losses need, such as the extent of the data for distances of these.
 
     Attributes:
         scaling: The :class:`~paradime.models.Standardization`, or ``None``.

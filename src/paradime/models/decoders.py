@@ -38,8 +38,8 @@ class FullyConnectedDecoder(Standardized, FullyConnected):
         dropout: The share of hidden units that is dropped in training, in [0, 1).
         residual: Whether hidden layers that are as wide as their input add it to their result.
         standardize: Whether the layers make columns of mean 0 and unit size, which are brought to the units of the
-            training rows, see :class:`~paradime.models.Standardization`; if ``None``, ``fit`` does so for models
-            that it makes.
+            training rows, see :class:`~paradime.models.Standardization`; if ``None``, the routine that makes
+            the model decides.
 
     Raises:
         ValueError: If a size is not positive, a name unknown, or ``dropout`` out of range.
@@ -120,8 +120,8 @@ class ConvolutionalDecoder(Standardized):
             ``"layer"``, or nothing.
         dropout: The share of units of the fully connected hidden layers that is dropped in training, in [0, 1).
         standardize: Whether the layers make channels of mean 0 and unit size, which are brought to the units of
-            the training rows, see :class:`~paradime.models.Standardization`; if ``None``, ``fit`` does so for
-            models that it makes.
+            the training rows, see :class:`~paradime.models.Standardization`; if ``None``, the routine that
+            makes the model decides.
 
     Raises:
         ValueError: If a size is not positive, a name unknown, ``dropout`` out of range, or if images and rows

@@ -32,9 +32,9 @@ class FullyConnectedEmbeddingModel(Standardized, FullyConnected, Model):
         residual: Whether hidden layers that are as wide as their input add it to their result; layers of another
             width have no such shortcut, so that the weights are the same with and without.
         standardize: Whether columns are centred and scaled first, see :class:`~paradime.models.Standardization`,
-            by the training rows; if ``None``, ``fit`` does so for models that it makes.
-        unit: The length in the embedding that counts as 1 to the layers, positive. If ``None``, ``fit`` takes what
-            the losses need, such as the extent of the data for distances of these.
+            by the training rows; if ``None``, the routine that makes the model decides.
+        unit: The length in the embedding that counts as 1 to the layers, positive. If ``None``, training
+            takes what the losses need, such as the extent of the data for distances of these.
 
     Attributes:
         layers: The linear layers, a ``ModuleList``.

@@ -74,8 +74,8 @@ class LandmarkModel(Model):
         normalization: What follows each hidden linear layer: ``"batch"``, ``"layer"``, or nothing.
         dropout: The share of hidden units that is dropped in training, in [0, 1).
         residual: Whether hidden layers that are as wide as their input add it to their result.
-        unit: The length in the embedding that counts as 1 to the layers, positive. If ``None``, ``fit`` takes what
-            the losses need, such as the extent of the data for distances of these.
+        unit: The length in the embedding that counts as 1 to the layers, positive. If ``None``, training
+            takes what the losses need, such as the extent of the data for distances of these.
 
     Attributes:
         scaling: The first layer, an :class:`~paradime.models.InputScaling`.

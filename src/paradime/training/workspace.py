@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -60,6 +61,18 @@ class Workspace:
         if self.dataset is None:
             raise NoDatasetRegisteredError("no data were given. Pass them to train(data), or call add_data(…).")
         return self.dataset
+
+    @contextlib.contextmanager
+    def kept_on_error(self) -> Iterator[None]:
+        """If the block raises, the data set and what was computed of it are those from before."""
+        dataset, relation_data, derived_done = self.dataset, dict(self.relation_data), set(self._derived_done)
+        try:
+            yield
+        except BaseException:
+            self.dataset, self._derived_done = dataset, derived_done
+            self.relation_data.clear()
+            self.relation_data.update(relation_data)
+            raise
 
     def register(self, data: Dataset | Data) -> None:
         """Takes new data, and forgets what was computed from other ones."""

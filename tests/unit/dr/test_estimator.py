@@ -4,16 +4,18 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from paradime import ParametricAutoencoder, ParametricMDS, ParametricTSNE, load
-from paradime.dr import ParametricDR
+from paradime.dr import ParametricDR, TrainingPhase
 from paradime.exceptions import InconsistentVersionWarning, NotTrainedError, UnsupportedConfigurationError
-from paradime.loss import CorrelationLoss, GlobalStructureLoss, SmoothnessLoss
-from paradime.models import ModelRecipe
+from paradime.loss import CorrelationLoss, GlobalStructureLoss, RelationLoss, SmoothnessLoss
+from paradime.models import FullyConnectedEmbeddingModel, ModelRecipe
+from paradime.relations import DifferentiablePDist, PDist
 
 pytestmark = pytest.mark.usefixtures("few_first_steps")
 
@@ -125,6 +127,50 @@ def test_refused_targets_leave_what_was_learned():
     for wrong in (y[:20], np.full(150, -1)):
         with pytest.raises(ValueError, match=r"one per row|no labelled row"):
             routine.fit(X, wrong)
+    np.testing.assert_array_equal(routine.transform(X), before)
+
+
+@pytest.mark.parametrize(
+    ("warm_start", "wrong", "rows", "message"),
+    [
+        (False, {}, X[:1], "at least 2"),
+        (True, {}, X[:1], "at least 2"),
+        (False, {"n_components": 0}, X, "n_components"),
+        (True, {"n_components": 0}, X, "n_components"),
+        (False, {"epochs": 0, "init_epochs": 0}, X, "nothing"),
+    ],
+)
+def test_refused_fit_leaves_what_was_learned(warm_start, wrong, rows, message):
+    names = list("abcd")
+    frame = pd.DataFrame(X, columns=names)
+    routine = mds(epochs=2, initialization="pca", init_epochs=1, warm_start=warm_start).fit(frame)
+    before = routine.embedding_
+    with pytest.raises(ValueError, match=message):
+        routine.set_params(**wrong).fit(pd.DataFrame(rows, columns=names if warm_start else list("efgh")))
+    assert routine.feature_names_in_.tolist() == names
+    np.testing.assert_array_equal(routine.transform(frame), before)
+    np.testing.assert_array_equal(routine.embedding_, before)
+
+
+@pytest.mark.parametrize(("rows", "message"), [(X[:, :3], "3 features"), (X[:1], "at least 2")])
+def test_refused_train_leaves_what_was_learned(rows, message):
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    routine = mds(epochs=2).fit(frame)
+    before, graph = routine.embedding_, list(routine.global_relation_data)
+    with pytest.raises(ValueError, match=message):
+        routine.train(pd.DataFrame(rows, columns=list("efgh")[: rows.shape[1]]))
+    assert routine.feature_names_in_.tolist() == list("abcd")
+    assert list(routine.global_relation_data) == graph
+    np.testing.assert_array_equal(routine.transform(frame), before)
+    np.testing.assert_array_equal(routine.embedding_, before)
+
+
+def test_refused_fit_leaves_a_model_that_was_given():
+    model = FullyConnectedEmbeddingModel(4, 2)
+    routine = mds(model=model, epochs=2).fit(X)
+    before = routine.transform(X)
+    with pytest.raises(ValueError, match="at least 2"):
+        routine.fit(X[:1])
     np.testing.assert_array_equal(routine.transform(X), before)
 
 
@@ -259,3 +305,33 @@ def test_completion_of_names_computes_nothing(monkeypatch):
     assert {"fit", "embedding_", "drift_", "n_features_in_"} <= set(names)
     assert not {"predict", "inverse_transform"} & set(names)
     assert "predict" in dir(ParametricMDS(classifier=True))
+
+
+class Composition(ParametricDR):
+    """A method of a user's own, whose constructor composes it."""
+
+    def __init__(self, epochs=2, random_state=None):
+        super().__init__(
+            global_relations=PDist(),
+            batch_relations=DifferentiablePDist(),
+            losses=RelationLoss(torch.nn.MSELoss(), normalize_sub=False),
+            training_phases=[TrainingPhase(epochs=epochs, loss_keys=["loss"])],
+            random_state=random_state,
+        )
+        self.epochs = epochs
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_subclass_that_composes_itself_is_saved(training, tmp_path):
+    routine = Composition(random_state=0).fit(X)
+    routine.save(tmp_path / "made.paradime", training=training)
+    again = Composition.from_pretrained(tmp_path / "made.paradime")
+    np.testing.assert_array_equal(again.transform(X), routine.transform(X))
+    np.testing.assert_array_equal(again.fit(X).transform(X), routine.transform(X))
+
+
+def test_a_subclass_that_composes_itself_is_not_saved_with_components_set_by_hand(tmp_path):
+    routine = Composition(random_state=0)
+    routine.training_phases = [TrainingPhase(epochs=1, loss_keys=["loss"])]
+    with pytest.raises(UnsupportedConfigurationError, match="set by hand"):
+        routine.fit(X).save(tmp_path / "made.paradime")

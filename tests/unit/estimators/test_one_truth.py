@@ -13,6 +13,8 @@ from sklearn.base import clone
 import paradime
 import paradime.routines
 from paradime import ParametricContrastive, ParametricTSNE, ParametricUMAP
+from paradime.cli.console import InputError
+from paradime.cli.methods import parse_settings
 from paradime.dr import ParametricDR
 from paradime.estimators import tsne_spec, umap_spec
 from paradime.estimators.preset import _NAMES_ELSEWHERE
@@ -288,11 +290,24 @@ def test_specification_of_the_function_is_that_of_the_estimator(routine, X):
         ("out_dim", "It is called n_components."),
         ("densmap", "Set density=True."),
         ("n_neighbours", "Did you mean 'n_neighbors'?"),
+        ("N_Neighbors", "Did you mean 'n_neighbors'?"),
+        ("use_cuda", "Set device='cuda'."),
     ],
 )
 def test_names_of_other_libraries_are_answered_with_those_here(name, hint):
-    with pytest.raises(TypeError, match=re.escape(f"ParametricUMAP has no parameter '{name}'. {hint}")):
+    message = re.escape(f"ParametricUMAP has no parameter '{name}'. {hint}")
+    with pytest.raises(TypeError, match=message):
         ParametricUMAP(**{name: 1})
+    with pytest.raises(ValueError, match=message):
+        ParametricUMAP().set_params(**{name: 1})
+    if name == name.lower():
+        with pytest.raises(InputError, match=message):
+            parse_settings([f"{name}=1"], ParametricUMAP)
+
+
+def test_the_name_of_today_is_answered_with_that_of_1_x():
+    with pytest.raises(TypeError, match=r"It is called out_dim\."):
+        OF_1_X[0](n_components=3)
 
 
 def test_every_parameter_that_is_hinted_at_exists():
@@ -310,3 +325,40 @@ def test_every_parameter_that_is_hinted_at_exists():
 def test_the_docstring_tells_every_parameter_once(preset):
     told = re.findall(r"^        (\w+): ", preset.__doc__, flags=re.M)
     assert sorted(told) == sorted(inspect.signature(preset).parameters)
+
+
+# -- subclasses whose constructors hand on what they get ------------------------------------------------
+
+
+class HandsOn(paradime.routines.ParametricTSNE):
+    """As scripts of 1.x have it, where scikit-learn's rules did not count."""
+
+    def __init__(self, *args, note="", **kwargs):
+        super().__init__(*args, **kwargs)
+        self.note = note
+
+
+def test_a_subclass_that_hands_on_its_arguments_has_the_parameters_of_its_base(X):
+    made = HandsOn(5, note="a", epochs=1, init_epochs=1, random_state=0)
+    made.train(X)
+    assert made.apply(X, "embed").shape == (80, 2)
+    assert made.get_params() == {**paradime.routines.ParametricTSNE(5).get_params(), **made.get_params()}
+    again = clone(made)
+    assert (again.note, again.perplexity, again.epochs) == ("a", 5, 1)
+
+
+class Fewer(ParametricContrastive):
+    """A constructor that decides most parameters."""
+
+    def __init__(self, extra=1, random_state=None):
+        super().__init__(epochs=1, device="cpu", random_state=random_state)
+        self.extra = extra
+
+
+def test_a_subclass_with_parameters_of_its_own_is_saved(X, tmp_path):
+    made = Fewer(extra=3, random_state=0).fit(X)
+    made.save(tmp_path / "made.paradime")
+    again = Fewer.from_pretrained(tmp_path / "made.paradime")
+    assert (type(again), again.extra, again.epochs, again.device.type) == (Fewer, 3, 1, "cpu")
+    np.testing.assert_array_equal(again.transform(X), made.transform(X))
+    np.testing.assert_array_equal(again.fit(X).transform(X), made.transform(X))
