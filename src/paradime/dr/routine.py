@@ -6,7 +6,7 @@ import contextlib
 import copy
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, cast, overload
 
 import numpy as np
 import scipy.sparse
@@ -280,7 +280,7 @@ class ParametricDR(Estimator):
             callbacks: What to call during training, in addition to the routine's own.
         """
         with self._working():
-            self._run(self._prepared_model([training_phase]), [training_phase], callbacks)
+            self._run(*self._begun(self._prepared_model([training_phase]), [training_phase], callbacks))
 
     @recording_gradients()
     @recording_gradients()
@@ -453,7 +453,8 @@ class ParametricDR(Estimator):
                     is_new=dataset is not None,
                 )
                 model = self._prepared_model(blocks.training_phases)
-            self._run(model, blocks.training_phases, callbacks, resumed)
+                begun = self._begun(model, blocks.training_phases, callbacks, resumed)
+            self._run(*begun)
 
     def _prepared_model(self, phases: Sequence[TrainingPhase]) -> torch.nn.Module:
         """Checks phases, and computes what they need of the data that are there; returns the model."""
@@ -462,25 +463,36 @@ class ParametricDR(Estimator):
         self._fitted = self._fitted.replace(row_shape=tuple(blocks.workspace.require_dataset()[key].shape[1:]))
         return model
 
-    def _run(
+    def _begun(
         self,
         model: torch.nn.Module,
         phases: Sequence[TrainingPhase],
         callbacks: Sequence[Callback],
         resumed: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Runs phases on the data that are there."""
-        blocks, key = self._blocks, self._model_key
+    ) -> tuple[TrainingState | None, Sequence[Callback], torch.Generator | None]:
+        """Begins a training on the data that are there; without a state if there is nothing to run."""
+        blocks, key, seed = self._blocks, self._model_key, self._seed
         phases = [phase for phase in phases if phase.epochs != 0]
-        if not phases:
-            return
-        seed, dataset = self._seed, blocks.workspace.require_dataset()
-        generator = None if seed is None else torch.Generator(blocks.device).manual_seed(seed)
-        validation = validation_of(blocks, self.validation_every, key, self._given_positions())
-        blocks.embedding = None
         heard = [blocks.history, ReportLoss(), *checked_callbacks(self.callbacks), *checked_callbacks(callbacks)]
+        if not phases:
+            return None, heard, None
+        dataset = blocks.workspace.require_dataset()
+        generator = None if seed is None else torch.Generator(blocks.device).manual_seed(seed)
         state = TrainingState(model, phases, phases[0], len(dataset), dataset=dataset, data_key=key)
-        run = state.run = begin_run(blocks, self.get_params(), phases, heard, generator, resumed)
+        state.run = begin_run(blocks, self.get_params(), phases, heard, generator, resumed)
+        return state, heard, generator
+
+    def _run(
+        self, state: TrainingState | None, heard: Sequence[Callback], generator: torch.Generator | None
+    ) -> None:
+        """Runs the phases of a training that was begun."""
+        if state is None:
+            return
+        blocks, dataset, run = self._blocks, state.dataset, state.run
+        phases = cast("Sequence[TrainingPhase]", state.phases)
+        assert dataset is not None
+        validation = validation_of(blocks, self.validation_every, state.data_key, self._given_positions())
+        blocks.embedding, seed = None, self._seed
         # a dropout draws from the global generators
         with seeded(seed, blocks.device):
             try:
@@ -490,7 +502,7 @@ class ParametricDR(Estimator):
                 for phase in phases[run.n_phases_done :]:
                     run_phase(
                         phase,
-                        model=model,
+                        model=state.model,
                         losses=blocks.losses,
                         dataset=dataset,
                         global_relations=blocks.workspace.relation_data,

@@ -492,3 +492,13 @@ def test_a_generator_that_stands_where_it_stood_gives_the_same_seed(X, tmp_path)
         mds(random_state=np.random.default_rng(4)).fit(X, callbacks=[Checkpoints(tmp_path), StopAt(7)])
     again = mds(random_state=np.random.default_rng(4)).fit(X, resume_from=tmp_path)
     assert_same(again, mds(random_state=np.random.default_rng(4)).fit(X), X)
+
+
+def test_a_checkpoint_of_other_data_leaves_the_data_of_a_trained_routine(tmp_path):
+    X = np.random.default_rng(0).normal(size=(80, 4))
+    ParametricMDS(epochs=3, random_state=0).fit(X, callbacks=[Checkpoints(tmp_path, every_epochs=1)])
+    routine = ParametricMDS(epochs=3, random_state=0).fit(X)
+    before = routine.transform(X)
+    with pytest.raises(ValueError, match="the checkpoint is of another training"):
+        routine.train(X[:40] + 1, resume_from=tmp_path)
+    np.testing.assert_array_equal(routine.embedding_, before)
