@@ -70,7 +70,7 @@ def main() -> None:
     overhead, seconds = overhead_of_fit()
     results = [
         Figure(f"transform of one row, 3 × 300, {network}", milliseconds_of_one_row(network), "ms", target=1.0)
-        for network in ("mlp", "landmarks")
+        for network in ("mlp", "centers")
     ]
     note = f"MDS of {N_ROWS} × {N_COLUMNS}, 10 epochs; train takes {seconds:.2f} s"
     results.append(Figure("overhead of fit over train", overhead, "%", target=5.0, note=note))

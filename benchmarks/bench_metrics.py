@@ -3,7 +3,7 @@
     python benchmarks/bench_metrics.py --data FOLDER
 
 Fashion-MNIST's 60,000 training rows of 784 columns, and their two principal components. Figures are measured at
-2,000 rows drawn at random. Explanations are those of a landmark network that a short training made.
+2,000 rows drawn at random. Explanations are those of a centre network that a short training made.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def judged(X: torch.Tensor, Y: torch.Tensor, y: Any) -> list[Figure]:
     settings = {"n_samples": SAMPLED}
     calls: dict[str, Callable[[], Any]] = {
         "trustworthiness": lambda: metrics.trustworthiness(X, Y, n_neighbors=15, **settings),
-        "neighbors kept at three sizes": lambda: metrics.neighbors_kept(X, Y, n_neighbors=(5, 15, 50), **settings),
+        "neighbors kept at three sizes": lambda: metrics.knn_recall(X, Y, n_neighbors=(5, 15, 50), **settings),
         "co-ranking curve": lambda: metrics.coranking_curve(X, Y, **settings),
         "Shepard correlation of 1,000,000 pairs": lambda: metrics.shepard_correlation(X, Y),
         "stress": lambda: metrics.stress(X, Y, rescale=True, **settings),

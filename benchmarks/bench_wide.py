@@ -21,7 +21,7 @@ from sklearn.decomposition import TruncatedSVD
 
 from paradime import ParametricContrastive
 from paradime.data import dataset
-from paradime.models import LandmarkModel, projection_for
+from paradime.models import CenterModel, projection_for
 from paradime.utils.sparse import SparseRows
 
 EPOCHS, WORDS = 12, 200
@@ -54,7 +54,7 @@ def bench(n: int, dim: int) -> list[Figure]:
     fit, _ = seconds_of(lambda: routine.fit(X))
     transform, _ = seconds_of(lambda: routine.transform(X))
     rows = SparseRows(X)
-    network = LandmarkModel(dim, n_rows=n)
+    network = CenterModel(dim, n_rows=n)
     prepare, _ = seconds_of(lambda: network.prepare(rows, torch.Generator().manual_seed(0)))
     project, _ = seconds_of(lambda: projection_for(network, rows))
     reduce, reduced = seconds_of(lambda: TruncatedSVD(100, random_state=0).fit_transform(X))

@@ -39,7 +39,7 @@ def rule() -> str:
             "`paradime.models.network_scale`",
         ),
         (
-            "landmarks",
+            "centers",
             "one for 20 rows, from 16 to 500; for 300 rows where these are more, up to 2,000",
             (f"{scales[n][1]}" for n in SIZES),
             "`paradime.models.network_scale`",

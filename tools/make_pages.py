@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import make_command_line
-import make_grammar
 import make_reference
+import make_specification
 
 from paradime.spec import json_schema
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def contents() -> dict[Path, str]:
     """Returns what each file should contain."""
     schema = json.dumps(json_schema(), indent=1) + "\n"
-    pages = {module.PAGE: module.page() for module in (make_reference, make_grammar, make_command_line)}
+    pages = {module.PAGE: module.page() for module in (make_reference, make_specification, make_command_line)}
     return {**pages, ROOT / "examples" / "specs" / "paradime.schema.json": schema}
 
 

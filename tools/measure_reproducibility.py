@@ -24,7 +24,7 @@ def measure(seed: int) -> dict[str, object]:
     from sklearn.model_selection import train_test_split
 
     from paradime import ParametricUMAP
-    from paradime.metrics import knn_accuracy, neighbors_kept
+    from paradime.metrics import knn_accuracy, knn_recall
 
     X, y = load_digits(return_X_y=True)
     X, X_new, y, y_new = train_test_split(X / 16, y, test_size=1 / 3, random_state=0, stratify=y)
@@ -33,7 +33,7 @@ def measure(seed: int) -> dict[str, object]:
     return {
         "bits": hashlib.sha256(np.ascontiguousarray(embedding).tobytes()).hexdigest(),
         "accuracy": float(knn_accuracy(embedding, y, test_embedding=routine.transform(X_new), test_labels=y_new)),
-        "neighbours preserved": float(neighbors_kept(X, embedding)),
+        "neighbours preserved": float(knn_recall(X, embedding)),
     }
 
 

@@ -50,15 +50,15 @@ AT_FULL_LENGTH = (ParametricAutoencoder, ParametricMDS, ParametricPaCMAP, Parame
 
 def shorten_phases(monkeypatch):
     """Lets phases have two epochs of a batch at most; all else stays as it is by default."""
-    of_phase = TrainingPhase.extent
+    of_phase = TrainingPhase.budget
 
-    def extent(phase, n_rows):
+    def budget(phase, n_rows):
         full = of_phase(phase, n_rows)
         return dataclasses.replace(
             full, epochs=min(full.epochs, 2), batches_per_epoch=min(full.batches_per_epoch, 1)
         )
 
-    monkeypatch.setattr(TrainingPhase, "extent", extent)
+    monkeypatch.setattr(TrainingPhase, "budget", budget)
 
 
 # the checks' data are so small and plain that our warnings are right; scikit-learn's own tests let warnings be

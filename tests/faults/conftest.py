@@ -8,8 +8,8 @@ from paradime import ParametricTSNE
 def X():
     """Three clusters in five dimensions, 90 rows."""
     rng = np.random.default_rng(0)
-    centres = rng.normal(scale=4, size=(3, 5))
-    return np.repeat(centres, 30, axis=0) + rng.normal(size=(90, 5))
+    centers = rng.normal(scale=4, size=(3, 5))
+    return np.repeat(centers, 30, axis=0) + rng.normal(size=(90, 5))
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ class TestMetricsOfSparseRows:
     MEASURES = (
         "trustworthiness",
         "continuity",
-        "neighbors_kept",
+        "knn_recall",
         "stress",
         "sammon_stress",
         "shepard_correlation",

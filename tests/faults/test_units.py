@@ -58,7 +58,7 @@ def test_a_preset_does_not_depend_on_the_unit_of_the_rows(name: str, layout: Any
 
 
 @pytest.mark.parametrize("scale", [SCALES[0], SCALES[-1]])
-@pytest.mark.parametrize("settings", [{"weighting": "sammon"}, {"metric": "manhattan"}, {"network": "landmarks"}])
+@pytest.mark.parametrize("settings", [{"weighting": "sammon"}, {"metric": "manhattan"}, {"network": "centers"}])
 def test_mds_has_the_unit_of_the_rows(settings: dict[str, Any], scale: float) -> None:
     assert_same(embedded("MDS", X * scale, **settings) / scale, embedded("MDS", X, **settings))
 
@@ -77,7 +77,7 @@ def test_plain_networks_of_fit_do_not_depend_on_the_unit(
 
 
 @pytest.mark.parametrize("scale", [2.0**-40, 2.0**40])
-@pytest.mark.parametrize("settings", [{}, {"network": "landmarks"}, {"density": True}], ids=str)
+@pytest.mark.parametrize("settings", [{}, {"network": "centers"}, {"density": True}], ids=str)
 def test_mds_of_squared_distances_has_their_unit(settings: dict[str, Any], scale: float) -> None:
     settings = {"metric": "sqeuclidean", **settings}
     assert_same(embedded("MDS", X * scale, **settings) / scale**2, embedded("MDS", X, **settings))
@@ -122,9 +122,9 @@ def test_a_composed_stress_has_the_unit_of_the_rows(scale: float) -> None:
 
 
 @pytest.mark.parametrize("scale", [SCALES[0], SCALES[-1]])
-def test_updates_hold_landmarks_in_any_unit(scale: float) -> None:
+def test_updates_hold_anchors_in_any_unit(scale: float) -> None:
     def updated(rows: Any) -> ParametricMDS:
-        return ParametricMDS(epochs=3, random_state=0).fit(rows[:70]).update(rows[70:], landmarks=20, epochs=2)
+        return ParametricMDS(epochs=3, random_state=0).fit(rows[:70]).update(rows[70:], anchors=20, epochs=2)
 
     expected, found = updated(X), updated(X * scale)
     assert found.drift_.mean == pytest.approx(expected.drift_.mean, rel=0.05)

@@ -17,7 +17,7 @@ from paradime import explain
 from paradime.metrics import (
     continuity,
     coranking_curve,
-    neighbors_kept,
+    knn_recall,
     shepard_correlation,
     stress,
     trustworthiness,
@@ -46,11 +46,11 @@ def test_trustworthiness_and_continuity_and_their_parts(digits, k):
     np.testing.assert_allclose(errors.missing, 1 - local["local_continuity"], atol=1e-9)
 
 
-def test_neighbors_kept_and_the_curve(digits):
+def test_knn_recall_and_the_curve(digits):
     curve = coranking_curve(*digits)
     for k in (5, 15, 50):
         expected = local_continuity_meta_criteria.measure(*digits, k=k)["lcmc"] + k / 399
-        assert neighbors_kept(*digits, n_neighbors=k) == pytest.approx(expected, **EQUAL)
+        assert knn_recall(*digits, n_neighbors=k) == pytest.approx(expected, **EQUAL)
         assert curve.kept[k - 1] == pytest.approx(expected, **EQUAL)
 
 

@@ -207,7 +207,7 @@ def _foldable_spec(routine: Any) -> bool:
     decoder = section.get("decoder")
     kind = decoder.get("type", "mlp") if isinstance(decoder, dict) else "mlp"
     plain = ("mlp", "fully connected")
-    return section.get("type", "mlp") in ("landmarks", *plain) and kind in plain
+    return section.get("type", "mlp") in ("centers", *plain) and kind in plain
 
 
 def _add_guides(routine: Any, options: FitOptions, table: Table, selection: Selection) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def _measured(
             X, embedding, n_neighbors=k, **new, **sampled
         ),
         f"continuity ({k} neighbours)": metrics.continuity(X, embedding, n_neighbors=k, **new, **sampled),
-        f"neighbours kept ({k})": metrics.neighbors_kept(X, embedding, n_neighbors=k, **new, **sampled),
+        f"neighbours preserved ({k})": metrics.knn_recall(X, embedding, n_neighbors=k, **new, **sampled),
         "Shepard correlation": metrics.shepard_correlation(X, embedding, n_pairs=100_000, **new),
     }
     if classes is None:

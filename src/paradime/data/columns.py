@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from paradime.functional.squashing import extremes_of
+from paradime.functional.soft_clipping import extremes_of
 from paradime.models.scaling import is_far_from_zero
 from paradime.utils.sparse import SparseRows
 

@@ -7,17 +7,17 @@ import numbers
 from typing import Any
 
 from paradime.data import Dataset
-from paradime.dr.blocks import Blocks
+from paradime.dr.components import Components
 from paradime.dr.estimator import Estimator
 from paradime.dr.targets import Targets
 from paradime.training import TrainingPhase
 
-__all__ = ["ANNOUNCE", "add_known_targets", "check_epochs", "new_targets", "renewed_blocks", "share_of_epochs"]
+__all__ = ["ANNOUNCE", "add_known_targets", "check_epochs", "new_targets", "renewed_components", "share_of_epochs"]
 
 ANNOUNCE = "Name all of them at the first call, partial_fit(X, y, classes=…)."
 
 
-def renewed_blocks(routine: Estimator) -> Blocks:
+def renewed_components(routine: Estimator) -> Components:
     """Makes the building blocks of the present parameters, with the present network.
 
     Raises:
@@ -25,16 +25,16 @@ def renewed_blocks(routine: Estimator) -> Blocks:
         ValueError: If the parameters describe another network; the routine then has its blocks from before.
     """
     routine._require_made_components("training further")
-    before: Blocks = routine.__dict__.pop("_blocks")
+    before: Components = routine.__dict__.pop("_components")
     try:
-        blocks: Blocks = routine._blocks
+        blocks: Components = routine._components
         if blocks.network.recipe != before.network.recipe:
             raise ValueError(
                 f"the parameters of this {type(routine).__name__} describe another network than the one that is "
                 "trained, which cannot be trained further. Undo the change, or set warm_start=False."
             )
     except BaseException:
-        routine.__dict__["_blocks"] = before
+        routine.__dict__["_components"] = before
         raise
     if blocks.network.recipe is not None or blocks.model is before.model:
         blocks.network, blocks.initial_weights = before.network, before.initial_weights
@@ -87,7 +87,7 @@ def share_of_epochs(phase: TrainingPhase, n_new: int, n_total: int) -> int:
         >>> share_of_epochs(TrainingPhase(epochs="auto", batch_size=100), 1_000, 2_000)
         75
     """
-    whole, part = phase.extent(n_total), phase.extent(n_new)
+    whole, part = phase.budget(n_total), phase.budget(n_new)
     if whole.epochs == 0:
         return 0
     steps = whole.epochs * _batches(whole.batches_per_epoch, n_total, whole.batch_size) * n_new / n_total

@@ -17,10 +17,10 @@ from sklearn.utils import ClassifierTags, Tags
 
 from paradime._version import __version__
 from paradime.data import DerivedData, Sampling
-from paradime.dr.additions import AddedLoss
-from paradime.dr.blocks import COMPONENTS, Additions, Block, Blocks, PhasesBlock, make_blocks
+from paradime.dr.components import COMPONENTS, Component, Components, Overrides, PhasesComponent, make_components
 from paradime.dr.fitted import FittedState
 from paradime.dr.html import fitted_attributes, html_of
+from paradime.dr.overrides import AddedLoss
 from paradime.dr.parameters import checked_parameters
 from paradime.dr.parts import PartMethod, has_part
 from paradime.exceptions import InconsistentVersionWarning, UnsupportedConfigurationError
@@ -43,15 +43,15 @@ _REMEDIES = {"training_phases": "routine.training_phases = [first, second.replac
 class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """The components of a routine, made of its parameters, and scikit-learn's protocol."""
 
-    model = Block()
-    device = Block()
-    derived_data = Block()
-    global_relations = Block()
-    batch_relations = Block()
-    losses = Block()
-    training_defaults = Block()
-    training_phases = PhasesBlock()
-    dataset = Block()
+    model = Component()
+    device = Component()
+    derived_data = Component()
+    global_relations = Component()
+    batch_relations = Component()
+    losses = Component()
+    training_defaults = Component()
+    training_phases = PhasesComponent()
+    dataset = Component()
 
     verbose: bool
     random_state: RandomState
@@ -66,26 +66,26 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     @functools.cached_property
     @recording_gradients()
-    def _blocks(self) -> Blocks:
-        return self._additions.apply(self._build(self.__dict__))
+    def _components(self) -> Components:
+        return self._overrides.apply(self._build(self.__dict__))
 
     @functools.cached_property
-    def _additions(self) -> Additions:
-        return Additions()
+    def _overrides(self) -> Overrides:
+        return Overrides()
 
     @functools.cached_property
     def _neighbor_cache(self) -> NeighborCache:
         return NeighborCache()
 
-    def _build(self, settings: Mapping[str, Any]) -> Blocks:
+    def _build(self, settings: Mapping[str, Any]) -> Components:
         """Makes the building blocks of constructor arguments; presets, which have others, override this."""
         checked = checked_parameters(type(self), settings)
-        return make_blocks({**settings, **checked}, owner=type(self).__name__)
+        return make_components({**settings, **checked}, owner=type(self).__name__)
 
     @property
-    def _made_blocks(self) -> Blocks | None:
+    def _made_components(self) -> Components | None:
         """The building blocks if they are made: parameters that do not fit are refused by what uses them."""
-        return self.__dict__.get("_blocks")
+        return self.__dict__.get("_components")
 
     @property
     def _data_key(self) -> str:
@@ -95,14 +95,14 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     @property
     def _model_key(self) -> str:
         """The entry of the data set that the model embeds."""
-        dataset, key = self._blocks.workspace.require_dataset(), self._data_key
+        dataset, key = self._components.workspace.require_dataset(), self._data_key
         return key if key in dataset else next(iter(dataset))
 
     @property
     def _seed(self) -> int | None:
         """The seed; one that was drawn of a generator stays that of the building blocks."""
         given = self.random_state
-        return seed_of(given) if given is None or isinstance(given, (int, np.integer)) else self._blocks.seed
+        return seed_of(given) if given is None or isinstance(given, (int, np.integer)) else self._components.seed
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:
@@ -113,23 +113,23 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     @property
     def global_relation_data(self) -> dict[str, RelationData]:
         """The global relations that were computed, by key."""
-        return self._blocks.workspace.relation_data
+        return self._components.workspace.relation_data
 
     @property
     def trained(self) -> bool:
         """Whether a training phase was run; set it after weights of a trained model were loaded by hand."""
-        return self._blocks.trained
+        return self._components.trained
 
     @trained.setter
     def trained(self, trained: bool) -> None:
-        self._blocks.trained = bool(trained)
-        known = self._blocks.network.row_shape
+        self._components.trained = bool(trained)
+        known = self._components.network.row_shape
         if trained and known is not None and self._fitted.row_shape is None:
             self._fitted = self._fitted.replace(row_shape=known)
 
     def _start_afresh(self) -> None:
         """Forgets what was learned: the next use makes the blocks anew, of the present parameters."""
-        blocks: Blocks | None = self.__dict__.pop("_blocks", None)
+        blocks: Components | None = self.__dict__.pop("_components", None)
         if blocks is not None and blocks.model is not None and blocks.initial_weights is not None:
             blocks.model.load_state_dict(blocks.initial_weights)
 
@@ -160,8 +160,8 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         The other arguments are settings of a :class:`TrainingPhase`, too; those that are ``None`` stay.
         """
         changes = _said(locals())
-        base = training_phase or self._blocks.training_defaults
-        self._blocks.training_defaults = self._additions.defaults = base.replace(**changes)
+        base = training_phase or self._components.training_defaults
+        self._components.training_defaults = self._overrides.defaults = base.replace(**changes)
 
     def add_training_phase(  # noqa: D417  a phase documents its settings
         self,
@@ -200,13 +200,13 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
                 "Pass settings by name: add_training_phase(epochs=10)."
             )
         if phase is None:
-            phase = self._blocks.training_defaults.replace(**changes)
+            phase = self._components.training_defaults.replace(**changes)
         elif changes:
             phase = phase.replace(**changes)
         with self._composing() as blocks:
             determine_losses([phase], blocks.losses)
             blocks.training_phases.append(phase)
-        self._additions.phases.append(phase)
+        self._overrides.phases.append(phase)
 
     def add_loss(
         self,
@@ -247,7 +247,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         added = AddedLoss(key, loss, weight, share, phases)
         with self._composing() as blocks:
             added.apply(blocks.losses, blocks.training_phases)
-        self._additions.losses.append(added)
+        self._overrides.losses.append(added)
         return self
 
     def add_data(self, data: Mapping[str, Any]) -> None:
@@ -266,7 +266,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             if self._data_key in data:
                 # rows that are replaced take what is known of them along
                 self._fitted = self._fitted.of_other_data(data, self._data_key)
-        self._additions.recipes.update({k: entry for k, entry in data.items() if isinstance(entry, DerivedData)})
+        self._overrides.recipes.update({k: entry for k, entry in data.items() if isinstance(entry, DerivedData)})
 
     def compute_derived_data(self, only: str | Iterable[str] | None = None) -> None:
         """Computes derived data, with the relations and data that these are computed from.
@@ -280,7 +280,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             UnsupportedConfigurationError: If something is computed from what does not exist.
         """
         with self._working():
-            self._blocks.workspace.compute_derived(only)
+            self._components.workspace.compute_derived(only)
 
     def compute_global_relations(self, force: bool = False) -> None:
         """Computes the global relations, with the data that these are computed from.
@@ -293,14 +293,14 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             UnsupportedConfigurationError: If something is computed from what does not exist.
         """
         with self._working():
-            self._blocks.workspace.compute_relations(force=force)
+            self._components.workspace.compute_relations(force=force)
 
     # -- components that were set, or changed in place ------------------------------------------------
 
     @contextlib.contextmanager
-    def _composing(self) -> Iterator[Blocks]:
+    def _composing(self) -> Iterator[Components]:
         """Within the block, changes of the components are not taken for a user's own."""
-        blocks, changed = self._blocks, self._changed_components()
+        blocks, changed = self._components, self._changed_components()
         yield blocks
         blocks.remember_components(name for name in COMPONENTS if name not in changed)
 
@@ -311,10 +311,10 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def _changed_components(self) -> list[str]:
         """Returns the names of the components that were changed in place."""
-        if "_blocks" not in self.__dict__:
+        if "_components" not in self.__dict__:
             return []
         given = self.__dict__.get("training_phases") or ()
-        return self._blocks.changed_components([*given, *self._additions.phases])
+        return self._components.changed_components([*given, *self._overrides.phases])
 
     def _require_made_components(self, by: str) -> None:
         """Raises UnsupportedConfigurationError if components were changed in place, and would be made anew.
@@ -367,8 +367,8 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         made.__dict__.update(copy.deepcopy(self._set_components()))
         if self._returns_tensors:
             made._returns_tensors = True
-        if "_additions" in self.__dict__:
-            made.__dict__["_additions"] = copy.deepcopy(self.__dict__["_additions"])
+        if "_overrides" in self.__dict__:
+            made.__dict__["_overrides"] = copy.deepcopy(self.__dict__["_overrides"])
         return made
 
     def __getstate__(self) -> dict[str, Any]:
@@ -432,7 +432,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def __sklearn_is_fitted__(self) -> bool:
         # blocks that are not made yet stay so: parameters that do not fit are refused by what uses them
-        return "_blocks" in self.__dict__ and self.trained
+        return "_components" in self.__dict__ and self.trained
 
     def __dir__(self) -> list[str]:
         # scikit-learn's reads every attribute, which would make the components and embed all rows

@@ -6,9 +6,9 @@ import os
 
 import torch
 
+from paradime.dr.archive import probes
 from paradime.dr.estimator import Estimator
 from paradime.dr.parts import has_part
-from paradime.dr.storing import probes
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.persistence import onnx
 from paradime.persistence.parts import PARTS, Part

@@ -25,21 +25,21 @@ _ON_DATA = (None, "forward", "embed", "encode", "classify")
 @VALUES.register("drift")
 @dataclasses.dataclass(frozen=True)
 class Drift:
-    """How far landmarks have moved while the map was updated, in units of the map's spread.
+    """How far anchors have moved while the map was updated, in units of the map's spread.
 
-    Where none were held, rows that would have been landmarks are looked at.
+    Where none were held, rows that would have been anchors are looked at.
 
     Attributes:
         mean: The mean movement.
         largest: The largest one.
         spread: That unit: the root of the mean squared distance of the earlier rows' positions from their mean.
-        n_landmarks: How many rows were looked at.
+        n_anchors: How many rows were looked at.
     """
 
     mean: float
     largest: float
     spread: float
-    n_landmarks: int
+    n_anchors: int
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from paradime.data import Dataset
-from paradime.dr.blocks import Blocks
+from paradime.dr.components import Components
 from paradime.dr.inputs import as_dataset
 from paradime.dr.targets import Targets
 from paradime.relations import Precomputed, Relations
@@ -30,7 +30,7 @@ def check_hold_out(fraction: float, n_rows: int, validation_data: Any) -> None:
 
 
 def hold_out(
-    blocks: Blocks, validation_data: Any, *, fraction: float, key: str, seed: int | None, is_new: bool
+    blocks: Components, validation_data: Any, *, fraction: float, key: str, seed: int | None, is_new: bool
 ) -> None:
     """Takes held-out rows, or draws some of new data; those there are stay for data that are not new.
 
@@ -61,7 +61,7 @@ def hold_out(
         blocks.workspace.register(kept)
 
 
-def validation_of(blocks: Blocks, every: int, key: str, positions: frozenset[str]) -> Validation | None:
+def validation_of(blocks: Components, every: int, key: str, positions: frozenset[str]) -> Validation | None:
     """Prepares what is measured on held-out rows; what was computed of the training rows must be there.
 
     Args:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from paradime.data import Dataset
-from paradime.dr.blocks import Blocks
+from paradime.dr.components import Components
 from paradime.dr.fitted import FittedState
 from paradime.dr.inputs import entry_of, number_of_rows
 from paradime.exceptions import UnsupportedConfigurationError
@@ -26,7 +26,7 @@ class UnknownAttributeError(UnsupportedConfigurationError, AttributeError):
 
 
 def apply_model(
-    blocks: Blocks,
+    blocks: Components,
     X: Any,
     method: str | None,
     fitted: FittedState,

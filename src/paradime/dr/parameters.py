@@ -11,7 +11,7 @@ from typing import Any
 import pydantic
 from pydantic import ConfigDict, TypeAdapter
 
-from paradime.dr.blocks import COMPONENTS
+from paradime.dr.components import COMPONENTS
 from paradime.utils.annotations import as_lists, from_numpy, hints_of, readable
 
 __all__ = ["checked_parameters"]

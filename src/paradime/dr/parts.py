@@ -61,7 +61,7 @@ def has_part(routine: Any, needed: str) -> bool:
         routine: The routine. Building blocks that are not made yet stay so.
         needed: ``"decode"`` or ``"classify"``.
     """
-    blocks = routine.__dict__.get("_blocks")
+    blocks = routine.__dict__.get("_components")
     given = routine.__dict__.get("model")
     model = given if blocks is None or blocks.model is None else blocks.model
     if isinstance(model, torch.nn.Module):

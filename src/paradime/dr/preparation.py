@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from paradime.data import check_fields
-from paradime.dr.blocks import Blocks
+from paradime.dr.components import Components
 from paradime.dr.estimator import Estimator
 from paradime.dr.network import n_outputs
 from paradime.dr.targets import Targets
@@ -19,7 +19,7 @@ __all__ = ["check_and_compute", "spare_parameters"]
 
 
 def check_and_compute(
-    blocks: Blocks, phases: Sequence[TrainingPhase], key: str, targets: Targets | None
+    blocks: Components, phases: Sequence[TrainingPhase], key: str, targets: Targets | None
 ) -> torch.nn.Module:
     """Checks all phases, computes what they need of the data, and tries their losses; returns the model.
 
@@ -54,7 +54,7 @@ def check_and_compute(
     return model
 
 
-def _required_model(blocks: Blocks, key: str, targets: Targets | None) -> torch.nn.Module:
+def _required_model(blocks: Components, key: str, targets: Targets | None) -> torch.nn.Module:
     dataset = blocks.workspace.require_dataset()
     needed = n_outputs(blocks.losses.values(), dataset)
     if needed is not None and targets is not None and targets.classes is not None:
@@ -76,7 +76,7 @@ def spare_parameters(routine: Estimator) -> None:
 
     Copies share the parameters that losses train, which may be the model's.
     """
-    parameters, blocks = routine.get_params(deep=False), routine._blocks
+    parameters, blocks = routine.get_params(deep=False), routine._components
     set_by_hand = routine._set_components()
     losses = set_by_hand.get("losses", parameters.get("losses"))
     phases = set_by_hand.get("training_phases", parameters.get("training_phases")) or ()

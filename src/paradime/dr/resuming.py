@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import torch
 
-from paradime.dr.blocks import Blocks
+from paradime.dr.components import Components
 from paradime.dr.estimator import Estimator
 from paradime.training import (
     Callback,
@@ -52,12 +52,12 @@ def read_resumed(
         raise ValueError(f"on_interrupt must be 'raise' or 'keep', got {routine.on_interrupt!r}.")
     called = [*checked_callbacks(routine.callbacks), *checked_callbacks(callbacks)]
     found = None if resume_from is None else find_checkpoint(resume_from, called)
-    blocks = routine._made_blocks
+    blocks = routine._made_components
     return None if found is None else read_checkpoint(found, None if blocks is None else blocks.device)
 
 
 def begin_run(
-    blocks: Blocks,
+    blocks: Components,
     parameters: Mapping[str, Any],
     phases: Sequence[TrainingPhase],
     callbacks: Sequence[Callback],
@@ -88,7 +88,7 @@ def begin_run(
 
 
 def _describe(
-    blocks: Blocks, parameters: Mapping[str, Any], phases: Sequence[TrainingPhase], seed: int | None
+    blocks: Components, parameters: Mapping[str, Any], phases: Sequence[TrainingPhase], seed: int | None
 ) -> dict[str, Any]:
     dataset = blocks.workspace.require_dataset()
     assert blocks.model is not None
@@ -108,7 +108,7 @@ def report_interruption(state: TrainingState, on_interrupt: Literal["raise", "ke
     assert state.run is not None
     if on_interrupt == "raise" or not state.run.n_steps:
         raise
-    epochs = state.phase.extent(state.n_rows).epochs
+    epochs = state.phase.budget(state.n_rows).epochs
     place = f"epoch {min(state.run.n_epochs_done, epochs - 1) + 1} of {epochs}"
     if state.run.n_batches_done:
         place += f", after step {state.run.n_batches_done} of {state.n_batches}"

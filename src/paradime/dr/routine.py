@@ -13,7 +13,7 @@ import scipy.sparse
 import torch
 
 from paradime.data import DataField, Dataset, DerivedData
-from paradime.dr.continuing import check_epochs, new_targets, renewed_blocks, share_of_epochs
+from paradime.dr.continuing import check_epochs, new_targets, renewed_components, share_of_epochs
 from paradime.dr.estimator import Estimator
 from paradime.dr.fitted import Drift, FittedState
 from paradime.dr.held_out import check_hold_out, held_out_rows, hold_out, validation_of
@@ -76,7 +76,7 @@ class ParametricDR(Estimator):
         callbacks: What to call during training.
         data_fields: Entries that the data must have; checked before training.
         validation_fraction: The share of the rows, in [0, 0.5], that is held out of the training, of each class
-            the same; on these rows the loss and the neighbours kept are measured after the epochs.
+            the same; on these rows the loss and the neighbours preserved are measured after the epochs.
         validation_every: Epochs between these measurements.
         warm_start: Whether :meth:`fit` goes on from the present weights instead of starting afresh.
         standardize: Whether a network that is made of these parameters centres and scales its input. ``"auto"``
@@ -227,7 +227,7 @@ class ParametricDR(Estimator):
         with self._restored_on_error() if goes_on else self._kept_until_trained():
             self._fitted = known
             if goes_on:
-                renewed_blocks(self)
+                renewed_components(self)
             else:
                 self._start_afresh()
             spare_parameters(self)
@@ -340,7 +340,7 @@ class ParametricDR(Estimator):
             self._train(dataset, callbacks)
         else:
             with self._restored_on_error():
-                blocks = renewed_blocks(self)
+                blocks = renewed_components(self)
                 spare_parameters(self)
                 phases = [
                     phase.replace(
@@ -362,14 +362,14 @@ class ParametricDR(Estimator):
         *,
         old: Data | None = None,
         keep: int | float = 10_000,
-        landmarks: int = 500,
+        anchors: int = 500,
         share: float = 0.5,
         epochs: int | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
-        """Trains further on new rows and earlier ones, with landmarks that hold the map in place.
+        """Trains further on new rows and earlier ones, with anchors that hold the map in place.
 
-        Landmarks are earlier rows that cover the map: a loss ties them to the positions that they have. Afterwards
+        Anchors are earlier rows that cover the map: a loss ties them to the positions that they have. Afterwards
         :attr:`drift_` tells how far they have moved nevertheless. Phases that only teach initial positions are
         left out. The rows of this training, kept and new, are then the routine's data.
 
@@ -379,8 +379,8 @@ class ParametricDR(Estimator):
             old: Earlier rows, as ``X``, for a routine that does not hold its data, such as one that was loaded; a
                 sample is enough. The routine's data if ``None``.
             keep: How many earlier rows are trained along, at least 0, or their share as a fraction; more are
-                drawn from. With 0, the landmarks alone stand for them.
-            landmarks: How many landmarks there are, at least 0; none are held with 0.
+                drawn from. With 0, the anchors alone stand for them.
+            anchors: How many anchors there are, at least 0; none are held with 0.
             share: Their share of the gradient, in (0, 1).
             epochs: Epochs of each phase; those of the phase if ``None``.
             callbacks: What to call during training, in addition to the routine's own.
@@ -398,30 +398,30 @@ class ParametricDR(Estimator):
             >>> from paradime import ParametricMDS
             >>> X = load_iris().data
             >>> mds = ParametricMDS(epochs=50, random_state=0).fit(X[:100]).update(X[100:])
-            >>> mds.drift_.n_landmarks, mds.drift_.mean < 0.5
+            >>> mds.drift_.n_anchors, mds.drift_.mean < 0.5
             (100, True)
         """
-        check_update(keep, landmarks, share)
+        check_update(keep, anchors, share)
         check_epochs(epochs)
         self._require_trained()
         self._fitted.check_rows(X, self._data_key, self)
         earlier, new, targets = rows_to_update(self, X, y, old)
         n_seen = self._n_rows_seen + len(new)
-        anchors = Anchors.of(self, earlier, landmarks)
-        rows = with_kept(earlier, new, keep, self._blocks.seed)
+        held = Anchors.of(self, earlier, anchors)
+        rows = with_kept(earlier, new, keep, self._components.seed)
         before = self._fitted
         self._fitted = before.replace(targets=targets)
         try:
             with self._restored_on_error():
-                blocks = renewed_blocks(self)
+                blocks = renewed_components(self)
                 spare_parameters(self)
-                with held_phases(blocks, anchors if landmarks else None, share, epochs):
+                with held_phases(blocks, held if anchors else None, share, epochs):
                     self._train(rows, callbacks)
         except BaseException:
             self._fitted = before
             raise
         with self._working():
-            drift = anchors.drift(self)
+            drift = held.drift(self)
         self._fitted = self._fitted.replace(n_rows_seen=n_seen, drift=drift)
         return self
 
@@ -436,7 +436,7 @@ class ParametricDR(Estimator):
     ) -> None:
         """Runs all phases, on these data, of which something is known, or on those that are there."""
         with self._working():
-            blocks = self._blocks  # its device is where a checkpoint goes
+            blocks = self._components  # its device is where a checkpoint goes
             resumed = read_resumed(self, resume_from, callbacks)
             with self._data_kept_on_error():
                 self._fitted = known or self._fitted
@@ -458,7 +458,7 @@ class ParametricDR(Estimator):
 
     def _prepared_model(self, phases: Sequence[TrainingPhase]) -> torch.nn.Module:
         """Checks phases, and computes what they need of the data that are there; returns the model."""
-        blocks, key = self._blocks, self._model_key
+        blocks, key = self._components, self._model_key
         model = check_and_compute(blocks, phases, key, self._fitted.targets)
         self._fitted = self._fitted.replace(row_shape=tuple(blocks.workspace.require_dataset()[key].shape[1:]))
         return model
@@ -471,7 +471,7 @@ class ParametricDR(Estimator):
         resumed: Mapping[str, Any] | None = None,
     ) -> tuple[TrainingState | None, Sequence[Callback], torch.Generator | None]:
         """Begins a training on the data that are there; without a state if there is nothing to run."""
-        blocks, key, seed = self._blocks, self._model_key, self._seed
+        blocks, key, seed = self._components, self._model_key, self._seed
         phases = [phase for phase in phases if phase.epochs != 0]
         heard = [blocks.history, ReportLoss(), *checked_callbacks(self.callbacks), *checked_callbacks(callbacks)]
         if not phases:
@@ -488,7 +488,7 @@ class ParametricDR(Estimator):
         """Runs the phases of a training that was begun."""
         if state is None:
             return
-        blocks, dataset, run = self._blocks, state.dataset, state.run
+        blocks, dataset, run = self._components, state.dataset, state.run
         phases = cast("Sequence[TrainingPhase]", state.phases)
         assert dataset is not None
         validation = validation_of(blocks, self.validation_every, state.data_key, self._given_positions())
@@ -526,11 +526,11 @@ class ParametricDR(Estimator):
     @contextlib.contextmanager
     def _restored_on_error(self) -> Iterator[None]:
         """If the block raises, the building blocks are those from before, whose network is as it is now."""
-        blocks, fitted = self._blocks, self._fitted
+        blocks, fitted = self._components, self._fitted
         try:
             yield
         except BaseException:
-            self.__dict__["_blocks"], self._fitted = blocks, fitted
+            self.__dict__["_components"], self._fitted = blocks, fitted
             blocks.embedding = None  # the network may have learned
             raise
 
@@ -538,7 +538,7 @@ class ParametricDR(Estimator):
     def _data_kept_on_error(self) -> Iterator[None]:
         """If the block raises, a routine that is trained has the data from before, and what is known of them."""
         fitted = self._fitted
-        with self._blocks.data_kept_on_error() if self.trained else contextlib.nullcontext():
+        with self._components.data_kept_on_error() if self.trained else contextlib.nullcontext():
             try:
                 yield
             except BaseException:
@@ -548,7 +548,7 @@ class ParametricDR(Estimator):
     @contextlib.contextmanager
     def _kept_until_trained(self) -> Iterator[None]:
         """If the block raises before a step is taken, what was learned before is there as it was."""
-        before, fitted = self._made_blocks, self._fitted
+        before, fitted = self._made_components, self._fitted
         if before is None or not before.trained:
             yield
             return
@@ -557,9 +557,9 @@ class ParametricDR(Estimator):
         try:
             yield
         except BaseException:
-            now = self._made_blocks
+            now = self._made_components
             if now is None or not now.trained:
-                self.__dict__["_blocks"], self._fitted = before, fitted
+                self.__dict__["_components"], self._fitted = before, fitted
                 if model is not None and weights is not None:
                     model.load_state_dict(weights)
             raise
@@ -623,7 +623,7 @@ class ParametricDR(Estimator):
         """Applies the trained model to points, shape (m, …), whose columns have the names of the training."""
         self._require_trained()
         rows = self._fitted.check_names(X, self._data_key, self, method)
-        return apply_model(self._blocks, rows, method, self._fitted, owner=type(self).__name__, **how)
+        return apply_model(self._components, rows, method, self._fitted, owner=type(self).__name__, **how)
 
     def transform(self, X: Any) -> Any:
         """Embeds points, as scikit-learn calls it.
@@ -741,7 +741,7 @@ class ParametricDR(Estimator):
 
     def _require_trained(self, attribute: str | None = None) -> torch.nn.Module:
         """Returns the trained model; raises NotTrainedError if there is none."""
-        model = self._blocks.model if self.__sklearn_is_fitted__() else None
+        model = self._components.model if self.__sklearn_is_fitted__() else None
         if model is None:
             missing = f"has no {attribute} before it is fitted." if attribute else "is not trained yet."
             raise NotTrainedError(f"this {type(self).__name__} {missing} Call fit(X) first.")
@@ -751,7 +751,7 @@ class ParametricDR(Estimator):
     def embedding_(self) -> FloatArray:
         """The embedding of the rows that were trained on, shape (n, out_dim); computed when it is first read."""
         self._require_trained("embedding_")
-        blocks = self._blocks
+        blocks = self._components
         if blocks.dataset is None:
             raise UnknownAttributeError(
                 f"this {type(self).__name__} does not hold the data it was trained on. Call transform(X)."
@@ -765,7 +765,7 @@ class ParametricDR(Estimator):
     def graph_(self) -> scipy.sparse.csr_array:
         """The weighted graph of the rows that was trained on, shape (n, n): the global relations ``"rel"``."""
         self._require_trained("graph_")
-        relations = self._blocks.workspace.relation_data
+        relations = self._components.workspace.relation_data
         key = "rel" if "rel" in relations else next(iter(relations), None)
         if key is None:
             raise UnknownAttributeError(
@@ -801,7 +801,7 @@ class ParametricDR(Estimator):
 
     @property
     def drift_(self) -> Drift:
-        """How far the landmarks have moved in the last :meth:`update`."""
+        """How far the anchors have moved in the last :meth:`update`."""
         return self._known("drift_", self._fitted.drift)
 
     @property
@@ -821,12 +821,12 @@ class ParametricDR(Estimator):
         if shape is None:
             raise NotTrainedError(f"this {type(self).__name__} is not fitted yet. Call fit(X) first.")
         row = torch.zeros(1, *shape)
-        return int(apply_model(self._blocks, row, "embed", self._fitted, owner=type(self).__name__).shape[1])
+        return int(apply_model(self._components, row, "embed", self._fitted, owner=type(self).__name__).shape[1])
 
     @property
     def history_(self) -> list[dict[str, Any]]:
         """A record of each epoch of the training so far; see :class:`~paradime.training.History`."""
-        blocks = self._made_blocks
+        blocks = self._made_components
         records = [] if blocks is None else blocks.history.records
         if not records:
             raise NotTrainedError(f"this {type(self).__name__} has no history_ before it is fitted. Call fit(X).")
@@ -855,7 +855,7 @@ class ParametricDR(Estimator):
     @property
     def validation_indices_(self) -> AnyArray:
         """The numbers of the rows that ``validation_fraction`` held out, ascending."""
-        blocks = self._made_blocks
+        blocks = self._made_components
         rows: AnyArray | None = None if blocks is None else blocks.held_out_indices
         if rows is None and (blocks is None or not blocks.trained):
             raise NotTrainedError(
@@ -947,7 +947,7 @@ class ParametricDR(Estimator):
             >>> print(ParametricTSNE(perplexity=50).to_spec().splitlines()[0])
             version: 2
         """
-        return written(self._blocks, path, format=format, model=model, allow_imports=allow_imports)
+        return written(self._components, path, format=format, model=model, allow_imports=allow_imports)
 
     # -- files ----------------------------------------------------------------------------------------
 
@@ -1049,7 +1049,7 @@ class ParametricDR(Estimator):
         allow_imports: tuple[str, ...],
         device: str | torch.device,
     ) -> Self:
-        from paradime.dr.restoring import restored
+        from paradime.dr.loading import restored
 
         with torch.random.fork_rng(devices=[]):  # constructors draw weights that are replaced at once
             made: Self = restored(cls, saved, model=model, allow_imports=allow_imports, device=device)

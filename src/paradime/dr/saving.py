@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 import torch
 
 from paradime._registry import with_article
+from paradime.dr.archive import class_name, probes, saved_of
 from paradime.dr.estimator import Estimator
 from paradime.dr.exporting import required_model
 from paradime.dr.parts import has_part
-from paradime.dr.storing import class_name, probes, saved_of
 from paradime.exceptions import ModelFileError, UnsupportedConfigurationError
 from paradime.persistence.bundle import checked_target, write_bundle
-from paradime.persistence.opening import load, read_saved, restore
+from paradime.persistence.load import load, read_saved, restore
 from paradime.persistence.saved import Saved
 from paradime.training import apply_in_chunks
 from paradime.utils.seed import seeded

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 
 from paradime._registry import did_you_mean
-from paradime.dr.blocks import Blocks
+from paradime.dr.components import Components
 from paradime.dr.network import Network
 from paradime.exceptions import SpecificationError
 from paradime.models import ModelRecipe
@@ -46,7 +46,7 @@ def read_components(
 
 
 def written(
-    blocks: Blocks,
+    blocks: Components,
     path: str | os.PathLike[str] | None,
     *,
     format: Literal["yaml", "json", "dict"],  # noqa: A002  what it is

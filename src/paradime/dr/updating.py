@@ -13,13 +13,13 @@ import scipy.sparse
 import torch
 
 from paradime.data import Dataset
-from paradime.dr.additions import AddedLoss
-from paradime.dr.blocks import Blocks
+from paradime.dr.components import Components
 from paradime.dr.continuing import add_known_targets
 from paradime.dr.estimator import Estimator
 from paradime.dr.fitted import Drift
 from paradime.dr.inference import apply_model
 from paradime.dr.inputs import as_dataset
+from paradime.dr.overrides import AddedLoss
 from paradime.dr.targets import Targets
 from paradime.functional.spreading import covering_points, relative_movement
 from paradime.loss import AnchorLoss
@@ -31,8 +31,8 @@ __all__ = ["Anchors", "check_update", "held_phases", "rows_to_update", "with_kep
 
 log = logging.getLogger(__name__)
 
-_LANDMARKS = "landmarks"  # the key of the loss that holds them
-_USUAL_LANDMARKS = 500
+_ANCHORS = "anchors"  # the key of the loss that holds them
+_USUAL_ANCHORS = 500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,37 +52,37 @@ class Anchors:
     @classmethod
     def of(cls, routine: Estimator, earlier: Dataset, n_anchors: int) -> Anchors:
         """Chooses anchors among earlier rows; 500 to look at if there are to be none."""
-        blocks, key = routine._blocks, routine._data_key
+        blocks, key = routine._components, routine._data_key
         rows = earlier[key if key in earlier else next(iter(earlier))]
         positions = apply_model(blocks, rows, "embed", routine._fitted, owner=type(routine).__name__)
         # in double precision, which holds the squares of all numbers of single precision
         deviations = (positions - positions.mean(dim=0)).to(torch.float64)
         spread = float(deviations.square().sum(dim=1).mean().sqrt())
-        chosen = covering_points(positions, n_anchors or _USUAL_LANDMARKS, generator=_generator(blocks.seed))
+        chosen = covering_points(positions, n_anchors or _USUAL_ANCHORS, generator=_generator(blocks.seed))
         return cls(rows[chosen], positions[chosen], spread)
 
     def drift(self, routine: Estimator) -> Drift:
         """Returns how far the anchors have moved, and logs it."""
-        now = apply_model(routine._blocks, self.rows, "embed", routine._fitted, owner=type(routine).__name__)
+        now = apply_model(routine._components, self.rows, "embed", routine._fitted, owner=type(routine).__name__)
         moved = relative_movement(self.positions, now, self.spread)
         drift = Drift(float(moved.mean()), float(moved.max()), self.spread, len(self.rows))
         report(
             log,
-            f"{len(self.rows)} landmarks moved by {drift.mean:.3g} of the map's spread on average, by "
+            f"{len(self.rows)} anchors moved by {drift.mean:.3g} of the map's spread on average, by "
             f"{drift.largest:.3g} at most.",
         )
         return drift
 
 
-def check_update(keep: Any, landmarks: Any, share: Any) -> None:
+def check_update(keep: Any, anchors: Any, share: Any) -> None:
     """Raises ValueError if a setting of ``update`` is out of range."""
     is_share = isinstance(keep, float) and 0 <= keep <= 1
     if not is_share and (not isinstance(keep, numbers.Integral) or keep < 0):
         raise ValueError(f"keep must be a number of rows, at least 0, or a share in [0, 1], got {keep!r}.")
-    if not isinstance(landmarks, numbers.Integral) or landmarks < 0:
-        raise ValueError(f"landmarks must be an integer of at least 0, got {landmarks!r}.")
+    if not isinstance(anchors, numbers.Integral) or anchors < 0:
+        raise ValueError(f"anchors must be an integer of at least 0, got {anchors!r}.")
     if not 0 < share < 1:
-        raise ValueError(f"share must lie in (0, 1), got {share!r}. Set landmarks=0 to hold none.")
+        raise ValueError(f"share must lie in (0, 1), got {share!r}. Set anchors=0 to hold none.")
 
 
 def rows_to_update(
@@ -118,18 +118,18 @@ def with_kept(earlier: Dataset, new: Dataset, keep: int | float, seed: int | Non
 
 
 @contextlib.contextmanager
-def held_phases(blocks: Blocks, anchors: Anchors | None, share: float, epochs: int | None) -> Iterator[None]:
+def held_phases(blocks: Components, anchors: Anchors | None, share: float, epochs: int | None) -> Iterator[None]:
     """Within the block, the phases are the main ones, with a loss that holds anchors where they are."""
     changes = {} if epochs is None else {"epochs": epochs}
     phases = [phase.replace(**changes) for phase in blocks.main_phases()]
     if anchors is not None:
         loss = AnchorLoss(anchors.rows, anchors.positions)
-        AddedLoss(_LANDMARKS, loss, share=share).apply(blocks.losses, phases)
+        AddedLoss(_ANCHORS, loss, share=share).apply(blocks.losses, phases)
     try:
         with blocks.other_phases(phases):
             yield
     finally:
-        blocks.losses.pop(_LANDMARKS, None)
+        blocks.losses.pop(_ANCHORS, None)
 
 
 def _generator(seed: int | None) -> torch.Generator | None:
@@ -140,7 +140,7 @@ def _earlier_rows(routine: Estimator, old: Data | None) -> Dataset:
     if old is not None:
         routine._fitted.check_rows(old, routine._data_key, routine)
         return as_dataset(old, routine._data_key)
-    blocks = routine._blocks
+    blocks = routine._components
     if blocks.dataset is None:
         raise ValueError(
             f"this {type(routine).__name__} does not hold the rows it was trained on, as one that was loaded. "

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from paradime.loss import Loss, PositionLoss
 from paradime.spec.values import listed
-from paradime.training import Schedule, Stopping, TrainingPhase
+from paradime.training import EarlyStopping, Schedule, TrainingPhase
 from paradime.types import Metric
 
 __all__ = [
@@ -41,7 +41,7 @@ def network_section(
     if hidden_dims is not None:
         options["hidden_dims"] = list(listed(hidden_dims))
     if kind == "mlp":
-        options["standardize"] = True  # the network with landmarks always does
+        options["standardize"] = True  # the network with centres always does
     return {"type": kind, "options": options}
 
 
@@ -191,7 +191,7 @@ def neighbor_relations(metric: Metric, data_key: str, *transforms: dict[str, Any
 
 
 def steps_settings(
-    early_stopping: bool | Stopping, clip_norm: float | None, schedule: str | Schedule | None
+    early_stopping: bool | EarlyStopping, clip_norm: float | None, schedule: str | Schedule | None
 ) -> dict[str, Any]:
     """Returns the settings of phases that a user has changed.
 
@@ -207,14 +207,15 @@ def steps_settings(
         >>> steps_settings(False, 1.0, None)
         {'clip_norm': 1.0}
     """
-    if not isinstance(early_stopping, (bool, Stopping)):
+    if not isinstance(early_stopping, (bool, EarlyStopping)):
         raise ValueError(
-            f"early_stopping must be True, False or a Stopping, got {early_stopping!r}. Pass Stopping(patience=…)."
+            f"early_stopping must be True, False or an EarlyStopping, got {early_stopping!r}. "
+            "Pass EarlyStopping(patience=…)."
         )
     settings: dict[str, Any] = {}
     if early_stopping:
-        automatic = Stopping(monitor="auto", restore_best=True)
-        settings["stopping"] = early_stopping if isinstance(early_stopping, Stopping) else automatic
+        automatic = EarlyStopping(monitor="auto", restore_best=True)
+        settings["early_stopping"] = early_stopping if isinstance(early_stopping, EarlyStopping) else automatic
     if clip_norm is not None:
         settings["clip_norm"] = clip_norm
     if schedule is not None:

@@ -24,7 +24,7 @@ def autoencoder_spec(
     learning_rate: float = 0.003,
     data_key: str = "main",
     activation: str = "silu",
-    network: Literal["landmarks", "mlp"] = "mlp",
+    network: Literal["centers", "mlp"] = "mlp",
 ) -> dict[str, Any]:
     """Returns an autoencoder as a specification in the grammar; the parameters are those of the estimator.
 

@@ -40,7 +40,7 @@ def contrastive_spec(
     learning_rate: float = 0.01,
     data_key: str = "main",
     activation: str = "relu",
-    network: Literal["landmarks", "mlp"] = "landmarks",
+    network: Literal["centers", "mlp"] = "centers",
 ) -> dict[str, Any]:
     """Returns a contrastive embedding as a specification in the grammar, of the estimator's parameters.
 

@@ -37,7 +37,7 @@ def largevis_spec(
     learning_rate: float = 0.01,
     data_key: str = "main",
     activation: str = "relu",
-    network: Literal["landmarks", "mlp"] = "landmarks",
+    network: Literal["centers", "mlp"] = "centers",
 ) -> dict[str, Any]:
     """Returns parametric LargeVis as a specification in the grammar; the parameters are those of the estimator.
 

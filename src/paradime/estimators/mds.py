@@ -34,7 +34,7 @@ def mds_spec(
     learning_rate: float = 0.01,
     data_key: str = "main",
     activation: str = "silu",
-    network: Literal["landmarks", "mlp"] = "mlp",
+    network: Literal["centers", "mlp"] = "mlp",
 ) -> dict[str, Any]:
     """Returns parametric MDS as a specification in the grammar; the parameters are those of the estimator.
 

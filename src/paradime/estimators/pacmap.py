@@ -38,7 +38,7 @@ def pacmap_spec(
     learning_rate: float = 0.005,
     data_key: str = "main",
     activation: str = "relu",
-    network: Literal["landmarks", "mlp"] = "landmarks",
+    network: Literal["centers", "mlp"] = "centers",
 ) -> dict[str, Any]:
     """Returns parametric PaCMAP as a specification in the grammar; the parameters are those of the estimator.
 

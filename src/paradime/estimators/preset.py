@@ -15,7 +15,7 @@ import torch
 from paradime._registry import did_you_mean
 from paradime.data import Dataset, checked_rows
 from paradime.dr import ParametricDR
-from paradime.dr.blocks import Blocks
+from paradime.dr.components import Components
 from paradime.dr.parameters import checked_parameters
 from paradime.dr.targets import Targets
 from paradime.estimators._extras import extend_spec
@@ -25,7 +25,7 @@ from paradime.exceptions import SpecificationError, UnsupportedConfigurationErro
 from paradime.loss import PositionLoss
 from paradime.models import ModelRecipe
 from paradime.spec import build, parse_spec
-from paradime.training import Callback, Schedule, Stopping
+from paradime.training import Callback, EarlyStopping, Schedule
 from paradime.types import Data
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.convert import to_numpy
@@ -50,7 +50,7 @@ class Extras(TypedDict, total=False):
     validation_every: int
     warm_start: bool
     on_interrupt: Literal["raise", "keep"]
-    early_stopping: bool | Stopping
+    early_stopping: bool | EarlyStopping
     clip_norm: float | None
 
 
@@ -68,7 +68,7 @@ class Common(Scheduled, total=False):
     n_components: int
     hidden_dims: int | Sequence[int] | None
     activation: str
-    network: Literal["landmarks", "mlp"]
+    network: Literal["centers", "mlp"]
     data_key: str
     verbose: bool
 
@@ -81,7 +81,7 @@ _DEFAULTS: dict[str, Any] = {
     "in_dim": None,
     "hidden_dims": None,
     "activation": "relu",
-    "network": "landmarks",
+    "network": "centers",
     "data_key": "main",
     "verbose": False,
     "decoder": False,
@@ -127,7 +127,7 @@ _NAMES_ELSEWHERE: Mapping[str, str] = {
 
 
 PLAIN_NETWORK: Mapping[str, Any] = {"hidden_dims": (100, 50), "activation": "silu", "network": "mlp"}
-"""Defaults of presets for which landmarks are of no use: they preserve more than neighbourhoods."""
+"""Defaults of presets for which centres are of no use: they preserve more than neighbourhoods."""
 
 
 class Preset(ParametricDR):
@@ -144,8 +144,8 @@ class Preset(ParametricDR):
             ``network="mlp"``.
         activation: The function between them, such as ``"silu"``, ``"relu"`` or ``"softplus"``; see
             :data:`~paradime.models.ACTIVATIONS`.
-        network: ``"landmarks"`` for a :class:`~paradime.models.LandmarkModel`, which scales its input and sees how
-            near it is to landmarks of the data; or ``"mlp"`` for a plain
+        network: ``"centers"`` for a :class:`~paradime.models.CenterModel`, which scales its input and sees how
+            near it is to centres of the data; or ``"mlp"`` for a plain
             :class:`~paradime.models.FullyConnectedEmbeddingModel`.
         data_key: The entry of the data set that is embedded.
         verbose: Whether to log what is done.
@@ -165,14 +165,14 @@ class Preset(ParametricDR):
             distances to neighbours; or a dense matrix (n, n) of all distances. The rows are given to ``fit``,
             too: the model learns from them.
         validation_fraction: The share of the rows, in [0, 0.5], that is held out of the training, of each class
-            the same; on these rows the loss and the neighbours kept are measured after the epochs.
+            the same; on these rows the loss and the neighbours preserved are measured after the epochs.
         validation_every: Epochs between these measurements.
         warm_start: Whether :meth:`fit` goes on from the present weights instead of starting afresh.
         on_interrupt: What Ctrl-C does while training, once the step has ended: ``"raise"`` raises
             ``KeyboardInterrupt``, ``"keep"`` ends the training as if it had been shorter, with a warning. What was
             learned is kept either way.
         early_stopping: Whether phases end early, and keep their best weights: by the loss of held-out rows if
-            there are any, else by the loss. A :class:`~paradime.training.Stopping` says it in detail.
+            there are any, else by the loss. An :class:`~paradime.training.EarlyStopping` says it in detail.
         clip_norm: The largest norm of the gradient, > 0; not limited if ``None``.
         schedule: How the learning rate changes, a name or a :class:`~paradime.training.Schedule`; the preset's own
             if ``None``. This, ``early_stopping`` and ``clip_norm`` are for all phases but the one that only
@@ -293,7 +293,7 @@ class Preset(ParametricDR):
 
     def _prepare_training(self) -> None:
         """Adds the positions that were given to the data, if a phase teaches them."""
-        dataset, blocks = self._blocks.workspace.require_dataset(), self._blocks
+        dataset, blocks = self._components.workspace.require_dataset(), self._components
         taught = (blocks.losses.get(key) for phase in blocks.training_phases for key in phase.loss_keys)
         if any(isinstance(loss, PositionLoss) for loss in taught) and not self._set_components():
             self._check_data(dataset)
@@ -329,7 +329,7 @@ class Preset(ParametricDR):
         """Returns a message about the specification with the names that parameters have here."""
         return re.sub(r"\bout_dim\b", "n_components", message)
 
-    def _build(self, settings: Mapping[str, Any]) -> Blocks:
+    def _build(self, settings: Mapping[str, Any]) -> Components:
         chosen = self._settings()
         try:
             blocks = build(parse_spec(self._spec()))

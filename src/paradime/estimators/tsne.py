@@ -40,7 +40,7 @@ def tsne_spec(
     init_learning_rate: float | None = None,
     data_key: str = "main",
     activation: str = "relu",
-    network: Literal["landmarks", "mlp"] = "landmarks",
+    network: Literal["centers", "mlp"] = "centers",
 ) -> dict[str, Any]:
     """Returns parametric t-SNE as a specification in the grammar; the parameters are those of the estimator.
 
@@ -63,7 +63,7 @@ def tsne_spec(
         batches_per_epoch=INIT_BATCHES,
     )
     length: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-    relations, loss, phase = (_blocks if objective == "blocks" else _pairs)(alpha, data_key, length)
+    relations, loss, phase = (_components if objective == "blocks" else _pairs)(alpha, data_key, length)
     return {
         "derived data": initial_positions(initialization, n_components, data_key, INIT_SCALE),
         "relations": [probable_neighbors(perplexity, metric, data_key), *relations],
@@ -76,7 +76,7 @@ def tsne_spec(
 _Parts = tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]  # batch relations, loss, phase
 
 
-def _blocks(alpha: float | torch.Tensor, data_key: str, length: dict[str, Any]) -> _Parts:
+def _components(alpha: float | torch.Tensor, data_key: str, length: dict[str, Any]) -> _Parts:
     """All pairs of a batch, by their probabilities in the data and in the embedding."""
     kernel = {
         "name": "rel",

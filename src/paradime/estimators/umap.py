@@ -44,7 +44,7 @@ def umap_spec(
     init_learning_rate: float = 0.005,
     data_key: str = "main",
     activation: str = "relu",
-    network: Literal["landmarks", "mlp"] = "landmarks",
+    network: Literal["centers", "mlp"] = "centers",
 ) -> dict[str, Any]:
     """Returns parametric UMAP as a specification in the grammar; the parameters are those of the estimator.
 

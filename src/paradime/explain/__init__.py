@@ -13,7 +13,7 @@ Example:
 from paradime.explain.importances import FeatureImportance, feature_importance
 from paradime.explain.jacobians import Distortion, distortion, jacobian
 from paradime.explain.neighborhoods import NeighborhoodError, neighborhood_error
-from paradime.explain.strangers import NoveltyDetector, NoveltyScores, novelty
+from paradime.explain.novelty import NoveltyDetector, NoveltyScores, novelty
 
 __all__ = [
     "Distortion",

@@ -150,7 +150,7 @@ def feature_importance(
             ``"x0"``, ``"x1"``, ….
         n_samples: How many rows to explain, drawn at random; all if ``None``.
         n_steps: Places on the way of integrated gradients; if ``None``, as many of 64, 128, 256 and 512 as a few
-            rows need for a ``completeness_error`` below 0.05. Networks with landmarks bend sharply, and need many.
+            rows need for a ``completeness_error`` below 0.05. Networks with centres bend sharply, and need many.
         n_repeats: Other values for each row and feature, in permutation.
         random_state: Seed of the draws.
         group_collinear: Whether features that go together count as one, see :meth:`FeatureImportance.grouped`. If

@@ -14,11 +14,11 @@ from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardSca
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.models import (
     ACTIVATIONS,
+    CenterModel,
     EmbeddingModel,
     FullyConnected,
     FullyConnectedEmbeddingModel,
     InputScaling,
-    LandmarkModel,
 )
 from paradime.models.layers import activation_function
 
@@ -48,7 +48,7 @@ def write_layers(model: Any) -> Layers:
     """Writes a model that embeds rows as a list of plain layers.
 
     Linear layers, layer and batch normalisation, activations of the grammar, shortcuts, standardisation, the
-    scaling and the landmarks of :class:`~paradime.models.LandmarkModel`, ``torch.nn.Sequential`` of such; and
+    scaling and the centres of :class:`~paradime.models.CenterModel`, ``torch.nn.Sequential`` of such; and
     pipelines that standardise rows first.
 
     Args:
@@ -175,19 +175,19 @@ def _unit(module: Any) -> Layers:
 def _input_scaling(module: Any) -> Layers:
     bounds = {name: _floats(getattr(module, name)) for name in ("center", "low", "high", "reach")}
     turn = {"op": "linear", "weight": _floats(module.weight), "bias": _floats(module.bias)}
-    return [{"op": "squash", **bounds}, turn]
+    return [{"op": "soft_clip", **bounds}, turn]
 
 
 def _assignments(module: Any) -> Layers:
-    landmarks = module.landmarks.detach().cpu().double()
-    # |x|² is the same for all landmarks: what is left of the distances is linear in x
-    weight = landmarks * (8 * module.sharpness / module.bandwidth.detach().cpu().double().square())
-    bias = (weight * landmarks).sum(dim=1) / -2
+    centers = module.centers.detach().cpu().double()
+    # |x|² is the same for all centres: what is left of the distances is linear in x
+    weight = centers * (8 * module.sharpness / module.bandwidth.detach().cpu().double().square())
+    bias = (weight * centers).sum(dim=1) / -2
     share = {"weight": weight.float().numpy(), "bias": bias.float().numpy()}
-    return [{"op": "landmarks", **share, "factor": math.sqrt(module.n_landmarks)}]
+    return [{"op": "centers", **share, "factor": math.sqrt(module.n_centers)}]
 
 
-def _landmark_model(module: Any) -> Layers:
+def _center_model(module: Any) -> Layers:
     assignments = [] if module.assignments is None else _assignments(module.assignments)
     return [*_written(module.scaling), *assignments, *_written(module.network), *_unit(module)]
 
@@ -200,7 +200,7 @@ _WRITERS: dict[type[torch.nn.Module], Callable[[Any], Layers]] = {
     FullyConnected: _fully_connected,
     FullyConnectedEmbeddingModel: _embedding_layers,
     InputScaling: _input_scaling,
-    LandmarkModel: _landmark_model,
+    CenterModel: _center_model,
     EmbeddingModel: lambda module: _written(module.encoder),
 }
 
@@ -239,14 +239,14 @@ def _run_scale(X: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
     return (X - _part(layer, "center")) * _part(layer, "weight") + _part(layer, "bias")
 
 
-def _run_squash(X: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
+def _run_soft_clip(X: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
     centered, reach = X - _part(layer, "center"), _part(layer, "reach")
     within = torch.clamp(centered, _part(layer, "low"), _part(layer, "high"))
     excess = centered - within
     return within + excess.sign() * reach * torch.log1p(excess.abs() / reach)
 
 
-def _run_landmarks(X: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
+def _run_centers(X: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
     return torch.cat([X, torch.softmax(_run_linear(X, layer), dim=1) * layer["factor"]], dim=1)
 
 
@@ -260,8 +260,8 @@ def _run_normalize(X: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
 _OPERATIONS: dict[str, Callable[[torch.Tensor, dict[str, Any]], torch.Tensor]] = {
     "linear": _run_linear,
     "scale": _run_scale,
-    "squash": _run_squash,
-    "landmarks": _run_landmarks,
+    "soft_clip": _run_soft_clip,
+    "centers": _run_centers,
     "normalize": _run_normalize,
     "activate": lambda X, layer: activation_function(str(layer["name"]))(X),
     "residual": lambda X, layer: X + run_layers(layer["layers"], X),

@@ -55,8 +55,8 @@ from paradime.functional.sampling import (
     draw_others_of_batch,
 )
 from paradime.functional.smoothness import dirichlet_energy, nearness
+from paradime.functional.soft_clipping import soft_clip, soft_clip_few, usual_bounds, usual_ranges
 from paradime.functional.spectral import spectral_positions
-from paradime.functional.squashing import squash, squash_few, usual_bounds, usual_ranges
 from paradime.functional.stress import (
     STRESS_WEIGHTINGS,
     condensed_of_square,
@@ -124,12 +124,12 @@ __all__ = [
     "saturating_repulsion",
     "second_nearest_of_random",
     "shuffled_rows",
+    "soft_clip",
+    "soft_clip_few",
     "soft_rank",
     "spectral_positions",
     "square_to_condensed",
     "squared_distances",
-    "squash",
-    "squash_few",
     "standardized",
     "student_t",
     "target_weights",

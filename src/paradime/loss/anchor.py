@@ -1,4 +1,4 @@
-"""The loss that holds landmarks where they are."""
+"""The loss that holds anchors where they are."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _RESOLUTION = 1e-4  # of the positions' spread; well above what rounding moves a
 
 @LOSSES.register("anchor")
 class AnchorLoss(Loss):
-    """Penalises the mean squared distance of landmarks from their positions, in the model's unit if it has one.
+    """Penalises the mean squared distance of anchors from their positions, in the model's unit if it has one.
 
-    Landmarks are rows that need not be in the data set: with those of an earlier training and where it put them,
+    Anchors are rows that need not be in the data set: with those of an earlier training and where it put them,
     a training on new data leaves the map where it was. Distances below 1/10,000 of the positions' spread count as
     none: a model that computed the positions itself begins without a gradient, not with one of rounding errors,
     which a share of the gradient would magnify.
 
     Args:
-        landmarks: Rows as the model takes them, shape (m, …).
+        anchors: Rows as the model takes them, shape (m, …).
         positions: Where they belong, shape (m, out_dim).
-        max_rows: The most landmarks a step embeds, at least 1; steps take turns so that all are used.
+        max_rows: The most anchors a step embeds, at least 1; steps take turns so that all are used.
         embedding_method: The method of the model that embeds.
         name: The loss's name in histories.
 
     Raises:
-        TypeError: If landmarks or positions are no arrays of numbers.
+        TypeError: If anchors or positions are no arrays of numbers.
         ValueError: If an argument is out of range or not finite; before training, if the model's embedding does
             not have the shape of the positions.
 
@@ -47,25 +47,25 @@ class AnchorLoss(Loss):
         tensor(4.)
     """
 
-    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {"methods": ("embedding_method",)}
+    spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {"methods": ("embedding_method",)}
 
     def __init__(
         self,
-        landmarks: TensorLike,
+        anchors: TensorLike,
         positions: TensorLike,
         max_rows: int = 512,
         embedding_method: str = "embed",
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        rows, places = checked_rows("landmarks", landmarks), checked_rows("positions", positions)
+        rows, places = checked_rows("anchors", anchors), checked_rows("positions", positions)
         if places.ndim != 2 or len(rows) != len(places):
             raise ValueError(
-                f"positions must have one row a landmark, shape ({len(rows)}, out_dim), got {tuple(places.shape)}."
+                f"positions must have one row a anchor, shape ({len(rows)}, out_dim), got {tuple(places.shape)}."
             )
         if max_rows < 1:
             raise ValueError(f"max_rows must be at least 1, got {max_rows}.")
-        self.landmarks = copyable(landmarks)
+        self.anchors = copyable(anchors)
         self.positions = copyable(positions)
         self.max_rows = max_rows
         self.embedding_method = embedding_method
@@ -88,11 +88,11 @@ class AnchorLoss(Loss):
         return torch.where(squares > (_RESOLUTION * spread / unit) ** 2, squares, 0).mean()
 
     def _tensors(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Returns the landmarks, their positions, and the spread of these."""
+        """Returns the anchors, their positions, and the spread of these."""
         if device not in self._on_device:
             rows, positions = (
                 _on(device, checked_rows(name, values))
-                for name, values in (("landmarks", self.landmarks), ("positions", self.positions))
+                for name, values in (("anchors", self.anchors), ("positions", self.positions))
             )
             positions = positions.to(torch.float32)
             # in a unit in which squares stay within single precision
@@ -102,7 +102,7 @@ class AnchorLoss(Loss):
         return self._on_device[device]
 
     def _turn(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-        """Returns the landmarks whose turn it is, with their positions."""
+        """Returns the anchors whose turn it is, with their positions."""
         rows, positions, _ = self._tensors(device)
         n = len(rows)
         if n <= self.max_rows:
@@ -115,7 +115,7 @@ class AnchorLoss(Loss):
         rows, positions, _ = self._tensors(trial.device)
         few = rows[:2]
         check_shape(
-            f"loss {self.name!r}: the model's embedding of {len(few)} landmarks",
+            f"loss {self.name!r}: the model's embedding of {len(few)} anchors",
             resolve_method(trial.model, self.embedding_method)(as_input(trial.model, few)),
             (len(few), positions.shape[1]),
             "It is compared with the positions: it needs as many dimensions.",

@@ -26,7 +26,10 @@ class _PairLoss(EmbeddingLoss):
     the paper's weights of near, mid-near and far pairs mean what they mean there, whatever the numbers of pairs.
     """
 
-    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("data_key",), "methods": ("embedding_method",)}
+    spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "data": ("data_key",),
+        "methods": ("embedding_method",),
+    }
 
     kind: str
 

@@ -76,7 +76,7 @@ class Loss(torch.nn.Module):
         [1.0]
     """
 
-    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """How the grammar's lists ``data``, ``rels`` and ``methods`` of a loss fill the constructor's arguments."""
 
     def __init__(self, name: str | None = None) -> None:

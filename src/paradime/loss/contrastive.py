@@ -68,7 +68,10 @@ class ContrastiveLoss(EmbeddingLoss):
         [100]
     """
 
-    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {"data": ("data_key",), "methods": ("embedding_method",)}
+    spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "data": ("data_key",),
+        "methods": ("embedding_method",),
+    }
 
     log_normalizer: torch.nn.Parameter | None
 

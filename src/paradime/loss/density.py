@@ -42,7 +42,7 @@ class DensityLoss(EmbeddingLoss):
         tensor(True)
     """
 
-    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "data": ("data_key", "radius_key"),
         "methods": ("embedding_method",),
     }

@@ -45,7 +45,7 @@ class GlobalStructureLoss(EmbeddingLoss):
         tensor(True)
     """
 
-    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "data": ("data_key",),
         "methods": ("embedding_method",),
     }

@@ -48,7 +48,7 @@ class IndependenceLoss(EmbeddingLoss):
         tensor(0.5000)
     """
 
-    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "data": ("data_key", "attribute"),
         "methods": ("embedding_method",),
     }

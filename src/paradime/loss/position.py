@@ -44,7 +44,7 @@ class PositionLoss(Loss):
         ValueError: Before training, if embedding and positions differ in shape.
     """
 
-    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "func": ("loss_function",),
         "data": ("data_key", "position_key"),
         "methods": ("embedding_method",),

@@ -45,7 +45,7 @@ class ReconstructionLoss(Loss):
         ValueError: Before training, if reconstructions and points differ in shape.
     """
 
-    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "func": ("loss_function",),
         "data": ("data_key",),
         "methods": ("encoding_method", "decoding_method"),

@@ -44,7 +44,7 @@ class RegressionLoss(Loss):
         tensor(2.)
     """
 
-    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "func": ("loss_function",),
         "data": ("data_key", "target_key"),
         "methods": ("regression_method",),

@@ -56,7 +56,7 @@ class RelationLoss(Loss):
     Source: Hinterreiter et al., "ParaDime", 2023, section 4.2.
     """
 
-    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "func": ("loss_function",),
         "rels": ("global_relation_key", "batch_relation_key"),
         "methods": ("embedding_method",),

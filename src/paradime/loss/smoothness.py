@@ -48,7 +48,7 @@ class SmoothnessLoss(EmbeddingLoss):
         tensor(0.5000)
     """
 
-    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "data": ("data_key", "time_key"),
         "rels": ("relation_key",),
         "methods": ("embedding_method",),

@@ -94,7 +94,7 @@ class StressLoss(EmbeddingLoss):
         tensor(0.2500)
     """
 
-    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "data": ("data_key",),
         "rels": ("relation_key",),
         "methods": ("embedding_method",),

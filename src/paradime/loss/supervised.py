@@ -44,7 +44,7 @@ class ClassificationLoss(Loss):
             for cross-entropy are neither class numbers nor probabilities.
     """
 
-    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "func": ("loss_function",),
         "data": ("data_key", "label_key"),
         "methods": ("classification_method",),

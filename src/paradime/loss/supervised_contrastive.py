@@ -55,7 +55,7 @@ class SupervisedContrastiveLoss(EmbeddingLoss):
         tensor(0.0272)
     """
 
-    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "data": ("data_key", "label_key"),
         "methods": ("embedding_method",),
     }

@@ -45,7 +45,7 @@ class TripletLoss(EmbeddingLoss):
         tensor(1.)
     """
 
-    grammar: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "data": ("data_key", "label_key"),
         "methods": ("embedding_method",),
     }

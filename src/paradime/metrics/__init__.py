@@ -19,7 +19,7 @@ from paradime.metrics.clusters import silhouette
 from paradime.metrics.coranking import CorankingCurve, coranking_curve
 from paradime.metrics.correlation import axis_correlation
 from paradime.metrics.distortion import sammon_stress, stress
-from paradime.metrics.overlap import neighbors_kept
+from paradime.metrics.overlap import knn_recall
 from paradime.metrics.ranks import continuity, trustworthiness
 from paradime.metrics.shepard import shepard_correlation, shepard_pairs
 
@@ -33,7 +33,7 @@ __all__ = [
     "continuity",
     "coranking_curve",
     "knn_accuracy",
-    "neighbors_kept",
+    "knn_recall",
     "sammon_stress",
     "shepard_correlation",
     "shepard_pairs",

@@ -46,7 +46,7 @@ def coranking_curve(
     random_state: Any = 0,
     chunk_size: int | None = None,
 ) -> CorankingCurve:
-    """Measures the share of neighbours kept at every size of neighbourhoods, and the area under that curve.
+    """Measures the share of neighbours preserved at every size of neighbourhoods, and the area under that curve.
 
     Args:
         X: Data, shape (n, dim), n at least 3.

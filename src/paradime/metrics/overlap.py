@@ -1,4 +1,4 @@
-"""Neighbours kept: the share of each neighbourhood that the embedding shows."""
+"""Neighbours preserved: the share of each neighbourhood that the embedding shows."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from paradime.metrics._comparison import Comparison, as_comparison
 from paradime.metrics._estimates import Estimate, mean_estimate
 from paradime.types import TensorLike
 
-__all__ = ["count_kept", "neighbors_kept"]
+__all__ = ["count_preserved", "knn_recall"]
 
 
 @overload
-def neighbors_kept(
+def knn_recall(
     X: TensorLike,
     embedding: TensorLike,
     *,
@@ -31,7 +31,7 @@ def neighbors_kept(
 
 
 @overload
-def neighbors_kept(
+def knn_recall(
     X: TensorLike,
     embedding: TensorLike,
     *,
@@ -44,7 +44,7 @@ def neighbors_kept(
 ) -> dict[int, Estimate]: ...
 
 
-def neighbors_kept(
+def knn_recall(
     X: TensorLike,
     embedding: TensorLike,
     *,
@@ -86,11 +86,11 @@ def neighbors_kept(
     Example:
         >>> import numpy as np
         >>> X = np.random.default_rng(0).normal(size=(100, 5))
-        >>> neighbors_kept(X, 3 * X)
+        >>> knn_recall(X, 3 * X)
         1.0
-        >>> neighbors_kept(X, X[:, :2]) < neighbors_kept(X, X[:, :4])
+        >>> knn_recall(X, X[:, :2]) < knn_recall(X, X[:, :4])
         True
-        >>> list(neighbors_kept(X, 3 * X, n_neighbors=(5, 15)).items())
+        >>> list(knn_recall(X, 3 * X, n_neighbors=(5, 15)).items())
         [(5, 1.0), (15, 1.0)]
     """
     compared = as_comparison(
@@ -106,7 +106,7 @@ def neighbors_kept(
     if not given:
         raise ValueError("n_neighbors must have at least one size, got none. Pass (5, 15, 50).")
     sizes = [check_n_neighbors(k, n_available=compared.n_others, points=compared.words) for k in given]
-    counts = count_kept(compared, sizes, chunk_size)
+    counts = count_preserved(compared, sizes, chunk_size)
     found = {
         k: mean_estimate(kept / k, n_total=compared.n_total, value=int(kept.sum()) / (len(kept) * k))
         for k, kept in zip(sizes, counts, strict=True)
@@ -114,7 +114,9 @@ def neighbors_kept(
     return found if several else found[sizes[0]]
 
 
-def count_kept(compared: Comparison, sizes: Sequence[int], chunk_size: int | None = None) -> list[torch.Tensor]:
+def count_preserved(
+    compared: Comparison, sizes: Sequence[int], chunk_size: int | None = None
+) -> list[torch.Tensor]:
     """Counts, row by row, the nearest neighbours in the data that are nearest in the embedding too.
 
     Args:
@@ -127,7 +129,7 @@ def count_kept(compared: Comparison, sizes: Sequence[int], chunk_size: int | Non
 
     Example:
         >>> line = torch.arange(4.0)[:, None]
-        >>> count_kept(as_comparison(line, line), [2])
+        >>> count_preserved(as_comparison(line, line), [2])
         [tensor([2, 2, 2, 2])]
     """
     most = max(sizes)

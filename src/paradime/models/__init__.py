@@ -12,11 +12,11 @@ from paradime.models.base import (
     resolve_method,
     unit_of,
 )
+from paradime.models.centers import CenterModel, network_scale
 from paradime.models.convolutional import ConvolutionalModel
 from paradime.models.decoders import DECODERS, ConvolutionalDecoder, FullyConnectedDecoder
 from paradime.models.embedding import EmbeddingModel
 from paradime.models.fully_connected import FullyConnectedEmbeddingModel
-from paradime.models.landmarks import LandmarkModel, network_scale
 from paradime.models.layers import ACTIVATIONS, FullyConnected
 from paradime.models.projected import Projection, projected_rows, projection_for
 from paradime.models.recipe import ModelRecipe
@@ -27,6 +27,7 @@ from paradime.models.torch_layers import in_double_precision
 __all__ = [
     "ACTIVATIONS",
     "DECODERS",
+    "CenterModel",
     "Completable",
     "ConvolutionalDecoder",
     "ConvolutionalModel",
@@ -35,7 +36,6 @@ __all__ = [
     "FullyConnectedDecoder",
     "FullyConnectedEmbeddingModel",
     "InputScaling",
-    "LandmarkModel",
     "Model",
     "ModelRecipe",
     "Preparable",

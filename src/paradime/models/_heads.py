@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from paradime.models._options import check_options, defaults_of, frozen, named_options, stored_arguments, thawed
+from paradime.models.centers import CenterModel
 from paradime.models.decoders import DECODERS, mirrored_options
 from paradime.models.embedding import EmbeddingModel
-from paradime.models.landmarks import LandmarkModel
 from paradime.models.layers import FullyConnected
 
 __all__ = [
@@ -97,7 +97,7 @@ def _mirrored(encoder: torch.nn.Module, kind: type[torch.nn.Module]) -> dict[str
     """The options of a decoder of this class that follow from the encoder."""
     taken = named_options(kind)
     # its layers know their widths also where these follow from the data
-    layers = encoder.network if isinstance(encoder, LandmarkModel) else encoder
+    layers = encoder.network if isinstance(encoder, CenterModel) else encoder
     return {name: value for name, value in mirrored_options(layers).items() if name in taken}
 
 

@@ -1,4 +1,4 @@
-"""Soft assignments of points to landmarks, as features that tell where in the data a point lies."""
+"""Soft assignments of points to centers, as features that tell where in the data a point lies."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from paradime.functional.clustering import k_means
 __all__ = ["SoftAssignments"]
 
 _NEAREST = 5
-_LEAST = 1e-3  # of the points' size; nearer landmarks are the same but for rounding
+_LEAST = 1e-3  # of the points' size; nearer centres are the same but for rounding
 _CHUNK_ELEMENTS = 1 << 22
 
 
 class SoftAssignments(torch.nn.Module):
-    """Shares in landmarks: softmax over j of −4 · sharpness · |x − c_j|² / h², times √m.
+    """Shares in centres: softmax over j of −4 · sharpness · |x − c_j|² / h², times √m.
 
-    The landmarks c_j are k-means centres of the training data, and the bandwidth h is the mean distance of the
-    data to the fifth nearest landmark. Nothing is trained; as long as :meth:`prepare` was not called, the
-    landmarks are random.
+    The centres c_j are k-means centres of the training data, and the bandwidth h is the mean distance of the
+    data to the fifth nearest centre. Nothing is trained; as long as :meth:`prepare` was not called, the
+    centres are random.
 
     Args:
         in_dim: Number of columns, at least 1.
-        n_landmarks: The number m of landmarks, at least 1.
+        n_centers: The number m of centers, at least 1.
         sharpness: How fast shares fall with the distance, positive.
 
     Attributes:
-        landmarks: The c_j, shape (n_landmarks, in_dim).
+        centres: The c_j, shape (n_centers, in_dim).
         bandwidth: The h, a scalar.
 
     Raises:
@@ -44,43 +44,43 @@ class SoftAssignments(torch.nn.Module):
         tensor([2., 2., 2.])
     """
 
-    landmarks: torch.Tensor
+    centers: torch.Tensor
     bandwidth: torch.Tensor
 
-    def __init__(self, in_dim: int, n_landmarks: int, *, sharpness: float = 16.0) -> None:
+    def __init__(self, in_dim: int, n_centers: int, *, sharpness: float = 16.0) -> None:
         super().__init__()
-        if n_landmarks < 1:
-            raise ValueError(f"n_landmarks must be at least 1 here, got {n_landmarks}.")
+        if n_centers < 1:
+            raise ValueError(f"n_centers must be at least 1 here, got {n_centers}.")
         if not 0 < sharpness < math.inf:
             raise ValueError(f"sharpness must be positive and finite, got {sharpness}. 2.0 suits most data.")
         self.in_dim = in_dim
-        self.n_landmarks = n_landmarks
+        self.n_centers = n_centers
         self.sharpness = sharpness
-        self.register_buffer("landmarks", torch.randn(n_landmarks, in_dim))
+        self.register_buffer("centers", torch.randn(n_centers, in_dim))
         # the distance that such random points have
         self.register_buffer("bandwidth", torch.full((), math.sqrt(2 * in_dim)))
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
-        """Computes shares, shape (b, in_dim) to (b, n_landmarks)."""
-        # |x|² is the same for all landmarks, and cancels: what is left is linear in x
-        weight = self.landmarks * (8 * self.sharpness / self.bandwidth.square())
-        bias = (weight * self.landmarks).sum(dim=1) / -2
+        """Computes shares, shape (b, in_dim) to (b, n_centers)."""
+        # |x|² is the same for all centers, and cancels: what is left is linear in x
+        weight = self.centers * (8 * self.sharpness / self.bandwidth.square())
+        bias = (weight * self.centers).sum(dim=1) / -2
         logits = torch.nn.functional.linear(X, weight, bias)
-        return torch.softmax(logits, dim=1) * math.sqrt(self.n_landmarks)
+        return torch.softmax(logits, dim=1) * math.sqrt(self.n_centers)
 
     @torch.no_grad()
     def prepare(self, rows: torch.Tensor) -> None:
-        """Chooses landmarks among rows that are centred and in random order, shape (n, in_dim), n at least 1."""
-        centers = k_means(rows, self.n_landmarks).to(rows.dtype)
-        self.landmarks.copy_(centers)
-        bandwidth = self._distances_to_near_landmark(rows, centers).mean()
+        """Chooses centres among rows that are centred and in random order, shape (n, in_dim), n at least 1."""
+        centers = k_means(rows, self.n_centers).to(rows.dtype)
+        self.centers.copy_(centers)
+        bandwidth = self._distances_to_near_center(rows, centers).mean()
         least = _LEAST * rows.square().sum(dim=1).mean().sqrt()
         bandwidth = torch.maximum(bandwidth, least)
-        # rows that are all the same have equal shares in all landmarks
+        # rows that are all the same have equal shares in all centres
         self.bandwidth.copy_(torch.where(bandwidth > 0, bandwidth, 1))
 
-    def _distances_to_near_landmark(self, rows: torch.Tensor, centers: torch.Tensor) -> torch.Tensor:
-        """Distances to the fifth nearest landmark, or to the last of fewer, shape (n,)."""
+    def _distances_to_near_center(self, rows: torch.Tensor, centers: torch.Tensor) -> torch.Tensor:
+        """Distances to the fifth nearest centre, or to the last of fewer, shape (n,)."""
         sq_norms, place = centers.square().sum(dim=1), min(_NEAREST, len(centers))
         found = []
         for some in torch.split(rows, max(1, _CHUNK_ELEMENTS // len(centers))):

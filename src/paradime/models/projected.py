@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import torch
 
 from paradime.models.base import as_input
+from paradime.models.centers import CenterModel
 from paradime.models.embedding import EmbeddingModel
-from paradime.models.landmarks import LandmarkModel
 from paradime.models.scaling import InputScaling, ScaledRows
 from paradime.utils.convert import joined_rows
 from paradime.utils.sparse import SparseRows
@@ -53,7 +53,7 @@ def projection_for(model: torch.nn.Module, rows: torch.Tensor | SparseRows) -> P
 
     Example:
         >>> rows = torch.randn(30, 1_000, generator=torch.Generator().manual_seed(0))
-        >>> model = LandmarkModel(1_000, n_rows=30, n_components=20)
+        >>> model = CenterModel(1_000, n_rows=30, n_components=20)
         >>> model.prepare(rows)
         >>> torch.allclose(model(projection_for(model, rows).rows), model(rows), atol=1e-5)
         True
@@ -86,4 +86,4 @@ def _wide_scaling_of(model: torch.nn.Module) -> InputScaling | None:
 def _scaling_of(model: torch.nn.Module) -> InputScaling | None:
     encoder = model.encoder if isinstance(model, EmbeddingModel) else model
     # a subclass may look at its rows before
-    return encoder.scaling if type(encoder) is LandmarkModel else None
+    return encoder.scaling if type(encoder) is CenterModel else None

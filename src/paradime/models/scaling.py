@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 
 from paradime.functional.principal_axes import axes_of_covariance, axes_of_rows, whitening_factors
-from paradime.functional.squashing import (
+from paradime.functional.soft_clipping import (
     extremes_of,
+    soft_clip,
+    soft_clip_few,
     sparse_usual_ranges,
-    squash,
-    squash_few,
     usual_bounds,
     usual_ranges,
 )
@@ -43,10 +43,10 @@ class ScaledRows(torch.Tensor):
 class InputScaling(torch.nn.Module):
     """A fixed map of rows to principal components of about unit size, whatever the columns' scale and offset.
 
-    Far values are squashed, see :func:`~paradime.functional.squash`: between l − 3r and h + 3r they stay, where l
-    and h are the 2.5 % and 97.5 % quantiles of a column and r = h − l. Then the rows are centred, turned to their
-    principal axes, and partially whitened, see :func:`~paradime.functional.whitening_factors`. Nothing is trained;
-    as long as :meth:`prepare` was not called, the leading columns are returned as they are.
+    Far values are softly clipped, see :func:`~paradime.functional.soft_clip`: between l − 3r and h + 3r they stay,
+    where l and h are the 2.5 % and 97.5 % quantiles of a column and r = h − l. Then the rows are centred, turned
+    to their principal axes, and partially whitened, see :func:`~paradime.functional.whitening_factors`. Nothing is
+    trained; as long as :meth:`prepare` was not called, the leading columns are returned as they are.
 
     Args:
         in_dim: Number of columns, at least 1.
@@ -56,9 +56,9 @@ class InputScaling(torch.nn.Module):
     Attributes:
         out_dim: Number of components, the smaller of ``in_dim`` and ``n_components``.
         center: What is subtracted from the columns first, shape (in_dim,).
-        low: Up to where values are squashed, less ``center``, shape (in_dim,).
-        high: From where on values are squashed, less ``center``, shape (in_dim,).
-        reach: The length that squashing goes by, shape (in_dim,).
+        low: Up to where values are softly clipped, less ``center``, shape (in_dim,).
+        high: From where on values are softly clipped, less ``center``, shape (in_dim,).
+        reach: The length that soft clipping goes by, shape (in_dim,).
         weight: The axes, scaled, shape (out_dim, in_dim).
         bias: Minus the mean, turned and scaled likewise, shape (out_dim,).
 
@@ -110,7 +110,7 @@ class InputScaling(torch.nn.Module):
         if isinstance(X, ScaledRows):
             return X.as_subclass(torch.Tensor)
         return torch.nn.functional.linear(
-            squash(self._centered(X), self.low, self.high, self.reach), self.weight, self.bias
+            soft_clip(self._centered(X), self.low, self.high, self.reach), self.weight, self.bias
         )
 
     @torch.no_grad()
@@ -118,7 +118,7 @@ class InputScaling(torch.nn.Module):
         """Scales rows as calling the layer does, without gradients, and faster where there are many columns."""
         if isinstance(X, ScaledRows):
             return X.as_subclass(torch.Tensor)
-        within = squash_few(self._centered(X), self.low, self.high, self.reach)
+        within = soft_clip_few(self._centered(X), self.low, self.high, self.reach)
         return torch.nn.functional.linear(within, self.weight, self.bias)
 
     def _centered(self, X: torch.Tensor) -> torch.Tensor:
@@ -239,7 +239,7 @@ class InputScaling(torch.nn.Module):
 def far_bounds(
     rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns the bounds beyond which :class:`InputScaling` squashes values of such rows.
+    """Returns the bounds beyond which :class:`InputScaling` softly clips values of such rows.
 
     Args:
         rows: Shape (n, d), n at least 1, of any real type.

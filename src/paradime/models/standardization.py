@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
-from paradime.functional.squashing import usual_bounds
+from paradime.functional.soft_clipping import usual_bounds
 from paradime.models.scaling import columns_of, drawn_rows, is_far_from_zero, most_rows, row_chunks
 from paradime.utils.sparse import SparseRows
 

@@ -12,7 +12,7 @@ import torch
 
 from paradime._version import __version__
 from paradime.exceptions import ModelFileError
-from paradime.persistence.names import CARD, CONFIG, FORMAT_VERSION, in_words_of_today
+from paradime.persistence.names import CARD, CONFIG, FORMAT_VERSION, config_with_new_names, in_words_of_today
 
 __all__ = ["Config", "Fitted", "pack_config", "read_json", "unpack_config"]
 
@@ -51,10 +51,11 @@ class Config(pydantic.BaseModel):
         frozen: Which of the model's parameters are not trained.
         tied: Pairs of names of the model's parameters that are one.
         fitted: What it was fitted to.
-        additions: What was added by methods, encoded.
+        overrides: What was added by methods, encoded.
         with_training: Whether what trains is there, too: losses, relations, phases.
         left_out: Parameters that are data, or only of use in training, and have their defaults now.
         metadata: Whatever the user has said.
+        format_version: The format of the files that it was read from.
     """
 
     routine: str
@@ -63,10 +64,11 @@ class Config(pydantic.BaseModel):
     frozen: list[str] = []
     tied: list[tuple[str, str]] = []
     fitted: Fitted
-    additions: dict[str, Any] = {}
+    overrides: dict[str, Any] = {}
     with_training: bool = True
     left_out: list[str] = []
     metadata: dict[str, Any] = {}
+    format_version: int = FORMAT_VERSION
 
 
 def pack_config(config: Config, files: Mapping[str, bytes]) -> bytes:
@@ -126,6 +128,8 @@ def unpack_config(files: Mapping[str, bytes], path: str) -> Config:
             raise ModelFileError(f"{path}: {name} is damaged, or of another save: its checksum differs.")
     if version == 1:
         contents = in_words_of_today(contents)
+    if version < 3:
+        contents = config_with_new_names(contents)
     try:
         return Config.model_validate(contents)
     except pydantic.ValidationError as error:

@@ -1,9 +1,11 @@
-"""The files of a saved routine, the version of their format, and format 1 in the words of today."""
+"""The files of a saved routine, the version of their format, and earlier formats in the words of today."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+import torch
 
 __all__ = [
     "CARD",
@@ -15,11 +17,14 @@ __all__ = [
     "STATE",
     "SUFFIX",
     "WEIGHTS",
+    "config_with_new_names",
     "in_words_of_today",
     "most_bytes",
+    "spec_with_new_names",
+    "weights_with_new_names",
 ]
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Raised whenever files are written that earlier versions of ParaDime would misread."""
 
 SUFFIX = ".paradime"
@@ -51,6 +56,12 @@ _OF_1_X = ("dataset", "use_cuda")
 _OF_FIT = ("activation", "metric", "negatives", "network", "objective", "schedule")
 """Parameters that the classes of 1.x do not have."""
 
+_VALUES = {"landmarks": "centers", "stopping": "early_stopping"}
+_KEYS_OF_VALUES = ("type", "network", "@")
+_NAMES = {"n_landmarks": "n_centers", "landmarks": "anchors"}
+_SPEC_NAMES = {**_NAMES, "stopping": "early stopping"}
+_CONFIG_NAMES = {**_NAMES, "stopping": "early_stopping", "additions": "overrides"}
+
 
 def in_words_of_today(contents: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the contents of a ``config.json`` of format 1 as format 2 has them.
@@ -80,3 +91,40 @@ def in_words_of_today(contents: Mapping[str, Any]) -> dict[str, Any]:
             if key not in _OF_1_X
         }
     return {**contents, "routine": f"{place}:{name}", "parameters": parameters, "fitted": fitted}
+
+
+def config_with_new_names(contents: Any) -> Any:
+    """Returns the contents of a ``config.json`` of format 2 as format 3 has them.
+
+    Example:
+        >>> config_with_new_names({"parameters": {"network": "landmarks"}, "additions": {}})
+        {'parameters': {'network': 'centers'}, 'overrides': {}}
+    """
+    return _renamed(contents, _CONFIG_NAMES)
+
+
+def spec_with_new_names(spec: Any) -> Any:
+    """Returns the contents of a ``spec.json`` of formats 1 and 2 as format 3 has them.
+
+    Example:
+        >>> spec_with_new_names({"model": {"type": "landmarks", "options": {"n_landmarks": 5}}})
+        {'model': {'type': 'centers', 'options': {'n_centers': 5}}}
+    """
+    return _renamed(spec, _SPEC_NAMES)
+
+
+def weights_with_new_names(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Returns the weights of a model of formats 1 and 2 by their names in format 3."""
+    return {name.replace("assignments.landmarks", "assignments.centers"): part for name, part in weights.items()}
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """Renames keys everywhere, and the values of those that name a kind."""
+    if isinstance(value, Mapping):
+        return {
+            names.get(key, key): _VALUES.get(part, part)
+            if key in _KEYS_OF_VALUES and isinstance(part, str)
+            else _renamed(part, names)
+            for key, part in value.items()
+        }
+    return [_renamed(part, names) for part in value] if isinstance(value, list) else value

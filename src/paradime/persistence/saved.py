@@ -12,7 +12,16 @@ import torch
 from paradime._version import __version__
 from paradime.exceptions import ModelFileError
 from paradime.persistence.config import Config, pack_config, read_json, unpack_config
-from paradime.persistence.names import CARD, CONFIG, HISTORY, SPEC, STATE, WEIGHTS
+from paradime.persistence.names import (
+    CARD,
+    CONFIG,
+    HISTORY,
+    SPEC,
+    STATE,
+    WEIGHTS,
+    spec_with_new_names,
+    weights_with_new_names,
+)
 from paradime.persistence.tensors import pack_tensors, unpack_tensors
 
 __all__ = ["Saved", "model_card"]
@@ -76,6 +85,8 @@ class Saved:
         history = read_json(files[HISTORY], f"{path}: {HISTORY}") if HISTORY in files else []
         state = unpack_tensors(files[STATE], f"{path}: {STATE}") if STATE in files else {}
         weights = unpack_tensors(files[WEIGHTS], f"{path}: {WEIGHTS}")
+        if config.format_version < 3:
+            spec, weights = spec_with_new_names(spec), weights_with_new_names(weights)
         return cls(config, weights, state, spec, history, path)
 
     def tensors(self, prefix: str) -> dict[str, torch.Tensor]:

@@ -17,7 +17,7 @@ from paradime.models import ModelRecipe
 from paradime.spec import Vocabulary
 from paradime.spec.settings import settings_of
 from paradime.spec.vocabulary import CLASSES, FUNCTIONS
-from paradime.training import Stopping, TrainingPhase
+from paradime.training import EarlyStopping, TrainingPhase
 
 __all__ = ["VALUES", "Decoder", "Encoder", "vocabulary_with"]
 
@@ -120,8 +120,8 @@ class Encoder:
             return {_KIND: "recipe", **self._mapping(value.spec(name=name), place)}
         if type(value) is TrainingPhase:
             return self._phase(value, place)
-        if type(value) is Stopping:
-            return {_KIND: "stopping", "options": settings_of(value, place)}
+        if type(value) is EarlyStopping:
+            return {_KIND: "early_stopping", "options": settings_of(value, place)}
         if inspect.isclass(value) or inspect.isroutine(value):
             for registry in _REGISTRIES.values():
                 if registry.name_of(value) is not None or (inspect.isclass(value) and _is_of(value, registry)):
@@ -217,8 +217,8 @@ class Decoder:
     def _read_phase(self, value: dict[str, Any]) -> TrainingPhase:
         return TrainingPhase(**self.decode(value["settings"]))
 
-    def _read_stopping(self, value: dict[str, Any]) -> Stopping:
-        return Stopping(**value["options"])
+    def _read_early_stopping(self, value: dict[str, Any]) -> EarlyStopping:
+        return EarlyStopping(**value["options"])
 
     def _read_value(self, value: dict[str, Any]) -> Any:
         return VALUES[value["name"]](**self.decode(value["fields"]))

@@ -1,4 +1,4 @@
-"""Diagrams that judge an embedding: distances against distances, and neighbours kept at every scale."""
+"""Diagrams that judge an embedding: distances against distances, and neighbours preserved at every scale."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def quality(
     ax.xaxis.set_minor_formatter(NullFormatter())
     frame(ax, look, grid="y")
     ax.set_xlabel("size of the neighbourhood")
-    ax.set_ylabel("neighbours kept (0 at random, 1 all)")
+    ax.set_ylabel("neighbours preserved (0 at random, 1 all)")
     lowest = min(float(kept.min()) for _, kept in read.values())
     ax.set_ylim(min(0.0, 1.05 * lowest), 1.02)
     # names beside the ends of lines would cover each other where curves meet at 0

@@ -9,9 +9,9 @@ Example:
     Report('Sixty rows')
 """
 
-from paradime.reporting.figures import Figure
 from paradime.reporting.judging import Verdict
 from paradime.reporting.result import Report
+from paradime.reporting.scores import Score
 from paradime.reporting.writing import report
 
-__all__ = ["Figure", "Report", "Verdict", "report"]
+__all__ = ["Report", "Score", "Verdict", "report"]

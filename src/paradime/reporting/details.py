@@ -23,7 +23,7 @@ from paradime.explain import (
 from paradime.explain._rows import draw
 from paradime.metrics import Estimate
 from paradime.metrics._comparison import as_comparison
-from paradime.metrics.overlap import count_kept
+from paradime.metrics.overlap import count_preserved
 from paradime.reporting.material import Material, Points
 
 __all__ = ["Details", "look_closer"]
@@ -46,7 +46,7 @@ class Details:
         lost: Share of points with none of their nearest kept.
         lost_in_linear: The same in a linear map.
         lost_at_random: The same in a map at random.
-        kept_mean: Mean share of neighbours kept, among the points shown.
+        kept_mean: Mean share of neighbours preserved, among the points shown.
         worst_classes: Classes with fewer kept than usual, by two standard errors.
         stretch_range: 10th and 90th percentile of the stretch, or ``None`` where it is 0 or unknown.
         importance: What features contribute to the places; those that go together count as one.
@@ -91,7 +91,7 @@ def look_closer(material: Material, linear: torch.Tensor, *, k: int, random_stat
     drawn = draw(len(material.old), _MOST_SHOWN, random_state)
     shown, notes = material.old.of_rows(drawn), list[str]()
     errors = neighborhood_error(shown.flat, shown.places, n_neighbors=k)
-    (kept_in_linear,) = count_kept(as_comparison(shown.flat, linear[torch.from_numpy(drawn)]), [k])
+    (kept_in_linear,) = count_preserved(as_comparison(shown.flat, linear[torch.from_numpy(drawn)]), [k])
     stretch = _stretch(material, shown, notes)
     return Details(
         shown=shown,

@@ -8,7 +8,7 @@ from typing import Literal
 
 from paradime.metrics import Estimate
 from paradime.reporting.details import Details
-from paradime.reporting.figures import Figure, Measured, percent, with_error
+from paradime.reporting.scores import Measured, Score, percent, with_error
 
 __all__ = ["Level", "Verdict", "compare", "headline", "judge"]
 
@@ -35,7 +35,7 @@ class Verdict:
     level: Level
     answer: str
     reasons: tuple[str, ...]
-    figure: Figure | None = None
+    figure: Score | None = None
 
 
 def compare(a: Estimate, b: Estimate, *, spread: float = 0.0) -> int:
@@ -106,13 +106,13 @@ def headline(verdicts: list[Verdict]) -> str:
     return "; ".join([*parts, told] if told else parts) + "."
 
 
-def _spread(figure: Figure) -> float:
+def _spread(figure: Score) -> float:
     found = 0.0 if figure.random is None else figure.random.standard_error
     return 0.0 if math.isnan(found) else found
 
 
 def _neighbors(measured: Measured) -> Verdict:
-    kept, trust, k = measured.figures["neighbours kept"], measured.figures["trustworthiness"], measured.k
+    kept, trust, k = measured.figures["neighbours preserved"], measured.figures["trustworthiness"], measured.k
     assert kept.random is not None
     assert trust.random is not None
     spread = _spread(kept)
@@ -152,7 +152,7 @@ def _neighbors(measured: Measured) -> Verdict:
 
 def _new_points(measured: Measured, details: Details) -> Verdict:
     question = "Do new points land where they belong?"
-    kept, k = measured.figures["neighbours kept"], measured.k
+    kept, k = measured.figures["neighbours preserved"], measured.k
     if kept.held_out is None or kept.pca_held_out is None or kept.random is None:
         reason = "No rows were given that the map has not seen. Pass some that were kept back, as X_new."
         return Verdict(question, "unknown", "Not measured", (reason,))

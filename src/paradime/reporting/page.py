@@ -10,9 +10,9 @@ from importlib import resources
 
 from paradime.metrics import Estimate
 from paradime.reporting.describing import Facts
-from paradime.reporting.figures import Figure, number
 from paradime.reporting.judging import Verdict
 from paradime.reporting.pictures import Picture
+from paradime.reporting.scores import Score, number
 
 __all__ = ["Contents", "render"]
 
@@ -40,7 +40,7 @@ class Contents:
     summary: str
     verdicts: list[Verdict]
     pictures: list[Picture]
-    figures: list[Figure]
+    figures: list[Score]
     data: Facts
     routine: Facts
     specification: str
@@ -89,7 +89,7 @@ def _verdict(verdict: Verdict) -> str:
     )
 
 
-def _scale(figure: Figure, *, held_out_first: bool) -> str:
+def _scale(figure: Score, *, held_out_first: bool) -> str:
     """A line from 0 to 1 with the figure of the map, and what it is compared with."""
     marks: list[tuple[str, str, Estimate | None]] = [
         ("random", "at random", figure.random),
@@ -120,7 +120,7 @@ def _picture(picture: Picture) -> str:
     return f"<figure><figcaption>{caption}</figcaption>{images}</figure>"
 
 
-def _table(figures: list[Figure]) -> str:
+def _table(figures: list[Score]) -> str:
     has_new = any(figure.held_out is not None for figure in figures)
     heads = ["", "this map", *(["new rows"] if has_new else []), "PCA", *(["PCA, new rows"] if has_new else [])]
     heads += ["at random", "in the data"]

@@ -15,8 +15,8 @@ from paradime.explain._collinear import COLLINEAR
 from paradime.plot._theme import THEMES, ThemeName
 from paradime.reporting.describing import recorded_phases
 from paradime.reporting.details import Details
-from paradime.reporting.figures import Measured
 from paradime.reporting.material import Labels, Material
+from paradime.reporting.scores import Measured
 from paradime.utils._drawing import require_matplotlib
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _draw_maps(found: list[Picture], material: Material, details: Details) -> No
 def _draw_diagrams(found: list[Picture], measured: Measured, details: Details) -> None:
     _add(
         found,
-        "Neighbours kept at every scale",
+        "Neighbours preserved at every scale",
         "Left: the nearest neighbours; right: the coarse arrangement. A map at random lies at 0.",
         lambda ax, theme: plot.quality(measured.curves, ax=ax, theme=theme),
         size=_WIDE,

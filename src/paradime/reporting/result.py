@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from paradime.reporting.figures import Figure
 from paradime.reporting.judging import Verdict
+from paradime.reporting.scores import Score
 from paradime.utils.files import atomic_write
 
 __all__ = ["Report", "checked_path"]
@@ -33,7 +33,7 @@ class Report:
     title: str
     summary: str
     verdicts: tuple[Verdict, ...]
-    figures: dict[str, Figure]
+    figures: dict[str, Score]
     concerns: tuple[str, ...]
     html: str
 
@@ -121,7 +121,7 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _row(figure: Figure) -> dict[str, Any]:
+def _row(figure: Score) -> dict[str, Any]:
     seen, held_out, random = figure.seen, figure.held_out, figure.random
     parts = {
         "seen": seen,

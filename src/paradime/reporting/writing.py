@@ -11,12 +11,12 @@ import numpy as np
 
 from paradime.reporting.describing import describe_data, describe_routine, specification, versions
 from paradime.reporting.details import Details, look_closer
-from paradime.reporting.figures import Measured, measure
 from paradime.reporting.judging import headline, judge
 from paradime.reporting.material import Material, read_material
 from paradime.reporting.page import Contents, render
 from paradime.reporting.pictures import draw_pictures
 from paradime.reporting.result import Report, checked_path
+from paradime.reporting.scores import Measured, measure
 from paradime.utils._drawing import require_matplotlib
 
 __all__ = ["report"]
@@ -73,7 +73,7 @@ def report(
         >>> made = report(ParametricMDS(epochs=3, random_state=0).fit(X), X)
         >>> made.verdicts[1].level
         'unknown'
-        >>> bool(made.figures["neighbours kept"].seen > made.figures["neighbours kept"].random)
+        >>> bool(made.figures["neighbours preserved"].seen > made.figures["neighbours preserved"].random)
         True
     """
     require_matplotlib()

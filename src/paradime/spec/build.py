@@ -34,7 +34,7 @@ from paradime.spec.construct import call, check_call, check_known, try_model, tr
 from paradime.spec.options import options_of
 from paradime.spec.schema import PhaseSpec, RoutineSpec
 from paradime.spec.vocabulary import Vocabulary
-from paradime.training import Stopping, TrainingPhase
+from paradime.training import EarlyStopping, TrainingPhase
 
 __all__ = ["build"]
 
@@ -154,7 +154,7 @@ class _Builder:
             given["func"] = [self._find(LOSS_FUNCTIONS, entry.func)]
         arguments: dict[str, Any] = {}
         for name, values in given.items():
-            names = kind.grammar.get(name, ())
+            names = kind.spec_arguments.get(name, ())
             if len(values) > len(names):
                 place = path if name == "func" else f"{path}.keys"
                 raise SpecificationError(
@@ -168,11 +168,11 @@ class _Builder:
         offered = {"name": entry.name} if "name" in options_of(kind) else {}
         places = {
             argument: ".func" if name == "func" else f".keys.{name}"
-            for name, names in kind.grammar.items()
+            for name, names in kind.spec_arguments.items()
             for argument in names
         }
         made: Loss = call(kind, {**offered, **arguments, **entry.options}, path, places)
-        for level, argument in zip(self._relation_names, kind.grammar.get("rels", ()), strict=False):
+        for level, argument in zip(self._relation_names, kind.spec_arguments.get("rels", ()), strict=False):
             key = getattr(made, argument, None)
             if isinstance(key, str):
                 check_known(key, self._relation_names[level], f"{level} relations", f"{path}.keys.rels")
@@ -188,7 +188,7 @@ class _Builder:
                     f"{path}.optimizer.options.lr: is given twice, also as 'learning_rate'. Leave one out."
                 )
             optimizer["learning_rate"] = optimizer.pop("lr")
-        stopping = entry.stopping
+        stopping = entry.early_stopping
         settings: dict[str, Any] = {
             "name": entry.name,
             "epochs": entry.epochs,
@@ -200,7 +200,9 @@ class _Builder:
             "clip_norm": entry.clip_norm,
             "optimizer": self._find(OPTIMIZERS, entry.optimizer.type),
             "schedule": self._schedule(entry.schedule, f"{path}.schedule"),
-            "stopping": None if stopping is None else call(Stopping, stopping, f"{path}.stopping"),
+            "early_stopping": None
+            if stopping is None
+            else call(EarlyStopping, stopping, f"{path}.early stopping"),
             "callbacks": [
                 call(self._find(CALLBACKS, part.type), part.options, f"{path}.callbacks[{i}]")
                 for i, part in enumerate(entry.callbacks)

@@ -21,7 +21,7 @@ from paradime.spec.components import (
 )
 from paradime.spec.options import first_sentence, options_model
 from paradime.spec.schema import RoutineSpec
-from paradime.training import Stopping, TrainingPhase
+from paradime.training import EarlyStopping, TrainingPhase
 
 __all__ = ["COMPONENTS", "json_schema"]
 
@@ -55,9 +55,9 @@ def json_schema() -> dict[str, Any]:
     for component in COMPONENTS:
         _complete(definitions, component)
     phase = definitions["PhaseSpec"]["properties"]
-    phase["stopping"] = {
-        "anyOf": [_options(Stopping, frozenset()), {"type": "null"}],
-        **_described(phase["stopping"]),
+    phase["early stopping"] = {
+        "anyOf": [_options(EarlyStopping, frozenset()), {"type": "null"}],
+        **_described(phase["early stopping"]),
     }
     made: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -159,7 +159,7 @@ def register_loss(name: str, loss: type[Loss]) -> None:
     Args:
         name: The name after ``type`` of a loss.
         loss: A subclass of ``Loss``; ``options`` are its arguments, and ``func`` and ``keys`` those that its
-            attribute ``grammar`` names.
+            attribute ``spec_arguments`` names.
 
     Raises:
         KeyError: If the name is one of version 1's own, such as ``"relation"``.

@@ -21,7 +21,7 @@ from paradime.spec.components import (
     ScheduleSpec,
 )
 from paradime.spec.values import AutoEpochs, Count, Names, Number, Options, Text, Whole, listed, shown, simply
-from paradime.training import Stopping
+from paradime.training import EarlyStopping
 
 __all__ = ["LATEST_VERSION", "FieldSpec", "PhaseLossSpec", "PhaseSpec", "RoutineSpec"]
 
@@ -85,7 +85,9 @@ class PhaseSpec(Entry):
     clip_norm: Number | None = Field(
         None, alias="clip norm", description="The largest norm of the gradient; any if left out."
     )
-    stopping: Options | None = Field(None, description="When to end the phase early; never if left out.")
+    early_stopping: Options | None = Field(
+        None, alias="early stopping", description="When to end the phase early; never if left out."
+    )
     callbacks: Annotated[list[CallbackSpec], BeforeValidator(listed)] = Field(default=[])
     loss: PhaseLossSpec
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -96,12 +98,12 @@ class PhaseSpec(Entry):
         None, alias="report interval", description="Epochs between reports of the loss."
     )
 
-    @field_validator("stopping", mode="after")
+    @field_validator("early_stopping", mode="after")
     @classmethod
-    def _fitting(cls, stopping: dict[str, Any] | None) -> dict[str, Any] | None:
-        if stopping is not None:
-            check_options(Stopping, stopping, hidden=frozenset())
-        return stopping
+    def _fitting(cls, settings: dict[str, Any] | None) -> dict[str, Any] | None:
+        if settings is not None:
+            check_options(EarlyStopping, settings, hidden=frozenset())
+        return settings
 
 
 def _unique_names(entries: list[E]) -> list[E]:

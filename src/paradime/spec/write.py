@@ -32,7 +32,7 @@ from paradime.spec.schema import LATEST_VERSION
 from paradime.spec.settings import attribute_of, plain, settings_of, without_empty
 from paradime.spec.values import shown
 from paradime.spec.vocabulary import Vocabulary
-from paradime.training import Schedule, Stopping, TrainingPhase
+from paradime.training import EarlyStopping, Schedule, TrainingPhase
 
 __all__ = ["write"]
 
@@ -197,7 +197,7 @@ class _Writer:
         defaults = options_of(block)
         lists: dict[str, list[Any]] = {}
         taken = ["name"]
-        for kind, arguments in type(entry).grammar.items():
+        for kind, arguments in type(entry).spec_arguments.items():
             values = [attribute_of(entry, argument, path) for argument in arguments]
             # the lists of a text hold names without gaps: what comes after something else stands among the options
             known = list(itertools.takewhile(callable if kind == "func" else _is_name, values))
@@ -235,7 +235,9 @@ class _Writer:
                 "options": optimizer,
             },
             "schedule": self._schedule(phase.schedule, f"{path}.schedule"),
-            "stopping": None if phase.stopping is None else _exactly(Stopping, phase.stopping, f"{path}.stopping"),
+            "early stopping": None
+            if phase.early_stopping is None
+            else _exactly(EarlyStopping, phase.early_stopping, f"{path}.early stopping"),
             "callbacks": [
                 self.short(CALLBACKS, entry, f"{path}.callbacks[{i}]") for i, entry in enumerate(phase.callbacks)
             ],
@@ -245,7 +247,7 @@ class _Writer:
         return {
             name: plain(value, f"{path}.{name}")
             for name, value in made.items()
-            if value not in (None, [], {}) or (name == "stopping" and value is not None)
+            if value not in (None, [], {}) or (name == "early stopping" and value is not None)
         }
 
     def _schedule(self, schedule: Schedule | str, path: str) -> dict[str, Any] | str | None:

@@ -1,10 +1,11 @@
 """Training: phases, the loop that runs them, and callbacks."""
 
+from paradime.training.budget import TrainingBudget, batch_size_for, steps_for
 from paradime.training.callbacks import Callback, ProgressBar, ReportLoss, checked_callbacks, notify
 from paradime.training.checkpoints import Checkpoints, find_checkpoint, read_checkpoint
 from paradime.training.checks import check_phase, choose_losses, determine_losses, try_losses
+from paradime.training.early_stopping import EarlyStopping
 from paradime.training.execution import resolve_device
-from paradime.training.extent import Extent, batch_size_for, steps_for
 from paradime.training.fingerprint import (
     describe_data,
     describe_model,
@@ -23,8 +24,7 @@ from paradime.training.preparation import computation_order
 from paradime.training.run import Run
 from paradime.training.schedules import Constant, Cosine, Exponential, Linear, OneCycle, Schedule, Step
 from paradime.training.snapshots import Snapshots
-from paradime.training.state import HeldOutFigures, TrainingState
-from paradime.training.stopping import Stopping
+from paradime.training.state import HeldOutScores, TrainingState
 from paradime.training.tensorboard import TensorBoard
 from paradime.training.validation import Validation
 from paradime.training.workspace import Workspace
@@ -34,9 +34,9 @@ __all__ = [
     "Checkpoints",
     "Constant",
     "Cosine",
+    "EarlyStopping",
     "Exponential",
-    "Extent",
-    "HeldOutFigures",
+    "HeldOutScores",
     "History",
     "Linear",
     "LivePlot",
@@ -47,8 +47,8 @@ __all__ = [
     "Schedule",
     "Snapshots",
     "Step",
-    "Stopping",
     "TensorBoard",
+    "TrainingBudget",
     "TrainingPhase",
     "TrainingState",
     "Validation",

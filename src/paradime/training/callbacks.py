@@ -143,7 +143,7 @@ class ProgressBar(Callback):
     def on_train_begin(self, state: TrainingState) -> None:
         from tqdm import tqdm
 
-        total = sum(phase.extent(state.n_rows).epochs for phase in state.phases)
+        total = sum(phase.budget(state.n_rows).epochs for phase in state.phases)
         settings = {"unit": "epoch", "desc": self.description, "dynamic_ncols": True, **self.tqdm_kwargs}
         self._bar = tqdm(total=total, file=self.file or sys.stderr, **settings)
 
@@ -156,7 +156,7 @@ class ProgressBar(Callback):
     def on_phase_end(self, state: TrainingState) -> None:
         if self._bar is not None and self._bar.total is not None:
             # a phase that ended early
-            self._bar.total -= state.phase.extent(state.n_rows).epochs - (state.epoch + 1)
+            self._bar.total -= state.phase.budget(state.n_rows).epochs - (state.epoch + 1)
             self._bar.refresh()
 
     def on_train_end(self, state: TrainingState) -> None:

@@ -84,7 +84,7 @@ def describe_phases(phases: Sequence[TrainingPhase], n_rows: int) -> list[dict[s
     return [
         {
             **{name: _text(value) for name, value in phase.settings().items() if name not in _NOT_COMPARED},
-            **dataclasses.asdict(phase.extent(n_rows)),
+            **dataclasses.asdict(phase.budget(n_rows)),
         }
         for phase in phases
     ]

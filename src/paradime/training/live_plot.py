@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from paradime._registry import CALLBACKS
 from paradime.training.callbacks import Callback
 from paradime.training.drawing import draw_embedding, draw_losses, new_figure
-from paradime.training.glimpse import Glimpse, check_count
 from paradime.training.history import History
+from paradime.training.probe import ProbeSample, check_count
 from paradime.training.state import TrainingState
 
 if TYPE_CHECKING:
@@ -50,13 +50,13 @@ class LivePlot(Callback):
         self.n_points = n_points
         self.figure: Figure | None = None
         self._history = History()
-        self._glimpse: Glimpse | None = None
+        self._probe: ProbeSample | None = None
         self._handle: Any = None
 
     def on_train_begin(self, state: TrainingState) -> None:
         self._history, self._handle = History(), None
         self.figure = _window() if self.path is None and not _in_notebook() else new_figure(2)
-        self._glimpse = Glimpse(state, self.n_points)
+        self._probe = ProbeSample(state, self.n_points)
 
     def on_epoch_end(self, state: TrainingState) -> None:
         self._history.on_epoch_end(state)
@@ -64,16 +64,16 @@ class LivePlot(Callback):
             self._draw(state)
 
     def on_train_end(self, state: TrainingState) -> None:
-        if self._glimpse is not None and self._history.records:
+        if self._probe is not None and self._history.records:
             self._draw(state)
-        self._glimpse = None
+        self._probe = None
 
     def _draw(self, state: TrainingState) -> None:
         assert self.figure is not None
-        assert self._glimpse is not None
+        assert self._probe is not None
         left, right = self.figure.axes
         draw_losses(left, self._history.records)
-        draw_embedding(right, self._glimpse.embed(state.model), self._glimpse.labels)
+        draw_embedding(right, self._probe.embed(state.model), self._probe.labels)
         self._show(self.figure)
 
     def _show(self, figure: Figure) -> None:

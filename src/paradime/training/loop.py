@@ -18,11 +18,11 @@ from paradime.relationdata import RelationData
 from paradime.relations import Relations
 from paradime.training.callbacks import Callback, TrainingState, notify
 from paradime.training.checks import check_phase, choose_losses, try_losses
+from paradime.training.early_stopping import Watch
 from paradime.training.execution import Execution
 from paradime.training.phase import TrainingPhase
 from paradime.training.run import Run
 from paradime.training.schedules import ScheduledRates, make_schedule
-from paradime.training.stopping import Watch
 from paradime.training.validation import Validation
 from paradime.utils.autograd import recording_gradients
 
@@ -69,9 +69,9 @@ def run_phase(
     local = dataset.to(device)
     try_losses(phase, losses, model, local, global_relations, batch_relations, device)
     phase.objective = choose_losses(phase, losses).to(device)
-    extent = phase.extent(len(dataset))
+    budget = phase.budget(len(dataset))
     sampler = phase.plan().make(
-        local, global_relations, batch_size=extent.batch_size, batches_per_epoch=extent.batches_per_epoch
+        local, global_relations, batch_size=budget.batch_size, batches_per_epoch=budget.batches_per_epoch
     )
     state = _at_start(state or TrainingState(model, [phase], phase, len(dataset)), phase, len(sampler))
     if not phase.compile:
@@ -86,13 +86,13 @@ def run_phase(
         measure = validation.begin(phase, model, batch_relations, n_batches=len(sampler), n_rows=len(dataset))
     watch = state.watch = Watch(phase, set() if measure is None else measure.figures)
     run = state.run = state.run or Run(generator, device)
-    n_steps = extent.epochs * max(1, len(sampler))
+    n_steps = budget.epochs * max(1, len(sampler))
     with _in_training(state, callbacks) as heard, run.interruption:
         notify(heard, "phase_begin", state)
         run.begin_phase(state, sampler, heard)
         steps = itertools.count(run.n_epochs_done * len(sampler) + run.n_batches_done)
         # one that goes on may have been told to stop
-        epochs = range(run.n_epochs_done, run.n_epochs_done if state.stop else extent.epochs)
+        epochs = range(run.n_epochs_done, run.n_epochs_done if state.stop else budget.epochs)
         for state.epoch in epochs:
             last_good = _copied_state(model)
             started = time.perf_counter()

@@ -14,12 +14,12 @@ from paradime._registry import SCHEDULES, did_you_mean
 from paradime.data import Edges, Items, Sampling
 from paradime.loss import CompoundLoss, Loss
 from paradime.loss.weights import Weight
+from paradime.training.budget import AUTO, Count, TrainingBudget, budget_for
 from paradime.training.callbacks import Callback, checked_callbacks
+from paradime.training.early_stopping import EarlyStopping
 from paradime.training.execution import PRECISIONS
-from paradime.training.extent import AUTO, Count, Extent, extent_for
 from paradime.training.optimizers import make_optimizer
 from paradime.training.schedules import Schedule
-from paradime.training.stopping import Stopping
 from paradime.utils.annotations import from_numpy
 
 __all__ = ["TrainingPhase"]
@@ -63,7 +63,7 @@ class TrainingPhase:
             settings such as a warm-up. ``None`` means ``"constant"``.
         clip_norm: The largest norm of the gradient with respect to all that is trained, > 0; longer gradients are
             shortened to it. Not limited if ``None``.
-        stopping: When the phase ends early; never if ``None``.
+        early_stopping: When the phase ends early; never if ``None``.
         callbacks: What to call during this phase, after the routine's callbacks.
         loss_shares: For ``loss_weights="balanced"``, the share of each loss in the gradient, by its key; positive,
             for all losses of the phase. They need not sum to 1. Equal shares if ``None``. With other weights, the
@@ -99,7 +99,7 @@ class TrainingPhase:
     compile: bool | str
     schedule: str | Schedule
     clip_norm: float | None
-    stopping: Stopping | None
+    early_stopping: EarlyStopping | None
     callbacks: tuple[Callback, ...]
     loss_shares: Mapping[str, float] | None
     optimizer_kwargs: dict[str, Any]
@@ -125,7 +125,7 @@ class TrainingPhase:
         compile: bool | str = False,  # noqa: A002  torch's name for it
         schedule: str | Schedule | None = "constant",
         clip_norm: float | None = None,
-        stopping: Stopping | None = None,
+        early_stopping: EarlyStopping | None = None,
         callbacks: Sequence[Callback] = (),
         loss_shares: Mapping[str, float] | None = None,
         **optimizer_kwargs: Any,
@@ -149,7 +149,7 @@ class TrainingPhase:
         self.compile = from_numpy(compile)
         self.schedule = "constant" if schedule is None else schedule
         self.clip_norm = from_numpy(clip_norm)
-        self.stopping = stopping
+        self.early_stopping = early_stopping
         self.callbacks = checked_callbacks(callbacks)
         self.loss_shares = (
             {key: from_numpy(share) for key, share in loss_shares.items()}
@@ -211,9 +211,10 @@ class TrainingPhase:
                 f"schedule must be a name or a Schedule, got {type(self.schedule).__name__}. "
                 f"{did_you_mean('', SCHEDULES)}"
             )
-        if self.stopping is not None and not isinstance(self.stopping, Stopping):
+        if self.early_stopping is not None and not isinstance(self.early_stopping, EarlyStopping):
             raise ValueError(
-                f"stopping must be a Stopping or None, got {self.stopping!r}. Pass Stopping(patience=…)."
+                f"early_stopping must be an EarlyStopping or None, got {self.early_stopping!r}. "
+                "Pass EarlyStopping(patience=…)."
             )
         checked_callbacks(self.callbacks)
 
@@ -275,14 +276,14 @@ class TrainingPhase:
             settings = {name: value for name, value in settings.items() if name not in self.optimizer_kwargs}
         return type(self)(**{**settings, **changes})
 
-    def extent(self, n_rows: int) -> Extent:
+    def budget(self, n_rows: int) -> TrainingBudget:
         """Returns the number and size of batches on data of so many rows.
 
         Example:
-            >>> TrainingPhase(epochs="auto", batch_size=100).extent(1_000)
-            Extent(epochs=150, batch_size=100, batches_per_epoch=10)
+            >>> TrainingPhase(epochs="auto", batch_size=100).budget(1_000)
+            TrainingBudget(epochs=150, batch_size=100, batches_per_epoch=10)
         """
-        return extent_for(self.epochs, self.batch_size, self.batches_per_epoch, n_rows)
+        return budget_for(self.epochs, self.batch_size, self.batches_per_epoch, n_rows)
 
     def plan(self) -> Sampling:
         """Returns what batches are made of, with its settings."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from paradime._registry import CALLBACKS
 from paradime.training.callbacks import Callback
-from paradime.training.glimpse import Glimpse, check_count, n_epochs
+from paradime.training.probe import ProbeSample, check_count, n_epochs
 from paradime.training.state import TrainingState
 from paradime.types import AnyArray, FloatArray, TensorLike
 
@@ -64,7 +64,7 @@ class Snapshots(Callback):
         self.epochs: list[int] = []
         self.indices: AnyArray | None = None
         self._frames: list[FloatArray] = []
-        self._glimpse: Glimpse | None = None
+        self._probe: ProbeSample | None = None
         self._wanted: frozenset[int] = frozenset()
         self._done = 0
 
@@ -74,8 +74,8 @@ class Snapshots(Callback):
         return np.stack(self._frames) if self._frames else np.empty((0, 0, 0), dtype=np.float32)
 
     def on_train_begin(self, state: TrainingState) -> None:
-        self._glimpse = Glimpse(state, self.rows, seed=self.random_state)
-        self.indices = self._glimpse.indices
+        self._probe = ProbeSample(state, self.rows, seed=self.random_state)
+        self.indices = self._probe.indices
         self._wanted = frozenset(frame_epochs(n_epochs(state), n_frames=self.n_frames, every=self.every))
         self._done, self.epochs, self._frames = 0, [], []
         self._take(state)
@@ -86,7 +86,7 @@ class Snapshots(Callback):
             self._take(state)
 
     def on_train_end(self, state: TrainingState) -> None:
-        if self._glimpse is None:
+        if self._probe is None:
             return  # the training failed before it began
         if self.epochs and self.epochs[-1] == self._done > 0:
             # a phase may have gone back to its best weights since
@@ -94,11 +94,11 @@ class Snapshots(Callback):
             self._frames.pop()
         if self._done:
             self._take(state)
-        self._glimpse = None
+        self._probe = None
 
     def _take(self, state: TrainingState) -> None:
-        assert self._glimpse is not None
-        self._frames.append(self._glimpse.embed(state.model))
+        assert self._probe is not None
+        self._frames.append(self._probe.embed(state.model))
         self.epochs.append(self._done)
 
 

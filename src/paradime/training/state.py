@@ -10,9 +10,9 @@ import torch
 
 from paradime.data import Batch, Dataset
 from paradime.loss import CompoundLoss, Loss
-from paradime.training.extent import Extent
+from paradime.training.budget import TrainingBudget
 
-__all__ = ["HeldOutFigures", "PhaseSettings", "TrainingState", "Watched"]
+__all__ = ["HeldOutScores", "PhaseSettings", "TrainingState", "Watched"]
 
 
 class PhaseSettings(Protocol):
@@ -42,12 +42,12 @@ class PhaseSettings(Protocol):
     def loss(self) -> Loss | None:
         """The loss that the phase names, or the weighted sum of several."""
 
-    def extent(self, n_rows: int) -> Extent:
+    def budget(self, n_rows: int) -> TrainingBudget:
         """Returns the number and size of batches on data of so many rows."""
 
 
 @dataclasses.dataclass(frozen=True)
-class HeldOutFigures:
+class HeldOutScores:
     """What was measured on held-out rows after an epoch.
 
     Attributes:
@@ -119,7 +119,7 @@ class TrainingState:
     data_key: str = "main"
     optimizer: torch.optim.Optimizer | None = None
     seconds: float = 0.0
-    validation: HeldOutFigures | None = None
+    validation: HeldOutScores | None = None
     watch: Watched | None = None
     run: Any = None
 

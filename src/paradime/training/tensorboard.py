@@ -7,8 +7,8 @@ from typing import Any
 from paradime._registry import CALLBACKS
 from paradime.training.callbacks import Callback
 from paradime.training.drawing import draw_embedding, new_figure
-from paradime.training.glimpse import Glimpse, check_count
 from paradime.training.history import History
+from paradime.training.probe import ProbeSample, check_count
 from paradime.training.state import TrainingState
 
 __all__ = ["TensorBoard"]
@@ -41,7 +41,7 @@ class TensorBoard(Callback):
         self.embedding_every = embedding_every
         self.n_points = n_points
         self._history = History()
-        self._glimpse: Glimpse | None = None
+        self._probe: ProbeSample | None = None
         self._writer: Any = None
 
     def on_train_begin(self, state: TrainingState) -> None:
@@ -50,7 +50,7 @@ class TensorBoard(Callback):
         except ImportError as error:
             raise ImportError('TensorBoard needs tensorboard: pip install "paradime[tensorboard]"') from error
         self._history = History()
-        self._glimpse = Glimpse(state, self.n_points) if self.embedding_every is not None else None
+        self._probe = ProbeSample(state, self.n_points) if self.embedding_every is not None else None
         self._writer = SummaryWriter(self.log_dir)
 
     def on_epoch_end(self, state: TrainingState) -> None:
@@ -64,15 +64,15 @@ class TensorBoard(Callback):
     def on_train_end(self, state: TrainingState) -> None:
         if self._writer is not None:
             self._writer.close()
-        self._writer = self._glimpse = None
+        self._writer = self._probe = None
 
     def _add_image(self, state: TrainingState, step: int) -> None:
-        assert self._glimpse is not None
+        assert self._probe is not None
         figure = new_figure()
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         FigureCanvasAgg(figure)
-        draw_embedding(figure.axes[0], self._glimpse.embed(state.model), self._glimpse.labels)
+        draw_embedding(figure.axes[0], self._probe.embed(state.model), self._probe.labels)
         self._writer.add_figure("embedding", figure, step, close=False)
 
 

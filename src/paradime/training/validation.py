@@ -18,7 +18,7 @@ from paradime.training.heldout import with_derived_entries
 from paradime.training.inference import evaluating
 from paradime.training.phase import TrainingPhase
 from paradime.training.quality import HeldOutQuality, metric_of
-from paradime.training.state import HeldOutFigures
+from paradime.training.state import HeldOutScores
 from paradime.training.workspace import Workspace
 
 __all__ = ["PhaseValidation", "Validation"]
@@ -120,7 +120,7 @@ class Validation:
         return f"{type(error).__name__}: {error}{refused}"
 
     def quality(self, model: torch.nn.Module) -> float:
-        """Measures the neighbours kept."""
+        """Measures the neighbours preserved."""
         return self._quality.of(model, self.device)
 
 
@@ -142,27 +142,27 @@ class PhaseValidation:
         n_batches: int,
         n_rows: int,
     ) -> None:
-        extent = phase.extent(n_rows)
+        budget = phase.budget(n_rows)
         self._validation, self._phase, self._model = validation, phase, model
-        self._batch_relations, self._n_batches, self._last = batch_relations, n_batches, extent.epochs - 1
+        self._batch_relations, self._n_batches, self._last = batch_relations, n_batches, budget.epochs - 1
         rows = validation.rows.to(validation.device)
         if not phase.compile:
             rows.project(validation.data_key, model, validation.projections)
-        self._sampler = validation.sampler(phase, rows, extent.batch_size)
+        self._sampler = validation.sampler(phase, rows, budget.batch_size)
         self._measured: dict[str, int] = {}
         with evaluating(model, validation.device):
             first = next(iter(self._batches()))
             self._measured = self._measurable(first)
         self.figures = {"validation_quality"} | ({"validation_loss"} if self._measured else set())
 
-    def __call__(self, epoch: int) -> HeldOutFigures | None:
+    def __call__(self, epoch: int) -> HeldOutScores | None:
         """Measures the model; returns ``None`` after epochs for which nothing is to be measured."""
         if epoch % self._validation.every and epoch != self._last:
             return None
         with evaluating(self._model, self._validation.device):
             losses = self._losses()
             quality = self._validation.quality(self._model)
-        return HeldOutFigures(sum(losses.values()) if losses else None, losses, quality)
+        return HeldOutScores(sum(losses.values()) if losses else None, losses, quality)
 
     def _batches(self) -> list[Batch]:
         # the same ones each time, so that values are comparable

@@ -21,7 +21,7 @@ class LocalScaling(RelationTransform):
     points where they are not become each other's neighbours on equal terms.
 
     Args:
-        n_neighbors: Neighbours kept of each point, at least 1; all that are stored if these are fewer.
+        n_neighbors: Neighbours preserved of each point, at least 1; all that are stored if these are fewer.
         n_extra: Neighbours looked at beyond these, at least 0.
 
     Raises:

@@ -271,7 +271,7 @@ def test_explore_works_with_a_model_and_with_positions_alone(run):
 
 
 def test_demo_shows_the_commands_that_it_runs(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("paradime.training.extent.steps_for", lambda n_rows: 50)
+    monkeypatch.setattr("paradime.training.budget.steps_for", lambda n_rows: 50)
     assert main(["demo", "--out", str(tmp_path / "demo"), "--rows", "300"]) == 0
     shown = capsys.readouterr().err
     assert "$ paradime fit" in shown

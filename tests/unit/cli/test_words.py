@@ -102,7 +102,7 @@ def test_hint_on_quotes_follows_the_error(run, numbers):
         ("learning_rate=-1", "--set learning_rate: must be a positive number, got -1"),
         ("min_dist=-4", "--set min_dist: must lie in"),
         ("activation=foo", "--set activation: must be one of"),
-        ("network=foo", "--set network: must be 'landmarks' or 'mlp', got 'foo'"),
+        ("network=foo", "--set network: must be 'centers' or 'mlp', got 'foo'"),
         ("n_components=abc", "--set n_components: must be an integer, got 'abc'"),
         ("clip_norm=abc", "--set clip_norm: "),
         ("loss_shares=abc", "--set loss_shares: "),

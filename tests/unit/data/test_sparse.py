@@ -148,9 +148,9 @@ X = scipy.sparse.csr_array(
     (rng.random(4 * n), rng.integers(0, d, 4 * n), np.arange(0, 4 * n + 1, 4)), shape=(n, d)
 )
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-options = {"n_landmarks": 8, "n_components": 4, "hidden_dims": [20]}
+options = {"n_centers": 8, "n_components": 4, "hidden_dims": [20]}
 routine = ParametricDR(
-    model=ModelRecipe("landmarks", options=options, decoder=True),
+    model=ModelRecipe("centers", options=options, decoder=True),
     derived_data={"pos": DerivedData(pca)},
     losses={"position": PositionLoss(), "reconstruction": ReconstructionLoss()},
     random_state=0,

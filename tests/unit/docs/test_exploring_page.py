@@ -13,7 +13,7 @@ TEXT = (ROOT / "docs" / "exploring.md").read_text(encoding="utf-8")
 
 def test_blocks_of_the_page_write_the_pages_that_they_name(tmp_path, monkeypatch):
     # few steps, which is quicker
-    monkeypatch.setattr("paradime.training.extent.steps_for", lambda n_rows: 60)
+    monkeypatch.setattr("paradime.training.budget.steps_for", lambda n_rows: 60)
     monkeypatch.chdir(tmp_path)
     names: dict = {}
     first, second = re.findall(r"```python\n(.*?)```", TEXT, flags=re.S)

@@ -15,7 +15,7 @@ PAGES = {"judging": paradime.metrics, "explaining": paradime.explain}
 
 @pytest.fixture
 def few_steps(monkeypatch):
-    monkeypatch.setattr("paradime.training.extent.steps_for", lambda n_rows: 100)
+    monkeypatch.setattr("paradime.training.budget.steps_for", lambda n_rows: 100)
     monkeypatch.setattr("paradime.estimators.umap.INIT_BATCHES", 10)
 
 

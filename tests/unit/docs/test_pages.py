@@ -50,7 +50,7 @@ def test_every_public_name_is_on_the_reference_page():
 
 
 def test_lists_of_the_grammar_are_described_in_the_plural():
-    page = (ROOT / "docs" / "grammar.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "specification.md").read_text(encoding="utf-8")
     assert "a list of integers" in page
     assert not re.findall(r"a list of (?:a |integer\b|number\b|text\b|mapping\b)", page)
 
@@ -78,7 +78,7 @@ def run_python_of(page, seed=0):
 @pytest.fixture
 def few_steps(monkeypatch):
     """Routines of the pages are trained for fewer steps than by default, which is quicker."""
-    monkeypatch.setattr("paradime.training.extent.steps_for", lambda n_rows: 100)
+    monkeypatch.setattr("paradime.training.budget.steps_for", lambda n_rows: 100)
     for preset in ("contrastive", "tsne", "umap"):
         monkeypatch.setattr(f"paradime.estimators.{preset}.INIT_BATCHES", 10)
 
@@ -114,7 +114,7 @@ def test_examples_of_a_page_run(page, tmp_path, monkeypatch, few_first_steps, fe
 
     mpl.use("Agg")
     # what the pages promise of outcomes is asserted elsewhere: few steps and fewer rows do
-    monkeypatch.setattr("paradime.training.extent.steps_for", lambda n_rows: 20)
+    monkeypatch.setattr("paradime.training.budget.steps_for", lambda n_rows: 20)
     monkeypatch.chdir(tmp_path)  # where they write their files
     seed_all(0)
     assert run_python_of(f"docs/{page}.md")

@@ -279,20 +279,20 @@ class TestUpdate:
             held = ParametricTSNE(epochs=15, init_epochs=2, batch_size=128, random_state=seed).fit(X[old])
             free = copy.deepcopy(held)
             before, start = held.transform(X[old]), accuracy(held)
-            held.update(X[new], epochs=15, landmarks=300)
-            free.update(X[new], epochs=15, landmarks=0)
-            assert held.drift_.n_landmarks == 300
+            held.update(X[new], epochs=15, anchors=300)
+            free.update(X[new], epochs=15, anchors=0)
+            assert held.drift_.n_anchors == 300
             spread = np.sqrt(np.square(before - before.mean(axis=0)).sum(axis=1).mean())
             assert held.drift_.spread == pytest.approx(spread, rel=1e-4)  # of the earlier map
-            # rows that are no landmarks stay, too
+            # rows that are no anchors stay, too
             moved = [np.linalg.norm(made.transform(X[old]) - before, axis=1).mean() for made in (held, free)]
             return {
                 "accuracy": accuracy(held),
                 "gain": accuracy(held) - start,
                 "drift": held.drift_.mean,
-                "drift, beside that without landmarks": held.drift_.mean / free.drift_.mean,
+                "drift, beside that without anchors": held.drift_.mean / free.drift_.mean,
                 "moved": moved[0] / spread,
-                "moved, beside what moves without landmarks": moved[0] / moved[1],
+                "moved, beside what moves without anchors": moved[0] / moved[1],
             }
 
         outcome(
@@ -300,9 +300,9 @@ class TestUpdate:
             at_least={"accuracy": 0.45, "gain": 0.1},
             at_most={
                 "drift": 0.06,
-                "drift, beside that without landmarks": 0.33,
+                "drift, beside that without anchors": 0.33,
                 "moved": 0.08,
-                "moved, beside what moves without landmarks": 0.33,
+                "moved, beside what moves without anchors": 0.33,
             },
         )
 
@@ -336,7 +336,7 @@ class TestUpdate:
         with pytest.raises(ValueError, match=r"does not hold the rows.*old=X_old"):
             routine.update(X[100:])
         routine.update(X[100:], old=X[:40])
-        assert routine.drift_.n_landmarks == 40
+        assert routine.drift_.n_anchors == 40
         assert len(routine.embedding_) == 90
 
     def test_new_classes_come_after_those_known(self, iris):
@@ -373,7 +373,7 @@ class TestUpdate:
         [
             ({"keep": -1}, "keep must be a number of rows"),
             ({"keep": 1.5}, "keep must be a number of rows"),
-            ({"landmarks": -3}, "landmarks must be an integer"),
+            ({"anchors": -3}, "anchors must be an integer"),
             ({"share": 1.0}, r"share must lie in \(0, 1\)"),
             ({"epochs": 0}, "epochs must be an integer"),
         ],

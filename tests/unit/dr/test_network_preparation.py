@@ -9,12 +9,12 @@ from sklearn.neighbors import KNeighborsClassifier
 from paradime.dr import ParametricDR
 from paradime.dr.network import Network
 from paradime.loss import RelationLoss
-from paradime.models import EmbeddingModel, LandmarkModel, ModelRecipe
+from paradime.models import CenterModel, EmbeddingModel, ModelRecipe
 from paradime.relations import DifferentiablePDist, PDist
 
 X = load_digits().data[:300].astype(np.float32)
 ROWS = torch.from_numpy(X)
-LANDMARKS = ModelRecipe("landmarks", options={"hidden_dims": [10]})
+CENTERS = ModelRecipe("centers", options={"hidden_dims": [10]})
 
 
 def mds(model, random_state=0, **settings):
@@ -50,23 +50,23 @@ class Counting(torch.nn.Linear):
 
 
 def test_model_of_a_recipe_is_made_and_prepared_for_the_rows():
-    model = required(Network(None, LANDMARKS), ROWS)
+    model = required(Network(None, CENTERS), ROWS)
     assert model.prepared
-    assert model.assignments.n_landmarks == 16
+    assert model.assignments.n_centers == 16
     assert model.n_rows == 300
     assert model.scaling(ROWS).square().mean().sqrt() == pytest.approx(0.9, abs=0.2)
 
 
 def test_encoder_with_a_decoder_is_prepared():
-    recipe = ModelRecipe("landmarks", options={"hidden_dims": [10]}, decoder=True)
+    recipe = ModelRecipe("centers", options={"hidden_dims": [10]}, decoder=True)
     model = required(Network(None, recipe, seed=0), ROWS)
     assert model.encoder.prepared
-    alone = required(Network(None, LANDMARKS, seed=0), ROWS)
+    alone = required(Network(None, CENTERS, seed=0), ROWS)
     assert torch.equal(model(ROWS), alone(ROWS))
 
 
 def test_model_that_was_made_early_is_prepared_when_there_are_rows():
-    recipe = ModelRecipe("landmarks", options={"hidden_dims": [10], "n_rows": 300})
+    recipe = ModelRecipe("centers", options={"hidden_dims": [10], "n_rows": 300})
     network = Network(None, recipe, in_dim=64, seed=0)
     assert not network.model.prepared
     assert required(network, ROWS) is network.model
@@ -74,13 +74,13 @@ def test_model_that_was_made_early_is_prepared_when_there_are_rows():
 
 
 def test_model_whose_size_follows_from_the_rows_waits_for_them():
-    network = Network(None, LANDMARKS, in_dim=64, seed=0)
+    network = Network(None, CENTERS, in_dim=64, seed=0)
     assert network.model is None
-    expected = required(Network(None, LANDMARKS, seed=0), ROWS)
+    expected = required(Network(None, CENTERS, seed=0), ROWS)
     assert torch.equal(required(network, ROWS)(ROWS), expected(ROWS))
 
 
-@pytest.mark.parametrize("recipe", [LANDMARKS, ModelRecipe(), ModelRecipe(classifier=True)])
+@pytest.mark.parametrize("recipe", [CENTERS, ModelRecipe(), ModelRecipe(classifier=True)])
 def test_rows_of_another_width_than_was_said_are_refused_before_and_after_the_model_is_made(recipe):
     network = Network(None, recipe, in_dim=64, owner="it")
     for _ in range(2):
@@ -101,7 +101,7 @@ def test_given_model_is_prepared_once(wrapped):
 
 
 def test_given_model_that_is_prepared_stays_as_it_is():
-    model = LandmarkModel(64, hidden_dims=[10], n_landmarks=16)
+    model = CenterModel(64, hidden_dims=[10], n_centers=16)
     model.prepare(ROWS[:200])
     before = model(ROWS)
     assert torch.equal(required(Network(model, ModelRecipe()), ROWS)(ROWS), before)
@@ -116,27 +116,27 @@ def test_method_of_the_same_name_alone_is_left_alone():
 
 
 def test_seed_decides_and_without_one_the_global_generator_does():
-    def landmarks(seed):
-        return required(Network(None, LANDMARKS, seed=seed), ROWS).assignments.landmarks
+    def centers(seed):
+        return required(Network(None, CENTERS, seed=seed), ROWS).assignments.centers
 
     state = torch.get_rng_state()
-    first, again, other = landmarks(1), landmarks(1), landmarks(2)
+    first, again, other = centers(1), centers(1), centers(2)
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     torch.manual_seed(5)
-    first = landmarks(None)
+    first = centers(None)
     torch.manual_seed(5)
-    assert torch.equal(landmarks(None), first)
-    assert not torch.equal(landmarks(None), first)
+    assert torch.equal(centers(None), first)
+    assert not torch.equal(centers(None), first)
 
 
 def test_same_random_state_gives_the_same_embedding():
-    assert np.array_equal(mds(LANDMARKS).fit_transform(X), mds(LANDMARKS).fit_transform(X))
+    assert np.array_equal(mds(CENTERS).fit_transform(X), mds(CENTERS).fit_transform(X))
 
 
 @pytest.mark.filterwarnings("ignore:.*columns of data 'main' are constant:UserWarning")
-@pytest.mark.parametrize("model", [LANDMARKS, LandmarkModel(64, hidden_dims=[10], n_landmarks=16)])
+@pytest.mark.parametrize("model", [CENTERS, CenterModel(64, hidden_dims=[10], n_centers=16)])
 def test_fit_prepares_anew_and_train_goes_on(model):
     routine = mds(model)
     expected = mds(model).fit_transform(X)
@@ -151,10 +151,10 @@ def test_fit_prepares_anew_and_train_goes_on(model):
         assert not torch.equal(routine.model.scaling.center, center)
 
 
-def test_text_of_a_routine_with_landmarks_means_the_same_routine():
-    routine = mds(LANDMARKS)
+def test_text_of_a_routine_with_centers_means_the_same_routine():
+    routine = mds(CENTERS)
     text = routine.to_spec()
-    assert "landmarks" in text
+    assert "centers" in text
     again = ParametricDR.from_spec(text, random_state=0)
     assert again.to_spec() == text
     assert np.array_equal(again.fit_transform(X), routine.fit_transform(X))
@@ -168,7 +168,7 @@ def test_features_of_data_far_from_the_origin_tell_classes_also_with_an_outlier(
     data[5, 20] = 1e9
 
     def measure(seed):
-        model = Network(None, ModelRecipe("landmarks"), seed=seed).require(data, "main", None)
+        model = Network(None, ModelRecipe("centers"), seed=seed).require(data, "main", None)
         features = model.features(data).numpy()
         return {"accuracy": KNeighborsClassifier(5).fit(features[:200], y[:200]).score(features[200:], y[200:])}
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_wine
 
 from paradime import ParametricContrastive, ParametricTSNE, ParametricUMAP
-from paradime.metrics import neighbors_kept
+from paradime.metrics import knn_recall
 
 
 # in the plane of principal components it is 0.67
@@ -29,7 +29,7 @@ def kept(wine):
 
     def measure(data, seed):
         routine = ParametricContrastive(random_state=seed, epochs=20, init_epochs=2)
-        return neighbors_kept(wine[others], routine.fit_transform(data)[others], n_neighbors=10)
+        return knn_recall(wine[others], routine.fit_transform(data)[others], n_neighbors=10)
 
     return measure
 

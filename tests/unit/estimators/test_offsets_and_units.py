@@ -35,7 +35,7 @@ DIGITS = load_digits().data[:300]
 SHORT = {"epochs": 15, "random_state": 0}
 NETWORKS = {
     "t-SNE, mlp": lambda seed: ParametricTSNE(epochs=30, network="mlp", random_state=seed),
-    "UMAP, landmarks": lambda seed: ParametricUMAP(epochs=60, random_state=seed),
+    "UMAP, centres": lambda seed: ParametricUMAP(epochs=60, random_state=seed),
     "PaCMAP, mlp": lambda seed: ParametricPaCMAP(network="mlp", random_state=seed),
     "autoencoder": lambda seed: ParametricAutoencoder(epochs=60, random_state=seed),
 }
@@ -83,7 +83,7 @@ def test_neighbors_are_preserved_at_any_offset_and_unit(network, factor, offset,
     outcome(measure, seeds=2, at_least={"neighbours preserved": 0.35})
 
 
-@pytest.mark.parametrize("settings", [{}, {"network": "landmarks"}, {"linear": True}], ids=str)
+@pytest.mark.parametrize("settings", [{}, {"network": "centers"}, {"linear": True}], ids=str)
 @pytest.mark.parametrize(("factor", "offset"), [(1, 1e6), (1e3, 0)])
 def test_distances_are_those_of_the_data_in_their_unit(settings, factor, offset, outcome):
     def measure(seed):
@@ -102,7 +102,7 @@ def test_distances_of_composed_routines_have_the_unit_of_their_relations(factor,
     outcome(measure, seeds=2, at_most={"stress": 0.05})
 
 
-@pytest.mark.parametrize("settings", [{}, {"network": "landmarks"}], ids=str)
+@pytest.mark.parametrize("settings", [{}, {"network": "centers"}], ids=str)
 @pytest.mark.parametrize(("factor", "offset"), [(1e6, 0), (1, 1e3)])
 @pytest.mark.filterwarnings("ignore:.*columns of data 'main' are constant:UserWarning")
 def test_autoencoders_decode_as_well_at_any_offset_and_unit(settings, factor, offset, outcome):
@@ -182,8 +182,8 @@ def test_composed_routines_standardise_where_rows_want_it(settings, run):
 
 def test_decoders_do_as_their_encoders():
     mlp = ModelRecipe(decoder=True)
-    landmarks = ModelRecipe("landmarks", decoder=True)
-    for rows, recipe, expected in ((X, mlp, False), (X + 100, mlp, True), (X, landmarks, True)):
+    centers = ModelRecipe("centers", decoder=True)
+    for rows, recipe, expected in ((X, mlp, False), (X + 100, mlp, True), (X, centers, True)):
         assert (composed(recipe).fit(rows).model.decoder.scaling is not None) is expected
 
 
@@ -212,7 +212,7 @@ def test_means_and_scales_are_those_of_the_training_rows_and_stay():
 
 
 @pytest.mark.parametrize("offset", [0, 1e7])
-@pytest.mark.parametrize("settings", [{}, {"network": "landmarks"}], ids=str)
+@pytest.mark.parametrize("settings", [{}, {"network": "centers"}], ids=str)
 def test_saved_exported_and_written_networks_do_the_same(settings, offset, tmp_path):
     rows = X + offset
     routine = ParametricMDS(decoder=True, epochs=2, random_state=0, **settings).fit(rows)
@@ -293,7 +293,7 @@ def test_axes_of_whole_numbers_far_from_zero_are_found_in_double_precision(make)
     scalings = []
     for offset in (0, 10**9):
         rows = make((X * 10).astype(np.int64) + offset)
-        scalings.append(ParametricMDS(epochs=1, network="landmarks", random_state=0).fit(rows).model.scaling)
+        scalings.append(ParametricMDS(epochs=1, network="centers", random_state=0).fit(rows).model.scaling)
     torch.testing.assert_close(scalings[1].weight.abs(), scalings[0].weight.abs(), rtol=1e-3, atol=1e-3)
 
 
@@ -408,7 +408,7 @@ def test_one_row_far_from_all_others_leaves_the_map_of_the_others(outcome):
 
 
 @pytest.mark.parametrize("layout", [np.asarray, scipy.sparse.csr_array])
-@pytest.mark.parametrize("network", ["mlp", "landmarks"])
+@pytest.mark.parametrize("network", ["mlp", "centers"])
 @pytest.mark.parametrize("kind", [ParametricMDS, ParametricAutoencoder])
 def test_column_that_was_constant_at_first_counts_once_it_varies(kind, network, layout):
     varying = X.copy()

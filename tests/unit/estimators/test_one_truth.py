@@ -19,7 +19,7 @@ from paradime.dr import ParametricDR
 from paradime.estimators import tsne_spec, umap_spec
 from paradime.estimators.preset import _NAMES_ELSEWHERE
 from paradime.loss import ContrastiveLoss, RelationLoss
-from paradime.models import FullyConnectedEmbeddingModel, LandmarkModel
+from paradime.models import CenterModel, FullyConnectedEmbeddingModel
 
 ROUTINES = [ParametricTSNE, ParametricUMAP]
 OF_1_X = [paradime.routines.ParametricTSNE, paradime.routines.ParametricUMAP]
@@ -36,7 +36,7 @@ of_1_x = pytest.mark.parametrize("routine", OF_1_X)
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch):
     """Phases by rule take few steps, so that tests are quick."""
-    monkeypatch.setattr("paradime.training.extent.steps_for", lambda n_rows: 20)
+    monkeypatch.setattr("paradime.training.budget.steps_for", lambda n_rows: 20)
     for module in ("tsne", "umap"):
         monkeypatch.setattr(f"paradime.estimators.{module}.INIT_BATCHES", 1)
 
@@ -100,7 +100,7 @@ def test_phases_before_training_are_those_that_are_run(routine, X):
     before = phases(made)
     assert before[-1] == ("auto", "auto", 0.01)
     assert phases(made.fit(X)) == before
-    assert isinstance(made.model, LandmarkModel)
+    assert isinstance(made.model, CenterModel)
 
 
 @of_1_x
@@ -167,9 +167,9 @@ def test_plain_network_can_be_had(routine, X):
 
 
 @both
-def test_widths_that_are_said_are_those_of_the_network_with_landmarks(routine, X):
+def test_widths_that_are_said_are_those_of_the_network_with_centers(routine, X):
     made = short(routine, hidden_dims=[9, 7], n_components=3).fit(X)
-    assert isinstance(made.model, LandmarkModel)
+    assert isinstance(made.model, CenterModel)
     assert [layer.out_features for layer in made.model.layers] == [9, 7, 3]
 
 
@@ -190,7 +190,7 @@ def test_model_can_be_set_and_taken_back_after_blocks_were_read(X):
     made.model = torch.nn.Linear(4, 2)
     made.model = None
     made.train(X)
-    assert isinstance(made.model, LandmarkModel)
+    assert isinstance(made.model, CenterModel)
 
 
 @both
@@ -201,7 +201,7 @@ def test_representation_shows_what_was_said_only(routine):
     assert repr(routine(epochs=30, hidden_dims=(100, 50))) == (
         f"{name}(epochs=30, hidden_dims=(100, 50), trained=False)"
     )
-    assert repr(routine(network="landmarks")) == f"{name}(trained=False)"
+    assert repr(routine(network="centers")) == f"{name}(trained=False)"
 
 
 # -- one after the other --------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ class TestNumpyParameters:
         ("n_neighbors", 2.5, r"n_neighbors must be an integer, got 2\.5"),
         ("n_neighbors", np.int64(1), r"^n_neighbors must be greater than 2 and finite, got 1"),
         ("activation", 3, r"activation must be a text, got 3"),
-        ("network", "deep", r"network must be 'landmarks' or 'mlp', got 'deep'"),
+        ("network", "deep", r"network must be 'centers' or 'mlp', got 'deep'"),
         ("density", "yes", r"density must be True or False, got 'yes'"),
         ("verbose", "yes", r"verbose must be True or False, got 'yes'"),
         ("warm_start", None, r"warm_start must be True or False, got None"),
@@ -143,7 +143,7 @@ class TestTensorsOfAnAutogradGraph:
         assert torch.equal(copied, graph.detach())
         assert not copied.requires_grad
 
-    def test_neighbours_and_landmarks_have_a_copy(self, way):
+    def test_neighbours_and_centers_have_a_copy(self, way):
         rows = 2 * torch.tensor(X[:20], requires_grad=True)
         dists, indices = (rows[:, None] - rows).square().sum(dim=2).topk(5, largest=False)
         given = way(ParametricContrastive(n_neighbors=4, precomputed_knn=(indices, dists), epochs=1))

@@ -65,8 +65,8 @@ def test_edited_text_trains_what_it_says(preset, short, iris):
     routine = ParametricDR.from_spec(edited, random_state=0).fit(iris[0])
     assert routine.transform(iris[0]).shape == (100, 3)
     first = next(weight for weight in routine.model.parameters() if weight.ndim == 2)
-    landmarks = getattr(routine.model, "assignments", None)
-    assert first.shape == (13, 4 if landmarks is None else 4 + landmarks.n_landmarks)
+    centers = getattr(routine.model, "assignments", None)
+    assert first.shape == (13, 4 if centers is None else 4 + centers.n_centers)
 
 
 @pytest.mark.parametrize(

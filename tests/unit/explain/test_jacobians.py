@@ -5,7 +5,7 @@ from sklearn.datasets import load_digits, load_wine
 
 from paradime import ParametricMDS, ParametricTSNE
 from paradime.explain import distortion, jacobian
-from paradime.models import LandmarkModel
+from paradime.models import CenterModel
 
 
 def linear(matrix):
@@ -27,10 +27,10 @@ def test_jacobian_is_that_of_automatic_differentiation_row_by_row():
 
 
 @pytest.mark.filterwarnings("ignore::paradime.exceptions.ScaleWarning")
-def test_jacobian_of_a_landmark_routine_is_its_finite_difference():
+def test_jacobian_of_a_center_routine_is_its_finite_difference():
     X = load_wine().data
     routine = ParametricTSNE(epochs=2, random_state=0).fit(X)
-    assert isinstance(routine.model, LandmarkModel)
+    assert isinstance(routine.model, CenterModel)
     rows, step = X[:20].copy(), 1e-3 * X.std(axis=0)
     found = jacobian(routine, rows)
     # in double precision, where differences keep their digits

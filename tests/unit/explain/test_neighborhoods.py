@@ -4,7 +4,7 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 from paradime.explain import neighborhood_error
-from paradime.metrics import continuity, neighbors_kept, trustworthiness
+from paradime.metrics import continuity, knn_recall, trustworthiness
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def test_means_are_the_metrics(digits):
     found = neighborhood_error(*digits, n_neighbors=10)
     assert 1 - found.false.mean() == pytest.approx(trustworthiness(*digits, n_neighbors=10), abs=1e-12)
     assert 1 - found.missing.mean() == pytest.approx(continuity(*digits, n_neighbors=10), abs=1e-12)
-    assert found.kept.mean() == pytest.approx(neighbors_kept(*digits, n_neighbors=10), abs=1e-12)
+    assert found.kept.mean() == pytest.approx(knn_recall(*digits, n_neighbors=10), abs=1e-12)
 
 
 def test_point_that_is_moved_away_is_the_one_with_false_neighbours():

@@ -13,10 +13,10 @@ from paradime.explorer import run_layers, write_layers
 from paradime.explorer.features import feature_importance
 from paradime.models import (
     ACTIVATIONS,
+    CenterModel,
     ConvolutionalModel,
     EmbeddingModel,
     FullyConnectedEmbeddingModel,
-    LandmarkModel,
 )
 
 
@@ -46,11 +46,11 @@ def test_normalisation_shortcuts_and_dropout_are_as_in_use(normalization, residu
     assert difference(model, 5 + torch.randn(50, 6)) < 1e-5
 
 
-@pytest.mark.parametrize("n_landmarks", [0, 20])
-def test_landmark_model_is_written_with_its_scaling_far_from_the_origin_and_beyond_the_data(n_landmarks):
+@pytest.mark.parametrize("n_centers", [0, 20])
+def test_center_model_is_written_with_its_scaling_far_from_the_origin_and_beyond_the_data(n_centers):
     generator = torch.Generator().manual_seed(0)
     rows = 1e4 + torch.randn(500, 8, generator=generator) * torch.logspace(-1, 3, 8)
-    model = LandmarkModel(8, n_rows=500, n_landmarks=n_landmarks, n_components=5)
+    model = CenterModel(8, n_rows=500, n_centers=n_centers, n_components=5)
     model.prepare(rows, generator)
     outliers = 1e4 + 100 * (rows[:20] - 1e4)
     assert difference(model, torch.cat([rows, outliers])) < 1e-3  # of float32 numbers about 1e5

@@ -119,7 +119,7 @@ def check(loss, dataset=DATASET, model=None):
 def test_grammar_names_arguments_of_the_constructor_and_the_name_comes_last(name):
     kind = LOSSES[name]
     arguments = list(inspect.signature(kind).parameters)
-    assert {a for names in kind.grammar.values() for a in names} <= set(arguments)
+    assert {a for names in kind.spec_arguments.values() for a in names} <= set(arguments)
     assert arguments[-1] == "name"
     assert all(f"        {argument}: " in kind.__doc__ for argument in arguments)
 
@@ -128,7 +128,7 @@ def test_grammar_names_arguments_of_the_constructor_and_the_name_comes_last(name
 def test_arguments_are_kept_under_their_names_unchanged(name):
     given = inspect.signature(type(GUIDING[name]())).parameters
     sentinel = {
-        "landmarks": ROWS[:5].tolist(),
+        "anchors": ROWS[:5].tolist(),
         "positions": ROWS[:5, :2].tolist(),
         "attribute": "value",
         "time_key": "hour",

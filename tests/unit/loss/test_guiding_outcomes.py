@@ -294,19 +294,19 @@ def test_smoothness_along_a_graph_of_neighbours_draws_held_out_neighbours_togeth
 
 
 @pytest.mark.filterwarnings("ignore:.* are constant:UserWarning")  # margins of the images, which are not zero here
-def test_landmarks_stay_when_a_map_is_learned_anew_on_other_data(outcome):
+def test_anchors_stay_when_a_map_is_learned_anew_on_other_data(outcome):
     X, _ = digits()
-    landmarks = X[:100]
+    anchors = X[:100]
 
     def measure(seed):
         first = unguided(seed)
-        positions, spread = embedded(first, landmarks), embedded(first, X[:N_TRAIN]).std()
+        positions, spread = embedded(first, anchors), embedded(first, X[:N_TRAIN]).std()
 
         def moved(*losses):
             again = fitted(X[600:1200] + 0.3, StressLoss(), *losses, hidden=(50,), seed=seed + 100)
-            return np.sqrt(((embedded(again, landmarks) - positions) ** 2).sum(axis=1).mean()) / spread
+            return np.sqrt(((embedded(again, anchors) - positions) ** 2).sum(axis=1).mean()) / spread
 
-        return {"free": moved(), "anchored": moved(AnchorLoss(landmarks, positions, max_rows=40))}
+        return {"free": moved(), "anchored": moved(AnchorLoss(anchors, positions, max_rows=40))}
 
     outcome(measure, seeds=2, at_least={"free": 0.6}, at_most={"anchored": 0.3})
 

@@ -74,8 +74,8 @@ def check(loss, dataset=DATASET):
         (lambda: SmoothnessLoss(), "either time_key or relation_key"),
         (lambda: SmoothnessLoss("hour", "rel"), "either time_key or relation_key"),
         (lambda: SmoothnessLoss("hour", scale=0), "scale must be a positive number, got 0"),
-        (lambda: AnchorLoss([[1.0]], [[1.0], [2.0]]), r"one row a landmark, shape \(1, out_dim\), got \(2, 1\)"),
-        (lambda: AnchorLoss([[np.nan]], [[1.0]]), "'landmarks' contains NaN"),
+        (lambda: AnchorLoss([[1.0]], [[1.0], [2.0]]), r"one row a anchor, shape \(1, out_dim\), got \(2, 1\)"),
+        (lambda: AnchorLoss([[np.nan]], [[1.0]]), "'anchors' contains NaN"),
         (lambda: AnchorLoss([[1.0]], [[1.0]], max_rows=0), "max_rows must be at least 1, got 0"),
         (lambda: StressLoss("euclidian"), "Did you mean 'euclidean'"),
         (lambda: StressLoss(weighting="samon"), "Did you mean 'sammon'"),
@@ -118,7 +118,7 @@ def test_what_cannot_work_is_refused_before_training(loss, error, words):
         check(loss)
 
 
-def test_landmarks_that_do_not_fit_the_model_are_refused_before_training():
+def test_anchors_that_do_not_fit_the_model_are_refused_before_training():
     with pytest.raises(RuntimeError, match="shapes"):
         check(AnchorLoss(np.ones((2, 5)), np.ones((2, 2))))
 

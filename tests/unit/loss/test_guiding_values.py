@@ -148,7 +148,7 @@ def test_rows_without_a_class_change_nothing():
     assert value(SupervisedContrastiveLoss(), labels=labels) == pytest.approx(expected, rel=1e-6)
 
 
-def test_landmarks_take_turns_until_all_were_used():
+def test_anchors_take_turns_until_all_were_used():
     loss = AnchorLoss(np.eye(5), np.zeros((5, 5)), max_rows=2)
     seen = []
 
@@ -163,7 +163,7 @@ def test_landmarks_take_turns_until_all_were_used():
 
 
 @pytest.mark.parametrize(("moved", "loss_value"), [(1e-6, 0.0), (1e-2, 1e-4)])
-def test_landmarks_that_rounding_has_moved_count_as_being_in_place(moved, loss_value):
+def test_anchors_that_rounding_has_moved_count_as_being_in_place(moved, loss_value):
     rows = torch.tensor(X, requires_grad=True)
     found = AnchorLoss(X, X + np.array([moved, 0.0, 0.0]))(lambda _: rows, {}, {}, {}, CPU)
     found.backward()

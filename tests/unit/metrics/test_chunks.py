@@ -11,7 +11,7 @@ from paradime.metrics import (
     continuity,
     coranking_curve,
     knn_accuracy,
-    neighbors_kept,
+    knn_recall,
     sammon_stress,
     shepard_correlation,
     silhouette,
@@ -20,7 +20,7 @@ from paradime.metrics import (
 )
 from paradime.metrics._chunks import distance_blocks
 
-PAIR_METRICS = [trustworthiness, continuity, neighbors_kept, stress]
+PAIR_METRICS = [trustworthiness, continuity, knn_recall, stress]
 
 
 class LargestTensor(TorchDispatchMode):
@@ -62,7 +62,7 @@ def measure_all(X, embedding, values):
         lambda X, e: silhouette(e, X[:, 0] > 0),
         lambda X, e: coranking_curve(X, e, n_samples=500),
         lambda X, e: shepard_correlation(X, e, n_pairs=20_000),
-        lambda X, e: neighbors_kept(X, e, test_X=X, test_embedding=e),
+        lambda X, e: knn_recall(X, e, test_X=X, test_embedding=e),
         lambda X, e: neighborhood_error(X, e, n_neighbors=3),
     ],
 )

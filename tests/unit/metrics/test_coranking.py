@@ -3,7 +3,7 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
-from paradime.metrics import coranking_curve, neighbors_kept
+from paradime.metrics import coranking_curve, knn_recall
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +41,9 @@ def test_curve_is_that_of_the_coranking_matrix():
     assert curve.area == pytest.approx((rescaled / k).sum() / (1 / k).sum(), abs=1e-12)
 
 
-def test_curve_agrees_with_neighbors_kept_at_every_size(digits):
+def test_curve_agrees_with_knn_recall_at_every_size(digits):
     curve = coranking_curve(*digits)
-    kept = neighbors_kept(*digits, n_neighbors=(1, 5, 15, 50, 298))
+    kept = knn_recall(*digits, n_neighbors=(1, 5, 15, 50, 298))
     assert [curve.kept[k - 1] for k in kept] == pytest.approx(list(kept.values()), abs=1e-9)
 
 

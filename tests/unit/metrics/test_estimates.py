@@ -13,7 +13,7 @@ from paradime.metrics import (
     continuity,
     coranking_curve,
     knn_accuracy,
-    neighbors_kept,
+    knn_recall,
     sammon_stress,
     shepard_correlation,
     silhouette,
@@ -26,7 +26,7 @@ def sampled_metrics():
     return {
         "trustworthiness": trustworthiness,
         "continuity": continuity,
-        "neighbors_kept": neighbors_kept,
+        "knn_recall": knn_recall,
         "stress": lambda *a, **kw: stress(*a, rescale=True, **kw),
         "sammon_stress": lambda *a, **kw: sammon_stress(*a, rescale=True, **kw),
         "coranking area": lambda *a, **kw: coranking_curve(*a, **kw).area,

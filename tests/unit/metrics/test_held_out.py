@@ -10,7 +10,7 @@ from paradime.metrics import (
     centroid_correlation,
     continuity,
     coranking_curve,
-    neighbors_kept,
+    knn_recall,
     sammon_stress,
     shepard_correlation,
     silhouette,
@@ -53,13 +53,13 @@ def test_trustworthiness_and_continuity_rank_held_out_rows_among_training_rows(s
         assert metric(*rows, n_neighbors=k, **settings) == pytest.approx(expected, abs=1e-12)
 
 
-def test_neighbors_kept_and_curve_count_training_rows(split):
+def test_knn_recall_and_curve_count_training_rows(split):
     near, shown = (part.argsort(1) for part in distances(split))
     rows, settings = held_out(split)
     expected = [
         np.mean([len(set(a[:k]) & set(b[:k])) / k for a, b in zip(near, shown, strict=True)]) for k in (5, 50)
     ]
-    kept = neighbors_kept(*rows, n_neighbors=(5, 50), **settings)
+    kept = knn_recall(*rows, n_neighbors=(5, 50), **settings)
     curve = coranking_curve(*rows, **settings)
     assert list(kept.values()) == pytest.approx(expected, abs=1e-12)
     assert curve.kept[[4, 49]] == pytest.approx(expected, abs=1e-12)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from paradime.metrics import neighbors_kept
+from paradime.metrics import knn_recall
 
 
 def make_pair(n, dim=5, seed=0):
@@ -24,43 +24,43 @@ def kept_by_scikit_learn(X, embedding, n_neighbors):
 def test_equal_to_sets_of_scikit_learns_neighbours(n, dim, n_neighbors):
     X, embedding = make_pair(n, dim)
     expected = kept_by_scikit_learn(X, embedding, n_neighbors)
-    assert neighbors_kept(X, embedding, n_neighbors=n_neighbors) == pytest.approx(expected, abs=1e-12)
+    assert knn_recall(X, embedding, n_neighbors=n_neighbors) == pytest.approx(expected, abs=1e-12)
 
 
 def test_thirty_neighbours_are_the_default():
     X, embedding = make_pair(200)
-    assert neighbors_kept(X, embedding) == neighbors_kept(X, embedding, n_neighbors=30)
+    assert knn_recall(X, embedding) == knn_recall(X, embedding, n_neighbors=30)
 
 
 def test_scale_and_rotation_keep_all_neighbours():
     X, _ = make_pair(100)
     rotation = np.linalg.qr(np.random.default_rng(1).normal(size=(5, 5)))[0]
-    assert neighbors_kept(X, 1e-3 * X @ rotation + 5) == 1
+    assert knn_recall(X, 1e-3 * X @ rotation + 5) == 1
 
 
 def test_random_embedding_keeps_a_share_by_chance():
     X, _ = make_pair(1000)
     embedding = np.random.default_rng(7).normal(size=(1000, 2))
-    assert neighbors_kept(X, embedding) == pytest.approx(30 / 999, abs=0.005)
+    assert knn_recall(X, embedding) == pytest.approx(30 / 999, abs=0.005)
 
 
 def test_all_other_points_as_neighbours_are_always_kept():
     X, embedding = make_pair(20)
-    assert neighbors_kept(X, embedding, n_neighbors=19) == 1
+    assert knn_recall(X, embedding, n_neighbors=19) == 1
 
 
 @pytest.mark.parametrize("n_neighbors", [0, 20, 30])
 def test_n_neighbors_beyond_the_other_points_names_the_limit(n_neighbors):
     with pytest.raises(ValueError, match=rf"\[1, 19\] for 20 points, got {n_neighbors}"):
-        neighbors_kept(*make_pair(20), n_neighbors=n_neighbors)
+        knn_recall(*make_pair(20), n_neighbors=n_neighbors)
 
 
 def test_several_sizes_are_those_one_by_one():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(90, 5))
-    found = neighbors_kept(X, X[:, :2], n_neighbors=(15, 5, 89))
+    found = knn_recall(X, X[:, :2], n_neighbors=(15, 5, 89))
     assert list(found) == [15, 5, 89]
-    assert all(found[k] == neighbors_kept(X, X[:, :2], n_neighbors=k) for k in found)
+    assert all(found[k] == knn_recall(X, X[:, :2], n_neighbors=k) for k in found)
     assert found[89] == 1
 
 
@@ -68,4 +68,4 @@ def test_several_sizes_are_those_one_by_one():
 def test_sizes_that_do_not_fit_are_told(sizes, message):
     X = np.random.default_rng(0).normal(size=(90, 5))
     with pytest.raises(ValueError, match=message):
-        neighbors_kept(X, X, n_neighbors=sizes)
+        knn_recall(X, X, n_neighbors=sizes)

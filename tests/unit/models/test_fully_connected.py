@@ -9,12 +9,12 @@ import torch
 from paradime._registry import MODELS
 from paradime.models import (
     ACTIVATIONS,
+    CenterModel,
     ConvolutionalDecoder,
     ConvolutionalModel,
     FullyConnected,
     FullyConnectedDecoder,
     FullyConnectedEmbeddingModel,
-    LandmarkModel,
 )
 
 X = torch.linspace(-2, 2, 40).reshape(8, 5)
@@ -222,7 +222,7 @@ def test_model_computes_in_the_precision_of_its_weights_and_under_autocast():
         (lambda: FullyConnected(3, 2, 20), [20, 2]),
         (lambda: FullyConnected(torch.tensor(3), 2, torch.tensor([20, 10])), [20, 10, 2]),
         (lambda: FullyConnectedEmbeddingModel(3, 2, range(20, 9, -10)), [20, 10, 2]),
-        (lambda: LandmarkModel(3, 2, 20).network, [20, 2]),
+        (lambda: CenterModel(3, 2, 20).network, [20, 2]),
         (lambda: FullyConnectedDecoder(2, 10, 20), [20, 10]),
         (lambda: ConvolutionalModel([8, 8], 2, 4, 20).head, [20, 2]),
         (lambda: ConvolutionalDecoder(2, [8, 8], 4, 20).head, [20, 64]),
@@ -243,8 +243,8 @@ def test_every_model_takes_one_width_or_any_sequence_of_them(make, widths):
             lambda: FullyConnected(3, 2, [20.5]),
             r"hidden_dims must be .* got \[20\.5\]\. Pass such as hidden_dims=\[",
         ),
-        (lambda: LandmarkModel(3, 2, 2.5), r"hidden_dims must be .* got 2\.5"),
-        (lambda: LandmarkModel(3, 2, n_landmarks="many"), r"n_landmarks must be an integer, got 'many'"),
+        (lambda: CenterModel(3, 2, 2.5), r"hidden_dims must be .* got 2\.5"),
+        (lambda: CenterModel(3, 2, n_centers="many"), r"n_centers must be an integer, got 'many'"),
         (lambda: FullyConnected("3"), r"in_dim must be an integer, got '3'"),
         (
             lambda: FullyConnectedDecoder(2, 1.5),

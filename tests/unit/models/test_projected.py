@@ -12,9 +12,9 @@ from paradime import ParametricContrastive, ParametricTSNE, ParametricUMAP
 from paradime.data import Dataset
 from paradime.data.batch import Batch
 from paradime.data.pairs import batch_of_pairs
-from paradime.functional import squash, squash_few
+from paradime.functional import soft_clip, soft_clip_few
 from paradime.loss import CorrelationLoss, Loss
-from paradime.models import EmbeddingModel, InputScaling, LandmarkModel, projection_for
+from paradime.models import CenterModel, EmbeddingModel, InputScaling, projection_for
 from paradime.utils.sparse import SparseRows
 
 pytestmark = pytest.mark.usefixtures("few_first_steps")
@@ -51,7 +51,7 @@ def repeated(monkeypatch):
 
 @pytest.fixture
 def model():
-    made = LandmarkModel(WIDE, n_rows=N, n_landmarks=8)
+    made = CenterModel(WIDE, n_rows=N, n_centers=8)
     made.prepare(SparseRows(COUNTS), torch.Generator().manual_seed(0))
     return made
 
@@ -68,7 +68,7 @@ def model():
 )
 def test_rows_are_projected_once_however_many_steps_there_are(routine, X, scaled_rows):
     routine.fit(X)
-    # a sample for the landmarks, the projection, and a few rows that are tried
+    # a sample for the centers, the projection, and a few rows that are tried
     assert N < sum(scaled_rows) <= 2 * N + 30
 
 
@@ -156,7 +156,7 @@ def test_batches_hand_the_projection_to_the_model_that_it_is_of_and_rows_to_othe
     torch.testing.assert_close(batch_of(dataset, rows).encode(whole, "embed", "main", cpu), expected)
     other = torch.nn.Linear(WIDE, 2)
     assert batch_of(dataset, rows).encode(other, None, "main", cpu).shape == (3, 2)
-    prepared_anew = LandmarkModel(WIDE, n_rows=N, n_landmarks=8)
+    prepared_anew = CenterModel(WIDE, n_rows=N, n_centers=8)
     prepared_anew.prepare(dataset["main"])
     prepared_anew.load_state_dict(model.state_dict())
     torch.testing.assert_close(batch_of(dataset, rows).encode(prepared_anew, "embed", "main", cpu), expected)
@@ -201,16 +201,16 @@ def test_a_projection_is_made_anew_for_other_rows_and_weights(model):
 
 def test_narrow_rows_and_other_models_have_no_projection():
     rows = torch.randn(30, 40)
-    narrow = LandmarkModel(40, n_rows=30)
+    narrow = CenterModel(40, n_rows=30)
     narrow.prepare(rows)
     assert projection_for(narrow, rows) is None
     assert projection_for(torch.nn.Linear(WIDE, 2), SparseRows(COUNTS)) is None
 
 
-def test_few_far_values_are_squashed_as_all_are():
+def test_few_far_values_are_softly_clipped_as_all_are():
     generator = torch.Generator().manual_seed(0)
     X = 3 * torch.randn(50, 7, generator=generator, dtype=torch.float64)
     bounds = -torch.ones(7, dtype=torch.float64), torch.arange(7, dtype=torch.float64), torch.rand(7) + 0.5
-    torch.testing.assert_close(squash_few(X, *bounds), squash(X, *bounds))
+    torch.testing.assert_close(soft_clip_few(X, *bounds), soft_clip(X, *bounds))
     infinite = torch.full((7,), torch.inf, dtype=torch.float64)
-    torch.testing.assert_close(squash_few(X, -infinite, infinite, torch.ones(7)), X)
+    torch.testing.assert_close(soft_clip_few(X, -infinite, infinite, torch.ones(7)), X)

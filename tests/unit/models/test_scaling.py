@@ -105,7 +105,7 @@ def test_an_outlier_leaves_the_other_rows_where_they_were(column):
     assert ((a / b).log().abs() < 0.05).all()
 
 
-def test_an_outlier_in_few_rows_is_squashed():
+def test_an_outlier_in_few_rows_is_softly_clipped():
     rows = torch.randn(200, 3, generator=torch.manual_seed(0))
     before = scaled(rows)
     rows[150, 1] = 1e6

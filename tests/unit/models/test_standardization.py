@@ -6,12 +6,12 @@ import scipy.sparse
 import torch
 
 from paradime.models import (
+    CenterModel,
     ConvolutionalDecoder,
     ConvolutionalModel,
     EmbeddingModel,
     FullyConnectedDecoder,
     FullyConnectedEmbeddingModel,
-    LandmarkModel,
     ModelRecipe,
     Preparable,
     Standardization,
@@ -188,7 +188,7 @@ def test_rows_of_another_width_are_refused():
         FullyConnectedEmbeddingModel(4, standardize=True).prepare(ROWS[:, :3])
 
 
-@pytest.mark.parametrize("kind", ["mlp", "landmarks"])
+@pytest.mark.parametrize("kind", ["mlp", "centers"])
 @pytest.mark.parametrize("offset", [1.0, 1e7])
 def test_far_rows_come_in_double_precision_and_near_ones_do_not(kind, offset):
     model = ModelRecipe(kind, options={"standardize": True} if kind == "mlp" else {}).make((4,), n_rows=300)
@@ -214,7 +214,7 @@ def test_decoders_return_rows_in_the_units_of_the_data(decoder):
     assert standardized.shape == decoder.standardized(torch.randn(300, 2)).shape
 
 
-@pytest.mark.parametrize("kind", ["mlp", "landmarks", "conv"])
+@pytest.mark.parametrize("kind", ["mlp", "centers", "conv"])
 def test_unit_multiplies_the_embedding_and_heads_do_not_see_it(kind):
     shape = (2, 2) if kind == "conv" else (4,)
     models = []
@@ -231,7 +231,7 @@ def test_unit_multiplies_the_embedding_and_heads_do_not_see_it(kind):
 
 @pytest.mark.parametrize("unit", [0, -1.0, float("inf"), float("nan")])
 def test_units_that_are_not_positive_are_refused(unit):
-    for kind in (FullyConnectedEmbeddingModel, LandmarkModel):
+    for kind in (FullyConnectedEmbeddingModel, CenterModel):
         with pytest.raises(ValueError, match="unit must be a positive number"):
             kind(4, unit=unit)
 

@@ -66,7 +66,7 @@ def iris():
 
 @pytest.fixture(scope="session")
 def fitted(digits):
-    """A routine with all parts: landmarks, decoder, classifier."""
+    """A routine with all parts: centers, decoder, classifier."""
     X, y = digits
     names = np.array([f"class {label}" for label in range(10)])
     return ParametricContrastive(epochs=2, batch_size=100, random_state=0, decoder=True, classifier=True).fit(

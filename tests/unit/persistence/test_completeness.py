@@ -15,7 +15,7 @@ import torch
 import paradime
 from paradime import ParametricContrastive, ParametricMDS
 from paradime.dr import ParametricDR
-from paradime.dr.blocks import Blocks
+from paradime.dr.components import Components
 from paradime.dr.fitted import FittedState
 from paradime.dr.targets import Targets
 from paradime.loss import RelationLoss
@@ -23,8 +23,8 @@ from paradime.relations import DifferentiablePDist, PDist
 
 OF_DATA = {"embedding_", "graph_"}  # properties that need the rows, which are not saved
 OF_FILES = {"metadata": None, "ranges": None}  # what only a routine that was loaded has
-COMPARED_BLOCKS = {"device", "seed", "trained", "held_out_indices", "history", "network"}
-OTHER_BLOCKS = {
+COMPARED_COMPONENTS = {"device", "seed", "trained", "held_out_indices", "history", "network"}
+OTHER_COMPONENTS = {
     # data, and what is made of data
     "workspace",
     "held_out",
@@ -44,7 +44,7 @@ OTHER_BLOCKS = {
 def known(routine):
     """Returns every attribute of a fitted routine that is no method, by name, but for defaults of the class."""
     names = {name for name in dir(routine) if name.endswith("_") and not name.startswith("_")}
-    names |= set(vars(routine)) - set(routine.get_params()) - {"_blocks", "_additions"}
+    names |= set(vars(routine)) - set(routine.get_params()) - {"_components", "_overrides"}
     names -= set(routine.unsaved_attributes) | OF_DATA | {"metadata_"}
     found = {name: getattr(routine, name) for name in names if hasattr(routine, name)}
     return {name: value for name, value in found.items() if value is not getattr(type(routine), name, ...)}
@@ -132,13 +132,13 @@ def test_the_routines_here_know_all_there_is_to_know(routines):
 
 @pytest.mark.parametrize("name", ["grown", "parts", "trained", "composed"])
 def test_what_training_has_left_in_the_blocks_comes_back(name, routines, tmp_path):
-    assert {field.name for field in dataclasses.fields(Blocks)} == COMPARED_BLOCKS | OTHER_BLOCKS
+    assert {field.name for field in dataclasses.fields(Components)} == COMPARED_COMPONENTS | OTHER_COMPONENTS
     routine = routines[name]
     again = through_a_file(routine, tmp_path / "m.paradime")
-    for part in COMPARED_BLOCKS - {"history", "network"}:
-        assert np.array_equal(getattr(again._blocks, part), getattr(routine._blocks, part)), part
-    assert again._blocks.history.records == routine._blocks.history.records
-    assert again._blocks.network.row_shape == routine._blocks.network.row_shape
+    for part in COMPARED_COMPONENTS - {"history", "network"}:
+        assert np.array_equal(getattr(again._components, part), getattr(routine._components, part)), part
+    assert again._components.history.records == routine._components.history.records
+    assert again._components.network.row_shape == routine._components.network.row_shape
     assert all(map(torch.equal, again.model.state_dict().values(), routine.model.state_dict().values()))
 
 
@@ -183,11 +183,11 @@ def test_attribute_that_cannot_be_saved_is_refused_with_the_way_out(mds, tmp_pat
 
 
 def test_a_file_sets_no_attribute_that_stands_for_something_else(mds, tmp_path, monkeypatch):
-    from paradime.dr import storing
+    from paradime.dr import archive
     from paradime.exceptions import ModelFileError
 
-    for name in ("transform", "epochs", "_blocks", "history_", "not a name"):
-        monkeypatch.setattr(storing, "_attributes", lambda routine, encoder, name=name: {name: 1})
+    for name in ("transform", "epochs", "_components", "history_", "not a name"):
+        monkeypatch.setattr(archive, "_attributes", lambda routine, encoder, name=name: {name: 1})
         with pytest.raises((ModelFileError, ValueError), match="cannot be an attribute"):
             mds.save(tmp_path / "m.paradime")
     monkeypatch.undo()

@@ -56,7 +56,7 @@ def whole(iris):
     """A small routine with all parts, of a data frame and named classes, as it is after loading."""
     frame = pd.DataFrame(1e4 + 10 * iris, columns=["a", "b", "c", "d"])  # what a scaling has to take away
     labels = np.repeat(["x", "y", "z"], 50)
-    settings = {"hidden_dims": (6,), "network": "landmarks", "decoder": True, "classifier": True}
+    settings = {"hidden_dims": (6,), "network": "centers", "decoder": True, "classifier": True}
     return ParametricMDS(epochs=2, random_state=0, **settings).fit(frame, labels), frame
 
 

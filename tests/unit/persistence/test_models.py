@@ -12,12 +12,12 @@ from paradime.dr import ParametricDR
 from paradime.exceptions import ModelFileError, UnsupportedConfigurationError
 from paradime.loss import ReconstructionLoss
 from paradime.models import (
+    CenterModel,
     ConvolutionalModel,
     EmbeddingModel,
     FullyConnected,
     FullyConnectedDecoder,
     FullyConnectedEmbeddingModel,
-    LandmarkModel,
     ModelRecipe,
 )
 
@@ -41,7 +41,7 @@ MODELS = {
     ),
     "mlp": lambda: FullyConnectedEmbeddingModel(4, 2, [9, 7]),
     "residual": lambda: FullyConnected(4, 2, [6, 6], residual=True, normalization="batch"),
-    "landmarks": lambda: LandmarkModel(4, n_landmarks=5, hidden_dims=[8]),
+    "centers": lambda: CenterModel(4, n_centers=5, hidden_dims=[8]),
     "parts": lambda: EmbeddingModel(torch.nn.Linear(4, 2), FullyConnectedDecoder(2, (4,), [5])),
     "recipe": lambda: ModelRecipe("mlp", options={"hidden_dims": [5], "dropout": 0.1}, decoder=True),
     "double": lambda: FullyConnectedEmbeddingModel(4, 2, [9]),

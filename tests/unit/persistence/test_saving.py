@@ -24,7 +24,7 @@ from paradime import (
 from paradime.dr import DerivedData, ParametricDR, TrainingPhase
 from paradime.exceptions import NotTrainedError, SpecificationError, UnsupportedConfigurationError
 from paradime.models import ModelRecipe
-from paradime.training import Callback, ProgressBar, Stopping
+from paradime.training import Callback, EarlyStopping, ProgressBar
 
 
 @pytest.fixture(params=["folder", "file.paradime"])
@@ -242,11 +242,11 @@ def test_callback_that_no_text_can_hold_is_refused_and_can_be_left_out(iris, pat
 
 
 def test_callbacks_and_stopping_with_names_come_back(iris, path):
-    settings = {"callbacks": [ProgressBar("Mine", disable=True)], "early_stopping": Stopping(patience=3)}
+    settings = {"callbacks": [ProgressBar("Mine", disable=True)], "early_stopping": EarlyStopping(patience=3)}
     again = round_trip(ParametricMDS(epochs=1, random_state=0, **settings).fit(iris), path)
     assert isinstance(again.callbacks[0], ProgressBar)
     assert again.callbacks[0].tqdm_kwargs == {"disable": True}
-    assert again.early_stopping == Stopping(patience=3)
+    assert again.early_stopping == EarlyStopping(patience=3)
 
 
 def test_alpha_of_the_model_is_its_parameter_again(iris, path):
@@ -371,7 +371,11 @@ def test_phase_encodes_with_its_optimizer_and_callbacks():
     from paradime.spec import Vocabulary
 
     phase = TrainingPhase(
-        name="x", optimizer=torch.optim.SGD, momentum=0.5, stopping=Stopping(patience=2), schedule="cosine"
+        name="x",
+        optimizer=torch.optim.SGD,
+        momentum=0.5,
+        early_stopping=EarlyStopping(patience=2),
+        schedule="cosine",
     )
     told = json.loads(json.dumps(Encoder(Vocabulary()).encode(phase, "phase")))
     again = Decoder(Vocabulary(), {}).decode(told)

@@ -12,7 +12,7 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "plotting.md"
 
 
 def test_page_runs_and_writes_its_files(tmp_path, monkeypatch, few_first_steps, fewer_digits):
-    monkeypatch.setattr("paradime.training.extent.steps_for", lambda n_rows: 20)
+    monkeypatch.setattr("paradime.training.budget.steps_for", lambda n_rows: 20)
     monkeypatch.chdir(tmp_path)
     # writing of films is tested elsewhere
     monkeypatch.setattr(

@@ -9,7 +9,7 @@ TEXT = (ROOT / "docs" / "reporting.md").read_text(encoding="utf-8")
 
 def test_blocks_of_the_page_write_the_report(tmp_path, monkeypatch, no_pictures, few_first_steps, fewer_digits):
     # few steps, which is quicker
-    monkeypatch.setattr("paradime.training.extent.steps_for", lambda n_rows: 20)
+    monkeypatch.setattr("paradime.training.budget.steps_for", lambda n_rows: 20)
     monkeypatch.chdir(tmp_path)
     names: dict = {}
     for block in re.findall(r"```python\n(.*?)```", TEXT, flags=re.S):

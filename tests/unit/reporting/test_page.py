@@ -78,7 +78,7 @@ def test_report_says_what_data_are_like(no_pictures):
 
 def test_frame_has_a_row_a_figure(good):
     frame = good.frame.set_index("figure")
-    assert frame.loc["neighbours kept", "seen"] == good.figures["neighbours kept"].seen
+    assert frame.loc["neighbours preserved", "seen"] == good.figures["neighbours preserved"].seen
     assert frame.loc["co-ranking area", "random"] == 0
     assert good.to_frame("polars")["figure"].to_list() == list(frame.index)
     with pytest.raises(ValueError, match="library"):

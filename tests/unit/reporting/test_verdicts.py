@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("no_pictures")
 def test_a_good_map_is_trusted(judged, outcome):
     def measure(seed):
         made = judged(seed)
-        kept, levels = made.figures["neighbours kept"], [made.verdicts[which].level for which in (NEAR, NEW)]
+        kept, levels = made.figures["neighbours preserved"], [made.verdicts[which].level for which in (NEAR, NEW)]
         trusted = set(levels) <= {"good", "fair"} and not made.summary.startswith("Do not")
         return {
             "trusted": trusted,
@@ -45,7 +45,7 @@ def test_a_linear_map_shows_distances_as_well_as_a_linear_map(linear):
     assert linear.verdicts[FAR].level in ("good", "fair")
     figure = linear.figures["order of distances"]
     assert compare(figure.seen, figure.pca) == 0
-    kept = linear.figures["neighbours kept"]
+    kept = linear.figures["neighbours preserved"]
     assert kept.seen == pytest.approx(kept.pca, abs=0.005)
     assert kept.held_out == pytest.approx(kept.pca_held_out, abs=0.005)
 
@@ -63,7 +63,7 @@ def test_figures_are_those_of_other_libraries(digits, plane, bent):
     assert accuracy.held_out == pytest.approx(expected, abs=0.011)
     expected = KNeighborsClassifier(10).fit(X, y).score(X_new, y_new)
     assert accuracy.data_held_out == pytest.approx(expected, abs=0.011)
-    assert made.figures["neighbours kept"].random == pytest.approx(10 / (len(X) - 1), abs=0.01)
+    assert made.figures["neighbours preserved"].random == pytest.approx(10 / (len(X) - 1), abs=0.01)
 
 
 def test_new_rows_from_elsewhere_are_told(digits, routine):
@@ -98,7 +98,7 @@ def test_thirty_rows_are_judged_with_smaller_neighbourhoods(outcome):
 
     def measure(seed):
         made = paradime.report(ParametricMDS(epochs=20, random_state=seed).fit(X), X)
-        assert "14" in made.figures["neighbours kept"].meaning
+        assert "14" in made.figures["neighbours preserved"].meaning
         trusted = made.verdicts[FAR].level in ("good", "fair")
         return {"trusted": trusted, "order": made.figures["order of distances"].seen}
 

@@ -18,7 +18,7 @@ from paradime.dr import ParametricDR, TrainingPhase, validate_spec
 from paradime.exceptions import SpecificationError
 from paradime.models import ACTIVATIONS, FullyConnectedEmbeddingModel, ModelRecipe
 from paradime.spec import json_schema, register
-from paradime.training import Stopping
+from paradime.training import EarlyStopping
 
 X = load_iris().data[::2].astype(np.float32)
 
@@ -146,7 +146,7 @@ def test_subclass_is_not_written_as_its_parent():
     class MyPhase(TrainingPhase):
         pass
 
-    class MyStopping(Stopping):
+    class MyStopping(EarlyStopping):
         pass
 
     class MyModel(FullyConnectedEmbeddingModel):
@@ -166,7 +166,10 @@ def test_subclass_is_not_written_as_its_parent():
         ),
         (routine(derived_data={"pos": MyRecipe(pca)}), "derived data[0]: "),
         (routine(training_phases=[MyPhase(**keys)]), "training phases[0]: "),
-        (routine(training_phases=[TrainingPhase(stopping=MyStopping(), **keys)]), "training phases[0].stopping: "),
+        (
+            routine(training_phases=[TrainingPhase(early_stopping=MyStopping(), **keys)]),
+            "training phases[0].early stopping: ",
+        ),
         (routine(model=MyModel(4)), "model: "),
     ):
         assert refusal(made).startswith(place)
@@ -222,11 +225,11 @@ def test_text_is_utf_8_and_the_suffix_decides(tmp_path):
 
 
 def test_text_too_long_for_yaml_is_written_as_json():
-    landmarks = np.random.default_rng(0).normal(size=(5000, 2))
-    made = routine(losses={"pinned": loss.AnchorLoss(landmarks[:4500], landmarks[:4500, :2])})
+    anchors = np.random.default_rng(0).normal(size=(5000, 2))
+    made = routine(losses={"pinned": loss.AnchorLoss(anchors[:4500], anchors[:4500, :2])})
     assert "too many for YAML" in refusal(made)
     again = ParametricDR.from_spec(made.to_spec(format="json"))
-    np.testing.assert_allclose(np.asarray(again.losses["pinned"].landmarks), landmarks[:4500], rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(again.losses["pinned"].anchors), anchors[:4500], rtol=1e-6)
 
 
 # -- classes of users, with signatures of all kinds ---------------------------------------------------

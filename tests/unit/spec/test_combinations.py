@@ -11,7 +11,7 @@ from paradime.data.density import local_radius
 from paradime.data.derived import pca, spectral
 from paradime.dr import ParametricDR, TrainingPhase
 from paradime.models import ModelRecipe
-from paradime.training import Cosine, OneCycle, Step, Stopping
+from paradime.training import Cosine, EarlyStopping, OneCycle, Step
 
 DIGITS = load_digits()
 X, LABELS = (DIGITS.data[:150] / 16).astype(np.float32), DIGITS.target[:150]
@@ -127,8 +127,10 @@ ROUTINES = {
     "cosine and clipping": lambda: tsne(schedule=Cosine(warmup=0.2, end_factor=0.1), clip_norm=0.5),
     "schedule by name": lambda: tsne(schedule="one cycle"),
     "one cycle": lambda: tsne(schedule=OneCycle(start_factor=0.2), optimizer=torch.optim.AdamW, weight_decay=0.1),
-    "stopping": lambda: tsne(
-        epochs=4, schedule=Step(every=0.5), stopping=Stopping(patience=1, min_delta=10.0, warmup_epochs=1)
+    "early stopping": lambda: tsne(
+        epochs=4,
+        schedule=Step(every=0.5),
+        early_stopping=EarlyStopping(patience=1, min_delta=10.0, warmup_epochs=1),
     ),
     "momentum": lambda: tsne(optimizer=torch.optim.SGD, momentum=0.5, nesterov=True, learning_rate=0.3),
     "betas": lambda: tsne(optimizer=torch.optim.RAdam, betas=(0.8, 0.99)),

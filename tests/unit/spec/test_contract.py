@@ -33,7 +33,7 @@ CLASSES = [case for case in BLOCKS if inspect.isclass(case.values[0][case.values
 # arguments that no rule can find a value for
 VALUES = {
     "hidden_dims": [9, 7],
-    "landmarks": [[0.0, 1.0], [1.0, 0.5]],
+    "anchors": [[0.0, 1.0], [1.0, 0.5]],
     "positions": [[0.25, 1.0], [1.0, 0.0]],
     "attribute": "age",
     "folder": "runs",
@@ -83,11 +83,11 @@ FILLED = {"transform", "data_key", "name"}
 
 def other_value(option):
     """A value that an argument takes, and that is not its default."""
-    if option.name in VALUES:
-        return VALUES[option.name]
     choices = typing.get_args(option.type)
     if typing.get_origin(option.type) is typing.Literal:
         return next(choice for choice in choices if choice != option.default)
+    if option.name in VALUES:
+        return VALUES[option.name]
     default = option.default
     if isinstance(default, bool):
         return not default
@@ -149,7 +149,7 @@ def block_in(registry, routine):
     places = {
         "transform": lambda: routine.global_relations["far"].transform[0],
         "loss": lambda: routine.losses["made"],
-        "model": lambda: routine._blocks.network.recipe.make((1, 12, 12)),
+        "model": lambda: routine._components.network.recipe.make((1, 12, 12)),
         "sampling": phase.plan,
         "schedule": lambda: phase.schedule,
         "callback": lambda: phase.callbacks[0],
@@ -176,7 +176,7 @@ def validator():
 @pytest.mark.parametrize(("registry", "name"), CLASSES)
 def test_block_with_other_arguments_is_written_read_and_valid(registry, name, validator):
     arguments = arguments_of(registry, name)
-    if name in ("mlp", "landmarks"):
+    if name in ("mlp", "centers"):
         arguments["in_dim"] = 144
     routine = routine_with(registry, name, arguments)
     spec = routine.to_spec(format="dict")

@@ -56,7 +56,7 @@ def test_texts_of_presets_are_valid(validator):
         change("training phases", 0, "optimizer", to="adm"),
         change("training phases", 0, "sampling", "options", to={"batch_sizes": 3}),
         change("training phases", 0, "schedule", to={"type": "cosine", "options": {"end": 3}}),
-        change("training phases", 0, "stopping", to={"patiens": 3}),
+        change("training phases", 0, "early stopping", to={"patiens": 3}),
         change("training phases", 0, "loss", "weights", to="balancd"),
     ],
 )
@@ -70,7 +70,7 @@ def test_mistakes_are_found_by_an_editor(validator, wrong):
         change("relations", 0, "transforms", 1, to="symmetrize"),
         change("training phases", 0, "optimizer", to="adamw"),
         change("training phases", 0, "schedule", to="cosine"),
-        change("training phases", 0, "stopping", to={"patience": 3}),
+        change("training phases", 0, "early stopping", to={"patience": 3}),
         change("training phases", 0, "loss", "weights", to=[[1, 0.5]]),
         change("training phases", 0, "loss", to={"components": ["init"], "weights": "balanced"}),
         change("losses", 0, "type", to="mine.losses:MyLoss"),

@@ -101,7 +101,7 @@ SHAPE = [
     (phase("clip norm", "1"), f"{PLACE}.clip norm: must be a finite number, got '1'."),
     (phase("batch_size", 20), f"{PLACE}.batch_size: unknown key 'batch_size'."),
     (phase("schedule", None), f"{PLACE}.schedule: must be a mapping"),
-    (phase("stopping", 3), f"{PLACE}.stopping: must be a mapping, got 3."),
+    (phase("early stopping", 3), f"{PLACE}.early stopping: must be a mapping, got 3."),
     (phase("compile", 3), f"{PLACE}.compile: must be true, false, or the name of a backend, got 3."),
     (phase("callbacks", [None]), f"{PLACE}.callbacks[0]: must be a mapping of 'type', 'options', got null."),
     (transforms("symmetrize"), "relations[0].transforms: must be a list, got 'symmetrize'."),
@@ -380,14 +380,14 @@ def test_all_mistakes_are_told_at_once_also_those_that_only_constructors_know():
             "model": {"options": {"dropout": 2}},
             PHASES: [
                 {"loss": {"components": ["x"]}},
-                {"loss": {"components": ["e"]}, "stopping": {"patience": 0}},
+                {"loss": {"components": ["e"]}, "early stopping": {"patience": 0}},
             ],
         }
     )
     assert [line.split(": ")[0] for line in meaning.splitlines()] == [
         "relations[0].transforms[0]",
         "training phases[0].loss.components",
-        "training phases[1].stopping",
+        "training phases[1].early stopping",
         "model.options",
     ]
 

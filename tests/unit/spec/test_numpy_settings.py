@@ -7,7 +7,7 @@ from paradime import _registry
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.spec.options import parameters_of
 from paradime.spec.settings import settings_of
-from paradime.training import Stopping
+from paradime.training import EarlyStopping
 
 PLAIN = (bool, int, float, str)
 REGISTRIES = [
@@ -27,7 +27,7 @@ def is_made_of_defaults(block):
 
 CASES = [
     pytest.param(block, name, parameter.default, id=f"{block.__name__} {name}")
-    for block in dict.fromkeys([*filter(is_made_of_defaults, BLOCKS), Stopping])
+    for block in dict.fromkeys([*filter(is_made_of_defaults, BLOCKS), EarlyStopping])
     for name, parameter in parameters_of(block).items()
     if type(parameter.default) in PLAIN
 ]

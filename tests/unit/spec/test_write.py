@@ -11,7 +11,7 @@ from paradime.data.derived import pca
 from paradime.dr import DerivedData, ParametricDR, TrainingPhase
 from paradime.exceptions import SpecificationError
 from paradime.models import FullyConnectedEmbeddingModel, ModelRecipe
-from paradime.training import Cosine, ProgressBar, Stopping
+from paradime.training import Cosine, EarlyStopping, ProgressBar
 
 pytestmark = pytest.mark.usefixtures("few_first_steps")
 
@@ -55,7 +55,7 @@ def composed(**settings):
                 weight_decay=0.1,
                 schedule=Cosine(end_factor=0.1, warmup=0.1),
                 clip_norm=1.5,
-                stopping=Stopping(patience=3),
+                early_stopping=EarlyStopping(patience=3),
                 report_interval=2,
             ),
         ],

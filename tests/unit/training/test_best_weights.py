@@ -1,4 +1,4 @@
-"""Stopping by held-out figures, and going back to the best weights."""
+"""EarlyStopping by held-out figures, and going back to the best weights."""
 
 import logging
 import math
@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 
 from paradime import ParametricAutoencoder, ParametricMDS, ParametricPaCMAP, ParametricUMAP
 from paradime.dr import ParametricDR
-from paradime.training import Callback, Cosine, Stopping
+from paradime.training import Callback, Cosine, EarlyStopping
 
 pytestmark = pytest.mark.usefixtures("few_first_steps")
 
@@ -49,7 +49,7 @@ class Spoil(Callback):
 
 def test_the_best_weights_are_those_of_a_training_that_ends_with_the_best_epoch(digits):
     X, _ = digits
-    best = Stopping(patience=1000, monitor="validation_loss", restore_best=True)
+    best = EarlyStopping(patience=1000, monitor="validation_loss", restore_best=True)
     routine = overfitting(epochs=12, early_stopping=best)
     routine.fit(X[:60], validation_data=X[60:], callbacks=[Spoil()])
     losses = [record["validation_loss"] for record in routine.history_]
@@ -78,34 +78,34 @@ def test_early_stopping_spares_epochs_and_keeps_the_best_weights(digits, outcome
 
 
 def test_quality_improves_upwards():
-    stopping = Stopping(patience=2, monitor="validation_quality")
+    stopping = EarlyStopping(patience=2, monitor="validation_quality")
     assert not stopping.ends([0.1, 0.2, 0.3, 0.4])
     assert stopping.ends([0.4, 0.3, 0.2])
-    assert not Stopping(patience=2, min_delta=0.1, monitor="validation_quality").ends([0.4, 0.41, 0.45])
-    assert Stopping(patience=2, min_delta=0.1, monitor="validation_quality").ends([0.4, 0.41, 0.42])
+    assert not EarlyStopping(patience=2, min_delta=0.1, monitor="validation_quality").ends([0.4, 0.41, 0.45])
+    assert EarlyStopping(patience=2, min_delta=0.1, monitor="validation_quality").ends([0.4, 0.41, 0.42])
 
 
 def test_epochs_without_a_measurement_count_but_end_nothing():
-    stopping = Stopping(patience=3, monitor="validation_loss")
+    stopping = EarlyStopping(patience=3, monitor="validation_loss")
     assert not stopping.ends([1.0, None, None, None])
     assert stopping.ends([1.0, None, None, None, 1.0])
     assert not stopping.ends([1.0, None, None, None, 0.5])
 
 
 def test_a_loss_that_is_no_number_is_no_improvement():
-    assert Stopping(patience=2).ends([math.nan, math.nan])
-    assert not Stopping(patience=2).ends([math.nan, 3.0, math.nan])
+    assert EarlyStopping(patience=2).ends([math.nan, math.nan])
+    assert not EarlyStopping(patience=2).ends([math.nan, 3.0, math.nan])
 
 
 def test_an_unknown_monitor_is_refused():
     with pytest.raises(ValueError, match=r"unknown monitor 'validation_los'\. Did you mean 'validation_loss'"):
-        Stopping(monitor="validation_los")
+        EarlyStopping(monitor="validation_los")
 
 
 def test_the_end_is_reported_with_the_figure_and_the_epoch_kept(digits, caplog):
     X, _ = digits
     # a loss cannot fall by nine tenths of its size every twelfth epoch for long
-    stopping = Stopping(patience=12, min_delta=0.9, monitor="validation_loss", restore_best=True)
+    stopping = EarlyStopping(patience=12, min_delta=0.9, monitor="validation_loss", restore_best=True)
     with caplog.at_level(logging.DEBUG, logger="paradime"):
         routine = overfitting(epochs=400, early_stopping=stopping)
         routine.fit(X[:60], validation_data=X[60:], callbacks=[Spoil()])
@@ -116,7 +116,7 @@ def test_the_end_is_reported_with_the_figure_and_the_epoch_kept(digits, caplog):
 
 def test_early_stopping_without_held_out_rows_looks_at_the_loss(digits):
     X, _ = digits
-    stopping = Stopping(patience=2, min_delta=0.5, monitor="auto", restore_best=True)
+    stopping = EarlyStopping(patience=2, min_delta=0.5, monitor="auto", restore_best=True)
     routine = overfitting(epochs=100, early_stopping=stopping).fit(X)
     losses = [record["loss"] for record in routine.history_]
     assert len(losses) < 100
@@ -142,7 +142,7 @@ def test_parameters_of_losses_go_back_along_with_the_model(digits):
 
     loss = Growing()
     routine = ParametricDR(losses=loss, random_state=0)
-    routine.add_training_phase(epochs=4, batch_size=240, stopping=Stopping(restore_best=True))
+    routine.add_training_phase(epochs=4, batch_size=240, early_stopping=EarlyStopping(restore_best=True))
     routine.train(X)
     # that of the first epoch, after its only step of Adam
     assert loss.size.item() == pytest.approx(1.01)
@@ -152,17 +152,19 @@ def test_parameters_of_losses_go_back_along_with_the_model(digits):
 
 
 def test_settings_of_steps_reach_all_phases_but_that_of_positions():
-    stopping = Stopping(patience=3)
+    stopping = EarlyStopping(patience=3)
     preset = ParametricPaCMAP(early_stopping=stopping, clip_norm=2.0, schedule=Cosine(warmup=0.1))
     first, *others = preset.training_phases
-    assert (first.stopping, first.clip_norm) == (None, None)
+    assert (first.early_stopping, first.clip_norm) == (None, None)
     assert len(others) == 3
-    assert all(p.stopping == stopping and p.clip_norm == 2.0 and p.schedule == Cosine(warmup=0.1) for p in others)
+    assert all(
+        p.early_stopping == stopping and p.clip_norm == 2.0 and p.schedule == Cosine(warmup=0.1) for p in others
+    )
 
 
 def test_settings_of_steps_left_alone_change_nothing():
     phases = ParametricPaCMAP().training_phases
-    assert [(p.stopping, p.clip_norm) for p in phases] == [(None, None)] * 4
+    assert [(p.early_stopping, p.clip_norm) for p in phases] == [(None, None)] * 4
     assert [p.schedule for p in phases[1:]] == ["constant", "constant", "cosine"]
 
 
@@ -177,7 +179,7 @@ def test_settings_of_steps_are_part_of_the_text():
     text = ParametricMDS(early_stopping=True, clip_norm=2.0, schedule="step").to_spec()
     routine = ParametricDR.from_spec(text)
     main = routine.training_phases[-1]
-    assert main.stopping == Stopping(monitor="auto", restore_best=True)
+    assert main.early_stopping == EarlyStopping(monitor="auto", restore_best=True)
     assert (main.clip_norm, main.schedule) == (2.0, "step")
 
 
@@ -192,7 +194,7 @@ def test_clipping_changes_the_steps(digits):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"early_stopping": 5}, "early_stopping must be True, False or a Stopping, got 5"),
+        ({"early_stopping": 5}, "early_stopping must be True, False or an EarlyStopping, got 5"),
         ({"clip_norm": -1.0}, "clip_norm must be a positive number or None, got -1.0"),
         ({"schedule": "cosin"}, "unknown schedule 'cosin'. Did you mean 'cosine'"),
     ],

@@ -21,7 +21,7 @@ from paradime.dr import ParametricDR
 from paradime.exceptions import ModelFileError
 from paradime.loss import Loss
 from paradime.models import ModelRecipe
-from paradime.training import Callback, Checkpoints, Stopping, find_checkpoint, read_checkpoint
+from paradime.training import Callback, Checkpoints, EarlyStopping, find_checkpoint, read_checkpoint
 from paradime.training._trees import _KIND, assemble
 from paradime.utils.seed import seed_all
 
@@ -133,7 +133,7 @@ def test_schedule_stopping_and_held_out_rows_go_on_to_the_same_bits(X, tmp_path)
             schedule="one cycle",
             clip_norm=1.0,
             validation_fraction=0.2,
-            early_stopping=Stopping(monitor="validation_loss", patience=3, restore_best=True),
+            early_stopping=EarlyStopping(monitor="validation_loss", patience=3, restore_best=True),
         )
 
     one, other = interrupted(make, X, tmp_path, 46), make().fit(X)

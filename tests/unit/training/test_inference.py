@@ -8,12 +8,12 @@ import scipy.sparse
 import torch
 
 from paradime.models import (
+    CenterModel,
     ConvolutionalModel,
     EmbeddingModel,
     FullyConnected,
     FullyConnectedDecoder,
     FullyConnectedEmbeddingModel,
-    LandmarkModel,
     in_double_precision,
     resolve_method,
 )
@@ -28,8 +28,8 @@ def rows_of(dim):
     return 3 * torch.rand(N, dim, generator=torch.Generator().manual_seed(0))
 
 
-def with_landmarks(dim, n_rows):
-    model = LandmarkModel(dim, n_rows=n_rows)
+def with_centers(dim, n_rows):
+    model = CenterModel(dim, n_rows=n_rows)
     model.prepare(rows_of(dim), torch.Generator().manual_seed(0))
     return model
 
@@ -47,8 +47,8 @@ def of_layers(dim):
 MODELS = {
     "one dimension": (lambda: FullyConnectedEmbeddingModel(3, 1, activation="silu"), 3, None),
     "two dimensions": (lambda: FullyConnectedEmbeddingModel(10, 2), 10, "embed"),
-    "landmarks": (lambda: with_landmarks(10, 500), 10, "embed"),
-    "more landmarks": (lambda: with_landmarks(7, 9000), 7, "encode"),
+    "centers": (lambda: with_centers(10, 500), 10, "embed"),
+    "more centres": (lambda: with_centers(7, 9000), 7, "encode"),
     "convolutions": (lambda: ConvolutionalModel((8, 8)), 64, "embed"),
     "layers of torch": (lambda: of_layers(5), 5, "embed"),
     "classifier": (lambda: with_parts(6), 6, "classify"),
@@ -126,7 +126,7 @@ def test_large_data_are_embedded_in_chunks():
 
 
 def test_sparse_rows_are_embedded_as_dense_ones():
-    model, rows = with_landmarks(10, 500), rows_of(10)
+    model, rows = with_centers(10, 500), rows_of(10)
     rows = rows * (rows > 2)
     sparse = SparseRows(scipy.sparse.csr_array(rows.numpy()))
     assert_same_rows(apply_to_rows(model, sparse, "embed", CPU), apply_to_rows(model, rows, "embed", CPU))

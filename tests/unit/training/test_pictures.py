@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 from paradime import ParametricAutoencoder, ParametricMDS
 from paradime._registry import CALLBACKS
-from paradime.training import Callback, LivePlot, Snapshots, Stopping, TensorBoard, TrainingPhase
+from paradime.training import Callback, EarlyStopping, LivePlot, Snapshots, TensorBoard, TrainingPhase
 from paradime.training.snapshots import frame_epochs
 
 
@@ -77,7 +77,7 @@ def test_last_frame_has_the_best_weights(digits):
     X, _ = digits
     snapshots = Snapshots(20)
     # a loss cannot fall by nine tenths of its size every fifth epoch for long
-    stopping = Stopping(patience=5, min_delta=0.9, monitor="validation_loss", restore_best=True)
+    stopping = EarlyStopping(patience=5, min_delta=0.9, monitor="validation_loss", restore_best=True)
     routine = ParametricAutoencoder(
         epochs=80, batch_size=40, hidden_dims=[200, 200], network="mlp", random_state=0, initialization=None,
         schedule="constant", early_stopping=stopping,

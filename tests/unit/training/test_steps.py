@@ -159,7 +159,7 @@ def test_new_settings_are_kept_by_replace():
     }
     phase = TrainingPhase(**settings).replace(epochs=9)
     assert {name: getattr(phase, name) for name in settings} == settings
-    assert phase.settings()["stopping"] is None
+    assert phase.settings()["early_stopping"] is None
 
 
 def test_negatives_may_be_drawn_by_degree():

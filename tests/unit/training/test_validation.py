@@ -18,7 +18,7 @@ from paradime import (
 )
 from paradime.dr import DerivedData, ParametricDR, TrainingPhase
 from paradime.exceptions import UnsupportedConfigurationError
-from paradime.training import Callback, Stopping
+from paradime.training import Callback, EarlyStopping
 
 pytestmark = pytest.mark.usefixtures("few_first_steps")
 
@@ -63,7 +63,7 @@ def test_weights_are_bit_identical_with_and_without_validation(preset, digits):
     assert set(figures["validation_losses"]) == set(figures["losses"])
 
 
-def test_weights_are_bit_identical_with_dropout_and_landmarks_that_take_turns(digits):
+def test_weights_are_bit_identical_with_dropout_and_anchors_that_take_turns(digits):
     X, _ = digits
 
     def trained(**settings):
@@ -87,14 +87,14 @@ def test_weights_are_bit_identical_with_dropout_and_landmarks_that_take_turns(di
 
 
 @pytest.mark.parametrize("preset", PRESETS[:3], ids=lambda preset: type(preset).__name__)
-def test_held_out_rows_take_no_part_in_relations_landmarks_and_training(preset, digits):
+def test_held_out_rows_take_no_part_in_relations_centers_and_training(preset, digits):
     from sklearn.base import clone
 
     X, y = digits
     split = clone(preset).set_params(validation_fraction=0.2).fit(X, y)
     kept = np.setdiff1d(np.arange(len(X)), split.validation_indices_)
     alone = clone(preset).fit(X[kept], y[kept])
-    # scaling, landmarks and initial positions are part of the state
+    # scaling, centres and initial positions are part of the state
     assert_equal_weights(weights_of(alone), weights_of(split))
     assert split.global_relation_data["rel"].n_points == len(kept) == 320
 
@@ -319,7 +319,7 @@ def test_validation_every_out_of_range_is_refused(every, digits):
 
 
 def test_stopping_by_what_is_not_measured_is_refused_with_the_remedy(digits):
-    routine = ParametricMDS(epochs=1, batch_size=100, early_stopping=Stopping(monitor="validation_quality"))
+    routine = ParametricMDS(epochs=1, batch_size=100, early_stopping=EarlyStopping(monitor="validation_quality"))
     with pytest.raises(
         ValueError, match=r"monitors 'validation_quality', which is not measured.*validation_fraction"
     ):

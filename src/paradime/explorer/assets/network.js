@@ -35,7 +35,7 @@ function linear(row, { weight, bias }) {
   return result;
 }
 
-function squash(row, { center, low, high, reach }) {
+function softClip(row, { center, low, high, reach }) {
   return row.map((value, j) => {
     const centered = value - center[j];
     const within = Math.min(Math.max(centered, low[j]), high[j]);
@@ -44,7 +44,7 @@ function squash(row, { center, low, high, reach }) {
   });
 }
 
-function landmarks(row, layer) {
+function centers(row, layer) {
   const shares = linear(row, layer);
   const largest = shares.reduce((a, b) => Math.max(a, b), -Infinity);
   let sum = 0;
@@ -64,8 +64,8 @@ function normalize(row, { weight, bias, eps }) {
 
 const OPERATIONS = {
   linear,
-  squash,
-  landmarks,
+  soft_clip: softClip,
+  centers,
   normalize,
   scale: (row, { center, weight, bias }) => row.map((value, j) => (value - center[j]) * weight[j] + bias[j]),
   activate: (row, { name }) => row.map(ACTIVATIONS[name]),

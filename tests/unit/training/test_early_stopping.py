@@ -10,7 +10,15 @@ import torch
 from paradime._registry import CALLBACKS
 from paradime.data import Dataset
 from paradime.loss import Loss
-from paradime.training import Callback, ProgressBar, ReportLoss, Stopping, TrainingPhase, TrainingState, run_phase
+from paradime.training import (
+    Callback,
+    EarlyStopping,
+    ProgressBar,
+    ReportLoss,
+    TrainingPhase,
+    TrainingState,
+    run_phase,
+)
 
 
 class Following(Loss):
@@ -50,19 +58,21 @@ def train(values, epochs=10, callbacks=(), **settings):
 
 
 @pytest.mark.parametrize(
-    ("stopping", "values", "n"),
+    ("early_stopping", "values", "n"),
     [
-        (Stopping(2), [5, 4, 4, 4, 3, 2], 4),
-        (Stopping(3), [5, 4, 4, 4, 3, 2], 6),
-        (Stopping(2, min_delta=0.1), [100, 95, 91, 80], 3),  # 91 is not 10 % below 100
-        (Stopping(2, min_delta=0.1), [100, 95, 89, 88, 87, 86], 5),
-        (Stopping(1), [-5, -6, -6.001], 3),
-        (Stopping(1, warmup_epochs=3), [1, 2, 3, 2.5, 2.6], 5),
-        (Stopping(2, min_delta=0), [0, 0, 0, 0], 3),
+        (EarlyStopping(2), [5, 4, 4, 4, 3, 2], 4),
+        (EarlyStopping(3), [5, 4, 4, 4, 3, 2], 6),
+        (EarlyStopping(2, min_delta=0.1), [100, 95, 91, 80], 3),  # 91 is not 10 % below 100
+        (EarlyStopping(2, min_delta=0.1), [100, 95, 89, 88, 87, 86], 5),
+        (EarlyStopping(1), [-5, -6, -6.001], 3),
+        (EarlyStopping(1, warmup_epochs=3), [1, 2, 3, 2.5, 2.6], 5),
+        (EarlyStopping(2, min_delta=0), [0, 0, 0, 0], 3),
     ],
 )
-def test_phase_ends_when_the_loss_has_not_improved(stopping, values, n):
-    history, state = train([float(v) for v in values] + [0.0] * 9, epochs=len(values), stopping=stopping)
+def test_phase_ends_when_the_loss_has_not_improved(early_stopping, values, n):
+    history, state = train(
+        [float(v) for v in values] + [0.0] * 9, epochs=len(values), early_stopping=early_stopping
+    )
     assert history == pytest.approx(values[:n])
     assert state.epoch == n - 1
 
@@ -75,7 +85,7 @@ def test_phase_without_stopping_goes_on():
 
 def test_early_end_is_reported_with_its_reason(caplog):
     with caplog.at_level(logging.DEBUG, logger="paradime"):
-        train([1.0] * 10, stopping=Stopping(3, min_delta=0.01))
+        train([1.0] * 10, early_stopping=EarlyStopping(3, min_delta=0.01))
     message = (
         "Training phase 'main' ends after epoch 3: the loss has not improved by 0.01 of its size for 3 epochs."
     )
@@ -102,12 +112,12 @@ def test_a_callback_may_end_the_phase_after_the_epoch():
 def test_settings_out_of_range_are_refused(settings):
     name, value = next(iter(settings.items()))
     with pytest.raises(ValueError, match=f"{name}.*{value}"):
-        Stopping(**settings)
+        EarlyStopping(**settings)
 
 
 def test_phase_refuses_a_number_for_its_stopping():
-    with pytest.raises(ValueError, match=r"stopping must be a Stopping or None, got 5\. Pass Stopping\(patience"):
-        TrainingPhase(stopping=5)
+    with pytest.raises(ValueError, match=r"early_stopping must be an EarlyStopping or None, got 5\. Pass Ear"):
+        TrainingPhase(early_stopping=5)
 
 
 # -- callbacks of the phase itself --------------------------------------------------------------------
@@ -151,7 +161,7 @@ def test_callbacks_of_the_phase_can_clean_up_after_an_error():
 def test_progress_bar_of_a_phase_counts_its_epochs_and_is_full_after_an_early_end():
     file = io.StringIO()
     bar = ProgressBar(file=file, mininterval=0, ncols=100)
-    phase = TrainingPhase("main", epochs=9, callbacks=[bar], stopping=Stopping(2))
+    phase = TrainingPhase("main", epochs=9, callbacks=[bar], early_stopping=EarlyStopping(2))
     run(phase, [1.0] * 9, phases=[TrainingPhase(epochs=500), phase])
     assert "/9" in file.getvalue()
     assert "3/3" in file.getvalue()

@@ -12,10 +12,10 @@ from paradime.training.inference import embed_rows, evaluating
 from paradime.training.state import TrainingState
 from paradime.types import AnyArray
 
-__all__ = ["Glimpse", "check_count", "n_epochs"]
+__all__ = ["ProbeSample", "check_count", "n_epochs"]
 
 
-class Glimpse:
+class ProbeSample:
     """The same rows, embedded by a model whenever somebody asks.
 
     Args:
@@ -53,7 +53,7 @@ class Glimpse:
 
 def n_epochs(state: TrainingState) -> int:
     """Returns how many epochs the training has if no phase ends early."""
-    return sum(phase.extent(state.n_rows).epochs for phase in state.phases)
+    return sum(phase.budget(state.n_rows).epochs for phase in state.phases)
 
 
 def check_count(name: str, value: Any, least: int = 1) -> None:

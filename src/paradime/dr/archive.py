@@ -13,7 +13,7 @@ from paradime.dr.targets import Targets
 from paradime.exceptions import SpecificationError, UnsupportedConfigurationError
 from paradime.persistence.architecture import GIVEN, describe_model
 from paradime.persistence.config import Config, Fitted
-from paradime.persistence.opening import PLACES
+from paradime.persistence.load import PLACES
 from paradime.persistence.saved import Saved
 from paradime.persistence.values import Encoder, vocabulary_with
 from paradime.persistence.weights import frozen_names, tied_names
@@ -41,7 +41,7 @@ BLOCKS = (
 """Parameters of a composed routine that its text tells."""
 
 NAMED_IN_FILE = frozenset(
-    {"_additions", "_blocks", "_fitted", "_returns_tensors", "_sklearn_output_config"}
+    {"_overrides", "_components", "_fitted", "_returns_tensors", "_sklearn_output_config"}
     | {"_ranges", "_row_shape", "_targets", "feature_names_in_", "metadata_", "n_features_in_", "n_samples_seen_"}
 )
 """Attributes of a fitted routine, now or earlier, for which the file's format has places of their own."""
@@ -72,7 +72,7 @@ def saved_of(
     """
     if training:
         _refuse_set_components(routine, allow_imports)
-    blocks, vocabulary = routine._blocks, vocabulary_with(allow_imports)
+    blocks, vocabulary = routine._components, vocabulary_with(allow_imports)
     encoder = Encoder(vocabulary, blocks.model)
     row_shape: tuple[int, ...] = tuple(routine._fitted.row_shape)
     parameters, left_out = _parameters(routine, encoder, training)
@@ -85,7 +85,7 @@ def saved_of(
         frozen=frozen_names(blocks.model),
         tied=tied_names(blocks.model),
         fitted=_fitted(routine, row_shape, encoder),
-        additions=_additions(routine, encoder) if training else {},
+        overrides=_overrides(routine, encoder) if training else {},
         with_training=training,
         left_out=left_out,
         metadata=_metadata(routine, metadata, encoder),
@@ -142,7 +142,7 @@ def is_composed(kind: Any) -> bool:
 
 def ranges_of(routine: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns the usual ranges of the columns: of the data, or as they were saved of a routine that was loaded."""
-    dataset = routine._blocks.dataset
+    dataset = routine._components.dataset
     if dataset is not None:
         return column_ranges(dataset[routine._model_key])
     shape, known = routine._fitted.row_shape, routine._fitted.ranges
@@ -180,7 +180,7 @@ def probes(routine: Any, n: int) -> torch.Tensor:
 
 
 def _needs_spec(routine: Any) -> bool:
-    added = routine._additions
+    added = routine._overrides
     return is_composed(type(routine)) or bool(added.losses or added.recipes)
 
 
@@ -213,7 +213,7 @@ def _parameters(routine: Any, encoder: Encoder, training: bool) -> tuple[dict[st
         if composed and name in BLOCKS:
             continue
         if name == "random_state" and not (value is None or isinstance(value, (int, np.integer))):
-            value = routine._blocks.seed  # a generator cannot be saved, what was drawn of it can
+            value = routine._components.seed  # a generator cannot be saved, what was drawn of it can
         if not training and (name in _ONLY_FOR_TRAINING or (name == "metric" and callable(value))):
             left_out += [name] if value is not None else []
             continue
@@ -263,7 +263,7 @@ def _attributes(routine: Any, encoder: Encoder) -> dict[str, Any]:
 def _fitted(routine: Any, row_shape: tuple[int, ...], encoder: Encoder) -> Fitted:
     fitted, names = routine._fitted, routine._fitted.feature_names
     output = routine.__dict__.get("_sklearn_output_config", {}).get("transform")
-    floats = [part.dtype for part in routine._blocks.model.parameters() if part.is_floating_point()]
+    floats = [part.dtype for part in routine._components.model.parameters() if part.is_floating_point()]
     return Fitted(
         row_shape=row_shape,
         dtype=str(floats[0] if floats else torch.float32).removeprefix("torch."),
@@ -287,9 +287,9 @@ def _targets(targets: Targets | None) -> dict[str, Any] | None:
     return told
 
 
-def _additions(routine: Any, encoder: Encoder) -> dict[str, Any]:
+def _overrides(routine: Any, encoder: Encoder) -> dict[str, Any]:
     """What was added by methods; of a composed routine, its text has the most of it."""
-    added = routine._additions
+    added = routine._overrides
     made = {"defaults": encoder.encode(added.defaults, "the training defaults")}
     if not is_composed(type(routine)):
         made["phases"] = encoder.encode(added.phases, "the phases that were added")

@@ -12,8 +12,8 @@ from paradime.dr import ParametricDR
 from paradime.exceptions import SpecificationError
 from paradime.loss import Loss
 from paradime.relations import NeighborBasedPDist
-from paradime.training import Callback, ProgressBar, Stopping, TrainingPhase, batch_size_for, steps_for
-from paradime.training.extent import extent_for
+from paradime.training import Callback, EarlyStopping, ProgressBar, TrainingPhase, batch_size_for, steps_for
+from paradime.training.budget import budget_for
 
 SIZES = [1, 2, 3, 4, 5, 31, 100, 127, 1_000, 1_797, 59_999, 60_000, 60_001, 10**6, 10**9]
 X = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
@@ -73,13 +73,13 @@ def test_batch_is_a_power_of_two_and_about_a_quarter_of_the_rows_within_bounds(n
 
 @pytest.mark.parametrize("n", SIZES)
 def test_epochs_by_rule_take_the_steps_and_not_an_epoch_more(n):
-    extent = extent_for("auto", "auto", -1, n)
-    assert extent.batch_size == batch_size_for(n)
-    taken = extent.epochs * extent.batches_per_epoch
-    assert steps_for(n) <= taken < steps_for(n) + extent.batches_per_epoch
+    budget = budget_for("auto", "auto", -1, n)
+    assert budget.batch_size == batch_size_for(n)
+    taken = budget.epochs * budget.batches_per_epoch
+    assert steps_for(n) <= taken < steps_for(n) + budget.batches_per_epoch
     # a pass, unless there would be too few epochs to report, to stop, or to lower the learning rate in
-    assert 1 <= extent.batches_per_epoch <= -(-n // extent.batch_size)
-    assert extent.epochs >= 20
+    assert 1 <= budget.batches_per_epoch <= -(-n // budget.batch_size)
+    assert budget.epochs >= 20
 
 
 def test_steps_grow_slower_than_the_data():
@@ -88,32 +88,32 @@ def test_steps_grow_slower_than_the_data():
 
 def test_no_rows_are_no_reason_to_divide_by_zero():
     # a progress bar may ask before it is known how many there are
-    assert extent_for("auto", "auto", -1, 0).epochs >= 1
-    assert extent_for("auto", 100, -1, 0).epochs >= 1
+    assert budget_for("auto", "auto", -1, 0).epochs >= 1
+    assert budget_for("auto", 100, -1, 0).epochs >= 1
 
 
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("batches", [-1, 1, 7])
 def test_numbers_that_are_said_stay(n, batches):
-    extent = extent_for(3, 50, batches, n)
-    assert (extent.epochs, extent.batch_size, extent.batches_per_epoch) == (3, 50, batches)
+    budget = budget_for(3, 50, batches, n)
+    assert (budget.epochs, budget.batch_size, budget.batches_per_epoch) == (3, 50, batches)
 
 
 def test_what_is_not_said_follows_from_what_is():
-    assert extent_for(3, "auto", -1, 1_000).batch_size == batch_size_for(1_000)
-    assert extent_for(3, "auto", -1, 1_000).epochs == 3
-    small, large = (extent_for("auto", size, -1, 1_000) for size in (10, 1_000))
+    assert budget_for(3, "auto", -1, 1_000).batch_size == batch_size_for(1_000)
+    assert budget_for(3, "auto", -1, 1_000).epochs == 3
+    small, large = (budget_for("auto", size, -1, 1_000) for size in (10, 1_000))
     assert (small.batch_size, large.batch_size) == (10, 1_000)
-    for extent in (small, large):
-        assert extent.epochs * extent.batches_per_epoch >= steps_for(1_000)
-    few = extent_for("auto", "auto", 2, 1_000)
+    for budget in (small, large):
+        assert budget.epochs * budget.batches_per_epoch >= steps_for(1_000)
+    few = budget_for("auto", "auto", 2, 1_000)
     assert few.batches_per_epoch == 2
     assert few.epochs == -(-steps_for(1_000) // 2)
 
 
 def test_batches_of_one_row_of_very_many_are_few_enough_epochs():
-    extent = extent_for("auto", 1, -1, 10**7)
-    assert extent.epochs * extent.batches_per_epoch < 2 * steps_for(10**7)
+    budget = budget_for("auto", 1, -1, 10**7)
+    assert budget.epochs * budget.batches_per_epoch < 2 * steps_for(10**7)
 
 
 # -- phases ---------------------------------------------------------------------------------------------
@@ -122,10 +122,10 @@ def test_batches_of_one_row_of_very_many_are_few_enough_epochs():
 def test_phase_tells_its_extent_and_keeps_what_was_said():
     phase = TrainingPhase(epochs="auto", batch_size="auto", batches_per_epoch=5)
     assert (phase.epochs, phase.batch_size) == ("auto", "auto")
-    assert phase.extent(1_000) == extent_for("auto", "auto", 5, 1_000)
+    assert phase.budget(1_000) == budget_for("auto", "auto", 5, 1_000)
     assert (phase.epochs, phase.batch_size) == ("auto", "auto")
     said = phase.replace(epochs=2, batch_size=30)
-    assert said.extent(10**6) == extent_for(2, 30, 5, 10**6)
+    assert said.budget(10**6) == budget_for(2, 30, 5, 10**6)
 
 
 @pytest.mark.parametrize(("name", "least"), [("epochs", 0), ("batch_size", 1)])
@@ -149,16 +149,16 @@ def test_no_other_setting_is_left_to_the_rule(name):
 @pytest.fixture
 def few_steps(monkeypatch):
     """Phases by rule take few steps, so that tests are quick."""
-    monkeypatch.setattr("paradime.training.extent.steps_for", lambda n_rows: 50 + n_rows // 100)
+    monkeypatch.setattr("paradime.training.budget.steps_for", lambda n_rows: 50 + n_rows // 100)
 
 
 def test_loop_takes_the_steps_of_the_rule(few_steps):
     count = counted(X, epochs="auto", batch_size="auto")
-    extent = extent_for("auto", "auto", -1, len(X))
-    assert count.epochs == extent.epochs > 10
-    assert count.steps == extent.epochs * extent.batches_per_epoch
-    assert set(count.expected) == {extent.batches_per_epoch}
-    assert max(count.sizes) == extent.batch_size
+    budget = budget_for("auto", "auto", -1, len(X))
+    assert count.epochs == budget.epochs > 10
+    assert count.steps == budget.epochs * budget.batches_per_epoch
+    assert set(count.expected) == {budget.batches_per_epoch}
+    assert max(count.sizes) == budget.batch_size
 
 
 @pytest.mark.parametrize(
@@ -180,12 +180,12 @@ def test_batches_of_edges_follow_the_rule():
     count = Count()
     count.on_batch_begin = lambda state: count.sizes.append(len(state.batch["from_to_data"][0]))
     routine = ParametricDR(losses=Squares(), global_relations=NeighborBasedPDist(n_neighbors=5), random_state=0)
-    extent = extent_for(2, "auto", 3, len(X))
+    budget = budget_for(2, "auto", 3, len(X))
     routine.add_training_phase(
         epochs=2, batch_size="auto", batches_per_epoch=3, sampling="negative_edge", neg_sampling_rate=4
     )
     routine.train(X, callbacks=[count])
-    assert count.sizes == 6 * [extent.batch_size * 5]
+    assert count.sizes == 6 * [budget.batch_size * 5]
 
 
 def test_learning_rate_goes_through_its_whole_schedule(few_steps):
@@ -216,28 +216,30 @@ def test_progress_bar_knows_how_many_epochs_there_will_be(few_steps):
     routine.add_training_phase(epochs=2)
     routine.add_training_phase(epochs="auto", batch_size="auto")
     routine.train(X, callbacks=[ProgressBar(file=file, ncols=100)])
-    total = 2 + extent_for("auto", "auto", -1, len(X)).epochs
+    total = 2 + budget_for("auto", "auto", -1, len(X)).epochs
     assert f"{total}/{total}" in file.getvalue()
 
 
 def test_progress_bar_of_a_phase_that_ends_early_is_full(few_steps):
     file = io.StringIO()
     routine = ParametricDR(losses=Squares(), random_state=0)
-    routine.add_training_phase(epochs="auto", batch_size="auto", stopping=Stopping(patience=1, min_delta=0.99))
+    routine.add_training_phase(
+        epochs="auto", batch_size="auto", early_stopping=EarlyStopping(patience=1, min_delta=0.99)
+    )
     routine.train(X, callbacks=[ProgressBar(file=file, ncols=100)])
     done = len(routine.training_phases[0].loss.history)
-    assert done < extent_for("auto", "auto", -1, len(X)).epochs
+    assert done < budget_for("auto", "auto", -1, len(X)).epochs
     assert f"{done}/{done}" in file.getvalue()
 
 
 def test_training_by_rule_is_training_with_its_numbers(few_steps):
     digits = load_digits().data[:200] / 16
-    extent = extent_for("auto", "auto", -1, len(digits))
-    numbers = {"epochs": extent.epochs, "batch_size": extent.batch_size}
+    budget = budget_for("auto", "auto", -1, len(digits))
+    numbers = {"epochs": budget.epochs, "batch_size": budget.batch_size}
     weights = []
     for said in (
         {"epochs": "auto", "batch_size": "auto"},
-        {**numbers, "batches_per_epoch": extent.batches_per_epoch},
+        {**numbers, "batches_per_epoch": budget.batches_per_epoch},
     ):
         routine = ParametricDR(losses=Squares(), hidden_dims=[4], random_state=0)
         routine.add_training_phase(**said)

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import torch
 
 from paradime.data import DataField, Dataset, DerivedData
-from paradime.dr.additions import AddedLoss
 from paradime.dr.network import Network
+from paradime.dr.overrides import AddedLoss
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import Loss, PositionLoss
 from paradime.models import ModelRecipe
@@ -23,7 +23,7 @@ from paradime.types import AnyArray, FloatArray
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.seed import seed_of
 
-__all__ = ["COMPONENTS", "Additions", "Block", "Blocks", "PhasesBlock", "make_blocks"]
+__all__ = ["COMPONENTS", "Component", "Components", "Overrides", "PhasesComponent", "make_components"]
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ COMPONENTS = ("derived_data", "global_relations", "batch_relations", "losses", "
 
 
 @dataclasses.dataclass
-class Blocks:
+class Components:
     """The building blocks of a routine; training changes them."""
 
     network: Network
@@ -72,7 +72,7 @@ class Blocks:
         """The model; ``None`` as long as it is not made."""
         return self.network.model
 
-    def replace_network(self, other: Blocks) -> None:
+    def replace_network(self, other: Components) -> None:
         """Takes another model, which is not trained."""
         self.network, self.initial_weights = other.network, other.initial_weights
         self.trained = False
@@ -138,7 +138,7 @@ class Blocks:
 
 
 @dataclasses.dataclass
-class Additions:
+class Overrides:
     """What a user has added by methods to the building blocks that come from parameters."""
 
     phases: list[TrainingPhase] = dataclasses.field(default_factory=list)
@@ -146,7 +146,7 @@ class Additions:
     recipes: dict[str, DerivedData] = dataclasses.field(default_factory=dict)
     defaults: TrainingPhase | None = None
 
-    def apply(self, blocks: Blocks) -> Blocks:
+    def apply(self, blocks: Components) -> Components:
         """Adds to newly made blocks what was added to earlier ones."""
         blocks.training_phases.extend(self.phases)
         for loss in self.losses:
@@ -166,13 +166,13 @@ class Additions:
             self.recipes.clear()
         elif name in ("losses", "training_phases") and (self.losses or self.phases):
             other = "losses" if name == "training_phases" else "training_phases"
-            present = getattr(routine._blocks, other)
+            present = getattr(routine._components, other)
             self.losses.clear()
             self.phases.clear()
             routine.__dict__[other] = copy.copy(present)
 
 
-def make_blocks(settings: Mapping[str, Any], *, owner: str = "the routine") -> Blocks:
+def make_components(settings: Mapping[str, Any], *, owner: str = "the routine") -> Components:
     """Makes building blocks of constructor arguments; those that are missing count as not given.
 
     Args:
@@ -207,7 +207,7 @@ def make_blocks(settings: Mapping[str, Any], *, owner: str = "the routine") -> B
         owner=owner,
     )
     dataset = settings.get("dataset")
-    return Blocks(
+    return Components(
         initial_weights=copy.deepcopy(given.state_dict()) if isinstance(given, torch.nn.Module) else None,
         network=network,
         seed=seed,
@@ -246,7 +246,7 @@ def _is_same(was: Any, now: Any, kept: Sequence[TrainingPhase]) -> bool:
     )
 
 
-class Block:
+class Component:
     """An attribute that is set as a parameter and read as the building block made of it.
 
     scikit-learn wants constructors that only store; users want to read and reuse the blocks before
@@ -257,29 +257,29 @@ class Block:
         self.name = name
 
     def __get__(self, routine: Any, owner: type) -> Any:
-        return self if routine is None else getattr(routine._blocks, self.name)
+        return self if routine is None else getattr(routine._components, self.name)
 
     @recording_gradients()
     def __set__(self, routine: Any, value: Any) -> None:
-        if "_additions" in routine.__dict__:
-            routine._additions.give_way(self.name, routine)
+        if "_overrides" in routine.__dict__:
+            routine._overrides.give_way(self.name, routine)
         routine.__dict__[self.name] = value
-        if "_blocks" in routine.__dict__:
+        if "_components" in routine.__dict__:
             # the other blocks stay: phases may have been added, relations computed
             if self.name == "model":
-                routine._blocks.replace_network(routine._build(routine.__dict__))
+                routine._components.replace_network(routine._build(routine.__dict__))
             else:
-                setattr(routine._blocks, self.name, getattr(make_blocks({self.name: value}), self.name))
-        if "_blocks" in routine.__dict__ and self.name in COMPONENTS:
-            routine._blocks.remember_components([self.name])
+                setattr(routine._components, self.name, getattr(make_components({self.name: value}), self.name))
+        if "_components" in routine.__dict__ and self.name in COMPONENTS:
+            routine._components.remember_components([self.name])
 
 
-class PhasesBlock(Block):
+class PhasesComponent(Component):
     """The training phases: each of those that are read knows its loss, as far as the routine has it."""
 
     def __get__(self, routine: Any, owner: type) -> Any:
         if routine is not None:
-            determine_losses(routine._blocks.training_phases, routine._blocks.losses)
+            determine_losses(routine._components.training_phases, routine._components.losses)
         return super().__get__(routine, owner)
 
 

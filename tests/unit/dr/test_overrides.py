@@ -1,6 +1,6 @@
 import pytest
 
-from paradime.dr.additions import AddedLoss
+from paradime.dr.overrides import AddedLoss
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import CorrelationLoss, GlobalStructureLoss, PositionLoss
 from paradime.training import TrainingPhase

@@ -1,6 +1,6 @@
-"""Writes ``docs/grammar.md``: every section, name and option of the grammar, from its JSON Schema.
+"""Writes ``docs/specification.md``: every section, name and option of the grammar, from its JSON Schema.
 
-Usage: ``python tools/make_grammar.py``; ``--check`` only says whether the page is up to date, by the exit code.
+Usage: ``python tools/make_specification.py``; with ``--check``, the exit code says whether the page is up to date.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from paradime.spec import json_schema
 from paradime.spec.json_schema import COMPONENTS
 from paradime.spec.options import first_sentence
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "grammar.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "specification.md"
 
 INTRODUCTION = """# The grammar
 
 A routine as a text: YAML or JSON, read by `paradime.dr.ParametricDR.from_spec(file)`, written by
 `routine.to_spec()`, checked by `paradime.dr.validate_spec(file)`. This page is made from the schema by
-`tools/make_grammar.py`.
+`tools/make_specification.py`.
 
 This is what `print(ParametricTSNE().to_spec())` prints. Edit it, and train what you wrote:
 
@@ -94,7 +94,7 @@ def keys(definition: dict[str, Any]) -> list[str]:
 def options_of_components(name: str, definitions: dict[str, Any]) -> list[str]:
     """Returns a part for each building block that a section can name."""
     if name == "PhaseSpec":
-        stopping = definitions[name]["properties"]["stopping"]["anyOf"][0]["properties"]
+        stopping = definitions[name]["properties"]["early stopping"]["anyOf"][0]["properties"]
         return ["### `stopping`", "", *(entry(key, option) for key, option in stopping.items()), ""]
     component = next((part for part in COMPONENTS if part.__name__ == name), None)
     if component is None:
@@ -107,7 +107,7 @@ def options_of_components(name: str, definitions: dict[str, Any]) -> list[str]:
         also = f" (also {', '.join(f'`{alias}`' for alias in aliases)})" if aliases else ""
         lines += [f"### `{block_name}`{also}", "", sentence(block), ""]
         options = definitions[f"{component.registry.kind}: {block_name}"].get("properties", {})
-        lists = block.grammar if isinstance(block, type) and issubclass(block, Loss) else {}
+        lists = block.spec_arguments if isinstance(block, type) and issubclass(block, Loss) else {}
         lines += key_lists(lists, options)
         filled = {argument for arguments in lists.values() for argument in arguments}
         lines += [

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from paradime.dr.additions import AddedLoss
-from paradime.dr.blocks import Additions
+from paradime.dr.archive import BLOCKS, HELD_OUT, NAMED_IN_FILE, is_composed
+from paradime.dr.components import Overrides
 from paradime.dr.fitted import FittedState
-from paradime.dr.storing import BLOCKS, HELD_OUT, NAMED_IN_FILE, is_composed
+from paradime.dr.overrides import AddedLoss
 from paradime.dr.targets import Targets
 from paradime.exceptions import CUDANotAvailableError, ModelFileError
 from paradime.persistence.saved import Saved
@@ -60,8 +60,8 @@ def restored(
     fitted = config.fitted
     # what the target is decides on the heads and losses of a preset
     routine._fitted = FittedState(targets=_targets(fitted.targets))
-    routine.__dict__["_additions"] = _additions(saved, decoder, vocabulary)
-    blocks = routine._blocks
+    routine.__dict__["_overrides"] = _overrides(saved, decoder, vocabulary)
+    blocks = routine._components
     blocks.network.restore(network.to(blocks.device), fitted.row_shape)
     for key, loss in blocks.losses.items() if config.with_training else ():
         loss.load_state_dict(saved.tensors(f"losses/{key}/"))
@@ -124,13 +124,13 @@ def _targets(told: Mapping[str, Any] | None) -> Targets | None:
     return Targets(told["kind"], classes, float(told["mean"]), float(told["scale"]))
 
 
-def _additions(saved: Saved, decoder: Decoder, vocabulary: Vocabulary) -> Additions:
-    told = saved.config.additions
+def _overrides(saved: Saved, decoder: Decoder, vocabulary: Vocabulary) -> Overrides:
+    told = saved.config.overrides
     losses = decoder.decode(told.get("losses", []))
     made: dict[str, Any] = {}
     if losses or told.get("recipes"):
         made = build(parse_spec(saved.spec, vocabulary), vocabulary)
-    return Additions(
+    return Overrides(
         phases=decoder.decode(told.get("phases", [])),
         losses=[AddedLoss(loss=made["losses"][loss["key"]], **loss) for loss in losses],
         recipes={key: made["derived_data"][key] for key in told.get("recipes", [])},
@@ -155,7 +155,7 @@ def _remember(routine: Any, saved: Saved, decoder: Decoder) -> None:
     if told.output is not None:
         routine.set_output(transform=told.output)
     held_out = saved.state.get(HELD_OUT)
-    routine._blocks.held_out_indices = None if held_out is None else held_out.numpy()
+    routine._components.held_out_indices = None if held_out is None else held_out.numpy()
     for name, value in attributes.items():
         if not _is_free(routine, name):
             raise ModelFileError(f"{saved.path}: {name[:40]!r} cannot be an attribute of a saved routine.")

@@ -7,14 +7,14 @@ import torch
 
 from paradime.utils.sparse import SparseRows
 
-__all__ = ["extremes_of", "sparse_usual_ranges", "squash", "squash_few", "usual_bounds", "usual_ranges"]
+__all__ = ["extremes_of", "soft_clip", "soft_clip_few", "sparse_usual_ranges", "usual_bounds", "usual_ranges"]
 
 _TAIL = 0.025
 _FEWEST_WITH_TAILS = 5  # from here on the smallest and the largest value are tails
 _BEYOND = 3  # lengths of the usual range that a value may lie beyond it, and count as it is
 
 
-def squash(X: torch.Tensor, low: torch.Tensor, high: torch.Tensor, reach: torch.Tensor) -> torch.Tensor:
+def soft_clip(X: torch.Tensor, low: torch.Tensor, high: torch.Tensor, reach: torch.Tensor) -> torch.Tensor:
     """Returns values as they are between two bounds, and beyond these by the logarithm of how far they go.
 
     The map x ↦ b ± r log(1 + |x − b| / r) beyond a bound b rises everywhere, with a slope of 1 at the bound.
@@ -30,7 +30,7 @@ def squash(X: torch.Tensor, low: torch.Tensor, high: torch.Tensor, reach: torch.
 
     Example:
         >>> bounds = torch.tensor([-4.0]), torch.tensor([4.0])
-        >>> squash(torch.tensor([[3.0], [5.0], [1e6]]), *bounds, torch.ones(1)).flatten()
+        >>> soft_clip(torch.tensor([[3.0], [5.0], [1e6]]), *bounds, torch.ones(1)).flatten()
         tensor([ 3.0000,  4.6931, 17.8155])
     """
     within = torch.clamp(X, low, high)
@@ -38,12 +38,12 @@ def squash(X: torch.Tensor, low: torch.Tensor, high: torch.Tensor, reach: torch.
     return within + excess.sign() * reach * torch.log1p(excess.abs() / reach)
 
 
-def squash_few(X: torch.Tensor, low: torch.Tensor, high: torch.Tensor, reach: torch.Tensor) -> torch.Tensor:
-    """Returns the same as :func:`squash` without gradients, at less cost where few values are beyond the bounds.
+def soft_clip_few(X: torch.Tensor, low: torch.Tensor, high: torch.Tensor, reach: torch.Tensor) -> torch.Tensor:
+    """Returns the same as :func:`soft_clip` without gradients, at less cost where few values lie outside.
 
     Example:
         >>> bounds = torch.tensor([-4.0]), torch.tensor([4.0])
-        >>> squash_few(torch.tensor([[3.0], [5.0], [1e6]]), *bounds, torch.ones(1)).flatten()
+        >>> soft_clip_few(torch.tensor([[3.0], [5.0], [1e6]]), *bounds, torch.ones(1)).flatten()
         tensor([ 3.0000,  4.6931, 17.8155])
     """
     within = torch.clamp(X, low, high)
@@ -128,7 +128,7 @@ def extremes_of(rows: SparseRows) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def sparse_usual_ranges(rows: SparseRows, sample: torch.Tensor, step: int) -> torch.Tensor:
-    """Returns the same as :func:`~paradime.functional.squashing.usual_ranges`, of some sparse rows.
+    """Returns the same as :func:`~paradime.functional.soft_clipping.usual_ranges`, of some sparse rows.
 
     Args:
         rows: The rows, shape (n, d).

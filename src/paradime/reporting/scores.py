@@ -19,14 +19,14 @@ from paradime.metrics import (
     continuity,
     coranking_curve,
     knn_accuracy,
-    neighbors_kept,
+    knn_recall,
     shepard_correlation,
     trustworthiness,
 )
 from paradime.reporting.material import Labels, Material, linear_map
 from paradime.types import AnyArray
 
-__all__ = ["Figure", "Measured", "measure", "number", "percent", "with_error"]
+__all__ = ["Measured", "Score", "measure", "number", "percent", "with_error"]
 
 _N_PAIRS, _FEW_PAIRS = 30_000, 5_000
 _MOST_CLASSES = 500
@@ -34,11 +34,11 @@ _CURVE_ELEMENTS = 1_500_000  # rows are sorted, which is slow
 _SHUFFLES, _FEW_SHUFFLES, _SHUFFLED_ROWS, _FEW_ROWS = 10, 3, 200, 1_000
 
 _MEANINGS = {
-    "neighbours kept": "share of a point's {k} nearest in the data that are among its {k} nearest in the map",
+    "neighbours preserved": "share of a point's {k} nearest in the data that are among its {k} nearest in the map",
     "trustworthiness": "1 if no neighbour in the map is false; a false one costs the more, the farther it is in "
     "the data",
     "continuity": "1 if no neighbour in the data is lost; a lost one costs the more, the farther it is in the map",
-    "co-ranking area": "neighbours kept at all sizes of neighbourhoods; 0 is chance, 1 is perfect",
+    "co-ranking area": "neighbours preserved at all sizes of neighbourhoods; 0 is chance, 1 is perfect",
     "kNN accuracy": "share of points whose class is that of most of their {k} nearest",
     "direction of y": "correlation of y with the direction of the map that follows it best",
     "order of distances": "rank correlation of distances in the map with those in the data",
@@ -48,7 +48,7 @@ _MEANINGS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Figure:
+class Score:
     """A figure of the map beside the same of other maps of the same rows.
 
     Attributes:
@@ -87,7 +87,7 @@ class Measured:
         linear: Places of the old rows in the linear map, shape (n, p).
     """
 
-    figures: dict[str, Figure]
+    figures: dict[str, Score]
     curves: dict[str, CorankingCurve]
     k: int
     n_rows: int
@@ -119,7 +119,7 @@ def measure(material: Material, *, k: int, n_samples: int, random_state: Any) ->
     pca = _View(*linear_map(material))
     data = old.flat, None if new is None else new.flat
     drawn = {"n_samples": n_samples, "random_state": random_state}
-    found: dict[str, Figure] = {}
+    found: dict[str, Score] = {}
 
     def add(name: str, function: Callable[..., Any], few: dict[str, Any], **options: Any) -> None:
         """Measures by a function of data and places."""
@@ -137,13 +137,13 @@ def measure(material: Material, *, k: int, n_samples: int, random_state: Any) ->
 
     few_rows = {"n_samples": len(old) if len(old) <= _FEW_ROWS else _SHUFFLED_ROWS}
     for name, function in (
-        ("neighbours kept", neighbors_kept),
+        ("neighbours preserved", knn_recall),
         ("trustworthiness", trustworthiness),
         ("continuity", continuity),
     ):
         add(name, function, few_rows, n_neighbors=k, **drawn)
     curves = _curves(data, own, pca, min(n_samples, max(20, _CURVE_ELEMENTS // len(old))), random_state)
-    found["co-ranking area"] = Figure(
+    found["co-ranking area"] = Score(
         "co-ranking area",
         _MEANINGS["co-ranking area"],
         curves["this map"].area,
@@ -162,12 +162,12 @@ def measure(material: Material, *, k: int, n_samples: int, random_state: Any) ->
 
 def _figure(
     name: str, k: int, of: Callable[..., Estimate | None], own: _View, pca: _View, chance: Estimate | None
-) -> Figure:
+) -> Score:
     seen, linear = of(own), of(pca)
     assert seen is not None
     assert linear is not None
     meaning = _MEANINGS[name].format(k=k)
-    return Figure(name, meaning, seen, of(own, True), linear, of(pca, True), chance)
+    return Score(name, meaning, seen, of(own, True), linear, of(pca, True), chance)
 
 
 def _shuffled(function: Callable[[torch.Tensor], float], places: torch.Tensor, random_state: Any) -> Estimate:
@@ -192,7 +192,7 @@ def _curves(
 
 
 def _add_labelled(
-    found: dict[str, Figure], material: Material, own: _View, pca: _View, k: int, drawn: dict[str, Any]
+    found: dict[str, Score], material: Material, own: _View, pca: _View, k: int, drawn: dict[str, Any]
 ) -> None:
     """Adds figures of what ``y`` says."""
     old, new = material.old, material.new
@@ -231,7 +231,7 @@ def _add_labelled(
 
 
 def _add_centers(
-    found: dict[str, Figure],
+    found: dict[str, Score],
     codes: tuple[AnyArray, AnyArray | None],
     views: tuple[_View, _View, _View],
     keep: tuple[torch.Tensor, torch.Tensor | None],
@@ -255,7 +255,7 @@ def _add_centers(
 
 
 def _add_direction(
-    found: dict[str, Figure], labels: Labels, new_labels: Labels | None, own: _View, pca: _View, random_state: Any
+    found: dict[str, Score], labels: Labels, new_labels: Labels | None, own: _View, pca: _View, random_state: Any
 ) -> None:
     """Adds how the map follows ``y`` if it is numbers."""
     keep, values = _known_numbers(labels)

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import Literal
 
-__all__ = ["AUTO", "Count", "Extent", "batch_size_for", "extent_for", "steps_for"]
+__all__ = ["AUTO", "Count", "TrainingBudget", "batch_size_for", "budget_for", "steps_for"]
 
 AUTO: Literal["auto"] = "auto"
 Count = int | Literal["auto"]
@@ -17,7 +17,7 @@ _LEAST_EPOCHS = 20
 
 
 @dataclasses.dataclass(frozen=True)
-class Extent:
+class TrainingBudget:
     """The length of a phase in numbers.
 
     Attributes:
@@ -57,7 +57,7 @@ def steps_for(n_rows: int) -> int:
     return max(_FEWEST_STEPS, round(_STEPS * math.pow(max(n_rows, 1) / _AT, _GROWTH)))
 
 
-def extent_for(epochs: Count, batch_size: Count, batches_per_epoch: int, n_rows: int) -> Extent:
+def budget_for(epochs: Count, batch_size: Count, batches_per_epoch: int, n_rows: int) -> TrainingBudget:
     """Returns the length of a phase, with what is left to the rule.
 
     Args:
@@ -68,15 +68,15 @@ def extent_for(epochs: Count, batch_size: Count, batches_per_epoch: int, n_rows:
         n_rows: Number of rows of the data.
 
     Example:
-        >>> extent_for("auto", "auto", -1, 60_000)
-        Extent(epochs=26, batch_size=512, batches_per_epoch=118)
-        >>> extent_for(5, "auto", -1, 60_000)
-        Extent(epochs=5, batch_size=512, batches_per_epoch=-1)
+        >>> budget_for("auto", "auto", -1, 60_000)
+        TrainingBudget(epochs=26, batch_size=512, batches_per_epoch=118)
+        >>> budget_for(5, "auto", -1, 60_000)
+        TrainingBudget(epochs=5, batch_size=512, batches_per_epoch=-1)
     """
     size = batch_size_for(n_rows) if batch_size == AUTO else batch_size
     if epochs != AUTO:
-        return Extent(epochs, size, batches_per_epoch)
+        return TrainingBudget(epochs, size, batches_per_epoch)
     steps = steps_for(n_rows)
     if batches_per_epoch < 0:
         batches_per_epoch = min(math.ceil(max(n_rows, 1) / size), steps // _LEAST_EPOCHS)
-    return Extent(math.ceil(steps / batches_per_epoch), size, batches_per_epoch)
+    return TrainingBudget(math.ceil(steps / batches_per_epoch), size, batches_per_epoch)

@@ -15,7 +15,7 @@ from paradime._registry import did_you_mean
 from paradime.training.state import PhaseSettings, TrainingState, Watched
 from paradime.utils.logging import report
 
-__all__ = ["MONITORS", "Stopping", "Watch"]
+__all__ = ["MONITORS", "EarlyStopping", "Watch"]
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ MONITORS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Stopping:
+class EarlyStopping:
     """Ends a phase when the loss of its epochs has not improved for a while.
 
     The model keeps the weights of the last epoch, or with ``restore_best`` those of the best one. Where the
@@ -50,7 +50,7 @@ class Stopping:
         ValueError: If a setting is out of range.
 
     Example:
-        >>> stopping = Stopping(patience=2)
+        >>> stopping = EarlyStopping(patience=2)
         >>> stopping.ends([3.0, 2.0, 2.1]), stopping.ends([3.0, 2.0, 2.1, 1.9999])
         (False, True)
     """
@@ -91,7 +91,7 @@ class Stopping:
 
 class _PhaseWithStopping(PhaseSettings, Protocol):
     @property
-    def stopping(self) -> Stopping | None: ...
+    def early_stopping(self) -> EarlyStopping | None: ...
 
 
 class Watch(Watched):
@@ -106,15 +106,15 @@ class Watch(Watched):
     """
 
     def __init__(self, phase: _PhaseWithStopping, measured: Collection[str] = ()) -> None:
-        super().__init__(monitor=None if phase.stopping is None else phase.stopping.monitor)
-        self._stopping, self._phase = phase.stopping, phase
+        super().__init__(monitor=None if phase.early_stopping is None else phase.early_stopping.monitor)
+        self._stopping, self._phase = phase.early_stopping, phase
         if self.monitor == "auto":
             self.monitor = "validation_loss" if "validation_loss" in measured else "loss"
         if self.monitor not in (None, "loss", *measured):
             raise ValueError(
                 f"training phase {phase.name!r}: its stopping monitors {self.monitor!r}, which is not measured. "
                 "Hold rows out, validation_fraction=0.1 or fit(X, validation_data=…), of which there are enough; "
-                "or use Stopping(monitor='loss')."
+                "or use EarlyStopping(monitor='loss')."
             )
 
     def observe(self, state: TrainingState) -> None:
@@ -140,7 +140,7 @@ class Watch(Watched):
             return None
         return state.validation.loss if self.monitor == "validation_loss" else state.validation.quality
 
-    def _remember(self, state: TrainingState, stopping: Stopping) -> None:
+    def _remember(self, state: TrainingState, stopping: EarlyStopping) -> None:
         value = self.values[-1]
         if value is None or math.isnan(value) or state.epoch < stopping.warmup_epochs:
             return

@@ -1,4 +1,4 @@
-"""A network that sees points scaled, and where they lie among landmarks of the data."""
+"""A network that sees points scaled, and where they lie among centres of the data."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from paradime.models.layers import FullyConnected
 from paradime.models.scaling import InputScaling, row_chunks
 from paradime.utils.sparse import SparseRows
 
-__all__ = ["LandmarkModel", "network_scale"]
+__all__ = ["CenterModel", "network_scale"]
 
 _USUAL_ROWS = 10_000
-_ROWS_PER_LANDMARK = 20
-_FEWEST_LANDMARKS, _USUAL_LANDMARKS = 16, 500
-_ROWS_PER_FURTHER_LANDMARK, _MOST_LANDMARKS = 300, 2_000  # of data for which 500 landmarks would be few
+_ROWS_PER_CENTER = 20
+_FEWEST_CENTERS, _USUAL_CENTERS = 16, 500
+_ROWS_PER_FURTHER_CENTER, _MOST_CENTERS = 300, 2_000  # of data for which 500 centres would be few
 _MANY_ROWS = 5_000
-_SAMPLE_PER_LANDMARK = 50
+_SAMPLE_PER_CENTER = 50
 
 
 def network_scale(n_rows: int, in_dim: int) -> tuple[tuple[int, ...], int]:  # noqa: ARG001  part of the rule's form
-    """Returns how large a network suits so many rows: the widths of its hidden layers, and its landmarks.
+    """Returns how large a network suits so many rows: the widths of its hidden layers, and its centres.
 
     Args:
         n_rows: Number of rows, at least 1.
         in_dim: Number of columns, at least 1.
 
     Returns:
-        Three layers of 100 units for less than 5,000 rows, of 300 for more; and a landmark for 20 rows, but
-        from 16 to 500, or a landmark for 300 rows where these are more, up to 2,000. Both are the same for any
+        Three layers of 100 units for less than 5,000 rows, of 300 for more; and a centre for 20 rows, but
+        from 16 to 500, or a centre for 300 rows where these are more, up to 2,000. Both are the same for any
         number of columns.
 
     Example:
@@ -44,30 +44,30 @@ def network_scale(n_rows: int, in_dim: int) -> tuple[tuple[int, ...], int]:  # n
         ((300, 300, 300), 1936)
     """
     width = 100 if n_rows < _MANY_ROWS else 300
-    usual = min(max(n_rows // _ROWS_PER_LANDMARK, _FEWEST_LANDMARKS), _USUAL_LANDMARKS)
-    return (width,) * 3, max(usual, min(n_rows // _ROWS_PER_FURTHER_LANDMARK, _MOST_LANDMARKS))
+    usual = min(max(n_rows // _ROWS_PER_CENTER, _FEWEST_CENTERS), _USUAL_CENTERS)
+    return (width,) * 3, max(usual, min(n_rows // _ROWS_PER_FURTHER_CENTER, _MOST_CENTERS))
 
 
-@MODELS.register("landmarks")
-class LandmarkModel(Model):
-    """Fully connected layers on scaled principal components and soft assignments to landmarks of the data.
+@MODELS.register("centers")
+class CenterModel(Model):
+    """Fully connected layers on scaled principal components and soft assignments to centres of the data.
 
     Columns of any scale and offset are brought to principal components of about unit size, see
     :class:`~paradime.models.InputScaling`; beside these, the layers get the shares that a point has in k-means
     centres of the training data, see :class:`~paradime.models.SoftAssignments`. Both are fitted by
     :meth:`prepare`, which routines call before training, and stay as they are then. A model that was not prepared
-    works, too, with rows as they are and random landmarks. Rows of several axes, such as images, are flattened.
+    works, too, with rows as they are and random centres. Rows of several axes, such as images, are flattened.
 
     Args:
         in_dim: Number of columns of the data, at least 1.
         out_dim: Number of dimensions of the embedding, at least 1.
         hidden_dims: Widths of the hidden layers; none for a linear map. They follow from the number of rows if
             ``None``, see :func:`~paradime.models.network_scale`.
-        n_rows: Number of rows of the data, from which ``hidden_dims`` and ``n_landmarks`` follow where these are
+        n_rows: Number of rows of the data, from which ``hidden_dims`` and ``n_centers`` follow where these are
             not given; routines say it. ``None`` counts as 10,000.
-        n_landmarks: Number of landmarks, or 0 for none. It follows from the number of rows if ``None``.
+        n_centers: Number of centers, or 0 for none. It follows from the number of rows if ``None``.
         n_components: How many principal components are kept at most, at least 1.
-        sharpness: How fast the shares in landmarks fall with the distance, positive.
+        sharpness: How fast the shares in centres fall with the distance, positive.
         whitening: How much alike the principal components vary, in [0, 1]: 0 keeps their proportions, 1 gives all
             the same variance.
         activation: The name of the activation; see :data:`~paradime.models.ACTIVATIONS`.
@@ -92,9 +92,9 @@ class LandmarkModel(Model):
 
     Example:
         >>> rows = 1e4 + 100 * torch.randn(500, 10)
-        >>> model = LandmarkModel(10, n_rows=500)
+        >>> model = CenterModel(10, n_rows=500)
         >>> model.prepare(rows)
-        >>> model(rows).shape, model.assignments.n_landmarks
+        >>> model(rows).shape, model.assignments.n_centers
         (torch.Size([500, 2]), 25)
     """
 
@@ -109,7 +109,7 @@ class LandmarkModel(Model):
         hidden_dims: int | Sequence[int] | None = None,
         *,
         n_rows: int | None = None,
-        n_landmarks: int | None = None,
+        n_centers: int | None = None,
         n_components: int = 100,
         sharpness: float = 16.0,
         whitening: float = 0.5,
@@ -122,12 +122,12 @@ class LandmarkModel(Model):
         super().__init__()
         in_dim, out_dim = checked_integers(in_dim=in_dim, out_dim=out_dim)
         hidden_dims = None if hidden_dims is None else checked_widths("hidden_dims", hidden_dims)
-        widths, m = _checked_scale(in_dim, out_dim, hidden_dims, n_rows, n_landmarks)
+        widths, m = _checked_scale(in_dim, out_dim, hidden_dims, n_rows, n_centers)
         self.in_dim = in_dim
         self.out_dim = out_dim
         self.hidden_dims = hidden_dims
         self.n_rows = n_rows
-        self.n_landmarks = n_landmarks
+        self.n_centers = n_centers
         self.n_components = n_components
         self.sharpness = sharpness
         self.whitening = whitening
@@ -167,7 +167,7 @@ class LandmarkModel(Model):
         return in_unit(self.network(self.features(X)), self.unit)
 
     def features(self, X: torch.Tensor) -> torch.Tensor:
-        """Returns what the layers see, shape (b, …) to (b, n_components + n_landmarks)."""
+        """Returns what the layers see, shape (b, …) to (b, n_components + n_centers)."""
         if torch.is_autocast_enabled(X.device.type):
             # the differences of large numbers need their digits
             with torch.autocast(X.device.type, enabled=False):
@@ -182,7 +182,7 @@ class LandmarkModel(Model):
 
     @torch.no_grad()
     def prepare(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
-        """Fits the scaling and the landmarks to the rows of the training; what was fitted before is replaced.
+        """Fits the scaling and the centres to the rows of the training; what was fitted before is replaced.
 
         Args:
             rows: Shape (n, …), with in_dim elements a row, of any real type; without rows, nothing is done. Sparse
@@ -217,9 +217,9 @@ class LandmarkModel(Model):
         return rows.to(torch.uint8) if rows.dtype == torch.bool else rows
 
     def _scaled_sample(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None) -> torch.Tensor:
-        """Scaled rows in random order, as many as landmarks need."""
+        """Scaled rows in random order, as many as centres need."""
         assert self.assignments is not None
-        wanted, n = _SAMPLE_PER_LANDMARK * self.assignments.n_landmarks, len(rows)
+        wanted, n = _SAMPLE_PER_CENTER * self.assignments.n_centers, len(rows)
         device = "cpu" if generator is None else generator.device
         drawn = torch.randperm(n, generator=generator, device=device)[:wanted].to(rows.device)
         place = self.scaling.center.device
@@ -227,19 +227,17 @@ class LandmarkModel(Model):
 
 
 def _checked_scale(
-    in_dim: int, out_dim: int, hidden_dims: Sequence[int] | None, n_rows: int | None, n_landmarks: int | None
+    in_dim: int, out_dim: int, hidden_dims: Sequence[int] | None, n_rows: int | None, n_centers: int | None
 ) -> tuple[list[int], int]:
-    """Widths of the hidden layers and number of landmarks, as they are given or follow from the data."""
-    checked_integers(
-        **{name: n for name, n in (("n_rows", n_rows), ("n_landmarks", n_landmarks)) if n is not None}
-    )
+    """Widths of the hidden layers and number of centers, as they are given or follow from the data."""
+    checked_integers(**{name: n for name, n in (("n_rows", n_rows), ("n_centers", n_centers)) if n is not None})
     widths = [] if hidden_dims is None else list(hidden_dims)
     if in_dim < 1 or out_dim < 1 or any(width < 1 for width in widths):
         raise ValueError(f"in_dim, hidden_dims and out_dim must be positive, got {[in_dim, *widths, out_dim]}.")
     if n_rows is not None and n_rows < 1:
         raise ValueError(f"n_rows must be at least 1, got {n_rows}. Leave it out: it follows from the data.")
-    if n_landmarks is not None and n_landmarks < 0:
-        raise ValueError(f"n_landmarks must not be negative, got {n_landmarks}. 0 stands for none.")
-    usual_widths, usual_landmarks = network_scale(_USUAL_ROWS if n_rows is None else n_rows, in_dim)
-    m = usual_landmarks if n_landmarks is None else n_landmarks
+    if n_centers is not None and n_centers < 0:
+        raise ValueError(f"n_centers must not be negative, got {n_centers}. 0 stands for none.")
+    usual_widths, usual_centers = network_scale(_USUAL_ROWS if n_rows is None else n_rows, in_dim)
+    m = usual_centers if n_centers is None else n_centers
     return list(usual_widths) if hidden_dims is None else widths, m
