@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -15,7 +16,7 @@ __all__ = ["Standardization", "Standardized", "wants_standardization"]
 
 _WIDEST = 8  # lengths of the scale that the usual values of a column may span
 # what initial weights and usual learning rates are made for
-_USUAL_SCALES = (1 / 32, 32.0)
+_USUAL_SCALES = (0.5, 32.0)
 _USUAL_OFFSET = 10  # scales
 
 
@@ -139,9 +140,9 @@ def _representable(scale: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def wants_standardization(rows: torch.Tensor | SparseRows) -> bool:
-    """Returns whether a network hardly learns from rows as they are: columns are large, small, or far from zero.
+    """Returns whether a network learns little from rows as they are: columns are large, small, or far from zero.
 
-    So it is where the root mean square of the columns' scales is not between 1/32 and 32, or a column's mean is
+    So it is where the root mean square of the columns' scales is not between 1/2 and 32, or a column's mean is
     further than ten scales from zero. Columns of one value do not count.
 
     Args:
@@ -213,6 +214,18 @@ class Standardized(torch.nn.Module):
         if standardize:
             weight = next(self.parameters())
             self.scaling = Standardization(self._scaled_shape).to(weight.device)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        # weights that were trained on standardised rows mean something else on others
+        if f"{prefix}scaling.center" in state_dict:
+            self.decide_standardize(True)
+            if not self.standardize:
+                error_messages: list[str] = args[-1]
+                error_messages.append(
+                    f"{prefix}scaling: the weights are those of a model that standardises rows, and this one does "
+                    "not. Make it with standardize=True."
+                )
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     @property
     def prepared(self) -> bool:

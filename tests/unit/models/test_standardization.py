@@ -175,6 +175,21 @@ def test_what_was_said_stays_and_what_was_not_is_decided_once():
     assert (said.scaling is None, open_.scaling is None) == (True, False)
 
 
+def test_loaded_weights_decide_what_was_open_and_nothing_else():
+    trained, other = (FullyConnectedEmbeddingModel(4, 2, standardize=flag) for flag in (True, False))
+    trained.prepare(100 * ROWS)
+    fresh = FullyConnectedEmbeddingModel(4, 2)
+    fresh.load_state_dict(trained.state_dict())
+    assert fresh.standardize
+    assert fresh.prepared
+    torch.testing.assert_close(fresh.embed(100 * ROWS.float()), trained.embed(100 * ROWS.float()))
+    with pytest.raises(RuntimeError, match=r"Make it with standardize=True"):
+        other.load_state_dict(trained.state_dict())
+    open_still = FullyConnectedEmbeddingModel(4, 2)
+    open_still.load_state_dict(other.state_dict())
+    assert open_still.standardize is None
+
+
 def test_initial_weights_are_the_same_with_and_without():
     weights = []
     for standardize in (None, True):
