@@ -1,8 +1,8 @@
-"""How well an embedding shows its data: measures of neighbourhoods, classes, attributes and distances.
+"""Quality metrics of embeddings: preservation of neighbourhoods, classes, attributes and distances.
 
-All measures compute in double precision on the device of their input and go through the points by blocks of
-rows, so that memory grows with the number of points, never with its square. With ``n_samples`` they measure rows
-drawn at random, and tell the standard error; with ``test_…`` they measure rows that the embedding has not seen.
+All metrics compute in double precision on the device of their input and process the points in blocks of rows, so
+that memory grows linearly with the number of points. With ``n_samples`` they evaluate randomly drawn rows and
+return the standard error; with ``test_…`` they evaluate held-out rows.
 
 Example:
     >>> import numpy as np

@@ -1,4 +1,4 @@
-"""What the metrics share: checked inputs, and distances by blocks of rows."""
+"""Shared helpers of the metrics: input checks, and distances in blocks of rows."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import torch
 from paradime.utils.convert import as_tensor
 from paradime.utils.sparse import SparseRows, is_sparse
 
-# distances in a block where the caller does not choose: 8 MiB suit a CPU's cache; a product, which reads all
-# points for each block, and an accelerator want more
+# Default number of distances in a block: 8 MiB fit a CPU's cache. Larger blocks are faster for a matrix product,
+# which reads all points for each block, and on an accelerator.
 _CPU_BLOCK, _CPU_PRODUCT_BLOCK, _ACCELERATOR_BLOCK = 2**20, 2**22, 2**24
 _MIN_ROWS = 16
 
-# Beyond this many columns the matrix product pays off; up to it, distances come from differences, which stay
-# exact where a cluster is small and far from the centre.
+# With more columns than this, distances are computed by a matrix product, which is faster; with fewer, by
+# differences, which stay exact where a cluster is small and far from the centre.
 _MAX_EXACT_DIM = 25
 
-# squares of larger numbers, summed over all pairs, could overflow double precision
+# the sum of squares of larger numbers over all pairs could overflow double precision
 _MAX_MAGNITUDE = 1e140
 
 
@@ -28,10 +28,10 @@ def as_points(X: Any, *, name: str, device: torch.device | None = None) -> torch
     """Checks a matrix of points and returns it in double precision.
 
     Args:
-        X: Points, shape (n, dim), finite; a SciPy sparse matrix may be given, too.
-        name: What error messages call the points.
-        device: Device to compute on; by default that of ``X``. The CPU stands in for devices that know no
-            double precision.
+        X: Points, shape (n, dim), finite; dense or a SciPy sparse matrix.
+        name: Name of the points in error messages.
+        device: Device to compute on; by default that of ``X``. Devices without double precision are replaced by
+            the CPU.
 
     Returns:
         A float64 tensor of shape (n, dim) without gradient. May share memory with ``X``.
@@ -70,11 +70,11 @@ def _dense(X: Any) -> torch.Tensor:
 
 
 def as_pair(X: Any, embedding: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Checks points and their embedding; both come back on one device.
+    """Checks points and their embedding, and returns both on one device.
 
     Args:
         X: Points, shape (n, dim).
-        embedding: Where they are embedded, shape (n, out_dim).
+        embedding: Their embedding, shape (n, out_dim).
 
     Returns:
         Two float64 tensors of n rows, on the device of ``X`` if that is a tensor, else on ``embedding``'s.
@@ -109,7 +109,7 @@ def check_n_neighbors(n_neighbors: Any, *, n_available: int, points: str) -> int
     Args:
         n_neighbors: The number to check.
         n_available: The largest number allowed.
-        points: Which points that follows from, in words.
+        points: The points that set this limit, for messages.
 
     Returns:
         The number as a Python integer.
@@ -123,9 +123,9 @@ def check_n_neighbors(n_neighbors: Any, *, n_available: int, points: str) -> int
         3
     """
     if isinstance(n_neighbors, bool) or not isinstance(n_neighbors, (int, np.integer)):
-        raise TypeError(f"n_neighbors must be an integer, got {n_neighbors!r}. Pass a whole number from 1 on.")
+        raise TypeError(f"n_neighbors must be an integer, got {n_neighbors!r}. Pass an integer of at least 1.")
     if n_available < 1:
-        raise ValueError(f"n_neighbors={n_neighbors} needs more points, got {points}. Pass at least 3.")
+        raise ValueError(f"n_neighbors={n_neighbors} needs more points, got {points}. Pass at least 3 points.")
     if not 1 <= n_neighbors <= n_available:
         raise ValueError(
             f"n_neighbors must lie in [1, {n_available}] for {points}, got {n_neighbors}. "
@@ -142,18 +142,18 @@ def distance_blocks(
     self_distance: float = 0.0,
     chunk_size: int | None = None,
 ) -> Iterator[tuple[slice, torch.Tensor]]:
-    """Goes through all Euclidean distances by blocks of rows.
+    """Computes all Euclidean distances in blocks of rows.
 
     Args:
         points: Points, float64, shape (n, dim).
-        queries: Points from which to measure, shape (m, dim); by default the points themselves.
-        rows: Without queries, which of the points to measure from, shape (m,); by default all.
-        self_distance: Without queries, the distance of each point to itself; infinity keeps it out of its own
-            neighbourhood, whatever duplicates it has.
-        chunk_size: Rows of a block; by default as many as make a block of moderate size.
+        queries: Query points, shape (m, dim); by default the points themselves.
+        rows: Without queries, the indices of the points to use as queries, shape (m,); by default all.
+        self_distance: Without queries, the distance of each point to itself; infinity excludes a point from its
+            own neighbourhood, even if it has duplicates.
+        chunk_size: Number of rows of a block; by default a block has a moderate size.
 
     Yields:
-        A slice of the rows from which is measured, and their distances to all points, shape (rows, n).
+        A slice of the queries, and their distances to all points, shape (rows, n).
 
     Raises:
         ValueError: If ``chunk_size`` is not a positive integer.
@@ -169,26 +169,26 @@ def distance_blocks(
     if chunk_size is None:
         chunk_size = usual_chunk_size(points)
     _check_chunk_size(chunk_size)
-    # far from the origin the expansion |a|² + |b|² - 2ab cancels all digits
+    # far from the origin the expansion |a|² + |b|² - 2ab loses all precision
     center = points.mean(dim=0)
     points = points - center
     starts = points if queries is None else queries - center
     if queries is None and rows is not None:
         starts = points[rows]
-    # norms once for all blocks: torch's cdist would copy all points for each
+    # the norms are computed once for all blocks: torch's cdist would copy all points for each block
     sq_norms = None if is_small else points.square().sum(dim=1)
     for begin in range(0, len(starts), chunk_size):
-        part = slice(begin, min(begin + chunk_size, len(starts)))
-        distances = _distances(starts[part], points, sq_norms)
+        block_rows = slice(begin, min(begin + chunk_size, len(starts)))
+        distances = _distances(starts[block_rows], points, sq_norms)
         if queries is None and rows is None:
             distances.diagonal(offset=begin).fill_(self_distance)
         elif queries is None and rows is not None:
-            distances.scatter_(1, rows[part, None], self_distance)
-        yield part, distances
+            distances.scatter_(1, rows[block_rows, None], self_distance)
+        yield block_rows, distances
 
 
 def usual_chunk_size(*views: torch.Tensor) -> int:
-    """Returns how many rows make a block of moderate size, for points in one view or several, shape (n, …)."""
+    """Returns the default number of rows of a block, for points in one or several spaces, shape (n, …)."""
     on_cpu = views[0].device.type == "cpu"
     is_small = all(view.shape[1] <= _MAX_EXACT_DIM for view in views)
     block = (_CPU_BLOCK if is_small else _CPU_PRODUCT_BLOCK) if on_cpu else _ACCELERATOR_BLOCK
@@ -196,7 +196,7 @@ def usual_chunk_size(*views: torch.Tensor) -> int:
 
 
 def _distances(starts: torch.Tensor, points: torch.Tensor, sq_norms: torch.Tensor | None) -> torch.Tensor:
-    """Distances by differences, or, given the squared norms of the points, by a product, shape (rows, n)."""
+    """Computes distances by a matrix product if given the squared norms, else by differences, shape (rows, n)."""
     if sq_norms is None:
         return torch.cdist(starts, points, compute_mode="donot_use_mm_for_euclid_dist")
     squares = torch.addmm(sq_norms, starts, points.T, alpha=-2)
@@ -206,7 +206,7 @@ def _distances(starts: torch.Tensor, points: torch.Tensor, sq_norms: torch.Tenso
 def _check_chunk_size(chunk_size: Any) -> None:
     if isinstance(chunk_size, bool) or not isinstance(chunk_size, (int, np.integer)) or chunk_size < 1:
         raise ValueError(
-            f"chunk_size must be an integer from 1 on, got {chunk_size!r}. Leave it out to have one chosen."
+            f"chunk_size must be an integer of at least 1, got {chunk_size!r}. Omit it to have one chosen."
         )
 
 

@@ -1,4 +1,4 @@
-"""Data beside their embedding: the rows to measure, from which all others are seen, in both."""
+"""Checked pairs of data and embedding, with the rows that a metric evaluates."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["Comparison", "as_comparison", "check_columns", "check_together"]
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Two views of the same points, and the rows from which to look at the others.
+    """Data, their embedding, and the rows to evaluate.
 
     Attributes:
-        points: The points as the data have them, shape (n, dim).
-        embedded: The same as the embedding has them, shape (n, out_dim).
-        rows: Which of them to measure, or ``None`` for all; unused where there are held-out rows.
-        test_points: Held-out rows, from which to look at all points, shape (m, dim), or ``None``.
-        test_embedded: Where these are embedded, shape (m, out_dim), or ``None``.
+        points: The data, shape (n, dim).
+        embedded: Their embedding, shape (n, out_dim).
+        rows: Indices of the rows to evaluate, or ``None`` for all; unused with held-out rows.
+        test_points: Held-out rows, which are compared with all points, shape (m, dim), or ``None``.
+        test_embedded: Their embedding, shape (m, out_dim), or ``None``.
     """
 
     points: torch.Tensor
@@ -34,17 +34,17 @@ class Comparison:
 
     @property
     def n_others(self) -> int:
-        """How many points each measured row sees."""
+        """Number of points that each evaluated row is compared with."""
         return len(self.points) - (self.test_points is None)
 
     @property
     def n_total(self) -> int | None:
-        """How many rows the measured ones were drawn from; ``None`` for held-out ones: more may follow."""
+        """Number of rows that the evaluated ones were drawn from; ``None`` for held-out rows: it is unlimited."""
         return len(self.points) if self.test_points is None else None
 
     @property
     def n_measured(self) -> int:
-        """How many rows are measured."""
+        """Number of evaluated rows."""
         if self.test_points is not None:
             return len(self.test_points)
         return len(self.points) if self.rows is None else len(self.rows)
@@ -55,27 +55,26 @@ class Comparison:
         return f"{len(self.points)} {'points' if self.test_points is None else 'training rows'}"
 
     def reversed(self) -> Comparison:
-        """Returns the same with data and embedding exchanged."""
+        """Returns a comparison with data and embedding exchanged."""
         return Comparison(self.embedded, self.points, self.rows, self.test_embedded, self.test_points)
 
     def blocks(
         self, *, self_distance: float = 0.0, chunk_size: int | None = None
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yields distances in data and embedding from blocks of measured rows to all points, shape (rows, n)."""
+        """Yields distances in data and embedding of blocks of evaluated rows to all points, shape (rows, n)."""
         if chunk_size is None:
-            # the same for both, though either alone might want another
             chunk_size = usual_chunk_size(self.points, self.embedded)
         settings: dict[str, Any] = {
             "rows": self.rows,
             "self_distance": self_distance,
             "chunk_size": chunk_size,
         }
-        for (_, near), (_, shown) in zip(
+        for (_, in_data), (_, in_embedding) in zip(
             distance_blocks(self.points, queries=self.test_points, **settings),
             distance_blocks(self.embedded, queries=self.test_embedded, **settings),
             strict=True,
         ):
-            yield near, shown
+            yield in_data, in_embedding
 
 
 def as_comparison(
@@ -87,19 +86,19 @@ def as_comparison(
     n_samples: int | None = None,
     random_state: Any = 0,
 ) -> Comparison:
-    """Checks data and their embedding, and draws the rows to measure.
+    """Checks data and their embedding, and draws the rows to evaluate.
 
     Args:
         X: Data, shape (n, dim).
         embedding: Embedding of the same points, shape (n, out_dim).
         test_X: Held-out rows, shape (m, dim), or ``None``.
-        test_embedding: Where they are embedded, shape (m, out_dim), or ``None``.
-        n_samples: How many rows to measure; all if ``None``.
+        test_embedding: Their embedding, shape (m, out_dim), or ``None``.
+        n_samples: Number of rows to evaluate; all if ``None``.
         random_state: Seed of the draw.
 
     Raises:
-        TypeError: If anything is not real numbers.
-        ValueError: If anything is not a finite matrix, if numbers of rows or columns differ, or if only one of
+        TypeError: If an input is not real numbers.
+        ValueError: If an input is not a finite matrix, if numbers of rows or columns differ, or if only one of
             ``test_X`` and ``test_embedding`` is given.
 
     Example:
@@ -122,21 +121,25 @@ def as_comparison(
     check_columns("embedding", embedded, "test_embedding", test_embedded)
     rows = drawn_rows(len(test_points), n_samples, random_state)
     if rows is not None:
-        test_points, test_embedded = (part[rows.to(part.device)] for part in (test_points, test_embedded))
+        test_points, test_embedded = (
+            test_points[rows.to(test_points.device)],
+            test_embedded[rows.to(test_embedded.device)],
+        )
     return Comparison(points, embedded, None, test_points, test_embedded)
 
 
 def check_together(**given: Any) -> None:
-    """Refuses that one of two arguments which belong together is missing."""
+    """Raises an error if only some of the arguments are given."""
     missing = [name for name, value in given.items() if value is None]
     if 0 < len(missing) < len(given):
         raise ValueError(
-            f"{' and '.join(given)} belong together, got no {' and no '.join(missing)}. Pass both, or neither."
+            f"{' and '.join(given)} must be given together, got no {' and no '.join(missing)}. "
+            "Pass all of them, or none."
         )
 
 
 def check_columns(name: str, points: torch.Tensor, test_name: str, test_points: torch.Tensor) -> None:
-    """Refuses held-out rows with another number of columns."""
+    """Raises an error if held-out rows have another number of columns."""
     if points.shape[1] != test_points.shape[1]:
         raise ValueError(
             f"{name} and {test_name} must have the same number of columns, got "

@@ -1,4 +1,4 @@
-"""Numbers with a standard error, and how they follow from the values of single rows."""
+"""Scores with a standard error, computed from the values of single rows."""
 
 from __future__ import annotations
 
@@ -12,23 +12,21 @@ __all__ = ["Estimate", "drawn_rows", "mean_estimate", "ratio_estimate"]
 
 
 class Estimate(float):
-    """A number that knows how far it may be off because it was measured on some rows only.
-
-    It is a float in every other respect.
+    """A float with the standard error that comes from evaluating a sample of rows.
 
     Args:
-        value: The number.
-        standard_error: Its standard error; 0 if nothing was sampled.
-        n_sampled: How many rows, or pairs of rows, it was measured on.
+        value: The score.
+        standard_error: Its standard error; 0 if all rows were evaluated.
+        n_sampled: Number of rows, or pairs of rows, that were evaluated.
 
     Attributes:
-        standard_error: How far the number typically is from that of all rows. For held-out rows: from that of
-            infinitely many such rows. ``nan`` if a single row was measured, which tells nothing about others.
-        n_sampled: How many rows, or pairs of rows, it was measured on.
+        standard_error: Typical difference from the score of all rows, or, for held-out rows, of the distribution
+            that they were drawn from. ``nan`` if a single row was evaluated.
+        n_sampled: Number of rows, or pairs of rows, that were evaluated.
 
     Example:
-        >>> found = Estimate(0.9, standard_error=0.02, n_sampled=500)
-        >>> found, found.standard_error, f"{found:.2f}"
+        >>> score = Estimate(0.9, standard_error=0.02, n_sampled=500)
+        >>> score, score.standard_error, f"{score:.2f}"
         (0.9, 0.02, '0.90')
     """
 
@@ -36,11 +34,11 @@ class Estimate(float):
     n_sampled: int
 
     def __new__(cls, value: float, *, standard_error: float = 0.0, n_sampled: int) -> Self:
-        """Makes the number."""
-        made = super().__new__(cls, value)
-        made.standard_error = float(standard_error)
-        made.n_sampled = int(n_sampled)
-        return made
+        """Creates the score."""
+        estimate = super().__new__(cls, value)
+        estimate.standard_error = float(standard_error)
+        estimate.n_sampled = int(n_sampled)
+        return estimate
 
     def __getnewargs_ex__(self) -> tuple[tuple[float], dict[str, Any]]:
         return (float(self),), {"standard_error": self.standard_error, "n_sampled": self.n_sampled}
@@ -51,14 +49,14 @@ def drawn_rows(n_rows: int, n_samples: Any, random_state: Any) -> torch.Tensor |
 
     Args:
         n_rows: Number of rows.
-        n_samples: How many to draw, at least 2, or ``None`` for all.
+        n_samples: Number of rows to draw, at least 2, or ``None`` for all.
         random_state: Seed, NumPy generator, or ``None`` for other rows in every call.
 
     Returns:
-        Sorted indices, shape (n_samples,); ``None`` where all rows are to be taken.
+        Sorted indices, shape (n_samples,); ``None`` for all rows.
 
     Raises:
-        ValueError: If ``n_samples`` is not an integer from 2 on.
+        ValueError: If ``n_samples`` is not an integer of at least 2.
 
     Example:
         >>> drawn_rows(10, 3, 0).shape, drawn_rows(10, 30, 0)
@@ -68,7 +66,7 @@ def drawn_rows(n_rows: int, n_samples: Any, random_state: Any) -> torch.Tensor |
         return None
     if isinstance(n_samples, bool) or not isinstance(n_samples, (int, np.integer)) or n_samples < 2:
         raise ValueError(
-            f"n_samples must be an integer from 2 on, got {n_samples!r}. Leave it out to measure all rows."
+            f"n_samples must be an integer of at least 2, got {n_samples!r}. Omit it to evaluate all rows."
         )
     if n_samples >= n_rows:
         return None
@@ -77,13 +75,13 @@ def drawn_rows(n_rows: int, n_samples: Any, random_state: Any) -> torch.Tensor |
 
 
 def mean_estimate(values: torch.Tensor, *, n_total: int | None, value: float | None = None) -> Estimate:
-    """Returns the mean of the values of rows.
+    """Returns the mean over rows, with its standard error.
 
     Args:
-        values: One number a measured row, shape (m,).
-        n_total: The number of rows that these were drawn from, without replacement; ``None`` if any number more
-            could follow, as of held-out rows.
-        value: The mean, where it is known more exactly.
+        values: One value per evaluated row, shape (m,).
+        n_total: Number of rows that these were drawn from without replacement; ``None`` for held-out rows, which
+            come from an unlimited population.
+        value: The mean, if it is known more exactly.
 
     Example:
         >>> mean_estimate(torch.tensor([0.0, 1.0]), n_total=2).standard_error
@@ -99,11 +97,11 @@ def mean_estimate(values: torch.Tensor, *, n_total: int | None, value: float | N
 def ratio_estimate(
     numerators: torch.Tensor, denominators: torch.Tensor, *, n_total: int | None, root: bool = False
 ) -> Estimate:
-    """Returns the ratio of two sums over rows, or its root.
+    """Returns the ratio of two sums over rows, or its square root, with its standard error.
 
     Args:
-        numerators: One number a measured row, shape (m,).
-        denominators: The same, with a positive sum.
+        numerators: One value per evaluated row, shape (m,).
+        denominators: One value per evaluated row, shape (m,), with a positive sum.
         n_total: As in :func:`mean_estimate`.
         root: Whether to take the square root.
 
@@ -127,5 +125,5 @@ def _error_of_mean(values: torch.Tensor, n_total: int | None) -> float:
         return 0.0
     if m < 2:
         return math.nan
-    left = 1.0 if n_total is None else 1 - m / n_total
-    return float(values.std()) * math.sqrt(left / m)
+    population_correction = 1.0 if n_total is None else 1 - m / n_total
+    return float(values.std()) * math.sqrt(population_correction / m)

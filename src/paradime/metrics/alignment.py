@@ -1,4 +1,4 @@
-"""Alignment with attributes: along which axes, and along which directions, attributes grow in an embedding."""
+"""Alignment of the axes and directions of an embedding with attributes."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ __all__ = ["Alignment", "axis_alignment"]
 
 @dataclasses.dataclass(frozen=True)
 class Alignment:
-    """How an embedding follows attributes of its points.
+    """Alignment of an embedding with attributes of its points.
 
     Attributes:
         names: Names of the attributes.
         correlations: Signed correlation of each attribute with each axis, in [-1, 1], shape
             (n_attributes, out_dim); 0 where either is constant.
-        strength: How well a straight direction of the embedding tells the attribute, in [0, 1], shape
-            (n_attributes,): the correlation of the attribute with its least-squares prediction. For held-out rows
-            the prediction is the one learned from the others, and the correlation may be negative.
+        strength: Correlation of each attribute with its least-squares prediction from the embedding, in [0, 1],
+            shape (n_attributes,). For held-out rows the prediction is fitted to the other rows, and the
+            correlation may be negative.
         directions: Unit vectors in the embedding along which attributes grow, shape (n_attributes, out_dim);
-            zeros where there is none.
+            zeros if there is no such direction.
     """
 
     names: list[str]
@@ -50,17 +50,18 @@ def axis_alignment(
     test_attributes: TensorLike | None = None,
     names: Sequence[str] | None = None,
 ) -> Alignment:
-    """Measures how axes and directions of an embedding follow attributes.
+    """Measures the alignment of axes and directions of an embedding with attributes.
 
-    Axes of t-SNE or UMAP mean nothing by themselves, so that an attribute may grow along a diagonal: see
-    ``strength`` and ``directions``. Axes that are guided should correlate on their own: see ``correlations``.
+    The axes of t-SNE and UMAP have no meaning, so that an attribute may grow along a diagonal: ``strength`` and
+    ``directions`` describe this. Axes that were guided should correlate with their attribute: ``correlations``
+    describe this.
 
     Args:
         embedding: Embedded points, shape (n, out_dim), n at least 2.
-        attributes: One column an attribute, shape (n, n_attributes), or one attribute, shape (n,).
+        attributes: One column per attribute, shape (n, n_attributes), or one attribute, shape (n,).
         kind: ``"pearson"``, or ``"spearman"`` to compare ranks, of axes and attributes.
-        test_embedding: Embedded held-out rows, shape (m, out_dim). With them, correlations are those of these
-            rows, and directions are learned from the others.
+        test_embedding: Embedded held-out rows, shape (m, out_dim). If given, correlations are computed for these
+            rows, and directions are fitted to the others.
         test_attributes: Their attributes, shape (m, n_attributes) or (m,).
         names: Names of the attributes; by default those of a data frame's columns, else ``"x0"``, ``"x1"``, ….
 
@@ -72,34 +73,37 @@ def axis_alignment(
         ValueError: If the inputs are not finite, or lengths differ.
 
     Example:
-        >>> found = axis_alignment([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], [0.0, 1.0, 1.0, 2.0])
-        >>> found.correlations.round(3), found.strength.round(3), found.directions.round(3)
+        >>> result = axis_alignment([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], [0.0, 1.0, 1.0, 2.0])
+        >>> result.correlations.round(3), result.strength.round(3), result.directions.round(3)
         (array([[0.707, 0.707]]), array([1.]), array([[0.707, 0.707]]))
     """
     check_kind(kind)
     check_together(test_embedding=test_embedding, test_attributes=test_attributes)
     axes, columns = _as_columns(embedding, attributes, prefix="", device=None)
-    known = (
+    attribute_names = (
         [str(name) for name in names]
         if names is not None
         else feature_names(attributes, row_shape=columns.shape[1:])
     )
-    if len(known) != columns.shape[1]:
-        raise ValueError(f"names must have one name an attribute, {columns.shape[1]}, got {len(known)}.")
-    learned = (axes, columns)
-    measured = learned
+    if len(attribute_names) != columns.shape[1]:
+        raise ValueError(
+            f"names must have one name per attribute, got {len(attribute_names)} for {columns.shape[1]} "
+            "attributes. Omit them to have them chosen."
+        )
+    train = (axes, columns)
+    test = train
     if test_embedding is not None:
-        measured = _as_columns(test_embedding, test_attributes, prefix="test_", device=axes.device)
-        check_columns("embedding", axes, "test_embedding", measured[0])
-        check_columns("attributes", columns, "test_attributes", measured[1])
+        test = _as_columns(test_embedding, test_attributes, prefix="test_", device=axes.device)
+        check_columns("embedding", axes, "test_embedding", test[0])
+        check_columns("attributes", columns, "test_attributes", test[1])
     if kind == "spearman":
-        learned, measured = ((_ranked(a), _ranked(b)) for a, b in (learned, measured))
-    slopes = torch.linalg.pinv(learned[0] - learned[0].mean(dim=0)) @ standardized(learned[1])
-    shown, values = standardized(measured[0]), standardized(measured[1])
-    correlations = (values.T @ shown).clamp(-1, 1)
-    strength = (standardized(measured[0] @ slopes) * values).sum(dim=0).clamp(-1, 1)
+        train, test = ((_ranked(a), _ranked(b)) for a, b in (train, test))
+    slopes = torch.linalg.pinv(train[0] - train[0].mean(dim=0)) @ standardized(train[1])
+    values = standardized(test[1])
+    correlations = (values.T @ standardized(test[0])).clamp(-1, 1)
+    strength = (standardized(test[0] @ slopes) * values).sum(dim=0).clamp(-1, 1)
     directions = torch.nn.functional.normalize(slopes.T, dim=1, eps=torch.finfo(torch.float64).tiny)
-    return Alignment(known, *(as_numpy(part) for part in (correlations, strength, directions)))
+    return Alignment(attribute_names, as_numpy(correlations), as_numpy(strength), as_numpy(directions))
 
 
 def _as_columns(
@@ -107,9 +111,9 @@ def _as_columns(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Checks embedded points and their attributes; one attribute becomes a column."""
     axes = as_points(embedding, name=f"{prefix}embedding", device=device)
-    given = as_tensor(attributes)
+    values = as_tensor(attributes)
     columns = as_points(
-        given[:, None] if given.ndim == 1 else given, name=f"{prefix}attributes", device=axes.device
+        values[:, None] if values.ndim == 1 else values, name=f"{prefix}attributes", device=axes.device
     )
     if len(axes) != len(columns):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Correlation of distances between classes: whether classes that are alike lie near each other."""
+"""Correlation of the distances between class centres in data and embedding."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ def centroid_correlation(
     test_embedding: TensorLike | None = None,
     test_labels: Any = None,
 ) -> float:
-    """Correlates the distances between the centres of classes in the data and in the embedding.
+    """Computes the correlation of the distances between class centres in the embedding with those in the data.
 
     Args:
         X: Data, shape (n, dim).
         embedding: Embedding of the same points, shape (n, out_dim).
-        labels: Their classes, shape (n,), at least three, so that there are distances to compare.
+        labels: Their classes, shape (n,), at least three.
         kind: ``"pearson"`` compares the sizes of the distances, ``"spearman"`` their order.
-        test_X: Held-out rows, shape (m, dim). With them, distances from their centres to those of the other
+        test_X: Held-out rows, shape (m, dim). If given, distances from their centres to those of the other
             classes of ``X`` are compared.
-        test_embedding: Where held-out rows are embedded, shape (m, out_dim).
+        test_embedding: Embedding of the held-out rows, shape (m, out_dim).
         test_labels: Their classes, shape (m,), all among ``labels``, at least two.
 
     Returns:
-        A number in [-1, 1]; 0 where all distances in either are equal. Few classes make it coarse: with three,
-        it says of three distances how they agree.
+        A correlation in [-1, 1]; 0 if all distances in the data, or all in the embedding, are equal. With few
+        classes it is coarse: three classes have three distances.
 
     Raises:
         TypeError: If the inputs are not real numbers.
-        ValueError: If the inputs are not finite matrices of equally many rows, labels do not fit, or there are
+        ValueError: If the inputs are not finite matrices of equally many rows, labels do not match, or there are
             too few classes.
 
     Example:
@@ -58,31 +58,31 @@ def centroid_correlation(
     n_test = None if compared.test_points is None else len(compared.test_points)
     train, test = read_labels(labels, test_labels, n_points=len(compared.points), n_test=n_test)
     n_classes = check_classes(train, test)
-    kept, codes = labeled(train, device)
-    points = compared.points[kept], compared.embedded[kept]
+    with_class, codes = labeled(train, device)
+    points = compared.points[with_class], compared.embedded[with_class]
     if compared.test_points is None or compared.test_embedded is None or test is None:
         first, second = torch.triu_indices(n_classes, n_classes, 1, device=device)
-        starts = ends = [_centers(part, codes, n_classes) for part in points]
+        starts = ends = [_centers(space, codes, n_classes) for space in points]
     else:
-        kept, test_codes = labeled(test, device)
-        ends = [_centers(part, codes, n_classes) for part in points]
-        held_out = compared.test_points[kept], compared.test_embedded[kept]
-        starts = [_centers(part, test_codes, n_classes) for part in held_out]
+        with_class, test_codes = labeled(test, device)
+        ends = [_centers(space, codes, n_classes) for space in points]
+        held_out = compared.test_points[with_class], compared.test_embedded[with_class]
+        starts = [_centers(space, test_codes, n_classes) for space in held_out]
         differs = ~torch.eye(n_classes, dtype=torch.bool, device=device)
         differs[torch.bincount(test_codes, minlength=n_classes) == 0] = False
         first, second = differs.nonzero().T
     if len(first) < 2:
         raise ValueError(
             f"labels must have at least 3 classes to compare distances between their centres, got {n_classes}. "
-            "Use silhouette or knn_accuracy for two."
+            "Use silhouette or knn_accuracy for two classes."
         )
-    near, shown = ((a[first] - b[second]).norm(dim=1) for a, b in zip(starts, ends, strict=True))
-    return spearman(near, shown) if kind == "spearman" else pearson(near, shown)
+    in_data, in_embedding = ((a[first] - b[second]).norm(dim=1) for a, b in zip(starts, ends, strict=True))
+    return spearman(in_data, in_embedding) if kind == "spearman" else pearson(in_data, in_embedding)
 
 
 def _centers(points: torch.Tensor, codes: torch.Tensor, n_classes: int) -> torch.Tensor:
     """Returns the mean of the points of each class, shape (n_classes, dim); zeros for a class without any."""
-    # around the mean of all, for sums of numbers with a large offset lose digits
+    # sums of numbers with a large offset lose digits
     offset = points.mean(dim=0)
     sums = points.new_zeros(n_classes, points.shape[1]).index_add_(0, codes, points - offset)
     return sums / torch.bincount(codes, minlength=n_classes).clamp(min=1)[:, None] + offset

@@ -1,4 +1,4 @@
-"""kNN accuracy: how well classes can be told from positions in the embedding."""
+"""kNN accuracy: how well a k-nearest-neighbour classifier predicts classes from the embedding."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ def knn_accuracy(
     random_state: Any = 0,
     chunk_size: int | None = None,
 ) -> Estimate:
-    """Measures the share of points whose class is that of most of their nearest neighbours.
+    """Computes the accuracy of a k-nearest-neighbour classifier on the embedding.
 
     Without test points, every point is classified by its neighbours among the others (leave-one-out). With
-    test points, these are classified by their neighbours in ``embedding``. Each neighbour has one vote; of
+    test points, these are classified by their neighbours in ``embedding``. Each neighbour has one vote; among
     classes with equally many votes, the first in sorted order wins, as in scikit-learn.
 
     Args:
         embedding: Embedded points, shape (n, out_dim).
-        labels: Their classes, shape (n,), as :meth:`fit` takes them; equal numbers are a class. Points without one
-            (−1 among integers, or a missing value) are left out.
-        n_neighbors: Number of votes, in [1, n - 1], or in [1, n] with test points.
+        labels: Their classes, shape (n,), as :meth:`fit` takes them; floats with equal values form a class. Points
+            without a class (−1 among integers, or a missing value) are left out.
+        n_neighbors: Number of neighbours that vote, in [1, n - 1], or in [1, n] with test points.
         test_embedding: Embedded test points, shape (m, out_dim).
-        test_labels: Their classes, shape (m,). Classes that ``labels`` lack count as errors.
-        n_samples: How many points to classify, drawn at random; all if ``None``.
+        test_labels: Their classes, shape (m,). Points of a class that is not in ``labels`` count as errors.
+        n_samples: Number of randomly drawn points to classify; all if ``None``.
         random_state: Seed of the draw.
-        chunk_size: Rows to compute at a time; by default as many as make a block of moderate size.
+        chunk_size: Number of rows to compute at a time; by default a block has a moderate size.
 
     Returns:
         The accuracy, in [0, 1], with its standard error.
 
     Raises:
         TypeError: If embeddings are not real numbers, or ``n_neighbors`` is not an integer.
-        ValueError: If embeddings are not finite matrices of the same dimension; if labels are not flat, of
-            another length, or all missing; if only one of ``test_embedding`` and ``test_labels`` is given; if a
-            number is out of range.
+        ValueError: If embeddings are not finite matrices of the same dimension; if labels are not flat, have
+            another length, or are all missing; if only one of ``test_embedding`` and ``test_labels`` is given; if
+            a number is out of range.
 
     Example:
         >>> embedding = [[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]]
@@ -66,22 +66,28 @@ def knn_accuracy(
         ... )
         0.5
     """
-    read = LabeledPoints.read(
+    labeled_points = LabeledPoints.read(
         embedding, labels, test_embedding, test_labels, n_samples=n_samples, random_state=random_state
     )
-    n_available = len(read.points) - int(read.queries is None)
-    n_neighbors = check_n_neighbors(n_neighbors, n_available=n_available, points=f"{len(read.points)} points")
+    n_available = len(labeled_points.points) - int(labeled_points.queries is None)
+    n_neighbors = check_n_neighbors(
+        n_neighbors, n_available=n_available, points=f"{len(labeled_points.points)} points"
+    )
     predicted = [
-        _majority(read.codes[nearest(distances, n_neighbors)], read.n_classes)
+        _majority(labeled_points.codes[nearest(distances, n_neighbors)], labeled_points.n_classes)
         for _, distances in distance_blocks(
-            read.points, queries=read.queries, rows=read.rows, self_distance=math.inf, chunk_size=chunk_size
+            labeled_points.points,
+            queries=labeled_points.queries,
+            rows=labeled_points.rows,
+            self_distance=math.inf,
+            chunk_size=chunk_size,
         )
     ]
-    is_right = (torch.cat(predicted) == read.own).cpu()
-    return mean_estimate(is_right, n_total=read.n_total, value=float(np.mean(is_right.numpy())))
+    is_right = (torch.cat(predicted) == labeled_points.own).cpu()
+    return mean_estimate(is_right, n_total=labeled_points.n_total, value=float(np.mean(is_right.numpy())))
 
 
 def _majority(votes: torch.Tensor, n_classes: int) -> torch.Tensor:
-    """Returns the class with most votes in every row of class codes; the lowest of several with as many."""
+    """Returns the class with most votes in every row of class codes; the lowest code wins a tie."""
     counts = votes.new_zeros(len(votes), n_classes).scatter_add_(1, votes, torch.ones_like(votes))
     return counts.argmax(dim=1)

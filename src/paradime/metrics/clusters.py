@@ -1,4 +1,4 @@
-"""The silhouette: how compact classes lie, and how far apart."""
+"""The silhouette: compactness and separation of classes."""
 
 from __future__ import annotations
 
@@ -26,26 +26,27 @@ def silhouette(
 ) -> Estimate:
     """Computes the mean silhouette ``(b - a) / max(a, b)`` of the points.
 
-    The a of a point is its mean distance to the others of its class, b that to the class next to it.
+    For each point, a is its mean distance to the other points of its class, and b its mean distance to the points
+    of the nearest other class.
 
     Args:
         embedding: Embedded points, shape (n, out_dim).
         labels: Their classes, shape (n,), at least two.
-        test_embedding: Embedded held-out rows, shape (m, out_dim). With them, these are measured instead, by
+        test_embedding: Embedded held-out rows, shape (m, out_dim). If given, these are evaluated instead, by
             their distances to the rows of ``embedding``.
         test_labels: Their classes, shape (m,), all among ``labels``.
-        n_samples: How many rows to measure, drawn at random; all if ``None``.
+        n_samples: Number of randomly drawn rows to evaluate; all if ``None``.
         random_state: Seed of the draw.
-        chunk_size: Rows to compute at a time; by default as many as make a block of moderate size.
+        chunk_size: Number of rows to compute at a time; by default a block has a moderate size.
 
     Returns:
-        A number in [-1, 1] with its standard error. Points alone in their class, and points with a = b = 0,
-        count as 0.
+        A score in [-1, 1] with its standard error. Points that are alone in their class, and points with
+        a = b = 0, count as 0.
 
     Raises:
         TypeError: If embeddings are not real numbers.
-        ValueError: If embeddings are not finite matrices of the same dimension; if labels are NaN, not flat, of
-            another length, or of one class; if a held-out row has a class of its own.
+        ValueError: If embeddings are not finite matrices of the same dimension; if labels are not flat, have
+            another length, or have only one class; if a held-out row has a class that is not in ``labels``.
 
     Source: Rousseeuw, "Silhouettes: a graphical aid to the interpretation and validation of cluster analysis",
         Journal of Computational and Applied Mathematics 20, 1987.
@@ -54,7 +55,7 @@ def silhouette(
         >>> round(silhouette([[0.0], [1.0], [10.0], [11.0]], ["fir", "fir", "oak", "oak"]), 3)
         0.9
     """
-    read = LabeledPoints.read(
+    labeled_points = LabeledPoints.read(
         embedding,
         labels,
         test_embedding,
@@ -63,27 +64,29 @@ def silhouette(
         random_state=random_state,
         several=True,
     )
-    members = torch.nn.functional.one_hot(read.codes, read.n_classes).to(torch.float64)
-    counts, is_member = members.sum(dim=0), read.queries is None
-    blocks = distance_blocks(read.points, queries=read.queries, rows=read.rows, chunk_size=chunk_size)
-    parts = [_widths(block @ members, counts, read.own[part], is_member) for part, block in blocks]
-    return mean_estimate(torch.cat(parts), n_total=read.n_total)
+    members = torch.nn.functional.one_hot(labeled_points.codes, labeled_points.n_classes).to(torch.float64)
+    counts, is_member = members.sum(dim=0), labeled_points.queries is None
+    blocks = distance_blocks(
+        labeled_points.points, queries=labeled_points.queries, rows=labeled_points.rows, chunk_size=chunk_size
+    )
+    widths = [_widths(block @ members, counts, labeled_points.own[rows], is_member) for rows, block in blocks]
+    return mean_estimate(torch.cat(widths), n_total=labeled_points.n_total)
 
 
 def _widths(sums: torch.Tensor, counts: torch.Tensor, own: torch.Tensor, is_member: bool) -> torch.Tensor:
-    """Returns silhouettes of the sums of a row's distances to each class.
+    """Computes silhouettes.
 
     Args:
-        sums: Shape (rows, n_classes).
+        sums: Sums of the distances of each row to the points of each class, shape (rows, n_classes).
         counts: Number of points of each class, shape (n_classes,).
         own: The class of each row, shape (rows,).
-        is_member: Whether the row itself is among those of its class.
+        is_member: Whether the row itself is counted in its class.
 
     Returns:
-        Shape (rows,).
+        Silhouettes, shape (rows,).
     """
     n_own = counts[own] - int(is_member)
     within = sums.gather(1, own[:, None])[:, 0] / n_own.clamp(min=1)
-    next_to = (sums / counts).scatter(1, own[:, None], torch.inf).amin(dim=1)
-    largest = torch.maximum(within, next_to)
-    return torch.where((n_own > 0) & (largest > 0), (next_to - within) / largest, 0.0)
+    to_nearest = (sums / counts).scatter(1, own[:, None], torch.inf).amin(dim=1)
+    largest = torch.maximum(within, to_nearest)
+    return torch.where((n_own > 0) & (largest > 0), (to_nearest - within) / largest, 0.0)

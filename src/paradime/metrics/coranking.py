@@ -1,4 +1,4 @@
-"""The co-ranking curve: which sizes of neighbourhoods an embedding keeps."""
+"""The co-ranking curve: neighbours preserved at every neighbourhood size."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ __all__ = ["CorankingCurve", "coranking_curve"]
 
 @dataclasses.dataclass(frozen=True)
 class CorankingCurve:
-    """How many neighbours an embedding keeps, at every size of the neighbourhoods.
+    """Neighbours preserved by an embedding, at every neighbourhood size.
 
     Attributes:
-        k: The sizes 1, 2, …, shape (n_sizes,).
-        kept: Q_NX, the mean share of the k neighbours that are kept, in [0, 1], shape (n_sizes,).
-        rescaled: R_NX, the same on a scale where an embedding at random has 0 and a perfect one 1, shape
+        k: Neighbourhood sizes 1, 2, …, shape (n_sizes,).
+        kept: Q_NX, the mean share of the k neighbours that are preserved, in [0, 1], shape (n_sizes,).
+        rescaled: R_NX, which is Q_NX rescaled so that a random embedding has 0 and a perfect one 1, shape
             (n_sizes,).
-        area: The area under R_NX over log k: the mean of R_NX with weights 1 / k, at most 1. One number for all
-            sizes, in which each order of magnitude counts alike.
+        area: The area under R_NX over log k: the mean of R_NX with weights 1 / k, at most 1. Each order of
+            magnitude of k has the same weight.
     """
 
     k: NDArray[np.int64]
@@ -46,26 +46,26 @@ def coranking_curve(
     random_state: Any = 0,
     chunk_size: int | None = None,
 ) -> CorankingCurve:
-    """Measures the share of neighbours preserved at every size of neighbourhoods, and the area under that curve.
+    """Measures the share of neighbours preserved at every neighbourhood size, and the area under this curve.
 
     Args:
         X: Data, shape (n, dim), n at least 3.
         embedding: Embedding of the same points, shape (n, out_dim).
-        test_X: Held-out rows, shape (m, dim). With them, these are measured instead: their neighbours are sought
+        test_X: Held-out rows, shape (m, dim). If given, these are evaluated instead: their neighbours are searched
             among the rows of ``X``.
-        test_embedding: Where held-out rows are embedded, shape (m, out_dim).
-        n_samples: How many rows to measure, drawn at random; all if ``None``. A row takes time of order
-            n log n, so that 2,000 of many suit well.
+        test_embedding: Embedding of the held-out rows, shape (m, out_dim).
+        n_samples: Number of randomly drawn rows to evaluate; all if ``None``. Each row costs O(n log n); 2,000
+            rows are enough for large data.
         random_state: Seed of the draw, and of the order of points at equal distance.
-        chunk_size: Rows to compute at a time; by default as many as make a block of moderate size.
+        chunk_size: Number of rows to compute at a time; by default a block has a moderate size.
 
     Returns:
         A :class:`CorankingCurve` of sizes from 1 to n - 2, or to n - 1 for held-out rows.
 
     Raises:
         TypeError: If the inputs are not real numbers.
-        ValueError: If the inputs are not finite matrices of equally many rows, there are too few, or a number is
-            out of range.
+        ValueError: If the inputs are not finite matrices of equally many rows, if there are fewer than 3 points,
+            or if a number is out of range.
 
     Source:
         Lee and Verleysen (2009), Quality assessment of dimensionality reduction: rank-based criteria,
@@ -90,32 +90,36 @@ def coranking_curve(
     )
     n = compared.n_others
     if n < 2:
-        raise ValueError(f"a co-ranking curve needs at least 3 points, got {len(compared.points)}. Pass more.")
+        raise ValueError(
+            f"a co-ranking curve needs at least 3 points, got {len(compared.points)}. Pass more points."
+        )
     largest, weighted, offset = _area_weights(n, device=compared.points.device)
     counts, areas = torch.zeros(n + 1, dtype=torch.int64), []
-    for near, shown in _shuffled(compared, random_state).blocks(self_distance=math.inf, chunk_size=chunk_size):
-        # a point is kept from the size on that holds it in both
-        since = torch.maximum(_ranks(near), _ranks(shown))
-        counts += torch.bincount(since.flatten(), minlength=n + 1).cpu()
-        areas.append(weighted[since].sum(dim=1) - offset)
+    blocks = _shuffled(compared, random_state).blocks(self_distance=math.inf, chunk_size=chunk_size)
+    for in_data, in_embedding in blocks:
+        # a neighbour is preserved at all sizes k above both of its ranks
+        larger_rank = torch.maximum(_ranks(in_data), _ranks(in_embedding))
+        counts += torch.bincount(larger_rank.flatten(), minlength=n + 1).cpu()
+        areas.append(weighted[larger_rank].sum(dim=1) - offset)
     k = np.arange(1, largest + 1)
-    kept = np.cumsum(counts.numpy())[:largest] / (k * compared.n_measured)
-    rescaled = (n * kept - k) / (n - k)
+    preserved = np.cumsum(counts.numpy())[:largest] / (k * compared.n_measured)
+    rescaled = (n * preserved - k) / (n - k)
     area = mean_estimate(torch.cat(areas), n_total=compared.n_total)
-    return CorankingCurve(k, kept, rescaled, area)
+    return CorankingCurve(k, preserved, rescaled, area)
 
 
 def _area_weights(n: int, *, device: torch.device) -> tuple[int, torch.Tensor, torch.Tensor]:
-    """Returns what a point that is kept from a rank on adds to the area of its row.
+    """Returns the terms of the area under R_NX.
 
-    R_NX is linear in the number of kept points, so that the area is a sum over them.
+    R_NX is linear in the number of preserved neighbours, so that the area is a sum over these.
 
     Args:
-        n: How many points each row sees.
-        device: Where to compute.
+        n: Number of points that each row is compared with.
+        device: Device to compute on.
 
     Returns:
-        The largest size; what is added by rank, from 0 to n, shape (n + 1,); and what is subtracted once.
+        The largest size; the contribution of a neighbour by the larger of its ranks, from 0 to n, shape (n + 1,);
+        and the constant to subtract.
     """
     k = torch.arange(1, n, dtype=torch.float64, device=device)
     share = (1 / k) / (1 / k).sum()
@@ -126,16 +130,16 @@ def _area_weights(n: int, *, device: torch.device) -> tuple[int, torch.Tensor, t
 
 
 def _ranks(distances: torch.Tensor) -> torch.Tensor:
-    """Returns the place of each entry in its row in increasing order, from 0, shape (rows, n)."""
+    """Returns the rank of each entry in its row, from 0, shape (rows, n)."""
     order = distances.argsort(dim=1)
-    places = torch.arange(order.shape[1], device=order.device).expand_as(order)
-    return torch.empty_like(order).scatter_(1, order, places)
+    ranks = torch.arange(order.shape[1], device=order.device).expand_as(order)
+    return torch.empty_like(order).scatter_(1, order, ranks)
 
 
 def _shuffled(compared: Comparison, random_state: Any) -> Comparison:
-    """Puts the points into random order, for points at equal distance are ranked in their order.
+    """Shuffles the points, because points at equal distance are ranked in their order.
 
-    Rows sorted by class would seem to keep neighbours in an embedding that puts all in one place.
+    Without it, an embedding with all points at one position would seem to preserve neighbours of sorted rows.
     """
     n = len(compared.points)
     order = torch.from_numpy(np.random.default_rng(random_state).permutation(n)).to(compared.points.device)

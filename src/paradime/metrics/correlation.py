@@ -1,4 +1,4 @@
-"""Correlations that are 0 where there is nothing to correlate, and that of an axis with an attribute."""
+"""Correlation coefficients, which are 0 for constant input, and the correlation of axes with an attribute."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def axis_correlation(embedding: TensorLike, values: TensorLike) -> NDArray[np.fl
         values: The attribute of each point, shape (n,), not constant.
 
     Returns:
-        One number in [0, 1] an axis, shape (out_dim,); 0 for an axis on which all points coincide.
+        One correlation per axis, in [0, 1], shape (out_dim,); 0 for a constant axis.
 
     Raises:
         TypeError: If the inputs are not real numbers.
-        ValueError: If ``embedding`` is not a finite matrix; if ``values`` are not flat, finite, of the same
+        ValueError: If ``embedding`` is not a finite matrix; if ``values`` are not flat and finite, have another
             length, or are all equal.
 
     Example:
@@ -38,7 +38,7 @@ def axis_correlation(embedding: TensorLike, values: TensorLike) -> NDArray[np.fl
     attribute = as_tensor(values)
     if attribute.shape != axes.shape[:1]:
         raise ValueError(
-            f"values must have shape ({len(axes)},), one number a point, got {tuple(attribute.shape)}. "
+            f"values must have shape ({len(axes)},), one value per point, got {tuple(attribute.shape)}. "
             "Select one column, as in X[:, 0]."
         )
     attribute = as_points(attribute[:, None], name="values", device=axes.device)
@@ -56,11 +56,9 @@ KINDS = ("pearson", "spearman")
 
 
 def check_kind(kind: Any) -> None:
-    """Refuses unknown kinds of correlation."""
+    """Raises an error for an unknown kind of correlation."""
     if kind not in KINDS:
-        raise ValueError(
-            f"kind must be 'pearson' or 'spearman', got {kind!r}. 'spearman' compares the order only."
-        )
+        raise ValueError(f"kind must be 'pearson' or 'spearman', got {kind!r}. 'spearman' compares ranks.")
 
 
 def standardized(columns: torch.Tensor) -> torch.Tensor:
@@ -75,37 +73,36 @@ def standardized(columns: torch.Tensor) -> torch.Tensor:
     """
     low, high = columns.aminmax(dim=0)
     centered = columns - columns.mean(dim=0)
-    # scaled to 1 before squaring, for squares of tiny numbers would vanish
+    # scaled to 1 before squaring, because the squares of tiny numbers underflow
     centered = centered / centered.abs().amax(dim=0)
-    # the mean of equal numbers is rounded: what is left of them after centring may be noise, or 0 / 0
+    # the mean of equal numbers is rounded, so that a constant column may be noise or 0 / 0 after centring
     return torch.where(low != high, centered / centered.norm(dim=0), 0.0)
 
 
 def pearson(a: torch.Tensor, b: torch.Tensor) -> float:
-    """Returns Pearson's correlation of two lists of numbers, shape (n,); 0 if either is constant.
+    """Returns Pearson's correlation of two vectors, shape (n,); 0 if either is constant.
 
     Example:
         >>> round(pearson(torch.tensor([1.0, 2.0]).double(), torch.tensor([5.0, 3.0]).double()), 9)
         -1.0
     """
     # rounding may leave the range by a few units in the last place
-    found = (standardized(a[:, None]) * standardized(b[:, None])).sum().clamp(-1, 1)
-    return float(found)
+    return float((standardized(a[:, None]) * standardized(b[:, None])).sum().clamp(-1, 1))
 
 
 def spearman(a: torch.Tensor, b: torch.Tensor) -> float:
-    """Returns Spearman's correlation of two lists of numbers, shape (n,); 0 if either is constant."""
+    """Returns Spearman's correlation of two vectors, shape (n,); 0 if either is constant."""
     return pearson(ranks(a), ranks(b))
 
 
 def ranks(values: torch.Tensor) -> torch.Tensor:
-    """Returns the ranks of numbers from 1 on, shape (n,); equal ones share the mean of their ranks.
+    """Returns the ranks of numbers, from 1, shape (n,); equal numbers get the mean of their ranks.
 
     Example:
         >>> ranks(torch.tensor([5.0, 3.0, 5.0]))
         tensor([2.5000, 1.0000, 2.5000], dtype=torch.float64)
     """
-    _, places, counts = torch.unique(values, return_inverse=True, return_counts=True)
+    _, indices, counts = torch.unique(values, return_inverse=True, return_counts=True)
     last = counts.cumsum(0).to(torch.float64)
     means: torch.Tensor = last - (counts - 1) / 2
-    return means[places]
+    return means[indices]

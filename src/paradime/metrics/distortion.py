@@ -1,4 +1,4 @@
-"""Stress: how far distances in the embedding are from those in the data."""
+"""Stress: differences between distances in the embedding and in the data."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def stress(
     Args:
         X: Data, shape (n, dim), not all equal.
         embedding: Embedding of the same points, shape (n, out_dim).
-        rescale: Whether to multiply the embedding by the factor that makes the stress least. Embeddings whose
-            scale means nothing, such as those of t-SNE or UMAP, can be compared only so.
-        test_X: Held-out rows, shape (m, dim). With them, the distances from these to the rows of ``X`` are
+        rescale: Whether to multiply the embedding by the factor that minimises the stress. This is needed to
+            compare embeddings of arbitrary scale, such as those of t-SNE or UMAP.
+        test_X: Held-out rows, shape (m, dim). If given, the distances from these to the rows of ``X`` are
             measured instead.
-        test_embedding: Where held-out rows are embedded, shape (m, out_dim).
-        n_samples: How many rows to measure, drawn at random; all if ``None``. Their distances to
-            all points are measured.
+        test_embedding: Embedding of the held-out rows, shape (m, out_dim).
+        n_samples: Number of randomly drawn rows to evaluate; all if ``None``. Their distances to all points are
+            measured.
         random_state: Seed of the draw.
-        chunk_size: Rows to compute at a time; by default as many as make a block of moderate size.
+        chunk_size: Number of rows to compute at a time; by default a block has a moderate size.
 
     Returns:
-        A number from 0 on with its standard error; 0 where all distances agree. At most 1 if ``rescale``.
+        A value ≥ 0 with its standard error; 0 if all distances agree. At most 1 if ``rescale``.
 
     Raises:
         TypeError: If the inputs are not real numbers.
@@ -84,20 +84,19 @@ def sammon_stress(
     """Computes Sammon's stress ``Σ (d_X - d_embedding)² / d_X / Σ d_X``, in which small distances count more.
 
     Args:
-        X: Data, shape (n, dim), not all equal. Pairs at the same place have no weight of their own, and are left
-            out.
+        X: Data, shape (n, dim), not all equal. Pairs of coinciding points are left out.
         embedding: Embedding of the same points, shape (n, out_dim).
-        rescale: Whether to multiply the embedding by the factor that makes the stress least; see :func:`stress`.
-        test_X: Held-out rows, shape (m, dim). With them, the distances from these to the rows of ``X`` are
+        rescale: Whether to multiply the embedding by the factor that minimises the stress; see :func:`stress`.
+        test_X: Held-out rows, shape (m, dim). If given, the distances from these to the rows of ``X`` are
             measured instead.
-        test_embedding: Where held-out rows are embedded, shape (m, out_dim).
-        n_samples: How many rows to measure, drawn at random; all if ``None``. Their distances to
-            all points are measured.
+        test_embedding: Embedding of the held-out rows, shape (m, out_dim).
+        n_samples: Number of randomly drawn rows to evaluate; all if ``None``. Their distances to all points are
+            measured.
         random_state: Seed of the draw.
-        chunk_size: Rows to compute at a time; by default as many as make a block of moderate size.
+        chunk_size: Number of rows to compute at a time; by default a block has a moderate size.
 
     Returns:
-        A number from 0 on with its standard error; 0 where all distances agree. At most 1 if ``rescale``.
+        A value ≥ 0 with its standard error; 0 if all distances agree. At most 1 if ``rescale``.
 
     Raises:
         TypeError: If the inputs are not real numbers.
@@ -123,42 +122,42 @@ def sammon_stress(
 
 
 def _stress(compared: Comparison, *, rescale: bool, sammon: bool, chunk_size: int | None) -> Estimate:
-    """Computes either stress, as a ratio of sums over rows."""
+    """Computes normalised or Sammon's stress as a ratio of sums over rows."""
     points = compared.points
     seen = points if compared.test_points is None else compared.test_points
     if bool((points == points[0]).all()) and bool((seen == points[0]).all()):
         raise ValueError(
-            f"X must hold distances to compare with, got {len(points)} points at one place. "
-            "Pass points that differ."
+            f"X must have points that differ, got {len(points)} points at one position. "
+            "Pass rows that are not all equal."
         )
     factor = _best_factor(compared, sammon, chunk_size) if rescale else 1.0
     residuals, totals = [], []
-    for near, shown in compared.blocks(chunk_size=chunk_size):
-        weights = _weights(near, sammon)
-        residuals.append((weights * (near - factor * shown).square_()).sum(dim=1))
-        totals.append((weights * near.square()).sum(dim=1))
-    parts = torch.cat(residuals), torch.cat(totals)
-    if not bool(parts[1].sum() > 0):
+    for in_data, in_embedding in compared.blocks(chunk_size=chunk_size):
+        weights = _weights(in_data, sammon)
+        residuals.append((weights * (in_data - factor * in_embedding).square_()).sum(dim=1))
+        totals.append((weights * in_data.square()).sum(dim=1))
+    numerators, denominators = torch.cat(residuals), torch.cat(totals)
+    if not bool(denominators.sum() > 0):
         raise ValueError(
-            f"X must hold distances to compare with, got {len(parts[1])} rows without any. "
+            f"the evaluated rows must have positive distances, got {len(denominators)} rows with distances of 0. "
             "Raise n_samples, or pass points that differ."
         )
-    return ratio_estimate(*parts, n_total=compared.n_total, root=not sammon)
+    return ratio_estimate(numerators, denominators, n_total=compared.n_total, root=not sammon)
 
 
-def _weights(near: torch.Tensor, sammon: bool) -> torch.Tensor:
-    """Returns what a squared difference counts: the same for all, or one over the distance in the data."""
+def _weights(in_data: torch.Tensor, sammon: bool) -> torch.Tensor:
+    """Returns the weights of squared differences: the reciprocal distances for Sammon's stress, else 1."""
     if not sammon:
-        return near.new_ones(())
-    return torch.where(near > 0, 1 / near, 0.0)
+        return in_data.new_ones(())
+    return torch.where(in_data > 0, 1 / in_data, 0.0)
 
 
 def _best_factor(compared: Comparison, sammon: bool, chunk_size: int | None) -> float:
-    """Returns the factor of least squares, ``Σ w d_X d_embedding / Σ w d_embedding²``."""
+    """Returns the least-squares factor ``Σ w d_X d_embedding / Σ w d_embedding²``."""
     product, square = compared.points.new_zeros(()), compared.points.new_zeros(())
-    for near, shown in compared.blocks(chunk_size=chunk_size):
-        weights = _weights(near, sammon)
-        product += (weights * near * shown).sum()
-        square += (weights * shown.square()).sum()
-    # where all embedded points coincide, no factor changes anything
+    for in_data, in_embedding in compared.blocks(chunk_size=chunk_size):
+        weights = _weights(in_data, sammon)
+        product += (weights * in_data * in_embedding).sum()
+        square += (weights * in_embedding.square()).sum()
+    # if all embedded points coincide, the factor has no effect
     return float(product / square) if square > 0 else 0.0

@@ -1,4 +1,4 @@
-"""Neighbours preserved: the share of each neighbourhood that the embedding shows."""
+"""Neighbours preserved: the recall of the neighbours in the data among those in the embedding."""
 
 from __future__ import annotations
 
@@ -62,18 +62,17 @@ def knn_recall(
         embedding: Embedding of the same points, shape (n, out_dim).
         n_neighbors: Size k of the neighbourhoods, in [1, n - 1], or in [1, n] for held-out rows; or several
             sizes, which are measured in one pass.
-        test_X: Held-out rows, shape (m, dim). With them, these are measured instead: their neighbours are sought,
-            and ranked, among the rows of ``X``.
-        test_embedding: Where held-out rows are embedded, shape (m, out_dim).
-        n_samples: How many rows to measure, drawn at random; all if ``None``. Each is compared with all points
-            all the same.
+        test_X: Held-out rows, shape (m, dim). If given, these are evaluated instead: their neighbours are
+            searched, and ranked, among the rows of ``X``.
+        test_embedding: Embedding of the held-out rows, shape (m, out_dim).
+        n_samples: Number of randomly drawn rows to evaluate; all if ``None``. Each is compared with all points.
         random_state: Seed of the draw.
-        chunk_size: Rows to compute at a time; by default as many as make a block of moderate size.
+        chunk_size: Number of rows to compute at a time; by default a block has a moderate size.
 
     Returns:
-        The mean over the rows of |N_X ∩ N_embedding| / k, a number in [0, 1] with its standard error; for several
-        sizes, a dict with the number of each. An embedding at random keeps about k / (n - 1). Which of several
-        points at equal distance are the nearest is left open.
+        The mean over the rows of |N_X ∩ N_embedding| / k, a score in [0, 1] with its standard error; for several
+        sizes, a dict with the score of each. A random embedding has about k / (n - 1). The choice among points at
+        equal distance is arbitrary.
 
     Raises:
         TypeError: If the inputs are not real numbers, or ``n_neighbors`` is not an integer.
@@ -81,7 +80,7 @@ def knn_recall(
 
     Source:
         Lee and Verleysen (2009), Quality assessment of dimensionality reduction: rank-based criteria,
-        Neurocomputing 72, where it is called Q_NX.
+        Neurocomputing 72, as Q_NX.
 
     Example:
         >>> import numpy as np
@@ -102,30 +101,30 @@ def knn_recall(
         random_state=random_state,
     )
     several = isinstance(n_neighbors, Sequence) and not isinstance(n_neighbors, str)
-    given: Sequence[Any] = n_neighbors if several else (n_neighbors,)  # type: ignore[assignment]
-    if not given:
-        raise ValueError("n_neighbors must have at least one size, got none. Pass (5, 15, 50).")
-    sizes = [check_n_neighbors(k, n_available=compared.n_others, points=compared.words) for k in given]
+    requested: Sequence[Any] = n_neighbors if several else (n_neighbors,)  # type: ignore[assignment]
+    if not requested:
+        raise ValueError("n_neighbors must have at least one size, got none. Pass, for example, (5, 15, 50).")
+    sizes = [check_n_neighbors(k, n_available=compared.n_others, points=compared.words) for k in requested]
     counts = count_preserved(compared, sizes, chunk_size)
-    found = {
-        k: mean_estimate(kept / k, n_total=compared.n_total, value=int(kept.sum()) / (len(kept) * k))
-        for k, kept in zip(sizes, counts, strict=True)
+    recalls = {
+        k: mean_estimate(count / k, n_total=compared.n_total, value=int(count.sum()) / (len(count) * k))
+        for k, count in zip(sizes, counts, strict=True)
     }
-    return found if several else found[sizes[0]]
+    return recalls if several else recalls[sizes[0]]
 
 
 def count_preserved(
     compared: Comparison, sizes: Sequence[int], chunk_size: int | None = None
 ) -> list[torch.Tensor]:
-    """Counts, row by row, the nearest neighbours in the data that are nearest in the embedding too.
+    """Counts, per row, the nearest neighbours in the data that are nearest neighbours in the embedding too.
 
     Args:
         compared: Data and embedding.
-        sizes: How many neighbours to look at.
-        chunk_size: Rows to compute at a time.
+        sizes: Neighbourhood sizes k.
+        chunk_size: Number of rows to compute at a time.
 
     Returns:
-        For each size k, whole numbers from 0 to k, shape (n_measured,).
+        For each size k, counts from 0 to k, shape (n_measured,).
 
     Example:
         >>> line = torch.arange(4.0)[:, None]
@@ -133,13 +132,13 @@ def count_preserved(
         [tensor([2, 2, 2, 2])]
     """
     most = max(sizes)
-    parts: list[list[torch.Tensor]] = [[] for _ in sizes]
-    for near, shown in compared.blocks(self_distance=math.inf, chunk_size=chunk_size):
-        first, second = (part.topk(most, dim=1, largest=False).indices for part in (near, shown))
-        order = torch.arange(most, device=near.device, dtype=torch.int32).expand(len(near), most)
-        places = torch.full_like(near, most, dtype=torch.int32).scatter_(1, first, order)
-        # a neighbour is kept from the size on that holds it in both
-        since = torch.maximum(places.gather(1, second), order)
-        for found, k in zip(parts, sizes, strict=True):
-            found.append((since < k).sum(dim=1))
-    return [torch.cat(found) for found in parts]
+    counts: list[list[torch.Tensor]] = [[] for _ in sizes]
+    for in_data, in_embedding in compared.blocks(self_distance=math.inf, chunk_size=chunk_size):
+        first, second = (block.topk(most, dim=1, largest=False).indices for block in (in_data, in_embedding))
+        order = torch.arange(most, device=in_data.device, dtype=torch.int32).expand(len(in_data), most)
+        data_ranks = torch.full_like(in_data, most, dtype=torch.int32).scatter_(1, first, order)
+        # a neighbour is preserved at all sizes k above both of its ranks
+        larger_rank = torch.maximum(data_ranks.gather(1, second), order)
+        for block_counts, k in zip(counts, sizes, strict=True):
+            block_counts.append((larger_rank < k).sum(dim=1))
+    return [torch.cat(block_counts) for block_counts in counts]

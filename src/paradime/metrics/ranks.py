@@ -1,4 +1,4 @@
-"""Trustworthiness and continuity: how far false and lost neighbours lie away."""
+"""Trustworthiness and continuity: false and lost neighbours, weighted by their ranks."""
 
 from __future__ import annotations
 
@@ -30,22 +30,21 @@ def trustworthiness(
 
     A point among the k nearest in the embedding that has rank r > k in the data costs r - k:
     ``1 - 2 / (n k (2n - 3k - 1)) Σ_i Σ_j max(0, r(i, j) - k)``. Points at equal distance all
-    have the lowest of their ranks. A held-out row counts as a point more, so that n is larger by one.
+    have the lowest of their ranks. For a held-out row, n is larger by one.
 
     Args:
         X: Data, shape (n, dim).
         embedding: Embedding of the same points, shape (n, out_dim).
         n_neighbors: Size k of the neighbourhoods, in [1, n / 2).
-        test_X: Held-out rows, shape (m, dim). With them, these are measured instead: their neighbours are sought,
-            and ranked, among the rows of ``X``.
-        test_embedding: Where held-out rows are embedded, shape (m, out_dim).
-        n_samples: How many rows to measure, drawn at random; all if ``None``. Each is compared with all points
-            all the same.
+        test_X: Held-out rows, shape (m, dim). If given, these are evaluated instead: their neighbours are
+            searched, and ranked, among the rows of ``X``.
+        test_embedding: Embedding of the held-out rows, shape (m, out_dim).
+        n_samples: Number of randomly drawn rows to evaluate; all if ``None``. Each is compared with all points.
         random_state: Seed of the draw.
-        chunk_size: Rows to compute at a time; by default as many as make a block of moderate size.
+        chunk_size: Number of rows to compute at a time; by default a block has a moderate size.
 
     Returns:
-        A number in [0, 1] with its standard error; 1 where the embedding shows no false neighbours.
+        A score in [0, 1] with its standard error; 1 if the embedding shows no false neighbours.
 
     Raises:
         TypeError: If the inputs are not real numbers, or ``n_neighbors`` is not an integer.
@@ -93,16 +92,15 @@ def continuity(
         X: Data, shape (n, dim).
         embedding: Embedding of the same points, shape (n, out_dim).
         n_neighbors: Size k of the neighbourhoods, in [1, n / 2).
-        test_X: Held-out rows, shape (m, dim). With them, these are measured instead: their neighbours are sought,
-            and ranked, among the rows of ``X``.
-        test_embedding: Where held-out rows are embedded, shape (m, out_dim).
-        n_samples: How many rows to measure, drawn at random; all if ``None``. Each is compared with all points
-            all the same.
+        test_X: Held-out rows, shape (m, dim). If given, these are evaluated instead: their neighbours are
+            searched, and ranked, among the rows of ``X``.
+        test_embedding: Embedding of the held-out rows, shape (m, out_dim).
+        n_samples: Number of randomly drawn rows to evaluate; all if ``None``. Each is compared with all points.
         random_state: Seed of the draw.
-        chunk_size: Rows to compute at a time; by default as many as make a block of moderate size.
+        chunk_size: Number of rows to compute at a time; by default a block has a moderate size.
 
     Returns:
-        A number in [0, 1] with its standard error; 1 where the embedding loses no neighbours.
+        A score in [0, 1] with its standard error; 1 if the embedding loses no neighbours.
 
     Raises:
         TypeError: If the inputs are not real numbers, or ``n_neighbors`` is not an integer.
@@ -116,7 +114,7 @@ def continuity(
         >>> X = np.random.default_rng(0).normal(size=(100, 5))
         >>> continuity(X, 3 * X)
         1.0
-        >>> continuity(X, X[:, :2]) > trustworthiness(X, X[:, :2])  # a projection tears nothing apart
+        >>> continuity(X, X[:, :2]) > trustworthiness(X, X[:, :2])  # a projection is continuous
         True
     """
     compared = as_comparison(
@@ -131,46 +129,46 @@ def continuity(
 
 
 def check_half(n_neighbors: Any, compared: Comparison) -> int:
-    """Checks a number of neighbours, which must stay below half of the points, in [1, n / 2)."""
-    # from n / 2 on the worst sum of ranks is another one, and the score would leave [0, 1]
-    words = f"{compared.words} (less than n / 2)"
-    return check_n_neighbors(n_neighbors, n_available=compared.n_others // 2, points=words)
+    """Checks a number of neighbours that must lie in [1, n / 2)."""
+    # with larger neighbourhoods the normalisation does not hold, and the score would leave [0, 1]
+    points = f"{compared.words} (less than n / 2)"
+    return check_n_neighbors(n_neighbors, n_available=compared.n_others // 2, points=points)
 
 
 def worst_excess(n_neighbors: int, n_others: int) -> float:
-    """Returns the largest excess of ranks that a row can have, see :func:`false_excess`."""
+    """Returns the largest possible excess of ranks of a row, see :func:`false_excess`."""
     return n_neighbors * (2 * n_others - 3 * n_neighbors + 1) / 2
 
 
 def false_excess(compared: Comparison, n_neighbors: int, chunk_size: int | None = None) -> torch.Tensor:
-    """Sums up, row by row, by how much the ranks in the data of its neighbours in the embedding exceed k.
+    """Sums, per row, the excess over k of the ranks in the data of its neighbours in the embedding.
 
     Args:
         compared: Data and embedding.
         n_neighbors: Size k of the neighbourhoods.
-        chunk_size: Rows to compute at a time.
+        chunk_size: Number of rows to compute at a time.
 
     Returns:
-        Whole numbers from 0 to :func:`worst_excess`, shape (n_measured,).
+        Integers from 0 to :func:`worst_excess`, shape (n_measured,).
 
     Example:
         >>> line = torch.arange(5.0)[:, None]
         >>> false_excess(as_comparison(line, line), 1)
         tensor([0, 0, 0, 0, 0])
     """
-    parts = []
-    for near, shown in compared.blocks(self_distance=math.inf, chunk_size=chunk_size):
-        excess = torch.zeros(len(near), dtype=torch.int64, device=near.device)
+    excesses = []
+    for in_data, in_embedding in compared.blocks(self_distance=math.inf, chunk_size=chunk_size):
+        excess = torch.zeros(len(in_data), dtype=torch.int64, device=in_data.device)
         # counting the nearer points of a few neighbours is cheaper than sorting every row
-        for distance in near.gather(1, nearest(shown, n_neighbors)).T:
-            ranks = 1 + torch.count_nonzero(near < distance[:, None], dim=1)
+        for distance in in_data.gather(1, nearest(in_embedding, n_neighbors)).T:
+            ranks = 1 + torch.count_nonzero(in_data < distance[:, None], dim=1)
             excess += (ranks - n_neighbors).clamp_(min=0)
-        parts.append(excess)
-    return torch.cat(parts)
+        excesses.append(excess)
+    return torch.cat(excesses)
 
 
 def _neighborhood_score(compared: Comparison, n_neighbors: Any, chunk_size: int | None) -> Estimate:
-    """Scores the neighbours in the embedding by their ranks in the data."""
+    """Computes trustworthiness; of exchanged data and embedding, continuity."""
     n_neighbors = check_half(n_neighbors, compared)
     excess = false_excess(compared, n_neighbors, chunk_size)
     worst = worst_excess(n_neighbors, compared.n_others)

@@ -1,4 +1,4 @@
-"""The Shepard diagram: distances in the embedding over those in the data, and how they correlate."""
+"""The Shepard diagram: distances in the embedding over those in the data, and their correlation."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def shepard_correlation(
         X: Data, shape (n, dim), n at least 2.
         embedding: Embedding of the same points, shape (n, out_dim).
         kind: ``"spearman"`` compares the order of the distances, ``"pearson"`` their sizes.
-        test_X: Held-out rows, shape (m, dim). With them, distances from these to the rows of ``X`` are compared.
-        test_embedding: Where held-out rows are embedded, shape (m, out_dim).
-        n_pairs: How many pairs to measure. If there are no more, all are; else, so many are drawn at random.
+        test_X: Held-out rows, shape (m, dim). If given, distances from these to the rows of ``X`` are compared.
+        test_embedding: Embedding of the held-out rows, shape (m, out_dim).
+        n_pairs: Largest number of pairs to measure; if there are more, this many are drawn at random.
         random_state: Seed of the draw.
 
     Returns:
-        A number in [-1, 1] with its standard error; 0 where all distances in the data, or all in the embedding,
+        A correlation in [-1, 1] with its standard error; 0 if all distances in the data, or all in the embedding,
         are equal. ``n_sampled`` counts pairs.
 
     Raises:
@@ -60,17 +60,16 @@ def shepard_correlation(
     """
     check_kind(kind)
     compared = as_comparison(X, embedding, test_X=test_X, test_embedding=test_embedding)
-    near, shown, is_sample = _pair_distances(compared, n_pairs, random_state)
+    in_data, in_embedding, is_sample = _pair_distances(compared, n_pairs, random_state)
     correlation = spearman if kind == "spearman" else pearson
-    found = correlation(near, shown)
     error = 0.0
     if is_sample:
-        groups = min(_GROUPS, len(near) // 2)
-        parts = zip(near.tensor_split(groups), shown.tensor_split(groups), strict=True)
-        values = [correlation(*part) for part in parts]
-        # groups of drawn pairs are independent: the spread of their correlations tells the error of all
-        error = float(np.std(values, ddof=1) / np.sqrt(groups)) if groups > 1 else float("nan")
-    return Estimate(found, standard_error=error, n_sampled=len(near))
+        n_groups = min(_GROUPS, len(in_data) // 2)
+        groups = zip(in_data.tensor_split(n_groups), in_embedding.tensor_split(n_groups), strict=True)
+        values = [correlation(*group) for group in groups]
+        # groups of drawn pairs are independent, so that the error follows from the spread of their correlations
+        error = float(np.std(values, ddof=1) / np.sqrt(n_groups)) if n_groups > 1 else float("nan")
+    return Estimate(correlation(in_data, in_embedding), standard_error=error, n_sampled=len(in_data))
 
 
 def shepard_pairs(
@@ -87,9 +86,9 @@ def shepard_pairs(
     Args:
         X: Data, shape (n, dim), n at least 2.
         embedding: Embedding of the same points, shape (n, out_dim).
-        test_X: Held-out rows, shape (m, dim). With them, pairs of a held-out row and a row of ``X`` are taken.
-        test_embedding: Where held-out rows are embedded, shape (m, out_dim).
-        n_pairs: How many pairs to take. If there are no more, all are; else, so many are drawn at random.
+        test_X: Held-out rows, shape (m, dim). If given, pairs of a held-out row and a row of ``X`` are taken.
+        test_embedding: Embedding of the held-out rows, shape (m, out_dim).
+        n_pairs: Largest number of pairs to take; if there are more, this many are drawn at random.
         random_state: Seed of the draw.
 
     Returns:
@@ -104,50 +103,50 @@ def shepard_pairs(
         (array([3., 4., 1.]), array([1., 3., 2.]))
     """
     compared = as_comparison(X, embedding, test_X=test_X, test_embedding=test_embedding)
-    near, shown, _ = _pair_distances(compared, n_pairs, random_state)
-    return as_numpy(near), as_numpy(shown)
+    in_data, in_embedding, _ = _pair_distances(compared, n_pairs, random_state)
+    return as_numpy(in_data), as_numpy(in_embedding)
 
 
 def _pair_distances(
     compared: Comparison, n_pairs: Any, random_state: Any
 ) -> tuple[torch.Tensor, torch.Tensor, bool]:
-    """Measures pairs in data and embedding; returns, too, whether they were drawn from more."""
+    """Returns the distances of pairs in data and embedding, and whether the pairs are a sample."""
     if isinstance(n_pairs, bool) or not isinstance(n_pairs, (int, np.integer)) or n_pairs < 2:
-        raise ValueError(f"n_pairs must be an integer from 2 on, got {n_pairs!r}. 1,000,000 suit most data.")
+        raise ValueError(f"n_pairs must be an integer of at least 2, got {n_pairs!r}. 1,000,000 suit most data.")
     n, m = len(compared.points), compared.n_measured
     held_out = compared.test_points is not None
     n_all = n * m if held_out else n * (n - 1) // 2
     if n_all < 1:
-        raise ValueError(f"pairs need at least 2 points, got {n}. Pass more.")
+        raise ValueError(f"pairs need at least 2 points, got {n}. Pass more points.")
     is_sample = bool(n_all > n_pairs)
     rng = np.random.default_rng(random_state)
     if is_sample:
         first = torch.from_numpy(rng.integers(m, size=n_pairs))
         second = torch.from_numpy(rng.integers(n - (not held_out), size=n_pairs))
         if not held_out:
-            second += second >= first  # all points but the first
+            second += second >= first  # no pairs of a point with itself
     elif held_out:
         first, second = (
-            part.flatten() for part in torch.meshgrid(torch.arange(m), torch.arange(n), indexing="ij")
+            grid.flatten() for grid in torch.meshgrid(torch.arange(m), torch.arange(n), indexing="ij")
         )
     else:
         first, second = torch.triu_indices(n, n, 1)
     starts = (compared.test_points, compared.test_embedded) if held_out else (compared.points, compared.embedded)
-    near, shown = (
+    in_data, in_embedding = (
         _distances(start, end, first.to(end.device), second.to(end.device))
         for start, end in zip(starts, (compared.points, compared.embedded), strict=True)
         if start is not None
     )
-    return near, shown, is_sample
+    return in_data, in_embedding, is_sample
 
 
 def _distances(
     starts: torch.Tensor, ends: torch.Tensor, first: torch.Tensor, second: torch.Tensor
 ) -> torch.Tensor:
-    """Measures pairs by the differences of their coordinates, a chunk at a time."""
+    """Computes the distances of pairs from coordinate differences, in chunks."""
     step = max(1, _CHUNK_ELEMENTS // ends.shape[1])
-    parts = [
+    chunks = [
         (starts[a] - ends[b]).norm(dim=1)
         for a, b in zip(torch.split(first, step), torch.split(second, step), strict=True)
     ]
-    return torch.cat(parts)
+    return torch.cat(chunks)

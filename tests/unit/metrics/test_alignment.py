@@ -18,14 +18,14 @@ def wine():
 
 def test_correlations_and_strength_are_those_of_numpy_and_scikit_learn(wine):
     embedding, X = wine
-    found = axis_alignment(embedding, X)
-    assert found.names == list(X.columns)
+    result = axis_alignment(embedding, X)
+    assert result.names == list(X.columns)
     for i, name in enumerate(X.columns):
         expected = [np.corrcoef(axis, X[name])[0, 1] for axis in embedding.T]
-        np.testing.assert_allclose(found.correlations[i], expected, atol=1e-12)
+        np.testing.assert_allclose(result.correlations[i], expected, atol=1e-12)
         fit = LinearRegression().fit(embedding, X[name])
-        assert found.strength[i] ** 2 == pytest.approx(fit.score(embedding, X[name]), abs=1e-10)
-        np.testing.assert_allclose(found.directions[i], fit.coef_ / np.linalg.norm(fit.coef_), atol=1e-9)
+        assert result.strength[i] ** 2 == pytest.approx(fit.score(embedding, X[name]), abs=1e-10)
+        np.testing.assert_allclose(result.directions[i], fit.coef_ / np.linalg.norm(fit.coef_), atol=1e-9)
 
 
 def test_rotation_changes_axes_but_not_strength(wine):
@@ -38,9 +38,9 @@ def test_rotation_changes_axes_but_not_strength(wine):
 
 def test_ranks_do_not_see_monotone_changes(wine):
     embedding, X = wine
-    found = axis_alignment(embedding, np.exp(3 * X["alcohol"]), kind="spearman")
+    result = axis_alignment(embedding, np.exp(3 * X["alcohol"]), kind="spearman")
     expected = [scipy.stats.spearmanr(axis, X["alcohol"]).statistic for axis in embedding.T]
-    np.testing.assert_allclose(found.correlations[0], expected, atol=1e-12)
+    np.testing.assert_allclose(result.correlations[0], expected, atol=1e-12)
 
 
 def test_directions_are_learned_from_training_rows_and_judged_on_others(wine):
@@ -50,10 +50,10 @@ def test_directions_are_learned_from_training_rows_and_judged_on_others(wine):
     train, test = order[:120], order[120:]
     values = np.column_stack([X["alcohol"], rng.normal(size=len(X))])
     held_out = {"test_embedding": embedding[test], "test_attributes": values[test]}
-    found = axis_alignment(embedding[train], values[train], **held_out)
+    result = axis_alignment(embedding[train], values[train], **held_out)
     prediction = LinearRegression().fit(embedding[train], values[train, 0]).predict(embedding[test])
-    assert found.strength[0] == pytest.approx(np.corrcoef(prediction, values[test, 0])[0, 1], abs=1e-10)
-    assert found.strength[0] > 0.6 > abs(found.strength[1])  # which varies by 0.13 around 0
+    assert result.strength[0] == pytest.approx(np.corrcoef(prediction, values[test, 0])[0, 1], abs=1e-10)
+    assert result.strength[0] > 0.6 > abs(result.strength[1])  # which varies by 0.13 around 0
 
 
 def test_what_does_not_vary_aligns_with_nothing():
@@ -68,7 +68,7 @@ def test_what_does_not_vary_aligns_with_nothing():
     ("settings", "message"),
     [
         ({"attributes": np.zeros((4, 2))}, "same number of rows, got 5 and 4"),
-        ({"names": ["a", "b"]}, "one name an attribute, 1, got 2"),
+        ({"names": ["a", "b"]}, "one name per attribute, got 2 for 1"),
         ({"test_embedding": np.zeros((2, 2))}, "got no test_attributes"),
         ({"kind": "tau"}, "kind must be"),
         ({"attributes": np.full(5, np.nan)}, "attributes must be finite"),

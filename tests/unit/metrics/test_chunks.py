@@ -32,9 +32,9 @@ class LargestTensor(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
-        for part in result if isinstance(result, (tuple, list)) else [result]:
-            if isinstance(part, torch.Tensor):
-                self.numel = max(self.numel, part.numel())
+        for output in result if isinstance(result, (tuple, list)) else [result]:
+            if isinstance(output, torch.Tensor):
+                self.numel = max(self.numel, output.numel())
         return result
 
 
@@ -67,7 +67,7 @@ def measure_all(X, embedding, values):
     ],
 )
 def test_no_metric_holds_a_square_matrix_of_distances(metric, monkeypatch):
-    # blocks of a size that is small beside this number of points
+    # the block size is small compared with this number of points
     monkeypatch.setattr("paradime.metrics._chunks._CPU_BLOCK", 2**16)
     monkeypatch.setattr("paradime.metrics.shepard._CHUNK_ELEMENTS", 2**16)
     n = 1500
@@ -93,7 +93,7 @@ def test_many_columns_and_few_dimensions_go_through_the_same_rows(metric):
 
 @pytest.mark.parametrize("dim", [3, 25, 26, 100])
 def test_distances_are_exact_far_from_the_origin(dim):
-    # in single precision these points lie at one place; the expansion |a|² + |b|² - 2ab fails even in double
+    # in single precision these points coincide; the expansion |a|² + |b|² - 2ab fails even in double
     points = np.random.default_rng(0).normal(size=(40, dim))
     blocks = distance_blocks(torch.from_numpy(points + 1e8), chunk_size=9)
     distances = torch.cat([block for _, block in blocks]).numpy()

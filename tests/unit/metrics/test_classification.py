@@ -95,8 +95,8 @@ def test_points_without_a_class_are_left_out(missing):
     known = np.arange(len(labels)) % 5 != 0
     partly = [label if is_known else value for label, is_known in zip(labels.tolist(), known, strict=True)]
     assert knn_accuracy(embedding, partly) == knn_accuracy(embedding[known], labels[known])
-    told = knn_accuracy(embedding, labels, test_embedding=embedding, test_labels=partly)
-    assert told == knn_accuracy(embedding, labels, test_embedding=embedding[known], test_labels=labels[known])
+    accuracy = knn_accuracy(embedding, labels, test_embedding=embedding, test_labels=partly)
+    assert accuracy == knn_accuracy(embedding, labels, test_embedding=embedding[known], test_labels=labels[known])
     assert silhouette(embedding, partly) == silhouette(embedding[known], labels[known])
 
 

@@ -32,19 +32,19 @@ def test_curve_is_that_of_the_coranking_matrix():
     embedding = X[:, :2] + 0.3 * rng.normal(size=(60, 2))
     matrix, n = coranking_matrix(X, embedding), 60
     k = np.arange(1, n - 1)
-    kept = np.array([matrix[:i, :i].sum() / (i * n) for i in k])
-    rescaled = ((n - 1) * kept - k) / (n - 1 - k)
+    preserved = np.array([matrix[:i, :i].sum() / (i * n) for i in k])
+    rescaled = ((n - 1) * preserved - k) / (n - 1 - k)
     curve = coranking_curve(X, embedding)
     np.testing.assert_array_equal(curve.k, k)
-    np.testing.assert_allclose(curve.kept, kept, atol=1e-12)
+    np.testing.assert_allclose(curve.kept, preserved, atol=1e-12)
     np.testing.assert_allclose(curve.rescaled, rescaled, atol=1e-12)
     assert curve.area == pytest.approx((rescaled / k).sum() / (1 / k).sum(), abs=1e-12)
 
 
 def test_curve_agrees_with_knn_recall_at_every_size(digits):
     curve = coranking_curve(*digits)
-    kept = knn_recall(*digits, n_neighbors=(1, 5, 15, 50, 298))
-    assert [curve.kept[k - 1] for k in kept] == pytest.approx(list(kept.values()), abs=1e-9)
+    preserved = knn_recall(*digits, n_neighbors=(1, 5, 15, 50, 298))
+    assert [curve.kept[k - 1] for k in preserved] == pytest.approx(list(preserved.values()), abs=1e-9)
 
 
 def test_perfect_map_has_area_one_and_a_random_one_about_zero(digits):
@@ -62,9 +62,9 @@ def test_map_that_puts_all_in_one_place_keeps_nothing_though_rows_are_sorted(dig
 
 def test_curve_of_a_sample_is_near_the_whole_one(digits):
     X, embedding = digits
-    whole, part = coranking_curve(X, embedding), coranking_curve(X, embedding, n_samples=150)
-    assert np.abs(whole.kept - part.kept)[20:].max() < 0.05
-    assert part.area == pytest.approx(whole.area, abs=6 * part.area.standard_error)
+    whole, sample = coranking_curve(X, embedding), coranking_curve(X, embedding, n_samples=150)
+    assert np.abs(whole.kept - sample.kept)[20:].max() < 0.05
+    assert sample.area == pytest.approx(whole.area, abs=6 * sample.area.standard_error)
 
 
 def test_chunks_do_not_change_the_curve(digits):

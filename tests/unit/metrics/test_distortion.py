@@ -56,7 +56,7 @@ def test_embedding_at_one_place_has_stress_one():
 
 def test_data_at_one_place_are_refused():
     X, embedding = make_pair()
-    with pytest.raises(ValueError, match="got 60 points at one place"):
+    with pytest.raises(ValueError, match="got 60 points at one position"):
         stress(np.full_like(X, 0.1), embedding)
 
 
@@ -82,5 +82,5 @@ def test_sammon_stress_leaves_duplicates_out():
 
 
 def test_sammon_stress_of_points_at_one_place_is_refused():
-    with pytest.raises(ValueError, match="got 4 points at one place"):
+    with pytest.raises(ValueError, match="got 4 points at one position"):
         sammon_stress(np.ones((4, 2)), np.eye(4))

@@ -41,10 +41,10 @@ def digits():
 
 
 def test_estimate_is_a_float_that_survives_copies_and_files():
-    found = Estimate(0.25, standard_error=0.01, n_sampled=100)
-    assert found + 1 == 1.25
-    assert repr(found) == json.dumps(found) == "0.25"
-    for again in (pickle.loads(pickle.dumps(found)), copy.deepcopy(found)):
+    result = Estimate(0.25, standard_error=0.01, n_sampled=100)
+    assert result + 1 == 1.25
+    assert repr(result) == json.dumps(result) == "0.25"
+    for again in (pickle.loads(pickle.dumps(result)), copy.deepcopy(result)):
         assert (again, again.standard_error, again.n_sampled) == (0.25, 0.01, 100)
 
 
@@ -58,13 +58,13 @@ def test_all_rows_leave_no_error_and_equal_a_sample_of_all(digits, name):
     assert metric(X, embedding, n_samples=len(X)) == exact
 
 
-def assert_spread_is_told(found, exact):
-    """Asserts that 48 estimates spread by what their standard errors say, around the exact number."""
-    told = np.mean([estimate.standard_error for estimate in found])
-    offs = np.array([float(estimate) for estimate in found]) - float(exact)
-    # which 48 samples tell to 10 to 15 %
-    assert 0.5 * told < offs.std() < 1.7 * told
-    assert abs(offs.mean()) < told
+def assert_spread_is_the_standard_error(result, exact):
+    """Asserts that the spread of 48 estimates around the exact value matches their standard errors."""
+    mean_error = np.mean([estimate.standard_error for estimate in result])
+    offs = np.array([float(estimate) for estimate in result]) - float(exact)
+    # 48 samples determine the spread to 10 to 15 %
+    assert 0.5 * mean_error < offs.std() < 1.7 * mean_error
+    assert abs(offs.mean()) < mean_error
 
 
 @pytest.mark.parametrize("name", sampled_metrics())
@@ -72,9 +72,9 @@ def test_standard_error_is_the_spread_of_samples_around_the_exact_number(digits,
     X, embedding, _ = digits
     metric = sampled_metrics()[name]
     exact = metric(X, embedding)
-    found = [metric(X, embedding, n_samples=100, random_state=seed) for seed in range(48)]
-    assert_spread_is_told(found, exact)
-    assert found[0].n_sampled == 100
+    result = [metric(X, embedding, n_samples=100, random_state=seed) for seed in range(48)]
+    assert_spread_is_the_standard_error(result, exact)
+    assert result[0].n_sampled == 100
 
 
 def test_standard_error_of_classes_and_pairs_is_their_spread(digits):
@@ -87,7 +87,7 @@ def test_standard_error_of_classes_and_pairs_is_their_spread(digits):
             shepard_correlation(X, embedding),
         ),
     ):
-        assert_spread_is_told([metric(seed) for seed in range(48)], exact)
+        assert_spread_is_the_standard_error([metric(seed) for seed in range(48)], exact)
 
 
 def test_seed_decides_which_rows_are_drawn(digits):
@@ -98,15 +98,15 @@ def test_seed_decides_which_rows_are_drawn(digits):
 
 def test_error_of_held_out_rows_is_that_of_more_such_rows(digits):
     _, embedding, y = digits
-    found = knn_accuracy(embedding[:600], y[:600], test_embedding=embedding[600:], test_labels=y[600:])
-    share = float(found)
-    assert found.standard_error == pytest.approx(np.sqrt(share * (1 - share) / 299), rel=1e-6)
+    result = knn_accuracy(embedding[:600], y[:600], test_embedding=embedding[600:], test_labels=y[600:])
+    share = float(result)
+    assert result.standard_error == pytest.approx(np.sqrt(share * (1 - share) / 299), rel=1e-6)
 
 
 @pytest.mark.parametrize("n_samples", [1, 0, -3, 2.5, True, "all"])
 def test_n_samples_must_be_an_integer_from_two_on(digits, n_samples):
     X, embedding, _ = digits
-    with pytest.raises(ValueError, match=f"n_samples must be an integer from 2 on, got {n_samples!r}"):
+    with pytest.raises(ValueError, match=f"n_samples must be an integer of at least 2, got {n_samples!r}"):
         trustworthiness(X, embedding, n_samples=n_samples)
 
 

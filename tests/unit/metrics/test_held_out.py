@@ -59,9 +59,9 @@ def test_knn_recall_and_curve_count_training_rows(split):
     expected = [
         np.mean([len(set(a[:k]) & set(b[:k])) / k for a, b in zip(near, shown, strict=True)]) for k in (5, 50)
     ]
-    kept = knn_recall(*rows, n_neighbors=(5, 50), **settings)
+    preserved = knn_recall(*rows, n_neighbors=(5, 50), **settings)
     curve = coranking_curve(*rows, **settings)
-    assert list(kept.values()) == pytest.approx(expected, abs=1e-12)
+    assert list(preserved.values()) == pytest.approx(expected, abs=1e-12)
     assert curve.kept[[4, 49]] == pytest.approx(expected, abs=1e-12)
     assert len(curve.k) == near.shape[1] - 1
 
@@ -87,8 +87,8 @@ def test_silhouette_compares_held_out_rows_with_training_classes(split):
     within = means[np.arange(100), test_y]
     means[np.arange(100), test_y] = np.inf
     expected = ((means.min(1) - within) / np.maximum(means.min(1), within)).mean()
-    found = silhouette(embedding, y, test_embedding=test_embedding, test_labels=test_y)
-    assert found == pytest.approx(expected, abs=1e-12)
+    result = silhouette(embedding, y, test_embedding=test_embedding, test_labels=test_y)
+    assert result == pytest.approx(expected, abs=1e-12)
 
 
 def test_centres_of_held_out_classes_are_compared_with_other_training_classes(split):
@@ -116,7 +116,7 @@ def test_rows_placed_where_they_belong_score_as_training_rows_and_misplaced_ones
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"test_embedding": None}, "belong together, got no test_embedding"),
+        ({"test_embedding": None}, "must be given together, got no test_embedding"),
         ({"test_X": np.zeros((3, 64))}, "got 3 and 100. Pass the embedding of the same rows"),
         ({"test_X": np.zeros((100, 5))}, "X and test_X must have the same number of columns, got 64 and 5"),
         ({"test_embedding": np.zeros((100, 3))}, "embedding and test_embedding must have the same number of col"),

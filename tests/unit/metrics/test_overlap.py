@@ -11,7 +11,7 @@ def make_pair(n, dim=5, seed=0):
     return X, X[:, :2] + 0.3 * rng.normal(size=(n, 2))
 
 
-def kept_by_scikit_learn(X, embedding, n_neighbors):
+def preserved_by_scikit_learn(X, embedding, n_neighbors):
     # without argument, kneighbors leaves every point out of its own neighbourhood
     near, shown = (
         NearestNeighbors(n_neighbors=n_neighbors).fit(points).kneighbors(return_distance=False)
@@ -23,7 +23,7 @@ def kept_by_scikit_learn(X, embedding, n_neighbors):
 @pytest.mark.parametrize(("n", "dim", "n_neighbors"), [(60, 4, 1), (200, 5, 30), (150, 40, 10), (20, 3, 18)])
 def test_equal_to_sets_of_scikit_learns_neighbours(n, dim, n_neighbors):
     X, embedding = make_pair(n, dim)
-    expected = kept_by_scikit_learn(X, embedding, n_neighbors)
+    expected = preserved_by_scikit_learn(X, embedding, n_neighbors)
     assert knn_recall(X, embedding, n_neighbors=n_neighbors) == pytest.approx(expected, abs=1e-12)
 
 
@@ -58,10 +58,10 @@ def test_n_neighbors_beyond_the_other_points_names_the_limit(n_neighbors):
 def test_several_sizes_are_those_one_by_one():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(90, 5))
-    found = knn_recall(X, X[:, :2], n_neighbors=(15, 5, 89))
-    assert list(found) == [15, 5, 89]
-    assert all(found[k] == knn_recall(X, X[:, :2], n_neighbors=k) for k in found)
-    assert found[89] == 1
+    result = knn_recall(X, X[:, :2], n_neighbors=(15, 5, 89))
+    assert list(result) == [15, 5, 89]
+    assert all(result[k] == knn_recall(X, X[:, :2], n_neighbors=k) for k in result)
+    assert result[89] == 1
 
 
 @pytest.mark.parametrize(("sizes", "message"), [((5, 90), r"\[1, 89\] .* got 90"), ((), "got none")])

@@ -57,8 +57,8 @@ def test_map_of_one_place_correlates_with_nothing(iris, kind):
     ("settings", "message"),
     [
         ({"kind": "kendall"}, "kind must be 'pearson' or 'spearman', got 'kendall'"),
-        ({"n_pairs": 1}, "n_pairs must be an integer from 2 on, got 1"),
-        ({"n_pairs": 10.0}, "n_pairs must be an integer from 2 on, got 10.0"),
+        ({"n_pairs": 1}, "n_pairs must be an integer of at least 2, got 1"),
+        ({"n_pairs": 10.0}, "n_pairs must be an integer of at least 2, got 10.0"),
     ],
 )
 def test_wrong_settings_are_told(iris, settings, message):
