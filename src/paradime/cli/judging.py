@@ -104,12 +104,11 @@ def _measured(
     if sampled:
         say(f"measured on {_SAMPLED:,} rows, drawn at random, against all {n:,}")
     k = min(_N_NEIGHBORS, (n - 1) // 2)
+    scores = metrics.evaluate(X, embedding, n_neighbors=k, **new, **sampled)
     found: dict[str, Any] = {
-        f"trustworthiness ({k} neighbours)": metrics.trustworthiness(
-            X, embedding, n_neighbors=k, **new, **sampled
-        ),
-        f"continuity ({k} neighbours)": metrics.continuity(X, embedding, n_neighbors=k, **new, **sampled),
-        f"neighbours preserved ({k})": metrics.knn_recall(X, embedding, n_neighbors=k, **new, **sampled),
+        f"trustworthiness ({k} neighbours)": scores["trustworthiness"],
+        f"continuity ({k} neighbours)": scores["continuity"],
+        f"neighbours preserved ({k})": scores["knn_recall"],
         "Shepard correlation": metrics.shepard_correlation(X, embedding, n_pairs=100_000, **new),
     }
     if classes is None:

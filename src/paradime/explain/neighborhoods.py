@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paradime.metrics._comparison import as_comparison
-from paradime.metrics.overlap import count_preserved
-from paradime.metrics.ranks import check_half, false_excess, worst_excess
+from paradime.metrics.overlap import preserved_at
+from paradime.metrics.ranks import check_half, exchanged, rank_excess_at, worst_excess
 from paradime.types import TensorLike
 from paradime.utils.convert import as_numpy, as_tensor
 
@@ -72,10 +72,11 @@ def neighborhood_error(
     compared = as_comparison(_flat(X), embedding, test_X=_flat(test_X), test_embedding=test_embedding)
     k = check_half(n_neighbors, compared)
     worst = worst_excess(k, compared.n_others)
-    (kept,) = count_preserved(compared, [k], chunk_size)
-    false = false_excess(compared, k, chunk_size)
-    missing = false_excess(compared.reversed(), k, chunk_size)
-    return NeighborhoodError(as_numpy(kept) / k, as_numpy(false) / worst, as_numpy(missing) / worst)
+    excess = rank_excess_at(k)
+    preserved, false, missing = compared.row_values(
+        preserved_at([k]), excess, exchanged(excess), chunk_size=chunk_size
+    )
+    return NeighborhoodError(as_numpy(preserved[:, 0]) / k, as_numpy(false) / worst, as_numpy(missing) / worst)
 
 
 def _flat(X: Any) -> Any:

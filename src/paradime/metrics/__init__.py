@@ -19,6 +19,7 @@ from paradime.metrics.clusters import silhouette
 from paradime.metrics.coranking import CorankingCurve, coranking_curve
 from paradime.metrics.correlation import axis_correlation
 from paradime.metrics.distortion import sammon_stress, stress
+from paradime.metrics.evaluation import evaluate
 from paradime.metrics.overlap import knn_recall
 from paradime.metrics.ranks import continuity, trustworthiness
 from paradime.metrics.shepard import shepard_correlation, shepard_pairs
@@ -32,6 +33,7 @@ __all__ = [
     "centroid_correlation",
     "continuity",
     "coranking_curve",
+    "evaluate",
     "knn_accuracy",
     "knn_recall",
     "sammon_stress",

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from typing import Any
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import torch
 
 from paradime.metrics._chunks import as_pair, as_points, distance_blocks, usual_chunk_size
 from paradime.metrics._estimates import drawn_rows
 
-__all__ = ["Comparison", "as_comparison", "check_columns", "check_together"]
+__all__ = ["BlockFunction", "Comparison", "as_comparison", "check_columns", "check_together"]
+
+
+BlockFunction: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +79,23 @@ class Comparison:
             strict=True,
         ):
             yield in_data, in_embedding
+
+    def row_values(self, *functions: BlockFunction, chunk_size: int | None = None) -> list[torch.Tensor]:
+        """Computes values of the measured rows by several functions, with one computation of the distances.
+
+        Args:
+            *functions: Functions of a block of distances in data and embedding, each of shape (rows, n), that
+                return a value or several for each row. Points are infinitely far from themselves.
+            chunk_size: Number of rows to compute at a time.
+
+        Returns:
+            The values of each function, shape (n_measured, …).
+        """
+        values = [
+            [function(in_data, in_embedding) for function in functions]
+            for in_data, in_embedding in self.blocks(self_distance=math.inf, chunk_size=chunk_size)
+        ]
+        return [torch.cat(of_function) for of_function in zip(*values, strict=True)]
 
 
 def as_comparison(

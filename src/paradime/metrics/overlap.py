@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, overload
 
 import torch
 
 from paradime.metrics._chunks import check_n_neighbors
-from paradime.metrics._comparison import Comparison, as_comparison
+from paradime.metrics._comparison import BlockFunction, Comparison, as_comparison
 from paradime.metrics._estimates import Estimate, mean_estimate
 from paradime.types import TensorLike
 
-__all__ = ["count_preserved", "knn_recall"]
+__all__ = ["knn_recall", "preserved_at", "recall_of"]
 
 
 @overload
@@ -105,40 +104,39 @@ def knn_recall(
     if not requested:
         raise ValueError("n_neighbors must have at least one size, got none. Pass, for example, (5, 15, 50).")
     sizes = [check_n_neighbors(k, n_available=compared.n_others, points=compared.words) for k in requested]
-    counts = count_preserved(compared, sizes, chunk_size)
-    recalls = {
-        k: mean_estimate(count / k, n_total=compared.n_total, value=int(count.sum()) / (len(count) * k))
-        for k, count in zip(sizes, counts, strict=True)
-    }
+    (counts,) = compared.row_values(preserved_at(sizes), chunk_size=chunk_size)
+    recalls = {k: recall_of(count, k, compared) for k, count in zip(sizes, counts.T, strict=True)}
     return recalls if several else recalls[sizes[0]]
 
 
-def count_preserved(
-    compared: Comparison, sizes: Sequence[int], chunk_size: int | None = None
-) -> list[torch.Tensor]:
-    """Counts, per row, the nearest neighbours in the data that are nearest neighbours in the embedding too.
+def preserved_at(sizes: Sequence[int]) -> BlockFunction:
+    """Returns a function that counts, per row, neighbours in the data that are neighbours in the embedding too.
 
     Args:
-        compared: Data and embedding.
         sizes: Neighbourhood sizes k.
-        chunk_size: Number of rows to compute at a time.
 
     Returns:
-        For each size k, counts from 0 to k, shape (n_measured,).
+        A function of distances in data and embedding, see :meth:`Comparison.row_values`, that returns counts from
+        0 to k, shape (rows, len(sizes)).
 
     Example:
         >>> line = torch.arange(4.0)[:, None]
-        >>> count_preserved(as_comparison(line, line), [2])
-        [tensor([2, 2, 2, 2])]
+        >>> as_comparison(line, line).row_values(preserved_at([2]))[0].flatten()
+        tensor([2, 2, 2, 2])
     """
     most = max(sizes)
-    counts: list[list[torch.Tensor]] = [[] for _ in sizes]
-    for in_data, in_embedding in compared.blocks(self_distance=math.inf, chunk_size=chunk_size):
+
+    def count(in_data: torch.Tensor, in_embedding: torch.Tensor) -> torch.Tensor:
         first, second = (block.topk(most, dim=1, largest=False).indices for block in (in_data, in_embedding))
         order = torch.arange(most, device=in_data.device, dtype=torch.int32).expand(len(in_data), most)
         data_ranks = torch.full_like(in_data, most, dtype=torch.int32).scatter_(1, first, order)
         # a neighbour is preserved at all sizes k above both of its ranks
         larger_rank = torch.maximum(data_ranks.gather(1, second), order)
-        for block_counts, k in zip(counts, sizes, strict=True):
-            block_counts.append((larger_rank < k).sum(dim=1))
-    return [torch.cat(block_counts) for block_counts in counts]
+        return torch.stack([(larger_rank < k).sum(dim=1) for k in sizes], dim=1)
+
+    return count
+
+
+def recall_of(count: torch.Tensor, k: int, compared: Comparison) -> Estimate:
+    """Returns the recall of counts of preserved neighbours, shape (n_measured,)."""
+    return mean_estimate(count / k, n_total=compared.n_total, value=int(count.sum()) / (len(count) * k))

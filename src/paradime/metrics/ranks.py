@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 
 from paradime.metrics._chunks import check_n_neighbors, nearest
-from paradime.metrics._comparison import Comparison, as_comparison
+from paradime.metrics._comparison import BlockFunction, Comparison, as_comparison
 from paradime.metrics._estimates import Estimate, mean_estimate
 from paradime.types import TensorLike
 
-__all__ = ["check_half", "continuity", "false_excess", "trustworthiness", "worst_excess"]
+__all__ = [
+    "check_half",
+    "continuity",
+    "exchanged",
+    "rank_excess_at",
+    "rank_score",
+    "trustworthiness",
+    "worst_excess",
+]
 
 
 def trustworthiness(
@@ -69,7 +76,9 @@ def trustworthiness(
         n_samples=n_samples,
         random_state=random_state,
     )
-    return _neighborhood_score(compared, n_neighbors, chunk_size)
+    k = check_half(n_neighbors, compared)
+    (excess,) = compared.row_values(rank_excess_at(k), chunk_size=chunk_size)
+    return rank_score(excess, k, compared)
 
 
 def continuity(
@@ -125,7 +134,9 @@ def continuity(
         n_samples=n_samples,
         random_state=random_state,
     )
-    return _neighborhood_score(compared.reversed(), n_neighbors, chunk_size)
+    k = check_half(n_neighbors, compared)
+    (excess,) = compared.row_values(exchanged(rank_excess_at(k)), chunk_size=chunk_size)
+    return rank_score(excess, k, compared)
 
 
 def check_half(n_neighbors: Any, compared: Comparison) -> int:
@@ -136,41 +147,44 @@ def check_half(n_neighbors: Any, compared: Comparison) -> int:
 
 
 def worst_excess(n_neighbors: int, n_others: int) -> float:
-    """Returns the largest possible excess of ranks of a row, see :func:`false_excess`."""
+    """Returns the largest possible excess of ranks of a row, see :func:`rank_excess_at`."""
     return n_neighbors * (2 * n_others - 3 * n_neighbors + 1) / 2
 
 
-def false_excess(compared: Comparison, n_neighbors: int, chunk_size: int | None = None) -> torch.Tensor:
-    """Sums, per row, the excess over k of the ranks in the data of its neighbours in the embedding.
+def rank_excess_at(n_neighbors: int) -> BlockFunction:
+    """Returns a function that sums, per row, the excess over k of the data ranks of its embedding neighbours.
 
     Args:
-        compared: Data and embedding.
         n_neighbors: Size k of the neighbourhoods.
-        chunk_size: Number of rows to compute at a time.
 
     Returns:
-        Integers from 0 to :func:`worst_excess`, shape (n_measured,).
+        A function of distances in data and embedding, see :meth:`Comparison.row_values`, that returns integers
+        from 0 to :func:`worst_excess`, shape (rows,).
 
     Example:
         >>> line = torch.arange(5.0)[:, None]
-        >>> false_excess(as_comparison(line, line), 1)
+        >>> as_comparison(line, line).row_values(rank_excess_at(1))[0]
         tensor([0, 0, 0, 0, 0])
     """
-    excesses = []
-    for in_data, in_embedding in compared.blocks(self_distance=math.inf, chunk_size=chunk_size):
+
+    def excess_of(in_data: torch.Tensor, in_embedding: torch.Tensor) -> torch.Tensor:
         excess = torch.zeros(len(in_data), dtype=torch.int64, device=in_data.device)
         # counting the nearer points of a few neighbours is cheaper than sorting every row
         for distance in in_data.gather(1, nearest(in_embedding, n_neighbors)).T:
             ranks = 1 + torch.count_nonzero(in_data < distance[:, None], dim=1)
             excess += (ranks - n_neighbors).clamp_(min=0)
-        excesses.append(excess)
-    return torch.cat(excesses)
+        return excess
+
+    return excess_of
 
 
-def _neighborhood_score(compared: Comparison, n_neighbors: Any, chunk_size: int | None) -> Estimate:
-    """Computes trustworthiness; of exchanged data and embedding, continuity."""
-    n_neighbors = check_half(n_neighbors, compared)
-    excess = false_excess(compared, n_neighbors, chunk_size)
+def exchanged(function: BlockFunction) -> BlockFunction:
+    """Returns a function of blocks with data and embedding exchanged."""
+    return lambda in_data, in_embedding: function(in_embedding, in_data)
+
+
+def rank_score(excess: torch.Tensor, n_neighbors: int, compared: Comparison) -> Estimate:
+    """Returns the score of excesses of ranks, shape (n_measured,): 1 if there are none."""
     worst = worst_excess(n_neighbors, compared.n_others)
     value = 1.0 - int(excess.sum()) / (len(excess) * worst)
     return mean_estimate(excess / worst, n_total=compared.n_total, value=value)

@@ -23,7 +23,7 @@ from paradime.explain import (
 from paradime.explain._rows import draw
 from paradime.metrics import Estimate
 from paradime.metrics._comparison import as_comparison
-from paradime.metrics.overlap import count_preserved
+from paradime.metrics.overlap import preserved_at
 from paradime.reporting.material import Material, Points
 
 __all__ = ["Details", "look_closer"]
@@ -91,7 +91,8 @@ def look_closer(material: Material, linear: torch.Tensor, *, k: int, random_stat
     drawn = draw(len(material.old), _MOST_SHOWN, random_state)
     shown, notes = material.old.of_rows(drawn), list[str]()
     errors = neighborhood_error(shown.flat, shown.places, n_neighbors=k)
-    (kept_in_linear,) = count_preserved(as_comparison(shown.flat, linear[torch.from_numpy(drawn)]), [k])
+    in_linear = as_comparison(shown.flat, linear[torch.from_numpy(drawn)])
+    (preserved_in_linear,) = in_linear.row_values(preserved_at([k]))
     stretch = _stretch(material, shown, notes)
     return Details(
         shown=shown,
@@ -99,7 +100,7 @@ def look_closer(material: Material, linear: torch.Tensor, *, k: int, random_stat
         errors=errors,
         stretch=stretch,
         lost=_share(errors.kept == 0),
-        lost_in_linear=_share(kept_in_linear.numpy() == 0),
+        lost_in_linear=_share(preserved_in_linear[:, 0].numpy() == 0),
         # the k nearest are a draw of k from all others, of which k are to be avoided
         lost_at_random=(1 - k / (len(shown) - 1)) ** k,
         kept_mean=float(errors.kept.mean()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,10 @@ from paradime.metrics import (
     Estimate,
     axis_alignment,
     centroid_correlation,
-    continuity,
     coranking_curve,
+    evaluate,
     knn_accuracy,
-    knn_recall,
     shepard_correlation,
-    trustworthiness,
 )
 from paradime.reporting.material import Labels, Material, linear_map
 from paradime.types import AnyArray
@@ -45,6 +43,14 @@ _MEANINGS = {
     "distances of class centres": "correlation of distances between centres of classes in the map with those in "
     "the data",
 }
+
+
+_NEIGHBORHOODS = {
+    "knn_recall": "neighbours preserved",
+    "trustworthiness": "trustworthiness",
+    "continuity": "continuity",
+}
+"""Metrics of :func:`~paradime.metrics.evaluate`, and their names in reports."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,13 +141,7 @@ def measure(material: Material, *, k: int, n_samples: int, random_state: Any) ->
         chance = _shuffled(lambda places: function(data[0], places, **{**options, **few}), own.old, random_state)
         found[name] = _figure(name, k, of, own, pca, chance)
 
-    few_rows = {"n_samples": len(old) if len(old) <= _FEW_ROWS else _SHUFFLED_ROWS}
-    for name, function in (
-        ("neighbours preserved", knn_recall),
-        ("trustworthiness", trustworthiness),
-        ("continuity", continuity),
-    ):
-        add(name, function, few_rows, n_neighbors=k, **drawn)
+    _add_neighborhoods(found, data, own, pca, k, drawn)
     curves = _curves(data, own, pca, min(n_samples, max(20, _CURVE_ELEMENTS // len(old))), random_state)
     found["co-ranking area"] = Score(
         "co-ranking area",
@@ -160,6 +160,37 @@ def measure(material: Material, *, k: int, n_samples: int, random_state: Any) ->
     return Measured(found, curves, k, n_measured, pca.old)
 
 
+def _add_neighborhoods(
+    found: dict[str, Score],
+    data: tuple[torch.Tensor, torch.Tensor | None],
+    own: _View,
+    pca: _View,
+    k: int,
+    drawn: dict[str, Any],
+) -> None:
+    """Adds how neighbourhoods are preserved; the distances of each map are computed once for all scores."""
+
+    def of(view: _View, held_out: bool = False) -> dict[str, Estimate]:
+        if not held_out:
+            return evaluate(data[0], view.old, n_neighbors=k, **drawn)
+        if view.new is None:
+            return {}
+        return evaluate(data[0], view.old, n_neighbors=k, test_X=data[1], test_embedding=view.new)
+
+    n_rows = len(own.old) if len(own.old) <= _FEW_ROWS else _SHUFFLED_ROWS
+    shuffled = [
+        evaluate(data[0], places, n_neighbors=k, **{**drawn, "n_samples": n_rows})
+        for places in _shuffled_places(own.old, drawn["random_state"])
+    ]
+    seen, new, linear, new_linear = of(own), of(own, True), of(pca), of(pca, True)
+    for metric, name in _NEIGHBORHOODS.items():
+        chance = _chance([scores[metric] for scores in shuffled])
+        meaning = _MEANINGS[name].format(k=k)
+        found[name] = Score(
+            name, meaning, seen[metric], new.get(metric), linear[metric], new_linear.get(metric), chance
+        )
+
+
 def _figure(
     name: str, k: int, of: Callable[..., Estimate | None], own: _View, pca: _View, chance: Estimate | None
 ) -> Score:
@@ -172,10 +203,18 @@ def _figure(
 
 def _shuffled(function: Callable[[torch.Tensor], float], places: torch.Tensor, random_state: Any) -> Estimate:
     """Measures maps in which the places belong to other rows; the error is their standard deviation."""
+    return _chance([function(shuffled) for shuffled in _shuffled_places(places, random_state)])
+
+
+def _shuffled_places(places: torch.Tensor, random_state: Any) -> Iterator[torch.Tensor]:
     rng = np.random.default_rng(random_state)
-    n_shuffles = _SHUFFLES if len(places) <= _FEW_ROWS else _FEW_SHUFFLES
-    values = [float(function(places[torch.from_numpy(rng.permutation(len(places)))])) for _ in range(n_shuffles)]
-    return Estimate(float(np.mean(values)), standard_error=float(np.std(values, ddof=1)), n_sampled=n_shuffles)
+    for _ in range(_SHUFFLES if len(places) <= _FEW_ROWS else _FEW_SHUFFLES):
+        yield places[torch.from_numpy(rng.permutation(len(places)))]
+
+
+def _chance(values: Sequence[float]) -> Estimate:
+    numbers = np.asarray(values, dtype=float)
+    return Estimate(float(numbers.mean()), standard_error=float(numbers.std(ddof=1)), n_sampled=len(values))
 
 
 def _curves(
