@@ -126,17 +126,17 @@ def with_previous(
         previous: Results of the previous run, or ``None``.
     """
     old = {figure["name"]: figure for figure in previous["figures"]} if previous else {}
-    found = []
+    entries = []
     for figure in figures:
         before = old.get(figure.name)
-        known = before is not None and before["value"] is not None
-        kept = {name: before[name] for name in ("value", "product seconds")} if known else None
-        found.append({**dataclasses.asdict(figure), "product seconds": product_seconds, "previous": kept})
-    return found
+        measured = before is not None and before["value"] is not None
+        earlier = {name: before[name] for name in ("value", "product seconds")} if measured else None
+        entries.append({**dataclasses.asdict(figure), "product seconds": product_seconds, "previous": earlier})
+    return entries
 
 
 def merged(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Returns old figures with those replaced that were measured again, and the others after them."""
     fresh = {figure["name"]: figure for figure in new}
-    kept = [fresh.pop(figure["name"], figure) for figure in old]
-    return [*kept, *fresh.values()]
+    updated = [fresh.pop(figure["name"], figure) for figure in old]
+    return [*updated, *fresh.values()]

@@ -48,8 +48,8 @@ def judged(X: torch.Tensor, Y: torch.Tensor, y: Any) -> list[Figure]:
     for name, call in calls.items():
         figures += measured(name, call)[1]
     draws = [metrics.trustworthiness(X, Y, n_samples=500, random_state=seed) for seed in range(10)]
-    told = statistics.mean(draw.standard_error for draw in draws)
-    ratio = statistics.stdev(float(draw) for draw in draws) / told
+    estimated = statistics.mean(draw.standard_error for draw in draws)
+    ratio = statistics.stdev(float(draw) for draw in draws) / estimated
     print(f"spread of ten samples / standard error they tell: {ratio:.2f}")
     return [*figures, Figure("spread of samples, relative to the standard error that they tell", ratio, "×")]
 

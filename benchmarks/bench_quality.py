@@ -1,15 +1,14 @@
-"""The quality of embeddings: our presets as they come, beside the libraries that embed without a network.
+"""The quality of embeddings: presets with their defaults, and libraries that embed without a network.
 
     python benchmarks/bench_quality.py [--data FOLDER] [--only DATASET …] [--methods NAME …] [--seeds N] [--again]
     python benchmarks/bench_quality.py --methods paradime_umap --settings '{"epochs": 3}' --label short
     python benchmarks/bench_quality.py --forget short
     python benchmarks/bench_quality.py --table
 
-Every method fits the rows of a data set with nothing said but the seed, in a process of its own, and places the
-rows held out. What is measured is told in ``quality_metrics.py``; it goes to ``results/quality`` run by run,
-and runs that are there are not repeated without ``--again``. Positions are kept in ``.envs/quality``, so that
-``--measure`` measures them again without a fit. ``--table`` prints the tables of the page on quality, and
-``--pictures`` says where the pictures go.
+Every method is fitted with its defaults and a seed, in a process of its own, and embeds the held-out rows. Metrics
+are defined in ``quality_metrics.py`` and written to ``results/quality`` after each run. Runs with a record are
+repeated with ``--again`` only. Positions are stored in ``.envs/quality``, and ``--measure`` measures them again
+without a fit. ``--table`` prints the tables of ``docs/quality.md``. Pictures are written to ``--pictures``.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from quality_metrics import evaluate
 from quality_tables import PATH, draw, forget_records, markdown, read_records, write_record
 
 RUNNER = Path(__file__).resolve().parent / "quality_runner.py"
-LIMIT_S = 3_600  # on all cores; seconds of cores are limited, since those do not depend on who else computes
+LIMIT_S = 3_600  # per core; CPU time is limited, since it does not depend on other processes
 PEERS = {
     "umap_learn": ("umap-learn==0.5.12",),
     "pacmap": ("pacmap==0.9.1",),
@@ -42,21 +41,21 @@ OURS = ("paradime_umap", "paradime_tsne", "paradime_contrastive", "paradime_pacm
 
 
 def command(method: str, folder: Path, seed: int, settings: Mapping[str, Any]) -> list[str]:
-    """Returns the command that runs a method in its environment, which is made first if need be."""
-    # -I: what the caller's PYTHONPATH names is none of theirs
+    """Returns the command that runs a method in its environment, which is created if it is missing."""
+    # -I ignores PYTHONPATH
     python = [str(environment(method, PEERS[method])), "-I"] if method in PEERS else [sys.executable]
     return [*python, str(RUNNER), method, str(folder), str(seed), json.dumps(settings)]
 
 
 def fit(method: str, data: Data, folder: Path, seed: int, settings: Mapping[str, Any]) -> dict[str, float]:
-    """Runs a method; its positions are in the folder afterwards. Returns the seconds.
+    """Runs a method, which writes its positions into the folder; returns the seconds.
 
     Raises:
         PeerError: If it cannot be installed, fails, or takes longer than it may.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("embedding.npy", "test_embedding.npy", "result.json"):
-        (folder / name).unlink(missing_ok=True)  # what an earlier run left is not what this one made
+        (folder / name).unlink(missing_ok=True)  # results of an earlier run
     np.save(folder / "train.npy", data.train)
     np.save(folder / "test.npy", data.test)
     cores = os.cpu_count() or 1
@@ -97,7 +96,7 @@ def measure(data: Data, folder: Path) -> dict[str, float]:
 
 
 def run(method: str, label: str, data: Data, seed: int, args: argparse.Namespace) -> dict[str, Any]:
-    """Runs and measures a method; returns its record, which says why if there are no figures."""
+    """Runs and measures a method; returns its record, with a note if it failed."""
     folder = CACHE / label / data.name / str(seed)
     record: dict[str, Any] = {"method": label, "dataset": data.name, "seed": seed}
     if args.settings:
@@ -115,14 +114,14 @@ def run(method: str, label: str, data: Data, seed: int, args: argparse.Namespace
 
 
 def wanted(args: argparse.Namespace, dataset: str) -> list[tuple[str, str, int]]:
-    """Returns what is to run on a data set: method, label and seed."""
+    """Returns the runs of a data set: method, label and seed."""
     done = {(r["method"], r["seed"]) for r in read_records() if r["dataset"] == dataset}
     n_seeds = args.seeds or (1 if dataset in LARGE else 3)
     labels = {method: args.label or method for method in args.methods}
-    found = [(method, labels[method], seed) for method in args.methods for seed in range(n_seeds)]
+    jobs = [(method, labels[method], seed) for method in args.methods for seed in range(n_seeds)]
     if args.measure:
-        return [job for job in found if (CACHE / job[1] / dataset / str(job[2]) / "test_embedding.npy").exists()]
-    return [job for job in found if args.again or job[1:] not in done]
+        return [job for job in jobs if (CACHE / job[1] / dataset / str(job[2]) / "test_embedding.npy").exists()]
+    return [job for job in jobs if args.again or job[1:] not in done]
 
 
 def parse(arguments_: Sequence[str] | None = None) -> argparse.Namespace:
@@ -132,16 +131,16 @@ def parse(arguments_: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=NAMES, metavar="DATASET", help=", ".join(NAMES))
     parser.add_argument("--methods", nargs="+", choices=methods, metavar="NAME", help=", ".join(methods))
     parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N - 1; by default 3, of large data 1")
-    parser.add_argument("--again", action="store_true", help="repeat runs that are there")
-    parser.add_argument("--measure", action="store_true", help="measure kept positions again, without a fit")
+    parser.add_argument("--again", action="store_true", help="repeat runs that have a record")
+    parser.add_argument("--measure", action="store_true", help="measure stored positions again, without a fit")
     parser.add_argument("--table", action="store_true", help="only print the tables, as Markdown")
-    parser.add_argument("--forget", nargs="+", metavar="LABEL", help="only drop the records of trials")
+    parser.add_argument("--forget", nargs="+", metavar="LABEL", help="only remove the records of trials")
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", default=Path("out/quality"))
     parser.add_argument("--settings", type=json.loads, default={}, metavar="JSON", help="parameters of the preset")
-    parser.add_argument("--label", metavar="NAME", help="what these settings are called in the results")
+    parser.add_argument("--label", metavar="NAME", help="the name of these settings in the results")
     args = parser.parse_args(arguments_)
     if args.settings and not args.label:
-        parser.error("--settings need a --label, so that they are not taken for the defaults")
+        parser.error("--settings need a --label, so that their results are not taken for those of the defaults")
     if args.label and len(args.methods or ()) != 1:
         parser.error("--label names one method; pass one with --methods")
     args.methods = args.methods or methods
@@ -150,7 +149,7 @@ def parse(arguments_: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main() -> None:
-    """Runs what is missing, writes each record as it comes, and prints the tables and draws the pictures."""
+    """Runs the missing jobs, writes a record after each, prints the tables and draws the pictures."""
     args = parse()
     if args.table:
         print(markdown(read_records()))

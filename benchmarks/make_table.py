@@ -38,30 +38,32 @@ Made from `benchmarks/results/*.json` by `benchmarks/make_table.py`; the results
     make bench DATA=FOLDER              # everything: FOLDER holds covertype.npz and fashion_mnist.npz
     make bench DATA=FOLDER ONLY="step parts"
 
-- Seeds are fixed. Each `benchmarks/bench_<topic>.py` runs on its own, too, and says in its head what it measures.
-- Other libraries run as black boxes in environments of their own, which the benchmark makes with pinned versions.
+- Seeds are fixed. Each `benchmarks/bench_<topic>.py` can be run on its own; its docstring says what it
+  measures.
+- Other libraries run in environments of their own, which the benchmark creates with pinned versions.
 - **to target** and **to previous** are ratios, and **below 1 is better** than the target or the previous run,
-  whichever way is better for the figure: value / reference where lower is better, else reference / value.
-- The previous run is the one that was kept in the repository before. The time of a product of two matrices tells
-  how fast the machine was in either run: times can be compared as far as these products agree.
+  for every metric: value / reference where lower is better, else reference / value.
+- The previous run is the one committed before. The time of a product of two matrices measures how fast the machine
+  was in either run: times are comparable as far as these products agree.
 """
 
 
 BOUNDS = """\
-## What bounds what
+## Bottlenecks
 
-Found with torch.profiler, cProfile and timers around single operations, on two cores.
+Measured with torch.profiler, cProfile and timers around single operations, on two cores.
 
-- **The guided step** is some 150 small operations of torch; its largest parts are the network's forward and
-  backward pass, then the pairs of the pass (a look at each stored entry of the graph's upper half), then the
-  distances in the circular layout. Two threads gain little on arrays of this size. Reading the next batch's pairs
-  in a second thread gained nothing: it waits for the interpreter as often as it helps.
+- **The guided step** consists of some 150 small torch operations. The network's forward and backward pass take
+  longest, then the pairs of the pass (each stored entry of the graph's upper half is read), then the distances in
+  the circular layout. Two threads gain little on arrays of this size. Reading the next batch's pairs
+  in a second thread gained nothing: the thread waits for the interpreter too often.
 - **Exact neighbours of 7,000 rows, k = 600**: half of the time is the selection of 600 of 7,000 distances a row
   (`torch.topk`; NumPy's `partition` and `argpartition`, with and without packed indices, take longer).
-- **Neighbours of many rows of few columns**: faiss' scan of lists, row by row.
+- **Neighbours of many rows with few columns**: faiss scans its lists row by row.
 - **Spectral positions of 581,012 points**: some 480 products of the graph with a vector, each bound by memory.
-  Products by two threads are twice as fast alone, but not beside the threads of the eigenvalue solver.
-- **Fits by default settings at 581,012 rows**: the phase that teaches positions takes 29,000 steps of 100 rows.
+  Products by two threads are twice as fast in isolation, but not next to the threads of the eigenvalue solver.
+- **Fits by default settings at 581,012 rows**: the phase that learns initial positions takes 29,000 steps of 100
+  rows.
 """
 
 
@@ -97,7 +99,7 @@ def row(figure: Mapping[str, Any]) -> str:
 
 
 def products(figures: list[Mapping[str, Any]]) -> str:
-    """Returns how fast the machine was when figures and their previous values were measured."""
+    """Returns the product times at which figures and their previous values were measured."""
 
     def span(values: list[float | None]) -> str:
         known = sorted({f"{value:.3f}" for value in values if value is not None})
@@ -132,11 +134,11 @@ def section(title: str, results: Mapping[str, Any]) -> str:
 
 
 def page(folder: Path = RESULTS) -> str:
-    """Returns the whole page, of the results in a folder."""
-    found = {path.stem: path for path in sorted(folder.glob("*.json"))}
-    names = [name for name in TOPICS if name in found] + [name for name in found if name not in TOPICS]
+    """Returns the whole page, from the results in a folder."""
+    files = {path.stem: path for path in sorted(folder.glob("*.json"))}
+    names = [name for name in TOPICS if name in files] + [name for name in files if name not in TOPICS]
     sections = [
-        section(TOPICS.get(name, name.capitalize()), read_results(found[name].read_text(encoding="utf-8")))
+        section(TOPICS.get(name, name.capitalize()), read_results(files[name].read_text(encoding="utf-8")))
         for name in names
     ]
     return "\n".join([HEAD, *sections, BOUNDS])

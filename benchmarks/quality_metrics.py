@@ -1,7 +1,7 @@
 """How good an embedding is: of the rows it was fitted on, and of rows held out.
 
-All neighbours are exact; rows are sampled with a fixed seed, so that all methods are asked about the same rows.
-What is computed of the data alone is kept in ``.envs/quality``.
+All neighbours are exact. Rows are sampled with a fixed seed, so that all methods are measured at the same rows.
+Neighbours in the data are cached in ``.envs/quality``.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from quality_data import CACHE, Data
 
 __all__ = ["METRICS", "evaluate"]
 
-# the names, in the order of the tables, and whether more is better
+# in the order of the tables; the value says whether higher is better
 METRICS = {
     "knn_seen": True,
     "knn_held_out": True,
-    "kept_seen": True,
-    "kept_held_out": True,
+    "preserved_seen": True,
+    "preserved_held_out": True,
     "trust": True,
     "centroids": True,
-    "fog": False,
+    "lost_rate": False,
 }
-VOTERS, KEPT, TRUSTED = 10, 30, 15
-NEAR = 100  # held-out rows whose embedded neighbours are all farther away than so many are lost
+VOTERS, PRESERVED, TRUSTED = 10, 30, 15
+NEAR = 100  # a held-out row is lost if none of its embedded neighbours is among so many nearest rows
 SAMPLED_VOTES, SAMPLED = 5_000, 2_000
 
 
@@ -41,15 +41,16 @@ def evaluate(data: Data, embedding: np.ndarray, test_embedding: np.ndarray) -> d
         test_embedding: Positions of the rows held out, shape (m, 2).
 
     Returns:
-        Seven numbers by name:
+        Seven metrics by name:
 
-        - ``knn_seen``, ``knn_held_out``: share of rows whose class the majority of the 10 nearest embedded rows to
-          fit on tells, without the row itself.
-        - ``kept_seen``, ``kept_held_out``: mean share of the 30 nearest rows to fit on, in the data, that are
-          among the 30 nearest in the embedding.
-        - ``trust``: trustworthiness of 15 neighbours; 1 if no row that is far away in the data comes near.
+        - ``knn_seen``, ``knn_held_out``: share of rows classified correctly by the majority of their 10 nearest
+          embedded training rows, without the row itself.
+        - ``preserved_seen``, ``preserved_held_out``: mean share of a row's 30 nearest training rows in the data
+          that are among its 30 nearest in the embedding.
+        - ``trust``: trustworthiness of 15 neighbours; 1 if no row that is distant in the data is embedded nearby.
         - ``centroids``: correlation of the distances between centres of classes, in the data and in the embedding.
-        - ``fog``: share of held-out rows none of whose 10 nearest embedded rows is among their 100 nearest ones.
+        - ``lost_rate``: share of held-out rows none of whose 10 nearest embedded rows is among their 100 nearest
+          rows in the data.
 
     Raises:
         ValueError: If positions are not finite.
@@ -60,31 +61,32 @@ def evaluate(data: Data, embedding: np.ndarray, test_embedding: np.ndarray) -> d
     rows, test_rows = sampled(len(data.train), SAMPLED_VOTES), sampled(len(data.test), SAMPLED)
     near, near_test = data_neighbors(data, rows[:SAMPLED])
     tree = scipy.spatial.cKDTree(embedding)
-    shown = without_self(np.asarray(tree.query(embedding[rows], KEPT + 1, workers=-1)[1]), rows)
-    shown_test = np.asarray(tree.query(test_embedding, KEPT, workers=-1)[1])
+    shown = without_self(np.asarray(tree.query(embedding[rows], PRESERVED + 1, workers=-1)[1]), rows)
+    shown_test = np.asarray(tree.query(test_embedding, PRESERVED, workers=-1)[1])
     lost = overlaps(shown_test[:, :VOTERS], near_test) == 0
     return {
         "knn_seen": accuracy(data.train_labels, shown, data.train_labels[rows]),
         "knn_held_out": accuracy(data.train_labels, shown_test, data.test_labels),
-        "kept_seen": float(overlaps(shown[:SAMPLED], near).mean()) / KEPT,
-        "kept_held_out": float(overlaps(shown_test[test_rows], near_test[test_rows, :KEPT]).mean()) / KEPT,
+        "preserved_seen": float(overlaps(shown[:SAMPLED], near).mean()) / PRESERVED,
+        "preserved_held_out": float(overlaps(shown_test[test_rows], near_test[test_rows, :PRESERVED]).mean())
+        / PRESERVED,
         "trust": trustworthiness(data.train, shown[:SAMPLED, :TRUSTED], rows[:SAMPLED]),
         "centroids": centroid_correlation(data.train, embedding, data.train_labels),
-        "fog": float(lost.mean()),
+        "lost_rate": float(lost.mean()),
     }
 
 
 def sampled(n: int, size: int) -> np.ndarray:
-    """Returns distinct rows of n, at random by a fixed seed; the first ones of a larger sample are a sample."""
+    """Returns distinct rows of n, at random by a fixed seed; a larger sample begins with the smaller one."""
     return np.random.default_rng(0).permutation(n)[:size]
 
 
 def data_neighbors(data: Data, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the 30 nearest rows of sampled rows, and the 100 nearest of all held-out ones, computed once."""
+    """Returns the 30 nearest rows of sampled rows and the 100 nearest of all held-out rows, from the cache."""
     key = hashlib.blake2b(data.train.tobytes() + data.test.tobytes() + rows.tobytes(), digest_size=8).hexdigest()
     path = CACHE / "neighbors" / f"{data.name}-{key}.npz"
     if not path.exists():
-        near = without_self(search(data.train, data.train[rows], KEPT + 1), rows)
+        near = without_self(search(data.train, data.train[rows], PRESERVED + 1), rows)
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez(path, near=near, near_test=search(data.train, data.test, NEAR))
     with np.load(path) as archive:
@@ -94,7 +96,7 @@ def data_neighbors(data: Data, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray
 def search(X: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
     """Returns the indices of the k nearest rows, exactly, nearest first, shape (m, k)."""
     threshold = faiss.cvar.distance_compute_blas_threshold
-    # by differences: products lose the distances of close rows that lie far from the origin
+    # compute distances from differences: products lose precision for close rows far from the origin
     faiss.cvar.distance_compute_blas_threshold = len(queries) + 1
     try:
         index = faiss.IndexFlatL2(X.shape[1])
@@ -105,7 +107,7 @@ def search(X: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
 
 
 def without_self(neighbors: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Takes each row out of its own k + 1 neighbours, or the last if duplicates hide it, shape (m, k)."""
+    """Removes each row from its own k + 1 neighbours, or the last one if duplicates displace it, shape (m, k)."""
     own = neighbors == rows[:, None]
     own[~own.any(1), -1] = True
     others: np.ndarray = neighbors[~own].reshape(len(rows), -1)
@@ -114,14 +116,14 @@ def without_self(neighbors: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 def overlaps(a: np.ndarray, b: np.ndarray, chunk: int = 500) -> np.ndarray:
     """Returns how many indices of a row of ``a`` are in that row of ``b``, shape (m,)."""
-    parts = [
+    counts = [
         (a[i : i + chunk, :, None] == b[i : i + chunk, None, :]).any(2).sum(1) for i in range(0, len(a), chunk)
     ]
-    return np.concatenate(parts)
+    return np.concatenate(counts)
 
 
 def accuracy(labels: np.ndarray, neighbors: np.ndarray, truth: np.ndarray) -> float:
-    """Returns the share of rows whose class the majority of 10 neighbours tells; of equals the smallest wins."""
+    """Returns the share of rows that the majority of 10 neighbours classifies correctly; ties: the first class."""
     classes, codes = np.unique(labels, return_inverse=True)
     votes = codes[neighbors[:, :VOTERS]]
     counts = np.zeros((len(votes), len(classes)), dtype=np.int64)
@@ -136,7 +138,7 @@ def trustworthiness(X: np.ndarray, shown: np.ndarray, rows: np.ndarray, chunk_en
         X: All rows, shape (n, d).
         shown: Their k nearest embedded neighbours, shape (m, k).
         rows: The sampled rows, shape (m,).
-        chunk_entries: Distances to hold at a time.
+        chunk_entries: Largest number of distances in memory.
 
     Source: Venna & Kaski, "Neighborhood preservation in nonlinear projection methods", 2001.
     """
@@ -156,7 +158,7 @@ def centroid_correlation(X: np.ndarray, embedding: np.ndarray, labels: np.ndarra
     """Returns Pearson's correlation of the distances between centres of classes, in the data and embedded."""
     classes = np.unique(labels)
     if len(np.ptp(embedding, axis=0).nonzero()[0]) == 0:
-        return 0.0  # all in one point: no distance tells anything
+        return 0.0  # all positions coincide
     original, embedded = (
         scipy.spatial.distance.pdist(np.stack([rows[labels == c].mean(0, dtype=np.float64) for c in classes]))
         for rows in (X, embedding)

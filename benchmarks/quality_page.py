@@ -1,4 +1,4 @@
-"""Writes what is computed on the page of quality: the rule in numbers, and the tables of all records.
+"""Writes the generated sections of ``docs/quality.md``: the table of the rule, and the tables of all records.
 
 python benchmarks/quality_page.py
 """
@@ -17,7 +17,7 @@ SIZES = (200, 2_000, 60_000, 581_012)
 
 
 def rule() -> str:
-    """Returns the rule as a table, with what it gives for some numbers of rows."""
+    """Returns the rule as a table, with its values for some numbers of rows."""
     scales = {n: network_scale(n, 50) for n in SIZES}
     rows = [
         (
@@ -39,7 +39,7 @@ def rule() -> str:
             "`paradime.models.network_scale`",
         ),
         (
-            "centers",
+            "centres",
             "one for 20 rows, from 16 to 500; for 300 rows where these are more, up to 2,000",
             (f"{scales[n][1]}" for n in SIZES),
             "`paradime.models.network_scale`",
@@ -47,13 +47,13 @@ def rule() -> str:
     ]
     head = f"| what | rule | at n = {' / '.join(f'{n:,}' for n in SIZES)} | where |\n|---|---|---|---|\n"
     return head + "\n".join(
-        f"| {name} | {said} | {' / '.join(numbers)} | {where} |" for name, said, numbers, where in rows
+        f"| {name} | {formula} | {' / '.join(numbers)} | {where} |" for name, formula, numbers, where in rows
     )
 
 
-def filled(page: str, **parts: str) -> str:
+def filled(page: str, **sections: str) -> str:
     """Returns a page with the text between the marks of each name replaced."""
-    for name, text in parts.items():
+    for name, text in sections.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         before, rest = page.split(begin)
         page = f"{before}{begin}\n{text.strip()}\n\n{end}{rest.split(end)[1]}"

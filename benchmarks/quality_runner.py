@@ -28,7 +28,7 @@ Settings = Mapping[str, Any]
 
 
 def timed(function: Callable[[], Any]) -> tuple[dict[str, float], Any]:
-    """Returns how long a call took, and its result; seconds of all cores tell more on a machine that is shared."""
+    """Returns how long a call took, and its result; CPU seconds are more reliable on a shared machine."""
     wall, cores = time.perf_counter(), time.process_time()
     result = function()
     return {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cores}, result
@@ -49,10 +49,10 @@ def opentsne(train: np.ndarray, test: np.ndarray, seed: int, settings: Settings)
     """t-SNE without a network."""
     import openTSNE
 
-    place = dict(settings.get("transform", {}))
+    transform_options = dict(settings.get("transform", {}))
     options = {name: value for name, value in settings.items() if name != "transform"}
     seconds, embedding = timed(lambda: openTSNE.TSNE(n_jobs=2, random_state=seed, **options).fit(train))
-    placed = np.asarray(embedding.transform(test, **place))
+    placed = np.asarray(embedding.transform(test, **transform_options))
     # read after placing, since that centres the embedding, in place
     return seconds, np.asarray(embedding), placed
 
@@ -96,9 +96,9 @@ def pbmc68k(folder: Path) -> None:
 
     import h5py
 
-    spec = find_spec("scanpy")  # found, not imported: what it asks for is not installed
-    place = Path(str(spec.origin)).parent / "datasets" / "10x_pbmc68k_reduced.h5ad"
-    with h5py.File(place) as file:
+    spec = find_spec("scanpy")  # not imported, since its dependencies are not installed
+    path = Path(str(spec.origin)).parent / "datasets" / "10x_pbmc68k_reduced.h5ad"
+    with h5py.File(path) as file:
         np.save(folder / "X.npy", file["obsm"]["X_pca"].astype(np.float32))
         np.save(folder / "y.npy", file["obs"]["bulk_labels"].astype(np.int64))
 

@@ -1,4 +1,4 @@
-"""Records of the benchmark of quality: the file that holds them, tables, and pictures."""
+"""Records of the quality benchmark: reading and writing their file, tables, and pictures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PATH", "draw", "forget_records", "markdown", "read_records", "write_record"]
 
-PATH = RESULTS / "quality" / "records.json"  # in a folder: the page of benchmarks shows all files beside it
+PATH = RESULTS / "quality" / "records.json"  # a folder of its own: make_table.py reads all files of results/
 Record = Mapping[str, Any]
 TITLES = {
     "umap_learn": "umap-learn 0.5.12",
@@ -40,17 +40,19 @@ HEADINGS = {
     "fashion_mnist": "Fashion-MNIST, 60,000 × 50",
     "covertype": "Covertype, 571,012 × 10",
 }
-COLUMNS = {"seconds": 1, "cpu_seconds": 1, **dict.fromkeys(METRICS, 3)}  # and their digits
-# what ours is compared in: the figure, and the one of whom
-COMPARED = {"knn_held_out": PEERS, "kept_seen": ("umap_learn",), "centroids": PEERS, "fog": PEERS}
+COLUMNS = {"seconds": 1, "cpu_seconds": 1, **dict.fromkeys(METRICS, 3)}  # with the number of decimals
+# the metrics by which presets are compared, and with which libraries
+COMPARED = {"knn_held_out": PEERS, "preserved_seen": ("umap_learn",), "centroids": PEERS, "lost_rate": PEERS}
+# names of metrics in records that were written before they were renamed
+RENAMED = {"kept_seen": "preserved_seen", "kept_held_out": "preserved_held_out", "fog": "lost_rate"}
 
 
 def read_records() -> list[dict[str, Any]]:
-    """Returns all records, or none if there is no file."""
+    """Returns all records with today's names of metrics, or none if there is no file."""
     if not PATH.exists():
         return []
     records: list[dict[str, Any]] = json.loads(PATH.read_text(encoding="utf-8"))["records"]
-    return records
+    return [{RENAMED.get(key, key): value for key, value in record.items()} for record in records]
 
 
 def _key(record: Record) -> tuple[Any, ...]:
@@ -58,24 +60,24 @@ def _key(record: Record) -> tuple[Any, ...]:
 
 
 def write_record(record: Record, machine: Mapping[str, Any]) -> None:
-    """Puts a record into the file, in the place of one of the same method, data set and seed."""
+    """Writes a record into the file; it replaces one of the same method, data set and seed."""
     with _locked():
-        found = {_key(old): old for old in read_records()}
-        # a measurement of kept positions says nothing new about the run
-        ran = {k: v for k, v in found.get(_key(record), {}).items() if k in ("load", "product seconds")}
-        found[_key(record)] = {**ran, **record}
-        _store(found.values(), machine)
+        records: dict[Any, Record] = {_key(old): old for old in read_records()}
+        # if stored positions were measured again, the record lacks what describes the run
+        of_run = {k: v for k, v in records.get(_key(record), {}).items() if k in ("load", "product seconds")}
+        records[_key(record)] = {**of_run, **record}
+        _store(records.values(), machine)
 
 
 def forget_records(methods: Sequence[str], machine: Mapping[str, Any]) -> None:
-    """Takes the records of some methods out of the file, such as those of a trial."""
+    """Removes the records of some methods from the file, such as those of a trial."""
     with _locked():
         _store([old for old in read_records() if old["method"] not in methods], machine)
 
 
 @contextlib.contextmanager
 def _locked() -> Iterator[None]:
-    """Lets one process at a time read and write the file."""
+    """Locks the file for other processes."""
     for folder in (CACHE, PATH.parent):
         folder.mkdir(parents=True, exist_ok=True)
     with (CACHE / "lock").open("w") as lock:
@@ -84,11 +86,11 @@ def _locked() -> Iterator[None]:
 
 
 def _store(records: Iterable[Record], machine: Mapping[str, Any]) -> None:
-    """Writes all records in the order of the tables; the file is whole at any time."""
-    found = list(records)
-    order = [*TITLES, *sorted({r["method"] for r in found} - set(TITLES))]
-    found.sort(key=lambda r: (NAMES.index(r["dataset"]), order.index(r["method"]), r["seed"]))
-    stored = {"machine": machine, "records": [_rounded(r) for r in found]}
+    """Writes all records in the order of the tables; the file is replaced as a whole."""
+    ordered = list(records)
+    order = [*TITLES, *sorted({r["method"] for r in ordered} - set(TITLES))]
+    ordered.sort(key=lambda r: (NAMES.index(r["dataset"]), order.index(r["method"]), r["seed"]))
+    stored = {"machine": machine, "records": [_rounded(r) for r in ordered]}
     fresh = PATH.with_suffix(".json.new")
     fresh.write_text(json.dumps(stored, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(fresh, PATH)
@@ -99,7 +101,7 @@ def _rounded(record: Record) -> dict[str, Any]:
 
 
 def markdown(results: Iterable[Record]) -> str:
-    """Returns tables of records as Markdown, one a data set: means over the seeds, and how far these differ."""
+    """Returns a Markdown table per data set: means over the seeds, with largest minus smallest."""
     records = list(results)
     names = [name for name in NAMES if any(r["dataset"] == name for r in records)]
     return "\n".join(_section(name, [r for r in records if r["dataset"] == name]) for name in names)
@@ -113,7 +115,7 @@ def _section(name: str, records: Sequence[Record]) -> str:
         "",
         "| | " + " | ".join(name.replace("_", " ") for name in COLUMNS) + " |",
         "|" + "---|" * (len(COLUMNS) + 1),
-        *(_row(TITLES.get(method, method), found) for method, found in rows.items()),
+        *(_row(TITLES.get(method, method), runs) for method, runs in rows.items()),
         "",
         _products(records),
         "",
@@ -150,22 +152,22 @@ def _mean(records: Sequence[Record], name: str) -> float | None:
 
 
 def _ratios(rows: Mapping[str, Sequence[Record]]) -> list[str]:
-    """Returns, for each of our methods, how its figures stand to those of the best peer."""
+    """Returns a line per method of ParaDime: ratios of its metrics to those of the best peer."""
     lines = []
     for method in (method for method in rows if method not in PEERS):
-        parts = []
+        comparisons = []
         for name, peers in COMPARED.items():
             ours = _mean(rows[method], name)
             theirs = [value for peer in peers if (value := _mean(rows.get(peer, []), name)) is not None]
             if ours is None or not theirs:
                 continue
             whose = "umap-learn" if len(peers) == 1 else "best peer"
-            if name == "fog":
-                parts.append(f"fog {ours:.3f}, lowest peer {min(theirs):.3f}")
+            if METRICS[name]:
+                comparisons.append(f"{name.replace('_', ' ')} / {whose} {ours / max(theirs):.3f}")
             else:
-                parts.append(f"{name.replace('_', ' ')} / {whose} {ours / max(theirs):.3f}")
-        if parts:
-            lines.append(f"- {TITLES.get(method, method)}: " + "; ".join(parts))
+                comparisons.append(f"{name.replace('_', ' ')} {ours:.3f}, lowest peer {min(theirs):.3f}")
+        if comparisons:
+            lines.append(f"- {TITLES.get(method, method)}: " + "; ".join(comparisons))
     return [*lines, ""] if lines else []
 
 
@@ -174,9 +176,9 @@ def draw(data: Data, records: Iterable[Record], folder: Path, n_drawn: int = 20_
 
     Args:
         data: The data.
-        records: What was measured; of its methods those are drawn whose positions are kept.
-        folder: Where the picture goes.
-        n_drawn: Rows to draw at most of those fitted on, the same ones of every method.
+        records: The records; methods whose positions are stored are drawn.
+        folder: The folder of the picture.
+        n_drawn: Largest number of training rows to draw, the same ones for every method.
 
     Returns:
         The path, or ``None`` if there is nothing to draw.
@@ -184,13 +186,13 @@ def draw(data: Data, records: Iterable[Record], folder: Path, n_drawn: int = 20_
     from matplotlib.figure import Figure
 
     methods = dict.fromkeys(r["method"] for r in records if r["dataset"] == data.name and "note" not in r)
-    places = {method: CACHE / method / data.name / "0" for method in methods}
-    places = {method: place for method, place in places.items() if (place / "test_embedding.npy").exists()}
-    if not places:
+    runs = {method: CACHE / method / data.name / "0" for method in methods}
+    runs = {method: run for method, run in runs.items() if (run / "test_embedding.npy").exists()}
+    if not runs:
         return None
-    figure = Figure(figsize=(5 * len(places), 5.4), layout="constrained")
-    for ax, (method, place) in zip(figure.subplots(1, len(places), squeeze=False)[0], places.items(), strict=True):
-        _draw_one(ax, data, place, n_drawn)
+    figure = Figure(figsize=(5 * len(runs), 5.4), layout="constrained")
+    for ax, (method, run) in zip(figure.subplots(1, len(runs), squeeze=False)[0], runs.items(), strict=True):
+        _draw_one(ax, data, run, n_drawn)
         ax.set_title(TITLES.get(method, method))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{data.name}.png"
@@ -198,7 +200,7 @@ def draw(data: Data, records: Iterable[Record], folder: Path, n_drawn: int = 20_
     return path
 
 
-def _draw_one(ax: Axes, data: Data, place: Path, n_drawn: int) -> None:
+def _draw_one(ax: Axes, data: Data, run: Path, n_drawn: int) -> None:
     from paradime.utils.plotting import scatterplot
 
     colors = {label: i for i, label in enumerate(np.unique(data.train_labels).tolist())}
@@ -208,6 +210,6 @@ def _draw_one(ax: Axes, data: Data, place: Path, n_drawn: int) -> None:
         ("test_embedding", data.test_labels, n_drawn // 10, held_out),
     ):
         drawn = np.random.default_rng(0).permutation(len(labels))[:n]
-        positions = np.load(place / f"{name}.npy")[drawn]
+        positions = np.load(run / f"{name}.npy")[drawn]
         shown: dict[str, Any] = {"labels": labels[drawn].tolist(), "labels_to_index": colors, **style}
         scatterplot(positions, legend=False, ax=ax, **shown)

@@ -32,7 +32,7 @@ def run_python_of(page, seed):
 def test_judging_page_does_what_it_says(few_steps, outcome):
     def measure(seed):
         names = run_python_of("judging", seed)
-        return {"area": names["curve"].area, "accuracy": names["found"]}
+        return {"area": names["curve"].area, "accuracy": names["accuracy"]}
 
     outcome(measure, seeds=2, at_least={"area": 0.22, "accuracy": 0.7})
 
@@ -42,9 +42,9 @@ def test_explaining_page_does_what_it_says(few_steps, outcome):
         names = run_python_of("explaining", seed)
         row = names["routine"].transform(names["X_new"].iloc[[0]])[0, 0]
         start = names["routine"].transform(names["X"].mean().to_frame().T)[0, 0]
-        assert len(names["torn"]) == len(names["false_friends"]) == 10
+        assert len(names["torn"]) == len(names["false_neighbors"]) == 10
         return {
-            "error": names["found"].completeness_error,
+            "error": names["importance"].completeness_error,
             "error of a row": abs(sum(names["to_the_right"].values()) - (row - start)) / max(abs(row - start), 1),
             "novelty": np.median(names["scores"].novelty),
         }

@@ -99,7 +99,7 @@ def test_guiding_page_does_what_it_says(few_steps, outcome):
 def test_presets_page_does_what_it_says(few_steps, outcome):
     def measure(seed):
         names = run_python_of("docs/presets.md", seed)
-        assert "n_neighbors: 30" in names["text"]
+        assert "n_neighbors: 30" in names["spec"]
         seen = names["routine"].transform(names["X"])
         found = knn_accuracy(seen, names["y"], test_embedding=names["new"], test_labels=names["y_new"])
         return {"accuracy": found}
