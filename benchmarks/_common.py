@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from _results import PRODUCT, RESULTS, Figure, committed, figures_of, merged, read_results, with_previous
 
+import paradime
+
 __all__ = [
     "Figure",
     "arguments",
@@ -48,7 +50,8 @@ def machine() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         PRODUCT: round(product_seconds(), 4),
         "python": platform.python_version(),
-        **{name: version(name) for name in ("torch", "numpy", "scipy", "scikit-learn", "paradime")},
+        **{name: version(name) for name in ("torch", "numpy", "scipy", "scikit-learn")},
+        "paradime": paradime.__version__,
     }
 
 

@@ -1,7 +1,7 @@
 """Runs ``check_estimator(Preset())`` of scikit-learn for every preset, trained at full length as for a user.
 
     python tools/check_estimators.py                         # all presets; takes minutes
-    python tools/check_estimators.py ParametricMDS           # one of them
+    python tools/check_estimators.py ParametricMDS           # one of them, or several
 
 The suite runs the same checks with short trainings. Prints, for each preset, how many checks passed, the time, and
 which warnings a user sees; the exit code is 1 if a check failed.
@@ -9,16 +9,18 @@ which warnings a user sees; the exit code is 1 if a check failed.
 
 from __future__ import annotations
 
+import argparse
 import collections
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sklearn.utils.estimator_checks import check_estimator
 
 import paradime.estimators
+from paradime._registry import did_you_mean
 from paradime.dr import ParametricDR
 from paradime.loss import GlobalStructureLoss
 from paradime.training import TrainingPhase
@@ -53,11 +55,19 @@ def check(name: str) -> bool:
     return counts["failed"] == 0
 
 
-def main(names: list[str]) -> int:
-    """Checks the estimators of these names, or all."""
-    passed = [check(name) for name in names or ESTIMATORS]
+def _known(name: str) -> str:
+    if name not in ESTIMATORS:
+        raise argparse.ArgumentTypeError(f"unknown estimator {name!r}. {did_you_mean(name, ESTIMATORS)}")
+    return name
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Checks the estimators that the command line names, or all; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", type=_known, metavar="NAME", help=", ".join(ESTIMATORS))
+    passed = [check(name) for name in parser.parse_args(words).names or ESTIMATORS]
     return int(not all(passed))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

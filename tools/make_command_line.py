@@ -1,20 +1,16 @@
-"""Writes the second half of ``docs/command_line.md``: the help text of each command.
-
-Usage: ``python tools/make_command_line.py``; ``--check`` only says whether the page is up to date.
-"""
+"""Makes the second half of ``docs/command_line.md``: the help text of each command."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import os
-import sys
 from pathlib import Path
 
 from paradime.cli import main as paradime
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "command_line.md"
-MARK = "<!-- below: help texts, written by tools/make_command_line.py -->\n"
+MARK = "<!-- below: help texts, written by tools/make_pages.py -->\n"
 COMMANDS = [
     *("fit", "transform", "inverse", "evaluate", "explain", "plot", "explore", "export", "info", "demo"),
     *("spec show", "spec validate", "spec schema", "spec init"),
@@ -37,16 +33,3 @@ def page() -> str:
         raise SystemExit(f"{PAGE}: the line {MARK.strip()!r} is missing")
     sections = [f"\n### paradime {command}\n\n```text\n{help_of(command)}\n```\n" for command in COMMANDS]
     return written + mark + "".join(sections)
-
-
-def main() -> int:
-    """Writes or checks the page."""
-    text = page()
-    if "--check" in sys.argv[1:]:
-        return int(PAGE.read_text(encoding="utf-8") != text)
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

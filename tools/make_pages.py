@@ -1,10 +1,12 @@
-"""Writes every file that is made from the code: reference, grammar, help texts, and the JSON Schema.
+"""Writes every file that is made from the code: reference, specification, help texts, and the JSON Schema.
 
-Usage: ``python tools/make_pages.py``; ``--check`` only prints those that are out of date, and exits with 1 then.
+python tools/make_pages.py              # writes those that are out of date, and prints their names
+python tools/make_pages.py --check      # only prints them; the exit code is 1 if there are any
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -26,13 +28,15 @@ def contents() -> dict[Path, str]:
 
 
 def main() -> int:
-    """Writes or checks the files."""
+    """Writes or checks the files; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file is out of date")
+    check = parser.parse_args().check
     stale = [
         (path, text)
         for path, text in contents().items()
         if not path.exists() or path.read_text(encoding="utf-8") != text
     ]
-    check = "--check" in sys.argv[1:]
     for path, text in stale:
         print(path.relative_to(ROOT))
         if not check:

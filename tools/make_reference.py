@@ -1,14 +1,10 @@
-"""Writes ``docs/reference.md``: every public name with its signature and the first sentence of its docstring.
-
-Usage: ``python tools/make_reference.py``; ``--check`` only says whether the page is up to date, by the exit code.
-"""
+"""Makes ``docs/reference.md``: every public name with its signature and the first sentence of its docstring."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 import re
-import sys
 from pathlib import Path
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
@@ -56,7 +52,7 @@ def page() -> str:
     lines = [
         "# Reference",
         "",
-        "Made from the docstrings by `tools/make_reference.py`; these say more: `help(name)`.",
+        "Made from the docstrings by `tools/make_pages.py`; these say more: `help(name)`.",
         "",
     ]
     for module_name in MODULES:
@@ -69,16 +65,3 @@ def page() -> str:
             lines.append(f"- `{signature(name, entry) if documented else name}`" + (f": {what}" if what else ""))
         lines.append("")
     return "\n".join(lines)
-
-
-def main() -> int:
-    """Writes or checks the page."""
-    text = page()
-    if "--check" in sys.argv[1:]:
-        return int(not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text)
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,12 +1,8 @@
-"""Writes ``docs/specification.md``: every section, name and option of the grammar, from its JSON Schema.
-
-Usage: ``python tools/make_specification.py``; with ``--check``, the exit code says whether the page is up to date.
-"""
+"""Makes ``docs/specification.md``: every section, name and option of the grammar, from its JSON Schema."""
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +20,7 @@ INTRODUCTION = """# The grammar
 
 A routine as a text: YAML or JSON, read by `paradime.dr.ParametricDR.from_spec(file)`, written by
 `routine.to_spec()`, checked by `paradime.dr.validate_spec(file)`. This page is made from the schema by
-`tools/make_specification.py`.
+`tools/make_pages.py`.
 
 This is what `print(ParametricTSNE().to_spec())` prints. Edit it, and train what you wrote:
 
@@ -207,16 +203,3 @@ def described(schema: dict[str, Any]) -> str:
     # references that only a documentation builder resolves
     said = re.sub(r":\w+:`~?(?:[\w.]+\.)?(\w+)`", r"`\1`", said)
     return f". {said}" if said else ""
-
-
-def main() -> int:
-    """Writes or checks the page."""
-    text = page()
-    if "--check" in sys.argv[1:]:
-        return int(not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text)
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -14,6 +14,7 @@ from paradime.dr import ParametricDR
 from paradime.estimators import Preset
 from paradime.relations import NeighborBasedPDist
 from paradime.types import AnyArray
+from paradime.utils.optional import require
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -173,10 +174,7 @@ def _check_genes(source: _Source, known: _Source | None) -> None:
 
 
 def _check(adata: Any) -> None:
-    try:
-        import anndata
-    except ImportError:
-        raise ImportError('annotated data need a further package: pip install "paradime[anndata]"') from None
+    anndata = require("anndata", "Annotated data", extra="anndata")
     if not isinstance(adata, anndata.AnnData):
         raise TypeError(f"adata must be an AnnData, got {type(adata).__name__}. Pass rows to routine.fit(X).")
     if adata.is_view and adata.isbacked:

@@ -11,6 +11,7 @@ __all__ = [
     "CUDANotAvailableError",
     "InconsistentVersionWarning",
     "LossNotDeterminedError",
+    "MissingLibraryError",
     "ModelFileError",
     "NoDatasetRegisteredError",
     "NotTrainedError",
@@ -61,6 +62,10 @@ class ModelFileError(ParaDimeError, ValueError):
 
 class CUDANotAvailableError(ParaDimeError, RuntimeError):
     """CUDA was requested on a machine without a usable CUDA device."""
+
+
+class MissingLibraryError(ParaDimeError, ImportError):
+    """A library that need not be installed is missing; the message says what to install."""
 
 
 class TrainingDivergedError(ParaDimeError, RuntimeError):

@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 
 import pytest
 
@@ -50,7 +50,7 @@ def facts():
 
 def test_import_gives_the_version_without_torch(facts):
     assert re.fullmatch(r"\d+\.\d+\S*", facts["version"])
-    assert facts["version"] == version("paradime")
+    assert facts["version"] in {version(name) for name in packages_distributions()["paradime"]}
     assert facts["heavy"] == []
 
 

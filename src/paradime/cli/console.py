@@ -227,8 +227,6 @@ def _ending() -> Iterator[None]:
 def _code_of(error: Exception) -> int:
     if isinstance(error, (InputError, OSError)):
         return WRONG_INPUT
-    if isinstance(error, ImportError):
-        return WRONG_INPUT if "pip install" in str(error) else FAILED
     from paradime.exceptions import ParaDimeError
 
     # functions of ParaDime refuse by ValueError what they are given; all else is a mistake of ours

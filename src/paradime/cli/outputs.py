@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from paradime.cli.console import InputError
 from paradime.types import AnyArray
+from paradime.utils.optional import check_installed
 from paradime.utils.table_writing import write_table
 from paradime.utils.tables import file_format
 
@@ -114,7 +114,7 @@ def check_table(option: str, path: str) -> None:
     form = file_format(path)
     check_file(option, path)
     if form in _WRITERS:
-        _require(option, *_WRITERS[form])
+        check_installed(option, *_WRITERS[form])
 
 
 def check_model(option: str, path: str) -> None:
@@ -143,7 +143,7 @@ def check_picture(option: str, path: str, n_axes: int | None = 2) -> None:
         raise InputError(f"{option}: a picture ends in one of {', '.join(_PICTURES)}, got {path!r}.")
     _check_axes(option, n_axes)
     check_file(option, path)
-    _require(option, "matplotlib", "plot")
+    check_installed(option, "matplotlib", "plot")
 
 
 def check_page(option: str, path: str, needs: tuple[str, str], n_axes: int | None = 2) -> None:
@@ -157,7 +157,7 @@ def check_page(option: str, path: str, needs: tuple[str, str], n_axes: int | Non
         raise InputError(f"{option}: a page ends in .html, got {path!r}.")
     _check_axes(option, n_axes)
     check_file(option, path)
-    _require(option, *needs)
+    check_installed(option, *needs)
 
 
 def _check_axes(option: str, n_axes: int | None) -> None:
@@ -166,11 +166,6 @@ def _check_axes(option: str, n_axes: int | None) -> None:
             f"{option}: shows maps of 2 dimensions, and this one has {n_axes}. Leave it out; --embedding and "
             "--report take any number."
         )
-
-
-def _require(option: str, module: str, extra: str) -> None:
-    if importlib.util.find_spec(module) is None:
-        raise ImportError(f'{option} needs {module}: pip install "paradime[{extra}]"')
 
 
 def joined(carried: pd.DataFrame, embedding: AnyArray, names: list[str]) -> pd.DataFrame:

@@ -1075,7 +1075,7 @@ class ParametricDR(Estimator):
 
         Raises:
             NotTrainedError: If the routine is not trained.
-            ImportError: If ``paradime[onnx]`` is not installed.
+            MissingLibraryError: If one of onnx, onnxruntime and onnxscript is not installed.
             UnsupportedConfigurationError: If the model has no such part, cannot be written, or differs.
             OSError: If the file cannot be written; one that was there stays as it was.
         """

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from paradime.explain._embedder import Embedder
+from paradime.utils.optional import require
 
 __all__ = ["gradient_x_input", "integrated_gradients", "permuted"]
 
@@ -33,14 +34,9 @@ def integrated_gradients(
 
     Source: Sundararajan, Taly & Yan, "Axiomatic Attribution for Deep Networks", 2017.
     """
-    try:
-        from captum.attr import IntegratedGradients
-    except ImportError as error:
-        raise ImportError(
-            'integrated gradients need Captum. Install it with: pip install "paradime[explain]", '
-            'or pass method="gradient_x_input" or method="permutation".'
-        ) from error
-    explainer = IntegratedGradients(embedder)
+    others = 'Or pass method="gradient_x_input" or method="permutation".'
+    attr = require("captum.attr", 'method="integrated_gradients"', extra="explain", remedy=others)
+    explainer = attr.IntegratedGradients(embedder)
     parts = []
     with embedder.evaluating():
         start = baseline[None].to(embedder.device, embedder.dtype)

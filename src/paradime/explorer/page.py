@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from paradime.explorer.packing import Blobs, json_for_html
+from paradime.utils.optional import require
 
 __all__ = ["ExplorerPage", "render_page", "write_page"]
 
@@ -149,8 +150,5 @@ def _asset(name: str) -> str:
 @functools.cache
 def _plotly() -> str:
     """The library that draws, as base64 of deflated bytes: less than half of its size."""
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        raise ImportError('The explorer needs plotly. Install it: pip install "paradime[explore]"') from error
-    return base64.b64encode(zlib.compress(get_plotlyjs().encode("utf-8"), 9)).decode("ascii")
+    script: str = require("plotly.offline", "The explorer", extra="explore").get_plotlyjs()
+    return base64.b64encode(zlib.compress(script.encode("utf-8"), 9)).decode("ascii")

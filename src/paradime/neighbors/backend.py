@@ -15,6 +15,8 @@ class NeighborBackend(Protocol):
     """Finds the k nearest neighbours of every row."""
 
     name: ClassVar[str]
+    library: ClassVar[str | None]
+    """The library that it needs, as the package index calls it; ``None`` if it needs none."""
 
     def available(self) -> bool:
         """Returns whether the library that this backend needs is installed."""

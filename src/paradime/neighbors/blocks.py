@@ -44,6 +44,7 @@ class BlocksBackend:
     """
 
     name: ClassVar[str] = "blocks"
+    library: ClassVar[str | None] = None
 
     def available(self) -> bool:
         """Always, since nothing more is needed."""

@@ -23,6 +23,7 @@ class ExactBackend:
     """Compares all pairs; the result is exact, the time quadratic in n."""
 
     name: ClassVar[str] = "exact"
+    library: ClassVar[str | None] = None
 
     def available(self) -> bool:
         """Always, since nothing more is needed."""

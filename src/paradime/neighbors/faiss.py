@@ -37,6 +37,7 @@ class FaissBackend:
     """
 
     name: ClassVar[str] = "faiss"
+    library: ClassVar[str | None] = "faiss-cpu"
 
     def available(self) -> bool:
         """Returns whether faiss is installed."""

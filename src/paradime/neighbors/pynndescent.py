@@ -40,6 +40,7 @@ class PynndescentBackend:
     """Approximate search by nearest-neighbour descent (Dong, Moses and Li, 2011)."""
 
     name: ClassVar[str] = "pynndescent"
+    library: ClassVar[str | None] = "pynndescent"
 
     def available(self) -> bool:
         """Returns whether PyNNDescent is installed."""

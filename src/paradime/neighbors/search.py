@@ -22,6 +22,7 @@ from paradime.utils.autograd import without_graph
 from paradime.utils.convert import as_tensor
 from paradime.utils.frames import frame_values, is_frame
 from paradime.utils.logging import report
+from paradime.utils.optional import missing_library
 from paradime.utils.sparse import SparseRows, is_sparse
 
 __all__ = ["nearest_neighbors"]
@@ -131,7 +132,8 @@ def _chosen(X: torch.Tensor, metric: Metric, backend: str) -> Choice:
     check_metric(metric)
     chosen: NeighborBackend = BACKENDS[backend]
     if not chosen.available():
-        raise ImportError(f"backend {chosen.name!r} needs a package that is missing: pip install {chosen.name}")
+        library = chosen.library or chosen.name
+        raise missing_library(f"backend={backend!r}", library, [library], remedy="Or use backend='auto'.")
     if not chosen.supports(metric):
         raise ValueError(f"backend {chosen.name!r} does not know the metric {metric!r}. Use backend='auto'.")
     return Choice(chosen, "it was asked for")

@@ -72,6 +72,7 @@ class SparseProducts:
     """
 
     name: ClassVar[str] = "exact"
+    library: ClassVar[str | None] = None
 
     def __init__(self, rows: SparseRows, metric: Metric) -> None:
         self._rows = unit_rows(rows, metric)
@@ -144,6 +145,7 @@ class SparseComparisons:
     """Compares all pairs, a block of dense rows with another: for further metrics, and few rows."""
 
     name: ClassVar[str] = "exact"
+    library: ClassVar[str | None] = None
 
     def __init__(self, rows: SparseRows, metric: Metric) -> None:
         self._rows = rows

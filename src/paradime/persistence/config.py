@@ -114,7 +114,7 @@ def unpack_config(files: Mapping[str, bytes], path: str) -> Config:
         writer = str(contents.get("paradime_version"))[:40]
         raise ValueError(
             f"{path}: is of format {version}, written by ParaDime {writer}; this is ParaDime {__version__}, which "
-            f"reads formats up to {FORMAT_VERSION}. Update it: pip install --upgrade paradime."
+            f"reads formats up to {FORMAT_VERSION}. Install that version, or a later one."
         )
     sums = contents.get("files")
     if type(version) is not int or contents.pop("checksum", None) != _checksum(contents) or type(sums) is not dict:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import json
 import logging
@@ -17,11 +16,11 @@ import torch
 from paradime.persistence.parts import PARTS, Part
 from paradime.types import AnyArray
 from paradime.utils.files import atomic_write
+from paradime.utils.optional import EXTRAS, require
 
 __all__ = ["export_onnx", "export_torch"]
 
 _METADATA = "paradime.json"
-_NEEDED = ("onnx", "onnxscript", "onnxruntime")
 
 
 def export_onnx(part: Part, path: str | os.PathLike[str], *, opset: int | None, tolerance: float) -> None:
@@ -32,11 +31,8 @@ def export_onnx(part: Part, path: str | os.PathLike[str], *, opset: int | None, 
         UnsupportedConfigurationError: If it cannot be written, or differs.
         OSError: If the file cannot be written.
     """
-    for name in _NEEDED:
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            raise ImportError(f'export_onnx needs {name}. Install it: pip install "paradime[onnx]".') from error
+    for name in EXTRAS["onnx"]:
+        require(name, "export_onnx", extra="onnx")
     contents = _onnx_bytes(part, opset)
     part.check(_runner(contents), tolerance, "ONNX Runtime")
     with atomic_write(path) as temporary:

@@ -11,6 +11,7 @@ from scipy import ndimage
 from paradime.plot._labels import Classes, Values
 from paradime.plot._points import Look
 from paradime.types import AnyArray, FloatArray
+from paradime.utils.optional import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,13 +29,8 @@ _UNLABELED = -1
 
 def require_datashader() -> None:
     """Raises ImportError, with what to type, if datashader is missing."""
-    try:
-        import datashader  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            'Images of this many points need datashader. Install it: pip install "paradime[plot]"; '
-            'or draw each point: renderer="points".'
-        ) from error
+    others = 'Or draw each point: renderer="points".'
+    require("datashader", "An image of this many points", extra="plot", remedy=others)
 
 
 def draw_density(ax: Axes, points: FloatArray, coloring: Classes | Values | None, look: Look) -> AxesImage:

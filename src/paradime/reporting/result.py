@@ -11,6 +11,7 @@ from typing import Any, Literal
 from paradime.reporting.judging import Verdict
 from paradime.reporting.scores import Score
 from paradime.utils.files import atomic_write
+from paradime.utils.optional import require
 
 __all__ = ["Report", "checked_path"]
 
@@ -61,19 +62,12 @@ class Report:
             raise ValueError(f"library must be 'pandas' or 'polars', got {library!r}.")
         rows = [_row(figure) for figure in self.figures.values()]
         columns = {name: [row[name] for row in rows] for name in rows[0]}
-        try:
-            if library == "polars":
-                import polars
-
-                return polars.DataFrame(columns, strict=False)
-            import pandas
-        except ImportError as error:
-            raise ImportError(
-                f"a report as a data frame needs {library}: pip install {library}. The figures themselves are in "
-                "report.figures."
-            ) from error
+        others = "The scores themselves are in report.figures."
+        module = require(library, "A report as a data frame", remedy=others)
+        if library == "polars":
+            return module.DataFrame(columns, strict=False)
         texts = ("figure", "meaning")
-        return pandas.DataFrame(columns).astype({name: float for name in columns if name not in texts})
+        return module.DataFrame(columns).astype({name: float for name in columns if name not in texts})
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes the page to a file, as a whole or not at all.

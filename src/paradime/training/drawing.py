@@ -9,6 +9,7 @@ import numpy as np
 
 from paradime.types import AnyArray
 from paradime.utils._drawing import draw_as_written
+from paradime.utils.optional import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,11 +26,8 @@ def new_figure(n_axes: int = 1) -> Figure:
     Raises:
         ImportError: If matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError('figures need matplotlib: pip install "paradime[plot]"') from error
-    figure = Figure(figsize=(5 * n_axes, 4), layout="constrained")
+    module = require("matplotlib.figure", "A figure", extra="plot")
+    figure: Figure = module.Figure(figsize=(5 * n_axes, 4), layout="constrained")
     figure.subplots(1, n_axes)
     return figure
 

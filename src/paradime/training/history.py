@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from paradime._registry import CALLBACKS, did_you_mean
 from paradime.training.callbacks import Callback
 from paradime.training.state import TrainingState
+from paradime.utils.optional import require
 
 __all__ = ["History", "history_frame"]
 
@@ -91,18 +91,12 @@ def history_frame(records: Sequence[Mapping[str, Any]], library: Literal["pandas
     # components come after what all epochs have
     names = sorted(dict.fromkeys(name for row in rows for name in row), key=lambda name: "/" in name)
     columns = {name: [row.get(name) for row in rows] for name in names}
-    try:
-        if library == "polars":
-            polars = importlib.import_module("polars")
-            return polars.DataFrame(columns, strict=False)
-        pandas = importlib.import_module("pandas")
-    except ImportError as error:
-        raise ImportError(
-            f"a history as a data frame needs {library}: pip install {library}. The records themselves are a list "
-            "of dicts, history_."
-        ) from error
+    others = "The records themselves are a list of dicts, history_."
+    module = require(library, "A history as a data frame", remedy=others)
+    if library == "polars":
+        return module.DataFrame(columns, strict=False)
     text = ("phase", "epoch")
-    return pandas.DataFrame(columns).astype({name: float for name in names if name not in text})
+    return module.DataFrame(columns).astype({name: float for name in names if name not in text})
 
 
 _PREFIXES = {"losses": "loss", "weights": "weight", "validation_losses": "validation_loss"}

@@ -14,6 +14,7 @@ from paradime.training.drawing import draw_embedding, draw_losses, new_figure
 from paradime.training.history import History
 from paradime.training.probe import ProbeSample, check_count
 from paradime.training.state import TrainingState
+from paradime.utils.optional import require
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -102,11 +103,8 @@ def _replace_image(figure: Figure, path: Path) -> None:
 
 
 def _window() -> Figure:
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError('LivePlot needs matplotlib: pip install "paradime[plot]"') from error
-    figure, _ = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    plt = require("matplotlib.pyplot", "LivePlot", extra="plot")
+    figure: Figure = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")[0]
     if plt.get_backend().lower() != "agg":
         figure.show()
     return figure

@@ -10,6 +10,7 @@ from paradime.training.drawing import draw_embedding, new_figure
 from paradime.training.history import History
 from paradime.training.probe import ProbeSample, check_count
 from paradime.training.state import TrainingState
+from paradime.utils.optional import require
 
 __all__ = ["TensorBoard"]
 
@@ -45,10 +46,9 @@ class TensorBoard(Callback):
         self._writer: Any = None
 
     def on_train_begin(self, state: TrainingState) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise ImportError('TensorBoard needs tensorboard: pip install "paradime[tensorboard]"') from error
+        require("tensorboard", "TensorBoard", extra="tensorboard")
+        from torch.utils.tensorboard import SummaryWriter
+
         self._history = History()
         self._probe = ProbeSample(state, self.n_points) if self.embedding_every is not None else None
         self._writer = SummaryWriter(self.log_dir)

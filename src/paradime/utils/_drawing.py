@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from paradime.types import AnyArray
+from paradime.utils.optional import require
 
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap, ListedColormap
@@ -94,10 +95,7 @@ def get_colormap() -> ListedColormap:
 
 def require_matplotlib() -> None:
     """Raises ImportError, with what to type, if matplotlib is missing."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ImportError('Plotting needs matplotlib. Install it: pip install "paradime[plot]"') from error
+    require("matplotlib", "A plot", extra="plot")
 
 
 def color_labels(

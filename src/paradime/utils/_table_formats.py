@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import importlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paradime.utils.frames import default_names
+from paradime.utils.optional import require
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,11 +40,7 @@ def require_pandas() -> Any:
     Raises:
         ImportError: If it is missing, with what to install.
     """
-    try:
-        import pandas
-    except ImportError as error:
-        raise ImportError('tables need pandas: pip install "paradime[files]"') from error
-    return pandas
+    return require("pandas", "A table", extra="files")
 
 
 def require_arrow(module: str) -> Any:
@@ -53,10 +49,16 @@ def require_arrow(module: str) -> Any:
     Raises:
         ImportError: If it is missing, with what to install.
     """
-    try:
-        return importlib.import_module(f"pyarrow.{module}")
-    except ImportError as error:
-        raise ImportError('CSV, Parquet and Feather need PyArrow: pip install "paradime[files]"') from error
+    return require(f"pyarrow.{module}", "A table in CSV, Parquet or Feather", extra="files")
+
+
+def require_anndata() -> Any:
+    """Imports anndata.
+
+    Raises:
+        ImportError: If it is missing, with what to install.
+    """
+    return require("anndata", "A table in H5AD", extra="anndata")
 
 
 def check_names(path: str, names: Sequence[str]) -> None:
@@ -198,10 +200,7 @@ def _npz(path: str, _: int | None) -> Iterator[tuple[pd.DataFrame, list[str]]]:
 
 
 def _h5ad(path: str, n_rows: int | None) -> Iterator[tuple[pd.DataFrame, list[str]]]:
-    try:
-        import anndata
-    except ImportError as error:
-        raise ImportError('H5AD needs anndata: pip install "paradime[anndata]"') from error
+    anndata = require_anndata()
     data = anndata.read_h5ad(path, backed="r")
     try:
         n, d = data.shape

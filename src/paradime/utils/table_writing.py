@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from paradime.utils._table_formats import require_anndata, require_arrow
 from paradime.utils.files import atomic_write, naming_path
 from paradime.utils.tables import TableError, file_format
 
@@ -109,11 +110,10 @@ class TableWriter:
         return io.open(self._target, "w", encoding="utf-8", newline="")  # noqa: UP020  beside gzip.open
 
     def _write_arrow(self, frame: pd.DataFrame) -> None:
-        try:
-            import pyarrow
-            from pyarrow import ipc, parquet
-        except ImportError as error:
-            raise ImportError('Parquet and Feather need PyArrow: pip install "paradime[files]"') from error
+        require_arrow("parquet")
+        import pyarrow
+        from pyarrow import ipc, parquet
+
         try:
             table = pyarrow.Table.from_pandas(frame, schema=self._schema, preserve_index=False)
         except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError) as error:
@@ -186,10 +186,7 @@ def _plain(column: Any) -> Any:
 
 
 def _write_h5ad(target: Path, frame: pd.DataFrame, coordinates: Sequence[str]) -> None:
-    try:
-        import anndata
-    except ImportError as error:
-        raise ImportError('H5AD needs anndata: pip install "paradime[anndata]"') from error
+    anndata = require_anndata()
     import pandas as pd
 
     def names_of(values: Any) -> Any:

@@ -165,9 +165,9 @@ def test_interruption_has_code_130(run, monkeypatch):
     assert run("info", "{made}/forest.paradime")[0] == 130
 
 
-def test_missing_extra_is_named_with_code_2(run, monkeypatch):
+def test_missing_library_is_named_with_code_2(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    assert 'pip install "paradime[files]"' in refused(run, "fit", "{made}/forest.csv", "--out", "m")
+    assert "pip install pandas pyarrow h5py" in refused(run, "fit", "{made}/forest.csv", "--out", "m")
 
 
 @pytest.mark.parametrize("words", [["--help"], ["fit", "--help"], ["spec", "--help"], ["--version"]])

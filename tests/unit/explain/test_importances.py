@@ -256,9 +256,9 @@ def test_what_is_no_trained_map_is_told(routine, cancer):
         feature_importance(torch.nn.Sequential(linear_model(), torch.nn.Unflatten(1, (2, 1))), np.eye(5))
 
 
-def test_without_captum_the_extra_is_named(monkeypatch):
+def test_missing_captum_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "captum.attr", None)
-    with pytest.raises(ImportError, match=r'pip install "paradime\[explain\]"'):
+    with pytest.raises(ImportError, match=r"pip install captum\. Or pass method="):
         feature_importance(linear_model(), np.eye(5))
     assert feature_importance(linear_model(), np.eye(5), method="gradient_x_input").values.any()
 

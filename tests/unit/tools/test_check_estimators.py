@@ -22,3 +22,23 @@ def test_failed_check_is_told_and_counts(statuses, code, monkeypatch, capsys):
     told = capsys.readouterr().out
     assert told.startswith(f"ParametricMDS: 1 passed, 1 {statuses[1]}")
     assert f"{statuses[1]}: of_{statuses[1]}: why" in told
+
+
+def test_names_are_explained_and_an_unknown_one_is_refused(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        TOOL["main"](["--help"])
+    assert stopped.value.code == 0
+    assert "ParametricDR" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as stopped:
+        TOOL["main"](["ParametricMSD"])
+    assert stopped.value.code == 2
+    assert "Did you mean 'ParametricMDS'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("words", "checked"), [(["ParametricMDS", "ParametricDR"], 2), ([], 8)])
+def test_several_estimators_are_checked_or_all(words, checked, monkeypatch):
+    names = []
+    monkeypatch.setitem(TOOL["main"].__globals__, "check", lambda name: bool(names.append(name)) or True)
+    assert TOOL["main"](words) == 0
+    assert names == (words or list(TOOL["ESTIMATORS"]))
+    assert len(names) == checked
