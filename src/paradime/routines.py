@@ -6,6 +6,7 @@ from the data, and which take more.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Unpack
 
@@ -13,6 +14,7 @@ import torch
 
 from paradime import estimators
 from paradime.data import Dataset
+from paradime.estimators.composition import Composition
 from paradime.estimators.preset import Extras, Preset
 from paradime.types import Data, TensorLike
 
@@ -28,14 +30,15 @@ def _in_words_of_today(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**made, "n_components": made.pop("out_dim")}
 
 
-def _as_it_was(spec: dict[str, Any]) -> dict[str, Any]:
+def _as_it_was(composition: Composition) -> Composition:
     """Leaves rows as they are where a network can learn from these; positions are in the unit of the data."""
-    spec["model"]["options"].pop("standardize")
-    for entry in spec["derived data"]:
-        entry["options"].pop("scale", None)
-    for phase in spec["training phases"]:
-        phase["sampling"]["options"].pop("batches_per_epoch", None)
-    return spec
+    options = dict(composition.model.options or {})
+    del options["standardize"]
+    composition.model = dataclasses.replace(composition.model, options=options)
+    for entry in composition.derived_data.values():
+        entry.kwargs.pop("scale", None)
+    composition.training_phases = [phase.replace(batches_per_epoch=-1) for phase in composition.training_phases]
+    return composition
 
 
 class _Following:
@@ -118,16 +121,29 @@ class ParametricTSNE(estimators.ParametricTSNE):
         verbose: bool = False,
         **settings: Unpack[Extras],
     ) -> None:
-        self._store(locals())
+        Preset.__init__(self, **settings)
+        self.perplexity = perplexity
+        self.alpha = alpha
+        self.model = model
+        self.in_dim = in_dim
+        self.out_dim = out_dim
+        self.hidden_dims = hidden_dims
+        self.initialization = initialization
+        self.epochs = epochs
+        self.init_epochs = init_epochs
+        self.batch_size = batch_size
+        self.init_batch_size = init_batch_size
+        self.learning_rate = learning_rate
+        self.init_learning_rate = init_learning_rate
+        self.data_key = data_key
+        self.use_cuda = use_cuda
+        self.verbose = verbose
 
     def _settings(self) -> dict[str, Any]:
         return _in_words_of_today({"objective": "blocks", **super()._settings()})
 
-    def _spec(self) -> dict[str, Any]:
-        return _as_it_was(super()._spec())
-
-    def _in_its_words(self, message: str) -> str:
-        return message
+    def _compose(self) -> Composition:
+        return _as_it_was(super()._compose())
 
 
 class ParametricUMAP(estimators.ParametricUMAP):
@@ -200,13 +216,31 @@ class ParametricUMAP(estimators.ParametricUMAP):
         verbose: bool = False,
         **settings: Unpack[Extras],
     ) -> None:
-        self._store(locals())
+        Preset.__init__(self, **settings)
+        self.n_neighbors = n_neighbors
+        self.min_dist = min_dist
+        self.spread = spread
+        self.a = a
+        self.b = b
+        self.model = model
+        self.in_dim = in_dim
+        self.out_dim = out_dim
+        self.hidden_dims = hidden_dims
+        self.initialization = initialization
+        self.epochs = epochs
+        self.init_epochs = init_epochs
+        self.batch_size = batch_size
+        self.negative_sampling_rate = negative_sampling_rate
+        self.init_batch_size = init_batch_size
+        self.learning_rate = learning_rate
+        self.init_learning_rate = init_learning_rate
+        self.data_key = data_key
+        self.dataset = dataset
+        self.use_cuda = use_cuda
+        self.verbose = verbose
 
     def _settings(self) -> dict[str, Any]:
         return _in_words_of_today({"negatives": "random", **super()._settings()})
 
-    def _spec(self) -> dict[str, Any]:
-        return _as_it_was(super()._spec())
-
-    def _in_its_words(self, message: str) -> str:
-        return message
+    def _compose(self) -> Composition:
+        return _as_it_was(super()._compose())

@@ -58,6 +58,8 @@ def parse_settings(given: Iterable[str], kind: Any) -> dict[str, Any]:
         >>> parse_settings(["epochs=5", "initialization=pca", "decoder=true"], ParametricUMAP)
         {'epochs': 5, 'initialization': 'pca', 'decoder': True}
     """
+    from paradime.dr.parameters import describe_unknown
+
     known = inspect.signature(kind).parameters
     found = {}
     for text in given:
@@ -66,9 +68,7 @@ def parse_settings(given: Iterable[str], kind: Any) -> dict[str, Any]:
         if not equals or not name:
             raise InputError(f"--set: must read NAME=VALUE, got {text!r}, such as --set epochs=20.")
         if name not in known:
-            if hasattr(kind, "unknown_parameter"):  # a preset knows the words of other libraries
-                raise InputError(f"--set: {kind.unknown_parameter(name, known)}")
-            raise InputError(f"--set: {kind.__name__} has no parameter {name!r}. {did_you_mean(name, known)}")
+            raise InputError(f"--set: {describe_unknown(kind, name, known)}")
         found[name] = _value(value.strip())
     return found
 
@@ -127,17 +127,15 @@ def make_routine(
 
 
 def _of_parameters(message: str, settings: dict[str, Any]) -> str:
-    """Says of parameters what is said of their places in the specification that they make."""
+    """Says which parameter each line of a message is about: the one it begins with, or whose value it has."""
     said: dict[str, str] = {}
     for line in message.splitlines():
-        path, colon, what = line.partition(": ")
-        path, what = (path, what) if colon and " must " not in path else ("", line)
-        last = re.sub(r"\[\d+\]$", "", path.rsplit(".", 1)[-1])
-        by_value = [name for name, value in settings.items() if repr(value) in what]
-        name = next((name for name in (last, what.split(" ", 1)[0], *by_value) if name in settings), "")
-        told = f"--set{' ' * bool(name)}{name}: {what.removeprefix(f'{name} ') if name else line}"
+        subject = re.split(r"[ .:]", line, maxsplit=1)[0]
+        by_value = [name for name, value in settings.items() if repr(value) in line]
+        name = next((name for name in (subject, *by_value) if name in settings), "")
+        told = f"--set{' ' * bool(name)}{name}: {line.removeprefix(f'{name} ')}"
         value = settings.get(name)
-        if isinstance(value, str) and "," in value and " a list" in what:
+        if isinstance(value, str) and "," in value and " a list" in line:
             told += f" Lists have brackets: --set '{name}=[{value}]'."
         said.setdefault(name, told)
     return "\n".join(said.values())

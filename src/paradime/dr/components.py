@@ -12,9 +12,9 @@ import torch
 
 from paradime.data import DataField, Dataset, DerivedData
 from paradime.dr.network import Network
-from paradime.dr.overrides import AddedLoss
+from paradime.dr.overrides import AddedLoss, teaches_positions
 from paradime.exceptions import UnsupportedConfigurationError
-from paradime.loss import Loss, PositionLoss
+from paradime.loss import Loss
 from paradime.models import ModelRecipe
 from paradime.relations import Relations
 from paradime.spec.values import listed
@@ -100,11 +100,7 @@ class Components:
 
     def main_phases(self) -> list[TrainingPhase]:
         """Returns the phases but for those that only teach positions; all if there are no others."""
-        chosen = [
-            phase
-            for phase in self.training_phases
-            if not all(isinstance(self.losses.get(key), PositionLoss) for key in phase.loss_keys)
-        ]
+        chosen = [phase for phase in self.training_phases if not teaches_positions(phase, self.losses)]
         return chosen or list(self.training_phases)
 
     @contextlib.contextmanager
@@ -191,8 +187,6 @@ def make_components(settings: Mapping[str, Any], *, owner: str = "the routine") 
             f"model must be a torch.nn.Module or a ModelRecipe, got {type(given).__name__}. Pass an instance."
         )
     in_dim = settings.get("in_dim")
-    if in_dim is not None and in_dim < 1:
-        raise ValueError(f"in_dim must be an integer of at least 1, or None, got {in_dim}. Leave it out.")
     # presets have a recipe of their own
     seed = seed_of(settings.get("random_state"))
     default = settings.get("default_model") or ModelRecipe(

@@ -21,7 +21,7 @@ from paradime.dr.components import COMPONENTS, Component, Components, Overrides,
 from paradime.dr.fitted import FittedState
 from paradime.dr.html import fitted_attributes, html_of
 from paradime.dr.overrides import AddedLoss
-from paradime.dr.parameters import checked_parameters
+from paradime.dr.parameters import checked_parameters, describe_unknown, parameters_of, refuse_unknown
 from paradime.dr.parts import PartMethod, has_part
 from paradime.exceptions import InconsistentVersionWarning, UnsupportedConfigurationError
 from paradime.loss import Loss
@@ -331,25 +331,33 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     # -- parameters, copies, pickles ------------------------------------------------------------------
 
+    def __new__(cls, *args: Any, **settings: Any) -> Self:  # noqa: ARG004  whatever is passed
+        """Answers names that the constructor does not take with those that it has."""
+        refuse_unknown(cls, settings)
+        made: Self = super().__new__(cls)
+        return made
+
     @classmethod
     def _get_param_names(cls) -> list[str]:
-        """Returns the names of the parameters; of a constructor with ``*args``, also those of the class above."""
-        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # without self
-        if all(parameter.kind is not parameter.VAR_POSITIONAL for parameter in parameters):
-            names: list[str] = super()._get_param_names()
-            return names
-        # scikit-learn refuses such a constructor, and scripts of ParaDime 1.x have them
-        maker = next(kind for kind in cls.__mro__ if "__init__" in kind.__dict__)
-        above = cls.__mro__[cls.__mro__.index(maker) + 1]
-        own = {one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)}
-        return sorted(own.union(above._get_param_names() if issubclass(above, Estimator) else ()))
+        """Returns the names of the parameters; of a constructor that hands on any, also those of the class above.
+
+        scikit-learn refuses ``*args`` and forgets ``**kwargs``, and scripts of ParaDime 1.x have both.
+        """
+        return sorted(parameters_of(cls))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Returns the constructor's arguments as they were given."""
         return {name: self.__dict__[name] for name in self._get_param_names() if name in self.__dict__}
 
     def set_params(self, **params: Any) -> Self:
-        """Sets parameters; what is trained stays until the next :meth:`fit`."""
+        """Sets parameters; what is trained stays until the next :meth:`fit`.
+
+        Raises:
+            ValueError: If there is no such parameter.
+        """
+        for name in params:
+            if "__" not in name and name not in parameters_of(type(self)):
+                raise ValueError(describe_unknown(type(self), name, parameters_of(type(self))))
         is_fitted = self.__sklearn_is_fitted__()
         if not is_fitted:
             self._require_made_components("set_params")

@@ -10,7 +10,12 @@ from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import Loss, PositionLoss
 from paradime.training import TrainingPhase
 
-__all__ = ["AddedLoss"]
+__all__ = ["AddedLoss", "teaches_positions"]
+
+
+def teaches_positions(phase: TrainingPhase, losses: Mapping[str, Loss]) -> bool:
+    """Whether a phase only teaches the model initial positions."""
+    return all(isinstance(losses.get(key), PositionLoss) for key in phase.loss_keys)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,11 +71,7 @@ class AddedLoss:
                         f"no training phase {name!r}. {did_you_mean(name, map(str, names))}"
                     )
             return [i for i, name in enumerate(names) if name in self.phases]
-        chosen = [
-            i
-            for i, phase in enumerate(phases)
-            if not all(isinstance(losses.get(key), PositionLoss) for key in phase.loss_keys)
-        ]
+        chosen = [i for i, phase in enumerate(phases) if not teaches_positions(phase, losses)]
         if not chosen:
             raise UnsupportedConfigurationError(
                 f"there is no training phase to add loss {self.key!r} to. Add a phase first, or name one."

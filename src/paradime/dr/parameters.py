@@ -1,41 +1,158 @@
-"""The check of a routine's parameters against the annotations of its constructor."""
+"""The parameters of a routine: their names, and the check of values against the constructor's annotations."""
 
 from __future__ import annotations
 
 import functools
 import inspect
+import math
+import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pydantic
 from pydantic import ConfigDict, TypeAdapter
 
+from paradime._registry import did_you_mean
 from paradime.dr.components import COMPONENTS
+from paradime.spec.options import chosen
+from paradime.spec.values import listed
+from paradime.training import TrainingPhase
 from paradime.utils.annotations import as_lists, from_numpy, hints_of, readable
 
-__all__ = ["checked_parameters"]
+__all__ = ["checked_parameters", "describe_unknown", "parameters_of", "refuse_unknown"]
+
+_FILLED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+# -- names ------------------------------------------------------------------------------------------------
+
+# of umap-learn, openTSNE, scikit-learn, PaCMAP and ParaDime 1.x, as far as no name here is like them
+NAMES_ELSEWHERE: Mapping[str, str] = {
+    "angle": "There is no tree whose angle could be set: batches of pairs are compared.",
+    "autoencoder_loss": "Set decoder=True, and its weight with loss_shares={'reconstruction': …}.",
+    "dens_lambda": "Set density=True, and its weight with loss_shares={'density': …}.",
+    "densmap": "Set density=True.",
+    "dissimilarity": "Distances are computed of the rows, by metric. Compose a ParametricDR with "
+    "relations.Precomputed for distances that you have; or pass those to neighbours as precomputed_knn.",
+    "dof": "Student's t kernel has its degrees of freedom in alpha.",
+    "early_exaggeration": "There is no such stage: the network learns initial positions first (initialization, "
+    "init_epochs).",
+    "encoder": "It is called model.",
+    "eps": "Set early_stopping=True.",
+    "exaggeration": "ParametricContrastive(kind='negative sampling', spectrum=…) attracts more or less.",
+    "global_correlation_loss_weight": "Set structure=True, and its weight with loss_shares={'structure': …}.",
+    "init": "It is called initialization.",
+    "local_connectivity": "It is 1. Compose a ParametricDR to change the relations.",
+    "lr": "It is called learning_rate.",
+    "max_iter": "It is called epochs.",
+    "method": "Nothing is approximated by trees. ParametricTSNE(objective=…) and ParametricContrastive(kind=…) "
+    "choose what is compared.",
+    "min_grad_norm": "Set early_stopping=True.",
+    "n_components": "It is called out_dim.",
+    "n_epochs": "It is called epochs.",
+    "n_iter": "It is called epochs.",
+    "n_iter_without_progress": "Set early_stopping=True, or early_stopping=EarlyStopping(patience=…).",
+    "n_jobs": "Set torch.set_num_threads(…).",
+    "num_iters": "It is called epochs.",
+    "out_dim": "It is called n_components.",
+    "parametric_reconstruction": "Set decoder=True.",
+    "repulsion_strength": "Set negative_sampling_rate.",
+    "set_op_mix_ratio": "It is 1. Compose a ParametricDR to change the relations.",
+    "target_metric": "Classes and numbers are known by the type of y.",
+    "target_weight": "Set loss_shares={'labels': …}.",
+    "transform_seed": "transform draws nothing: the network embeds new rows.",
+    "use_cuda": "Set device='cuda'.",
+}
+
+_RENAMED = "It is called "
+
+
+def describe_unknown(kind: type, name: str, known: Iterable[str]) -> str:
+    """Returns a message about a parameter that there is not, with what other libraries call so.
+
+    Args:
+        kind: The class of the routine.
+        name: The name of the parameter.
+        known: The names of those that there are.
+    """
+    names = list(known)
+    hint = NAMES_ELSEWHERE.get(name)
+    meant = hint.removeprefix(_RENAMED).rstrip(".") if hint is not None and hint.startswith(_RENAMED) else name
+    if meant not in names and meant in _phase_settings() and COMPONENTS[-1] in names:
+        hint = f"Training phases have it: add_training_phase({meant}=…)."
+    elif hint is None or (meant not in names and meant != name):
+        # names of settings are in small letters here
+        hint = did_you_mean(name.lower(), names)
+    return f"{kind.__name__} has no parameter {name!r}. {hint}"
+
+
+def refuse_unknown(kind: Any, settings: Iterable[str]) -> None:
+    """Raises TypeError if a constructor does not take one of these names, unless it takes any."""
+    known, signature = parameters_of(kind), _signature(kind)
+    for name in settings:
+        if name not in known and all(parameter.kind not in _FILLED for parameter in signature.values()):
+            raise TypeError(describe_unknown(kind, name, known))
+
+
+@functools.cache
+def _signature(kind: Any) -> Mapping[str, inspect.Parameter]:
+    _, *parameters = inspect.signature(kind.__init__).parameters.values()  # without self
+    return {parameter.name: parameter for parameter in parameters}
+
+
+@functools.cache
+def _phase_settings() -> frozenset[str]:
+    return frozenset(inspect.signature(TrainingPhase).parameters) - {"name", "optimizer_kwargs"}
+
+
+def parameters_of(kind: Any) -> Mapping[str, Any]:
+    """Returns the defaults of a constructor's parameters by name.
+
+    A constructor with ``*args`` or ``**kwargs`` is taken to hand these on: it has the parameters of the class
+    above, too.
+    """
+    return _parameters_of(kind)
+
+
+@functools.cache
+def _parameters_of(kind: Any) -> Mapping[str, Any]:
+    if kind.__init__ is object.__init__:
+        return {}
+    own = _signature(kind)
+    named = {name: parameter.default for name, parameter in own.items() if parameter.kind not in _FILLED}
+    if len(named) == len(own):
+        return types.MappingProxyType(named)
+    maker = next(base for base in kind.__mro__ if "__init__" in base.__dict__)
+    above = kind.__mro__[kind.__mro__.index(maker) + 1]
+    return types.MappingProxyType({**parameters_of(above), **named})
+
+
+# -- values -----------------------------------------------------------------------------------------------
 
 # what the code that takes them checks, since it knows more than a type
 _CHECKED_ELSEWHERE = frozenset(
     {*COMPONENTS, "model", "callbacks", "data_fields", "dataset", "device", "precomputed_knn", "random_state"}
-    | {"initialization", "metric", "training_defaults"}
+    | {"initialization", "training_defaults"}
 )
+# ranges of which what is made of the parameters knows nothing, or by another name
+_LEAST = {"hidden_dims": 1, "in_dim": 1, "n_components": 1, "out_dim": 1, "negative_sampling_rate": 0}
+_POSITIVE = frozenset({"fp_ratio", "gamma", "mn_ratio"})
 _IN_PYTHON = (("true or false or", "True, False or"), ("true or false", "True or False"), ("null", "None"))
+_WORDS_OF_BOOL = readable(bool)[1]
 
 
 def checked_parameters(routine: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """Returns parameters of a routine as Python's own numbers, texts and lists.
 
-    NumPy's scalars and arrays stand for these, and any sequence for a list. Ranges are checked by what is made of
-    the parameters.
+    NumPy's scalars and arrays stand for these, and any sequence for a list. Ranges of the method's parameters are
+    checked by what is made of them.
 
     Args:
         routine: The class.
         values: Parameters by name; others are left out.
 
     Raises:
-        ValueError: If one is of another type than the constructor's annotation says.
+        ValueError: If one is of another type than the constructor's annotation says, or there are no dimensions.
 
     Example:
         >>> import numpy as np
@@ -55,29 +172,41 @@ def _checked(name: str, value: Any, adapter: TypeAdapter[Any], wants: str, defau
             checked = adapter.validate_python(read(value))
         except pydantic.ValidationError:
             continue
-        return value if type(value) in (int, float, str) else checked  # 1 stays an integer where a float may stand
+        checked = value if type(value) in (int, float, str) else checked  # 1 stays an integer for a float
+        least = _LEAST.get(name)
+        if least is not None and any(size < least for size in listed([] if checked is None else checked)):
+            raise ValueError(f"{name} must be at least {least}, got {checked}.{_usually(default)}")
+        if name in _POSITIVE and not 0 < checked < math.inf:
+            raise ValueError(f"{name} must be positive and finite, got {checked}.{_usually(default)}")
+        return checked
     for specified, said in _IN_PYTHON:
         wants = wants.replace(specified, said)
-    usual = "" if default is inspect.Parameter.empty else f" The default is {default!r}."
-    raise ValueError(f"{name} must be {wants}, got {value!r}.{usual}")
+    raise ValueError(f"{name} must be {wants}, got {value!r}.{_usually(default)}")
 
 
-_WORDS_OF_BOOL = readable(bool)[1]
+def _usually(default: Any) -> str:
+    return "" if default is inspect.Parameter.empty else f" The default is {default!r}."
 
 
 @functools.cache
 def _kinds(routine: type) -> dict[str, tuple[TypeAdapter[Any], str, Any]]:
-    """Returns, by parameter, the check of its type, what is wanted in words, and the default."""
-    hints: dict[str, Any] = {}
-    for name, hint in hints_of(routine).items():
-        if typing.get_origin(hint) is typing.Unpack:
-            hints |= typing.get_type_hints(typing.get_args(hint)[0])
-        else:
-            hints[name] = hint
+    """Returns, by parameter, the check of its type, what is wanted in words, and the default.
+
+    Parameters that a subclass decides are those of the class above.
+    """
     config = ConfigDict(strict=True, arbitrary_types_allowed=True)
-    made = {}
-    for name, parameter in inspect.signature(routine).parameters.items():
-        if name in hints and name not in _CHECKED_ELSEWHERE:
-            kind, wants = readable(hints[name])
-            made[name] = TypeAdapter(kind, config=config), wants, parameter.default
+    made: dict[str, tuple[TypeAdapter[Any], str, Any]] = {}
+    for base in reversed(routine.__mro__):
+        if "__init__" not in base.__dict__ or base is object:
+            continue
+        hints: dict[str, Any] = {}
+        for name, hint in hints_of(base).items():
+            if typing.get_origin(hint) is typing.Unpack:
+                hints |= typing.get_type_hints(typing.get_args(hint)[0])
+            else:
+                hints[name] = hint
+        for name, default in parameters_of(base).items():
+            if name in hints and name not in _CHECKED_ELSEWHERE:
+                kind, wants = chosen(name, *readable(hints[name]))
+                made[name] = TypeAdapter(kind, config=config), wants, default
     return made

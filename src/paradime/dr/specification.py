@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import torch
 
-from paradime._registry import did_you_mean
 from paradime.dr.components import Components
 from paradime.dr.network import Network
+from paradime.dr.parameters import refuse_unknown
 from paradime.exceptions import SpecificationError
 from paradime.models import ModelRecipe
 from paradime.spec import Vocabulary, build, dump, read_spec, write
@@ -34,10 +34,7 @@ def read_components(
         OSError: If the file cannot be read.
         TypeError: If the constructor does not take a setting.
     """
-    known = kind._get_param_names()
-    for name in settings:
-        if name not in known:
-            raise TypeError(f"{kind.__name__} has no parameter {name!r}. {did_you_mean(name, known)}")
+    refuse_unknown(kind, settings)
     vocabulary = Vocabulary(_imports(allow_imports))
     components = build(read_spec(file_or_spec, vocabulary), vocabulary)
     if model is not None:

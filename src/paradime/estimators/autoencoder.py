@@ -2,60 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Unpack
+from typing import Unpack
 
-from paradime.estimators._parts import INIT_SCALE, initial_positions, item_phase, network_section, position_phase
+from torch.nn.functional import mse_loss
+
+from paradime.estimators.composition import Composition
+from paradime.estimators.initialization import InitialPositions
 from paradime.estimators.preset import PLAIN_NETWORK, Common, Preset
+from paradime.loss import ReconstructionLoss
+from paradime.training import TrainingPhase
 from paradime.types import TensorLike
 
-__all__ = ["ParametricAutoencoder", "autoencoder_spec"]
-
-
-def autoencoder_spec(
-    *,
-    n_components: int = 2,
-    hidden_dims: int | Sequence[int] | None = (100, 50),
-    decoder: bool | Mapping[str, Any] = True,
-    initialization: str | None = "pca",
-    epochs: int = 100,
-    init_epochs: int = 10,
-    batch_size: int = 100,
-    learning_rate: float = 0.003,
-    data_key: str = "main",
-    activation: str = "silu",
-    network: Literal["centers", "mlp"] = "mlp",
-) -> dict[str, Any]:
-    """Returns an autoencoder as a specification in the grammar; the parameters are those of the estimator.
-
-    Source: Hinton and Salakhutdinov, "Reducing the dimensionality of data with neural networks", 2006.
-
-    Example:
-        >>> autoencoder_spec()["losses"][-1]["type"]
-        'reconstruction'
-    """
-    init_losses, init_phases = position_phase(
-        initialization, epochs=init_epochs, batch_size=batch_size, learning_rate=learning_rate, data_key=data_key
-    )
-    return {
-        "derived data": initial_positions(initialization, n_components, data_key, INIT_SCALE),
-        "model": {**network_section(n_components, hidden_dims, activation, network), "decoder": decoder or True},
-        "losses": [
-            *init_losses,
-            {"name": "reconstruction", "type": "reconstruction", "func": "mse", "keys": {"data": [data_key]}},
-        ],
-        "training phases": [
-            *init_phases,
-            item_phase(
-                "reconstruction",
-                ["reconstruction"],
-                epochs=epochs,
-                batch_size=batch_size,
-                learning_rate=learning_rate,
-                schedule="cosine",
-            ),
-        ],
-    }
+__all__ = ["ParametricAutoencoder"]
 
 
 class ParametricAutoencoder(Preset):
@@ -79,7 +37,6 @@ class ParametricAutoencoder(Preset):
         (1, 4)
     """
 
-    make_spec = staticmethod(autoencoder_spec)
     common = PLAIN_NETWORK
     own_parts = frozenset({"decoder"})
 
@@ -92,4 +49,26 @@ class ParametricAutoencoder(Preset):
         learning_rate: float = 0.003,
         **settings: Unpack[Common],
     ) -> None:
-        self._store(locals())
+        super().__init__(**settings)
+        self.initialization = initialization
+        self.epochs = epochs
+        self.init_epochs = init_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+
+    def _compose(self) -> Composition:
+        main = TrainingPhase(
+            "reconstruction",
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            loss_keys=["reconstruction"],
+            learning_rate=self.learning_rate,
+            schedule="cosine",
+        )
+        init = InitialPositions.of(self)
+        return Composition(
+            model=self._network(decoder=self.decoder or True),
+            derived_data=init.derived_data,
+            losses={**init.losses, "reconstruction": ReconstructionLoss(mse_loss, self.data_key)},
+            training_phases=[*init.training_phases, main],
+        )

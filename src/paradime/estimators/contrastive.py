@@ -2,84 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal, Unpack
+from typing import Literal, Unpack
 
-from paradime.estimators._parts import (
-    INIT_BATCHES,
-    INIT_SCALE,
-    contrastive_phase,
-    fuzzy_neighbors,
-    initial_positions,
-    network_section,
-    position_phase,
-)
+from paradime.data import ContrastivePairs
+from paradime.estimators.composition import Composition, fuzzy_neighbors
+from paradime.estimators.initialization import INIT_BATCHES, InitialPositions
 from paradime.estimators.preset import Common, Preset
+from paradime.loss import ContrastiveLoss
+from paradime.training import TrainingPhase
 from paradime.types import Metric, TensorLike
 
-__all__ = ["ParametricContrastive", "contrastive_spec"]
+__all__ = ["ParametricContrastive"]
 
 _FEW_NEGATIVES = 5  # of the paper; with many, negative sampling repels neighbours, too
-
-
-def contrastive_spec(
-    *,
-    n_neighbors: int = 15,
-    kind: Literal["infonce", "nce", "negative sampling"] = "infonce",
-    n_negatives: int | None = None,
-    spectrum: float = 1.0,
-    temperature: float = 1.0,
-    similarity: Literal["cauchy", "cosine"] = "cauchy",
-    metric: Metric = "euclidean",
-    n_components: int = 2,
-    hidden_dims: int | Sequence[int] | None = None,
-    initialization: str | None = "pca",
-    epochs: int | Literal["auto"] = "auto",
-    init_epochs: int = 10,
-    batch_size: int | Literal["auto"] = "auto",
-    learning_rate: float = 0.01,
-    data_key: str = "main",
-    activation: str = "relu",
-    network: Literal["centers", "mlp"] = "centers",
-) -> dict[str, Any]:
-    """Returns a contrastive embedding as a specification in the grammar, of the estimator's parameters.
-
-    Source: Damrich et al., "From t-SNE to UMAP with contrastive learning", 2023.
-
-    Example:
-        >>> contrastive_spec(kind="negative sampling", spectrum=0.5)["losses"][-1]["options"]["spectrum"]
-        0.5
-    """
-    init_losses, init_phases = position_phase(
-        initialization,
-        epochs=init_epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        data_key=data_key,
-        batches_per_epoch=INIT_BATCHES,
-    )
-    if n_negatives is None and kind != "infonce":
-        n_negatives = _FEW_NEGATIVES
-    options = {
-        "kind": kind,
-        "n_negatives": n_negatives,
-        "spectrum": spectrum,
-        "temperature": temperature,
-        "similarity": similarity,
-    }
-    return {
-        "derived data": initial_positions(initialization, n_components, data_key, INIT_SCALE),
-        "relations": [fuzzy_neighbors(n_neighbors, metric, data_key)],
-        "model": network_section(n_components, hidden_dims, activation, network),
-        "losses": [
-            *init_losses,
-            {"name": "embedding", "type": "contrastive", "keys": {"data": [data_key]}, "options": options},
-        ],
-        "training phases": [
-            *init_phases,
-            contrastive_phase(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate),
-        ],
-    }
 
 
 class ParametricContrastive(Preset):
@@ -124,8 +59,6 @@ class ParametricContrastive(Preset):
         (150, 2)
     """
 
-    make_spec = staticmethod(contrastive_spec)
-
     def __init__(
         self,
         n_neighbors: int = 15,
@@ -142,4 +75,44 @@ class ParametricContrastive(Preset):
         learning_rate: float = 0.01,
         **settings: Unpack[Common],
     ) -> None:
-        self._store(locals())
+        super().__init__(**settings)
+        self.n_neighbors = n_neighbors
+        self.kind = kind
+        self.n_negatives = n_negatives
+        self.spectrum = spectrum
+        self.temperature = temperature
+        self.similarity = similarity
+        self.metric = metric
+        self.initialization = initialization
+        self.epochs = epochs
+        self.init_epochs = init_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+
+    def _compose(self) -> Composition:
+        main = TrainingPhase(
+            "embedding",
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            sampling=ContrastivePairs(),
+            loss_keys=["embedding"],
+            learning_rate=self.learning_rate,
+            schedule="one cycle",
+        )
+        init = InitialPositions.of(self, batches_per_epoch=INIT_BATCHES)
+        few = None if self.kind == "infonce" else _FEW_NEGATIVES
+        loss = ContrastiveLoss(
+            self.kind,
+            few if self.n_negatives is None else self.n_negatives,
+            self.temperature,
+            self.similarity,
+            self.spectrum,
+            self.data_key,
+        )
+        return Composition(
+            model=self._network(),
+            derived_data=init.derived_data,
+            global_relations={"rel": fuzzy_neighbors(self.n_neighbors, self.metric, self.data_key)},
+            losses={**init.losses, "embedding": loss},
+            training_phases=[*init.training_phases, main],
+        )

@@ -2,78 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal, Unpack
+from typing import Literal, Unpack
 
-from paradime.estimators._parts import (
-    INIT_SCALE,
-    edge_phase,
-    initial_positions,
-    kernel_from_to,
-    network_section,
-    position_phase,
-    probable_neighbors,
-)
+from paradime.estimators.composition import Composition, kernel_of_pairs, probable_neighbors
+from paradime.estimators.initialization import InitialPositions
 from paradime.estimators.preset import Common, Preset
+from paradime.loss import RelationLoss, largevis_loss
+from paradime.training import TrainingPhase
+from paradime.transforms import StudentTTransform
 from paradime.types import Metric, TensorLike
 
-__all__ = ["ParametricLargeVis", "largevis_spec"]
+__all__ = ["ParametricLargeVis"]
 
 _CLIP_NORM = 0.1  # negatives that lie close by are repelled without measure, and would spoil many steps
-
-
-def largevis_spec(
-    *,
-    perplexity: float | Literal["auto"] = "auto",
-    gamma: float = 7.0,
-    negative_sampling_rate: int = 5,
-    metric: Metric = "euclidean",
-    n_components: int = 2,
-    hidden_dims: int | Sequence[int] | None = None,
-    initialization: str | None = "pca",
-    epochs: int = 600,
-    init_epochs: int = 10,
-    batch_size: int = 100,
-    learning_rate: float = 0.01,
-    data_key: str = "main",
-    activation: str = "relu",
-    network: Literal["centers", "mlp"] = "centers",
-) -> dict[str, Any]:
-    """Returns parametric LargeVis as a specification in the grammar; the parameters are those of the estimator.
-
-    Source: Tang et al., "Visualizing large-scale and high-dimensional data", 2016.
-
-    Example:
-        >>> largevis_spec(gamma=3.0)["losses"][-1]["options"]
-        {'function_options': {'gamma': 3.0}}
-    """
-    init_losses, init_phases = position_phase(
-        initialization, epochs=init_epochs, batch_size=batch_size, learning_rate=learning_rate, data_key=data_key
-    )
-    loss = {
-        "type": "relation",
-        "func": "largevis",
-        "keys": {"rels": ["rel", "rel"]},
-        "options": {"function_options": {"gamma": gamma}},
-    }
-    phase = edge_phase(
-        epochs=epochs,
-        batch_size=batch_size,
-        neg_sampling_rate=negative_sampling_rate,
-        negatives="degree",
-        learning_rate=learning_rate,
-        schedule="linear",
-    )
-    return {
-        "derived data": initial_positions(initialization, n_components, data_key, INIT_SCALE),
-        "relations": [
-            probable_neighbors(perplexity, metric, data_key),
-            kernel_from_to(data_key, "t-dist", {"alpha": 1.0}),
-        ],
-        "model": network_section(n_components, hidden_dims, activation, network),
-        "losses": [*init_losses, {"name": "embedding", **loss}],
-        "training phases": [*init_phases, {**phase, "clip norm": _CLIP_NORM}],
-    }
 
 
 class ParametricLargeVis(Preset):
@@ -105,8 +46,6 @@ class ParametricLargeVis(Preset):
         (150, 2)
     """
 
-    make_spec = staticmethod(largevis_spec)
-
     def __init__(
         self,
         perplexity: float | Literal["auto"] = "auto",
@@ -120,4 +59,37 @@ class ParametricLargeVis(Preset):
         learning_rate: float = 0.01,
         **settings: Unpack[Common],
     ) -> None:
-        self._store(locals())
+        super().__init__(**settings)
+        self.perplexity = perplexity
+        self.gamma = gamma
+        self.negative_sampling_rate = negative_sampling_rate
+        self.metric = metric
+        self.initialization = initialization
+        self.epochs = epochs
+        self.init_epochs = init_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+
+    def _compose(self) -> Composition:
+        main = TrainingPhase(
+            "embedding",
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            sampling="negative_edge",
+            neg_sampling_rate=self.negative_sampling_rate,
+            negatives="degree",
+            loss_keys=["embedding"],
+            learning_rate=self.learning_rate,
+            schedule="linear",
+            clip_norm=_CLIP_NORM,
+        )
+        init = InitialPositions.of(self)
+        loss = RelationLoss(largevis_loss, function_options={"gamma": self.gamma})
+        return Composition(
+            model=self._network(),
+            derived_data=init.derived_data,
+            global_relations={"rel": probable_neighbors(self.perplexity, self.metric, self.data_key)},
+            batch_relations={"rel": kernel_of_pairs(StudentTTransform(1.0), self.data_key)},
+            losses={**init.losses, "embedding": loss},
+            training_phases=[*init.training_phases, main],
+        )

@@ -2,82 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal, Unpack
+from typing import Literal, Unpack
 
-from paradime.estimators._parts import (
-    COMPUTED_POSITIONS,
-    INIT_SCALE,
-    initial_positions,
-    item_phase,
-    network_section,
-    position_phase,
-)
+from paradime.estimators.composition import Composition
+from paradime.estimators.initialization import INIT_SCALE, InitialPositions
 from paradime.estimators.preset import PLAIN_NETWORK, Common, Preset
 from paradime.functional.magnitudes import UNIT_POWERS
-from paradime.types import TensorLike
+from paradime.loss import StressLoss
+from paradime.training import TrainingPhase
+from paradime.types import BinaryTensorFun, TensorLike
 
-__all__ = ["ParametricMDS", "mds_spec"]
-
-
-def mds_spec(
-    *,
-    metric: str = "euclidean",
-    weighting: Literal["none", "sammon", "elastic"] = "none",
-    linear: bool = False,
-    n_components: int = 2,
-    hidden_dims: int | Sequence[int] | None = (100, 50),
-    initialization: str | None = "pca",
-    epochs: int = 150,
-    init_epochs: int = 10,
-    batch_size: int = 100,
-    learning_rate: float = 0.01,
-    data_key: str = "main",
-    activation: str = "silu",
-    network: Literal["centers", "mlp"] = "mlp",
-) -> dict[str, Any]:
-    """Returns parametric MDS as a specification in the grammar; the parameters are those of the estimator.
-
-    Source: Kruskal, "Multidimensional scaling by optimizing goodness of fit", 1964.
-
-    Example:
-        >>> mds_spec(weighting="sammon")["losses"][-1]["options"]
-        {'metric': 'euclidean', 'weighting': 'sammon'}
-    """
-    # components have the unit of the data, which distances that are squared or cosines do not have
-    other_unit = UNIT_POWERS.get(metric) != 1
-    init_losses, init_phases = position_phase(
-        initialization,
-        epochs=init_epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        data_key=data_key,
-        in_unit=other_unit and initialization in COMPUTED_POSITIONS,
-    )
-    stress = {
-        "name": "stress",
-        "type": "stress",
-        "keys": {"data": [data_key]},
-        "options": {"metric": metric, "weighting": weighting},
-    }
-    return {
-        "derived data": initial_positions(
-            initialization, n_components, data_key, INIT_SCALE if other_unit else None
-        ),
-        "model": network_section(n_components, () if linear else hidden_dims, activation, network),
-        "losses": [*init_losses, stress],
-        "training phases": [
-            *init_phases,
-            item_phase(
-                "stress",
-                ["stress"],
-                epochs=epochs,
-                batch_size=batch_size,
-                learning_rate=learning_rate,
-                schedule="cosine",
-            ),
-        ],
-    }
+__all__ = ["ParametricMDS"]
 
 
 class ParametricMDS(Preset):
@@ -86,8 +21,8 @@ class ParametricMDS(Preset):
     Distances are computed of the rows of each batch: nothing grows with the square of the number of points.
 
     Args:
-        metric: The distance between rows: ``"euclidean"``, ``"sqeuclidean"``, ``"manhattan"``, ``"chebyshev"`` or
-            ``"cosine"``.
+        metric: The distance between rows: ``"euclidean"``, ``"sqeuclidean"``, ``"manhattan"``, ``"chebyshev"``,
+            ``"cosine"``, or a function of two tensors (m, d) that returns a distance per row.
         weighting: How pairs at distance δ count: ``"none"`` for all alike, ``"sammon"`` for 1/δ, ``"elastic"`` for
             1/δ², which lets near points count as much as far ones.
         linear: Whether to learn a linear map, a projection, in place of a network with hidden layers.
@@ -109,12 +44,11 @@ class ParametricMDS(Preset):
         (150, 2)
     """
 
-    make_spec = staticmethod(mds_spec)
     common = PLAIN_NETWORK
 
     def __init__(
         self,
-        metric: str = "euclidean",
+        metric: str | BinaryTensorFun = "euclidean",
         weighting: Literal["none", "sammon", "elastic"] = "none",
         linear: bool = False,
         initialization: str | TensorLike | None = "pca",
@@ -124,4 +58,32 @@ class ParametricMDS(Preset):
         learning_rate: float = 0.01,
         **settings: Unpack[Common],
     ) -> None:
-        self._store(locals())
+        super().__init__(**settings)
+        self.metric = metric
+        self.weighting = weighting
+        self.linear = linear
+        self.initialization = initialization
+        self.epochs = epochs
+        self.init_epochs = init_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+
+    def _compose(self) -> Composition:
+        main = TrainingPhase(
+            "stress",
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            loss_keys=["stress"],
+            learning_rate=self.learning_rate,
+            schedule="cosine",
+        )
+        stress = StressLoss(self.metric, self.weighting, data_key=self.data_key)
+        # components have the unit of the data, which distances that are squared or cosines do not have
+        other_unit = not isinstance(self.metric, str) or UNIT_POWERS.get(self.metric) != 1
+        init = InitialPositions.of(self, scale=INIT_SCALE if other_unit else None, in_unit=other_unit)
+        return Composition(
+            model=self._network(hidden_dims=() if self.linear else self.hidden_dims),
+            derived_data=init.derived_data,
+            losses={**init.losses, "stress": stress},
+            training_phases=[*init.training_phases, main],
+        )

@@ -2,112 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal, Unpack
+from typing import Literal, Unpack
 
-from paradime.estimators._parts import (
-    INIT_SCALE,
-    initial_positions,
-    neighbor_relations,
-    network_section,
-    position_phase,
-)
+from paradime.data import NearMidFarPairs
+from paradime.estimators.composition import Composition, neighbor_relations
+from paradime.estimators.initialization import InitialPositions
 from paradime.estimators.preset import Common, Preset
+from paradime.loss import AttractionLoss, Loss, RepulsionLoss
+from paradime.loss.weights import Weight
+from paradime.training import TrainingPhase
+from paradime.transforms import LocalScaling
 from paradime.types import Metric, TensorLike
 
-__all__ = ["ParametricPaCMAP", "pacmap_spec"]
+__all__ = ["ParametricPaCMAP"]
 
 _STAGES = (100, 100, 250)  # iterations in the paper
-# weights of near, mid-near and far pairs in the three stages; a pair of numbers is a change over the stage
-_WEIGHTS: tuple[list[Any], ...] = ([2, [1000, 3], 1], [3, 3, 1], [1, 0, 1])
-
-
-def pacmap_spec(
-    *,
-    n_neighbors: int = 10,
-    mn_ratio: float = 0.5,
-    fp_ratio: float = 2.0,
-    mid_near: Literal["attract", "repel"] = "attract",
-    metric: Metric = "euclidean",
-    n_components: int = 2,
-    hidden_dims: int | Sequence[int] | None = None,
-    initialization: str | None = "pca",
-    epochs: int = 45,
-    init_epochs: int = 10,
-    batch_size: int = 64,
-    learning_rate: float = 0.005,
-    data_key: str = "main",
-    activation: str = "relu",
-    network: Literal["centers", "mlp"] = "centers",
-) -> dict[str, Any]:
-    """Returns parametric PaCMAP as a specification in the grammar; the parameters are those of the estimator.
-
-    Source: Wang et al., "Understanding how dimension reduction tools work", 2021.
-
-    Example:
-        >>> [phase["loss"]["weights"] for phase in pacmap_spec()["training phases"][1:]]
-        [[2, [1000, 3], 1], [3, 3, 1], [1, 1]]
-    """
-    init_losses, init_phases = position_phase(
-        initialization, epochs=init_epochs, batch_size=batch_size, learning_rate=learning_rate, data_key=data_key
-    )
-    sampling = {
-        "near_key": "rel",
-        "n_near": n_neighbors,
-        "n_mid": max(1, round(mn_ratio * n_neighbors)),
-        "n_far": max(1, round(fp_ratio * n_neighbors)),
-        "data_key": data_key,
-        "batch_size": batch_size,
-    }
-    return {
-        "derived data": initial_positions(initialization, n_components, data_key, INIT_SCALE),
-        "relations": [
-            neighbor_relations(
-                metric, data_key, {"type": "local scaling", "options": {"n_neighbors": n_neighbors}}
-            )
-        ],
-        "model": network_section(n_components, hidden_dims, activation, network),
-        "losses": [*init_losses, *_losses(mid_near, data_key)],
-        "training phases": [*init_phases, *_stages(mid_near, epochs, sampling, learning_rate)],
-    }
-
-
-def _losses(mid_near: str, data_key: str) -> list[dict[str, Any]]:
-    kinds = [("near", "attraction", "near"), ("mid", "attraction", "mid"), ("far", "repulsion", "far")]
-    if mid_near == "repel":
-        kinds.append(("hard", "repulsion", "mid"))
-    elif mid_near != "attract":
-        raise ValueError(f"mid_near must be 'attract' or 'repel', got {mid_near!r}.")
-    return [
-        {"name": name, "type": kind, "keys": {"data": [data_key]}, "options": {"kind": pairs}}
-        for name, kind, pairs in kinds
-    ]
-
-
-def _stages(mid_near: str, epochs: int, sampling: dict[str, Any], learning_rate: float) -> list[dict[str, Any]]:
-    if epochs < len(_STAGES):
-        raise ValueError(f"epochs must be at least {len(_STAGES)}, one a stage, got {epochs}.")
-    first = [max(1, round(epochs * part / sum(_STAGES))) for part in _STAGES[:-1]]
-    lengths = [*first, epochs - sum(first)]
-    phases = []
-    for i, (length, weights) in enumerate(zip(lengths, _WEIGHTS, strict=True)):
-        chosen = dict(zip(("near", "mid", "far"), weights, strict=True))
-        if i == len(_STAGES) - 1:
-            # mid-near pairs are the negatives that are hardest to tell from neighbours
-            del chosen["mid"]
-            if mid_near == "repel":
-                chosen["hard"] = 1
-        phases.append(
-            {
-                "name": f"stage {i + 1}",
-                "epochs": length,
-                "sampling": {"type": "near mid far", "options": sampling},
-                "optimizer": {"type": "adam", "options": {"learning_rate": learning_rate}},
-                "schedule": "cosine" if i == len(_STAGES) - 1 else "constant",
-                "loss": {"components": list(chosen), "weights": list(chosen.values())},
-            }
-        )
-    return phases
+# of pairs in the three stages; a pair of numbers is a change over the stage
+_WEIGHTS: tuple[dict[str, Weight], ...] = (
+    {"near": 2.0, "mid": (1000.0, 3.0), "far": 1.0},
+    {"near": 3.0, "mid": 3.0, "far": 1.0},
+    {"near": 1.0, "far": 1.0},
+)
 
 
 class ParametricPaCMAP(Preset):
@@ -140,8 +55,6 @@ class ParametricPaCMAP(Preset):
         (150, 2)
     """
 
-    make_spec = staticmethod(pacmap_spec)
-
     def __init__(
         self,
         n_neighbors: int = 10,
@@ -156,4 +69,61 @@ class ParametricPaCMAP(Preset):
         learning_rate: float = 0.005,
         **settings: Unpack[Common],
     ) -> None:
-        self._store(locals())
+        super().__init__(**settings)
+        self.n_neighbors = n_neighbors
+        self.mn_ratio = mn_ratio
+        self.fp_ratio = fp_ratio
+        self.mid_near = mid_near
+        self.metric = metric
+        self.initialization = initialization
+        self.epochs = epochs
+        self.init_epochs = init_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+
+    def _compose(self) -> Composition:
+        near = neighbor_relations(self.metric, self.data_key, LocalScaling(self.n_neighbors))
+        stages = self._stages()
+        init = InitialPositions.of(self)
+        kinds: dict[str, Loss] = {
+            "near": AttractionLoss("near", data_key=self.data_key),
+            "mid": AttractionLoss("mid", data_key=self.data_key),
+            "far": RepulsionLoss("far", data_key=self.data_key),
+        }
+        if self.mid_near == "repel":
+            kinds["hard"] = RepulsionLoss("mid", data_key=self.data_key)
+        return Composition(
+            model=self._network(),
+            derived_data=init.derived_data,
+            global_relations={"rel": near},
+            losses={**init.losses, **kinds},
+            training_phases=[*init.training_phases, *stages],
+        )
+
+    def _stages(self) -> list[TrainingPhase]:
+        """Returns the three phases, whose lengths are in proportion to those of the paper."""
+        if self.epochs < len(_STAGES):
+            raise ValueError(f"epochs must be at least {len(_STAGES)}, one a stage, got {self.epochs}.")
+        first = [max(1, round(self.epochs * part / sum(_STAGES))) for part in _STAGES[:-1]]
+        weights = [dict(stage) for stage in _WEIGHTS]
+        if self.mid_near == "repel":
+            weights[-1]["hard"] = 1.0  # mid-near pairs are the negatives that are hardest to tell from neighbours
+        sampling = NearMidFarPairs(
+            n_near=self.n_neighbors,
+            n_mid=max(1, round(self.mn_ratio * self.n_neighbors)),
+            n_far=max(1, round(self.fp_ratio * self.n_neighbors)),
+            data_key=self.data_key,
+        )
+        return [
+            TrainingPhase(
+                f"stage {i + 1}",
+                epochs=length,
+                batch_size=self.batch_size,
+                sampling=sampling,
+                loss_keys=list(weights[i]),
+                loss_weights=list(weights[i].values()),
+                learning_rate=self.learning_rate,
+                schedule="cosine" if i == len(_STAGES) - 1 else "constant",
+            )
+            for i, length in enumerate([*first, self.epochs - sum(first)])
+        ]

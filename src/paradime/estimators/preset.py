@@ -1,32 +1,37 @@
-"""What presets share: parameters that all of them take, and how a routine is made of a specification."""
+"""What presets share: parameters that all of them take, and how components are made of these."""
 
 from __future__ import annotations
 
+import abc
+import dataclasses
+import functools
 import inspect
 import os
 import re
 import reprlib
+import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self, TypedDict
+from typing import Any, ClassVar, Literal, Self, TypedDict, Unpack
 
 import torch
 
-from paradime._registry import did_you_mean
+from paradime._registry import MODELS
 from paradime.data import Dataset, checked_rows
 from paradime.dr import ParametricDR
-from paradime.dr.components import Components
-from paradime.dr.parameters import checked_parameters
+from paradime.dr.components import Components, make_components
+from paradime.dr.overrides import teaches_positions
+from paradime.dr.parameters import checked_parameters, describe_unknown, parameters_of
 from paradime.dr.targets import Targets
-from paradime.estimators._extras import extend_spec
-from paradime.estimators._given import GIVEN_POSITIONS, check_positions, is_array, use_neighbors
-from paradime.estimators._parts import COMPUTED_POSITIONS, steps_settings, with_steps
-from paradime.exceptions import SpecificationError, UnsupportedConfigurationError
+from paradime.estimators.composition import Composition, use_neighbors
+from paradime.estimators.initialization import COMPUTED_POSITIONS, GIVEN_POSITIONS, check_positions, is_array
+from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import PositionLoss
 from paradime.models import ModelRecipe
-from paradime.spec import build, parse_spec
+from paradime.spec.checks import check_heads
+from paradime.spec.values import listed
 from paradime.training import Callback, EarlyStopping, Schedule
-from paradime.types import Data
+from paradime.types import Data, TensorLike
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.convert import to_numpy
 from paradime.utils.seed import RandomState
@@ -101,37 +106,12 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
-# of umap-learn, openTSNE, scikit-learn, PaCMAP and ParaDime 1.x, as far as no name here is like them
-_NAMES_ELSEWHERE: Mapping[str, str] = {
-    "dens_lambda": "Set density=True, and its weight with loss_shares={'density': …}.",
-    "densmap": "Set density=True.",
-    "dof": "Student's t kernel has its degrees of freedom in alpha.",
-    "early_exaggeration": "There is no such stage: the network learns initial positions first (initialization, "
-    "init_epochs).",
-    "exaggeration": "ParametricContrastive(kind='negative sampling', spectrum=…) attracts more or less.",
-    "init": "It is called initialization.",
-    "local_connectivity": "It is 1. Compose a ParametricDR to change the relations.",
-    "max_iter": "It is called epochs.",
-    "n_epochs": "It is called epochs.",
-    "n_iter": "It is called epochs.",
-    "n_jobs": "Set torch.set_num_threads(…).",
-    "num_iters": "It is called epochs.",
-    "out_dim": "It is called n_components.",
-    "repulsion_strength": "Set negative_sampling_rate.",
-    "set_op_mix_ratio": "It is 1. Compose a ParametricDR to change the relations.",
-    "target_metric": "Classes and numbers are known by the type of y.",
-    "target_weight": "Set loss_shares={'labels': …}.",
-    "transform_seed": "transform draws nothing: the network embeds new rows.",
-    "use_cuda": "Set device='cuda'.",
-}
-
-
 PLAIN_NETWORK: Mapping[str, Any] = {"hidden_dims": (100, 50), "activation": "silu", "network": "mlp"}
 """Defaults of presets for which centres are of no use: they preserve more than neighbourhoods."""
 
 
 class Preset(ParametricDR):
-    """A routine that stores its parameters; its building blocks come from a specification of these.
+    """A routine whose components follow from the parameters of a method.
 
     What all presets take, beside parameters of their own:
 
@@ -179,16 +159,41 @@ class Preset(ParametricDR):
             teaches positions.
     """
 
+    n_components: int
+    activation: str
+    network: Literal["centers", "mlp"]
     data_key: str
+    decoder: bool | Mapping[str, Any]
+    classifier: bool | Mapping[str, Any]
+    density: bool
+    structure: bool
+    loss_shares: Mapping[str, float] | None
+    precomputed_knn: Any
+    early_stopping: bool | EarlyStopping
+    clip_norm: float | None
+    schedule: str | Schedule | None
 
-    make_spec: ClassVar[Callable[..., dict[str, Any]]]
-    """The function that returns the specification; its arguments are parameters of the estimator."""
+    # of each preset
+    initialization: str | TensorLike | None
+    init_epochs: int
+    batch_size: int | Literal["auto"]
+    learning_rate: float
 
     common: ClassVar[Mapping[str, Any]] = {}
     """Defaults of parameters that all presets take, as far as this one has others."""
 
     defaults: ClassVar[Mapping[str, Any]] = {}
     """The default of each parameter."""
+
+    def __init__(self, **settings: Unpack[Common]) -> None:
+        """Stores what all presets take."""
+        kind, defaults = type(self), type(self).defaults
+        for name in settings:
+            if name not in defaults:
+                raise TypeError(describe_unknown(kind, name, defaults))
+        for name in _DEFAULTS:
+            if name in defaults:
+                setattr(self, name, settings.get(name, defaults[name]))
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -203,44 +208,6 @@ class Preset(ParametricDR):
             cls.defaults = {parameter.name: parameter.default for parameter in parameters}
             init.__signature__ = signature
             cls.__doc__ = _with_common(cls.__doc__ or "", Preset.__doc__ or "", chosen)
-
-    def _store(self, given: Mapping[str, Any]) -> None:
-        """Stores a constructor's arguments, its ``locals()``, with the defaults of what all presets take."""
-        own = {name: value for name, value in given.items() if name not in ("self", "__class__", "settings")}
-        defaults = type(self).defaults
-        for name in given["settings"]:
-            if name not in defaults:
-                raise TypeError(self.unknown_parameter(name, defaults))
-        for name, value in {**defaults, **own, **given["settings"]}.items():
-            setattr(self, name, value)
-
-    @classmethod
-    def unknown_parameter(cls, name: str, known: Iterable[str]) -> str:
-        """Returns a message about a parameter that there is not, with what other libraries call so.
-
-        Args:
-            name: Its name.
-            known: The names of those that there are.
-        """
-        hint = _NAMES_ELSEWHERE.get(name)
-        if name == "n_components" and "out_dim" in known:  # as in 1.x
-            hint = "It is called out_dim."
-        elif hint is None:
-            # names of settings are in small letters here
-            hint = did_you_mean(name.lower(), known)
-        return f"{cls.__name__} has no parameter {name!r}. {hint}"
-
-    def set_params(self, **params: Any) -> Self:
-        """Sets parameters; what is trained stays until the next :meth:`fit`.
-
-        Raises:
-            ValueError: If there is no such parameter.
-        """
-        known = self._get_param_names()
-        for name in params:
-            if "__" not in name and name not in known:
-                raise ValueError(self.unknown_parameter(name, known))
-        return super().set_params(**params)
 
     @classmethod
     def from_spec(cls, *args: Any, **settings: Any) -> Self:  # noqa: ARG003  whatever is passed
@@ -301,45 +268,78 @@ class Preset(ParametricDR):
                 given = checked_rows("initialization", self.__dict__["initialization"])
                 dataset.add({GIVEN_POSITIONS: to_numpy(given)})  # in single precision, whatever it came in
 
-    def _spec(self) -> dict[str, Any]:
-        make, settings = type(self).make_spec, self._settings()
-        if is_array(settings["initialization"]):
-            settings["initialization"] = GIVEN_POSITIONS
-        spec = make(**{name: settings[name] for name in inspect.signature(make).parameters})
-        targets: Targets | None = self._fitted.targets
-        if targets is None and self.classifier:
-            targets = Targets("classes")  # as far as is known before fit
-        return extend_spec(
-            spec,
-            decoder=settings["decoder"],
-            classifier=settings["classifier"],
-            targets=None if targets is None else targets.kind,
-            density=settings["density"],
-            structure=settings["structure"],
-            shares=settings["loss_shares"],
-            data_key=settings["data_key"],
-        )
+    # -- components -----------------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def _compose(self) -> Composition:
+        """Returns the components of the method; called with parameters that are Python's own values."""
+
+    def _network(
+        self, *, hidden_dims: int | Sequence[int] | None = None, decoder: bool | Mapping[str, Any] = False
+    ) -> ModelRecipe:
+        """Returns the recipe of the network.
+
+        Args:
+            hidden_dims: Widths of its hidden layers; those of the parameters if ``None``.
+            decoder: A decoder that the method itself needs; that of the parameters if there is none.
+        """
+        options: dict[str, Any] = {"activation": self.activation}
+        widths = self.hidden_dims if hidden_dims is None else hidden_dims
+        if widths is not None:  # else the network's own rule gives them
+            options["hidden_dims"] = list(listed(widths))
+        if self.network == "mlp":
+            options["standardize"] = True  # the network with centers always does
+        heads: Any = {"decoder": decoder or self.decoder, "classifier": self.classifier}
+        check_heads(MODELS[self.network], **heads)
+        return ModelRecipe(self.network, out_dim=self.n_components, options=options, **heads)
 
     def _settings(self) -> dict[str, Any]:
-        """Returns the parameters, checked, by the names that building blocks are made of."""
+        """Returns the parameters, checked, by the names that components are made of."""
         given = {name: self.__dict__[name] for name in type(self).defaults}
         return {**given, **checked_parameters(type(self), given)}
 
-    def _in_its_words(self, message: str) -> str:
-        """Returns a message about the specification with the names that parameters have here."""
-        return re.sub(r"\bout_dim\b", "n_components", message)
-
     def _build(self, settings: Mapping[str, Any]) -> Components:
         chosen = self._settings()
-        try:
-            blocks = build(parse_spec(self._spec()))
-        except SpecificationError as error:
-            raise SpecificationError(self._in_its_words(_of_parameters(str(error)))) from None
-        steps = steps_settings(chosen["early_stopping"], chosen["clip_norm"], chosen["schedule"])
-        blocks["training_phases"] = with_steps(blocks["training_phases"], blocks["losses"], steps)
-        made = super()._build({**blocks, **settings, **chosen, "default_model": blocks["model"]})
+        made = self._composition(chosen)
+        parts = {field.name: getattr(made, field.name) for field in dataclasses.fields(made)}
+        components = make_components(
+            {**parts, **settings, **chosen, "default_model": made.model}, owner=type(self).__name__
+        )
         if self.precomputed_knn is not None:
-            use_neighbors(made.global_relations, self.precomputed_knn, type(self).__name__)
+            use_neighbors(components.global_relations, self.precomputed_knn, type(self).__name__)
+        return components
+
+    def _composition(self, chosen: Mapping[str, Any]) -> Composition:
+        """Returns the components of the method, and what all presets can add to them."""
+        plain = object.__new__(type(self))
+        for name, value in chosen.items():
+            setattr(plain, name, value)
+        if plain.initialization is not None:
+            plain.initialization = GIVEN_POSITIONS if is_array(plain.initialization) else str(plain.initialization)
+        made = plain._compose()
+        targets: Targets | None = self._fitted.targets
+        if targets is None and plain.classifier:
+            targets = Targets("classes")  # as far as is known before fit
+        made.add_losses(
+            decoder=plain.decoder,
+            classifier=plain.classifier,
+            targets=None if targets is None else targets.kind,
+            density=plain.density,
+            structure=plain.structure,
+            shares=plain.loss_shares,
+            data_key=plain.data_key,
+        )
+        if not made.global_relations and any(entry.requires_relations for entry in made.derived_data.values()):
+            raise ValueError(
+                f"initialization='spectral' needs neighbours, and {type(self).__name__} looks for none. "
+                "Pass 'pca', an array of positions, or density=True, which looks for them."
+            )
+        changes = phase_settings(plain.early_stopping, plain.clip_norm, plain.schedule)
+        if changes:
+            made.training_phases = [
+                phase if teaches_positions(phase, made.losses) else phase.replace(**changes)
+                for phase in made.training_phases
+            ]
         return made
 
     @property
@@ -347,28 +347,35 @@ class Preset(ParametricDR):
         return self.data_key
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
-        defaults = type(self).defaults
+        defaults = parameters_of(type(self))
         changed = {name: value for name, value in self.get_params().items() if not _same(value, defaults[name])}
         shown = [f"{name}={reprlib.repr(value)}" for name, value in changed.items()]
         return f"{type(self).__name__}({', '.join([*shown, f'trained={self.__sklearn_is_fitted__()}'])})"
 
 
-def _of_parameters(mistakes: str) -> str:
-    """Returns what is wrong in a specification without the places, which who has set parameters does not know.
+def phase_settings(
+    early_stopping: bool | EarlyStopping, clip_norm: float | None, schedule: str | Schedule | None
+) -> dict[str, Any]:
+    """Returns the settings of phases that a user has changed.
+
+    Args:
+        early_stopping: Whether phases end early and keep their best weights, or when.
+        clip_norm: The largest norm of the gradient.
+        schedule: How the learning rate changes.
 
     Example:
-        >>> _of_parameters("training phases[1].epochs: must be at least 0, got -1.")
-        'epochs must be at least 0, got -1.'
+        >>> phase_settings(False, 1.0, None)
+        {'clip_norm': 1.0}
     """
-    lines = []
-    for line in mistakes.splitlines():
-        place, _, message = line.partition(": ")
-        if not message or " must " in place:
-            lines.append(line)
-        else:
-            name = re.sub(r"^.*(\]|options|model)\.", "", place)
-            lines.append(f"{name} {message}" if message.startswith("must ") else message)
-    return "\n".join(dict.fromkeys(lines))
+    settings: dict[str, Any] = {}
+    if early_stopping:
+        automatic = EarlyStopping(monitor="auto", restore_best=True)
+        settings["early_stopping"] = early_stopping if isinstance(early_stopping, EarlyStopping) else automatic
+    if clip_norm is not None:
+        settings["clip_norm"] = clip_norm
+    if schedule is not None:
+        settings["schedule"] = schedule
+    return settings
 
 
 def _same(value: Any, default: Any) -> bool:
@@ -386,7 +393,9 @@ def _common_of(init: Callable[..., Any]) -> dict[str, str] | None:
     *_, last = inspect.signature(init).parameters.values()
     if last.kind is not inspect.Parameter.VAR_KEYWORD:
         return None
-    annotation = typing.get_type_hints(init).get(last.name)
+    # this one annotation alone: to evaluate all of them takes most of the time of the import
+    alone = types.SimpleNamespace(__annotations__={last.name: last.annotation})
+    annotation = typing.get_type_hints(alone, inspect.unwrap(init).__globals__)[last.name]
     if typing.get_origin(annotation) is not typing.Unpack:
         return None
     (kind,) = typing.get_args(annotation)
@@ -395,10 +404,16 @@ def _common_of(init: Callable[..., Any]) -> dict[str, str] | None:
 
 def _with_common(doc: str, preset_doc: str, common: Iterable[str]) -> str:
     """Returns the docstring of a preset with the parameters of all presets in place of ``**settings``."""
-    entries = re.findall(r"^( {8})(\w+):(.*(?:\n {9,}.*)*)", preset_doc, flags=re.M)
-    told = {name: f"{indent}{name}:{text}" for indent, name, text in entries}
-    listed_here = "\n".join(told[name] for name in common if name in told)
-    return re.sub(r"^ +\*\*settings:.*(?:\n +.*)*?(?=\n\n)", lambda _: listed_here, doc, flags=re.M)
+    entries = _entries_of(preset_doc)
+    told = "\n".join(entries[name] for name in common if name in entries)
+    return re.sub(r"^ +\*\*settings:.*(?:\n +.*)*?(?=\n\n)", lambda _: told, doc, flags=re.M)
+
+
+@functools.cache
+def _entries_of(doc: str) -> dict[str, str]:
+    """Returns the entries of a docstring's arguments, by name."""
+    entries = re.findall(r"^( {8})(\w+):(.*(?:\n {9,}.*)*)", doc, flags=re.M)
+    return {name: f"{indent}{name}:{text}" for indent, name, text in entries}
 
 
 def _spelled_out(

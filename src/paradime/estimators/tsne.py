@@ -2,102 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal, Unpack
+from typing import Literal, Unpack
 
 import torch
 
-from paradime.estimators._parts import (
-    INIT_BATCHES,
-    INIT_SCALE,
-    contrastive_phase,
-    initial_positions,
-    item_phase,
-    network_section,
-    position_phase,
-    probable_neighbors,
-)
+from paradime.data import ContrastivePairs
+from paradime.estimators.composition import Composition, probable_neighbors
+from paradime.estimators.initialization import INIT_BATCHES, InitialPositions
 from paradime.estimators.preset import Common, Preset
+from paradime.loss import ContrastiveLoss, RelationLoss, kullback_leibler_div
+from paradime.relations import DifferentiablePDist
+from paradime.training import TrainingPhase
+from paradime.transforms import Normalize, StudentTTransform
 from paradime.types import Metric, TensorLike
 
-__all__ = ["ParametricTSNE", "tsne_spec"]
-
-
-def tsne_spec(
-    *,
-    perplexity: float | Literal["auto"] = "auto",
-    alpha: float | torch.Tensor = 1.0,
-    objective: Literal["auto", "pairs", "blocks"] = "auto",
-    metric: Metric = "euclidean",
-    n_components: int = 2,
-    hidden_dims: int | Sequence[int] | None = None,
-    initialization: str | None = "pca",
-    epochs: int | Literal["auto"] = "auto",
-    init_epochs: int = 10,
-    batch_size: int | Literal["auto"] = "auto",
-    init_batch_size: int | Literal["auto"] | None = None,
-    learning_rate: float = 0.01,
-    init_learning_rate: float | None = None,
-    data_key: str = "main",
-    activation: str = "relu",
-    network: Literal["centers", "mlp"] = "centers",
-) -> dict[str, Any]:
-    """Returns parametric t-SNE as a specification in the grammar; the parameters are those of the estimator.
-
-    Source: van der Maaten, "Learning a parametric embedding by preserving local structure", 2009.
-
-    Example:
-        >>> tsne_spec(perplexity=50)["relations"][0]["transforms"][0]
-        {'type': 'perplexity', 'options': {'perplexity': 50}}
-    """
-    if objective not in ("auto", "pairs", "blocks"):
-        raise ValueError(f"objective must be 'auto', 'pairs' or 'blocks', got {objective!r}.")
-    if objective == "auto":
-        objective = "pairs" if _is_cauchy(alpha) else "blocks"  # pairs know one kernel only
-    init_losses, init_phases = position_phase(
-        initialization,
-        epochs=init_epochs,
-        batch_size=batch_size if init_batch_size is None else init_batch_size,
-        learning_rate=learning_rate if init_learning_rate is None else init_learning_rate,
-        data_key=data_key,
-        batches_per_epoch=INIT_BATCHES,
-    )
-    length: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-    relations, loss, phase = (_components if objective == "blocks" else _pairs)(alpha, data_key, length)
-    return {
-        "derived data": initial_positions(initialization, n_components, data_key, INIT_SCALE),
-        "relations": [probable_neighbors(perplexity, metric, data_key), *relations],
-        "model": network_section(n_components, hidden_dims, activation, network),
-        "losses": [*init_losses, {"name": "embedding", **loss}],
-        "training phases": [*init_phases, phase],
-    }
-
-
-_Parts = tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]  # batch relations, loss, phase
-
-
-def _components(alpha: float | torch.Tensor, data_key: str, length: dict[str, Any]) -> _Parts:
-    """All pairs of a batch, by their probabilities in the data and in the embedding."""
-    kernel = {
-        "name": "rel",
-        "level": "batch",
-        "type": "pdistdiff",
-        "field": data_key,
-        "transforms": [{"type": "t-dist", "options": {"alpha": alpha}}, {"type": "normalize"}],
-    }
-    loss = {"type": "relation", "func": "kl div", "keys": {"rels": ["rel", "rel"]}}
-    return [kernel], loss, item_phase("embedding", ["embedding"], **length)
-
-
-def _pairs(alpha: float | torch.Tensor, data_key: str, length: dict[str, Any]) -> _Parts:
-    """Pairs of neighbours, drawn by their probabilities, against all other points of the batch."""
-    if not _is_cauchy(alpha):
-        raise ValueError(f"objective='pairs' has alpha=1, got {alpha!r}. Set objective='blocks'.")
-    return [], {"type": "contrastive", "keys": {"data": [data_key]}}, contrastive_phase(**length)
-
-
-def _is_cauchy(alpha: float | torch.Tensor) -> bool:
-    return not isinstance(alpha, torch.Tensor) and alpha == 1
+__all__ = ["ParametricTSNE"]
 
 
 class ParametricTSNE(Preset):
@@ -138,8 +57,6 @@ class ParametricTSNE(Preset):
         (150, 2)
     """
 
-    make_spec = staticmethod(tsne_spec)
-
     def __init__(
         self,
         perplexity: float | Literal["auto"] = "auto",
@@ -155,4 +72,49 @@ class ParametricTSNE(Preset):
         init_learning_rate: float | None = None,
         **settings: Unpack[Common],
     ) -> None:
-        self._store(locals())
+        super().__init__(**settings)
+        self.perplexity = perplexity
+        self.alpha = alpha
+        self.objective = objective
+        self.metric = metric
+        self.initialization = initialization
+        self.epochs = epochs
+        self.init_epochs = init_epochs
+        self.batch_size = batch_size
+        self.init_batch_size = init_batch_size
+        self.learning_rate = learning_rate
+        self.init_learning_rate = init_learning_rate
+
+    def _compose(self) -> Composition:
+        is_cauchy = not isinstance(self.alpha, torch.Tensor) and self.alpha == 1
+        if self.objective == "pairs" and not is_cauchy:
+            raise ValueError(f"objective='pairs' has alpha=1, got {self.alpha!r}. Set objective='blocks'.")
+        by_pairs = is_cauchy if self.objective == "auto" else self.objective == "pairs"
+        main = TrainingPhase(
+            "embedding",
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            # pairs of neighbours are drawn by their probabilities, against all other points of the batch
+            sampling=ContrastivePairs() if by_pairs else "standard",
+            loss_keys=["embedding"],
+            learning_rate=self.learning_rate,
+            schedule="one cycle" if by_pairs else "constant",
+        )
+        init = InitialPositions.of(
+            self,
+            batch_size=self.init_batch_size,
+            learning_rate=self.init_learning_rate,
+            batches_per_epoch=INIT_BATCHES,
+        )
+        student = DifferentiablePDist(
+            transform=[StudentTTransform(self.alpha), Normalize()], data_key=self.data_key
+        )
+        loss = ContrastiveLoss(data_key=self.data_key) if by_pairs else RelationLoss(kullback_leibler_div)
+        return Composition(
+            model=self._network(),
+            derived_data=init.derived_data,
+            global_relations={"rel": probable_neighbors(self.perplexity, self.metric, self.data_key)},
+            batch_relations={} if by_pairs else {"rel": student},
+            losses={**init.losses, "embedding": loss},
+            training_phases=[*init.training_phases, main],
+        )

@@ -2,87 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal, Unpack
+from typing import Literal, Unpack
 
 import torch
 
-from paradime.estimators._parts import (
-    INIT_BATCHES,
-    INIT_SCALE,
-    edge_phase,
-    fuzzy_neighbors,
-    initial_positions,
-    kernel_from_to,
-    network_section,
-    position_phase,
-)
+from paradime.estimators.composition import Composition, fuzzy_neighbors, kernel_of_pairs
+from paradime.estimators.initialization import INIT_BATCHES, InitialPositions
 from paradime.estimators.preset import Common, Preset
+from paradime.loss import RelationLoss, cross_entropy_loss
+from paradime.training import TrainingPhase
+from paradime.transforms import ModifiedCauchyTransform
 from paradime.types import Metric, TensorLike
 
-__all__ = ["ParametricUMAP", "umap_spec"]
-
-
-def umap_spec(
-    *,
-    n_neighbors: int = 15,
-    min_dist: float = 0.01,
-    spread: float = 1.0,
-    a: float | torch.Tensor | None = None,
-    b: float | torch.Tensor | None = None,
-    metric: Metric = "euclidean",
-    n_components: int = 2,
-    hidden_dims: int | Sequence[int] | None = None,
-    initialization: str | None = "pca",
-    epochs: int | Literal["auto"] = "auto",
-    init_epochs: int = 10,
-    batch_size: int | Literal["auto"] = "auto",
-    init_batch_size: int | Literal["auto"] = "auto",
-    negative_sampling_rate: int = 30,
-    negatives: Literal["random", "batch", "degree"] = "batch",
-    learning_rate: float = 0.01,
-    init_learning_rate: float = 0.005,
-    data_key: str = "main",
-    activation: str = "relu",
-    network: Literal["centers", "mlp"] = "centers",
-) -> dict[str, Any]:
-    """Returns parametric UMAP as a specification in the grammar; the parameters are those of the estimator.
-
-    Source: Sainburg, McInnes, Gentner, "Parametric UMAP embeddings", 2021.
-
-    Example:
-        >>> umap_spec(n_neighbors=50)["relations"][0]["transforms"][0]
-        {'type': 'connect', 'options': {'n_neighbors': 50}}
-    """
-    init_losses, init_phases = position_phase(
-        initialization,
-        epochs=init_epochs,
-        batch_size=init_batch_size,
-        learning_rate=init_learning_rate,
-        data_key=data_key,
-        batches_per_epoch=INIT_BATCHES,
-        loss_name=f"{initialization}_init",
-    )
-    loss = {"type": "relation", "func": "umap cross entropy", "keys": {"rels": ["rel", "rel"]}}
-    phase = edge_phase(
-        epochs=epochs,
-        batch_size=batch_size,
-        neg_sampling_rate=negative_sampling_rate,
-        negatives=negatives,
-        learning_rate=learning_rate,
-        schedule="one cycle",
-    )
-    kernel = {"min_dist": min_dist, "spread": spread, "a": a, "b": b}
-    return {
-        "derived data": initial_positions(initialization, n_components, data_key, INIT_SCALE),
-        "relations": [
-            fuzzy_neighbors(n_neighbors, metric, data_key),
-            kernel_from_to(data_key, "modified cauchy", kernel),
-        ],
-        "model": network_section(n_components, hidden_dims, activation, network),
-        "losses": [*init_losses, {"name": "embedding", **loss}],
-        "training phases": [*init_phases, phase],
-    }
+__all__ = ["ParametricUMAP"]
 
 
 class ParametricUMAP(Preset):
@@ -127,8 +59,6 @@ class ParametricUMAP(Preset):
         (150, 2)
     """
 
-    make_spec = staticmethod(umap_spec)
-
     def __init__(
         self,
         n_neighbors: int = 15,
@@ -148,4 +78,48 @@ class ParametricUMAP(Preset):
         init_learning_rate: float = 0.005,
         **settings: Unpack[Common],
     ) -> None:
-        self._store(locals())
+        super().__init__(**settings)
+        self.n_neighbors = n_neighbors
+        self.min_dist = min_dist
+        self.spread = spread
+        self.a = a
+        self.b = b
+        self.metric = metric
+        self.initialization = initialization
+        self.epochs = epochs
+        self.init_epochs = init_epochs
+        self.batch_size = batch_size
+        self.init_batch_size = init_batch_size
+        self.negative_sampling_rate = negative_sampling_rate
+        self.negatives = negatives
+        self.learning_rate = learning_rate
+        self.init_learning_rate = init_learning_rate
+
+    def _compose(self) -> Composition:
+        main = TrainingPhase(
+            "embedding",
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            sampling="negative_edge",
+            neg_sampling_rate=self.negative_sampling_rate,
+            negatives=self.negatives,
+            loss_keys=["embedding"],
+            learning_rate=self.learning_rate,
+            schedule="one cycle",
+        )
+        init = InitialPositions.of(
+            self,
+            batch_size=self.init_batch_size,
+            learning_rate=self.init_learning_rate,
+            batches_per_epoch=INIT_BATCHES,
+            loss_key=f"{self.initialization}_init",
+        )
+        kernel = ModifiedCauchyTransform(self.min_dist, self.spread, self.a, self.b)
+        return Composition(
+            model=self._network(),
+            derived_data=init.derived_data,
+            global_relations={"rel": fuzzy_neighbors(self.n_neighbors, self.metric, self.data_key)},
+            batch_relations={"rel": kernel_of_pairs(kernel, self.data_key)},
+            losses={**init.losses, "embedding": RelationLoss(cross_entropy_loss)},
+            training_phases=[*init.training_phases, main],
+        )

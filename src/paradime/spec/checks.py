@@ -16,7 +16,15 @@ from paradime.spec.values import shown
 from paradime.training import TrainingPhase
 from paradime.utils.annotations import as_lists, from_numpy
 
-__all__ = ["OF_CLASSIFIER", "OF_DECODER", "check_classifier", "check_decoder", "check_options", "missing_options"]
+__all__ = [
+    "OF_CLASSIFIER",
+    "OF_DECODER",
+    "check_classifier",
+    "check_decoder",
+    "check_heads",
+    "check_options",
+    "missing_options",
+]
 
 # what follows from the encoder and the data
 OF_DECODER = frozenset({"in_dim", "out_shape"})
@@ -124,6 +132,30 @@ def check_classifier(options: Mapping[str, Any]) -> None:
         errors += [_error(detail["msg"], *detail["loc"]) for detail in refused.errors(include_url=False)]
     if errors:
         raise pydantic.ValidationError.from_exception_data("options", errors)
+
+
+def check_heads(encoder: Any, decoder: bool | Mapping[str, Any], classifier: bool | Mapping[str, Any]) -> None:
+    """Checks the options of a model's decoder and classifier, as far as there are any.
+
+    Raises:
+        ValueError: If there is no such decoder, or with a line for each option that does not fit.
+    """
+    lines = []
+    for name, head in (("decoder", decoder), ("classifier", classifier)):
+        options = {
+            str(key).replace(" ", "_"): value for key, value in ({} if isinstance(head, bool) else head).items()
+        }
+        try:
+            check_decoder(encoder, options) if name == "decoder" else check_classifier(options)
+        except pydantic.ValidationError as refused:
+            lines += [_line(name, detail) for detail in refused.errors(include_url=False)]
+    if lines:
+        raise ValueError("\n".join(lines))
+
+
+def _line(head: str, detail: Any) -> str:
+    option, message = ".".join(map(str, detail["loc"])), detail["msg"]
+    return f"{head}.{option} {message}" if message.startswith("must ") else f"{head}: {message}"
 
 
 def _head(n_classes: int) -> None:

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, ConfigDict, WithJsonSchema
 from paradime.models import ACTIVATIONS
 from paradime.utils.annotations import hints_of, readable
 
-__all__ = ["Option", "first_sentence", "options_model", "options_of", "parameters_of", "takes_anything"]
+__all__ = ["Option", "chosen", "first_sentence", "options_model", "options_of", "parameters_of", "takes_anything"]
 
 # what strings stand for where constructors alone know
 _CHOICES: Mapping[str, Mapping[str, Any]] = {"activation": ACTIVATIONS}
@@ -67,8 +67,8 @@ def options_of(block: Any) -> Mapping[str, Option]:
         if parameter.kind in _FILLED:
             continue
         checked, wants = readable(hints.get(name, Any))
-        if name in _CHOICES and checked is str and inspect.isclass(block):
-            checked, wants = _chosen(name)
+        if inspect.isclass(block):
+            checked, wants = chosen(name, checked, wants)
         found[name] = Option(name, checked, parameter.default, docs.get(name, ""), wants, parameter.kind)
     return types.MappingProxyType(found)
 
@@ -134,8 +134,16 @@ def _in_json(default: Any) -> bool:
     return default is None or (type(default) in (bool, int, float, str) and default == default)
 
 
-def _chosen(name: str) -> tuple[Any, str]:
-    """Returns the type of an argument that is a name in a table, which may grow."""
+def chosen(name: str, kind: Any, wants: str) -> tuple[Any, str]:
+    """Returns the type of an argument and what is wanted in words; names in a table, which may grow, are these.
+
+    Args:
+        name: The argument.
+        kind: Its type, as pydantic checks it.
+        wants: What may be given, in words.
+    """
+    if name not in _CHOICES or kind is not str:
+        return kind, wants
     table = _CHOICES[name]
 
     def check(value: str) -> str:

@@ -91,18 +91,18 @@ class TestNumpyParameters:
             r"hidden_dims must be an integer or a list of .* or None, got array",
         ),
         ("hidden_dims", "20", r"hidden_dims must be .*, got '20'\. The default is"),
-        ("hidden_dims", [20, 0], r"hidden_dims.* must be positive, got .*0"),
+        ("hidden_dims", [20, 0], r"hidden_dims must be at least 1, got \[20, 0\]"),
         ("epochs", "5", r"epochs must be an integer or 'auto', got '5'\. The default is"),
         ("epochs", -1, r"^epochs must be an integer of at least 0, or 'auto', got -1"),
         ("n_components", 2.0, r"n_components must be an integer, got 2\.0\. The default is 2"),
-        ("n_components", np.int64(0), r"^n_components must be a positive integer, got 0"),
-        ("in_dim", 0, r"in_dim must be an integer of at least 1, or None, got 0\. Leave it out"),
+        ("n_components", np.int64(0), r"^n_components must be at least 1, got 0"),
+        ("in_dim", 0, r"in_dim must be at least 1, got 0\. The default is None"),
         ("in_dim", "4", r"in_dim must be an integer or None, got '4'"),
         ("learning_rate", "fast", r"learning_rate must be a number, got 'fast'"),
         ("learning_rate", np.float32(-1), r"^learning_rate must be a positive number, got -1"),
         ("n_neighbors", 2.5, r"n_neighbors must be an integer, got 2\.5"),
         ("n_neighbors", np.int64(1), r"^n_neighbors must be greater than 2 and finite, got 1"),
-        ("activation", 3, r"activation must be a text, got 3"),
+        ("activation", 3, r"activation must be one of .*'relu'.*, got 3\. The default is 'relu'"),
         ("network", "deep", r"network must be 'centers' or 'mlp', got 'deep'"),
         ("density", "yes", r"density must be True or False, got 'yes'"),
         ("verbose", "yes", r"verbose must be True or False, got 'yes'"),
@@ -120,6 +120,55 @@ def test_wrong_parameters_are_refused_with_the_rule_and_the_value(name, value, m
     routine = ParametricContrastive(**{name: value}) if way == "constructor" else ParametricContrastive()
     with pytest.raises(ValueError, match=message):
         routine.set_params(**{name: value}).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("UMAP", {"init_epochs": -2}, r"^init_epochs must be an integer of at least 0"),
+        ("UMAP", {"init_batch_size": 0}, r"^init_batch_size must be an integer of at least 1"),
+        ("TSNE", {"init_learning_rate": -1.0}, r"^init_learning_rate must be a positive number"),
+        ("TSNE", {"batch_size": 0}, r"^batch_size must be an integer of at least 1"),
+        ("UMAP", {"negative_sampling_rate": -1}, r"^negative_sampling_rate must be at least 0, got -1"),
+        ("LargeVis", {"gamma": -1.0}, r"^gamma must be positive and finite, got -1\.0\. The default is 7\.0"),
+        ("PaCMAP", {"mn_ratio": np.nan}, r"^mn_ratio must be positive and finite, got nan"),
+        ("PaCMAP", {"n_neighbors": 0}, r"^n_neighbors must be at least 1, got 0"),
+        ("UMAP", {"metric": 3}, r"^metric must be a text or a function, got 3"),
+        (
+            "MDS",
+            {"initialization": "spectral"},
+            r"needs neighbours, and ParametricMDS looks for none\. Pass 'pca'",
+        ),
+        ("MDS", {"decoder": {"dropout": "a"}}, r"^decoder\.dropout must be a number, got 'a'"),
+        ("MDS", {"decoder": {"type": "foo"}}, r"^decoder: unknown decoder 'foo'"),
+        ("MDS", {"classifier": {"n_classes": "3"}}, r"^classifier\.n_classes must be an integer of at least 1"),
+        (
+            "MDS",
+            {"loss_shares": {"densty": 0.1}, "density": True},
+            r"no component 'densty'\. Did you mean 'density'",
+        ),
+    ],
+)
+def test_a_refused_value_is_called_by_its_parameter_before_there_are_data(name, settings, message):
+    with pytest.raises(ValueError, match=message):
+        _ = getattr(paradime, f"Parametric{name}")(**settings).losses
+
+
+def test_spectral_positions_are_there_where_density_looks_for_neighbours():
+    routine = ParametricMDS(**FEW, initialization="spectral", density=True).fit(X)
+    assert np.isfinite(routine.transform(X)).all()
+
+
+def test_stress_takes_a_function_as_its_metric():
+    def by_columns(a, b):
+        return (a - b).abs().sum(dim=-1)
+
+    settings = {**FEW, "initialization": None}
+    np.testing.assert_allclose(
+        ParametricMDS(metric=by_columns, **settings).fit_transform(X),
+        ParametricMDS(metric="manhattan", **settings).fit_transform(X),
+        atol=1e-3,
+    )
 
 
 @pytest.mark.parametrize("widths", [torch.tensor([20, 10]), range(20, 9, -10), pd.Series([20, 10])], ids=type)
@@ -183,7 +232,8 @@ def test_a_phase_takes_numpy_settings_and_no_schedule():
 
 
 def test_a_specification_takes_numpy_numbers_and_arrays():
-    spec = estimators.umap_spec(epochs=np.int64(1), batch_size=np.int64(50), initialization="pca")
+    spec = ParametricUMAP(epochs=1).to_spec(format="dict")
+    spec["training phases"][-1]["sampling"]["options"]["batch_size"] = np.int64(50)
     spec["model"]["options"]["hidden_dims"] = np.array([20, 10])
     spec["training phases"][-1]["loss"]["weights"] = np.array([2.0])
     routine = ParametricDR.from_spec(spec, random_state=0)
