@@ -1,4 +1,4 @@
-"""Models that embed, what they are made of, and what the engine asks of any torch module."""
+"""Embedding networks with their layers, decoders and recipes, and the interface that training uses of a module."""
 
 from paradime.models.assignments import SoftAssignments
 from paradime.models.base import (

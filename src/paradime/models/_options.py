@@ -1,4 +1,4 @@
-"""Options of constructors: what they are called, whether they fit, and what an instance was made with."""
+"""Options of constructors: their names and defaults, checks, and the arguments that an instance stores."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = [
     "thawed",
 ]
 
-_PLAIN = (int, float, str, type(None))  # what a text can express; booleans are integers
+_PLAIN = (int, float, str, type(None))  # values that a specification can express; booleans are integers
 
 
 def frozen(value: Any) -> Any:
-    """Returns mappings and lists as copies that nobody can change, NumPy's numbers as Python's, all else as it is.
+    """Returns mappings and lists as immutable copies, NumPy's numbers as Python's, and other values unchanged.
 
     Example:
         >>> frozen({"hidden_dims": [5, 6]})
@@ -38,22 +38,22 @@ def frozen(value: Any) -> Any:
 
 
 def thawed(value: Any) -> Any:
-    """Returns what :func:`frozen` made as dicts and lists, as a text has them."""
+    """Converts the result of :func:`frozen` to dicts and lists, as in a specification."""
     if isinstance(value, Mapping):
         return {name: thawed(entry) for name, entry in value.items()}
     return list(map(thawed, value)) if isinstance(value, (list, tuple)) else value
 
 
 def checked_widths(name: str, widths: int | Sequence[int], each: str = "layer") -> Sequence[int]:
-    """Returns the widths of layers: a list or tuple of integers as it is, any other sequence as a list.
+    """Returns the widths of layers: a list or tuple of integers unchanged, any other sequence as a list.
 
     Args:
-        name: What they are called, for the message.
+        name: Name of the widths in messages.
         widths: One integer per layer, or an integer for a single layer.
-        each: What has one of them, for the message.
+        each: Name of the thing that has one width, in messages.
 
     Raises:
-        ValueError: If they are something else.
+        ValueError: If the widths are neither an integer nor a sequence of integers.
 
     Example:
         >>> checked_widths("hidden_dims", (100, 50)), checked_widths("hidden_dims", 20)
@@ -64,7 +64,7 @@ def checked_widths(name: str, widths: int | Sequence[int], each: str = "layer") 
     if not all(type(width) is int for width in listed):
         raise ValueError(
             f"{name} must be a list of integers, one per {each}, or an integer for a single {each}, got "
-            f"{widths!r}. Pass such as {name}=[100, 50]."
+            f"{widths!r}. Pass, for example, {name}=[100, 50]."
         )
     if isinstance(widths, (list, tuple)) and all(type(width) is int for width in widths):
         return widths
@@ -72,10 +72,10 @@ def checked_widths(name: str, widths: int | Sequence[int], each: str = "layer") 
 
 
 def checked_integers(**sizes: int) -> list[int]:
-    """Returns sizes, given by their names, as Python's integers.
+    """Returns named sizes as Python's integers.
 
     Raises:
-        ValueError: If one is something else.
+        ValueError: If a size is not an integer.
 
     Example:
         >>> checked_integers(in_dim=3, out_dim=2)
@@ -84,18 +84,18 @@ def checked_integers(**sizes: int) -> list[int]:
     plain = {name: as_lists(size) for name, size in sizes.items()}
     for name, size in plain.items():
         if type(size) is not int:
-            raise ValueError(f"{name} must be an integer, got {sizes[name]!r}.")
+            raise ValueError(f"{name} must be an integer, got {sizes[name]!r}. Pass a single integer.")
     return list(plain.values())
 
 
 def named_options(kind: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """Returns the parameters that can be given to a constructor by name."""
+    """Returns the parameters that a constructor takes by name."""
     by_name = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     return {name: p for name, p in inspect.signature(kind).parameters.items() if p.kind in by_name}
 
 
 def defaults_of(kind: Callable[..., Any]) -> dict[str, Any]:
-    """Returns the defaults of a constructor, by parameter; those that must be given are left out."""
+    """Returns the defaults of a constructor, by parameter; required parameters are left out."""
     return {name: p.default for name, p in named_options(kind).items() if p.default is not inspect.Parameter.empty}
 
 
@@ -107,17 +107,17 @@ def check_options(
     without: Iterable[str] = (),
     more: Iterable[str] = (),
 ) -> None:
-    """Checks that a constructor takes options of these names.
+    """Checks that a constructor has the given options.
 
     Args:
-        owner: What is made, in words, for the message.
+        owner: Name of the constructed object in the message.
         kind: The class.
-        options: The names.
-        without: Parameters that are not options, since they follow from something else.
-        more: Options that are no parameters of the constructor.
+        options: Names of the options.
+        without: Parameters that are set from elsewhere and are not options.
+        more: Options that are not parameters of the constructor.
 
     Raises:
-        ValueError: If it does not take one of them.
+        ValueError: If an option is unknown.
     """
     known = {*named_options(kind), *more} - set(without)
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in inspect.signature(kind).parameters.values()):
@@ -127,17 +127,18 @@ def check_options(
             raise ValueError(f"{owner} has no option {name!r}. {did_you_mean(name, known)}")
 
 
-def stored_arguments(made: object) -> dict[str, Any] | None:
-    """Returns the arguments with which an instance was made, as far as its attributes tell.
+def stored_arguments(instance: object) -> dict[str, Any] | None:
+    """Returns the constructor's arguments that an instance stores as attributes.
 
     Returns:
-        The arguments by parameter; ``None`` if one is not stored under its name, or could not be told by a text.
+        The arguments by parameter; ``None`` if one is not stored under its name, or a specification cannot
+        express it.
     """
     arguments = {}
-    if len(named_options(type(made))) < len(inspect.signature(type(made)).parameters):
-        return None  # some have no name of their own
-    for name in named_options(type(made)):
-        value = frozen(getattr(made, name, made))  # the instance stands for "not there"
+    if len(named_options(type(instance))) < len(inspect.signature(type(instance)).parameters):
+        return None  # some parameters cannot be passed by name
+    for name in named_options(type(instance)):
+        value = frozen(getattr(instance, name, instance))  # the instance itself marks a missing attribute
         if not _is_plain(value):
             return None
         arguments[name] = value

@@ -1,4 +1,4 @@
-"""Soft assignments of points to centers, as features that tell where in the data a point lies."""
+"""Soft assignments of points to k-means centres, as input features of a network."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from paradime.functional.clustering import k_means
 __all__ = ["SoftAssignments"]
 
 _NEAREST = 5
-_LEAST = 1e-3  # of the points' size; nearer centres are the same but for rounding
+_LEAST = 1e-3  # smallest bandwidth, relative to the points' norm; closer centres differ by rounding only
 _CHUNK_ELEMENTS = 1 << 22
 
 
 class SoftAssignments(torch.nn.Module):
-    """Shares in centres: softmax over j of −4 · sharpness · |x − c_j|² / h², times √m.
+    """Soft assignments to centres: softmax over j of −4 · sharpness · |x − c_j|² / h², times √m.
 
     The centres c_j are k-means centres of the training data, and the bandwidth h is the mean distance of the
-    data to the fifth nearest centre. Nothing is trained; as long as :meth:`prepare` was not called, the
+    data to the fifth nearest centre. The layer has no trained parameters; until :meth:`prepare` is called, the
     centres are random.
 
     Args:
         in_dim: Number of columns, at least 1.
-        n_centers: The number m of centers, at least 1.
-        sharpness: How fast shares fall with the distance, positive.
+        n_centers: The number m of centres, at least 1.
+        sharpness: Decay of the assignments with the distance, positive.
 
     Attributes:
-        centres: The c_j, shape (n_centers, in_dim).
-        bandwidth: The h, a scalar.
+        centers: The centres c_j, shape (n_centers, in_dim).
+        bandwidth: The bandwidth h, a scalar.
 
     Raises:
         ValueError: If an argument is out of range.
 
-    Source: Moody & Darken, "Fast Learning in Networks of Locally-Tuned Processing Units", 1989, for units around
+    Source: Moody & Darken, "Fast Learning in Networks of Locally-Tuned Processing Units", 1989: units around
     k-means centres with normalised responses.
 
     Example:
@@ -50,19 +50,19 @@ class SoftAssignments(torch.nn.Module):
     def __init__(self, in_dim: int, n_centers: int, *, sharpness: float = 16.0) -> None:
         super().__init__()
         if n_centers < 1:
-            raise ValueError(f"n_centers must be at least 1 here, got {n_centers}.")
+            raise ValueError(f"n_centers must be at least 1, got {n_centers}. Pass a positive integer.")
         if not 0 < sharpness < math.inf:
             raise ValueError(f"sharpness must be positive and finite, got {sharpness}. 2.0 suits most data.")
         self.in_dim = in_dim
         self.n_centers = n_centers
         self.sharpness = sharpness
         self.register_buffer("centers", torch.randn(n_centers, in_dim))
-        # the distance that such random points have
+        # the typical distance of the random centres
         self.register_buffer("bandwidth", torch.full((), math.sqrt(2 * in_dim)))
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
-        """Computes shares, shape (b, in_dim) to (b, n_centers)."""
-        # |x|² is the same for all centers, and cancels: what is left is linear in x
+        """Computes assignments, shape (b, in_dim) to (b, n_centers)."""
+        # |x|² is the same for all centres and cancels in the softmax: the rest is linear in x
         weight = self.centers * (8 * self.sharpness / self.bandwidth.square())
         bias = (weight * self.centers).sum(dim=1) / -2
         logits = torch.nn.functional.linear(X, weight, bias)
@@ -70,21 +70,21 @@ class SoftAssignments(torch.nn.Module):
 
     @torch.no_grad()
     def prepare(self, rows: torch.Tensor) -> None:
-        """Chooses centres among rows that are centred and in random order, shape (n, in_dim), n at least 1."""
+        """Fits the centres to rows that are centred and in random order, shape (n, in_dim), n at least 1."""
         centers = k_means(rows, self.n_centers).to(rows.dtype)
         self.centers.copy_(centers)
         bandwidth = self._distances_to_near_center(rows, centers).mean()
         least = _LEAST * rows.square().sum(dim=1).mean().sqrt()
         bandwidth = torch.maximum(bandwidth, least)
-        # rows that are all the same have equal shares in all centres
+        # if all rows are equal, they have equal assignments to all centres
         self.bandwidth.copy_(torch.where(bandwidth > 0, bandwidth, 1))
 
     def _distances_to_near_center(self, rows: torch.Tensor, centers: torch.Tensor) -> torch.Tensor:
-        """Distances to the fifth nearest centre, or to the last of fewer, shape (n,)."""
-        sq_norms, place = centers.square().sum(dim=1), min(_NEAREST, len(centers))
-        found = []
-        for some in torch.split(rows, max(1, _CHUNK_ELEMENTS // len(centers))):
-            relative = torch.addmm(sq_norms, some, centers.T, alpha=-2)
-            near = relative.topk(place, dim=1, largest=False).values[:, -1]
-            found.append((near + some.square().sum(dim=1)).clamp_min_(0).sqrt_())
-        return torch.cat(found)
+        """Distances to the fifth nearest centre, or to the farthest of fewer centres, shape (n,)."""
+        sq_norms, k = centers.square().sum(dim=1), min(_NEAREST, len(centers))
+        distances = []
+        for chunk in torch.split(rows, max(1, _CHUNK_ELEMENTS // len(centers))):
+            relative = torch.addmm(sq_norms, chunk, centers.T, alpha=-2)
+            kth = relative.topk(k, dim=1, largest=False).values[:, -1]
+            distances.append((kth + chunk.square().sum(dim=1)).clamp_min_(0).sqrt_())
+        return torch.cat(distances)

@@ -1,4 +1,4 @@
-"""The contract of models, the unit of their embeddings, and methods that are replaced for a while."""
+"""The interface of models, the unit of their embeddings, and temporary replacement of their methods."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ __all__ = [
 
 
 class Model(torch.nn.Module):
-    """A module with the methods that losses ask for. Subclass it and write those that your losses use.
+    """A module with the methods that losses call. Subclass it and write the methods that your losses use.
 
-    ``embed``, ``encode`` and calling the model mean the same unless a subclass says otherwise; write
-    ``forward`` or ``embed``, and the others follow.
+    ``embed``, ``encode`` and calling the model are the same unless a subclass overrides one; it is enough to write
+    ``forward`` or ``embed``.
 
     Example:
         >>> class TwoHeads(Model):
@@ -79,19 +79,18 @@ class Model(torch.nn.Module):
 
     def _missing(self, method: str) -> NoReturn:
         raise NotImplementedError(
-            f"model {type(self).__name__} has no method {method!r}, and a loss or call asks for it. Write it."
+            f"model {type(self).__name__} has no method {method!r}, which a loss or call uses. Write the method."
         )
 
 
 @runtime_checkable
 class Preparable(Protocol):
-    """A model with parts that are not trained, but fitted to the rows of the training, such as a scaling.
+    """A model with components that are fitted to the training rows instead of trained, such as a scaling.
 
-    A routine whose model, or whose model's encoder, has both attributes calls ``prepare`` once: before the first
-    training, unless the model is prepared already. Models of recipes are therefore prepared whenever
-    ``fit`` starts afresh; a model that was given, unless it comes with the state of a prepared one. What
-    ``prepare`` fits belongs into buffers of a fixed shape, so that a model that is saved is prepared when it is
-    loaded.
+    If the model of a routine, or its encoder, has both attributes, the routine calls ``prepare`` before the first
+    training, unless the model is prepared already. ``fit`` makes and prepares the model of a recipe anew; a model
+    instance is prepared once. Store what ``prepare`` fits in buffers of a fixed shape, so that a loaded model is
+    prepared.
 
     Attributes:
         prepared: Whether the model was prepared.
@@ -112,29 +111,29 @@ class Preparable(Protocol):
         """Whether the model was prepared."""
 
     def prepare(self, rows: torch.Tensor, generator: torch.Generator | None = None) -> None:
-        """Fits the model's fixed parts.
+        """Fits the model's fixed components.
 
         Args:
-            rows: The rows of the training, shape (n, …).
-            generator: Source of randomness, seeded by the routine's; torch's global one if ``None``.
+            rows: The training rows, shape (n, …).
+            generator: Source of randomness, seeded from the routine's; torch's global generator if ``None``.
         """
 
 
 @runtime_checkable
 class Completable(Preparable, Protocol):
-    """A model that was prepared with some rows, and lets columns count that had one value in all of these."""
+    """A model that can be prepared with further rows for columns that were constant in all rows so far."""
 
     def complete(self, rows: Any, generator: torch.Generator | None = None) -> None:
-        """Finds what is missing of such columns in further rows; arguments as for :meth:`Preparable.prepare`."""
+        """Fits the scale of these columns to further rows; arguments as for :meth:`Preparable.prepare`."""
 
 
 def as_input(model: torch.nn.Module | None, rows: Any) -> Any:
-    """Returns rows in the type in which a model computes, that of its first floating-point parameter.
+    """Converts rows to the dtype of a model's first floating-point parameter.
 
     Args:
-        model: The model; single precision is meant if it is ``None`` or a function, or has no such parameter.
-        rows: A tensor, or sparse rows. Whole numbers stay as they are for a model that looks them up in a table,
-            ``torch.nn.Embedding``; double precision stays for one that centres rows on its own.
+        model: The model; rows become float32 if it is ``None``, a function, or has no such parameter.
+        rows: A tensor, or sparse rows. Integers are not converted for a model with a ``torch.nn.Embedding``, and
+            float64 is not converted for a model that centres its input.
 
     Example:
         >>> as_input(torch.nn.Linear(2, 1), torch.ones(3, 2, dtype=torch.int64)).dtype
@@ -153,38 +152,38 @@ def as_input(model: torch.nn.Module | None, rows: Any) -> Any:
 
 
 def computed_type(model: torch.nn.Module) -> torch.dtype:
-    """Returns the type in which a model computes: that of its first floating-point parameter, or float32."""
+    """Returns the dtype of a model's first floating-point parameter, or float32."""
     dtypes = (parameter.dtype for parameter in model.parameters() if parameter.is_floating_point())
     return next(dtypes, torch.float32)
 
 
 def scaling_of(model: torch.nn.Module | None) -> Any:
-    """Returns what a model, or its encoder, centres and scales rows by before its layers; ``None`` without it."""
-    found = getattr(getattr(model, "encoder", model), "scaling", None)
-    return found if hasattr(type(found), "is_far") else None
+    """Returns the layer by which a model, or its encoder, centres and scales its input; ``None`` without it."""
+    scaling = getattr(getattr(model, "encoder", model), "scaling", None)
+    return scaling if hasattr(type(scaling), "is_far") else None
 
 
 def centers_rows(model: torch.nn.Module | None) -> bool:
-    """Returns whether a model centres rows, in the precision in which they come."""
+    """Returns whether a model centres its input, in the precision of the input."""
     return scaling_of(model) is not None
 
 
 def needs_double(model: torch.nn.Module | None) -> bool:
-    """Returns whether rows of a model lie so far from zero that they must come in double precision."""
+    """Returns whether the training rows are so far from zero that the model needs double-precision input."""
     scaling = scaling_of(model)
     return scaling is not None and scaling.center.device.type != "mps" and bool(scaling.is_far)
 
 
 def resolve_method(model: torch.nn.Module, method: str | None) -> Callable[[torch.Tensor], Any]:
-    """Returns the method of a model by its name.
+    """Returns a method of a model by name.
 
     Args:
         model: Any module.
-        method: The method's name; ``None`` calls the model. A module that is no :class:`Model` and has no
-            ``embed`` embeds by being called.
+        method: The method's name; ``None`` or ``"forward"`` is the model itself, and so is ``"embed"`` for a
+            module without this method.
 
     Raises:
-        UnsupportedConfigurationError: If the model has no such method.
+        UnsupportedConfigurationError: If the model does not have the method.
 
     Example:
         >>> resolve_method(torch.nn.Linear(3, 2), "embed")(torch.ones(4, 3)).shape
@@ -192,9 +191,9 @@ def resolve_method(model: torch.nn.Module, method: str | None) -> Callable[[torc
     """
     if method is None or method == "forward":
         return model
-    found = getattr(model, method, None)
-    if callable(found):
-        return found  # type: ignore[no-any-return]
+    bound = getattr(model, method, None)
+    if callable(bound):
+        return bound  # type: ignore[no-any-return]
     if method == "embed":
         return model
     own = {name for name in set(dir(type(model))) - set(dir(torch.nn.Module)) if not name.startswith("_")}
@@ -211,23 +210,23 @@ def checked_unit(unit: float | None) -> float | None:
         ValueError: If it is not positive.
     """
     if unit is not None and not 0 < unit < math.inf:
-        raise ValueError(f"unit must be a positive number, or None, got {unit!r}.")
+        raise ValueError(f"unit must be a positive number or None, got {unit!r}. None lets training choose it.")
     return unit
 
 
 def in_unit(result: torch.Tensor, unit: float | None) -> torch.Tensor:
-    """Returns what layers made, as lengths in the embedding."""
+    """Scales the output of layers to the unit of the embedding."""
     return result if unit is None else result * unit
 
 
 def unit_of(model: object) -> float:
-    """Returns the unit of a model's embedding, or of its encoder's; 1 where it has none."""
+    """Returns the unit of the embedding of a model or its encoder; 1 if it has none."""
     unit = getattr(getattr(model, "encoder", model), "unit", None)
     return float(unit) if isinstance(unit, (int, float)) else 1.0
 
 
 def without_unit(embedded: torch.Tensor, encoder: object) -> torch.Tensor:
-    """Returns positions as the layers of an encoder made them, which decoders and classifiers start from."""
+    """Returns the output of an encoder's layers, before :func:`in_unit`, as input for decoders and classifiers."""
     return embedded / unit_of(encoder)
 
 
@@ -238,12 +237,12 @@ Method = Callable[..., Any]
 def replaced_methods(
     model: torch.nn.Module, names: Iterable[str], wrap: Callable[[str, Method], Method]
 ) -> Iterator[None]:
-    """Within the block, methods of a model do what a function makes of them; only this instance is affected.
+    """Replaces methods of a model instance within a ``with`` block.
 
     Args:
-        model: The model; what is no module, or scripted, stays as it is.
-        names: The methods, as far as the model has them. Calling the model calls ``"forward"``.
-        wrap: Takes the name and the method, returns what takes its place.
+        model: The model; objects that are no modules, and scripted modules, are not changed.
+        names: Names of the methods; those that the model lacks are skipped. Calling the model calls ``"forward"``.
+        wrap: Takes the name and the method, and returns the replacement.
 
     Example:
         >>> model = torch.nn.Identity()

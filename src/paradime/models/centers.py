@@ -1,4 +1,4 @@
-"""A network that sees points scaled, and where they lie among centres of the data."""
+"""A network on scaled rows and their soft assignments to k-means centres of the data."""
 
 from __future__ import annotations
 
@@ -20,22 +20,21 @@ __all__ = ["CenterModel", "network_scale"]
 _USUAL_ROWS = 10_000
 _ROWS_PER_CENTER = 20
 _FEWEST_CENTERS, _USUAL_CENTERS = 16, 500
-_ROWS_PER_FURTHER_CENTER, _MOST_CENTERS = 300, 2_000  # of data for which 500 centres would be few
+_ROWS_PER_FURTHER_CENTER, _MOST_CENTERS = 300, 2_000  # for large data
 _MANY_ROWS = 5_000
 _SAMPLE_PER_CENTER = 50
 
 
 def network_scale(n_rows: int, in_dim: int) -> tuple[tuple[int, ...], int]:  # noqa: ARG001  part of the rule's form
-    """Returns how large a network suits so many rows: the widths of its hidden layers, and its centres.
+    """Returns the default size of a network: the widths of its hidden layers, and its number of centres.
 
     Args:
         n_rows: Number of rows, at least 1.
         in_dim: Number of columns, at least 1.
 
     Returns:
-        Three layers of 100 units for less than 5,000 rows, of 300 for more; and a centre for 20 rows, but
-        from 16 to 500, or a centre for 300 rows where these are more, up to 2,000. Both are the same for any
-        number of columns.
+        Three layers of 100 units for less than 5,000 rows, else of 300 units; and one centre per 20 rows, clipped
+        to [16, 500], or one per 300 rows, up to 2,000, if this is more. Neither depends on the number of columns.
 
     Example:
         >>> network_scale(1_797, 64), network_scale(70_000, 784)
@@ -52,42 +51,42 @@ def network_scale(n_rows: int, in_dim: int) -> tuple[tuple[int, ...], int]:  # n
 class CenterModel(Model):
     """Fully connected layers on scaled principal components and soft assignments to centres of the data.
 
-    Columns of any scale and offset are brought to principal components of about unit size, see
-    :class:`~paradime.models.InputScaling`; beside these, the layers get the shares that a point has in k-means
-    centres of the training data, see :class:`~paradime.models.SoftAssignments`. Both are fitted by
-    :meth:`prepare`, which routines call before training, and stay as they are then. A model that was not prepared
-    works, too, with rows as they are and random centres. Rows of several axes, such as images, are flattened.
+    The input of the layers consists of principal components of about unit size, whatever the scale and offset of
+    the columns, see :class:`~paradime.models.InputScaling`, and of soft assignments to k-means centres of the
+    training data, see :class:`~paradime.models.SoftAssignments`. Both are fitted by :meth:`prepare`, which
+    routines call before training, and are then fixed. A model that was not prepared uses unscaled rows and random
+    centres. Rows of several axes, such as images, are flattened.
 
     Args:
         in_dim: Number of columns of the data, at least 1.
         out_dim: Number of dimensions of the embedding, at least 1.
-        hidden_dims: Widths of the hidden layers; none for a linear map. They follow from the number of rows if
-            ``None``, see :func:`~paradime.models.network_scale`.
-        n_rows: Number of rows of the data, from which ``hidden_dims`` and ``n_centers`` follow where these are
-            not given; routines say it. ``None`` counts as 10,000.
-        n_centers: Number of centers, or 0 for none. It follows from the number of rows if ``None``.
-        n_components: How many principal components are kept at most, at least 1.
-        sharpness: How fast the shares in centres fall with the distance, positive.
-        whitening: How much alike the principal components vary, in [0, 1]: 0 keeps their proportions, 1 gives all
-            the same variance.
+        hidden_dims: Widths of the hidden layers; an empty sequence gives a linear map. If ``None``, they follow
+            from the number of rows, see :func:`~paradime.models.network_scale`.
+        n_rows: Number of rows of the data, which routines pass; it determines ``hidden_dims`` and ``n_centers``
+            if these are ``None``. ``None`` counts as 10,000.
+        n_centers: Number of centres, or 0 for none. If ``None``, it follows from the number of rows.
+        n_components: Largest number of principal components, at least 1.
+        sharpness: Decay of the assignments with the distance to the centres, positive.
+        whitening: Degree of whitening of the principal components, in [0, 1]: 0 keeps the proportions of their
+            standard deviations, 1 makes all equal.
         activation: The name of the activation; see :data:`~paradime.models.ACTIVATIONS`.
-        normalization: What follows each hidden linear layer: ``"batch"``, ``"layer"``, or nothing.
-        dropout: The share of hidden units that is dropped in training, in [0, 1).
-        residual: Whether hidden layers that are as wide as their input add it to their result.
-        unit: The length in the embedding that counts as 1 to the layers, positive. If ``None``, training
-            takes what the losses need, such as the extent of the data for distances of these.
+        normalization: Normalisation after each hidden linear layer: ``"batch"``, ``"layer"``, or ``None``.
+        dropout: Probability with which a hidden unit is dropped in training, in [0, 1).
+        residual: Whether hidden layers that are as wide as their input add their input to their output.
+        unit: Factor between the output of the layers and the embedding, positive. If ``None``, training chooses
+            it for the losses, such as the scale of the data for losses on distances.
 
     Attributes:
         scaling: The first layer, an :class:`~paradime.models.InputScaling`.
         assignments: The :class:`~paradime.models.SoftAssignments`, or ``None``.
-        network: The :class:`~paradime.models.FullyConnected` layers, with the widths that were chosen.
-        alpha: A scalar parameter, 1 at first, for use in transforms such as
+        network: The :class:`~paradime.models.FullyConnected` layers, with the chosen widths.
+        alpha: A scalar parameter, initially 1, for use in transforms such as
             ``StudentTTransform(alpha=model.alpha)``.
 
     Raises:
         ValueError: If a number is out of range, or a name unknown.
 
-    Source: Moody & Darken, "Fast Learning in Networks of Locally-Tuned Processing Units", 1989, for units around
+    Source: Moody & Darken, "Fast Learning in Networks of Locally-Tuned Processing Units", 1989: units around
     k-means centres; Ba et al., "Layer Normalization", 2016.
 
     Example:
@@ -149,7 +148,7 @@ class CenterModel(Model):
             residual=residual,
         )
         self.alpha = torch.nn.Parameter(torch.tensor(1.0))
-        # part of the state: whoever loads what was prepared has a prepared model
+        # a buffer, so that a model with the loaded state of a prepared model is prepared
         self.register_buffer("_is_prepared", torch.tensor(False))
 
     @property
@@ -159,7 +158,7 @@ class CenterModel(Model):
 
     @property
     def prepared(self) -> bool:
-        """Whether the model was prepared, or has the state of one that was."""
+        """Whether the model was prepared, or loaded from the state of a prepared one."""
         return bool(self._is_prepared)
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
@@ -167,9 +166,9 @@ class CenterModel(Model):
         return in_unit(self.network(self.features(X)), self.unit)
 
     def features(self, X: torch.Tensor) -> torch.Tensor:
-        """Returns what the layers see, shape (b, …) to (b, n_components + n_centers)."""
+        """Returns the input of the layers, shape (b, …) to (b, n_components + n_centers)."""
         if torch.is_autocast_enabled(X.device.type):
-            # the differences of large numbers need their digits
+            # centring needs the full precision of the input
             with torch.autocast(X.device.type, enabled=False):
                 return self._features(X)
         return self._features(X)
@@ -182,11 +181,11 @@ class CenterModel(Model):
 
     @torch.no_grad()
     def prepare(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
-        """Fits the scaling and the centres to the rows of the training; what was fitted before is replaced.
+        """Fits the scaling and the centres to the training rows, and replaces an earlier fit.
 
         Args:
-            rows: Shape (n, …), with in_dim elements a row, of any real type; without rows, nothing is done. Sparse
-                ones stay so.
+            rows: Training rows, shape (n, …), with in_dim elements per row, of any real type, dense or sparse.
+                If there are none, the model is not changed.
             generator: Draws samples of the rows; torch's global generator if ``None``.
 
         Raises:
@@ -202,7 +201,7 @@ class CenterModel(Model):
 
     @torch.no_grad()
     def complete(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
-        """Lets columns count that had one value in all rows so far; arguments as for :meth:`prepare`."""
+        """Fits the scaling of columns that were constant so far to further rows; arguments as :meth:`prepare`."""
         if len(rows) > 0:
             self.scaling.complete(self._checked_columns(rows), generator)
 
@@ -217,27 +216,32 @@ class CenterModel(Model):
         return rows.to(torch.uint8) if rows.dtype == torch.bool else rows
 
     def _scaled_sample(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None) -> torch.Tensor:
-        """Scaled rows in random order, as many as centres need."""
+        """Draws scaled rows for the centres, in random order."""
         assert self.assignments is not None
-        wanted, n = _SAMPLE_PER_CENTER * self.assignments.n_centers, len(rows)
-        device = "cpu" if generator is None else generator.device
-        drawn = torch.randperm(n, generator=generator, device=device)[:wanted].to(rows.device)
-        place = self.scaling.center.device
-        return torch.cat([self.scaling.project(rows[some].to(place)) for some in row_chunks(drawn, self.in_dim)])
+        n_sampled, n = _SAMPLE_PER_CENTER * self.assignments.n_centers, len(rows)
+        generator_device = "cpu" if generator is None else generator.device
+        drawn = torch.randperm(n, generator=generator, device=generator_device)[:n_sampled].to(rows.device)
+        device = self.scaling.center.device
+        return torch.cat(
+            [self.scaling.project(rows[chunk].to(device)) for chunk in row_chunks(drawn, self.in_dim)]
+        )
 
 
 def _checked_scale(
     in_dim: int, out_dim: int, hidden_dims: Sequence[int] | None, n_rows: int | None, n_centers: int | None
 ) -> tuple[list[int], int]:
-    """Widths of the hidden layers and number of centers, as they are given or follow from the data."""
+    """Returns the widths of the hidden layers and the number of centres, with defaults for missing ones."""
     checked_integers(**{name: n for name, n in (("n_rows", n_rows), ("n_centers", n_centers)) if n is not None})
     widths = [] if hidden_dims is None else list(hidden_dims)
     if in_dim < 1 or out_dim < 1 or any(width < 1 for width in widths):
-        raise ValueError(f"in_dim, hidden_dims and out_dim must be positive, got {[in_dim, *widths, out_dim]}.")
+        raise ValueError(
+            f"in_dim, hidden_dims and out_dim must be positive, got {[in_dim, *widths, out_dim]}. "
+            "Pass positive integers."
+        )
     if n_rows is not None and n_rows < 1:
-        raise ValueError(f"n_rows must be at least 1, got {n_rows}. Leave it out: it follows from the data.")
+        raise ValueError(f"n_rows must be at least 1, got {n_rows}. Omit it: it follows from the data.")
     if n_centers is not None and n_centers < 0:
-        raise ValueError(f"n_centers must not be negative, got {n_centers}. 0 stands for none.")
-    usual_widths, usual_centers = network_scale(_USUAL_ROWS if n_rows is None else n_rows, in_dim)
-    m = usual_centers if n_centers is None else n_centers
-    return list(usual_widths) if hidden_dims is None else widths, m
+        raise ValueError(f"n_centers must not be negative, got {n_centers}. 0 leaves the centres out.")
+    default_widths, default_centers = network_scale(_USUAL_ROWS if n_rows is None else n_rows, in_dim)
+    m = default_centers if n_centers is None else n_centers
+    return list(default_widths) if hidden_dims is None else widths, m

@@ -23,11 +23,11 @@ def checked_image_shape(name: str, shape: Sequence[int]) -> tuple[int, int, int]
     """Returns the shape of images as (channels, height, width).
 
     Args:
-        name: How the shape is called, for the message.
+        name: Name of the shape in messages.
         shape: (height, width) or (channels, height, width).
 
     Raises:
-        ValueError: If it is none of the two.
+        ValueError: If the shape is neither.
 
     Example:
         >>> checked_image_shape("in_shape", [28, 28])
@@ -38,17 +38,17 @@ def checked_image_shape(name: str, shape: Sequence[int]) -> tuple[int, int, int]
     if not isinstance(sizes, tuple) or len(sizes) not in (2, 3) or any(type(n) is not int or n < 1 for n in sizes):
         raise ValueError(
             f"{name} must be (height, width) or (channels, height, width), all positive, got {sizes!r}. "
-            f"Reshape the data, or say how their columns form an image: {name}=(1, 8, 8) for 64 columns."
+            f"Reshape the data, or pass the shape of an image: {name}=(1, 8, 8) for 64 columns."
         )
     channels, height, width = sizes if len(sizes) == 3 else (1, *sizes)
     return channels, height, width
 
 
 def checked_convolutions(channels: int | Sequence[int], kernel_size: int) -> tuple[Sequence[int], int]:
-    """Returns the channels of convolutions, and the size of their kernels, as Python's integers.
+    """Returns the channels and the kernel size of convolutions as Python's integers.
 
     Raises:
-        ValueError: If one is no positive integer.
+        ValueError: If one is not a positive integer.
 
     Example:
         >>> checked_convolutions(32, 3)
@@ -58,13 +58,13 @@ def checked_convolutions(channels: int | Sequence[int], kernel_size: int) -> tup
     if kernel_size < 1 or any(width < 1 for width in channels):
         raise ValueError(
             f"kernel_size and channels must be positive, got kernel_size {kernel_size} and "
-            f"channels {list(channels)}."
+            f"channels {list(channels)}. Pass positive integers."
         )
     return channels, kernel_size
 
 
 def halved_sizes(height: int, width: int, kernel_size: int, times: int) -> list[tuple[int, int]]:
-    """Returns the sizes of images before and after each of several convolutions of stride 2, times + 1 in all.
+    """Returns the image sizes before and after each of ``times`` convolutions of stride 2.
 
     With ``kernel_size // 2`` pixels of padding, odd kernels halve each side and round up.
 
@@ -82,37 +82,38 @@ def halved_sizes(height: int, width: int, kernel_size: int, times: int) -> list[
 
 @MODELS.register("conv", "convolutional")
 class ConvolutionalModel(Standardized, Model):
-    """Convolutions of stride 2, each of which halves the image, and fully connected layers on what remains.
+    """Convolutions of stride 2, each of which halves the image, followed by fully connected layers.
 
-    A convolution is followed by the normalisation and the activation. Images may have any size.
+    Each convolution is followed by the normalisation and the activation. Images may have any size.
 
     Args:
         in_shape: Shape of an image, (height, width) or (channels, height, width).
         out_dim: Number of dimensions of the embedding, at least 1.
-        channels: Numbers of channels that the convolutions put out; one convolution for each.
+        channels: Number of output channels of each convolution.
         hidden_dims: Widths of the hidden layers between the last convolution and the embedding.
         kernel_size: Side of the kernels, in pixels, at least 1.
         activation: The name of the activation; see :data:`~paradime.models.ACTIVATIONS`.
-        normalization: What follows convolutions and hidden layers: ``"batch"``, ``"layer"``, or nothing.
-        dropout: The share of units of the fully connected hidden layers that is dropped in training, in [0, 1).
-        standardize: Whether channels are centred and scaled first, see :class:`~paradime.models.Standardization`,
-            by the training rows; if ``None``, the routine that makes the model decides.
-        unit: The length in the embedding that counts as 1 to the layers, positive. If ``None``, training
-            takes what the losses need, such as the extent of the data for distances of these.
+        normalization: Normalisation after convolutions and hidden layers: ``"batch"``, ``"layer"``, or ``None``.
+        dropout: Probability with which a unit of the fully connected hidden layers is dropped in training, in
+            [0, 1).
+        standardize: Whether channels are first centred and scaled by the training rows, see
+            :class:`~paradime.models.Standardization`; if ``None``, the routine that makes the model decides.
+        unit: Factor between the output of the layers and the embedding, positive. If ``None``, training chooses
+            it for the losses, such as the scale of the data for losses on distances.
 
     Attributes:
         scaling: The :class:`~paradime.models.Standardization`, or ``None``.
         convolutions: The convolutions, a ``ModuleList``.
         norms: Their normalisations, or ``None``.
         head: The fully connected layers.
-        alpha: A scalar parameter, 1 at first, for use in transforms such as
+        alpha: A scalar parameter, initially 1, for use in transforms such as
             ``StudentTTransform(alpha=model.alpha)``.
 
     Raises:
-        ValueError: If a size or the unit is not positive, a name unknown, or ``dropout`` out of range.
+        ValueError: If a size or the unit is not positive, a name is unknown, or ``dropout`` is out of range.
 
     Source: LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998; Springenberg et al.,
-    "Striving for Simplicity: The All Convolutional Net", 2015, for strides in place of pooling.
+    "Striving for Simplicity: The All Convolutional Net", 2015: strides instead of pooling.
 
     Example:
         >>> ConvolutionalModel((28, 28))(torch.ones(5, 28, 28)).shape
@@ -166,7 +167,7 @@ class ConvolutionalModel(Standardized, Model):
         self._begin_standardized(standardize, [self._image[0], 1, 1])
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
-        """Embeds images, shape (b, …) with as many elements a row as ``in_shape`` has, to (b, out_dim)."""
+        """Embeds images, shape (b, …) with the number of elements of ``in_shape`` per row, to (b, out_dim)."""
         X = X.reshape(X.shape[0], *self._image)
         if self.scaling is not None:
             X = self.scaling(X)

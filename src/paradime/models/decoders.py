@@ -1,4 +1,4 @@
-"""Decoders: what leads from the embedding back to the rows."""
+"""Decoders, which reconstruct rows from the embedding."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ class FullyConnectedDecoder(Standardized, FullyConnected):
     Args:
         in_dim: Number of dimensions of the embedding, at least 1.
         out_shape: Shape of a row of the data.
-        hidden_dims: Widths of the hidden layers; none for a linear map, a single number for one layer.
+        hidden_dims: Widths of the hidden layers; an empty sequence gives a linear map, an integer one layer.
         activation: The name of the activation; see :data:`~paradime.models.ACTIVATIONS`.
-        normalization: What follows each hidden linear layer: ``"batch"``, ``"layer"``, or nothing.
-        dropout: The share of hidden units that is dropped in training, in [0, 1).
-        residual: Whether hidden layers that are as wide as their input add it to their result.
-        standardize: Whether the layers make columns of mean 0 and unit size, which are brought to the units of the
+        normalization: Normalisation after each hidden linear layer: ``"batch"``, ``"layer"``, or ``None``.
+        dropout: Probability with which a hidden unit is dropped in training, in [0, 1).
+        residual: Whether hidden layers that are as wide as their input add their input to their output.
+        standardize: Whether the layers produce standardised columns, which are then scaled to the units of the
             training rows, see :class:`~paradime.models.Standardization`; if ``None``, the routine that makes
             the model decides.
 
     Raises:
-        ValueError: If a size is not positive, a name unknown, or ``dropout`` out of range.
+        ValueError: If a size is not positive, a name is unknown, or ``dropout`` is out of range.
 
     Example:
         >>> FullyConnectedDecoder(2, (8, 8))(torch.ones(5, 2)).shape
@@ -75,9 +75,9 @@ class FullyConnectedDecoder(Standardized, FullyConnected):
         self._begin_standardized(standardize, [math.prod(out_shape)])
 
     def start_at(self, row: torch.Tensor) -> None:
-        """Lets all points be decoded to about a row, of shape ``out_shape``, such as the mean of the data.
+        """Sets the output bias to a row of shape ``out_shape``, such as the mean of the data.
 
-        Without that, a network has to learn first where data lie that are far from the origin.
+        Otherwise, the network would first have to learn the offset of data far from the origin.
         """
         last = self.layers[-1]
         assert isinstance(last, torch.nn.Linear)
@@ -91,12 +91,12 @@ class FullyConnectedDecoder(Standardized, FullyConnected):
         return rows.reshape(X.shape[0], *self.out_shape)
 
     def standardized(self, X: torch.Tensor) -> torch.Tensor:
-        """Decodes points as the layers see them, (b, in_dim) to (b, …): what :attr:`scaling` makes of rows."""
+        """Decodes points to standardised rows, (b, in_dim) to (b, …), before the inverse of :attr:`scaling`."""
         rows = FullyConnected.forward(self, X)
         return rows if self.scaling is None else self.scaling.without_constants(rows)
 
     def as_standardized(self, rows: torch.Tensor) -> torch.Tensor:
-        """Returns rows as :meth:`standardized` decodes them."""
+        """Standardises rows, for comparison with the result of :meth:`standardized`."""
         return rows.flatten(1) if self.scaling is None else self.scaling(rows.flatten(1))
 
 
@@ -104,28 +104,29 @@ class FullyConnectedDecoder(Standardized, FullyConnected):
 class ConvolutionalDecoder(Standardized):
     """The mirror image of :class:`~paradime.models.ConvolutionalModel`: layers, then transposed convolutions.
 
-    Each transposed convolution of stride 2 doubles the image, to the size that a convolution has halved: sides
+    Each transposed convolution of stride 2 doubles the image, to the size before the mirrored convolution: sides
     may be even or odd.
 
     Args:
         in_dim: Number of dimensions of the embedding, at least 1.
         out_shape: Shape of a row of the data.
-        channels: Numbers of channels that the transposed convolutions take in; one of these for each.
+        channels: Number of input channels of each transposed convolution.
         hidden_dims: Widths of the hidden layers between the embedding and the first transposed convolution.
-        image_shape: Shape of an image, (height, width) or (channels, height, width), where rows are not of this
-            shape; ``out_shape`` if ``None``.
+        image_shape: Shape of an image, (height, width) or (channels, height, width), if rows have another shape;
+            ``out_shape`` if ``None``.
         kernel_size: Side of the kernels, in pixels, at least 1.
         activation: The name of the activation; see :data:`~paradime.models.ACTIVATIONS`.
-        normalization: What follows transposed convolutions but the last, and hidden layers: ``"batch"``,
-            ``"layer"``, or nothing.
-        dropout: The share of units of the fully connected hidden layers that is dropped in training, in [0, 1).
-        standardize: Whether the layers make channels of mean 0 and unit size, which are brought to the units of
-            the training rows, see :class:`~paradime.models.Standardization`; if ``None``, the routine that
-            makes the model decides.
+        normalization: Normalisation after hidden layers and all transposed convolutions except the last:
+            ``"batch"``, ``"layer"``, or ``None``.
+        dropout: Probability with which a unit of the fully connected hidden layers is dropped in training, in
+            [0, 1).
+        standardize: Whether the layers produce standardised channels, which are then scaled to the units of the
+            training rows, see :class:`~paradime.models.Standardization`; if ``None``, the routine that makes
+            the model decides.
 
     Raises:
-        ValueError: If a size is not positive, a name unknown, ``dropout`` out of range, or if images and rows
-            differ in their number of elements.
+        ValueError: If a size is not positive, a name is unknown, ``dropout`` is out of range, or images and rows
+            have different numbers of elements.
 
     Source: Zeiler et al., "Deconvolutional Networks", 2010.
 
@@ -154,8 +155,8 @@ class ConvolutionalDecoder(Standardized):
         image = checked_image_shape(named, out_shape if image_shape is None else image_shape)
         if math.prod(image) != math.prod(out_shape):
             raise ValueError(
-                f"image_shape must have as many elements as a row, {math.prod(out_shape)}, got {image}, "
-                f"{math.prod(image)} elements."
+                f"image_shape must have as many elements as a row, {math.prod(out_shape)}, got {image} with "
+                f"{math.prod(image)} elements. Pass the shape of the rows as images."
             )
         channels, kernel_size = checked_convolutions(channels, kernel_size)
         hidden_dims = checked_widths("hidden_dims", hidden_dims)
@@ -194,16 +195,16 @@ class ConvolutionalDecoder(Standardized):
         return images.reshape(X.shape[0], *self.out_shape)
 
     def standardized(self, X: torch.Tensor) -> torch.Tensor:
-        """Decodes points as the layers see them, (b, in_dim) to (b, …): what :attr:`scaling` makes of images."""
+        """Decodes points to standardised images, (b, in_dim) to (b, …), before the inverse of :attr:`scaling`."""
         images = self.head(X).reshape(X.shape[0], *self._first)
         activate = activation_function(self.activation)
-        norms = (None, *self.norms) if self.norms else ()  # none before the first
+        norms = (None, *self.norms) if self.norms else ()  # the first layer's input is not normalised
         for layer, norm in zip_longest(self.convolutions, norms):
             images = layer(activate(images if norm is None else norm(images)))
         return images if self.scaling is None else self.scaling.without_constants(images)
 
     def as_standardized(self, rows: torch.Tensor) -> torch.Tensor:
-        """Returns rows as :meth:`standardized` decodes them."""
+        """Standardises rows, for comparison with the result of :meth:`standardized`."""
         images = rows.reshape(len(rows), *self._image)
         return images if self.scaling is None else self.scaling(images)
 
@@ -211,11 +212,11 @@ class ConvolutionalDecoder(Standardized):
 def _transposed(
     channels: Sequence[int], before: tuple[int, int], after: tuple[int, int], kernel_size: int
 ) -> torch.nn.ConvTranspose2d:
-    """A transposed convolution of stride 2 that leads from one size of images to another."""
+    """Makes a transposed convolution of stride 2 between two given image sizes."""
     padding = kernel_size // 2
 
     def missing(small: int, large: int) -> int:
-        # sides that differ by a pixel are halved to the same length
+        # sides 2n − 1 and 2n are both halved to n
         return large - (2 * (small - 1) + kernel_size - 2 * padding)
 
     return torch.nn.ConvTranspose2d(
@@ -245,10 +246,10 @@ _MIRRORED: dict[str, tuple[str, Callable[[Any], Any]]] = {
 
 
 def mirrored_options(encoder: torch.nn.Module) -> dict[str, Any]:
-    """Returns the options of a decoder that does what an encoder does, in the opposite order.
+    """Returns the options of a decoder that has an encoder's layers in reverse order.
 
     Args:
-        encoder: The encoder; of modules that are not ParaDime's, nothing is known.
+        encoder: The encoder; modules that are not ParaDime's have no such options.
 
     Example:
         >>> mirrored_options(FullyConnected(8, 2, [6, 4]))["hidden_dims"]
@@ -257,7 +258,7 @@ def mirrored_options(encoder: torch.nn.Module) -> dict[str, Any]:
     if not isinstance(encoder, (FullyConnected, ConvolutionalModel)):
         return {}
     return {
-        option: turned(getattr(encoder, name))
-        for name, (option, turned) in _MIRRORED.items()
+        option: mirror(getattr(encoder, name))
+        for name, (option, mirror) in _MIRRORED.items()
         if hasattr(encoder, name)
     }

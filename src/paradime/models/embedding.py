@@ -1,4 +1,4 @@
-"""An embedding model with a decoder and a classifier."""
+"""An embedding model with an optional decoder and classifier."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ __all__ = ["EmbeddingModel"]
 
 
 class EmbeddingModel(Model):
-    """An encoder, with what leads from the embedding back to the rows, or on to classes.
+    """An encoder with a decoder from the embedding to rows, or a classifier of the embedding.
 
-    Calling the model, ``embed`` and ``encode`` all mean the encoder's embedding; ``decode`` and ``classify`` start
-    from it. Without a decoder or classifier, the encoder's own methods of that name serve, if it has them.
+    Calling the model, ``embed`` and ``encode`` all return the encoder's embedding, from which ``decode`` and
+    ``classify`` start. Without a decoder or classifier, the encoder's methods of that name are used, if it has
+    them.
 
     Args:
-        encoder: Embeds rows, shape (b, …) to (b, out_dim): by its method ``embed``, or by being called.
+        encoder: Embeds rows, shape (b, …) to (b, out_dim), by its method ``embed`` or by being called.
         decoder: Maps points of the embedding, shape (b, out_dim), to rows, shape (b, …).
         classifier: Maps points of the embedding, shape (b, out_dim), to scores, shape (b, n_classes), or
             to predicted numbers, shape (b, 1).
 
     Raises:
-        TypeError: If a part is no torch module.
-        UnsupportedConfigurationError: By ``decode`` and ``classify``, if there is nothing that does it.
+        TypeError: If a component is not a torch module.
+        UnsupportedConfigurationError: By ``decode`` and ``classify``, if neither the model nor the encoder can.
 
-    Source: Hinton & Salakhutdinov, "Reducing the Dimensionality of Data with Neural Networks", 2006, for
-    autoencoders.
+    Source: Hinton & Salakhutdinov, "Reducing the Dimensionality of Data with Neural Networks", 2006: autoencoders.
 
     Example:
         >>> model = EmbeddingModel(torch.nn.Linear(9, 2), torch.nn.Linear(2, 9), torch.nn.Linear(2, 3))
@@ -45,16 +45,18 @@ class EmbeddingModel(Model):
         classifier: torch.nn.Module | None = None,
     ) -> None:
         super().__init__()
-        for name, part in (("encoder", encoder), ("decoder", decoder), ("classifier", classifier)):
-            if not isinstance(part, torch.nn.Module) and (name == "encoder" or part is not None):
-                raise TypeError(f"{name} must be a torch.nn.Module, got {type(part).__name__}. Pass an instance.")
+        for name, module in (("encoder", encoder), ("decoder", decoder), ("classifier", classifier)):
+            if not isinstance(module, torch.nn.Module) and (name == "encoder" or module is not None):
+                raise TypeError(
+                    f"{name} must be a torch.nn.Module, got {type(module).__name__}. Pass an instance."
+                )
         self.encoder = encoder
         self.decoder = decoder
         self.classifier = classifier
 
     @property
     def alpha(self) -> Any:
-        """The encoder's parameter of this name."""
+        """The encoder's parameter ``alpha``."""
         return self.encoder.alpha
 
     @property
@@ -62,7 +64,7 @@ class EmbeddingModel(Model):
         """The encoder's layers."""
         return self.encoder.layers
 
-    # embed, encode and classify call the model itself: what is shared between losses is shared there
+    # embed, encode and classify call the model itself, where losses share an encoding of the batch
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Embeds points, shape (b, …) to (b, out_dim)."""
         return resolve_method(self.encoder, "embed")(X)  # type: ignore[no-any-return]
@@ -70,7 +72,7 @@ class EmbeddingModel(Model):
     def encode(self, X: torch.Tensor) -> torch.Tensor:
         """Encodes points for :meth:`decode`, shape (b, …) to (b, code_dim)."""
         own = getattr(self.encoder, "encode", None)
-        # an encoder that decodes on its own does so from its own code
+        # an encoder with its own decode method expects its own code
         return self(X) if self.decoder is not None or own is None else own(X)  # type: ignore[no-any-return]
 
     def decode(self, X: torch.Tensor) -> torch.Tensor:
@@ -81,13 +83,13 @@ class EmbeddingModel(Model):
 
     @property
     def standardizes(self) -> bool:
-        """Whether the decoder makes standardised rows, whose columns weigh alike, before it gives them units."""
+        """Whether the decoder's layers produce standardised rows, in which all columns have the same weight."""
         return getattr(self.decoder, "scaling", None) is not None
 
     def decode_standardized(self, X: torch.Tensor) -> torch.Tensor:
-        """Reconstructs points as the decoder's layers see them, shape (b, code_dim) to (b, …).
+        """Reconstructs standardised rows, shape (b, code_dim) to (b, …).
 
-        What they are compared with is the decoder's ``as_standardized`` of the rows.
+        They are comparable with the result of the decoder's ``as_standardized``.
         """
         assert self.decoder is not None
         return self.decoder.standardized(without_unit(X, self.encoder))  # type: ignore[no-any-return, operator]
@@ -101,9 +103,9 @@ class EmbeddingModel(Model):
     def _own_of_encoder(self, method: str) -> Any:
         base = getattr(Model, method)
         if getattr(type(self.encoder), method, base) is base:
-            part = {"decode": "decoder", "classify": "classifier"}[method]
+            head = {"decode": "decoder", "classify": "classifier"}[method]
             raise UnsupportedConfigurationError(
-                f"the model has no {part}, so it cannot {method}. Give it one: EmbeddingModel(…, {part}=…), or "
-                f"{part}: true in the section 'model' of a text."
+                f"the model has no {head}, so it cannot {method}. Add one: EmbeddingModel(…, {head}=…), or "
+                f"{head}: true in the section 'model' of a specification."
             )
         return getattr(self.encoder, method)

@@ -17,7 +17,7 @@ __all__ = ["FullyConnectedEmbeddingModel"]
 
 @MODELS.register("mlp", "fully connected")
 class FullyConnectedEmbeddingModel(Standardized, FullyConnected, Model):
-    """Fully connected layers, with softplus between them unless another activation is named.
+    """Fully connected layers, by default with softplus activations.
 
     A hidden layer computes dropout(activation(normalization(linear(X)))); the last layer is linear. Rows of
     several axes, such as images, are flattened.
@@ -25,26 +25,26 @@ class FullyConnectedEmbeddingModel(Standardized, FullyConnected, Model):
     Args:
         in_dim: Number of columns of the data, at least 1.
         out_dim: Number of dimensions of the embedding, at least 1.
-        hidden_dims: Widths of the hidden layers; none for a linear map, a single number for one layer.
+        hidden_dims: Widths of the hidden layers; an empty sequence gives a linear map, an integer one layer.
         activation: The name of the activation; see :data:`~paradime.models.ACTIVATIONS`.
-        normalization: What follows each hidden linear layer: ``"batch"``, ``"layer"``, or nothing.
-        dropout: The share of hidden units that is dropped in training, in [0, 1).
-        residual: Whether hidden layers that are as wide as their input add it to their result; layers of another
-            width have no such shortcut, so that the weights are the same with and without.
-        standardize: Whether columns are centred and scaled first, see :class:`~paradime.models.Standardization`,
-            by the training rows; if ``None``, the routine that makes the model decides.
-        unit: The length in the embedding that counts as 1 to the layers, positive. If ``None``, training
-            takes what the losses need, such as the extent of the data for distances of these.
+        normalization: Normalisation after each hidden linear layer: ``"batch"``, ``"layer"``, or ``None``.
+        dropout: Probability with which a hidden unit is dropped in training, in [0, 1).
+        residual: Whether hidden layers that are as wide as their input add their input to their output. This adds
+            no weights.
+        standardize: Whether columns are first centred and scaled by the training rows, see
+            :class:`~paradime.models.Standardization`; if ``None``, the routine that makes the model decides.
+        unit: Factor between the output of the layers and the embedding, positive. If ``None``, training chooses
+            it for the losses, such as the scale of the data for losses on distances.
 
     Attributes:
         layers: The linear layers, a ``ModuleList``.
         norms: The normalisations of the hidden layers, or ``None``.
         scaling: The :class:`~paradime.models.Standardization`, or ``None``.
-        alpha: A scalar parameter, 1 at first, for use in transforms such as
+        alpha: A scalar parameter, initially 1, for use in transforms such as
             ``StudentTTransform(alpha=model.alpha)``.
 
     Raises:
-        ValueError: If a width or the unit is not positive, a name unknown, or ``dropout`` out of range.
+        ValueError: If a width or the unit is not positive, a name is unknown, or ``dropout`` is out of range.
 
     Example:
         >>> FullyConnectedEmbeddingModel(10, 2, [100, 50])(torch.ones(3, 10)).shape

@@ -18,7 +18,7 @@ def _identity(X: torch.Tensor) -> torch.Tensor:
     return X
 
 
-# a plain dict of functions: models look their activation up in every call, also while torch.compile traces them
+# a plain dict: models look up their activation in every call, and torch.compile can trace the access
 ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "elu": torch.nn.functional.elu,
     "gelu": torch.nn.functional.gelu,
@@ -32,17 +32,17 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "softplus": torch.nn.functional.softplus,
     "tanh": torch.tanh,
 }
-"""Elementwise functions by the name that models take as ``activation``; names of one's own may be added."""
+"""Elementwise functions by the name that models take as ``activation``; further names may be added."""
 
 
 def activation_function(name: str) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Returns the function that models apply between their layers.
+    """Returns an activation function by name.
 
     Args:
         name: A name in :data:`ACTIVATIONS`; underscores count as spaces.
 
     Raises:
-        ValueError: If there is no such activation.
+        ValueError: If the name is unknown.
 
     Example:
         >>> activation_function("leaky_relu")(torch.tensor([-1.0, 1.0]))
@@ -52,10 +52,10 @@ def activation_function(name: str) -> Callable[[torch.Tensor], torch.Tensor]:
         ...
         ValueError: unknown activation 'rleu'. Did you mean 'relu'?
     """
-    found = ACTIVATIONS.get(str(name)) or ACTIVATIONS.get(str(name).replace("_", " "))
-    if found is None:
+    function = ACTIVATIONS.get(str(name)) or ACTIVATIONS.get(str(name).replace("_", " "))
+    if function is None:
         raise ValueError(f"unknown activation {name!r}. {did_you_mean(name, ACTIVATIONS)}")
-    return found
+    return function
 
 
 _ROWS: dict[str, type[torch.nn.Module]] = {"batch": torch.nn.BatchNorm1d, "layer": torch.nn.LayerNorm}
@@ -64,17 +64,17 @@ _ROWS: dict[str, type[torch.nn.Module]] = {"batch": torch.nn.BatchNorm1d, "layer
 def normalization_layers(
     kind: str | None, widths: Iterable[int], *, of_images: bool = False
 ) -> torch.nn.ModuleList | None:
-    """Makes the normalisations that follow layers of the given widths; no random numbers are drawn.
+    """Makes the normalisations after layers of the given widths, without drawing random numbers.
 
     Args:
         kind: ``"batch"`` normalises each unit over the batch, ``"layer"`` each row over its units; ``None`` for
             no normalisation.
         widths: Number of units, or of channels, of each layer.
-        of_images: Whether the layers put out images, shape (b, channels, h, w), not rows, shape (b, units). A
-            channel then counts as one unit of the batch, and a row has channels × h × w units.
+        of_images: Whether the output of the layers consists of images, shape (b, channels, h, w), instead of rows,
+            shape (b, units). ``"batch"`` then normalises each channel.
 
     Raises:
-        ValueError: If there is no such normalisation.
+        ValueError: If the kind is unknown.
 
     Source: Ioffe & Szegedy, "Batch Normalization", 2015; Ba et al., "Layer Normalization", 2016.
 
@@ -92,18 +92,18 @@ def normalization_layers(
         return torch.nn.ModuleList(_ROWS[kind](width) for width in widths)
     if kind == "batch":
         return torch.nn.ModuleList(torch.nn.BatchNorm2d(width) for width in widths)
-    # one group of all channels: layer normalisation for images of any size
+    # with a single group, this is layer normalisation for images of any size
     return torch.nn.ModuleList(torch.nn.GroupNorm(1, width) for width in widths)
 
 
 def check_dropout(dropout: float) -> None:
-    """Checks the probability with which units are dropped.
+    """Checks a dropout probability.
 
     Raises:
         ValueError: If it does not lie in [0, 1).
     """
     if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must lie in [0, 1), got {dropout}. It is the share of units that is dropped.")
+        raise ValueError(f"dropout must lie in [0, 1), got {dropout}. Pass a probability below 1; 0 disables it.")
 
 
 class FullyConnected(torch.nn.Module):
@@ -113,24 +113,24 @@ class FullyConnected(torch.nn.Module):
 
     Args:
         in_dim: Width of the rows, at least 1.
-        out_dim: Width of the result, at least 1.
-        hidden_dims: Widths of the hidden layers; none for a linear map, a single number for one layer.
+        out_dim: Width of the output, at least 1.
+        hidden_dims: Widths of the hidden layers; an empty sequence gives a linear map, an integer one layer.
         activation: The name of the activation; see :data:`~paradime.models.ACTIVATIONS`.
-        normalization: What follows each hidden linear layer: ``"batch"``, ``"layer"``, or nothing. Batches of one
-            row cannot be normalised over the batch in training.
-        dropout: The share of hidden units that is dropped in training, in [0, 1).
-        residual: Whether hidden layers that are as wide as their input add it to their result; layers of another
-            width have no such shortcut, so that the weights are the same with and without.
+        normalization: Normalisation after each hidden linear layer: ``"batch"``, ``"layer"``, or ``None``.
+            ``"batch"`` needs at least two rows per batch in training.
+        dropout: Probability with which a hidden unit is dropped in training, in [0, 1).
+        residual: Whether hidden layers that are as wide as their input add their input to their output. This adds
+            no weights.
 
     Attributes:
         layers: The linear layers, a ``ModuleList``.
         norms: The normalisations of the hidden layers, or ``None``.
 
     Raises:
-        ValueError: If a width is no positive integer, a name unknown, or ``dropout`` out of range.
+        ValueError: If a width is not a positive integer, a name is unknown, or ``dropout`` is out of range.
 
-    Source: He et al., "Deep Residual Learning for Image Recognition", 2015, for the shortcuts; Srivastava et al.,
-    "Dropout", 2014.
+    Source: He et al., "Deep Residual Learning for Image Recognition", 2015: residual connections; Srivastava et
+    al., "Dropout", 2014.
 
     Example:
         >>> FullyConnected(3, 2, [8, 8], activation="relu", residual=True)(torch.ones(5, 3)).shape
@@ -153,7 +153,9 @@ class FullyConnected(torch.nn.Module):
         hidden_dims = checked_widths("hidden_dims", hidden_dims)
         widths = [in_dim, *hidden_dims, out_dim]
         if any(width < 1 for width in widths):
-            raise ValueError(f"in_dim, hidden_dims and out_dim must be positive, got {widths}.")
+            raise ValueError(
+                f"in_dim, hidden_dims and out_dim must be positive, got {widths}. Pass positive integers."
+            )
         activation_function(activation)
         check_dropout(dropout)
         self.in_dim = in_dim
@@ -181,7 +183,7 @@ class FullyConnected(torch.nn.Module):
         return last(X)  # type: ignore[no-any-return]
 
     def _hidden(self, X: torch.Tensor, layer: torch.nn.Module, norm: torch.nn.Module | None) -> torch.Tensor:
-        """One hidden layer with all that belongs to it, shape (b, width_in) to (b, width_out)."""
+        """Applies a hidden layer with its normalisation, activation, dropout and residual connection."""
         result = layer(X) if norm is None else norm(layer(X))
         result = activation_function(self.activation)(result)
         if self.dropout:

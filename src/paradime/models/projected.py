@@ -1,4 +1,4 @@
-"""Rows that the fixed first layer of a model has seen already, so that no step of the training repeats it."""
+"""Precomputed outputs of a model's fixed first layer, which save time in every training step."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from paradime.utils.sparse import SparseRows
 
 __all__ = ["Projection", "projected_rows", "projection_for"]
 
-_FEWER = 4  # times as many columns as components, from which on repeating the layer costs more than the rest
+_FEWER = 4  # ratio of columns to components from which the layer costs more than the rest of the model
 _CHUNK_ELEMENTS = 1 << 22
 _MOST_BYTES = 1 << 31
 
 
 class Projection(NamedTuple):
-    """Rows as a model's fixed first layer returns them.
+    """Rows and the output of a model's fixed first layer for them.
 
     Attributes:
         weight: The weight of the layer, which copies of the model share.
         version: Its version.
-        source: The rows that went in, shape (n, …).
-        rows: What came out, shape (n, out_dim), which the layer leaves as they are.
+        source: The rows, shape (n, …).
+        rows: The output of the layer, shape (n, out_dim), to which the layer is the identity.
     """
 
     weight: torch.Tensor
@@ -36,20 +36,20 @@ class Projection(NamedTuple):
     rows: torch.Tensor
 
     def serves(self, model: torch.nn.Module) -> bool:
-        """Returns whether a model would do with its rows what was done already."""
+        """Returns whether the first layer of a model is still the one that was applied."""
         scaling = _scaling_of(model)
         return scaling is not None and scaling.weight is self.weight and self.weight._version == self.version
 
 
 def projection_for(model: torch.nn.Module, rows: torch.Tensor | SparseRows) -> Projection | None:
-    """Projects rows by the fixed first layer of a model, a few at a time.
+    """Projects rows by the fixed first layer of a model, in chunks.
 
     Args:
         model: The model, prepared, on the device of the rows.
-        rows: Shape (n, …); sparse ones are made dense a few at a time.
+        rows: Shape (n, …); sparse rows are converted to dense chunks.
 
     Returns:
-        The projection; ``None`` if the model begins otherwise, or repeating its layer costs little.
+        The projection; ``None`` if the model has another first layer, the layer is cheap, or the result too large.
 
     Example:
         >>> rows = torch.randn(30, 1_000, generator=torch.Generator().manual_seed(0))
@@ -62,17 +62,19 @@ def projection_for(model: torch.nn.Module, rows: torch.Tensor | SparseRows) -> P
     if scaling is None or len(rows) * scaling.out_dim * scaling.weight.element_size() > _MOST_BYTES:
         return None
     step = max(1, _CHUNK_ELEMENTS // scaling.in_dim)
-    parts = (projected_rows(model, as_input(model, part.to(scaling.weight.device))) for part in rows.split(step))
-    found = joined_rows((part.as_subclass(torch.Tensor) for part in parts), len(rows))
-    return Projection(scaling.weight, scaling.weight._version, rows, found.as_subclass(ScaledRows))
+    chunks = (
+        projected_rows(model, as_input(model, chunk.to(scaling.weight.device))) for chunk in rows.split(step)
+    )
+    projected = joined_rows((chunk.as_subclass(torch.Tensor) for chunk in chunks), len(rows))
+    return Projection(scaling.weight, scaling.weight._version, rows, projected.as_subclass(ScaledRows))
 
 
 def projected_rows(model: torch.nn.Module, rows: torch.Tensor) -> torch.Tensor:
-    """Returns rows as the fixed first layer of a model leaves them, without gradients, where that costs less.
+    """Applies the fixed first layer of a model to rows, without gradients; returns the rows if this saves nothing.
 
     Args:
         model: The model.
-        rows: Rows of the model's own type, shape (b, …), on its device; a model may be called with the result.
+        rows: Rows of the model's dtype, shape (b, …), on its device; the model can be called with the result.
     """
     scaling = _wide_scaling_of(model)
     return rows if scaling is None else scaling.project(rows).as_subclass(ScaledRows)
@@ -85,5 +87,5 @@ def _wide_scaling_of(model: torch.nn.Module) -> InputScaling | None:
 
 def _scaling_of(model: torch.nn.Module) -> InputScaling | None:
     encoder = model.encoder if isinstance(model, EmbeddingModel) else model
-    # a subclass may look at its rows before
+    # exactly this class: a subclass may use the rows before the layer
     return encoder.scaling if type(encoder) is CenterModel else None

@@ -1,4 +1,4 @@
-"""The first layer of a model: columns of any scale become principal components of about unit size."""
+"""The first layer of a model, which scales columns to principal components of about unit size."""
 
 from __future__ import annotations
 
@@ -28,39 +28,41 @@ __all__ = [
 
 _SAMPLE_ROWS = 50_000
 _SAMPLE_ELEMENTS = 1 << 27
-_MOST_COLUMNS = 2_000  # whose covariance is computed and decomposed within seconds
+_MOST_COLUMNS = 2_000  # the covariance of so many columns is decomposed within seconds
 _WIDE_ROWS = 2_000
 _WIDE_ELEMENTS = 40_000_000
 _CHUNK_ELEMENTS = 1 << 22
-_FAR = 1_000  # lengths of the scale between a column and zero, from which on single precision loses digits
-_INWARDS = 2  # lengths of the usual range by which values must lie within the bounds to count for mean and axes
+_FAR = 1_000  # ratio of offset to scale from which single precision loses digits of a column
+_INWARDS = 2  # mean and axes are fitted to values clipped this many usual ranges inside the bounds
 
 
 class ScaledRows(torch.Tensor):
-    """Rows that an :class:`InputScaling` has scaled already: it leaves them as they are."""
+    """Rows that are already scaled: an :class:`InputScaling` returns them unchanged."""
 
 
 class InputScaling(torch.nn.Module):
     """A fixed map of rows to principal components of about unit size, whatever the columns' scale and offset.
 
-    Far values are softly clipped, see :func:`~paradime.functional.soft_clip`: between l − 3r and h + 3r they stay,
-    where l and h are the 2.5 % and 97.5 % quantiles of a column and r = h − l. Then the rows are centred, turned
-    to their principal axes, and partially whitened, see :func:`~paradime.functional.whitening_factors`. Nothing is
-    trained; as long as :meth:`prepare` was not called, the leading columns are returned as they are.
+    Outliers are softly clipped, see :func:`~paradime.functional.soft_clip`: values between l − 3r and h + 3r are
+    unchanged, where l and h are the 2.5 % and 97.5 % quantiles of a column and r = h − l. Then the rows are
+    centred, projected to their principal axes, and partially whitened, see
+    :func:`~paradime.functional.whitening_factors`. The layer has no trained parameters; until :meth:`prepare` is
+    called, it returns the leading columns unchanged.
 
     Args:
         in_dim: Number of columns, at least 1.
-        n_components: How many principal components are kept at most, at least 1.
-        whitening: How much alike the components vary, in [0, 1]: 0 keeps their proportions.
+        n_components: Largest number of principal components, at least 1.
+        whitening: Degree of whitening, in [0, 1]: 0 keeps the proportions of the components' standard deviations,
+            1 makes all equal.
 
     Attributes:
         out_dim: Number of components, the smaller of ``in_dim`` and ``n_components``.
-        center: What is subtracted from the columns first, shape (in_dim,).
-        low: Up to where values are softly clipped, less ``center``, shape (in_dim,).
-        high: From where on values are softly clipped, less ``center``, shape (in_dim,).
-        reach: The length that soft clipping goes by, shape (in_dim,).
-        weight: The axes, scaled, shape (out_dim, in_dim).
-        bias: Minus the mean, turned and scaled likewise, shape (out_dim,).
+        center: Offset that is subtracted from the columns first, shape (in_dim,).
+        low: Lower bound of unclipped values, relative to ``center``, shape (in_dim,).
+        high: Upper bound of unclipped values, relative to ``center``, shape (in_dim,).
+        reach: Length scale of the soft clipping, shape (in_dim,).
+        weight: The scaled principal axes, shape (out_dim, in_dim).
+        bias: Minus the projected and scaled mean, shape (out_dim,).
 
     Raises:
         ValueError: If an argument is out of range.
@@ -96,13 +98,13 @@ class InputScaling(torch.nn.Module):
         self.register_buffer("low", torch.full((in_dim,), -torch.inf))
         self.register_buffer("high", torch.full((in_dim,), torch.inf))
         self.register_buffer("reach", torch.ones(in_dim))
-        # torch.eye imports the compiler where a model is tried on the meta device
+        # torch.eye would import the compiler if a model is built on the meta device
         self.register_buffer("weight", torch.zeros(self.out_dim, in_dim).fill_diagonal_(1.0))
         self.register_buffer("bias", torch.zeros(self.out_dim))
 
     @property
     def is_far(self) -> bool:
-        """Whether rows must come in double precision, since single precision would lose their digits."""
+        """Whether the layer needs double-precision input, because single precision loses digits."""
         return is_far_from_zero(self.center, torch.where(self.weight.any(dim=0), self.reach, 0))
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
@@ -115,14 +117,14 @@ class InputScaling(torch.nn.Module):
 
     @torch.no_grad()
     def project(self, X: torch.Tensor) -> torch.Tensor:
-        """Scales rows as calling the layer does, without gradients, and faster where there are many columns."""
+        """Scales rows like :meth:`forward`, without gradients and faster for many columns."""
         if isinstance(X, ScaledRows):
             return X.as_subclass(torch.Tensor)
         within = soft_clip_few(self._centered(X), self.low, self.high, self.reach)
         return torch.nn.functional.linear(within, self.weight, self.bias)
 
     def _centered(self, X: torch.Tensor) -> torch.Tensor:
-        # before they are rounded to the layer's type: an offset takes the digits that tell rows apart
+        # centred before rounding to the layer's dtype, which would lose digits of a column with a large offset
         return (X.flatten(1) - self.center).to(self.weight.dtype)
 
     @torch.no_grad()
@@ -130,12 +132,12 @@ class InputScaling(torch.nn.Module):
         """Fits the map to rows, or to a sample of about 50,000 of them.
 
         Args:
-            rows: Shape (n, in_dim), n at least 1, of any real type; on any device. Sparse ones are made dense a
-                few at a time.
+            rows: Shape (n, in_dim), n at least 1, of any real type, on any device. Sparse rows are converted to
+                dense chunks.
             generator: Draws the sample; torch's global generator if ``None``.
 
         Raises:
-            ValueError: If values are not finite, or their differences are beyond single precision.
+            ValueError: If values are not finite, or their differences exceed single precision.
         """
         sample = drawn_rows(len(rows), most_rows(self.in_dim), generator).to(rows.device)
         varies = self._fit_bounds(rows, sample)
@@ -146,21 +148,21 @@ class InputScaling(torch.nn.Module):
             most = max(500, min(_WIDE_ROWS, _WIDE_ELEMENTS // self.in_dim))
             if isinstance(rows, SparseRows):
                 most = max(32, min(most, _WIDE_ELEMENTS // self.in_dim))
-            some = sample[drawn_rows(len(sample), most, generator).to(sample.device)]
-            considered = self._considered(rows[some])
-            mean = considered.mean(dim=0, dtype=torch.float64)
-            axes, deviations = axes_of_rows(considered.sub_(mean), self.out_dim)
-        # a column of one value has no scale that another value could be measured by
+            subsample = sample[drawn_rows(len(sample), most, generator).to(sample.device)]
+            clipped = self._clipped(rows[subsample])
+            mean = clipped.mean(dim=0, dtype=torch.float64)
+            axes, deviations = axes_of_rows(clipped.sub_(mean), self.out_dim)
+        # a constant column has no scale, so that its weight is 0
         weight = axes * varies * whitening_factors(deviations, self.whitening)[:, None]
         self.weight.copy_(weight)
         self.bias.copy_(-weight @ mean)
 
     @torch.no_grad()
     def complete(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
-        """Gives columns that had one value in all rows so far a component; nothing else changes.
+        """Assigns components to columns that were constant so far, if they vary in further rows.
 
-        Rows seen so far are 0 there, so that what was learned from them stays. Each such column takes a component
-        that is 0 as yet; where there is none, columns share the last ones.
+        The scaled values of earlier rows do not change, so that trained weights remain valid. Each such column
+        gets an unused component; if none is left, columns share the last components.
 
         Args:
             rows: Further rows, as for :meth:`prepare`.
@@ -169,39 +171,39 @@ class InputScaling(torch.nn.Module):
         missing = ~self.weight.any(dim=0)
         if not bool(missing.any()):
             return
-        place = self.center.device
+        device = self.center.device
         sample = drawn_rows(len(rows), most_rows(self.in_dim), generator).to(rows.device)
-        extremes, ranges = (part.to(place) - self.center for part in columns_of(rows, sample))
-        # the value so far is held in single precision
+        extremes, ranges = (statistic.to(device) - self.center for statistic in columns_of(rows, sample))
+        # the constant value is stored in single precision
         rounding = 2 * torch.finfo(torch.float32).eps * self.center.abs()
         differs = (extremes.abs() > rounding).any(dim=0) | (extremes[0] < extremes[1])
         new = (missing & differs).nonzero().squeeze(1)
         if not len(new):
             return
-        # the value so far lies within the bounds, so that it stays 0
+        # the bounds include the constant value, so that it is still mapped to 0
         extremes = torch.stack((extremes[0].clamp_max(0), extremes[1].clamp_min(0)))
         low, high, reach = usual_bounds(extremes, ranges)
         self.low[new] = low[new].clamp_max(0).to(self.low)
         self.high[new] = high[new].clamp_min(0).to(self.high)
         self.reach[new] = reach[new].to(self.reach)
-        squares = torch.zeros(len(new), dtype=torch.float64, device=place)
-        for some in row_chunks(sample, self.in_dim):
-            values = (rows[some].to(place) - self.center)[:, new].to(torch.float64)
+        squares = torch.zeros(len(new), dtype=torch.float64, device=device)
+        for chunk in row_chunks(sample, self.in_dim):
+            values = (rows[chunk].to(device) - self.center)[:, new].to(torch.float64)
             squares += torch.clamp(values, self.low[new].double(), self.high[new].double()).square().sum(dim=0)
         lengths = (squares / len(sample)).sqrt()
         free = (~self.weight.any(dim=1)).nonzero().squeeze(1)[: len(new)]
         n_shared = len(new) - len(free)
-        last = self.out_dim - 1 - torch.arange(n_shared, device=place) % self.out_dim
+        last = self.out_dim - 1 - torch.arange(n_shared, device=device) % self.out_dim
         self.weight[torch.cat((free, last)), new] = (1 / lengths).to(self.weight)
 
     def _fit_bounds(self, rows: torch.Tensor | SparseRows, sample: torch.Tensor) -> torch.Tensor:
-        """Sets what comes before the axes; returns which columns vary, shape (in_dim,)."""
+        """Fits centre and bounds, and returns which columns vary, shape (in_dim,)."""
         extremes, ranges = columns_of(rows, sample)
         if not bool(extremes.isfinite().all()):
             raise ValueError(
-                "rows must be finite to prepare a model for them, got nan or inf. Leave such rows out."
+                "rows must be finite to prepare a model for them, got nan or inf. Leave these rows out."
             )
-        # a value of the column, rounded to single precision: differences of near values are exact
+        # a value of the column, rounded to single precision: differences from close values are exact
         self.center.copy_(ranges[1])
         center = self.center.to(ranges)
         low, high, reach = usual_bounds(extremes - center, ranges - center)
@@ -216,22 +218,22 @@ class InputScaling(torch.nn.Module):
             )
         return lengths > 0
 
-    def _considered(self, rows: torch.Tensor) -> torch.Tensor:
-        """Centred rows as far as they count, in single precision: outliers would stretch or turn the axes."""
+    def _clipped(self, rows: torch.Tensor) -> torch.Tensor:
+        """Centres and clips rows, in single precision, because outliers would dominate the axes."""
         center, low, high, reach = (
-            part.to(rows.device) for part in (self.center, self.low, self.high, self.reach)
+            buffer.to(rows.device) for buffer in (self.center, self.low, self.high, self.reach)
         )
         inwards = _INWARDS * reach
         return (rows - center).to(torch.float32).clamp_(low + inwards, high - inwards)
 
     def _moments(self, rows: torch.Tensor | SparseRows, sample: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and covariance of rows as far as they count, in double precision, shapes (d,) and (d, d)."""
+        """Mean and covariance of clipped rows, in double precision, shapes (d,) and (d, d)."""
         total = torch.zeros(self.in_dim, dtype=torch.float64, device=rows.device)
         products = torch.zeros(self.in_dim, self.in_dim, dtype=torch.float64, device=rows.device)
-        for some in row_chunks(sample, self.in_dim):
-            considered = self._considered(rows[some]).to(torch.float64)
-            total += considered.sum(dim=0)
-            products.addmm_(considered.T, considered)
+        for chunk in row_chunks(sample, self.in_dim):
+            clipped = self._clipped(rows[chunk]).to(torch.float64)
+            total += clipped.sum(dim=0)
+            products.addmm_(clipped.T, clipped)
         mean = total / len(sample)
         return mean, products / len(sample) - torch.outer(mean, mean)
 
@@ -239,11 +241,11 @@ class InputScaling(torch.nn.Module):
 def far_bounds(
     rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns the bounds beyond which :class:`InputScaling` softly clips values of such rows.
+    """Returns the bounds beyond which an :class:`InputScaling` fitted to rows softly clips values.
 
     Args:
         rows: Shape (n, d), n at least 1, of any real type.
-        generator: Draws a sample of many rows; torch's global generator if ``None``.
+        generator: Draws a sample if there are many rows; torch's global generator if ``None``.
 
     Returns:
         Lower and upper bounds, shape (d,) each, float64.
@@ -254,12 +256,11 @@ def far_bounds(
 
 
 def is_far_from_zero(center: torch.Tensor, scale: torch.Tensor) -> bool:
-    """Returns whether a column lies so far from zero, for its spread, that single precision loses digits of it.
+    """Returns whether single precision loses digits of a column whose offset is large relative to its scale.
 
     Args:
-        center: About where the columns lie, any shape.
-        scale: How far they spread, of a shape that broadcasts; 0 for columns of one value, which have no digits
-            to lose.
+        center: Offsets of the columns, any shape.
+        scale: Scales of the columns, of a shape that broadcasts; 0 for constant columns, which are ignored.
 
     Example:
         >>> is_far_from_zero(torch.tensor([5.0, 1e6]), torch.tensor([1.0, 0.4]))
@@ -269,7 +270,7 @@ def is_far_from_zero(center: torch.Tensor, scale: torch.Tensor) -> bool:
 
 
 def drawn_rows(n: int, most: int, generator: torch.Generator | None) -> torch.Tensor:
-    """Returns the indices of so many of n rows, drawn at random and in random order; in order if all are taken."""
+    """Draws ``most`` of n row indices, in random order; returns all in order if there are no more."""
     if n <= most:
         return torch.arange(n)
     device = "cpu" if generator is None else generator.device
@@ -277,17 +278,17 @@ def drawn_rows(n: int, most: int, generator: torch.Generator | None) -> torch.Te
 
 
 def row_chunks(rows: torch.Tensor, n_columns: int) -> tuple[torch.Tensor, ...]:
-    """Splits indices of rows so that the rows of each part take a few megabytes."""
+    """Splits indices of rows into chunks whose rows take a few megabytes."""
     return torch.split(rows, max(1, _CHUNK_ELEMENTS // n_columns))
 
 
 def most_rows(n_columns: int) -> int:
-    """How many rows tell what columns are like."""
+    """Returns the largest number of rows that are sampled for statistics of columns."""
     return max(_WIDE_ROWS, min(_SAMPLE_ROWS, _SAMPLE_ELEMENTS // n_columns))
 
 
 def columns_of(rows: torch.Tensor | SparseRows, sample: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Extremes of the columns, shape (2, d), and of some of the rows their usual ranges, shape (3, d); float64."""
+    """Returns extremes of columns, shape (2, d), and their usual ranges in sampled rows, shape (3, d), float64."""
     step = max(1, _CHUNK_ELEMENTS // len(sample))
     if isinstance(rows, SparseRows):
         extremes, ranges = extremes_of(rows), sparse_usual_ranges(rows, sample, step)
@@ -299,7 +300,7 @@ def columns_of(rows: torch.Tensor | SparseRows, sample: torch.Tensor) -> tuple[t
 
 
 def _floating(X: torch.Tensor) -> torch.Tensor:
-    """Numbers in a type that holds them as they are and in which they can be ordered."""
+    """Converts numbers to a floating-point dtype that represents them without loss."""
     if X.is_floating_point():
         return X if X.dtype == torch.float64 else X.to(torch.float32)
     return X.to(torch.float64 if X.dtype in (torch.int32, torch.int64) else torch.float32)

@@ -1,4 +1,4 @@
-"""Columns of any offset and unit, centred and brought to unit size, and back."""
+"""Standardisation of columns and its inverse, and the mixin of models that use it."""
 
 from __future__ import annotations
 
@@ -14,28 +14,27 @@ from paradime.utils.sparse import SparseRows
 
 __all__ = ["Standardization", "Standardized", "wants_standardization"]
 
-_WIDEST = 8  # lengths of the scale that the usual values of a column may span
-# what initial weights and usual learning rates are made for
+_WIDEST = 8  # largest ratio of the usual span of a column to its scale
+# range of scales and offsets for which initial weights and common learning rates are suitable
 _USUAL_SCALES = (0.5, 32.0)
-_USUAL_OFFSET = 10  # scales
+_USUAL_OFFSET = 10  # relative to the scale
 
 
 class Standardization(torch.nn.Module):
-    """A fixed map of rows to columns with mean 0 and about unit size, and its inverse; nothing is trained.
+    """A fixed map of rows to columns with mean 0 and about unit size, and its inverse, without trained parameters.
 
-    Offsets are subtracted in the precision in which the rows come. The scale of a column is its standard
-    deviation, or an eighth of its span where that is more, as in columns that are nearly always zero. Values far
-    beyond the usual range of their column (:func:`~paradime.functional.usual_bounds`) count as its bounds when
-    mean and scale are found. A column of one value becomes 0, since it has no scale. As long as :meth:`prepare`
-    was not called, rows are returned as they are.
+    Offsets are subtracted in the precision of the input. The scale of a column is its standard deviation, or an
+    eighth of its span if this is larger, as in columns that are mostly zero. For mean and scale, outliers are
+    clipped to the usual bounds of their column (:func:`~paradime.functional.usual_bounds`). A constant column
+    becomes 0. Until :meth:`prepare` is called, rows are returned unchanged.
 
     Args:
-        shape: Shape of what mean and scale are found for: (d,) for columns, (channels, 1, 1) for images.
+        shape: Shape of means and scales: (d,) for columns, (channels, 1, 1) for images.
 
     Attributes:
         center: The means, rounded to single precision.
-        rest: What rounding took from the means.
-        scale: The scales; 0 for columns of one value.
+        rest: The rounding error of the means.
+        scale: The scales; 0 for constant columns.
 
     Example:
         >>> rows = 1e9 + torch.rand(200, 3, dtype=torch.float64)
@@ -58,56 +57,56 @@ class Standardization(torch.nn.Module):
         self.register_buffer("center", torch.zeros(*shape))
         self.register_buffer("rest", torch.zeros(*shape))
         self.register_buffer("scale", torch.ones(*shape))
-        # part of the state: whoever loads what was prepared has a prepared model
+        # a buffer, so that a model with the loaded state of a prepared model is prepared
         self.register_buffer("_is_prepared", torch.zeros(()))
 
     @property
     def prepared(self) -> bool:
-        """Whether mean and scale were found, or come from the state of one that was prepared."""
+        """Whether means and scales were fitted, or loaded from the state of a prepared one."""
         return bool(self._is_prepared)
 
     @property
     def is_far(self) -> bool:
-        """Whether rows must come in double precision, since single precision would lose their digits."""
+        """Whether the layer needs double-precision input, because single precision loses digits."""
         return is_far_from_zero(self.center, self.scale)
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
-        """Scales rows, shape (b, …) to (b, …); in single precision, whatever they come in."""
+        """Scales rows, shape (b, …) to (b, …); the result has the dtype of the scales."""
         centered = (X - self.center - self.rest).to(self.scale.dtype)
         return centered * torch.where(self.scale > 0, self.scale.reciprocal(), 0)
 
     def inverse(self, Z: torch.Tensor) -> torch.Tensor:
-        """Returns the rows that scaled ones stand for, shape (b, …) to (b, …)."""
+        """Returns the rows with the given scaled values, shape (b, …) to (b, …)."""
         return Z * self.scale + self.rest + self.center
 
     def without_constants(self, Z: torch.Tensor) -> torch.Tensor:
-        """Returns scaled rows with 0 in columns of one value, as :meth:`forward` has them."""
+        """Returns scaled rows with 0 in constant columns, as :meth:`forward` does."""
         return Z * (self.scale > 0)
 
     @torch.no_grad()
     def prepare(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
-        """Finds mean and scale of columns, of rows or of a sample of about 50,000 of them.
+        """Fits means and scales to rows, or to a sample of about 50,000 of them.
 
         Args:
-            rows: Shape (n, d), n at least 1, of any real type, with as many columns as there are means.
+            rows: Shape (n, d), n at least 1, of any real type, with one column per mean.
             generator: Draws the sample; torch's global generator if ``None``.
 
         Raises:
-            ValueError: If values are not finite, or their differences are beyond single precision.
+            ValueError: If values are not finite, or their differences exceed single precision.
         """
         mean, scale = _mean_and_scale(rows, generator)
         if not bool((mean.isfinite() & scale.to(torch.float32).isfinite()).all()):
             raise ValueError(
-                "rows must be finite, and vary within single precision, to prepare a model for them. Leave such "
+                "rows must be finite, and vary within single precision, to prepare a model for them. Leave these "
                 "rows out, or rescale the columns."
             )
         self.take(mean, scale)
 
     @torch.no_grad()
     def complete(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
-        """Finds the scale of columns that had one value in all rows so far; nothing else changes.
+        """Fits the scale of columns that were constant so far to further rows.
 
-        Rows seen so far are 0 there, at any scale, so that what was learned from them stays.
+        Earlier rows are 0 in these columns at any scale, so that trained weights remain valid.
 
         Args:
             rows: Further rows, as for :meth:`prepare`.
@@ -116,13 +115,13 @@ class Standardization(torch.nn.Module):
         if bool((self.scale > 0).all()):
             return
         mean, scale = _mean_and_scale(rows, generator)
-        found = torch.hypot(scale, mean - self.mean().flatten().to(mean.device)).reshape(self.scale.shape)
-        self.scale.copy_(torch.where(self.scale > 0, self.scale, _representable(found).to(self.scale)))
+        new = torch.hypot(scale, mean - self.mean().flatten().to(mean.device)).reshape(self.scale.shape)
+        self.scale.copy_(torch.where(self.scale > 0, self.scale, _representable(new).to(self.scale)))
 
     @torch.no_grad()
     def take(self, mean: torch.Tensor, scale: torch.Tensor) -> None:
-        """Takes means and scales that are known, float64, in the order of :attr:`center`."""
-        mean, scale = (part.reshape(self.center.shape).to(self.center.device) for part in (mean, scale))
+        """Sets means and scales, float64, in the order of :attr:`center`."""
+        mean, scale = (values.reshape(self.center.shape).to(self.center.device) for values in (mean, scale))
         self.center.copy_(mean)
         self.rest.copy_(mean - self.center)
         self.scale.copy_(_representable(scale))
@@ -134,19 +133,19 @@ class Standardization(torch.nn.Module):
 
 
 def _representable(scale: torch.Tensor) -> torch.Tensor:
-    """Returns scales with 0, as for columns of one value, where single precision has no inverse of them."""
+    """Replaces scales whose inverse single precision cannot represent by 0, the scale of constant columns."""
     return torch.where(scale >= torch.finfo(torch.float32).tiny, scale, 0)
 
 
 @torch.no_grad()
 def wants_standardization(rows: torch.Tensor | SparseRows) -> bool:
-    """Returns whether a network learns little from rows as they are: columns are large, small, or far from zero.
+    """Returns whether columns are so large, small or far from zero that a network needs standardised input.
 
-    So it is where the root mean square of the columns' scales is not between 1/2 and 32, or a column's mean is
-    further than ten scales from zero. Columns of one value do not count.
+    This is the case if the root mean square of the columns' scales is not between 1/2 and 32, or a column's mean
+    is more than ten scales from zero. Constant columns are ignored.
 
     Args:
-        rows: Shape (n, d), n at least 1, of any real type. About 50,000 of them are looked at.
+        rows: Shape (n, d), n at least 1, of any real type. At most about 50,000 of them are evaluated.
 
     Example:
         >>> rows = torch.rand(200, 3, generator=torch.Generator().manual_seed(0))
@@ -166,16 +165,16 @@ def wants_standardization(rows: torch.Tensor | SparseRows) -> bool:
 def _mean_and_scale(
     rows: torch.Tensor | SparseRows, generator: torch.Generator | None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Means and scales of the columns, of values within their usual bounds; shape (d,) each, float64."""
+    """Means and scales of columns, with outliers clipped to the usual bounds; shape (d,) each, float64."""
     d = rows.shape[1]
     sample = drawn_rows(len(rows), most_rows(d), generator).to(rows.device)
     extremes, ranges = columns_of(rows, sample)
     low, high, _ = usual_bounds(extremes, ranges)
-    # about a value of the column, so that squares of large numbers do not cancel
+    # relative to a value of the column, because squares of large numbers would cancel
     origin = ranges[1]
     sums, squares = torch.zeros_like(origin), torch.zeros_like(origin)
-    for some in row_chunks(sample, d):
-        deviations = torch.clamp(rows[some].to(torch.float64), low, high) - origin
+    for chunk in row_chunks(sample, d):
+        deviations = torch.clamp(rows[chunk].to(torch.float64), low, high) - origin
         sums += deviations.sum(dim=0)
         squares += deviations.square().sum(dim=0)
     sums /= len(sample)
@@ -186,11 +185,11 @@ def _mean_and_scale(
 
 
 class Standardized(torch.nn.Module):
-    """A mixin of models and decoders that may hold a :class:`Standardization`, as ``scaling``.
+    """A mixin of models and decoders with an optional :class:`Standardization`.
 
     Attributes:
-        standardize: Whether they do; ``None`` until it is decided, see :meth:`decide_standardize`.
-        scaling: The standardization, or ``None``.
+        standardize: Whether there is one; ``None`` until :meth:`decide_standardize` is called.
+        scaling: The standardisation, or ``None``.
     """
 
     prepares_sparse = True
@@ -199,7 +198,7 @@ class Standardized(torch.nn.Module):
     scaling: Standardization | None
 
     def _begin_standardized(self, standardize: bool | None, shape: Sequence[int]) -> None:
-        """Stores the constructor's argument, and makes what it asks for."""
+        """Stores the constructor's argument, and creates the standardisation if it is ``True``."""
         self.standardize = None
         self._scaled_shape = tuple(shape)
         self.register_module("scaling", None)
@@ -207,7 +206,7 @@ class Standardized(torch.nn.Module):
             self.decide_standardize(standardize)
 
     def decide_standardize(self, standardize: bool) -> None:
-        """Decides what nobody has said yet; what was said stays."""
+        """Sets ``standardize`` unless it is set already."""
         if self.standardize is not None:
             return
         self.standardize = standardize
@@ -229,14 +228,15 @@ class Standardized(torch.nn.Module):
 
     @property
     def prepared(self) -> bool:
-        """Whether there is nothing to prepare, or it was prepared."""
+        """Whether the standardisation was prepared, or there is none."""
         return self.scaling is None or self.scaling.prepared
 
     def prepare(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
-        """Finds the means and scales of the columns, if rows are standardised; without rows, nothing is done.
+        """Fits the standardisation, if there is one, to the training rows.
 
         Args:
-            rows: The rows of the training, shape (n, …), of any real type. Sparse ones stay so.
+            rows: Training rows, shape (n, …), of any real type, dense or sparse. If there are none, nothing
+                changes.
             generator: Draws samples of the rows; torch's global generator if ``None``.
 
         Raises:
@@ -247,7 +247,7 @@ class Standardized(torch.nn.Module):
         self.scaling.prepare(self._checked_columns(rows), generator)
 
     def complete(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
-        """Finds the scale of columns that had one value in all rows so far; arguments as for :meth:`prepare`."""
+        """Fits the scale of columns that were constant so far to further rows; arguments as :meth:`prepare`."""
         if self.scaling is not None and len(rows) > 0:
             self.scaling.complete(self._checked_columns(rows), generator)
 
@@ -262,21 +262,19 @@ class Standardized(torch.nn.Module):
         return columns
 
     def _columns_of(self, rows: torch.Tensor | SparseRows) -> torch.Tensor | SparseRows:
-        """Rows, or pixels, with one column for each mean, shape (m, d)."""
+        """Returns rows, or pixels of images, with one column per mean, shape (m, d)."""
         if isinstance(rows, SparseRows):
             return rows
         rows = rows.detach().to(torch.uint8) if rows.dtype == torch.bool else rows.detach()
         n_pixels = _pixels(self._scaled_shape, rows)
         if n_pixels == 1:
             return rows.reshape(len(rows), -1)
-        some = rows[torch.linspace(0, len(rows) - 1, min(len(rows), _images(rows))).long().to(rows.device)]
-        return some.reshape(len(some), -1, n_pixels).transpose(1, 2).reshape(-1, math.prod(self._scaled_shape))
+        # a sample of images, of about 16 million elements
+        n_images = min(len(rows), max(100, (1 << 24) // max(1, rows[0].numel())))
+        images = rows[torch.linspace(0, len(rows) - 1, n_images).long().to(rows.device)]
+        return images.reshape(n_images, -1, n_pixels).transpose(1, 2).reshape(-1, math.prod(self._scaled_shape))
 
 
 def _pixels(shape: tuple[int, ...], rows: torch.Tensor) -> int:
-    """How many elements of a row share a mean: those of an image that belong to one channel."""
+    """Returns the number of elements of a row that share a mean: for images, the pixels of a channel."""
     return 1 if len(shape) == 1 else max(1, rows[0].numel() // math.prod(shape))
-
-
-def _images(rows: torch.Tensor) -> int:
-    return max(100, (1 << 24) // max(1, rows[0].numel()))

@@ -1,4 +1,4 @@
-"""Layers of torch that are known: told as text, and models of such that compute in double precision."""
+"""Known layers of torch: their constructor arguments, and double-precision copies of models made of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 __all__ = ["LAYERS", "in_double_precision", "layer_arguments"]
 
-# what can be made anew of its attributes, and runs no code but torch's
+# layers that can be reconstructed from their attributes and run only torch's code
 _NAMES = (
     "AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool2d AlphaDropout AvgPool1d AvgPool2d BatchNorm1d "
     "BatchNorm2d CELU Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d Dropout Dropout2d ELU Flatten GELU "
@@ -23,17 +23,17 @@ LAYERS: dict[str, type[torch.nn.Module]] = {name: getattr(torch.nn, name) for na
 """Classes of layers by name."""
 
 _OF_MACHINE = ("device", "dtype")
-_OLD_NAMES = ("min_value", "max_value")  # of Hardtanh, which warns of them
+_OLD_NAMES = ("min_value", "max_value")  # deprecated parameters of Hardtanh
 
 
 def layer_arguments(layer: torch.nn.Module) -> dict[str, Any] | None:
-    """Returns the arguments with which a layer was made, as its attributes tell.
+    """Returns the constructor's arguments of a layer, from its attributes.
 
     Args:
         layer: An instance of exactly one of the classes in :data:`LAYERS`.
 
     Returns:
-        The arguments by parameter, or ``None`` if an attribute does not tell one.
+        The arguments by parameter; ``None`` if one is not stored as an attribute.
 
     Example:
         >>> layer_arguments(torch.nn.Linear(3, 2))
@@ -41,13 +41,13 @@ def layer_arguments(layer: torch.nn.Module) -> dict[str, Any] | None:
     """
     arguments: dict[str, Any] = {}
     for name, parameter in inspect.signature(type(layer)).parameters.items():
-        filled = parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-        if filled or name in _OF_MACHINE or name in _OLD_NAMES:
+        is_variadic = parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        if is_variadic or name in _OF_MACHINE or name in _OLD_NAMES:
             continue
         if not hasattr(layer, name):
             return None
         value = getattr(layer, name)
-        # the attribute is the parameter itself
+        # the attribute bias is a tensor, the argument a bool
         arguments[name] = value is not None if name == "bias" else value
     return arguments
 
@@ -58,22 +58,21 @@ _METHODS = ("forward", "embed", "encode", "decode", "decode_standardized", "clas
 
 
 def in_double_precision(model: torch.nn.Module, device: torch.device) -> torch.nn.Module | None:
-    """Returns a copy of a model that computes in double precision and evaluation mode; the model stays as it is.
+    """Returns a copy of a model in double precision and evaluation mode.
 
     Gradients flow to the model's parameters, unless they are disabled.
 
-    Matrix products and elementwise functions of single precision treat a row differently in its last bits,
-    depending on where it lies in the batch: by blocks of rows, by vectors of numbers and what remains beside them.
-    In double precision these differences are far below what single precision can tell apart.
+    In single precision, the last bits of the result for a row depend on its position in the batch, because blocks
+    of rows and vectors of numbers are computed by different kernels than the rest. In double precision, these
+    differences are far below the resolution of single precision.
 
     Args:
         model: Any torch module.
-        device: Where the copy's weights lie.
+        device: Device of the copy's weights.
 
     Returns:
-        The copy, or ``None`` if a part of the model is neither ParaDime's nor a plain layer of torch's, or has a
-        method that was replaced: such code may need single precision. Also ``None`` if the model computes in
-        another precision than single: it was chosen by whoever made it.
+        The copy; ``None`` if a submodule is neither ParaDime's nor in :data:`LAYERS`, or has a replaced method,
+        because other code may need single precision; also ``None`` if the model is not in single precision.
 
     Example:
         >>> model = torch.nn.Linear(3, 2)
@@ -84,23 +83,22 @@ def in_double_precision(model: torch.nn.Module, device: torch.device) -> torch.n
     return _copied(model, device) if is_single and all(map(_is_known, model.modules())) else None
 
 
-def _is_known(part: torch.nn.Module) -> bool:
-    # exactly these classes: a subclass is somebody else's code
-    known = type(part) in _LAYERS or type(part).__module__.startswith(_OURS)
-    return known and not any(name in part.__dict__ for name in _METHODS)
+def _is_known(module: torch.nn.Module) -> bool:
+    # exactly these classes: a subclass may run other code
+    known = type(module) in _LAYERS or type(module).__module__.startswith(_OURS)
+    return known and not any(name in module.__dict__ for name in _METHODS)
 
 
-def _copied(part: torch.nn.Module, device: torch.device) -> torch.nn.Module:
-    # by hand, since copy.deepcopy takes longer than embedding a row
-    made = copy.copy(part)
-    tensors = (("_parameters", part._parameters), ("_buffers", part._buffers))
-    for name, held in tensors:
-        made.__dict__[name] = {key: None if t is None else _converted(t, device) for key, t in held.items()}
-    made.__dict__["_modules"] = {
-        key: None if child is None else _copied(child, device) for key, child in part._modules.items()
+def _copied(module: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+    # copied by hand, because copy.deepcopy takes longer than embedding a row
+    result = copy.copy(module)
+    for name, tensors in (("_parameters", module._parameters), ("_buffers", module._buffers)):
+        result.__dict__[name] = {key: None if t is None else _converted(t, device) for key, t in tensors.items()}
+    result.__dict__["_modules"] = {
+        key: None if child is None else _copied(child, device) for key, child in module._modules.items()
     }
-    made.__dict__["training"] = False
-    return made
+    result.__dict__["training"] = False
+    return result
 
 
 def _converted(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:

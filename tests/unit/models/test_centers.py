@@ -21,13 +21,13 @@ def digits(n=1797):
     return torch.from_numpy(load_digits().data[:n]).float()
 
 
-def made(*args, seed=0, **kwargs):
+def make_model(*args, seed=0, **kwargs):
     torch.manual_seed(seed)
     return CenterModel(*args, **kwargs)
 
 
 def prepared(rows, *args, seed=0, **kwargs):
-    model = made(rows.shape[1], *args, seed=seed, **kwargs)
+    model = make_model(rows.shape[1], *args, seed=seed, **kwargs)
     model.prepare(rows, torch.Generator().manual_seed(seed))
     return model
 
@@ -151,7 +151,7 @@ def test_arguments_out_of_range_are_refused(arguments, message):
 
 
 def test_prepared_model_is_told_from_one_that_is_not():
-    model = made(64)
+    model = make_model(64)
     assert isinstance(model, Preparable)
     assert not model.prepared
     model.prepare(digits(300))
@@ -159,7 +159,7 @@ def test_prepared_model_is_told_from_one_that_is_not():
 
 
 def test_unprepared_model_embeds():
-    assert made(64)(digits(5)).isfinite().all()
+    assert make_model(64)(digits(5)).isfinite().all()
 
 
 def test_same_generator_gives_the_same_model_and_leaves_the_global_one_alone():
@@ -189,7 +189,7 @@ def test_integers_and_other_precisions_are_taken(dtype):
     torch.testing.assert_close(model(X), expected(rows.float()))
 
 
-# whole numbers stay exact, so that k-means tells them apart in the same way
+# integers stay exact, so that k-means gives the same result
 @pytest.mark.parametrize(("scale", "offset"), [(2.0**10, 2.0**16), (2.0**-20, 0)])
 def test_scale_and_offset_of_the_data_do_not_matter(scale, offset):
     rows = digits()
@@ -201,32 +201,32 @@ def test_scale_and_offset_of_the_data_do_not_matter(scale, offset):
 def test_images_are_flattened():
     rows = digits(300)
     model = prepared(rows, n_centers=20)
-    again = made(64, n_centers=20)
+    again = make_model(64, n_centers=20)
     again.prepare(rows.reshape(300, 8, 8), torch.Generator().manual_seed(0))
     torch.testing.assert_close(again(rows.reshape(300, 8, 8)), model(rows))
 
 
 def test_without_rows_nothing_is_prepared():
-    model = made(3)
+    model = make_model(3)
     model.prepare(torch.empty(0, 3))
     assert not model.prepared
 
 
 def test_rows_of_another_width_are_refused():
     with pytest.raises(ValueError, match=r"rows must have in_dim=3 elements, got 4. Make the model with in_dim=4"):
-        made(3).prepare(torch.ones(5, 4))
+        make_model(3).prepare(torch.ones(5, 4))
 
 
 def test_state_makes_a_fresh_model_the_same():
     rows = digits(300)
     model = prepared(rows, 3, [20], n_centers=10)
-    other = made(64, 3, [20], n_centers=10, seed=9)
+    other = make_model(64, 3, [20], n_centers=10, seed=9)
     assert not torch.equal(other(rows), model(rows))
     other.load_state_dict(model.state_dict())
     assert other.prepared
     assert torch.equal(other(rows), model(rows))
     assert torch.equal(copy.deepcopy(model)(rows), model(rows))
-    fresh = made(64, 3, [20], n_centers=10)
+    fresh = make_model(64, 3, [20], n_centers=10)
     model.load_state_dict(fresh.state_dict())
     assert not model.prepared
 
@@ -252,7 +252,7 @@ def test_gradient_with_respect_to_the_points_is_right():
 
 
 class NoWaiting(TorchDispatchMode):
-    """Refuses what the host would wait for."""
+    """Raises an error for operations that would synchronise with the device."""
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         assert not any(word in str(function) for word in ("_local_scalar_dense", "nonzero", "unique", "masked"))
@@ -321,18 +321,18 @@ def test_model_is_exported_with_what_was_fitted():
 def test_recipe_of_a_model_makes_a_model_of_the_same_form(recipe):
     torch.manual_seed(0)
     model = recipe.make((64,), n_rows=700)
-    found = ModelRecipe.of(model)
-    said = dict(found.options)
-    assert (said.pop("in_dim"), said.pop("n_rows")) == (64, 700)
-    assert said == dict(recipe.options)
-    assert (found.out_dim, found.decoder) == (recipe.out_dim, recipe.decoder)
+    result = ModelRecipe.of(model)
+    options = dict(result.options)
+    assert (options.pop("in_dim"), options.pop("n_rows")) == (64, 700)
+    assert options == dict(recipe.options)
+    assert (result.out_dim, result.decoder) == (recipe.out_dim, recipe.decoder)
     torch.manual_seed(0)
-    again = found.make((64,))
+    again = result.make((64,))
     state, other = model.state_dict(), again.state_dict()
     assert state.keys() == other.keys()
     assert all(torch.equal(state[name], other[name]) for name in state)
     assert ModelRecipe(
-        **{"kind": found.spec().pop("type"), **{k: v for k, v in found.spec().items() if k != "type"}}
+        **{"kind": result.spec().pop("type"), **{k: v for k, v in result.spec().items() if k != "type"}}
     )
 
 

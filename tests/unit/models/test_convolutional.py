@@ -135,5 +135,5 @@ def test_options_that_cannot_be_are_refused(options, message):
 
 
 def test_images_of_another_number_of_pixels_than_rows_are_refused():
-    with pytest.raises(ValueError, match=r"as many elements as a row, 60, got \(1, 8, 8\), 64 elements"):
+    with pytest.raises(ValueError, match=r"as many elements as a row, 60, got \(1, 8, 8\) with 64 elements"):
         ConvolutionalDecoder(2, (60,), image_shape=(8, 8))

@@ -1,4 +1,4 @@
-"""Where a decoder starts: at the data's mean."""
+"""The initial output of a decoder is the mean of the data."""
 
 import pytest
 import torch
@@ -26,5 +26,5 @@ def test_preset_decodes_data_far_from_the_origin(offset, most, outcome):
         error = ((routine.inverse_transform(routine.transform(X)) - X) ** 2).mean()
         return {"error": error / X.var(axis=0).mean()}
 
-    # and not of the size of offset²
+    # instead of about offset²
     outcome(measure, seeds=2, at_most={"error": most})

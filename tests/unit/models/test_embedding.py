@@ -118,7 +118,7 @@ def test_parts_that_are_no_modules_are_refused(parts):
 
 
 class NoWaiting(TorchDispatchMode):
-    """Refuses what a GPU's host would wait for."""
+    """Raises an error for operations that would synchronise with a GPU."""
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         assert not any(waiting in str(function) for waiting in ("_local_scalar_dense", "nonzero", "masked_select"))

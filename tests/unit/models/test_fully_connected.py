@@ -21,7 +21,7 @@ X = torch.linspace(-2, 2, 40).reshape(8, 5)
 
 
 def plain_v1_layers(widths, seed):
-    """Linear layers in the order in which v1 has made them."""
+    """Linear layers in the order in which 1.x creates them."""
     torch.manual_seed(seed)
     return [torch.nn.Linear(a, b) for a, b in pairwise(widths)]
 
@@ -161,8 +161,8 @@ def test_dropout_drops_the_share_of_hidden_units_in_training_and_keeps_their_mea
     share = (seen[0] == 0).double().mean().item()
     assert abs(share - 0.25) < 0.03
     dropping.eval()(rows)
-    kept = seen[0] != 0
-    torch.testing.assert_close(seen[0][kept], seen[1][kept] / 0.75)
+    preserved = seen[0] != 0
+    torch.testing.assert_close(seen[0][preserved], seen[1][preserved] / 0.75)
 
 
 def test_residual_layers_add_their_input_where_widths_agree():
@@ -241,7 +241,7 @@ def test_every_model_takes_one_width_or_any_sequence_of_them(make, widths):
         ),
         (
             lambda: FullyConnected(3, 2, [20.5]),
-            r"hidden_dims must be .* got \[20\.5\]\. Pass such as hidden_dims=\[",
+            r"hidden_dims must be .* got \[20\.5\]\. Pass, for example, hidden_dims=\[",
         ),
         (lambda: CenterModel(3, 2, 2.5), r"hidden_dims must be .* got 2\.5"),
         (lambda: CenterModel(3, 2, n_centers="many"), r"n_centers must be an integer, got 'many'"),

@@ -25,13 +25,13 @@ SHORT = {"random_state": 0, "hidden_dims": (20,)}
 
 @pytest.fixture
 def scaled_rows(monkeypatch):
-    """How many rows the first layer has seen."""
+    """Counts the rows that the first layer has processed."""
     seen = []
     for name in ("forward", "project"):
         real = getattr(InputScaling, name)
 
         def counted(self, X, real=real):
-            # rows that were scaled before pass through
+            # rows that are scaled already are not counted
             seen.append(0 if type(X) is not torch.Tensor else len(X))
             return real(self, X)
 
@@ -41,7 +41,7 @@ def scaled_rows(monkeypatch):
 
 @pytest.fixture
 def repeated(monkeypatch):
-    """Lets every step repeat the projection."""
+    """Disables the precomputed projection."""
 
     def repeat():
         monkeypatch.setattr("paradime.data.dataset.projection_for", lambda model, rows: None)
@@ -64,18 +64,18 @@ def model():
         ParametricUMAP(n_neighbors=10, epochs=6, batch_size=30, **SHORT),
         ParametricTSNE(perplexity=5, epochs=6, batch_size=30, decoder=True, **SHORT),
     ],
-    ids=lambda part: type(part).__name__,
+    ids=lambda model: type(model).__name__,
 )
 def test_rows_are_projected_once_however_many_steps_there_are(routine, X, scaled_rows):
     routine.fit(X)
-    # a sample for the centers, the projection, and a few rows that are tried
+    # a sample for the centres, the projection, and a few rows for checks
     assert N < sum(scaled_rows) <= 2 * N + 30
 
 
 def test_held_out_rows_are_projected_once_too(scaled_rows):
     made = ParametricContrastive(epochs=10, batch_size=30, validation_fraction=0.2, **SHORT).fit(COUNTS)
     assert len(made.history_) > 10
-    # of each: the projection for the loss, and one for the neighbours
+    # one projection for the loss and one for the neighbours, each
     assert sum(scaled_rows) <= 4 * N
 
 
@@ -179,24 +179,24 @@ def test_pairs_are_encoded_from_the_projection(static, model):
     dataset, cpu = projected(model), torch.device("cpu")
     firsts, others = torch.tensor([4, 7]), torch.tensor([[1, 2, 3], [4, 4, 110]])
     batch = batch_of_pairs(dataset, firsts, others, {"near": 1, "far": 2}, static=static)
-    found = batch.encode_pairs(model, "embed", "main", cpu)
+    result = batch.encode_pairs(model, "embed", "main", cpu)
     everyone = model(dataset["main"][:].to(torch.float32))
     expected = torch.stack((everyone[firsts.repeat_interleave(3)], everyone[others.reshape(-1)]))
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(result, expected, atol=1e-5, rtol=1e-4)
 
 
 def test_a_projection_is_made_anew_for_other_rows_and_weights(model):
-    dataset, kept = Dataset({"main": COUNTS}), {}
-    dataset.project("main", model, kept)
+    dataset, projections = Dataset({"main": COUNTS}), {}
+    dataset.project("main", model, projections)
     first = dataset.projections["main"]
-    dataset.project("main", model, kept)
+    dataset.project("main", model, projections)
     assert dataset.projections["main"] is first
     model.prepare(dataset["main"])
-    dataset.project("main", model, kept)
+    dataset.project("main", model, projections)
     assert dataset.projections["main"] is not first
     second = dataset.projections["main"]
-    Dataset({"main": COUNTS * 2}).project("main", model, kept)
-    assert kept["main"] is not second
+    Dataset({"main": COUNTS * 2}).project("main", model, projections)
+    assert projections["main"] is not second
 
 
 def test_narrow_rows_and_other_models_have_no_projection():

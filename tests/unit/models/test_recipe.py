@@ -19,7 +19,7 @@ from paradime.models import (
 
 
 class Trunk(Model):
-    """A model of a user's: its width is fixed, and it decodes on its own."""
+    """A user's model with a fixed width and a decode method of its own."""
 
     def __init__(self, in_dim, depth=1):
         super().__init__()
@@ -39,7 +39,7 @@ def registered(monkeypatch):
     MODELS.add("trunk", Trunk)
 
 
-def made(recipe, *args, seed=0, **kwargs):
+def make_model(recipe, *args, seed=0, **kwargs):
     torch.manual_seed(seed)
     return recipe.make(*args, **kwargs)
 
@@ -54,7 +54,7 @@ def same_weights(a, b):
 
 @pytest.mark.parametrize("kind", ["mlp", "fully connected", FullyConnectedEmbeddingModel])
 def test_plain_recipe_makes_the_model_that_its_constructor_makes(kind):
-    model = made(ModelRecipe(kind, out_dim=3, options={"hidden_dims": [7, 6]}), (5,))
+    model = make_model(ModelRecipe(kind, out_dim=3, options={"hidden_dims": [7, 6]}), (5,))
     torch.manual_seed(0)
     expected = FullyConnectedEmbeddingModel(5, 3, [7, 6])
     assert type(model) is FullyConnectedEmbeddingModel
@@ -62,39 +62,39 @@ def test_plain_recipe_makes_the_model_that_its_constructor_makes(kind):
 
 
 def test_default_recipe_makes_the_default_model():
-    model = made(ModelRecipe(), (5,))
+    model = make_model(ModelRecipe(), (5,))
     torch.manual_seed(0)
     assert same_weights(model, FullyConnectedEmbeddingModel(5))
 
 
 @pytest.mark.parametrize("kind", ["mlp", "conv"])
 def test_initial_weights_of_the_encoder_do_not_depend_on_what_follows_it(kind):
-    alone = made(ModelRecipe(kind), (8, 8))
-    decoding = made(ModelRecipe(kind, decoder=True), (8, 8))
-    both = made(ModelRecipe(kind, decoder=True, classifier=True), (8, 8), n_classes=3)
+    alone = make_model(ModelRecipe(kind), (8, 8))
+    decoding = make_model(ModelRecipe(kind, decoder=True), (8, 8))
+    both = make_model(ModelRecipe(kind, decoder=True, classifier=True), (8, 8), n_classes=3)
     assert same_weights(alone, decoding.encoder)
     assert same_weights(alone, both.encoder)
     assert same_weights(decoding.decoder, both.decoder)
 
 
 def test_shape_of_the_rows_is_given_as_the_constructor_takes_it():
-    assert made(ModelRecipe("mlp"), (4, 6)).in_dim == 24
-    assert made(ModelRecipe("conv"), (4, 6)).in_shape == (4, 6)
-    assert made(ModelRecipe(Trunk), (6,)).there.in_features == 6
-    assert isinstance(made(ModelRecipe(torch.nn.Identity), (4,)), torch.nn.Identity)
+    assert make_model(ModelRecipe("mlp"), (4, 6)).in_dim == 24
+    assert make_model(ModelRecipe("conv"), (4, 6)).in_shape == (4, 6)
+    assert make_model(ModelRecipe(Trunk), (6,)).there.in_features == 6
+    assert isinstance(make_model(ModelRecipe(torch.nn.Identity), (4,)), torch.nn.Identity)
 
 
 @pytest.mark.parametrize("kind", ["mlp", "conv"])
 @pytest.mark.parametrize("row_shape", [(9, 7), (3, 5, 6)])
 def test_decoder_gives_rows_their_shape(kind, row_shape):
-    model = made(ModelRecipe(kind, decoder=True), row_shape)
+    model = make_model(ModelRecipe(kind, decoder=True), row_shape)
     rows = torch.randn(4, *row_shape)
     assert model.decode(model.embed(rows)).shape == rows.shape
 
 
 def test_convolutions_serve_flat_rows_that_are_said_to_be_images():
     recipe = ModelRecipe("conv", options={"in_shape": [8, 8], "channels": [4]}, decoder=True)
-    model = made(recipe, (64,))
+    model = make_model(recipe, (64,))
     rows = torch.randn(4, 64)
     assert type(model.decoder) is ConvolutionalDecoder
     assert model.decode(model.embed(rows)).shape == (4, 64)
@@ -103,54 +103,60 @@ def test_convolutions_serve_flat_rows_that_are_said_to_be_images():
 
 def test_decoder_mirrors_the_encoder_unless_said_otherwise():
     options = {"hidden_dims": [9, 8], "activation": "relu", "normalization": "layer"}
-    mirrored = made(ModelRecipe("mlp", options=options, decoder=True), (5,)).decoder
+    mirrored = make_model(ModelRecipe("mlp", options=options, decoder=True), (5,)).decoder
     assert [layer.out_features for layer in mirrored.layers] == [8, 9, 5]
     assert (mirrored.activation, mirrored.normalization) == ("relu", "layer")
-    other = made(
+    other = make_model(
         ModelRecipe("mlp", options=options, decoder={"hidden_dims": [4], "activation": "tanh"}), (5,)
     ).decoder
     assert [layer.out_features for layer in other.layers] == [4, 5]
     assert (other.activation, other.normalization) == ("tanh", "layer")
-    conv = made(ModelRecipe("conv", options={"channels": [3, 4], "kernel_size": 5}, decoder=True), (8, 8)).decoder
+    conv = make_model(
+        ModelRecipe("conv", options={"channels": [3, 4], "kernel_size": 5}, decoder=True), (8, 8)
+    ).decoder
     assert [layer.in_channels for layer in conv.convolutions] == [4, 3]
     assert conv.kernel_size == 5
 
 
 def test_decoder_may_be_of_another_type_than_the_encoder():
-    conv = made(ModelRecipe("conv", options={"hidden_dims": [9, 8]}, decoder={"type": "mlp"}), (8, 8)).decoder
+    conv = make_model(
+        ModelRecipe("conv", options={"hidden_dims": [9, 8]}, decoder={"type": "mlp"}), (8, 8)
+    ).decoder
     assert type(conv) is FullyConnectedDecoder
     assert [layer.out_features for layer in conv.layers] == [8, 9, 64]
     recipe = ModelRecipe("mlp", decoder={"type": "conv", "image_shape": [8, 8], "channels": [5]})
-    model = made(recipe, (64,))
+    model = make_model(recipe, (64,))
     assert type(model.decoder) is ConvolutionalDecoder
     assert model.decode(model.embed(torch.randn(4, 64))).shape == (4, 64)
 
 
 def test_classifier_has_a_hidden_layer_of_fifty_units_unless_said_otherwise():
-    usual = made(ModelRecipe(out_dim=8, classifier=True), (5,), n_classes=10).classifier
+    usual = make_model(ModelRecipe(out_dim=8, classifier=True), (5,), n_classes=10).classifier
     assert [layer.in_features for layer in usual.layers] == [8, 50]
-    other = made(ModelRecipe(classifier={"hidden_dims": [], "activation": "relu"}), (5,), n_classes=10).classifier
+    other = make_model(
+        ModelRecipe(classifier={"hidden_dims": [], "activation": "relu"}), (5,), n_classes=10
+    ).classifier
     assert [(layer.in_features, layer.out_features) for layer in other.layers] == [(2, 10)]
 
 
 def test_number_of_classes_that_is_said_wins():
     recipe = ModelRecipe(classifier={"n_classes": 7})
-    assert made(recipe, (5,)).classify(torch.ones(2, 5)).shape == (2, 7)
-    assert made(recipe, (5,), n_classes=3).classify(torch.ones(2, 5)).shape == (2, 7)
+    assert make_model(recipe, (5,)).classify(torch.ones(2, 5)).shape == (2, 7)
+    assert make_model(recipe, (5,), n_classes=3).classify(torch.ones(2, 5)).shape == (2, 7)
 
 
 def test_heads_fit_a_model_that_says_nothing_of_its_width():
-    model = made(ModelRecipe(Trunk, decoder={"hidden_dims": [4]}, classifier=True), (5,), n_classes=2)
+    model = make_model(ModelRecipe(Trunk, decoder={"hidden_dims": [4]}, classifier=True), (5,), n_classes=2)
     assert model.decode(model.encode(torch.ones(3, 5))).shape == (3, 5)
     assert model.classify(torch.ones(3, 5)).shape == (3, 2)
     assert model.encoder.training
 
 
 def test_model_that_decodes_on_its_own_needs_no_decoder():
-    model = made(ModelRecipe(Trunk, classifier=True), (5,), n_classes=2)
+    model = make_model(ModelRecipe(Trunk, classifier=True), (5,), n_classes=2)
     code = model.encode(torch.ones(3, 5))
     assert torch.equal(model.decode(code), model.encoder.back(code))
-    assert type(made(ModelRecipe(Trunk), (5,))) is Trunk
+    assert type(make_model(ModelRecipe(Trunk), (5,))) is Trunk
 
 
 # -- refusals -------------------------------------------------------------------------------------------
@@ -167,7 +173,7 @@ def test_model_that_decodes_on_its_own_needs_no_decoder():
         ({"kind": Trunk, "out_dim": 3}, "model 'Trunk' has no option 'out_dim'"),
         ({"out_dim": 0}, "out_dim must be a positive integer, got 0"),
         ({"out_dim": 2.5}, "out_dim must be a positive integer, got 2.5"),
-        ({"out_dim": 3, "options": {"out_dim": 4}}, "out_dim is given twice: 3, and 4"),
+        ({"out_dim": 3, "options": {"out_dim": 4}}, "out_dim must be given once, got 3, and 4"),
         ({"decoder": {"type": "cnov"}}, r"unknown decoder 'cnov'. Did you mean 'conv'\?"),
         ({"decoder": {"dropuot": 0.1}}, r"decoder 'mlp' has no option 'dropuot'. Did you mean 'dropout'\?"),
         ({"kind": "conv", "decoder": {"residual": True}}, "decoder 'conv' has no option 'residual'"),
@@ -197,14 +203,14 @@ def test_recipes_of_another_kind_are_refused(arguments, message):
 
 
 def test_classes_that_nobody_counted_are_asked_for():
-    with pytest.raises(UnsupportedConfigurationError, match=r"Give labels .* classifier: \{n_classes: 10\}"):
+    with pytest.raises(UnsupportedConfigurationError, match=r"Pass labels .* classifier: \{n_classes: 10\}"):
         ModelRecipe(classifier=True).make((5,))
 
 
 @pytest.mark.parametrize(("kind", "options"), [("mlp", {"in_dim": 6}), ("conv", {"in_shape": [2, 3]})])
 def test_rows_of_another_shape_than_said_are_refused(kind, options):
     assert ModelRecipe(kind, options=options).make((2, 3))(torch.ones(4, 2, 3)).shape == (4, 2)
-    with pytest.raises(ValueError, match=rf"model '{kind}' is for rows of in_.*=.*, got rows of shape \(7, 1\)"):
+    with pytest.raises(ValueError, match=rf"model '{kind}' needs rows of in_.*=.*, got rows of shape \(7, 1\)"):
         ModelRecipe(kind, options=options).make((7, 1))
 
 
@@ -246,7 +252,7 @@ def test_recipe_cannot_be_changed():
         recipe.out_dim = 3
     with pytest.raises(TypeError):
         recipe.options["hidden_dims"] = [3]
-    made(recipe, (4,)).encoder.hidden_dims.append(8)
+    make_model(recipe, (4,)).encoder.hidden_dims.append(8)
     assert recipe.spec() == {"type": "mlp", "options": {"hidden_dims": [5, 6]}, "decoder": {"hidden_dims": [5, 6]}}
 
 
@@ -288,17 +294,17 @@ def test_what_is_written_of_a_recipe_means_the_same_recipe(recipe):
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=repr)
 def test_recipe_of_a_model_makes_that_model_again(recipe):
-    model = made(recipe, (6, 8), n_classes=3)
-    found = ModelRecipe.of(model)
-    assert same_weights(model, made(found, (6, 8)))
-    assert repr(model) == repr(made(found, (6, 8)))
-    assert ModelRecipe.of(made(found, (6, 8))) == found
-    # what the rows say is said, and else no more than the recipe did
-    said = {**found.spec().get("options", {})}
-    assert said.pop("in_dim", 48) == 48
-    assert said.pop("in_shape", [6, 8]) == [6, 8]
-    assert said == recipe.spec().get("options", {})
-    assert found.decoder == recipe.decoder
+    model = make_model(recipe, (6, 8), n_classes=3)
+    result = ModelRecipe.of(model)
+    assert same_weights(model, make_model(result, (6, 8)))
+    assert repr(model) == repr(make_model(result, (6, 8)))
+    assert ModelRecipe.of(make_model(result, (6, 8))) == result
+    # beside the shape of the rows, the options are those of the recipe
+    options = {**result.spec().get("options", {})}
+    assert options.pop("in_dim", 48) == 48
+    assert options.pop("in_shape", [6, 8]) == [6, 8]
+    assert options == recipe.spec().get("options", {})
+    assert result.decoder == recipe.decoder
 
 
 def test_only_what_differs_from_the_defaults_is_written():
@@ -320,7 +326,7 @@ def test_model_of_a_user_is_recognised_once_it_has_a_name(registered):
 
 def test_class_without_a_name_cannot_be_written():
     assert ModelRecipe.of(Trunk(5)) is None
-    with pytest.raises(UnsupportedConfigurationError, match="Trunk has no name in the grammar"):
+    with pytest.raises(UnsupportedConfigurationError, match="with a registered name, got Trunk"):
         ModelRecipe(Trunk).spec()
 
 

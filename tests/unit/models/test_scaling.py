@@ -32,13 +32,13 @@ def wine():
 
 @pytest.mark.parametrize("whitening", [0.0, 0.5, 1.0])
 def test_components_are_principal_components_that_are_divided_by_a_power_of_their_deviation(whitening):
-    # uniform columns have no far values
+    # uniform columns have no outliers
     rows = torch.rand(4000, 4, generator=torch.manual_seed(0)) * torch.tensor([1.0, 5.0, 20.0, 3.0])
     components = PCA(4).fit_transform(rows.double().numpy())
     s = components.std(axis=0)
     expected = components / (s**whitening * np.sqrt((s**2).mean()) ** (1 - whitening))
-    found = scaled(rows, whitening=whitening).numpy()
-    np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=2e-3)
+    result = scaled(rows, whitening=whitening).numpy()
+    np.testing.assert_allclose(np.abs(result), np.abs(expected), atol=2e-3)
 
 
 def test_only_the_leading_components_are_kept():
@@ -69,9 +69,9 @@ def test_wide_rows_agree_with_the_covariance(monkeypatch):
 
 def test_rows_of_more_columns_than_there_are_rows_keep_their_distances():
     rows = torch.randn(30, 2500, generator=torch.manual_seed(0))
-    found = scaled(rows, whitening=0.0)
-    assert not found[:, 29:].any()
-    ratio = torch.pdist(found) / torch.pdist(rows)
+    result = scaled(rows, whitening=0.0)
+    assert not result[:, 29:].any()
+    ratio = torch.pdist(result) / torch.pdist(rows)
     assert ratio.std() / ratio.mean() < 0.02  # few values are far
 
 
@@ -89,7 +89,7 @@ def test_data_far_from_the_origin_keep_what_their_type_holds():
     rows = torch.randint(0, 16, (500, 3), generator=torch.manual_seed(0)).float()
     torch.testing.assert_close(scaled(rows + 2**20), scaled(rows), rtol=1e-5, atol=1e-5)
     precise = rows.double() / 1000
-    # subtracted before they are rounded
+    # the offset is subtracted before rounding
     torch.testing.assert_close(scaled(precise + 2**20), scaled(precise), rtol=1e-4, atol=1e-4)
 
 
@@ -129,10 +129,10 @@ def test_rare_values_count_where_nearly_all_are_zero():
     rows = torch.randn(1000, 3, generator=torch.manual_seed(0))
     rows[:, 2] = 0
     rows[:10, 2] = 3.0
-    found = prepared(rows)
+    result = prepared(rows)
     moved = rows[500:501].clone()
     moved[0, 2] = 3.0
-    assert (found(moved) - found(rows[500:501])).norm() > 1
+    assert (result(moved) - result(rows[500:501])).norm() > 1
 
 
 # -- degenerate data ------------------------------------------------------------------------------------
@@ -142,13 +142,13 @@ def test_rare_values_count_where_nearly_all_are_zero():
 @pytest.mark.parametrize("d", [1, 2, 800])
 def test_few_rows_and_columns_are_scaled(n, d):
     rows = 50 + 10 * torch.randn(n, d, generator=torch.manual_seed(0))
-    found = scaled(rows)
-    assert found.shape == (n, min(d, 100))
-    assert found.isfinite().all()
+    result = scaled(rows)
+    assert result.shape == (n, min(d, 100))
+    assert result.isfinite().all()
     if n > 1:
-        assert 0.1 < found.square().sum(dim=0).max() / n < 100
+        assert 0.1 < result.square().sum(dim=0).max() / n < 100
     else:
-        assert not found.any()
+        assert not result.any()
 
 
 def test_rows_that_are_all_the_same_become_zero_and_so_does_any_other():
@@ -171,9 +171,9 @@ def test_columns_of_one_value_are_left_out():
 )
 def test_any_real_type_gives_what_single_precision_gives(dtype):
     rows = digits()
-    found = scaled(rows.to(dtype))
-    assert found.dtype == torch.float32
-    torch.testing.assert_close(found, scaled(rows), rtol=1e-3, atol=1e-3)
+    result = scaled(rows.to(dtype))
+    assert result.dtype == torch.float32
+    torch.testing.assert_close(result, scaled(rows), rtol=1e-3, atol=1e-3)
 
 
 def test_data_are_left_as_they_are():
@@ -254,9 +254,9 @@ def test_column_that_had_one_value_gets_a_component_of_its_own(value):
     later = later_of(rows)
     scaling.complete(later)
     torch.testing.assert_close(scaling(rows), before)
-    found = scaling(later) - scaling(rows)
-    assert (found.square().mean(dim=0).sqrt() > 0.01).sum() == 1
-    assert found.square().mean(dim=0).max().sqrt() == pytest.approx(1, abs=0.1)
+    result = scaling(later) - scaling(rows)
+    assert (result.square().mean(dim=0).sqrt() > 0.01).sum() == 1
+    assert result.square().mean(dim=0).max().sqrt() == pytest.approx(1, abs=0.1)
     weight = scaling.weight.clone()
     scaling.complete(10 * later)
     assert torch.equal(scaling.weight, weight)

@@ -1,4 +1,4 @@
-"""Columns of any offset and unit become columns of mean 0 and unit size, and come back."""
+"""Standardisation of columns of any offset and unit, and its inverse."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_columns_have_mean_0_and_size_1_whatever_their_offset_and_unit(offset, f
     assert scaled.mean(dim=0).abs().max() < 0.02
     assert (scaled.std(dim=0) - 1).abs().max() < 0.05
     expected = prepared(ROWS)(ROWS)
-    # as far as double precision holds the rows
+    # up to the rounding of the rows in double precision
     assert (scaled - expected).abs().max() < 1e-5 + 1e-15 * abs(offset)
 
 
@@ -60,7 +60,7 @@ def test_column_that_had_one_value_gets_its_scale_from_later_rows():
     later[:, 4] = 100 + 20 * ROWS[:, 0]
     standardization.complete(later)
     assert torch.equal(standardization(rows), before)
-    # as far from 7 as its mean is, and as it spreads
+    # the root mean square difference from 7
     assert float(standardization.scale[4]) == pytest.approx(np.hypot(93, 20), rel=0.05)
     standardization.complete(10 * later)
     assert float(standardization.scale[4]) == pytest.approx(np.hypot(93, 20), rel=0.05)
@@ -167,12 +167,12 @@ def test_models_standardise_only_if_they_are_told_to():
 
 
 def test_what_was_said_stays_and_what_was_not_is_decided_once():
-    said, open_ = FullyConnectedEmbeddingModel(4, standardize=False), FullyConnectedEmbeddingModel(4)
-    for model in (said, open_):
+    explicit, open_ = FullyConnectedEmbeddingModel(4, standardize=False), FullyConnectedEmbeddingModel(4)
+    for model in (explicit, open_):
         model.decide_standardize(True)
         model.decide_standardize(False)
-    assert (said.standardize, open_.standardize) == (False, True)
-    assert (said.scaling is None, open_.scaling is None) == (True, False)
+    assert (explicit.standardize, open_.standardize) == (False, True)
+    assert (explicit.scaling is None, open_.scaling is None) == (True, False)
 
 
 def test_loaded_weights_decide_what_was_open_and_nothing_else():
@@ -221,9 +221,9 @@ def test_far_rows_come_in_double_precision_and_near_ones_do_not(kind, offset):
 def test_decoders_return_rows_in_the_units_of_the_data(decoder):
     rows = (ROWS * 1e4 + 1e7).reshape(300, 2, 2)
     decoder.prepare(rows)
-    made = in_double_precision(decoder, torch.device("cpu"))(torch.randn(300, 2).double())
-    assert made.shape == rows.shape
-    assert (made - 1e7).abs().max() < 1e6
+    decoded = in_double_precision(decoder, torch.device("cpu"))(torch.randn(300, 2).double())
+    assert decoded.shape == rows.shape
+    assert (decoded - 1e7).abs().max() < 1e6
     standardized = decoder.as_standardized(rows)
     assert standardized.std() == pytest.approx(1, abs=0.05)
     assert standardized.shape == decoder.standardized(torch.randn(300, 2)).shape
