@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from paradime._registry import CALLBACKS, did_you_mean
 from paradime.training.callbacks import Callback
@@ -43,11 +43,13 @@ class History(Callback):
         [0, 1]
     """
 
+    state_attributes: ClassVar[tuple[str, ...]] = ("records",)
+
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
 
     def on_epoch_end(self, state: TrainingState) -> None:
-        keys, loss, held_out = state.phase.loss_keys, state.phase.objective, state.validation
+        keys, loss, held_out = state.phase.loss_keys, state.objective, state.validation
         parts = [] if loss is None else loss.detailed_history()[:, -1].tolist()
         weights = [] if loss is None else loss.weight_history()[:, -1].tolist()
         self.records.append(
