@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal, Protocol
 
 from torch.nn.functional import mse_loss
 
@@ -13,9 +13,6 @@ from paradime.data import Dataset, DerivedData, checked_rows
 from paradime.data.derived import pca, spectral
 from paradime.loss import Loss, PositionLoss
 from paradime.training import TrainingPhase
-
-if TYPE_CHECKING:
-    from paradime.estimators.preset import Preset
 
 __all__ = [
     "COMPUTED_POSITIONS",
@@ -34,6 +31,17 @@ GIVEN_POSITIONS = "initial_positions"
 INIT_SCALE = 1.0  # of principal components, in units of the kernel's width: the data's own does not matter
 
 
+class HasPositions(Protocol):
+    """Parameters of presets that learn positions first."""
+
+    initialization: Any
+    init_epochs: int
+    n_components: int
+    data_key: str
+    batch_size: int | Literal["auto"]
+    learning_rate: float
+
+
 @dataclasses.dataclass(frozen=True)
 class InitialPositions:
     """The components by which a model learns positions first; without positions, there are none."""
@@ -45,7 +53,7 @@ class InitialPositions:
     @classmethod
     def of(
         cls,
-        preset: Preset,
+        preset: HasPositions,
         *,
         batch_size: Any = None,
         learning_rate: float | None = None,
