@@ -21,7 +21,7 @@ from paradime.data import Dataset, checked_rows
 from paradime.dr import ParametricDR
 from paradime.dr.components import Components, make_components
 from paradime.dr.overrides import teaches_positions
-from paradime.dr.parameters import checked_parameters, describe_unknown, parameters_of
+from paradime.dr.parameters import checked_parameters, describe_unknown, known_parameters
 from paradime.dr.targets import Targets
 from paradime.estimators.composition import Composition, use_neighbors
 from paradime.estimators.initialization import COMPUTED_POSITIONS, GIVEN_POSITIONS, check_positions, is_array
@@ -347,8 +347,10 @@ class Preset(ParametricDR):
         return self.data_key
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
-        defaults = parameters_of(type(self))
-        changed = {name: value for name, value in self.get_params().items() if not _same(value, defaults[name])}
+        defaults = known_parameters(type(self))
+        changed = {
+            name: value for name, value in self.get_params().items() if not _same(value, defaults.get(name))
+        }
         shown = [f"{name}={reprlib.repr(value)}" for name, value in changed.items()]
         return f"{type(self).__name__}({', '.join([*shown, f'trained={self.__sklearn_is_fitted__()}'])})"
 

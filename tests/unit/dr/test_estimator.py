@@ -335,3 +335,14 @@ def test_a_subclass_that_composes_itself_is_not_saved_with_components_set_by_han
     routine.training_phases = [TrainingPhase(epochs=1, loss_keys=["loss"])]
     with pytest.raises(UnsupportedConfigurationError, match="set by hand"):
         routine.fit(X).save(tmp_path / "made.paradime")
+
+
+def test_refused_rows_of_a_trained_network_are_answered_with_fit():
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    routine = ParametricMDS(epochs=1, init_epochs=1, random_state=0).fit(X)
+    with pytest.raises(
+        ValueError, match=r"X has 3 features, but .* expecting 4\. Call fit\(X\), which starts afresh"
+    ):
+        routine.train(X[:, :3])
+    with pytest.raises(ValueError, match=r"expecting 3\. Set in_dim=4\."):
+        ParametricMDS(in_dim=3).fit(X)
