@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch.nn.functional import mse_loss
 
@@ -13,9 +13,6 @@ from paradime.data import Dataset, DerivedData, checked_rows
 from paradime.data.derived import pca, spectral
 from paradime.loss import Loss, PositionLoss
 from paradime.training import TrainingPhase
-
-if TYPE_CHECKING:
-    from paradime.estimators.preset import Preset
 
 __all__ = [
     "COMPUTED_POSITIONS",
@@ -45,7 +42,7 @@ class InitialPositions:
     @classmethod
     def of(
         cls,
-        preset: Preset,
+        preset: Any,
         *,
         batch_size: Any = None,
         learning_rate: float | None = None,
