@@ -15,13 +15,13 @@ from paradime.loss import Loss, PositionLoss
 from paradime.training import TrainingPhase
 
 __all__ = [
-    "COMPUTED_POSITIONS",
     "GIVEN_POSITIONS",
     "INIT_BATCHES",
     "INIT_SCALE",
     "InitialPositions",
     "check_positions",
     "is_array",
+    "is_computed",
 ]
 
 INIT_BATCHES = 30  # in an epoch of the phase that learns positions, whatever the number of rows
@@ -98,16 +98,19 @@ def is_array(initialization: Any) -> bool:
     return initialization is not None and not isinstance(initialization, str)
 
 
+def is_computed(initialization: Any) -> bool:
+    """Whether the parameter names positions that are computed of the data."""
+    return isinstance(initialization, str) and initialization in COMPUTED_POSITIONS
+
+
 def check_positions(initialization: Any, dataset: Dataset, n_components: int) -> None:
     """Raises ValueError if there are no positions of these rows, one each.
 
     Args:
-        initialization: The parameter of a preset.
+        initialization: The parameter of a preset, neither ``None`` nor computed.
         dataset: The rows that are trained on, and their other entries.
         n_components: Number of dimensions of the embedding.
     """
-    if initialization is None or (not is_array(initialization) and initialization in COMPUTED_POSITIONS):
-        return
     if is_array(initialization):
         positions, what = checked_rows("initialization", initialization), "initialization"
     elif initialization in dataset:

@@ -18,7 +18,7 @@ from paradime.dr.parameters import checked_parameters, describe_unknown, known_p
 from paradime.dr.targets import Targets
 from paradime.estimators.common import DEFAULTS, Common, common_of, spelled_out, with_common
 from paradime.estimators.composition import Composition, use_neighbors
-from paradime.estimators.initialization import COMPUTED_POSITIONS, GIVEN_POSITIONS, check_positions, is_array
+from paradime.estimators.initialization import GIVEN_POSITIONS, check_positions, is_array, is_computed
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import PositionLoss
 from paradime.models import ModelRecipe
@@ -173,12 +173,13 @@ class Preset(ParametricDR):
         return super()._parameters_not_saved().union(data)
 
     def _check_data(self, dataset: Dataset) -> None:
-        check_positions(self.initialization, dataset, self._settings()["n_components"])
+        if self.initialization is not None and not is_computed(self.initialization):
+            check_positions(self.initialization, dataset, self._settings()["n_components"])
 
     def _given_positions(self) -> frozenset[str]:
         given: Any = self.initialization
         key = GIVEN_POSITIONS if is_array(given) else given
-        return frozenset() if key is None or key in COMPUTED_POSITIONS else frozenset({key})
+        return frozenset() if key is None or is_computed(key) else frozenset({key})
 
     def _prepare_training(self) -> None:
         """Adds the positions that were given to the data, if a phase teaches them."""
