@@ -14,8 +14,9 @@ import torch
 
 from paradime import estimators
 from paradime.data import Dataset
+from paradime.estimators.common import Extras
 from paradime.estimators.composition import Composition
-from paradime.estimators.preset import Extras, Preset
+from paradime.estimators.preset import Preset
 from paradime.types import Data, TensorLike
 
 __all__ = ["ParametricTSNE", "ParametricUMAP"]

@@ -42,7 +42,7 @@ BLOCKS = (
 """Parameters of a composed routine that its text tells."""
 
 NAMED_IN_FILE = frozenset(
-    {"_overrides", "_components", "_fitted", "_returns_tensors", "_sklearn_output_config"}
+    {"_overrides", "_components", "_fitted", "_handed_on", "_returns_tensors", "_sklearn_output_config"}
     | {"_ranges", "_row_shape", "_targets", "feature_names_in_", "metadata_", "n_features_in_", "n_samples_seen_"}
 )
 """Attributes of a fitted routine, now or earlier, for which the file's format has places of their own."""

@@ -98,6 +98,13 @@ class Components:
             self.held_out, self.held_out_indices, self.embedding = before
             raise
 
+    def release_data(self) -> None:
+        """Forgets the data, and what was computed of them; the model stays."""
+        self.dataset = None
+        # copies of relations are without results; components that are made since may share the originals
+        self.global_relations = {key: copy.copy(entry) for key, entry in self.global_relations.items()}
+        self.remember_components(["global_relations"])
+
     def main_phases(self) -> list[TrainingPhase]:
         """Returns the phases but for those that only teach positions; all if there are no others."""
         chosen = [phase for phase in self.training_phases if not teaches_positions(phase, self.losses)]

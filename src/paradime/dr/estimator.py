@@ -21,7 +21,7 @@ from paradime.dr.components import COMPONENTS, Component, Components, Overrides,
 from paradime.dr.fitted import FittedState
 from paradime.dr.html import fitted_attributes, html_of
 from paradime.dr.overrides import AddedLoss
-from paradime.dr.parameters import checked_parameters, describe_unknown, parameters_of, refuse_unknown
+from paradime.dr.parameters import checked_parameters, describe_unknown, handed_on, known_parameters, parameters_of
 from paradime.dr.parts import PartMethod, has_part
 from paradime.exceptions import InconsistentVersionWarning, UnsupportedConfigurationError
 from paradime.loss import Loss
@@ -60,6 +60,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     """Parts beside the encoder that every model of the routine has."""
 
     _fitted: FittedState = FittedState()
+    _handed_on: tuple[str, ...] = ()
     _returns_tensors = False
 
     # -- components -----------------------------------------------------------------------------------
@@ -332,22 +333,25 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     # -- parameters, copies, pickles ------------------------------------------------------------------
 
     def __new__(cls, *args: Any, **settings: Any) -> Self:  # noqa: ARG004  whatever is passed
-        """Answers names that the constructor does not take with those that it has."""
-        refuse_unknown(cls, settings)
+        """Answers names that the constructor does not take, and remembers which its ``**kwargs`` hand on."""
+        others = handed_on(cls, settings)
         made: Self = super().__new__(cls)
+        if others:
+            made._handed_on = others
         return made
 
     @classmethod
     def _get_param_names(cls) -> list[str]:
-        """Returns the names of the parameters; of a constructor that hands on any, also those of the class above.
+        """Returns the names of the parameters; of a constructor with ``*args``, also those of the class above.
 
-        scikit-learn refuses ``*args`` and forgets ``**kwargs``, and scripts of ParaDime 1.x have both.
+        scikit-learn refuses such a constructor, and scripts of ParaDime 1.x have them.
         """
         return sorted(parameters_of(cls))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Returns the constructor's arguments as they were given."""
-        return {name: self.__dict__[name] for name in self._get_param_names() if name in self.__dict__}
+        """Returns the constructor's arguments as they were given, also those that its ``**kwargs`` hand on."""
+        names = dict.fromkeys([*self._get_param_names(), *self._handed_on])
+        return {name: self.__dict__[name] for name in names if name in self.__dict__}
 
     def set_params(self, **params: Any) -> Self:
         """Sets parameters; what is trained stays until the next :meth:`fit`.
@@ -355,12 +359,16 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         Raises:
             ValueError: If there is no such parameter.
         """
+        known = known_parameters(type(self))
         for name in params:
-            if "__" not in name and name not in parameters_of(type(self)):
-                raise ValueError(describe_unknown(type(self), name, parameters_of(type(self))))
+            if "__" not in name and name not in {**known, **self.get_params()}:
+                raise ValueError(describe_unknown(type(self), name, known))
         is_fitted = self.__sklearn_is_fitted__()
         if not is_fitted:
             self._require_made_components("set_params")
+        further = [name for name in params if name in known and name not in self.get_params()]
+        if further:
+            self._handed_on = (*self._handed_on, *further)
         super().set_params(**params)
         if not is_fitted:
             self._start_afresh()

@@ -163,11 +163,16 @@ class Network:
 
     def _refuse(self, shape: tuple[int, ...]) -> None:
         expected = self.row_shape or ()
+        # a network that has seen data keeps its shape
+        remedy = "Call fit(X), which starts afresh, or train another routine." if self._is_prepared else ""
         if len(shape) == len(expected) == 1:
             raise ValueError(
-                f"X has {shape[0]} features, but {self._owner} is expecting {expected[0]}. Set in_dim={shape[0]}."
+                f"X has {shape[0]} features, but {self._owner} is expecting {expected[0]}. "
+                f"{remedy or f'Set in_dim={shape[0]}.'}"
             )
-        raise ValueError(f"X has rows of shape {shape}, but {self._owner} is expecting {expected}.")
+        raise ValueError(
+            f"X has rows of shape {shape}, but {self._owner} is expecting {expected}. {remedy}".strip()
+        )
 
 
 def _parts(model: torch.nn.Module | None) -> list[torch.nn.Module]:

@@ -8,7 +8,7 @@ import math
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import pydantic
 from pydantic import ConfigDict, TypeAdapter
@@ -20,7 +20,7 @@ from paradime.spec.values import listed
 from paradime.training import TrainingPhase
 from paradime.utils.annotations import as_lists, from_numpy, hints_of, readable
 
-__all__ = ["checked_parameters", "describe_unknown", "parameters_of", "refuse_unknown"]
+__all__ = ["checked_parameters", "describe_unknown", "handed_on", "known_parameters", "parameters_of"]
 
 _FILLED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -86,45 +86,60 @@ def describe_unknown(kind: type, name: str, known: Iterable[str]) -> str:
     return f"{kind.__name__} has no parameter {name!r}. {hint}"
 
 
-def refuse_unknown(kind: Any, settings: Iterable[str]) -> None:
-    """Raises TypeError if a constructor does not take one of these names, unless it takes any."""
-    known, signature = parameters_of(kind), _signature(kind)
-    for name in settings:
-        if name not in known and all(parameter.kind not in _FILLED for parameter in signature.values()):
-            raise TypeError(describe_unknown(kind, name, known))
-
-
-@functools.cache
-def _signature(kind: Any) -> Mapping[str, inspect.Parameter]:
-    _, *parameters = inspect.signature(kind.__init__).parameters.values()  # without self
-    return {parameter.name: parameter for parameter in parameters}
-
-
 @functools.cache
 def _phase_settings() -> frozenset[str]:
     return frozenset(inspect.signature(TrainingPhase).parameters) - {"name", "optimizer_kwargs"}
 
 
 def parameters_of(kind: Any) -> Mapping[str, Any]:
-    """Returns the defaults of a constructor's parameters by name.
+    """Returns the defaults of the parameters that a constructor names.
 
-    A constructor with ``*args`` or ``**kwargs`` is taken to hand these on: it has the parameters of the class
-    above, too.
+    A constructor with ``*args`` is taken to hand these on: it has the parameters of the class above, too.
     """
-    return _parameters_of(kind)
+    names, catch_all = _named(kind), inspect.Parameter.VAR_POSITIONAL
+    return {**parameters_of(_above(kind)), **names.defaults} if catch_all in names.catch_all else names.defaults
+
+
+def known_parameters(kind: Any) -> Mapping[str, Any]:
+    """Returns the defaults of all that a constructor takes, also by ``**kwargs`` that it hands on."""
+    names = _named(kind)
+    return {**known_parameters(_above(kind)), **names.defaults} if names.catch_all else names.defaults
+
+
+def handed_on(kind: Any, settings: Iterable[str]) -> tuple[str, ...]:
+    """Returns which of the names that a constructor is given fall to its ``**kwargs``.
+
+    Raises:
+        TypeError: If there are no ``**kwargs``, and the constructor does not name one of them.
+    """
+    names = _named(kind)
+    others = tuple(name for name in settings if name not in names.defaults)
+    if others and inspect.Parameter.VAR_KEYWORD not in names.catch_all:
+        raise TypeError(describe_unknown(kind, others[0], names.defaults))
+    return others
+
+
+class _Named(NamedTuple):
+    """What a constructor's signature says: defaults by name, and which of ``*args`` and ``**kwargs`` it has."""
+
+    defaults: Mapping[str, Any]
+    catch_all: frozenset[Any]
 
 
 @functools.cache
-def _parameters_of(kind: Any) -> Mapping[str, Any]:
+def _named(kind: Any) -> _Named:
     if kind.__init__ is object.__init__:
-        return {}
-    own = _signature(kind)
-    named = {name: parameter.default for name, parameter in own.items() if parameter.kind not in _FILLED}
-    if len(named) == len(own):
-        return types.MappingProxyType(named)
-    maker = next(base for base in kind.__mro__ if "__init__" in base.__dict__)
-    above = kind.__mro__[kind.__mro__.index(maker) + 1]
-    return types.MappingProxyType({**parameters_of(above), **named})
+        return _Named({}, frozenset())
+    _, *parameters = inspect.signature(kind.__init__).parameters.values()  # without self
+    named = {parameter.name: parameter.default for parameter in parameters if parameter.kind not in _FILLED}
+    catch_all = frozenset(parameter.kind for parameter in parameters).intersection(_FILLED)
+    return _Named(types.MappingProxyType(named), catch_all)
+
+
+def _above(kind: Any) -> Any:
+    """Returns the class whose constructor is overridden by that of a class."""
+    *_, maker = (base for base in kind.__mro__ if base.__init__ is kind.__init__)
+    return kind.__mro__[kind.__mro__.index(maker) + 1]
 
 
 # -- values -----------------------------------------------------------------------------------------------
@@ -181,7 +196,8 @@ def _checked(name: str, value: Any, adapter: TypeAdapter[Any], wants: str, defau
         return checked
     for specified, said in _IN_PYTHON:
         wants = wants.replace(specified, said)
-    raise ValueError(f"{name} must be {wants}, got {value!r}.{_usually(default)}")
+    remedy = " Leave it out." if isinstance(value, str) and value == "auto" else ""  # which other libraries have
+    raise ValueError(f"{name} must be {wants}, got {value!r}.{_usually(default)}{remedy}")
 
 
 def _usually(default: Any) -> str:
@@ -196,8 +212,9 @@ def _kinds(routine: type) -> dict[str, tuple[TypeAdapter[Any], str, Any]]:
     """
     config = ConfigDict(strict=True, arbitrary_types_allowed=True)
     made: dict[str, tuple[TypeAdapter[Any], str, Any]] = {}
+    base: Any
     for base in reversed(routine.__mro__):
-        if "__init__" not in base.__dict__ or base is object:
+        if base.__init__ is object.__init__:
             continue
         hints: dict[str, Any] = {}
         for name, hint in hints_of(base).items():

@@ -13,6 +13,7 @@ import scipy.sparse
 import torch
 
 from paradime.data import DataField, Dataset, DerivedData
+from paradime.dr.components import Components
 from paradime.dr.continuing import check_epochs, new_targets, renewed_components, share_of_epochs
 from paradime.dr.estimator import Estimator
 from paradime.dr.fitted import Drift, FittedState
@@ -238,14 +239,14 @@ class ParametricDR(Estimator):
             self._fitted.check_rows(X, self._data_key, self)
             self._fitted.check_targets(y, self)
         known = self._fitted.of_other_data(X, self._data_key).replace(targets=targets)
-        with self._restored_on_error() if goes_on else self._kept_until_trained():
+        with self._restored_on_error() if goes_on else self._kept_until_trained() as former:
             self._fitted = known
             if goes_on:
                 renewed_components(self)
             else:
                 self._start_afresh()
             spare_parameters(self)
-            self._train(dataset, callbacks, validation_data=held_out, resume_from=resume_from)
+            self._train(dataset, callbacks, validation_data=held_out, resume_from=resume_from, former=former)
             if not self.trained:
                 raise ValueError(
                     "fit learns nothing where all phases have epochs=0. Give one of them at least 1 epoch."
@@ -445,8 +446,12 @@ class ParametricDR(Estimator):
         validation_data: Dataset | Data | None = None,
         resume_from: str | os.PathLike[str] | None = None,
         known: FittedState | None = None,
+        former: Components | None = None,
     ) -> None:
-        """Runs all phases, on these data, of which something is known, or on those that are there."""
+        """Runs all phases, on these data, of which something is known, or on those that are there.
+
+        The data of former components are released once nothing more can be refused, before the training itself.
+        """
         with self._working():
             blocks = self._components  # its device is where a checkpoint goes
             resumed = read_resumed(self, resume_from, callbacks)
@@ -465,6 +470,8 @@ class ParametricDR(Estimator):
                     is_new=dataset is not None,
                 )
                 trainer = self._trainer(blocks.training_phases, callbacks, resumed)
+            if former is not None and any(phase.epochs != 0 for phase in blocks.training_phases):
+                former.release_data()
             trainer.run(blocks.training_phases, None if resumed is None else resumed["state"])
 
     def _trainer(
@@ -496,11 +503,11 @@ class ParametricDR(Estimator):
         )
 
     @contextlib.contextmanager
-    def _restored_on_error(self) -> Iterator[None]:
+    def _restored_on_error(self) -> Iterator[Components | None]:
         """If the block raises, the building blocks are those from before, whose network is as it is now."""
         blocks, fitted = self._components, self._fitted
         try:
-            yield
+            yield None
         except BaseException:
             self.__dict__["_components"], self._fitted = blocks, fitted
             blocks.embedding = None  # the network may have learned
@@ -518,16 +525,16 @@ class ParametricDR(Estimator):
                 raise
 
     @contextlib.contextmanager
-    def _kept_until_trained(self) -> Iterator[None]:
-        """If the block raises before a step is taken, what was learned before is there as it was."""
+    def _kept_until_trained(self) -> Iterator[Components | None]:
+        """If the block raises before a step is taken, what was learned before is there as it was; yields it."""
         before, fitted = self._made_components, self._fitted
         if before is None or not before.trained:
-            yield
+            yield before
             return
         model = None if before.initial_weights is None else before.model  # one that was given is set back in place
         weights = None if model is None else copy.deepcopy(model.state_dict())
         try:
-            yield
+            yield before
         except BaseException:
             now = self._made_components
             if now is None or not now.trained:

@@ -11,7 +11,7 @@ import torch
 
 from paradime.dr.components import Components
 from paradime.dr.network import Network
-from paradime.dr.parameters import refuse_unknown
+from paradime.dr.parameters import handed_on
 from paradime.exceptions import SpecificationError
 from paradime.models import ModelRecipe
 from paradime.spec import Vocabulary, build, dump, read_spec, write
@@ -34,7 +34,7 @@ def read_components(
         OSError: If the file cannot be read.
         TypeError: If the constructor does not take a setting.
     """
-    refuse_unknown(kind, settings)
+    handed_on(kind, settings)  # refuses names that the constructor does not take
     vocabulary = Vocabulary(_imports(allow_imports))
     components = build(read_spec(file_or_spec, vocabulary), vocabulary)
     if model is not None:

@@ -6,9 +6,10 @@ from typing import Unpack
 
 from torch.nn.functional import mse_loss
 
+from paradime.estimators.common import PLAIN_NETWORK, Common
 from paradime.estimators.composition import Composition
 from paradime.estimators.initialization import InitialPositions
-from paradime.estimators.preset import PLAIN_NETWORK, Common, Preset
+from paradime.estimators.preset import Preset
 from paradime.loss import ReconstructionLoss
 from paradime.training import TrainingPhase
 from paradime.types import TensorLike

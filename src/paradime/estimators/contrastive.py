@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Literal, Unpack
 
 from paradime.data import ContrastivePairs
+from paradime.estimators.common import Common
 from paradime.estimators.composition import Composition, fuzzy_neighbors
 from paradime.estimators.initialization import INIT_BATCHES, InitialPositions
-from paradime.estimators.preset import Common, Preset
+from paradime.estimators.preset import Preset
 from paradime.loss import ContrastiveLoss
 from paradime.training import TrainingPhase
 from paradime.types import Metric, TensorLike

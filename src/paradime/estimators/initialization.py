@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol
+from typing import Any
 
 from torch.nn.functional import mse_loss
 
@@ -15,13 +15,13 @@ from paradime.loss import Loss, PositionLoss
 from paradime.training import TrainingPhase
 
 __all__ = [
-    "COMPUTED_POSITIONS",
     "GIVEN_POSITIONS",
     "INIT_BATCHES",
     "INIT_SCALE",
     "InitialPositions",
     "check_positions",
     "is_array",
+    "is_computed",
 ]
 
 INIT_BATCHES = 30  # in an epoch of the phase that learns positions, whatever the number of rows
@@ -29,17 +29,6 @@ COMPUTED_POSITIONS: Mapping[str, Callable[..., Any]] = {"pca": pca, "spectral": 
 GIVEN_POSITIONS = "initial_positions"
 """The entry of the data that an array of positions becomes."""
 INIT_SCALE = 1.0  # of principal components, in units of the kernel's width: the data's own does not matter
-
-
-class HasPositions(Protocol):
-    """Parameters of presets that learn positions first."""
-
-    initialization: Any
-    init_epochs: int
-    n_components: int
-    data_key: str
-    batch_size: int | Literal["auto"]
-    learning_rate: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +42,7 @@ class InitialPositions:
     @classmethod
     def of(
         cls,
-        preset: HasPositions,
+        preset: Any,
         *,
         batch_size: Any = None,
         learning_rate: float | None = None,
@@ -109,16 +98,19 @@ def is_array(initialization: Any) -> bool:
     return initialization is not None and not isinstance(initialization, str)
 
 
+def is_computed(initialization: Any) -> bool:
+    """Whether the parameter names positions that are computed of the data."""
+    return isinstance(initialization, str) and initialization in COMPUTED_POSITIONS
+
+
 def check_positions(initialization: Any, dataset: Dataset, n_components: int) -> None:
     """Raises ValueError if there are no positions of these rows, one each.
 
     Args:
-        initialization: The parameter of a preset.
+        initialization: The parameter of a preset, neither ``None`` nor computed.
         dataset: The rows that are trained on, and their other entries.
         n_components: Number of dimensions of the embedding.
     """
-    if initialization is None or (not is_array(initialization) and initialization in COMPUTED_POSITIONS):
-        return
     if is_array(initialization):
         positions, what = checked_rows("initialization", initialization), "initialization"
     elif initialization in dataset:

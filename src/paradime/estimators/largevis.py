@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, Unpack
 
+from paradime.estimators.common import Common
 from paradime.estimators.composition import Composition, kernel_of_pairs, probable_neighbors
 from paradime.estimators.initialization import InitialPositions
-from paradime.estimators.preset import Common, Preset
+from paradime.estimators.preset import Preset
 from paradime.loss import RelationLoss, largevis_loss
 from paradime.training import TrainingPhase
 from paradime.transforms import StudentTTransform

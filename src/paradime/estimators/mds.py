@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, Unpack
 
+from paradime.estimators.common import PLAIN_NETWORK, Common
 from paradime.estimators.composition import Composition
 from paradime.estimators.initialization import INIT_SCALE, InitialPositions
-from paradime.estimators.preset import PLAIN_NETWORK, Common, Preset
+from paradime.estimators.preset import Preset
 from paradime.functional.magnitudes import UNIT_POWERS
 from paradime.loss import StressLoss
 from paradime.training import TrainingPhase

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Literal, Unpack
 
 from paradime.data import NearMidFarPairs
+from paradime.estimators.common import Common
 from paradime.estimators.composition import Composition, neighbor_relations
 from paradime.estimators.initialization import InitialPositions
-from paradime.estimators.preset import Common, Preset
+from paradime.estimators.preset import Preset
 from paradime.loss import AttractionLoss, Loss, RepulsionLoss
 from paradime.loss.weights import Weight
 from paradime.training import TrainingPhase

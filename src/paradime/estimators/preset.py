@@ -1,30 +1,24 @@
-"""What presets share: parameters that all of them take, and how components are made of these."""
+"""What presets share: their components, made of parameters, and their life as estimators."""
 
 from __future__ import annotations
 
 import abc
 import dataclasses
-import functools
-import inspect
 import os
-import re
 import reprlib
-import types
-import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self, TypedDict, Unpack
-
-import torch
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self, Unpack
 
 from paradime._registry import MODELS
 from paradime.data import Dataset, checked_rows
 from paradime.dr import ParametricDR
 from paradime.dr.components import Components, make_components
 from paradime.dr.overrides import teaches_positions
-from paradime.dr.parameters import checked_parameters, describe_unknown, parameters_of
+from paradime.dr.parameters import checked_parameters, describe_unknown, known_parameters
 from paradime.dr.targets import Targets
+from paradime.estimators.common import DEFAULTS, Common, common_of, spelled_out, with_common
 from paradime.estimators.composition import Composition, use_neighbors
-from paradime.estimators.initialization import COMPUTED_POSITIONS, GIVEN_POSITIONS, check_positions, is_array
+from paradime.estimators.initialization import GIVEN_POSITIONS, check_positions, is_array, is_computed
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import PositionLoss
 from paradime.models import ModelRecipe
@@ -34,80 +28,8 @@ from paradime.training import Callback, EarlyStopping, Schedule
 from paradime.types import Data, TensorLike
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.convert import to_numpy
-from paradime.utils.seed import RandomState
 
-__all__ = ["PLAIN_NETWORK", "Common", "Extras", "Preset", "Scheduled"]
-
-
-class Extras(TypedDict, total=False):
-    """Parameters of all presets; see :class:`Preset`."""
-
-    decoder: bool | Mapping[str, Any]
-    classifier: bool | Mapping[str, Any]
-    density: bool
-    structure: bool
-    loss_shares: Mapping[str, float] | None
-    device: str | torch.device | None
-    random_state: RandomState
-    callbacks: Sequence[Callback] | None
-    precomputed_knn: Any
-    validation_fraction: float
-    validation_every: int
-    warm_start: bool
-    on_interrupt: Literal["raise", "keep"]
-    early_stopping: bool | EarlyStopping
-    clip_norm: float | None
-
-
-class Scheduled(Extras, total=False):
-    """Parameters of all presets that have no schedule of their own."""
-
-    schedule: str | Schedule | None
-
-
-class Common(Scheduled, total=False):
-    """Parameters of all presets that have no such parameters of their own."""
-
-    model: torch.nn.Module | ModelRecipe | None
-    in_dim: int | None
-    n_components: int
-    hidden_dims: int | Sequence[int] | None
-    activation: str
-    network: Literal["centers", "mlp"]
-    data_key: str
-    verbose: bool
-
-
-_DEFAULTS: dict[str, Any] = {
-    "n_components": 2,
-    "random_state": None,
-    "device": "auto",
-    "model": None,
-    "in_dim": None,
-    "hidden_dims": None,
-    "activation": "relu",
-    "network": "centers",
-    "data_key": "main",
-    "verbose": False,
-    "decoder": False,
-    "classifier": False,
-    "density": False,
-    "structure": False,
-    "loss_shares": None,
-    "callbacks": None,
-    "precomputed_knn": None,
-    "validation_fraction": 0.0,
-    "validation_every": 1,
-    "warm_start": False,
-    "on_interrupt": "raise",
-    "early_stopping": False,
-    "clip_norm": None,
-    "schedule": None,
-}
-
-
-PLAIN_NETWORK: Mapping[str, Any] = {"hidden_dims": (100, 50), "activation": "silu", "network": "mlp"}
-"""Defaults of presets for which centres are of no use: they preserve more than neighbourhoods."""
+__all__ = ["Preset"]
 
 
 class Preset(ParametricDR):
@@ -191,23 +113,23 @@ class Preset(ParametricDR):
         for name in settings:
             if name not in defaults:
                 raise TypeError(describe_unknown(kind, name, defaults))
-        for name in _DEFAULTS:
+        for name in DEFAULTS:
             if name in defaults:
                 setattr(self, name, settings.get(name, defaults[name]))
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         init = cls.__dict__.get("__init__")
-        common = None if init is None else _common_of(init)
+        common = None if init is None else common_of(init)
         if init is not None and common is not None:
             # editors and type checkers read the typed dict; scikit-learn and help() read this
-            defaults = {**_DEFAULTS, **cls.common}
+            defaults = {**DEFAULTS, **cls.common}
             chosen = {name: default for name, default in defaults.items() if name in common}
-            signature = _spelled_out(init, chosen, common)
+            signature = spelled_out(init, chosen, common)
             _, *parameters = signature.parameters.values()  # without self
             cls.defaults = {parameter.name: parameter.default for parameter in parameters}
             init.__signature__ = signature
-            cls.__doc__ = _with_common(cls.__doc__ or "", Preset.__doc__ or "", chosen)
+            cls.__doc__ = with_common(cls.__doc__ or "", Preset.__doc__ or "", chosen)
 
     @classmethod
     def from_spec(cls, *args: Any, **settings: Any) -> Self:  # noqa: ARG003  whatever is passed
@@ -247,16 +169,17 @@ class Preset(ParametricDR):
         return super().fit(X, y, validation_data=validation_data, callbacks=callbacks, resume_from=resume_from)
 
     def _parameters_not_saved(self) -> frozenset[str]:
-        data = {"initialization"} if is_array(self.__dict__.get("initialization")) else ()
+        data = {"initialization"} if is_array(self.initialization) else ()
         return super()._parameters_not_saved().union(data)
 
     def _check_data(self, dataset: Dataset) -> None:
-        check_positions(self.__dict__.get("initialization"), dataset, self._settings()["n_components"])
+        if self.initialization is not None and not is_computed(self.initialization):
+            check_positions(self.initialization, dataset, self._settings()["n_components"])
 
     def _given_positions(self) -> frozenset[str]:
-        given = self.__dict__.get("initialization")
+        given: Any = self.initialization
         key = GIVEN_POSITIONS if is_array(given) else given
-        return frozenset() if key is None or key in COMPUTED_POSITIONS else frozenset({key})
+        return frozenset() if key is None or is_computed(key) else frozenset({key})
 
     def _prepare_training(self) -> None:
         """Adds the positions that were given to the data, if a phase teaches them."""
@@ -264,8 +187,8 @@ class Preset(ParametricDR):
         taught = (blocks.losses.get(key) for phase in blocks.training_phases for key in phase.loss_keys)
         if any(isinstance(loss, PositionLoss) for loss in taught) and not self._set_components():
             self._check_data(dataset)
-            if is_array(self.__dict__["initialization"]):
-                given = checked_rows("initialization", self.__dict__["initialization"])
+            if is_array(self.initialization):
+                given = checked_rows("initialization", self.initialization)
                 dataset.add({GIVEN_POSITIONS: to_numpy(given)})  # in single precision, whatever it came in
 
     # -- components -----------------------------------------------------------------------------------
@@ -347,8 +270,10 @@ class Preset(ParametricDR):
         return self.data_key
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
-        defaults = parameters_of(type(self))
-        changed = {name: value for name, value in self.get_params().items() if not _same(value, defaults[name])}
+        defaults = known_parameters(type(self))
+        changed = {
+            name: value for name, value in self.get_params().items() if not _same(value, defaults.get(name))
+        }
         shown = [f"{name}={reprlib.repr(value)}" for name, value in changed.items()]
         return f"{type(self).__name__}({', '.join([*shown, f'trained={self.__sklearn_is_fitted__()}'])})"
 
@@ -383,49 +308,3 @@ def _same(value: Any, default: Any) -> bool:
     if isinstance(value, (list, tuple)) and isinstance(default, (list, tuple)):
         return list(value) == list(default)
     return value is default or (isinstance(value, (bool, int, float, str)) and value == default)
-
-
-def _common_of(init: Callable[..., Any]) -> dict[str, str] | None:
-    """Returns the annotations, as written, of the typed dict that a constructor's ``**settings`` stand for.
-
-    Without one, ``None``.
-    """
-    *_, last = inspect.signature(init).parameters.values()
-    if last.kind is not inspect.Parameter.VAR_KEYWORD:
-        return None
-    # this one annotation alone: to evaluate all of them takes most of the time of the import
-    alone = types.SimpleNamespace(__annotations__={last.name: last.annotation})
-    annotation = typing.get_type_hints(alone, inspect.unwrap(init).__globals__)[last.name]
-    if typing.get_origin(annotation) is not typing.Unpack:
-        return None
-    (kind,) = typing.get_args(annotation)
-    return {name: getattr(hint, "__forward_arg__", hint) for name, hint in kind.__annotations__.items()}
-
-
-def _with_common(doc: str, preset_doc: str, common: Iterable[str]) -> str:
-    """Returns the docstring of a preset with the parameters of all presets in place of ``**settings``."""
-    entries = _entries_of(preset_doc)
-    told = "\n".join(entries[name] for name in common if name in entries)
-    return re.sub(r"^ +\*\*settings:.*(?:\n +.*)*?(?=\n\n)", lambda _: told, doc, flags=re.M)
-
-
-@functools.cache
-def _entries_of(doc: str) -> dict[str, str]:
-    """Returns the entries of a docstring's arguments, by name."""
-    entries = re.findall(r"^( {8})(\w+):(.*(?:\n {9,}.*)*)", doc, flags=re.M)
-    return {name: f"{indent}{name}:{text}" for indent, name, text in entries}
-
-
-def _spelled_out(
-    init: Callable[..., Any], common: Mapping[str, Any], annotations: Mapping[str, Any]
-) -> inspect.Signature:
-    """Returns the signature of a constructor, with what stands for the parameters of all presets written out."""
-    signature = inspect.signature(init)
-    own = list(signature.parameters.values())
-    named = {parameter.name for parameter in own}
-    further = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotations[name])
-        for name, default in common.items()
-        if name not in named
-    ]
-    return signature.replace(parameters=[*own[:-1], *further])

@@ -7,9 +7,10 @@ from typing import Literal, Unpack
 import torch
 
 from paradime.data import ContrastivePairs
+from paradime.estimators.common import Common
 from paradime.estimators.composition import Composition, probable_neighbors
 from paradime.estimators.initialization import INIT_BATCHES, InitialPositions
-from paradime.estimators.preset import Common, Preset
+from paradime.estimators.preset import Preset
 from paradime.loss import ContrastiveLoss, RelationLoss, kullback_leibler_div
 from paradime.relations import DifferentiablePDist
 from paradime.training import TrainingPhase

@@ -6,9 +6,10 @@ from typing import Literal, Unpack
 
 import torch
 
+from paradime.estimators.common import Common
 from paradime.estimators.composition import Composition, fuzzy_neighbors, kernel_of_pairs
 from paradime.estimators.initialization import INIT_BATCHES, InitialPositions
-from paradime.estimators.preset import Common, Preset
+from paradime.estimators.preset import Preset
 from paradime.loss import RelationLoss, cross_entropy_loss
 from paradime.training import TrainingPhase
 from paradime.transforms import ModifiedCauchyTransform

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -88,10 +89,15 @@ def checked_integers(**sizes: int) -> list[int]:
     return list(plain.values())
 
 
-def named_options(kind: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+@functools.cache
+def _signature_of(kind: Any) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(kind).parameters
+
+
+def named_options(kind: Any) -> Mapping[str, inspect.Parameter]:
     """Returns the parameters that a constructor takes by name."""
     by_name = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
-    return {name: p for name, p in inspect.signature(kind).parameters.items() if p.kind in by_name}
+    return MappingProxyType({name: p for name, p in _signature_of(kind).items() if p.kind in by_name})
 
 
 def defaults_of(kind: Callable[..., Any]) -> dict[str, Any]:
@@ -120,7 +126,7 @@ def check_options(
         ValueError: If an option is unknown.
     """
     known = {*named_options(kind), *more} - set(without)
-    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in inspect.signature(kind).parameters.values()):
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in _signature_of(kind).values()):
         return
     for name in options:
         if name not in known:
@@ -135,9 +141,10 @@ def stored_arguments(instance: object) -> dict[str, Any] | None:
         express it.
     """
     arguments = {}
-    if len(named_options(type(instance))) < len(inspect.signature(type(instance)).parameters):
+    kind: Any = type(instance)
+    if len(named_options(kind)) < len(_signature_of(kind)):
         return None  # some parameters cannot be passed by name
-    for name in named_options(type(instance)):
+    for name in named_options(kind):
         value = frozen(getattr(instance, name, instance))  # the instance itself marks a missing attribute
         if not _is_plain(value):
             return None

@@ -1,5 +1,7 @@
 import copy
+import gc
 import pickle
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,7 @@ from paradime.exceptions import InconsistentVersionWarning, NotTrainedError, Uns
 from paradime.loss import CorrelationLoss, GlobalStructureLoss, RelationLoss, SmoothnessLoss
 from paradime.models import FullyConnectedEmbeddingModel, ModelRecipe
 from paradime.relations import DifferentiablePDist, PDist
+from paradime.training import Callback
 
 pytestmark = pytest.mark.usefixtures("few_first_steps")
 
@@ -335,3 +338,52 @@ def test_a_subclass_that_composes_itself_is_not_saved_with_components_set_by_han
     routine.training_phases = [TrainingPhase(epochs=1, loss_keys=["loss"])]
     with pytest.raises(UnsupportedConfigurationError, match="set by hand"):
         routine.fit(X).save(tmp_path / "made.paradime")
+
+
+def test_refused_rows_of_a_trained_network_are_answered_with_fit():
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    routine = ParametricMDS(epochs=1, init_epochs=1, random_state=0).fit(X)
+    with pytest.raises(
+        ValueError, match=r"X has 3 features, but .* expecting 4\. Call fit\(X\), which starts afresh"
+    ):
+        routine.train(X[:, :3])
+    with pytest.raises(ValueError, match=r"expecting 3\. Set in_dim=4\."):
+        ParametricMDS(in_dim=3).fit(X)
+
+
+class Watches(Callback):
+    """Notes at the first step whether earlier data are still in memory."""
+
+    def __init__(self, *data):
+        self.references, self.alive = [weakref.ref(one) for one in data], None
+
+    def on_epoch_begin(self, state):
+        gc.collect()
+        if self.alive is None:
+            self.alive = [reference() is not None for reference in self.references]
+
+
+def test_a_second_fit_lets_the_data_of_the_first_go_before_it_trains():
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    routine = ParametricTSNE(epochs=1, init_epochs=1, perplexity=5, random_state=0).fit(X)
+    watches = Watches(routine.dataset, routine.global_relation_data["rel"], routine.embedding_)
+    routine.fit(X[:50] + 1, callbacks=[watches])
+    assert watches.alive == [False, False, False]
+    assert routine.embedding_.shape == (50, 2)
+
+
+class Fails(Callback):
+    def on_epoch_begin(self, state):
+        raise RuntimeError("before the first step")
+
+
+def test_a_fit_that_fails_before_its_first_step_leaves_what_was_learned_without_its_data():
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    routine = ParametricMDS(epochs=1, init_epochs=1, random_state=0).fit(X)
+    embedded = routine.transform(X)
+    with pytest.raises(RuntimeError, match="before the first step"):
+        routine.fit(X + 1, callbacks=[Fails()])
+    np.testing.assert_array_equal(routine.transform(X), embedded)
+    with pytest.raises(AttributeError, match="does not hold the data it was trained on"):
+        _ = routine.embedding_
+    routine.train(X)

@@ -17,7 +17,7 @@ from paradime.cli.console import InputError
 from paradime.cli.methods import parse_settings
 from paradime.dr import ParametricDR
 from paradime.dr.parameters import NAMES_ELSEWHERE
-from paradime.loss import ContrastiveLoss, RelationLoss
+from paradime.loss import ContrastiveLoss, RelationLoss, StressLoss
 from paradime.models import CenterModel, FullyConnectedEmbeddingModel
 
 ROUTINES = [ParametricTSNE, ParametricUMAP]
@@ -291,6 +291,11 @@ def test_specification_is_the_same_before_and_after_training_and_trains_alike(ro
         ("n_neighbours", "Did you mean 'n_neighbors'?"),
         ("N_Neighbors", "Did you mean 'n_neighbors'?"),
         ("use_cuda", "Set device='cuda'."),
+        ("min_grad_norm", "Set early_stopping=True."),
+        ("angle", "There is no tree"),
+        ("method", "Nothing is approximated by trees."),
+        ("dissimilarity", "Distances are computed of the rows, by metric."),
+        ("parametric_reconstruction", "Set decoder=True."),
     ],
 )
 def test_names_of_other_libraries_are_answered_with_those_here(name, hint):
@@ -312,9 +317,47 @@ def test_the_name_of_today_is_answered_with_that_of_1_x():
 def test_every_parameter_that_is_hinted_at_exists():
     known = {name for preset in PRESETS for name in inspect.signature(preset).parameters}
     hints = " ".join(NAMES_ELSEWHERE.values())
-    for name in ("epochs", "initialization", "init_epochs", "n_components", "density", "loss_shares", "alpha"):
+    for name in (
+        "epochs",
+        "initialization",
+        "init_epochs",
+        "early_stopping",
+        "decoder",
+        "objective",
+        "n_components",
+        "density",
+        "loss_shares",
+        "alpha",
+    ):
         assert name in known
         assert name in hints
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("n_components", "It is called out_dim."),
+        ("hiden_dims", "Did you mean 'hidden_dims'?"),
+        ("epochs", "Training phases have it: add_training_phase(epochs=…)."),
+        ("n_epochs", "Training phases have it: add_training_phase(epochs=…)."),
+        ("lr", "Training phases have it: add_training_phase(learning_rate=…)."),
+    ],
+)
+def test_composed_routines_answer_such_names_too(name, hint):
+    message = re.escape(f"ParametricDR has no parameter '{name}'. {hint}")
+    with pytest.raises(TypeError, match=message):
+        ParametricDR(**{name: 1})
+    with pytest.raises(ValueError, match=message):
+        ParametricDR().set_params(**{name: 1})
+    with pytest.raises(TypeError, match=message):
+        ParametricDR.from_spec(ParametricContrastive().to_spec(), **{name: 1})
+    with pytest.raises(InputError, match=message):
+        parse_settings([f"{name}=1"], ParametricDR)
+
+
+def test_auto_where_there_is_no_rule_is_to_be_left_out(X):
+    with pytest.raises(ValueError, match=r"learning_rate must be a number, got 'auto'.* 0\.01\. Leave it out"):
+        ParametricTSNE(learning_rate="auto").fit(X)
 
 
 # -- help -----------------------------------------------------------------------------------------------
@@ -346,6 +389,55 @@ def test_a_subclass_that_hands_on_its_arguments_has_the_parameters_of_its_base(X
     assert (again.note, again.perplexity, again.epochs) == ("a", 5, 1)
 
 
+class HandsOnNames(ParametricTSNE):
+    """A constructor that decides one parameter, has one, and hands on what else it is given."""
+
+    def __init__(self, extra=1, **settings):
+        super().__init__(epochs=1, init_epochs=1, **settings)
+        self.extra = extra
+
+
+def test_what_keyword_arguments_hand_on_is_a_parameter(X, tmp_path):
+    made = HandsOnNames(extra=3, perplexity=5, random_state=0).fit(X)
+    said = {"extra": 3, "perplexity": 5, "random_state": 0}
+    assert made.get_params() == clone(made).get_params() == said
+    assert pickle.loads(pickle.dumps(made)).get_params() == said
+    assert repr(clone(made)) == "HandsOnNames(extra=3, perplexity=5, random_state=0, trained=False)"
+    np.testing.assert_array_equal(clone(made).fit(X).transform(X), made.transform(X))
+    made.save(tmp_path / "made.paradime")
+    again = HandsOnNames.from_pretrained(tmp_path / "made.paradime")
+    assert {**again.get_params(), "device": None} == {**said, "device": None}
+    np.testing.assert_array_equal(again.transform(X), made.transform(X))
+
+
+def test_keyword_arguments_that_are_set_later_are_parameters_too():
+    made = HandsOnNames(perplexity=5).set_params(alpha=2.0)
+    assert clone(made).get_params() == {"extra": 1, "perplexity": 5, "alpha": 2.0}
+    with pytest.raises(TypeError, match=r"HandsOnNames has no parameter 'n_epochs'\. It is called epochs"):
+        HandsOnNames(n_epochs=3)
+    with pytest.raises(ValueError, match=r"HandsOnNames has no parameter 'n_epochs'\. It is called epochs"):
+        made.set_params(n_epochs=3)
+
+
+class Stress(ParametricDR):
+    """A composed routine with a constructor of its own, which hands on the rest."""
+
+    def __init__(self, steps=2, **settings):
+        super().__init__(losses=StressLoss(), **settings)
+        self.steps = steps
+        self.add_training_phase(epochs=steps)
+
+
+def test_a_routine_that_composes_itself_hands_on_parameters(X, tmp_path):
+    made = Stress(random_state=0, out_dim=3).fit(X)
+    assert clone(made).get_params() == {"steps": 2, "random_state": 0, "out_dim": 3}
+    np.testing.assert_array_equal(clone(made).fit(X).transform(X), made.transform(X))
+    made.save(tmp_path / "made.paradime")
+    again = Stress.from_pretrained(tmp_path / "made.paradime")
+    np.testing.assert_array_equal(again.transform(X), made.transform(X))
+    np.testing.assert_array_equal(again.fit(X).transform(X), made.transform(X))
+
+
 class Fewer(ParametricContrastive):
     """A constructor that decides most parameters."""
 
@@ -356,6 +448,7 @@ class Fewer(ParametricContrastive):
 
 def test_a_subclass_with_parameters_of_its_own_is_saved(X, tmp_path):
     made = Fewer(extra=3, random_state=0).fit(X)
+    assert repr(made) == "Fewer(extra=3, random_state=0, trained=True)"
     made.save(tmp_path / "made.paradime")
     again = Fewer.from_pretrained(tmp_path / "made.paradime")
     assert (type(again), again.extra, again.epochs, again.device.type) == (Fewer, 3, 1, "cpu")
