@@ -1,10 +1,9 @@
-"""The interface of models, the unit of their embeddings, and temporary replacement of their methods."""
+"""The interface of models, and the unit of their embeddings."""
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
 import torch
@@ -22,7 +21,6 @@ __all__ = [
     "computed_type",
     "in_unit",
     "needs_double",
-    "replaced_methods",
     "resolve_method",
     "scaling_of",
     "unit_of",
@@ -228,41 +226,3 @@ def unit_of(model: object) -> float:
 def without_unit(embedded: torch.Tensor, encoder: object) -> torch.Tensor:
     """Returns the output of an encoder's layers, before :func:`in_unit`, as input for decoders and classifiers."""
     return embedded / unit_of(encoder)
-
-
-Method = Callable[..., Any]
-
-
-@contextlib.contextmanager
-def replaced_methods(
-    model: torch.nn.Module, names: Iterable[str], wrap: Callable[[str, Method], Method]
-) -> Iterator[None]:
-    """Replaces methods of a model instance within a ``with`` block.
-
-    Args:
-        model: The model; objects that are no modules, and scripted modules, are not changed.
-        names: Names of the methods; those that the model lacks are skipped. Calling the model calls ``"forward"``.
-        wrap: Takes the name and the method, and returns the replacement.
-
-    Example:
-        >>> model = torch.nn.Identity()
-        >>> with replaced_methods(model, ["forward"], lambda name, method: lambda X: 2 * method(X)):
-        ...     model(torch.ones(1))
-        tensor([2.])
-        >>> model(torch.ones(1))
-        tensor([1.])
-    """
-    if not isinstance(model, torch.nn.Module) or isinstance(model, torch.jit.ScriptModule):
-        yield
-        return
-    instance = vars(model)
-    own = {name: instance[name] for name in names if name in instance}
-    methods = {name: getattr(model, name, None) for name in names}
-    replaced = {name: wrap(name, method) for name, method in methods.items() if callable(method)}
-    instance.update(replaced)
-    try:
-        yield
-    finally:
-        for name in replaced:
-            del instance[name]
-        instance.update(own)
