@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 from paradime.reporting.judging import Verdict
 from paradime.reporting.scores import Score
-from paradime.utils.files import atomic_write
+from paradime.utils.files import atomic_write, checked_path
 from paradime.utils.optional import require
 
-__all__ = ["Report", "checked_path"]
+__all__ = ["Report"]
 
 _HEIGHT = 800
 
@@ -82,7 +82,7 @@ class Report:
         Raises:
             OSError: If it cannot be written, with the path.
         """
-        target = checked_path(path)
+        target = checked_path(path, example="report.html")
         with atomic_write(target) as temporary:
             temporary.write_text(self.html, encoding="utf-8")
         return target
@@ -98,22 +98,6 @@ class Report:
         lines = [f"Report({self.title!r})", self.summary]
         lines += [f"- {verdict.question} {verdict.answer}." for verdict in self.verdicts]
         return "\n".join(lines)
-
-
-def checked_path(path: str | os.PathLike[str]) -> Path:
-    """Returns the path as a ``Path`` after checking that a file can be written there.
-
-    Raises:
-        OSError: If it is a folder, or its folder does not exist.
-    """
-    target = Path(path)
-    if target.is_dir():
-        raise IsADirectoryError(f"path must name a file, got the folder {str(target)!r}. Add 'report.html'.")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(
-            f"there is no folder {str(target.parent)!r} to write {target.name!r} to. Create it first."
-        )
-    return target
 
 
 def _row(figure: Score) -> dict[str, Any]:

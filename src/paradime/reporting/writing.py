@@ -15,9 +15,10 @@ from paradime.reporting.judging import headline, judge
 from paradime.reporting.material import Material, read_material
 from paradime.reporting.page import Contents, render
 from paradime.reporting.pictures import draw_pictures
-from paradime.reporting.result import Report, checked_path
+from paradime.reporting.result import Report
 from paradime.reporting.scores import Measured, measure
 from paradime.utils._drawing import require_matplotlib
+from paradime.utils.files import checked_path
 
 __all__ = ["report"]
 
@@ -79,7 +80,7 @@ def report(
     require_matplotlib()
     _check(k=(k, 1), n_samples=(n_samples, 2))
     if path is not None:
-        checked_path(path)  # before anything is measured
+        checked_path(path, example="report.html")  # before the measurement
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         result = _report(routine, X, y, X_new, y_new, int(k), int(n_samples), random_state, title, caught)
