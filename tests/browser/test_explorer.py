@@ -170,7 +170,7 @@ def test_rows_from_text_are_placed_and_wrong_ones_are_explained(page, forest):
     assert paste(turned.to_csv(index=False)) == "2 placed on the map."
     placed = page.js("explorer.state.placed.map((at) => Array.from(at))")
     assert np.abs(np.array(placed) - routine.transform(X.iloc[:2])).max() < 1e-3
-    assert paste("1;2;3") == "Row 1 has 3 values, and the model takes 10."
+    assert paste("1;2;3") == "Row 1 must have 10 values, got 3."
     assert "Elevation must be a number, got “high”" in paste("high" + ",1" * 9)
     assert "lacks Aspect, Slope" in paste("Elevation,Hillshade_Noon\n1,2")
 

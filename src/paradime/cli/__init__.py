@@ -1,6 +1,6 @@
-"""The command ``paradime``: from tables in files to maps, models, pages and figures.
+"""The command ``paradime``: fits models to tables in files, and writes embeddings, pages and metrics.
 
-What a command needs is imported when it runs, so that help appears at once.
+Each command imports its requirements when it runs, so that help appears at once.
 
 Example:
     >>> main(["--version"]) == 0

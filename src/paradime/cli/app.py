@@ -1,4 +1,4 @@
-"""The command line as a whole: its commands, and what holds for all of them."""
+"""The application: all commands, their common options, and ``main``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["app", "main"]
 
 _HELP = """Maps of tables: parametric dimensionality reduction.
 
-From a table to a map in the browser, and a model that places new rows:
+Fit a model to a table, write a page for the browser, and embed new rows:
 
 \b
   paradime fit data.csv --out map.paradime --explore map.html
@@ -41,16 +41,16 @@ app = typer.Typer(
 _GLOBAL = ("--quiet", "-q", "--debug")
 
 _COMMANDS: list[tuple[Callable[..., None], str]] = [
-    (fit_commands.demo, "A first map, of bundled data."),
-    (fit_commands.fit, "Learn a map of a table."),
-    (model_commands.transform, "Place new rows with a model."),
-    (model_commands.inverse, "Write the rows that belong to positions."),
-    (model_commands.evaluate, "Measure how well a map shows its data."),
-    (model_commands.explain, "Say which features matter."),
+    (fit_commands.demo, "Run an example with bundled data."),
+    (fit_commands.fit, "Fit a model to a table."),
+    (model_commands.transform, "Embed new rows with a model."),
+    (model_commands.inverse, "Reconstruct rows from positions."),
+    (model_commands.evaluate, "Measure the quality of a map."),
+    (model_commands.explain, "Measure the importance of features."),
     (model_commands.plot, "Draw a map."),
-    (model_commands.explore, "Write a page to look around in."),
+    (model_commands.explore, "Write a page to explore a map."),
     (model_commands.export, "Write a model for other programs."),
-    (model_commands.info, "Tell what a model is."),
+    (model_commands.info, "Describe a model."),
 ]
 
 for _function, _short in _COMMANDS:
@@ -66,8 +66,8 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _common(
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     _version: Annotated[
         bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
     ] = False,
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command.
 
     Args:
-        arguments: The words after ``paradime``; those of the process if ``None``.
+        arguments: The arguments after ``paradime``; by default those of the process.
 
     Returns:
         The exit code: 0 done, 1 an error within ParaDime, 2 a wrong option, column or file, 130 interrupted.
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         2
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    # what holds for all commands may stand anywhere
+    # options of all commands may stand anywhere
     ahead = [word for word in given if word in _GLOBAL]
     rest = [word for word in given if word not in _GLOBAL]
     try:

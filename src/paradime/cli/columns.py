@@ -1,4 +1,4 @@
-"""The columns of a table: which are features, and which are carried along."""
+"""Selection of the columns of a table: features, and columns that are copied to the output."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paradime._registry import did_you_mean
-from paradime.cli.console import InputError
+from paradime.cli.console import InputError, names_of
 from paradime.cli.suspicions import suspicions
 from paradime.types import AnyArray
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 __all__ = ["Selection", "encode", "framed", "known_column", "numbers", "select", "split_names"]
 
 _SHOWN = 8
-# a column of more different texts, in more than half of the rows, holds names rather than categories
+# a column with more distinct strings, and more than half as many as rows, holds names rather than categories
 _MOST_CATEGORIES = 20
-# beyond, squares and quotients leave the range of single precision
+# beyond, squares and quotients exceed the range of single precision
 _WIDEST = 1e35
 
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """What becomes of the columns of a table.
+    """The roles of the columns of a table.
 
     Attributes:
-        features: Names of the columns of numbers that are features.
-        categories: Names of the columns of categories that are encoded as features, with these.
-        carried: Names of the columns that are carried along, the identifier first.
-        notes: What to tell the reader of the choice.
-        offsets: What is subtracted from columns of numbers before the model takes them. Only models of earlier
+        features: Names of the numeric columns that are features.
+        categories: Names of the columns that are one-hot encoded as features, with their categories.
+        carried: Names of the columns that are copied to the output, the identifier first.
+        notes: Messages about the selection.
+        offsets: Numbers that are subtracted from numeric columns before the model. Only models of earlier
             versions have offsets; networks centre columns themselves.
     """
 
@@ -48,12 +48,12 @@ class Selection:
 
     @property
     def names(self) -> list[str]:
-        """Names of the features of the model: columns of numbers, then ``column=category``."""
+        """Names of the features of the model: numeric columns, then ``column=category``."""
         numbers = [self.name_of(name) for name in self.features]
-        return [*numbers, *(f"{name}={one}" for name, found in self.categories.items() for one in found)]
+        return [*numbers, *(f"{name}={value}" for name, values in self.categories.items() for value in values)]
 
     def name_of(self, column: str) -> str:
-        """Returns what the feature of a column of numbers is called.
+        """Returns the name of the feature of a numeric column.
 
         Example:
             >>> Selection(["time"], {}, [], offsets={"time": 1.7e9}).name_of("time")
@@ -63,25 +63,25 @@ class Selection:
         return column if offset is None else f"{column} {'-' if offset > 0 else '+'} {abs(offset):.0f}"
 
     def check_spans(self, X: AnyArray) -> None:
-        """Refuses columns of numbers that vary by more or less than single precision can hold.
+        """Refuses numeric columns whose range exceeds that of single precision.
 
         Args:
             X: The features, shape (n, d).
 
         Raises:
-            InputError: If there is one.
+            InputError: If there is such a column.
         """
         spans = np.ptp(X[:, : len(self.features)], axis=0)
         beyond = np.flatnonzero((spans > _WIDEST) | ((spans > 0) & (spans < 1 / _WIDEST)))
         if len(beyond):
             name, span = self.features[beyond[0]], spans[beyond[0]]
             raise InputError(
-                f"column {name!r} spans {span:.3g}, and single precision, in which models compute, needs a "
-                f"span from {1 / _WIDEST:g} to {_WIDEST:g}. Rescale it, or leave it out."
+                f"column {name!r} must span {1 / _WIDEST:g} to {_WIDEST:g}, the range of single precision, "
+                f"got {span:.3g}. Rescale it, or leave it out."
             )
 
     def shifted(self, X: AnyArray) -> AnyArray:
-        """Returns features without offsets as the model takes them, shape (n, d)."""
+        """Returns features with their offsets subtracted, shape (n, d)."""
         if not self.offsets:
             return X
         shifts = np.zeros(X.shape[1])
@@ -90,15 +90,15 @@ class Selection:
 
 
 def split_names(given: Iterable[str], columns: Sequence[str]) -> list[str]:
-    """Returns names that were given one by one, or several between commas.
+    """Returns names that are given one by one or separated by commas.
 
     Example:
         >>> split_names(["a,b", "size, total"], ["a", "b", "size, total"])
         ['a', 'b', 'size, total']
     """
     names: list[str] = []
-    for text in given:
-        names += [text] if text in columns else [name.strip() for name in text.split(",") if name.strip()]
+    for entry in given:
+        names += [entry] if entry in columns else names_of(entry)
     return names
 
 
@@ -106,7 +106,7 @@ def known_column(name: str, columns: Sequence[Any], *, option: str, source: str)
     """Returns the name of a column.
 
     Raises:
-        InputError: If there is none of that name.
+        InputError: If there is no such column.
     """
     if name not in columns:
         raise InputError(f"{option}: {source} has no column {name!r}. {_hint(option, name, columns)}")
@@ -123,19 +123,19 @@ def select(
     columns: Sequence[str] = (),
     with_categories: bool = False,
 ) -> Selection:
-    """Chooses features: the columns that are named, or all columns of numbers but for those with another role.
+    """Selects features: the given columns, or all numeric columns without another role.
 
     Args:
         table: The table.
-        source: What to call it in messages.
+        source: The name of the table in messages.
         target: The column of targets.
         id_column: The column of identifiers.
-        drop: Columns to leave out altogether.
-        columns: Columns to take, whatever they look like.
-        with_categories: Whether columns of texts and categories are encoded.
+        drop: Columns to drop.
+        columns: Columns to use as features, without checks of their contents.
+        with_categories: Whether columns of strings and categories are encoded.
 
     Raises:
-        InputError: If a name is unknown, no feature is left, or a column that is named cannot be encoded.
+        InputError: If a name is unknown, no feature is left, or a given column cannot be encoded.
     """
     known, frame = table.names, table.frame
     drop, columns = split_names(drop, known), split_names(columns, known)
@@ -151,16 +151,16 @@ def select(
                 known_column(name, known, option=option, source=source)
     taken = {target, id_column, *drop}
     if both := [name for name in columns if name in taken]:
-        raise InputError(f"--columns: {both[0]!r} has another role already. Name it once.")
+        raise InputError(f"--columns: {both[0]!r} already has another role. Name it once.")
     notes: list[str] = []
-    # labels beside a matrix are no features
+    # labels stored next to a matrix are not features
     free = columns or [name for name in known if name not in taken and name not in table.about]
-    texts = [name for name in free if not _is_numeric(frame[name]) and not _is_date(frame[name])]
+    strings = [name for name in free if not _is_numeric(frame[name]) and not _is_date(frame[name])]
     categories: dict[str, list[str]] = {}
     if with_categories:
         named = columns if columns else ()
         categories = {
-            name: _categories(frame[name]) for name in texts if _has_categories(frame[name], named, notes)
+            name: _categories(frame[name]) for name in strings if _has_categories(frame[name], named, notes)
         }
     if columns:
         features = [name for name in columns if name not in categories]
@@ -168,8 +168,10 @@ def select(
         features = [name for name in free if _is_numeric(frame[name])]
         counting = [name for name in features if _counts_rows(frame[name])]
         features = [name for name in features if name not in counting]
-        notes += [f"{name!r} only counts the rows and is no feature (--columns takes it)" for name in counting]
-        for name in texts:
+        notes += [
+            f"{name!r} numbers the rows and is not a feature (--columns overrides this)" for name in counting
+        ]
+        for name in strings:
             if name not in categories:
                 notes += _nearly_numbers(name, table)
         notes += suspicions(frame, features)
@@ -178,33 +180,33 @@ def select(
         carried = [id_column, *(name for name in carried if name != id_column)]
     if not features and not categories:
         raise InputError(
-            f"{source}: no column of numbers is left to make a map of; it has {_listed(known)}. "
-            "--encode makes features of texts."
+            f"{source}: at least one numeric column is needed as a feature, got {_listed(known)}. "
+            "--encode makes features of strings."
         )
     return Selection(features, categories, carried, notes)
 
 
 def encode(table: Table, selection: Selection, *, source: str, first_row: int = 0) -> AnyArray:
-    """Returns the features of a table as numbers, before their offsets are subtracted, shape (n, d), float64.
+    """Returns the features of a table as numbers without subtracting offsets, shape (n, d), float64.
 
     Args:
         table: The table.
         selection: Its features.
-        source: What to call the table in messages.
+        source: The name of the table in messages.
         first_row: The number of its first row, from 0.
 
     Raises:
-        InputError: If a value is missing, or no number; with its row and column.
+        InputError: If a value is missing or not a number; with its row and column.
     """
-    parts = [numbers(table, selection.features, source=source, first_row=first_row)] if selection.features else []
-    for name, found in selection.categories.items():
-        texts = table.part([name]).frame[name].astype(str).to_numpy()
-        parts += [(texts == one).astype(np.float64)[:, None] for one in found]
-    return np.concatenate(parts, axis=1)
+    blocks = [numbers(table, selection.features, source=source, first_row=first_row)] if selection.features else []
+    for name, categories in selection.categories.items():
+        strings = table.part([name]).frame[name].astype(str).to_numpy()
+        blocks += [(strings == category).astype(np.float64)[:, None] for category in categories]
+    return np.concatenate(blocks, axis=1)
 
 
 def framed(X: AnyArray, selection: Selection) -> pd.DataFrame:
-    """Returns features without offsets as the data frame that the model takes."""
+    """Returns features with their offsets subtracted, as a data frame for the model."""
     import pandas as pd
 
     return pd.DataFrame(selection.shifted(X), columns=selection.names)
@@ -216,31 +218,31 @@ def numbers(table: Table, names: Sequence[str], *, source: str, first_row: int =
     Args:
         table: The table.
         names: The columns.
-        source: What to call the table in messages.
+        source: The name of the table in messages.
         first_row: The number of its first row, from 0.
 
     Raises:
-        InputError: If a value is missing, infinite, or no number; with its row, from 1, and column.
+        InputError: If a value is missing, infinite or not a number; with its row, from 1, and column.
     """
-    found = table.numbers(names)
-    is_finite = np.isfinite(found)
+    values = table.numbers(names)
+    is_finite = np.isfinite(values)
     if bool(is_finite.all()):
-        return found
+        return values
     j = int((~is_finite).any(axis=0).argmax())
-    place = int((~is_finite[:, j]).argmax())
-    raise InputError(_not_a_number(table, names[j], place, source, first_row))
+    row = int((~is_finite[:, j]).argmax())
+    raise InputError(_not_a_number(table, names[j], row, source, first_row))
 
 
-def _not_a_number(table: Table, name: str, place: int, source: str, first_row: int) -> str:
+def _not_a_number(table: Table, name: str, row: int, source: str, first_row: int) -> str:
     import pandas as pd
 
     column = table.part([name]).frame[name]
     if _is_date(column) or column.dtype.kind == "c":
         return f"{source}: column {name!r} must hold numbers, got {column.dtype}. Leave it out."
-    value, where = table.value(name, place), f"{source}: row {first_row + place + 1}, column {name!r}"
-    if isinstance(value, str) and not pd.isna(column.iloc[place]):
+    value, where = table.value(name, row), f"{source}: row {first_row + row + 1}, column {name!r}"
+    if isinstance(value, str) and not pd.isna(column.iloc[row]):
         return f"{where} must hold a number, got {value[:60]!r}. Correct it, or leave out the column."
-    if value is None or pd.isna(column.iloc[place]):
+    if value is None or pd.isna(column.iloc[row]):
         return f"{where} has no value. Fill it in, or leave out the row or the column."
     return f"{where} must hold a finite number, got {value}. Correct it, or leave out the column."
 
@@ -269,38 +271,40 @@ def _categories(column: pd.Series) -> list[str]:
 
 
 def _has_categories(column: pd.Series, named: Sequence[str], notes: list[str]) -> bool:
-    """Returns whether texts recur, so that they tell rows apart by groups; says so if they do not."""
+    """Returns whether strings recur and therefore form groups of rows; adds a note if they do not."""
     n_known, n_distinct = int(column.notna().sum()), int(column.nunique())
     if n_distinct <= _MOST_CATEGORIES or 2 * n_distinct <= n_known:
         return n_distinct > 0
     name = column.name
     if n_distinct == n_known and name in named:
         raise InputError(
-            f"--encode: all {n_known:,} texts of {name!r} are different, and a feature for each tells nothing. "
+            f"--encode: strings of a column must recur, got {n_known:,} different ones in {name!r}. "
             f"Leave it out of --columns, or name it as --id."
         )
     if name not in named:
-        held = "a different text in each row" if n_distinct == n_known else f"{n_distinct:,} different texts"
-        notes.append(f"{name!r} holds {held}, names rather than categories, and is no feature")
+        strings = (
+            "a different string in each row" if n_distinct == n_known else f"{n_distinct:,} different strings"
+        )
+        notes.append(f"{name!r} holds {strings}, names rather than categories, and is not a feature")
     return name in named
 
 
 def _nearly_numbers(name: str, table: Table) -> list[str]:
-    """Says why a column that looks like numbers holds none, with the place of a text that has come astray."""
+    """Returns a note on why a column that looks numeric is not, with the row of a value that is no number."""
     column = table.frame[name]
     wrong = np.isnan(table.numbers([name])[:, 0]) & column.notna().to_numpy()
     if bool(column.isna().all()):
-        return [f"{name!r} is empty and is no feature"]
+        return [f"{name!r} is empty and is not a feature"]
     if not wrong.any():
         return [
-            f"{name!r} is written like codes, such as {table.value(name, 0)}, and is no feature "
-            "(--columns takes it)"
+            f"{name!r} is written like codes, such as {table.value(name, 0)}, and is not a feature "
+            "(--columns overrides this)"
         ]
     if 2 * int(wrong.sum()) >= len(column):
         return []
-    place = int(wrong.argmax())
-    shown = str(table.value(name, place))[:40]
-    return [f"{name!r} holds numbers but for row {place + 1}, {shown!r}, and is no feature"]
+    row = int(wrong.argmax())
+    shown = str(table.value(name, row))[:40]
+    return [f"{name!r} holds numbers except in row {row + 1}, {shown!r}, and is not a feature"]
 
 
 def _hint(option: str, name: str, columns: Sequence[Any]) -> str:
@@ -310,9 +314,9 @@ def _hint(option: str, name: str, columns: Sequence[Any]) -> str:
     if name.casefold() in by_case:
         return f"Did you mean {by_case[name.casefold()]!r}?"
     if longer:
-        return f"Did you mean {option} {longer[0]!r}? A name with spaces must stand in quotes."
-    found = did_you_mean(name, known)
-    return found if found.startswith("Did") else f"It has {_listed(columns)}."
+        return f"Did you mean {option} {longer[0]!r}? Put names with spaces in quotes."
+    hint = did_you_mean(name, known)
+    return hint if hint.startswith("Did") else f"It has {_listed(columns)}."
 
 
 def _listed(names: Sequence[Any]) -> str:

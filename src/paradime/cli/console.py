@@ -1,4 +1,4 @@
-"""What commands share: arguments and options, what is said on standard error, and how commands end."""
+"""Shared parts of commands: arguments, options, messages on standard error, and exit codes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ __all__ = [
 ModelPath = Annotated[str, typer.Argument(metavar="MODEL", help="A saved model.", show_default=False)]
 DataPath = Annotated[str, typer.Argument(metavar="DATA", help="A table.", show_default=False)]
 SourcePath = Annotated[
-    str, typer.Argument(metavar="SOURCE", help="A model; or, alone, a table of positions.", show_default=False)
+    str,
+    typer.Argument(metavar="SOURCE", help="A model, or without DATA a table of positions.", show_default=False),
 ]
 MoreData = Annotated[
     str | None, typer.Argument(metavar="[DATA]", help="A table for the model.", show_default=False)
@@ -56,27 +57,29 @@ MoreData = Annotated[
 TableOut = Annotated[str, typer.Option("--out", "-o", metavar="FILE", help="The table to write.")]
 Color = Annotated[str | None, typer.Option("--color", metavar="COL", help="The column that colours the points.")]
 Axes = Annotated[
-    str, typer.Option("--axes", metavar="COL,COL", help="Columns of the positions; x and y if left out.")
+    str, typer.Option("--axes", metavar="COL,COL", help="The columns of the positions; by default x and y.")
 ]
-Title = Annotated[str | None, typer.Option("--title", metavar="TEXT", help="What to write above.")]
+Title = Annotated[str | None, typer.Option("--title", metavar="TEXT", help="The title.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of all random choices.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")]
 
 Header = Annotated[
     bool | None,
-    typer.Option("--header/--no-header", help="Whether the first line of CSV is names.", show_default=False),
+    typer.Option(
+        "--header/--no-header", help="Whether the first line of CSV holds column names.", show_default=False
+    ),
 ]
 
 Format = Annotated[str, typer.Option("--format", metavar="NAME", help="yaml or json.")]
 
 
 def names_of(text: str) -> list[str]:
-    """Returns the names in a text, between commas."""
+    """Returns the names in a string, which are separated by commas."""
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
-"""Exit codes beside 0: an error within ParaDime; an option, a column or a file that is wrong; Ctrl-C."""
+"""Exit codes other than 0: an error within ParaDime; a wrong option, column or file; Ctrl-C."""
 
 _NAMING = ("--color", "--target", "--id", "--drop", "--columns", "--guide", "--axes", "--title")
 _FEWEST_FOLDED, _MOST_NAMES = 4, 500
@@ -86,15 +89,15 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class InputError(ValueError):
-    """Something that the user gave is wrong."""
+    """An option, a column or a file of the user is wrong."""
 
 
 @dataclasses.dataclass
 class Settings:
-    """What holds for the whole command.
+    """The options of all commands.
 
     Attributes:
-        quiet: Whether nothing but warnings and errors is said.
+        quiet: Whether only warnings and errors are printed.
         debug: Whether errors are shown with their traceback.
     """
 
@@ -106,17 +109,17 @@ settings = Settings()
 
 
 def say(message: str) -> None:
-    """Tells the reader something, unless nothing is to be said."""
+    """Prints a message to standard error, except with ``--quiet``."""
     if not settings.quiet:
         print(message, file=sys.stderr, flush=True)
 
 
 def quoting_hint(words: Sequence[str]) -> str:
-    """Returns what to type where a name or a path with spaces seems to stand without quotes, or an empty text.
+    """Returns a hint if a name or a path with spaces seems to lack quotes, else an empty string.
 
     Example:
         >>> quoting_hint(["fit", "iris.csv", "--color", "petal", "length", "--out", "m"])
-        "hint: what holds spaces must stand in quotes: --color 'petal length'"
+        "hint: put names with spaces in quotes: --color 'petal length'"
     """
 
     def is_path(text: str) -> bool:
@@ -128,27 +131,25 @@ def quoting_hint(words: Sequence[str]) -> str:
             end += 1
             text = " ".join(words[start:end])
             if end > start + 1 and not words[start].startswith("-") and os.path.exists(text):
-                return f"hint: what holds spaces must stand in quotes: {shlex.quote(text)}"
+                return f"hint: put names with spaces in quotes: {shlex.quote(text)}"
         if words[start] in _NAMING:
             value = list(words[start + 1 : end])
             while len(value) > 1 and (is_path(value[-1]) or "." in value[-1]):
                 value.pop()
             if len(value) > 1 and not any(map(is_path, value[1:])):
-                return (
-                    f"hint: what holds spaces must stand in quotes: {words[start]} {shlex.quote(' '.join(value))}"
-                )
+                return f"hint: put names with spaces in quotes: {words[start]} {shlex.quote(' '.join(value))}"
     return ""
 
 
 def wrapped(heading: str, words: Sequence[str]) -> str:
-    """Returns a heading and what it heads, separated by commas, in lines of the width of the terminal."""
+    """Returns a heading and a list separated by commas, wrapped to the width of the terminal."""
     width = min(100, max(40, shutil.get_terminal_size().columns))
     text = f"{heading} {', '.join(words)}"
     return textwrap.fill(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def folded(names: Sequence[str]) -> list[str]:
-    """Returns names, of which those that only count are told by the first and the last.
+    """Returns names, with runs of consecutively numbered ones shortened to the first and the last.
 
     Example:
         >>> folded(["size", "x0", "x1", "x2", "x3", "age"])
@@ -177,7 +178,7 @@ def _follows(name: str, after: str) -> bool:
 
 
 def progress(description: str) -> list[Any]:
-    """Returns callbacks that show the progress of a training, where somebody looks on."""
+    """Returns callbacks that show the progress of a training, if standard error is a terminal."""
     if settings.quiet or not sys.stderr.isatty():
         return []
     from paradime.training import ProgressBar
@@ -186,21 +187,21 @@ def progress(description: str) -> list[Any]:
 
 
 def command(function: _F) -> _F:
-    """Makes errors of a command one line and an exit code."""
+    """Returns a command that prints an error as one line and ends with an exit code."""
 
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         with _ending():
             return function(*args, **kwargs)
 
-    # the mark by which lines of a help text stay as they are
+    # click does not wrap paragraphs of help after this mark
     guarded.__doc__ = (function.__doc__ or "").replace("\\b", "\b")
     return guarded  # type: ignore[return-value]
 
 
 @contextlib.contextmanager
 def _ending() -> Iterator[None]:
-    # no window is opened, whatever the system would offer
+    # never open a window
     os.environ.setdefault("MPLBACKEND", "Agg")
     try:
         with warnings.catch_warnings():
@@ -213,7 +214,7 @@ def _ending() -> Iterator[None]:
         print("interrupted", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
-        # who reads standard output has seen enough; Python would complain once more when it closes it
+        # the reader closed standard output; without this, Python would report it again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(0) from None
     except Exception as error:
@@ -229,18 +230,18 @@ def _code_of(error: Exception) -> int:
         return WRONG_INPUT
     from paradime.exceptions import ParaDimeError
 
-    # functions of ParaDime refuse by ValueError what they are given; all else is a mistake of ours
+    # functions of ParaDime raise ValueError for wrong input; any other error is a bug
     return WRONG_INPUT if isinstance(error, (ParaDimeError, ValueError)) else FAILED
 
 
 def _message_of(error: Exception, code: int) -> str:
-    text = str(error).strip() or type(error).__name__
+    message = str(error).strip() or type(error).__name__
     if isinstance(error, OSError) and error.filename is not None:
-        text = f"{error.filename}: {error.strerror}"
+        message = f"{error.filename}: {error.strerror}"
     if code == FAILED:
-        line = " ".join(text.split())[:300]
+        line = " ".join(message.split())[:300]
         return f"{type(error).__name__}: {line} (an error within ParaDime; --debug shows where)"
-    return text
+    return message
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

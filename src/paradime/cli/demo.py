@@ -1,4 +1,4 @@
-"""A first map, made of bundled data by the commands that a user would type."""
+"""The command ``demo``: an example with bundled data, which prints the commands that it runs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _N_NEW = 500
 
 
 def run_demo(out: str, rows: int, seed: int) -> None:
-    """Writes tables of forest cover data, and what is made of them, into a folder.
+    """Writes tables of forest cover data, a model and its outputs into a folder.
 
     Raises:
-        InputError: If the folder cannot be made, or the number of rows is out of range.
+        InputError: If the folder cannot be created, or the number of rows is out of range.
     """
     import numpy as np
     import pandas as pd
@@ -32,7 +32,7 @@ def run_demo(out: str, rows: int, seed: int) -> None:
         raise InputError(f"--rows: must lie between 200 and 6500, got {rows}. 2000 take half a minute.")
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
-        raise InputError(f"--out: {out} is a file, and a folder is expected.")
+        raise InputError(f"--out: must be a folder, got the file {out}. Name another one.")
     folder.mkdir(parents=True, exist_ok=True)
     forest = load_covertype()
     frame = pd.DataFrame(forest.data, columns=forest.feature_names)
@@ -41,15 +41,15 @@ def run_demo(out: str, rows: int, seed: int) -> None:
     table, new = str(folder / "forest.csv"), str(folder / "new.csv")
     write_table(frame.iloc[:rows], table)
     write_table(frame.iloc[-_N_NEW:], new)
-    say(f"wrote the tables {table} and {new}: terrain of forest cells in Colorado, and the trees that grow there")
-    places: dict[str, Any] = {name: str(folder / file) for name, file in _FILES.items()}
-    named = " ".join(f"--{name} {shlex.quote(place)}" for name, place in places.items())
-    _told(f"fit {shlex.quote(table)} --id Cell --color Cover {named}")
-    fit_table(dataclasses.replace(FitOptions(table, id="Cell", color="Cover", seed=seed), **places))
-    placed = str(folder / "new_map.csv")
-    _told(f"transform {shlex.quote(places['out'])} {shlex.quote(new)} --out {shlex.quote(placed)}")
-    transform_file(places["out"], new, placed)
-    say(f"\nopen {places['explore']} in a browser")
+    say(f"wrote the tables {table} and {new}: terrain of forest cells in Colorado, and their trees")
+    outputs: dict[str, Any] = {name: str(folder / file) for name, file in _FILES.items()}
+    options = " ".join(f"--{name} {shlex.quote(path)}" for name, path in outputs.items())
+    say(f"\n$ paradime fit {shlex.quote(table)} --id Cell --color Cover {options}")
+    fit_table(dataclasses.replace(FitOptions(table, id="Cell", color="Cover", seed=seed), **outputs))
+    new_map = str(folder / "new_map.csv")
+    say(f"\n$ paradime transform {shlex.quote(outputs['out'])} {shlex.quote(new)} --out {shlex.quote(new_map)}")
+    transform_file(outputs["out"], new, new_map)
+    say(f"\nopen {outputs['explore']} in a browser")
 
 
 _FILES: dict[str, Any] = {
@@ -58,7 +58,3 @@ _FILES: dict[str, Any] = {
     "plot": "forest.png",
     "explore": "forest.html",
 }
-
-
-def _told(command: str) -> None:
-    say(f"\n$ paradime {command}")

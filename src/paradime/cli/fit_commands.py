@@ -1,4 +1,4 @@
-"""Commands that learn maps, and their options; each imports what it needs when it runs."""
+"""The commands ``fit`` and ``demo`` with their options; each imports its requirements when it runs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ __all__ = ["demo", "fit"]
 
 @command
 def demo(
-    out: Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="Where to write.")] = "paradime-demo",
+    out: Annotated[
+        str, typer.Option("--out", "-o", metavar="FOLDER", help="The folder to write to.")
+    ] = "paradime-demo",
     rows: Annotated[int, typer.Option("--rows", metavar="N", help="Rows to fit, from 200 to 6500.")] = 2000,
     seed: Seed = 0,
 ) -> None:
-    r"""Make a map of bundled data: tables, a model, a picture and a page, by commands that are shown.
+    r"""Run an example with bundled data: write tables, a model, a picture and a page, and print the commands.
 
     \b
     Example:
@@ -38,32 +40,33 @@ def fit(
         ),
     ] = "umap",
     spec: Annotated[
-        str | None, typer.Option("--spec", metavar="FILE", help="A text in the grammar, in place of a method.")
+        str | None, typer.Option("--spec", metavar="FILE", help="A specification, in place of a method.")
     ] = None,
     out: Annotated[str | None, typer.Option("--out", "-o", metavar="MODEL", help="Save the model.")] = None,
     embedding: Annotated[
-        str | None, typer.Option("--embedding", "-e", metavar="FILE", help="Write the positions, as a table.")
+        str | None, typer.Option("--embedding", "-e", metavar="FILE", help="Write the positions as a table.")
     ] = None,
     plot: Annotated[
         str | None, typer.Option("--plot", metavar="FILE", help="Draw a picture: PNG, SVG, PDF.")
     ] = None,
     explore: Annotated[
-        str | None, typer.Option("--explore", metavar="FILE", help="Write a page to look around in: HTML.")
+        str | None, typer.Option("--explore", metavar="FILE", help="Write a page to explore the map: HTML.")
     ] = None,
     report: Annotated[
-        str | None, typer.Option("--report", metavar="FILE", help="Write how far to trust the map: HTML.")
+        str | None,
+        typer.Option("--report", metavar="FILE", help="Write a report on the quality of the map: HTML."),
     ] = None,
     color: Color = None,
     target: Annotated[
         str | None,
-        typer.Option("--target", metavar="COL", help="Labels or numbers that the map is to tell apart, too."),
+        typer.Option("--target", metavar="COL", help="Labels or numbers that also shape the map."),
     ] = None,
     guide: Annotated[
         list[str] | None,
         typer.Option(
             "--guide",
             metavar="COL:AXIS:WEIGHT",
-            help="Let an axis (x, y) follow a column, with this share of the gradient (0.2). Repeatable.",
+            help="Make an axis (x, y) follow a column, with this gradient share (0.2). Repeatable.",
         ),
     ] = None,
     set_: Annotated[
@@ -72,18 +75,20 @@ def fit(
     ] = None,
     id_: Annotated[
         str | None,
-        typer.Option("--id", metavar="COL", help="The column of identifiers: no feature, carried along."),
+        typer.Option(
+            "--id", metavar="COL", help="The column of identifiers: not a feature, but copied to the output."
+        ),
     ] = None,
     drop: Annotated[
         list[str] | None, typer.Option("--drop", metavar="COL,…", help="Columns to leave out. Repeatable.")
     ] = None,
     columns: Annotated[
         list[str] | None,
-        typer.Option("--columns", metavar="COL,…", help="The features; all columns of numbers if left out."),
+        typer.Option("--columns", metavar="COL,…", help="The features; by default all numeric columns."),
     ] = None,
     header: Header = None,
     encode: Annotated[
-        bool, typer.Option("--encode", help="Make features of columns of texts: one for each different text.")
+        bool, typer.Option("--encode", help="One-hot encode columns of strings as features.")
     ] = False,
     scale: Annotated[
         str,
@@ -96,10 +101,10 @@ def fit(
     ] = "light",
     seed: Seed = 0,
 ) -> None:
-    r"""Learn a map of a table, and write it as model, positions, picture or page.
+    r"""Fit a model to a table; write the model, positions, a picture, a page or a report.
 
-    Columns of numbers are features; --target, --id, --drop and all other columns are not. What is no feature and
-    is not dropped goes along into tables and pages. The saved model takes the columns as they are in the table.
+    Numeric columns are features, except those of --target, --id and --drop. Columns that are neither features nor
+    dropped are copied to tables and pages. The saved model takes the original columns of the table.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""From a table to a map, and to the files that show it."""
+"""The command ``fit``: fits a routine to a table and writes the outputs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = ["FitOptions", "Fitted", "fit_table"]
 
 @dataclasses.dataclass(frozen=True)
 class FitOptions:
-    """What ``paradime fit`` is asked for; as its options are called."""
+    """The options of ``paradime fit``, under their names."""
 
     data: str
     method: str = "umap"
@@ -60,16 +60,16 @@ class FitOptions:
 
 @dataclasses.dataclass
 class Fitted:
-    """What was fitted.
+    """A fitted routine with its table.
 
     Attributes:
-        options: What was asked for.
+        options: The options.
         table: The table.
         selection: Its features.
         features: The features, shape (n, d).
-        rows: What the routine was fitted to: the features, standardised or as they are.
-        mean: What was subtracted, or ``None``.
-        scale: What was divided by, or ``None``.
+        rows: The rows that the routine was fitted to: the features, perhaps standardised.
+        mean: The means that were subtracted from the features, or ``None``.
+        scale: The deviations that they were divided by, or ``None``.
         routine: The routine.
         embedding: Positions, shape (n, out_dim).
     """
@@ -92,7 +92,7 @@ class Fitted:
 
 
 def fit_table(options: FitOptions) -> None:
-    """Fits a routine to a table and writes what was asked for.
+    """Fits a routine to a table and writes the outputs.
 
     Raises:
         InputError: If an option, a column or a value is wrong.
@@ -125,7 +125,7 @@ def fit_table(options: FitOptions) -> None:
         y = targets_of(table.frame[options.target], source=options.data)
     start = time.perf_counter()
     with warnings.catch_warnings():
-        if options.scale == "none":  # as was asked for
+        if options.scale == "none":  # the user chose not to scale
             warnings.simplefilter("ignore", ScaleWarning)
         routine.fit({"main": rows, **guides} if guides else rows, y, callbacks=progress("training"))
     say(f"fitted {type(routine).__name__} to {len(table):,} rows in {time.perf_counter() - start:.1f} s")
@@ -134,23 +134,23 @@ def fit_table(options: FitOptions) -> None:
 
 
 def _check(options: FitOptions) -> None:
-    """Refuses what could not be written, before anything is read."""
-    wanted = {
+    """Checks options and outputs before the table is read."""
+    files = {
         "--out": options.out,
         "--embedding": options.embedding,
         "--plot": options.plot,
         "--explore": options.explore,
         "--report": options.report,
     }
-    if not any(wanted.values()):
+    if not any(files.values()):
         raise InputError(
-            "nothing to write: give --out, --embedding, --plot, --explore or --report, each with a file."
+            "nothing to write: pass --out, --embedding, --plot, --explore or --report, each with a file."
         )
     if options.scale not in ("auto", "standard", "none"):
         raise InputError(f"--scale: must be auto, standard or none, got {options.scale!r}.")
     if options.theme not in ("light", "dark"):
         raise InputError(f"--theme: must be light or dark, got {options.theme!r}.")
-    outputs.check_distinct({"the table": options.data, "the specification": options.spec}, wanted)
+    outputs.check_distinct({"the table": options.data, "the specification": options.spec}, files)
     _check_outputs(options, None)
 
 
@@ -170,7 +170,7 @@ def _check_outputs(options: FitOptions, n_axes: int | None) -> None:
 def _describe(selection: Selection, n_rows: int) -> None:
     say(wrapped(f"{n_rows:,} rows, {len(selection.names)} features:", folded(selection.names)))
     if selection.carried:
-        say(wrapped("carried along:", folded(selection.carried)))
+        say(wrapped("copied to the output:", folded(selection.carried)))
     for note in selection.notes:
         say(f"note: {note}")
 
@@ -180,15 +180,15 @@ def _standardization(
 ) -> tuple[AnyArray, AnyArray] | tuple[None, None]:
     if options.scale == "none" or (options.scale == "auto" and outweighing_columns(X) is None):
         return None, None
-    # the model is made when the rows are known; its description is there before
+    # the model is built in fit, so that only its specification can be checked here
     if options.spec is not None and not _foldable_spec(routine):
         if options.scale == "standard":
             raise InputError(
-                "--scale: the model of this specification cannot take over a scaling. Use --scale none."
+                "--scale: the model of this specification cannot include a scaling. Use --scale none."
             )
         return None, None
     if options.scale == "auto":
-        say("columns are standardised, since their units differ (--scale none leaves them as they are)")
+        say("columns are standardised, since their units differ (--scale none turns this off)")
     deviations = X.std(axis=0)
     mean, scale = X.mean(axis=0), np.where(deviations > 0, deviations, 1.0)
     if options.spec is not None and not _centers_rows(routine) and (options.out or options.explore):
@@ -211,27 +211,27 @@ def _foldable_spec(routine: Any) -> bool:
 
 
 def _add_guides(routine: Any, options: FitOptions, table: Table, selection: Selection) -> dict[str, Any]:
-    """Adds a loss for each guide; returns entries of the data set for columns that are no features."""
+    """Adds a loss per guide; returns data set entries for columns that are not features."""
     from paradime.loss import CorrelationLoss
 
     entries: dict[str, Any] = {}
-    for i, text in enumerate(options.guide):
-        column, axis, share = parse_guide(text, table.names)
+    for i, guide in enumerate(options.guide):
+        column, axis, share = parse_guide(guide, table.names)
         attribute = column
         if column not in selection.features:
             attribute = f"guide {column}"
             values = numbers(table, [column], source=options.data)[:, 0]
-            # a correlation does not depend on it, single precision does
+            # centring does not change a correlation, and preserves digits in single precision
             entries[attribute] = values - values.mean()
         routine.add_loss(f"guide {i + 1}", CorrelationLoss(attribute, axis), share=share)
     return entries
 
 
 def _write(fitted: Fitted) -> None:
-    """Writes what was asked for, the model first: nothing that fails takes with it what was learned.
+    """Writes all outputs, the model first; if one fails, the others are still written.
 
     Raises:
-        Exception: The first that was raised, when all others are written.
+        Exception: The first that was raised, after all outputs were tried.
     """
     options = fitted.options
     failures: list[Exception] = []
@@ -244,12 +244,12 @@ def _write(fitted: Fitted) -> None:
         except Exception as error:
             failures.append(error)
 
-    # the model and the page take rows as they are in the table, all else as they were in training
+    # the model and the page take the original columns, the other outputs take the rows of the training
     try:
-        with _taking_rows_as_they_are(fitted):
+        with _taking_original_columns(fitted):
             attempt(options.out, _save)
             attempt(options.explore, _explore)
-    except Exception as error:  # the model could not take over the scaling
+    except Exception as error:  # the scaling could not be folded into the model
         failures.append(error)
     attempt(options.embedding, _write_positions)
     attempt(options.plot, _draw)
@@ -261,8 +261,8 @@ def _write(fitted: Fitted) -> None:
 
 
 @contextlib.contextmanager
-def _taking_rows_as_they_are(fitted: Fitted) -> Iterator[None]:
-    """Lets the routine take rows as they are in the table, while the block lasts."""
+def _taking_original_columns(fitted: Fitted) -> Iterator[None]:
+    """Makes the routine take the original columns of the table within the block."""
     mean, scale, routine = fitted.mean, fitted.scale, fitted.routine
     if mean is None or scale is None or not (fitted.options.out or fitted.options.explore):
         yield
@@ -299,7 +299,7 @@ def _report(fitted: Fitted, path: str) -> None:
 
     options = fitted.options
     column = fitted.color
-    # a colour may be dates, or lack numbers, of which a report can tell nothing
+    # a report cannot use colours that are dates, or numbers with missing values
     lacks = column is None or column.dtype.kind in "mM" or (column.dtype.kind == "f" and bool(column.isna().any()))
     y = None if lacks else targets_of(column, source=options.data)
     report(fitted.routine, fitted.rows, y, path=path)
@@ -318,7 +318,7 @@ def _explore(fitted: Fitted, path: str) -> None:
 
 
 def _described(fitted: Fitted) -> dict[str, Any]:
-    """What is said of the table in the saved model."""
+    """Returns the description of the table for the metadata of the model."""
     options, selection = fitted.options, fitted.selection
     described: dict[str, Any] = {
         "features": selection.features,

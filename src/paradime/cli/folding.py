@@ -1,4 +1,4 @@
-"""A model that learned from standardised columns becomes one that takes the columns as they are."""
+"""Folding of a standardisation into a model, so that it takes the original columns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REMEDY = "Leave out standardize: false in the specification, or subtract the of
 
 
 def can_be_folded(model: Any) -> bool:
-    """Returns whether :func:`fold` knows the layers of a model."""
+    """Returns whether :func:`fold` supports the layers of a model."""
     encoder, decoder = getattr(model, "encoder", model), getattr(model, "decoder", None)
     fits = centers_rows(encoder) or (isinstance(encoder, FullyConnected) and len(encoder.layers) > 0)
     return fits and (not isinstance(decoder, torch.nn.Module) or isinstance(decoder, FullyConnectedDecoder))
@@ -26,29 +26,29 @@ def can_be_folded(model: Any) -> bool:
 
 @torch.no_grad()
 def fold(routine: Any, X: AnyArray, mean: AnyArray, scale: AnyArray) -> None:
-    """Lets a routine that was fitted to ``(X - mean) / scale`` take ``X`` itself.
+    """Changes a routine that was fitted to ``(X - mean) / scale`` so that it takes ``X``.
 
-    The linear part at its beginning takes over the standardisation, and that at the end of its decoder the way
-    back. Its data set becomes ``X``.
+    The standardisation is folded into the first layer, and its inverse into the last layer of the decoder. ``X``
+    becomes the data set of the routine.
 
     Args:
         routine: A trained routine.
-        X: The rows as they are, shape (n, d), a data frame or array.
-        mean: What was subtracted, shape (d,).
-        scale: What was divided by, shape (d,), positive.
+        X: The original rows, shape (n, d), a data frame or array.
+        mean: The means that were subtracted, shape (d,).
+        scale: The deviations that were divided by, shape (d,), positive.
 
     Raises:
-        InputError: If the routine would embed ``X`` otherwise than it embedded what it was fitted to.
+        InputError: If the routine would embed ``X`` differently than the standardised rows.
     """
     rows = np.asarray(X, dtype=np.float64)
-    some = np.linspace(0, len(rows) - 1, min(500, len(rows))).astype(int)
+    sample = np.linspace(0, len(rows) - 1, min(500, len(rows))).astype(int)
     names = list(X.columns) if hasattr(X, "columns") else None
     model = routine.model
-    given = rows[some]
+    original = rows[sample]
     if not centers_rows(model):
-        # as the model will get them: what single precision takes from them it took in training, too
-        given = given.astype(np.float32).astype(np.float64)
-    before = routine.apply(_framed((given - mean) / scale, names), "embed").numpy()
+        # compare with rows rounded to single precision, which is what the model gets
+        original = original.astype(np.float32).astype(np.float64)
+    before = routine.apply(_framed((original - mean) / scale, names), "embed").numpy()
     encoder, decoder = getattr(model, "encoder", model), getattr(model, "decoder", None)
     m, s = torch.from_numpy(mean), torch.from_numpy(scale)
     scaling = getattr(encoder, "scaling", None)
@@ -66,28 +66,29 @@ def fold(routine: Any, X: AnyArray, mean: AnyArray, scale: AnyArray) -> None:
         last.weight.copy_(weight * s[:, None])
         last.bias.copy_(bias * s + m)
     routine.add_data({"main": X})
-    after = routine.apply(_framed(rows[some], names), "embed").numpy()
-    far, extent = float(np.abs(after - before).max()), float(np.ptp(before, axis=0).max())
-    if not far <= _TOLERANCE * max(extent, 1e-12):
+    after = routine.apply(_framed(rows[sample], names), "embed").numpy()
+    difference, extent = float(np.abs(after - before).max()), float(np.ptp(before, axis=0).max())
+    if not difference <= _TOLERANCE * max(extent, 1e-12):
         raise InputError(
-            f"--scale: the model must place rows where it did before it took over the scaling, got {far:.3g} away "
-            f"on a map of {extent:.3g}: it computes in single precision and does not centre columns. {_REMEDY}"
+            "--scale: positions must stay the same when the scaling is folded into the model, got differences of "
+            f"{difference:.3g} in a map of {extent:.3g}: the model computes in single precision without centring. "
+            f"{_REMEDY}"
         )
 
 
 def check_foldable(mean: AnyArray, scale: AnyArray) -> None:
-    """Raises InputError if a model that does not centre rows would lose their digits with the scaling in it.
+    """Raises InputError if a model that does not centre rows would lose digits with the scaling folded in.
 
     Args:
-        mean: What is subtracted from the columns, shape (d,).
-        scale: What they are divided by, shape (d,), positive.
+        mean: The means of the columns, shape (d,).
+        scale: Their deviations, shape (d,), positive.
     """
-    far = float((np.abs(mean) / scale).max())
-    farthest = _TOLERANCE / float(np.finfo(np.float32).eps)
-    if far > farthest:
+    ratio = float((np.abs(mean) / scale).max())
+    largest = _TOLERANCE / float(np.finfo(np.float32).eps)
+    if ratio > largest:
         raise InputError(
-            f"--scale: columns must lie within {farthest:,.0f} standard deviations of zero for a model that does "
-            f"not centre them, got {far:,.0f}: it computes in single precision. {_REMEDY}"
+            f"--scale: columns must lie within {largest:,.0f} standard deviations of zero for a model that does "
+            f"not centre them, got {ratio:,.0f}: it computes in single precision. {_REMEDY}"
         )
 
 
@@ -98,7 +99,7 @@ def _fold_standardization(scaling: Standardization, m: torch.Tensor, s: torch.Te
 def _fold_scaling(scaling: InputScaling, m: torch.Tensor, s: torch.Tensor) -> None:
     center = scaling.center.double().cpu()
     wanted = m + s * center
-    # rounded to single precision; the bias takes the rest
+    # the bias compensates for the rounding to single precision
     scaling.center.copy_(wanted)
     rest = scaling.center.double().cpu() - wanted
     weight = scaling.weight.double().cpu() / s

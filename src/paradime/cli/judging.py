@@ -1,4 +1,4 @@
-"""How good a map is on a table, and what its axes depend on."""
+"""The commands ``evaluate`` and ``explain``: metrics of a map, and the importance of features."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def evaluate_file(
     train: str | None = None,
     header: bool | None = None,
 ) -> None:
-    """Measures the map of a model on the rows of a table: among those of the training, or among each other."""
+    """Measures a map on the rows of a table: relative to the training rows, or among each other."""
     outputs.check_distinct({"the model": model_path, "a table": data, "the table": train}, {"--out": out})
     if out is not None:
         outputs.check_table("--out", out)
@@ -45,35 +45,34 @@ def evaluate_file(
     if old is None:
         n = len(rows.table)
         if n < 4:
-            raise InputError(f"{data}: has {n} row(s), and at least 4 are needed to compare neighbours.")
+            raise InputError(f"{data}: needs at least 4 rows to compare neighbours, got {n}.")
         say(
-            "neighbours are sought among these rows alone; --train TABLE, with the rows that the model was fitted "
-            "to, tells how well new rows are placed among those"
+            "neighbours are searched among these rows alone; for new rows, pass the training rows as --train TABLE"
         )
-        found = _measured(model.scaled(rows.features), rows.embedding, classes)
+        measures = _measured(model.scaled(rows.features), rows.embedding, classes)
     else:
         assert train is not None
         if len(old.table) < 4:
-            raise InputError(f"{train}: has {len(old.table)} row(s), and at least 4 are needed.")
+            raise InputError(f"{train}: needs at least 4 rows to compare neighbours, got {len(old.table)}.")
         new = {"test_X": model.scaled(rows.features), "test_embedding": rows.embedding}
-        found = _measured(model.scaled(old.features), old.embedding, old_classes, new, classes)
+        measures = _measured(model.scaled(old.features), old.embedding, old_classes, new, classes)
     import pandas as pd
 
     frame = pd.DataFrame(
         {
-            "measure": list(found),
-            "value": [float(value) for value in found.values()],
-            "standard error": [_standard_error(value) for value in found.values()],
+            "measure": list(measures),
+            "value": [float(value) for value in measures.values()],
+            "standard error": [_standard_error(value) for value in measures.values()],
         }
     )
     if as_json:
-        print(json.dumps({name: _json(value) for name, value in found.items()}, indent=1, ensure_ascii=False))
+        print(json.dumps({name: _json(value) for name, value in measures.items()}, indent=1, ensure_ascii=False))
     if out is not None or not as_json:
         outputs.print_table(frame, out)
 
 
 def _standard_error(value: Any) -> float:
-    """How far off a measure is because of the rows it was measured on; NaN where all there are were measured."""
+    """Returns the standard error of a measure; NaN if all rows were measured."""
     return float(getattr(value, "standard_error", 0.0)) or float("nan")
 
 
@@ -86,8 +85,8 @@ def _classes(rows: Rows, target: str, source: str) -> Any:
     from paradime.utils.targets import read_targets
 
     column = without_missing_texts(column_of(rows.table, target, "--target", source))
-    found = read_targets(column, name=f"--target: {source}: column {target!r}").as_classes()
-    if not len(found.classes):
+    classes = read_targets(column, name=f"--target: {source}: column {target!r}").as_classes().classes
+    if not len(classes):
         raise InputError(f"--target: {source}: column {target!r} has no value in any row. Name another column.")
     return column
 
@@ -95,31 +94,31 @@ def _classes(rows: Rows, target: str, source: str) -> Any:
 def _measured(
     X: Any, embedding: Any, classes: Any, new: dict[str, Any] | None = None, new_classes: Any = None
 ) -> dict[str, Any]:
-    """Measures rows among each other, or new ones among these."""
+    """Measures rows among each other, or new rows among them."""
     from paradime import metrics
 
     new = new or {}
     n, n_measured = len(X), len(new.get("test_X", X))
     sampled: dict[str, Any] = {"n_samples": _SAMPLED} if n_measured > _MOST_ROWS else {}
     if sampled:
-        say(f"measured on {_SAMPLED:,} rows, drawn at random, against all {n:,}")
+        say(f"measured on {_SAMPLED:,} rows, drawn at random, relative to all {n:,}")
     k = min(_N_NEIGHBORS, (n - 1) // 2)
     scores = metrics.evaluate(X, embedding, n_neighbors=k, **new, **sampled)
-    found: dict[str, Any] = {
+    measures: dict[str, Any] = {
         f"trustworthiness ({k} neighbours)": scores["trustworthiness"],
         f"continuity ({k} neighbours)": scores["continuity"],
         f"neighbours preserved ({k})": scores["knn_recall"],
         "Shepard correlation": metrics.shepard_correlation(X, embedding, n_pairs=100_000, **new),
     }
     if classes is None:
-        return found
+        return measures
     tested = {"test_embedding": new["test_embedding"], "test_labels": new_classes} if new else {}
     name = f"accuracy of {k} nearest neighbours"
-    found[name] = metrics.knn_accuracy(embedding, classes, n_neighbors=k, **tested, **sampled)
+    measures[name] = metrics.knn_accuracy(embedding, classes, n_neighbors=k, **tested, **sampled)
     kinds, new_kinds = (set() if given is None else set(given.dropna()) for given in (classes, new_classes))
     if 1 < len(kinds) < n and new_kinds <= kinds:
-        found["silhouette"] = metrics.silhouette(embedding, classes, **tested, **sampled)
-    return found
+        measures["silhouette"] = metrics.silhouette(embedding, classes, **tested, **sampled)
+    return measures
 
 
 def explain_file(
@@ -134,7 +133,7 @@ def explain_file(
     each: bool = False,
     header: bool | None = None,
 ) -> None:
-    """Says which features decide where rows lie; those that go together count as one, unless each is asked for."""
+    """Computes the importance of features; correlated ones count as one, unless ``each`` is true."""
     from paradime import explain
 
     if method not in _METHODS:
@@ -149,9 +148,9 @@ def explain_file(
     chosen: Any = method
     features = rows.features.to_numpy()
     with warnings.catch_warnings():
-        if each:  # as was asked for
+        if each:  # the user chose this
             warnings.filterwarnings("ignore", message="collinear features")
-        found = explain.feature_importance(
+        importance = explain.feature_importance(
             model.routine if model.feature_names is None else model.routine.model,
             features,
             method=chosen,
@@ -160,26 +159,27 @@ def explain_file(
             group_collinear=not each,
         )
     if not each:
-        for group, members in found.groups.items():
-            say(wrapped(f"note: {group!r} are columns that go together, and count as one:", folded(members)))
-        if found.groups:
-            say("note: --each shows each column, whose share in such a group is arbitrary")
-    outputs.print_table(_importances(found, None if out else top), out)
+        for group, members in importance.groups.items():
+            say(wrapped(f"note: {group!r} are correlated columns, which count as one:", folded(members)))
+        if importance.groups:
+            say("note: --each shows the columns separately, but their shares in a group are arbitrary")
+    outputs.print_table(_importances(importance, None if out else top), out)
     if plot is not None:
-        _draw(found, plot, top)
+        _draw(importance, plot, top)
 
 
-def _importances(found: Any, top: int | None) -> pd.DataFrame:
+def _importances(importance: Any, top: int | None) -> pd.DataFrame:
     import pandas as pd
 
-    names = ["x", "y", "z"] if len(found.axes) <= 3 else [f"e{axis}" for axis in found.axes]
-    order = np.argsort(-found.overall, kind="stable")[:top]
-    columns = {name: found.values[order, i] for i, name in zip(range(len(found.axes)), names, strict=False)}
-    return pd.DataFrame({"feature": [found.names[i] for i in order], "overall": found.overall[order], **columns})
+    names = ["x", "y", "z"] if len(importance.axes) <= 3 else [f"e{axis}" for axis in importance.axes]
+    order = np.argsort(-importance.overall, kind="stable")[:top]
+    columns = {name: importance.values[order, i] for i, name in enumerate(names[: len(importance.axes)])}
+    features = [importance.names[i] for i in order]
+    return pd.DataFrame({"feature": features, "overall": importance.overall[order], **columns})
 
 
-def _draw(found: Any, path: str, top: int) -> None:
-    from paradime.plot import importance
+def _draw(importance: Any, path: str, top: int) -> None:
+    from paradime import plot
 
-    outputs.save_figure(importance(found, top=top, theme="light"), path)
+    outputs.save_figure(plot.importance(importance, top=top, theme="light"), path)
     say(f"wrote the picture {path}")

@@ -1,4 +1,4 @@
-"""Commands that use maps, and their options; each imports what it needs when it runs."""
+"""The commands that use a fitted model, with their options; each imports its requirements when it runs."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ __all__ = ["evaluate", "explain", "explore", "export", "info", "inverse", "plot"
 
 @command
 def transform(model: ModelPath, data: DataPath, out: TableOut = "-", header: Header = None) -> None:
-    r"""Place the rows of a table, which may be larger than memory, with a saved model.
+    r"""Embed the rows of a table, which may be larger than memory, with a saved model.
 
-    Columns are found by their names; all that are no features go along.
+    Columns are selected by name; columns that are not features are copied to the output.
 
     \b
     Examples:
@@ -43,7 +43,7 @@ def transform(model: ModelPath, data: DataPath, out: TableOut = "-", header: Hea
 
 @command
 def inverse(model: ModelPath, data: DataPath, out: TableOut = "-", axes: Axes = "", header: Header = None) -> None:
-    r"""Write the rows that belong to positions, with a model that has a decoder (--set decoder=true).
+    r"""Reconstruct rows from positions, with a model that has a decoder (--set decoder=true).
 
     \b
     Example:
@@ -60,25 +60,27 @@ def evaluate(
     data: DataPath,
     target: Annotated[
         str | None,
-        typer.Option("--target", metavar="COL", help="Classes: how well neighbours on the map tell them."),
+        typer.Option(
+            "--target", metavar="COL", help="Classes: measure how well neighbours in the map predict them."
+        ),
     ] = None,
     out: Annotated[
-        str | None, typer.Option("--out", "-o", metavar="FILE", help="Write the figures as a table.")
+        str | None, typer.Option("--out", "-o", metavar="FILE", help="Write the metrics as a table.")
     ] = None,
     train: Annotated[
         str | None,
         typer.Option(
-            "--train", metavar="TABLE", help="The rows that the model was fitted to: DATA is compared with these."
+            "--train", metavar="TABLE", help="The training rows, among which the neighbours of DATA are searched."
         ),
     ] = None,
     as_json: AsJson = False,
     header: Header = None,
 ) -> None:
-    r"""Measure how well a map keeps neighbours and distances of the rows of a table.
+    r"""Measure how well a map preserves neighbours and distances of the rows of a table.
 
-    Neighbours are sought among the rows of DATA, or with --train among those of the training, as it should be for
-    new rows. A standard error says how far a figure may be off for other new rows, or because rows were drawn;
-    there is none where all rows were measured: the column is left out, or empty in a file, and null in JSON.
+    Neighbours are searched among the rows of DATA, or with --train among the training rows, as is right for new
+    rows. Standard errors describe the variation with other new rows, or with other sampled rows. If all rows are
+    measured, there are none: the column is omitted, or empty in a file, and null in JSON.
 
     \b
     Examples:
@@ -103,15 +105,13 @@ def explain(
         str | None, typer.Option("--out", "-o", metavar="FILE", help="Write all features as a table.")
     ] = None,
     plot: Annotated[str | None, typer.Option("--plot", metavar="FILE", help="Draw bars: PNG, SVG, PDF.")] = None,
-    each: Annotated[
-        bool, typer.Option("--each", help="Show each column, also of columns that go together.")
-    ] = False,
+    each: Annotated[bool, typer.Option("--each", help="Show correlated columns separately.")] = False,
     seed: Seed = 0,
     header: Header = None,
 ) -> None:
-    r"""Say which features decide where rows lie, in units of the map.
+    r"""Measure the importance of features for positions, in units of the map.
 
-    Columns that go together (correlation of 0.95 or more) count as one: what single ones contribute is arbitrary.
+    Correlated columns (0.95 or more) count as one, since the contribution of a single one is arbitrary.
 
     \b
     Example:
@@ -135,7 +135,7 @@ def plot(
     theme: Annotated[str, typer.Option("--theme", metavar="NAME", help="light or dark.")] = "light",
     header: Header = None,
 ) -> None:
-    r"""Draw a map: of a model and a table, or of a table of positions.
+    r"""Draw a map from a model and a table, or from a table of positions.
 
     \b
     Examples:
@@ -158,7 +158,7 @@ def explore(
     theme: Annotated[str, typer.Option("--theme", metavar="NAME", help="auto, light or dark.")] = "auto",
     header: Header = None,
 ) -> None:
-    r"""Write a page in which to look around in a map; with a model, sliders ask "what if".
+    r"""Write a page to explore a map; with a model, sliders change the features of a row.
 
     \b
     Examples:
@@ -178,7 +178,7 @@ def export(
         str | None, typer.Option("--torch", metavar="FILE", help="Write a program of torch.export, .pt2.")
     ] = None,
 ) -> None:
-    r"""Write a model for other programs; it takes the columns as they are in the table.
+    r"""Write a model for other programs; it takes the original columns of the table.
 
     \b
     Example:
@@ -191,7 +191,7 @@ def export(
 
 @command
 def info(model: ModelPath, as_json: AsJson = False) -> None:
-    r"""Tell what a saved model is: its method, its parameters, and the columns that it takes.
+    r"""Describe a saved model: its method, its parameters, and the columns that it takes.
 
     \b
     Example:

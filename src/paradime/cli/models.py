@@ -1,4 +1,4 @@
-"""Saved routines, and what their columns are in tables."""
+"""Saved routines: selection of their columns in tables, and embedding of rows."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _MOST_NAMED = 5
 
 @dataclasses.dataclass(frozen=True)
 class Rows:
-    """Rows of a table, and what a model makes of them.
+    """Rows of a table with their embedding.
 
     Attributes:
         table: The table.
-        features: The features as the model takes them, shape (n, d).
+        features: The features for the model, shape (n, d).
         embedding: Positions, shape (n, out_dim).
-        carried: Names of the columns that are no features.
+        carried: Names of the columns that are not features.
     """
 
     table: Table
@@ -47,8 +47,8 @@ class Model:
 
     Attributes:
         routine: The routine.
-        path: Where it is from.
-        table: What the command line said of the table that it was fitted to; empty if another program did.
+        path: Its path.
+        table: The description of the table that it was fitted to; empty if it was not saved by the command line.
     """
 
     routine: Any
@@ -57,25 +57,25 @@ class Model:
 
     @property
     def feature_names(self) -> list[str] | None:
-        """Names of the columns that the network takes; ``None`` if it knows none."""
+        """Names of the columns that the network takes; ``None`` if they are unknown."""
         names = getattr(self.routine, "feature_names_in_", None)
         return None if names is None else [str(name) for name in names]
 
     @property
     def columns(self) -> list[str] | None:
-        """Names of the columns of numbers that are its features; ``None`` if it knows none."""
+        """Names of the numeric columns that are its features; ``None`` if they are unknown."""
         names: list[str] | None = self.table.get("features", self.feature_names)
         return names
 
     def selection(self, table: Table, source: str) -> Selection:
-        """Returns which columns of a table are features.
+        """Returns the features among the columns of a table.
 
         Args:
             table: The table.
-            source: What to call it in messages.
+            source: The name of the table in messages.
 
         Raises:
-            InputError: If some are missing.
+            InputError: If a feature is missing.
         """
         categories: dict[str, list[str]] = self.table.get("categories", {})
         names, columns = self.columns, table.names
@@ -84,21 +84,21 @@ class Model:
             expected = getattr(self.routine, "n_features_in_", len(names))
             if len(names) != expected:
                 raise InputError(
-                    f"{source}: has {len(names)} columns of numbers, and the model takes {expected}, whose names "
-                    "it does not know. Select them."
+                    f"{source}: must have {expected} numeric columns, got {len(names)}; the model has no names of "
+                    "columns to select them by. Remove the others."
                 )
         missing = [name for name in [*names, *categories] if name not in columns]
         if missing:
             shown = ", ".join(map(repr, missing[:_MOST_NAMED])) + (", …" if len(missing) > _MOST_NAMED else "")
             hint = did_you_mean(missing[0], columns)
-            hint = hint if hint.startswith("Did") else "Rename the columns as in the table that it was fitted to."
-            raise InputError(f"{source}: lacks column(s) that the model needs: {shown}. {hint}")
+            hint = hint if hint.startswith("Did") else "Rename the columns as in the training table."
+            raise InputError(f"{source}: lacks column(s) of the model: {shown}. {hint}")
         used = {*names, *categories}
         offsets = self.table.get("offsets", {})
         return Selection(list(names), categories, [name for name in columns if name not in used], offsets=offsets)
 
     def restored(self, decoded: AnyArray) -> pd.DataFrame:
-        """Returns decoded rows as columns of the table, with their offsets, shape (m, d)."""
+        """Returns decoded rows as columns of the table, with their offsets added, shape (m, d)."""
         import pandas as pd
 
         names = self.feature_names or default_names(decoded.shape[1])
@@ -110,13 +110,12 @@ class Model:
 
     def embed(self, features: pd.DataFrame) -> AnyArray:
         """Returns the positions of rows, shape (n, out_dim)."""
-        found: AnyArray = self.routine.apply(
-            features if self.feature_names else features.to_numpy(), "embed"
-        ).numpy()
-        return found
+        rows = features if self.feature_names else features.to_numpy()
+        positions: AnyArray = self.routine.apply(rows, "embed").numpy()
+        return positions
 
     def scaled(self, features: pd.DataFrame) -> AnyArray:
-        """Returns the rows as the method compared them in training, shape (n, d)."""
+        """Returns the rows with the scaling of the training, shape (n, d)."""
         values: AnyArray = features.to_numpy()
         if "mean" not in self.table:
             return values
@@ -128,7 +127,7 @@ def open_model(path: str) -> Model:
     """Loads a saved routine.
 
     Raises:
-        InputError: If there is none.
+        InputError: If it does not exist.
         ModelFileError: If it is damaged.
     """
     if not Path(path).exists():
@@ -145,20 +144,20 @@ def open_model(path: str) -> Model:
 
 
 def read_rows(model: Model, path: str, *, header: bool | None = None, typed: bool = False) -> Iterator[Rows]:
-    """Reads a table by chunks and embeds them.
+    """Reads a table in chunks and embeds them.
 
     Args:
         model: The model.
         path: The table.
-        header: Whether the first line of CSV is names; as in the table that the model was fitted to, if ``None``.
-        typed: Whether columns of CSV that go along become what they hold.
+        header: Whether the first line of CSV holds column names; by default as in the training table.
+        typed: Whether copied columns of CSV get types by their values.
 
     Yields:
         The chunks.
 
     Raises:
-        InputError: If columns are missing, or values are no numbers; with row and column.
-        TableError: If the file is no table.
+        InputError: If columns are missing, or values are not numbers; with row and column.
+        TableError: If the file is not a table.
     """
     chunks = read_chunks(path, header=_header(model, header), typed=typed, numbers=model.columns or ())
     selection: Selection | None = None
@@ -186,13 +185,13 @@ def column_of(table: Table, name: str, option: str, source: str) -> pd.Series:
     """Returns a column of a table.
 
     Raises:
-        InputError: If there is none of that name.
+        InputError: If there is no such column.
     """
     return table.frame[known_column(name, table.names, option=option, source=source)]
 
 
 def coordinate_names(n: int, taken: Sequence[str]) -> list[str]:
-    """Returns what to call the axes of an embedding, other than columns that go along.
+    """Returns names for the axes of an embedding that differ from the names of copied columns.
 
     Example:
         >>> coordinate_names(2, []), coordinate_names(2, ["x"])

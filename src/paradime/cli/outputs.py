@@ -1,4 +1,4 @@
-"""What commands write: checked before anything is read, written when the work is done."""
+"""Outputs of commands: checks before the work, and writing of pictures and tables."""
 
 from __future__ import annotations
 
@@ -33,38 +33,39 @@ __all__ = [
 
 _PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
 _FEW_CLASSES = 30
-# what writes a table of a format, and the extra that has it
+# the library that writes a format, and the extra that installs it
 _WRITERS = {"parquet": ("pyarrow", "files"), "feather": ("pyarrow", "files"), "h5ad": ("anndata", "anndata")}
 
 
 def check_distinct(inputs: Mapping[str, str | None], outputs: Mapping[str, str | None]) -> None:
-    """Refuses to write over what is read, and to write two things to one place.
+    """Refuses outputs that would overwrite an input or another output.
 
     Args:
-        inputs: What is read, by what it is, such as ``"the table"``; ``None`` and ``"-"`` are no files.
-        outputs: What is written, by option.
+        inputs: Paths of inputs by description, such as ``"the table"``; ``None`` and ``"-"`` are not files.
+        outputs: Paths of outputs by option.
 
     Raises:
-        InputError: If a file has two roles, under whatever spelling of its path, or lies in the folder of a model.
+        InputError: If a file has two roles, even with different spellings of its path, or lies in the folder of a
+            model.
     """
-    taken = {what: path for what, path in inputs.items() if path not in (None, "-")}
+    files = {what: path for what, path in inputs.items() if path not in (None, "-")}
     written: dict[str, str] = {}
     for option, path in outputs.items():
         if path is None or path == "-":
             continue
-        for what, other in taken.items():
+        for what, other in files.items():
             if other is not None and _are_one(path, other):
                 raise InputError(
-                    f"{option}: {path} is {what} that is read, and would be overwritten. Name another file."
+                    f"{option}: {path} is {what} that is read, which would be overwritten. Name another file."
                 )
             if other is not None and os.path.isdir(other) and _lies_in(path, other):
-                raise InputError(f"{option}: {path} lies in {what} that is read, a folder. Name another place.")
+                raise InputError(f"{option}: {path} lies in the folder of {what} that is read. Name another path.")
         for earlier, other in written.items():
             if _are_one(path, other):
                 raise InputError(f"{earlier} and {option} both name {path}. Name two files.")
             if earlier == "--out" and _lies_in(path, other):
                 raise InputError(
-                    f"{option}: {path} lies in {other}, the model that is written. Name another place."
+                    f"{option}: {path} lies in {other}, the model that is written. Name another path."
                 )
         written[option] = path
 
@@ -80,17 +81,17 @@ def _lies_in(path: str, folder: str) -> bool:
 
 
 def check_file(option: str, path: str) -> None:
-    """Refuses a file that could not be written.
+    """Refuses an output file that cannot be written.
 
     Raises:
-        InputError: If its folder is missing, or may not be written to, or it is a folder itself.
+        InputError: If its folder is missing or not writable, or the path is a folder.
     """
     if path == "-":
         return
-    # a link is followed: what it points to is replaced
+    # follow links, since their target is replaced
     target = Path(os.path.realpath(path))
     if target.is_dir():
-        raise InputError(f"{option}: {path} is a folder, and a file is expected. Add the name of a file.")
+        raise InputError(f"{option}: must be a file, got the folder {path}. Add the name of a file.")
     _check_folder(option, target)
 
 
@@ -98,18 +99,18 @@ def _check_folder(option: str, target: Path) -> None:
     folder = target.parent
     shown = str(Path(os.path.relpath(folder))) if not folder.is_dir() else str(folder)
     if not folder.is_dir():
-        raise InputError(f"{option}: there is no folder {shown!r}. Make it first.")
+        raise InputError(f"{option}: there is no folder {shown!r}. Create it first.")
     if not os.access(folder, os.W_OK):
-        raise InputError(f"{option}: the folder {shown!r} may not be written to. Choose another one.")
+        raise InputError(f"{option}: the folder {shown!r} is not writable. Choose another one.")
 
 
 def check_table(option: str, path: str) -> None:
-    """Refuses a table that could not be written.
+    """Refuses an output table that cannot be written.
 
     Raises:
-        TableError: If the suffix is none of a table.
-        InputError: If the file could not be written.
-        ImportError: If what the format needs is missing.
+        TableError: If the suffix is not that of a table.
+        InputError: If the file cannot be written.
+        ImportError: If the library of the format is missing.
     """
     form = file_format(path)
     check_file(option, path)
@@ -118,43 +119,43 @@ def check_table(option: str, path: str) -> None:
 
 
 def check_model(option: str, path: str) -> None:
-    """Refuses a model that could not be saved.
+    """Refuses an output model that cannot be saved.
 
     Raises:
-        ValueError: If the name is that of something else.
-        InputError: If it could not be written.
+        ValueError: If the suffix belongs to another kind of file.
+        InputError: If it cannot be written.
     """
     from paradime.persistence.bundle import checked_target
 
     target = Path(os.path.realpath(checked_target(path)))
     _check_folder(option, target)
     if target.is_dir() and not os.access(target, os.W_OK):
-        raise InputError(f"{option}: the folder {path!r} may not be written to. Choose another one.")
+        raise InputError(f"{option}: the folder {path!r} is not writable. Choose another one.")
 
 
 def check_picture(option: str, path: str, n_axes: int | None = 2) -> None:
-    """Refuses a picture that could not be drawn.
+    """Refuses an output picture that cannot be drawn.
 
     Raises:
-        InputError: If the suffix is none of a picture, or the map does not have 2 dimensions.
+        InputError: If the suffix is not that of a picture, or the map does not have 2 dimensions.
         ImportError: If matplotlib is missing.
     """
     if Path(path).suffix.lower() not in _PICTURES:
-        raise InputError(f"{option}: a picture ends in one of {', '.join(_PICTURES)}, got {path!r}.")
+        raise InputError(f"{option}: a picture must end in one of {', '.join(_PICTURES)}, got {path!r}.")
     _check_axes(option, n_axes)
     check_file(option, path)
     check_installed(option, "matplotlib", "plot")
 
 
 def check_page(option: str, path: str, needs: tuple[str, str], n_axes: int | None = 2) -> None:
-    """Refuses a page that could not be written.
+    """Refuses an output page that cannot be written.
 
     Raises:
         InputError: If it does not end in ``.html``, or the map does not have 2 dimensions.
-        ImportError: If what makes it is missing.
+        ImportError: If the library for the page is missing.
     """
     if Path(path).suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"{option}: a page ends in .html, got {path!r}.")
+        raise InputError(f"{option}: a page must end in .html, got {path!r}.")
     _check_axes(option, n_axes)
     check_file(option, path)
     check_installed(option, *needs)
@@ -163,13 +164,13 @@ def check_page(option: str, path: str, needs: tuple[str, str], n_axes: int | Non
 def _check_axes(option: str, n_axes: int | None) -> None:
     if n_axes not in (None, 2):
         raise InputError(
-            f"{option}: shows maps of 2 dimensions, and this one has {n_axes}. Leave it out; --embedding and "
-            "--report take any number."
+            f"{option}: a map must have 2 dimensions, got {n_axes}. Leave it out; --embedding and --report take "
+            "any number."
         )
 
 
 def joined(carried: pd.DataFrame, embedding: AnyArray, names: list[str]) -> pd.DataFrame:
-    """Returns columns that go along, and positions beside them."""
+    """Returns the copied columns followed by the positions."""
     import pandas as pd
 
     positions = pd.DataFrame(embedding, columns=names, index=carried.index)
@@ -180,7 +181,7 @@ def draw(path: str, embedding: AnyArray, color: pd.Series | None, *, title: str 
     """Draws a map into a file, coloured by a column: its classes, or its numbers.
 
     Raises:
-        ValueError: If the embedding has not 2 dimensions.
+        ValueError: If the embedding does not have 2 dimensions.
         OSError: If the file cannot be written.
     """
     from paradime import plot
@@ -191,7 +192,7 @@ def draw(path: str, embedding: AnyArray, color: pd.Series | None, *, title: str 
 
 
 def save_figure(axes: Any, path: str) -> None:
-    """Writes the figure of axes into a file, in the format that its suffix says.
+    """Writes the figure of axes into a file, in the format of its suffix.
 
     Raises:
         OSError: If the file cannot be written.
@@ -218,7 +219,7 @@ def _coloring(color: pd.Series) -> dict[str, Any]:
 
 
 def print_table(frame: pd.DataFrame, out: str | None) -> None:
-    """Writes a table to a file, or as aligned text to standard output, without columns of no values."""
+    """Writes a table to a file, or as aligned text without empty columns to standard output."""
     if out is None:
         shown = frame.dropna(axis=1, how="all")
         print(shown.to_string(index=False, float_format=lambda value: f"{value:.4g}", na_rep=""))

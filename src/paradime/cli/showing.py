@@ -1,4 +1,4 @@
-"""Pictures and pages of maps: of a model and a table, or of positions in a file."""
+"""The commands ``plot`` and ``explore``: maps from a model and a table, or from positions in a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["explore_files", "page_color", "page_columns", "plot_files"]
 
 _FEW_CLASSES = 30
-_PAIRS = (["x", "y"], ["map_x", "map_y"])  # as transform calls them
+_PAIRS = (["x", "y"], ["map_x", "map_y"])  # the names that transform writes
 
 
 def plot_files(
@@ -55,7 +55,7 @@ def explore_files(
     *,
     header: bool | None = None,
 ) -> None:
-    """Writes a page in which to look around in a map."""
+    """Writes a page to explore a map."""
     from paradime.explorer import explore
 
     outputs.check_distinct({"the model" if data else "the table": source, "a table": data}, {"--out": out})
@@ -66,7 +66,7 @@ def explore_files(
     color = page_color(_color(shown.table, color, data or source))
     columns = page_columns(shown.table, [name for name in shown.table.names if name not in shown.used], color)
     chosen: Any = theme
-    given: dict[str, Any] = (
+    arguments: dict[str, Any] = (
         {"embedding": shown.embedding}
         if shown.model is None
         else {"routine": shown.model.routine, "X": shown.features}
@@ -77,39 +77,39 @@ def explore_files(
         title=title or Path(data or source).name,
         path=out,
         theme=chosen,
-        **given,
+        **arguments,
     )
     say(f"wrote the page {out}")
 
 
 def page_columns(table: Table, names: Sequence[str], color: str | None) -> dict[str, Any]:
-    """Returns columns for a page, by name: what they hold, and texts as they stand in the file."""
+    """Returns the columns for a page by name: typed values, and strings as written in the file."""
     chosen = [*names, color] if color is not None and color not in names else list(names)
     frame = table.part(chosen).frame
     return {name: frame[name] for name in chosen}
 
 
 def page_color(column: pd.Series | None) -> str | None:
-    """Returns the column that colours a page at first; says so if it cannot."""
+    """Returns the column that initially colours a page; prints a note if it has too many values."""
     if column is None:
         return None
     n_distinct = column.nunique()
     if column.dtype.kind not in "iufbM" and n_distinct > max(_FEW_CLASSES, len(column) // 2):
-        say(f"note: {column.name!r} holds {n_distinct:,} different texts, too many for colours: the page has none")
+        say(f"note: {column.name!r} holds {n_distinct:,} different strings, too many for colours of the page")
         return None
     return str(column.name)
 
 
 @dataclasses.dataclass(frozen=True)
 class Shown:
-    """A map that is to be shown.
+    """A map to show.
 
     Attributes:
         table: The table.
         embedding: Positions, shape (n, out_dim).
         used: Names of the columns that are features, or positions.
         model: The model; ``None`` if the positions are in the table.
-        features: The features as the model takes them; ``None`` without model.
+        features: The features for the model; ``None`` without model.
     """
 
     table: Table
@@ -128,7 +128,7 @@ def _map(source: str, data: str | None, axes: list[str], header: bool | None) ->
         file_format(source)
     except TableError:
         raise InputError(
-            f"{source}: a model needs rows to show. Name a table after it, or a table with positions."
+            f"{source}: a model needs rows to show. Add a table, or pass a table with positions instead."
         ) from None
     table = read_table(source, header=header)
     names = axes or next((pair for pair in _PAIRS if all(name in table.names for name in pair)), [])
@@ -136,7 +136,7 @@ def _map(source: str, data: str | None, axes: list[str], header: bool | None) ->
         names = table.names
     if not names:
         raise InputError(
-            f"{source}: has no columns x and y. Name others, --axes COL,COL, or a model before the table."
+            f"{source}: has no columns x and y. Name others, --axes COL,COL, or pass a model before the table."
         )
     if len(names) != 2:
         raise InputError(

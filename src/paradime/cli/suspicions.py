@@ -1,4 +1,4 @@
-"""What columns mean: numbers that look like codes, identifiers or dates; classes and numbers to train with."""
+"""Meaning of columns: numbers that look like codes, identifiers or dates; targets with missing values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["suspicions", "targets_of", "without_missing_texts"]
 
 _FEWEST_ROWS = 20
 _FEW_VALUES, _EACH = 12, 10
-# so many columns of few whole numbers are pixels, counts or answers rather than codes
+# more columns with few distinct integers are pixels, counts or answers rather than codes
 _MANY_COLUMNS = 12
 _YEARS = (1900, 2100)
 # from 2001 to 2100, in seconds since 1970
@@ -27,40 +27,40 @@ _SECONDS = (978_307_200, 4_102_444_800)
 
 
 def suspicions(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """Returns a sentence on columns of numbers that look like codes, identifiers or dates.
+    """Returns a note on numeric columns that look like codes, identifiers or dates.
 
     Args:
         frame: The table.
-        names: The columns of numbers that are features.
+        names: The numeric columns that are features.
 
     Returns:
-        No sentence, or one that names the columns and the option that leaves them out.
+        An empty list, or one sentence with the columns and the option that drops them.
 
     Example:
         >>> import pandas
         >>> frame = pandas.DataFrame({"year": [2001, 2003] * 20, "size": np.linspace(0, 1, 40) ** 2})
         >>> suspicions(frame, ["year", "size"])
-        ["features that may be no quantities: 'year' (years); --drop year leaves them out"]
+        ["features that may not be quantities: 'year' (years); --drop year leaves them out"]
     """
     if len(frame) < _FEWEST_ROWS:
         return []
-    found = {name: looks for name in names if (looks := _looks(frame[name]))}
-    if sum(looks.startswith("codes") for looks in found.values()) > _MANY_COLUMNS:
-        found = {name: looks for name, looks in found.items() if not looks.startswith("codes")}
-    if not found:
+    suspects = {name: looks for name in names if (looks := _looks(frame[name]))}
+    if sum(looks.startswith("codes") for looks in suspects.values()) > _MANY_COLUMNS:
+        suspects = {name: looks for name, looks in suspects.items() if not looks.startswith("codes")}
+    if not suspects:
         return []
-    told = ", ".join(f"{name!r} ({looks})" for name, looks in found.items())
-    return [f"features that may be no quantities: {told}; {_dropping(list(found))} leaves them out"]
+    listed = ", ".join(f"{name!r} ({looks})" for name, looks in suspects.items())
+    return [f"features that may not be quantities: {listed}; {_dropping(list(suspects))} leaves them out"]
 
 
 def _dropping(names: list[str]) -> str:
     together = ",".join(name for name in names if "," not in name)
-    given = [together] * bool(together) + [name for name in names if "," in name]
-    return " ".join(f"--drop {shlex.quote(text)}" for text in given)
+    values = [together] * bool(together) + [name for name in names if "," in name]
+    return " ".join(f"--drop {shlex.quote(value)}" for value in values)
 
 
 def _looks(column: pd.Series) -> str:
-    """What a column looks like; an empty text if it looks like quantities."""
+    """Returns what a column looks like; an empty string for quantities."""
     if bool(column.isna().any()) or column.dtype.kind not in "iuf":
         return ""
     values = column.to_numpy(dtype=np.float64)
@@ -97,31 +97,31 @@ def _lie_within(values: AnyArray, bounds: tuple[float, float]) -> bool:
 
 
 def _are_days(values: AnyArray) -> bool:
-    """Whether numbers are days such as 20240131."""
+    """Returns whether numbers are days such as 20240131."""
     years, months, days = values // 10_000, values // 100 % 100, values % 100
     return _lie_within(years, _YEARS) and _lie_within(months, (1, 12)) and _lie_within(days, (1, 31))
 
 
 def without_missing_texts(column: pd.Series) -> pd.Series:
-    """Returns a column in which texts that stand for a missing value, such as NA, are missing; says how many."""
+    """Returns a column in which strings such as NA are missing values; prints a note with their number."""
     if column.dtype.kind in "iufbmMc":
         return column
     values = column.astype(object).where(column.notna(), None)
     values = values.mask(values.isin(MISSING), None)
     if n_read := int((values.isna() & column.notna()).sum()):
-        say(f"note: {n_read:,} rows have no class, since {column.name!r} says NA, or the like")
+        say(f"note: {n_read:,} rows have no class, since {column.name!r} is NA or similar")
     return values
 
 
 def targets_of(column: pd.Series, *, source: str) -> pd.Series:
-    """Returns what ``fit`` takes as targets, shape (n,); floating-point numbers are numbers, all else is classes.
+    """Returns targets for ``fit``, shape (n,): floating-point values are numbers, all others are classes.
 
     Args:
         column: The column.
-        source: What to call the table in messages.
+        source: The name of the table in messages.
 
     Raises:
-        ValueError: If the column holds dates, or whatever else is neither numbers nor classes.
+        ValueError: If the column holds neither numbers nor classes, but for instance dates.
     """
     from paradime.utils.targets import NumberColumn, read_targets
 
@@ -130,7 +130,7 @@ def targets_of(column: pd.Series, *, source: str) -> pd.Series:
     n_missing = int(read.missing.sum())
     if isinstance(read, NumberColumn) and n_missing:
         say(
-            f"note: {n_missing:,} rows have no {column.name!r}; they are part of the map, and nothing is learned "
-            "of it from them"
+            f"note: {n_missing:,} rows have no {column.name!r}; they are embedded, but ignored by the loss of the "
+            "target"
         )
     return values

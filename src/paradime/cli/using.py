@@ -1,4 +1,4 @@
-"""What a saved model does with files: it places rows, decodes positions, is exported, and tells of itself."""
+"""The commands ``transform``, ``inverse``, ``export`` and ``info``: uses of a saved model."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ __all__ = ["export_model", "inverse_file", "model_info", "transform_file"]
 
 
 def transform_file(model_path: str, data: str, out: str, *, header: bool | None = None) -> None:
-    """Places the rows of a table, chunk by chunk."""
+    """Embeds the rows of a table in chunks."""
     outputs.check_distinct({"the model": model_path, "the table": data}, {"--out": out})
     outputs.check_table("--out", out)
     model, form = open_model(model_path), file_format(out)
-    parts = read_rows(model, data, header=header, typed=form not in ("csv", "tsv", "npy"))
-    first = next(parts)
+    chunks = read_rows(model, data, header=header, typed=form not in ("csv", "tsv", "npy"))
+    first = next(chunks)
     names = coordinate_names(first.embedding.shape[1], first.carried)
     with TableWriter(out, names) as writer:
-        for rows in itertools.chain([first], parts):
+        for rows in itertools.chain([first], chunks):
             writer.write(outputs.joined(rows.table.written(rows.carried, form), rows.embedding, names))
-    say(f"placed {writer.n_rows:,} rows" + ("" if out == "-" else f" in {out}"))
+    say(f"embedded {writer.n_rows:,} rows" + ("" if out == "-" else f" in {out}"))
 
 
 def inverse_file(model_path: str, data: str, out: str, axes: list[str], *, header: bool | None = None) -> None:
-    """Writes the rows that belong to positions, chunk by chunk."""
+    """Reconstructs rows from positions in chunks."""
     import pandas as pd
 
     outputs.check_distinct({"the model": model_path, "the table": data}, {"--out": out})
@@ -71,7 +71,7 @@ def _check_decodes(model: Model) -> None:
 def export_model(model_path: str, onnx: str | None, torch_file: str | None) -> None:
     """Writes a model for other programs."""
     if onnx is None and torch_file is None:
-        raise InputError("nothing to write: give --onnx FILE or --torch FILE.")
+        raise InputError("nothing to write: pass --onnx FILE or --torch FILE.")
     outputs.check_distinct({"the model": model_path}, {"--onnx": onnx, "--torch": torch_file})
     for option, path in (("--onnx", onnx), ("--torch", torch_file)):
         if path is not None:
@@ -86,7 +86,7 @@ def export_model(model_path: str, onnx: str | None, torch_file: str | None) -> N
 
 
 def model_info(model_path: str, as_json: bool) -> None:
-    """Prints what a saved model is."""
+    """Prints a description of a saved model."""
     model = open_model(model_path)
     facts = _facts(model)
     if as_json:

@@ -1,7 +1,7 @@
-"""Explanations of a map: what places depend on, where the map is wrong, and which rows it does not know.
+"""Explanations of an embedding: feature importance, local errors and distortion, and novelty of rows.
 
-All functions take a trained routine, or any torch module that embeds rows, and plain arrays; what they return are
-plain arrays, too, one entry a row, which :mod:`paradime.plot` draws.
+All functions take arrays, and most take a trained routine or a torch module that embeds rows. Results are arrays
+with one entry per row, which :mod:`paradime.plot` draws.
 
 Example:
     >>> import numpy as np, torch

@@ -1,4 +1,4 @@
-"""Features that go together, so that single ones of them have no importance of their own."""
+"""Groups of collinear features, whose single importances are arbitrary."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["COLLINEAR", "collinear_groups", "names_of_groups", "summed_by", "wit
 COLLINEAR = 0.95
 """The absolute correlation from which two features count as collinear."""
 
-# fewer rows are correlated by chance; more features are pixels or genes, and take long
+# fewer rows are correlated by chance; more features, such as pixels or genes, take too long
 _FEWEST_ROWS, _MOST_ROWS, _MOST_FEATURES = 20, 5_000, 2_000
 
 
@@ -25,7 +25,7 @@ def collinear_groups(rows: torch.Tensor) -> tuple[tuple[int, ...], ...]:
         rows: Shape (n, d); from 20 rows on, and for up to 2,000 features.
 
     Returns:
-        The numbers of the features of each group, at least two, ascending; the groups by their first feature.
+        The indices of the features of each group, at least two, ascending; the groups by their first feature.
 
     Example:
         >>> x = torch.linspace(-1, 1, 50, dtype=torch.float64)
@@ -50,18 +50,18 @@ def collinear_groups(rows: torch.Tensor) -> tuple[tuple[int, ...], ...]:
 
 
 def with_singles(groups: Sequence[tuple[int, ...]], n_features: int) -> list[tuple[int, ...]]:
-    """Returns groups, and features that are in none as groups of one, by their first feature.
+    """Returns the groups, and all other features as groups of one, by their first feature.
 
     Example:
         >>> with_singles([(0, 2)], 4)
         [(0, 2), (1,), (3,)]
     """
-    taken = {feature for group in groups for feature in group}
-    return sorted([*groups, *((feature,) for feature in range(n_features) if feature not in taken)])
+    grouped = {feature for group in groups for feature in group}
+    return sorted([*groups, *((feature,) for feature in range(n_features) if feature not in grouped)])
 
 
 def names_of_groups(groups: Sequence[tuple[int, ...]], names: Sequence[str]) -> list[str]:
-    """Returns what groups are called: by their first feature, and how many there are beside it.
+    """Returns names of groups: one or two features, or the first feature with the number of the others.
 
     Example:
         >>> names_of_groups([(0, 3), (1,), (2, 4, 5)], ["radius", "age", "width", "area", "length", "height"])

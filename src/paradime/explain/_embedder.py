@@ -1,4 +1,4 @@
-"""The map from rows to places, of a routine or of a plain model, ready to be differentiated."""
+"""The embedding function of a routine or a model, for evaluation and differentiation."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Embedder:
 
     Attributes:
         module: The model.
-        function: What embeds a batch of rows, shape (b, …) to (b, out_dim).
-        device: Where the model computes.
-        dtype: What it takes rows in.
+        function: Embeds a batch of rows, shape (b, …) to (b, out_dim).
+        device: The device of the model.
+        dtype: The dtype in which it takes rows.
         out_dim: Number of dimensions of the embedding.
     """
 
@@ -37,12 +37,12 @@ class Embedder:
     out_dim: int = 0
 
     def __call__(self, rows: torch.Tensor) -> torch.Tensor:
-        """Embeds a batch with its graph."""
+        """Embeds a batch differentiably."""
         return self.function(rows)  # type: ignore[no-any-return]
 
     @contextlib.contextmanager
     def evaluating(self) -> Iterator[None]:
-        """Puts the model into evaluation mode, and back."""
+        """Puts the model into evaluation mode within the block."""
         was_training = self.module.training
         self.module.eval()
         try:
@@ -52,18 +52,18 @@ class Embedder:
             self.module.train(was_training)
 
     def chunks(self, rows: torch.Tensor, *, copies: int = 1) -> Iterator[torch.Tensor]:
-        """Yields rows as the model takes them, so few at a time that ``copies`` of them fit into memory."""
+        """Yields chunks of rows for the model; ``copies`` of a chunk fit into memory."""
         step = max(1, min(_CHUNK_ELEMENTS // max(1, rows[0].numel() * copies), _CHUNK_ROWS // copies))
-        for part in torch.split(rows, step):
-            yield part.to(self.device, self.dtype)
+        for chunk in torch.split(rows, step):
+            yield chunk.to(self.device, self.dtype)
 
     def embed(self, rows: torch.Tensor) -> torch.Tensor:
-        """Embeds rows without a graph, shape (m, …) to (m, out_dim), on the CPU."""
+        """Embeds rows without gradients, shape (m, …) to (m, out_dim), on the CPU."""
         if self.dtype == torch.float32 or needs_double(self.module):
-            # as transform does: what becomes of a row does not depend on the rows beside it
+            # as in transform: the result for a row does not depend on other rows
             return apply_to_rows(self.module, rows.to(self.dtype), "embed", self.device)
         with self.evaluating(), torch.no_grad():
-            return torch.cat([self(part).cpu() for part in self.chunks(rows)])
+            return torch.cat([self(chunk).cpu() for chunk in self.chunks(rows)])
 
 
 def embedder_of(routine: Any, first: Any, first_row: torch.Tensor) -> Embedder:
@@ -71,11 +71,11 @@ def embedder_of(routine: Any, first: Any, first_row: torch.Tensor) -> Embedder:
 
     Args:
         routine: A trained routine, or a torch module.
-        first: The first row as the user passed it, shape (1, …), which the routine checks by itself.
+        first: The first row in the user's container, shape (1, …), which the routine checks.
         first_row: The same as a tensor.
 
     Raises:
-        TypeError: If it is neither.
+        TypeError: If ``routine`` is neither a routine nor a module.
         NotTrainedError: If the routine is not trained.
         ValueError: If the rows do not fit, or the model does not embed each row as one point.
     """
@@ -84,31 +84,31 @@ def embedder_of(routine: Any, first: Any, first_row: torch.Tensor) -> Embedder:
     else:
         if not (hasattr(routine, "embed") and hasattr(routine, "transform")):
             raise TypeError(
-                f"expected a trained routine or a torch module, got {type(routine).__name__}. Of a pipeline, pass "
-                "the last step, and data as it gets them: pipeline[:-1].transform(X)."
+                f"expected a trained routine or a torch module, got {type(routine).__name__}. For a pipeline, "
+                "pass the last step, and transformed data: pipeline[:-1].transform(X)."
             )
-        routine.transform(first)  # refuses what is not trained, and what does not fit, in its own words
+        routine.transform(first)  # raises an error if the routine is not trained or rows do not fit
         module = routine.model
     tensors = [t for t in (*module.parameters(), *module.buffers()) if t.is_floating_point()]
     device, dtype = (tensors[0].device, tensors[0].dtype) if tensors else (torch.device("cpu"), torch.float32)
     dtype = torch.float64 if needs_double(module) else dtype
-    found = Embedder(module, resolve_method(module, "embed"), device, dtype)
-    place = _embedded_first(found, first_row)
-    if not isinstance(place, torch.Tensor) or place.ndim != 2 or len(place) != 1:
-        shape = tuple(place.shape) if isinstance(place, torch.Tensor) else type(place).__name__
+    embedder = Embedder(module, resolve_method(module, "embed"), device, dtype)
+    position = _embedded_first(embedder, first_row)
+    if not isinstance(position, torch.Tensor) or position.ndim != 2 or len(position) != 1:
+        shape = tuple(position.shape) if isinstance(position, torch.Tensor) else type(position).__name__
         raise ValueError(
             f"the model must embed one row as a tensor of shape (1, out_dim), got {shape}. "
-            "Give it an embed method that returns the places only."
+            "Give it an embed method that returns only the positions."
         )
-    return dataclasses.replace(found, out_dim=place.shape[1])
+    return dataclasses.replace(embedder, out_dim=position.shape[1])
 
 
 def _embedded_first(embedder: Embedder, first_row: torch.Tensor) -> Any:
     with embedder.evaluating(), torch.no_grad():
         try:
             return embedder(first_row.to(embedder.device, embedder.dtype))
-        except RuntimeError as error:  # what torch says of shapes
+        except RuntimeError as error:  # torch refuses the shape
             raise ValueError(
                 f"the model cannot embed rows of shape {tuple(first_row.shape[1:])}: {error}. "
-                "Pass rows such as those of the training."
+                "Pass rows like the training rows."
             ) from error

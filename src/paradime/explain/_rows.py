@@ -1,4 +1,4 @@
-"""Rows to explain: checked, drawn, named and scaled."""
+"""Rows to explain: checks, sampling and scales of features."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ __all__ = ["as_rows", "count_of", "draw", "feature_scale", "first_of"]
 
 
 def as_rows(X: Any, *, name: str = "X", drawn: np.ndarray | None = None, routine: Any = None) -> torch.Tensor:
-    """Checks rows and returns them dense, on the CPU, shape (m, …); in double precision where that is needed.
+    """Checks rows and returns them dense, on the CPU, shape (m, …); in double precision if the model needs it.
 
     Args:
         X: An array, tensor, data frame, sparse matrix, or nested lists.
-        name: What messages call it.
-        drawn: Which rows to return, shape (m,); all if ``None``.
-        routine: The routine, or the model, that says which precision is needed.
+        name: The name of the argument in messages.
+        drawn: Indices of the rows to return, shape (m,); all if ``None``.
+        routine: The routine or model, which determines the precision.
 
     Raises:
-        TypeError: If they are no array of numbers.
-        ValueError: If they are not finite, or there are none.
-        MemoryError: If they are sparse, and too many to be dense.
+        TypeError: If ``X`` is not an array of numbers.
+        ValueError: If rows are not finite, or there are none.
+        MemoryError: If sparse rows do not fit into memory as dense rows.
     """
     model = routine if isinstance(routine, torch.nn.Module) else getattr(routine, "model", None)
     is_double = needs_double(model)
@@ -41,14 +41,14 @@ def as_rows(X: Any, *, name: str = "X", drawn: np.ndarray | None = None, routine
 
 
 def count_of(X: Any) -> int:
-    """Returns the number of rows; 1 for what has none, which is refused later."""
+    """Returns the number of rows; 1 for objects without length, which are refused later."""
     if hasattr(X, "shape"):
         return int(X.shape[0]) if len(X.shape) else 1
     return len(X) if hasattr(X, "__len__") else 1
 
 
 def first_of(X: Any) -> Any:
-    """Returns the first row in the container it came in, shape (1, …)."""
+    """Returns the first row in its container, shape (1, …)."""
     if isinstance(X, torch.Tensor) and is_sparse(X):
         X = SparseRows(X).to_scipy()
     return X.tocsr()[:1] if is_sparse(X) and not isinstance(X, SparseRows) else X[:1]
@@ -70,19 +70,19 @@ def draw(n_rows: int, n_samples: int | None, random_state: Any) -> np.ndarray:
     if n_samples is None:
         return np.arange(n_rows)
     if isinstance(n_samples, bool) or not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
-        raise ValueError(f"n_samples must be an integer from 1 on, got {n_samples!r}. None explains all rows.")
+        raise ValueError(f"n_samples must be an integer of at least 1, got {n_samples!r}. None explains all rows.")
     if n_samples >= n_rows:
         return np.arange(n_rows)
     return np.sort(np.random.default_rng(random_state).choice(n_rows, size=int(n_samples), replace=False))
 
 
 def feature_scale(scale: Any, rows: torch.Tensor, *, constant: str) -> torch.Tensor:
-    """Returns the length that counts as 1 in each feature.
+    """Returns the unit of length of each feature.
 
     Args:
-        scale: ``"std"`` for the standard deviations of ``rows``, ``"none"`` for 1, or one number a feature.
+        scale: ``"std"`` for the standard deviations of ``rows``, ``"none"`` for 1, or one number per feature.
         rows: Rows to measure, shape (m, …).
-        constant: What a feature of one value gets from ``"std"``: ``"zero"``, or ``"typical"`` for the median of
+        constant: The unit of a constant feature with ``"std"``: ``"zero"``, or ``"typical"`` for the median of
             the others.
 
     Returns:
@@ -98,7 +98,7 @@ def feature_scale(scale: Any, rows: torch.Tensor, *, constant: str) -> torch.Ten
     n_features = rows[0].numel()
     if isinstance(scale, str) or scale is None:
         if scale not in ("std", "none"):
-            raise ValueError(f"scale must be 'std', 'none' or one number a feature, got {scale!r}.")
+            raise ValueError(f"scale must be 'std', 'none' or one number per feature, got {scale!r}.")
         if scale == "none":
             return torch.ones(n_features, dtype=torch.float64)
         if len(rows) < 2:
@@ -107,27 +107,27 @@ def feature_scale(scale: Any, rows: torch.Tensor, *, constant: str) -> torch.Ten
                 "Pass the training rows as reference=X_train, or scale='none'."
             )
         deviations = _deviations(rows.flatten(1))
-        some = deviations > 0
-        if constant == "zero" or bool(some.all()):
+        is_varying = deviations > 0
+        if constant == "zero" or bool(is_varying.all()):
             return deviations
-        typical = deviations[some].median() if bool(some.any()) else torch.ones(())
-        return torch.where(some, deviations, typical.to(torch.float64))
-    found = torch.as_tensor(np.asarray(scale, dtype=np.float64)).flatten()
-    if len(found) != n_features or not bool((found.isfinite() & (found >= 0)).all()):
+        typical = deviations[is_varying].median() if bool(is_varying.any()) else torch.ones(())
+        return torch.where(is_varying, deviations, typical.to(torch.float64))
+    lengths = torch.as_tensor(np.asarray(scale, dtype=np.float64)).flatten()
+    if len(lengths) != n_features or not bool((lengths.isfinite() & (lengths >= 0)).all()):
         raise ValueError(
-            f"scale must have {n_features} finite numbers from 0 on, one a feature, got {len(found)} numbers. "
+            f"scale must have {n_features} finite numbers of at least 0, one per feature, got {len(lengths)}. "
             "Pass X_train.std(axis=0)."
         )
-    return found
+    return lengths
 
 
 def _deviations(rows: torch.Tensor) -> torch.Tensor:
-    """Standard deviations of columns, some columns at a time, without a copy of all in double precision."""
+    """Returns standard deviations of columns, computed in chunks of columns in double precision."""
     step = max(1, (1 << 22) // len(rows))
-    parts = [
+    chunks = [
         rows[:, i : i + step].to(torch.float64).std(dim=0, correction=0) for i in range(0, rows.shape[1], step)
     ]
-    found = torch.cat(parts)
+    deviations = torch.cat(chunks)
     lowest, highest = rows.aminmax(dim=0)
-    # the mean of equal numbers is rounded, and leaves a deviation
-    return torch.where(lowest == highest, 0.0, found)
+    # rounding of the mean gives equal numbers a small deviation
+    return torch.where(lowest == highest, 0.0, deviations)

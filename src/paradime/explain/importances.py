@@ -1,4 +1,4 @@
-"""Feature importance: which features decide where points lie."""
+"""Importance of features for the positions of rows."""
 
 from __future__ import annotations
 
@@ -24,32 +24,33 @@ __all__ = ["FeatureImportance", "feature_importance"]
 
 _METHODS = ("integrated_gradients", "gradient_x_input", "permutation")
 _STEPS, _TRIED_ROWS = (64, 128, 256, 512), 32
-_COMPLETE, _INCOMPLETE = 0.05, 0.25  # completeness errors to aim at, and to warn of
-_MOST_POOLED = 5_000  # of sparse rows, which become dense
-_MOST_TOLD = 4
+_COMPLETE, _INCOMPLETE = 0.05, 0.25  # completeness errors: the aim, and the limit of the warning
+_MOST_POOLED = 5_000  # sparse rows, which become dense
+_MOST_LISTED = 4
 
 
 @dataclasses.dataclass(frozen=True)
 class FeatureImportance:
-    """What features contribute to the places of rows.
+    """Contributions of features to the positions of rows.
 
     Attributes:
         names: Names of the features.
         axes: The axes of the embedding that are explained.
         values: Mean absolute contribution to each axis, in units of the embedding, shape (n_features, n_axes).
-        standard_errors: Standard errors of ``values``, as those of more such rows, shape (n_features, n_axes).
-        signed: Mean contribution, shape (n_features, n_axes): positive where the feature moves rows up the axis.
-        overall: Mean length of the contribution over all axes, shape (n_features,). It does not change when the
-            embedding is rotated, and is what to look at where single axes mean nothing.
-        attributions: Contributions to the place of each row, shape (m, n_features, n_axes).
-        rows: Which rows of the data these are, shape (m,).
-        row_shape: Shape of a row; ``attributions[i, :, 0].reshape(row_shape)`` is a picture of an image's pixels.
-        method: How contributions were computed.
-        completeness_error: Of integrated gradients: how far contributions of a row are from adding up to its
-            place, relative to the mean way from the baseline. Above 0.05, raise ``n_steps``. ``None`` otherwise.
-        groups: Features that go together, by what :meth:`grouped` calls them: of a group, any two have an absolute
-            correlation of 0.95 or more in the background. What single ones contribute is arbitrary, and may
-            cancel. They are not sought in fewer than 20 rows, among more than 2,000 features, nor among pixels.
+        standard_errors: Standard errors of ``values`` with respect to other rows, shape (n_features, n_axes).
+        signed: Mean contribution, shape (n_features, n_axes): positive if the feature moves rows up the axis.
+        overall: Mean length of the contribution over all axes, shape (n_features,). It is invariant to rotation;
+            use it if single axes have no meaning.
+        attributions: Contributions to the position of each row, shape (m, n_features, n_axes).
+        rows: Indices of these rows in the data, shape (m,).
+        row_shape: Shape of a row; for images, ``attributions[i, :, 0].reshape(row_shape)`` is a picture.
+        method: The method.
+        completeness_error: For integrated gradients, the mean difference between the sum of a row's contributions
+            and its displacement from the baseline, relative to the mean displacement. Above 0.05, raise
+            ``n_steps``. ``None`` for other methods.
+        groups: Collinear features by the name of the group in :meth:`grouped`: any two features of a group have an
+            absolute correlation of 0.95 or more in the background. Their single contributions are arbitrary, and
+            may cancel. Groups are not determined with fewer than 20 rows, more than 2,000 features, or pixels.
     """
 
     names: list[str]
@@ -68,18 +69,18 @@ class FeatureImportance:
     _together: FeatureImportance | None = dataclasses.field(default=None, repr=False)
 
     def grouped(self) -> FeatureImportance:
-        """Returns importance with each group of collinear features as one, and all others as they are.
+        """Returns the importance with each group of collinear features as one feature.
 
-        Contributions of a group are the sums of those of its features; in permutation, its features are swapped
-        together. A group is called by its first feature: ``"radius + area"``, ``"radius + 2 alike"``.
+        Contributions of a group are the sums of those of its features; permutation swaps its features
+        together. Groups are named ``"radius + area"`` or ``"radius + 2 alike"``.
 
         Example:
             >>> x = np.linspace(-1, 1, 40)
             >>> X = np.stack([x, x**2, 2 * x], axis=1)
             >>> linear = torch.nn.Linear(3, 1)
             >>> _ = linear.weight.data.copy_(torch.tensor([[4.0, 1.0, 0.5]]))
-            >>> found = feature_importance(linear, X, method="gradient_x_input")
-            >>> [(name, round(value, 2)) for name, value in found.grouped().top()]
+            >>> importance = feature_importance(linear, X, method="gradient_x_input")
+            >>> [(name, round(value, 2)) for name, value in importance.grouped().top()]
             [('x0 + x2', 2.56), ('x1', 0.27)]
         """
         if not self._collinear:
@@ -90,29 +91,29 @@ class FeatureImportance:
         attributions = summed_by(groups, torch.from_numpy(self.attributions))
         values = attributions.abs().mean(dim=0, dtype=torch.float64)
         names = names_of_groups(groups, self.names)
-        made = _summary(attributions, values, names, self.axes, self.rows, self.method, self.completeness_error)
-        return dataclasses.replace(made, groups=self.groups)
+        summary = _summary(attributions, values, names, self.axes, self.rows, self.method, self.completeness_error)
+        return dataclasses.replace(summary, groups=self.groups)
 
     @property
     def shares(self) -> NDArray[np.float64]:
-        """Each feature's share in ``values`` of an axis, shape (n_features, n_axes); 0 where all values are 0."""
+        """Each feature's share in ``values`` of an axis, shape (n_features, n_axes); 0 if all values are 0."""
         total = self.values.sum(axis=0)
         return self.values / np.where(total > 0, total, 1)
 
     def top(self, n: int = 10, *, axis: int | None = None) -> list[tuple[str, float]]:
-        """Returns the most important features, with their importance, largest first.
+        """Returns the most important features with their importance, in descending order.
 
         Args:
-            n: How many.
-            axis: For which of the explained axes; by ``overall`` if ``None``.
+            n: The number of features.
+            axis: The axis of the importance; ``None`` means ``overall``.
 
         Raises:
             ValueError: If the axis was not explained.
         """
         if axis is not None and axis not in self.axes:
             raise ValueError(f"axis must be among the explained ones, {self.axes}, got {axis}.")
-        found = self.overall if axis is None else self.values[:, self.axes.index(axis)]
-        return [(self.names[i], float(found[i])) for i in np.argsort(-found, kind="stable")[:n]]
+        values = self.overall if axis is None else self.values[:, self.axes.index(axis)]
+        return [(self.names[i], float(values[i])) for i in np.argsort(-values, kind="stable")[:n]]
 
 
 @recording_gradients()
@@ -131,36 +132,37 @@ def feature_importance(
     random_state: Any = 0,
     group_collinear: bool = False,
 ) -> FeatureImportance:
-    """Measures how much each feature contributes to the places of rows.
+    """Measures how much each feature contributes to the positions of rows.
 
     Args:
         routine: A trained routine, or a torch module that embeds rows.
         X: Rows to explain, shape (m, …): an array, tensor, or data frame.
-        method: ``"integrated_gradients"`` follows the way from the baseline to a row, so that contributions add up
-            to the way its place goes. ``"gradient_x_input"`` takes the gradient at the row times its difference
-            from the baseline; quick, and true near the row only. ``"permutation"`` gives the row values of other
-            rows; it needs no gradients, and stays among values that occur, but misses what several features say
-            alike.
+        method: ``"integrated_gradients"`` integrates along the line from the baseline to a row; contributions sum
+            to the displacement of the position. ``"gradient_x_input"`` multiplies the gradient at the row by its
+            difference from the baseline; it is quick, but exact only near the row. ``"permutation"`` replaces
+            values by those of other rows; it needs no gradients and only uses values that occur, but
+            underestimates redundant features.
         axis: The axis of the embedding to explain; all if ``None``.
-        baseline: What rows are compared with: ``"mean"`` or ``"median"`` of the background, ``"zeros"``, or a row,
-            shape (…). Permutation has no use for it.
-        background: Rows of which mean, median and other values are taken, shape (n, …); ``X`` itself if ``None``.
+        baseline: The row to compare with: ``"mean"`` or ``"median"`` of the background, ``"zeros"``, or a row,
+            shape (…). Permutation does not use it.
+        background: Rows for the mean, the median and the other values, shape (n, …); by default ``X``.
             To explain few rows, pass the training data.
-        feature_names: One name a feature; by default those of the data frame, those that the routine knows, or
+        feature_names: One name per feature; by default those of the data frame or the routine, or
             ``"x0"``, ``"x1"``, ….
-        n_samples: How many rows to explain, drawn at random; all if ``None``.
-        n_steps: Places on the way of integrated gradients; if ``None``, as many of 64, 128, 256 and 512 as a few
-            rows need for a ``completeness_error`` below 0.05. Networks with centres bend sharply, and need many.
-        n_repeats: Other values for each row and feature, in permutation.
+        n_samples: Number of rows to explain, drawn at random; all if ``None``.
+        n_steps: Number of points on the line for integrated gradients; by default the smallest of 64, 128, 256 and
+            512 for which a sample of rows has a ``completeness_error`` below 0.05. Networks with centres need
+            many.
+        n_repeats: Number of other values per row and feature, in permutation.
         random_state: Seed of the draws.
-        group_collinear: Whether features that go together count as one, see :meth:`FeatureImportance.grouped`. If
-            not, there is a warning where what they contribute mostly cancels.
+        group_collinear: Whether collinear features count as one, see :meth:`FeatureImportance.grouped`. If
+            not, there is a warning if their contributions mostly cancel.
 
     Returns:
         A :class:`FeatureImportance`.
 
     Raises:
-        TypeError: If ``routine`` is neither routine nor module, or ``X`` is no array of numbers.
+        TypeError: If ``routine`` is neither routine nor module, or ``X`` is not an array of numbers.
         NotTrainedError: If the routine is not trained.
         ValueError: If rows do not fit the routine or are not finite, or an argument is out of range.
         ImportError: If Captum is missing, for integrated gradients.
@@ -168,12 +170,12 @@ def feature_importance(
     Example:
         >>> linear = torch.nn.Linear(3, 2)
         >>> _ = linear.weight.data.copy_(torch.tensor([[1.0, 0.0, 0.0], [0.0, -2.0, 0.0]]))
-        >>> found = feature_importance(linear, np.eye(3), baseline="zeros", feature_names=["a", "b", "c"])
-        >>> found.signed.round(3)
+        >>> importance = feature_importance(linear, np.eye(3), baseline="zeros", feature_names=["a", "b", "c"])
+        >>> importance.signed.round(3)
         array([[ 0.333,  0.   ],
                [ 0.   , -0.667],
                [ 0.   ,  0.   ]])
-        >>> found.top(1)[0][0]
+        >>> importance.top(1)[0][0]
         'b'
     """
     _check(method, n_steps=1 if n_steps is None else n_steps, n_repeats=n_repeats)
@@ -183,7 +185,7 @@ def feature_importance(
     if rows.shape[1:] != pool.shape[1:]:
         raise ValueError(
             f"background must have rows of shape {tuple(rows.shape[1:])}, got {tuple(pool.shape[1:])}. "
-            "Pass rows such as those of the training."
+            "Pass rows like the training rows."
         )
     embedder = embedder_of(routine, first_of(X), rows[:1])
     axes = _axes(axis, embedder.out_dim)
@@ -198,12 +200,12 @@ def feature_importance(
         features = with_singles((), rows[0].numel())
         attributions, values = permuted(embedder, rows, pool, axes, n_repeats, rng, features)
         if collinear:
-            parts = with_singles(collinear, rows[0].numel())
-            ones = [part[0] for part in parts]
-            moves, moved = attributions[:, ones], values[ones]
-            at = [i for i, part in enumerate(parts) if len(part) > 1]
-            moves[:, at], moved[at] = permuted(embedder, rows, pool, axes, n_repeats, rng, collinear)
-            together = _summary(moves, moved, names_of_groups(parts, names), axes, drawn, method, None)
+            groups = with_singles(collinear, rows[0].numel())
+            firsts = [group[0] for group in groups]
+            signed, moved = attributions[:, firsts], values[firsts]
+            at = [i for i, group in enumerate(groups) if len(group) > 1]
+            signed[:, at], moved[at] = permuted(embedder, rows, pool, axes, n_repeats, rng, collinear)
+            together = _summary(signed, moved, names_of_groups(groups, names), axes, drawn, method, None)
     else:
         start = _baseline(baseline, pool, row_shape, is_own=background is None)
         if method == "integrated_gradients":
@@ -214,34 +216,32 @@ def feature_importance(
         else:
             attributions = gradient_x_input(embedder, rows, start, axes)
         values = attributions.abs().mean(dim=0, dtype=torch.float64)
-    found = _summary(attributions.to(torch.float32), values, names, axes, drawn, method, error)
-    groups = names_of_groups(collinear, names)
-    found = dataclasses.replace(
-        found,
+    group_names = names_of_groups(collinear, names)
+    importance = dataclasses.replace(
+        _summary(attributions.to(torch.float32), values, names, axes, drawn, method, error),
         row_shape=row_shape,
-        groups={group: [names[i] for i in members] for group, members in zip(groups, collinear, strict=True)},
+        groups={name: [names[i] for i in group] for name, group in zip(group_names, collinear, strict=True)},
         _collinear=collinear,
         _together=together,
     )
     if group_collinear:
-        return found.grouped()
-    _warn_if_cancelling(found)
-    return found
+        return importance.grouped()
+    _warn_if_cancelling(importance)
+    return importance
 
 
-def _warn_if_cancelling(found: FeatureImportance) -> None:
-    """Warns of collinear features that seem to decide, and whose contributions are taken back by the others."""
-    together = found.grouped().overall
-    parts = with_singles(found._collinear, len(found.names))
-    alone = {i: float(found.overall[list(part)].max()) for i, part in enumerate(parts) if len(part) > 1}
-    # those that would lead the list, with more than twice what the group contributes
+def _warn_if_cancelling(importance: FeatureImportance) -> None:
+    """Warns of collinear features that seem important, but whose contributions cancel in the group."""
+    together = importance.grouped().overall
+    groups = with_singles(importance._collinear, len(importance.names))
+    alone = {i: float(importance.overall[list(group)].max()) for i, group in enumerate(groups) if len(group) > 1}
+    # features with more than twice the importance of their group, and more than that of any group
     misleading = [i for i, most in alone.items() if most > max(2 * together[i], together.max())]
     if not misleading:
         return
     worst = max(misleading, key=lambda i: alone[i] - together[i])
-    members = parts[worst]
-    told = [f"{found.names[feature]!r} {found.overall[feature]:.3g}" for feature in members]
-    shown = ", ".join(told[:_MOST_TOLD]) + (", …" if len(told) > _MOST_TOLD else "")
+    listed = [f"{importance.names[i]!r} {importance.overall[i]:.3g}" for i in groups[worst]]
+    shown = ", ".join(listed[:_MOST_LISTED]) + (", …" if len(listed) > _MOST_LISTED else "")
     warnings.warn(
         f"collinear features (correlation of {COLLINEAR:g} or more) contribute {shown}, which mostly cancel: "
         f"together they contribute {together[worst]:.3g}. Pass group_collinear=True, or read grouped().",
@@ -280,7 +280,7 @@ def _check(method: Any, **numbers: Any) -> None:
         raise ValueError(f"method must be one of {_METHODS}, got {method!r}. 'permutation' suits any model.")
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(f"{name} must be an integer from 1 on, got {value!r}.")
+            raise ValueError(f"{name} must be an integer of at least 1, got {value!r}.")
 
 
 def _axes(axis: Any, out_dim: int) -> tuple[int, ...]:
@@ -297,7 +297,7 @@ def _pooled(name: str, background: Any, random_state: Any, routine: Any) -> torc
 
 
 def _baseline(baseline: Any, pool: torch.Tensor, row_shape: tuple[int, ...], *, is_own: bool) -> torch.Tensor:
-    """Returns the row that rows are compared with, shape (…)."""
+    """Returns the baseline, shape (…)."""
     if isinstance(baseline, str):
         if baseline not in ("mean", "median", "zeros"):
             raise ValueError(f"baseline must be 'mean', 'median', 'zeros' or a row, got {baseline!r}.")
@@ -318,11 +318,11 @@ def _baseline(baseline: Any, pool: torch.Tensor, row_shape: tuple[int, ...], *, 
 
 
 def _enough_steps(embedder: Embedder, rows: torch.Tensor, start: torch.Tensor, axes: tuple[int, ...]) -> int:
-    """Doubles the steps until contributions of a few rows add up."""
-    few = rows[:: max(1, len(rows) // _TRIED_ROWS)][:_TRIED_ROWS]
+    """Doubles the steps until the contributions of a sample of rows are complete."""
+    sample = rows[:: max(1, len(rows) // _TRIED_ROWS)][:_TRIED_ROWS]
     for steps in _STEPS[:-1]:
-        found = integrated_gradients(embedder, few, start, axes, steps)
-        if _completeness_error(embedder, few, start, axes, found) < _COMPLETE:
+        attributions = integrated_gradients(embedder, sample, start, axes, steps)
+        if _completeness_error(embedder, sample, start, axes, attributions) < _COMPLETE:
             return steps
     return _STEPS[-1]
 
@@ -330,8 +330,8 @@ def _enough_steps(embedder: Embedder, rows: torch.Tensor, start: torch.Tensor, a
 def _warn_if_incomplete(error: float, steps: int) -> None:
     if error > _INCOMPLETE:
         warnings.warn(
-            f"integrated gradients of {steps} steps miss {error:.0%} of the way from the baseline: the map bends "
-            "too sharply. Raise n_steps, or pass method='permutation'.",
+            f"integrated gradients with {steps} steps miss {error:.0%} of the displacement from the baseline. "
+            "Raise n_steps, or pass method='permutation'.",
             stacklevel=3,
         )
 
@@ -339,8 +339,8 @@ def _warn_if_incomplete(error: float, steps: int) -> None:
 def _completeness_error(
     embedder: Embedder, rows: torch.Tensor, start: torch.Tensor, axes: tuple[int, ...], attributions: torch.Tensor
 ) -> float:
-    """Mean gap between what contributions add up to and the way that places go, relative to these ways."""
-    ways = (embedder.embed(rows) - embedder.embed(start[None]))[:, list(axes)]
-    size = ways.abs().mean()
-    gap = (attributions.sum(dim=1) - ways).abs().mean()
+    """Returns the mean gap between sums of contributions and displacements, relative to the displacements."""
+    displacements = (embedder.embed(rows) - embedder.embed(start[None]))[:, list(axes)]
+    size = displacements.abs().mean()
+    gap = (attributions.sum(dim=1) - displacements).abs().mean()
     return float(gap / size) if size > 0 else 0.0

@@ -1,4 +1,4 @@
-"""The derivative of the map: where it stretches, squeezes and tears the data."""
+"""The Jacobian of the embedding: local stretch, compression and distortion."""
 
 from __future__ import annotations
 
@@ -25,37 +25,37 @@ def jacobian(routine: Any, X: Any) -> FloatArray:
 
     Args:
         routine: A trained routine, or a torch module that embeds rows.
-        X: Rows, shape (m, …), as those of the training.
+        X: Rows, shape (m, …), like the training rows.
 
     Returns:
-        Shape (m, out_dim, n_features), in the precision of the model: how far the place moves along each axis when
-        a feature grows by 1.
+        Shape (m, out_dim, n_features), in the precision of the model: the derivative of each coordinate with
+        respect to each feature.
 
     Raises:
-        TypeError: If ``routine`` is neither routine nor module, or ``X`` is no array of numbers.
+        TypeError: If ``routine`` is neither routine nor module, or ``X`` is not an array of numbers.
         NotTrainedError: If the routine is not trained.
         ValueError: If rows do not fit the routine or are not finite.
 
     Example:
         >>> linear = torch.nn.Linear(3, 2)
-        >>> found = jacobian(linear, np.ones((4, 3)))
-        >>> np.array_equal(found[0], linear.weight.detach().numpy())
+        >>> derivatives = jacobian(linear, np.ones((4, 3)))
+        >>> np.array_equal(derivatives[0], linear.weight.detach().numpy())
         True
     """
     rows = as_rows(X, routine=routine)
     embedder = embedder_of(routine, first_of(X), rows[:1])
-    return as_numpy(torch.cat([part.cpu() for part in _jacobians(embedder, rows)]))
+    return as_numpy(torch.cat([chunk.cpu() for chunk in _jacobians(embedder, rows)]))
 
 
 @dataclasses.dataclass(frozen=True)
 class Distortion:
-    """How the map treats a small neighbourhood of each row: it turns a small ball into an ellipse.
+    """The local distortion at each row: the embedding maps a small ball to an ellipse.
 
-    All lengths are units of the embedding for a unit of ``scale`` in the data.
+    Lengths are in units of the embedding per unit of ``scale`` in the data.
 
     Attributes:
-        singular_values: Half axes of the ellipse, largest first, shape (m, min(out_dim, n_features)).
-        scale: What counts as 1 in each feature, shape (n_features,).
+        singular_values: Half axes of the ellipse in descending order, shape (m, min(out_dim, n_features)).
+        scale: The unit of each feature, shape (n_features,).
     """
 
     singular_values: NDArray[np.float64]
@@ -63,17 +63,17 @@ class Distortion:
 
     @property
     def stretch(self) -> NDArray[np.float64]:
-        """The largest stretch of any direction, shape (m,). Where it is large, the map pulls like rows apart."""
+        """The largest stretch of any direction, shape (m,). If it is large, similar rows are separated."""
         return self.singular_values[:, 0]
 
     @property
     def squeeze(self) -> NDArray[np.float64]:
-        """The smallest half axis, shape (m,). Where it is near 0, the map has fewer dimensions than it could."""
+        """The smallest half axis, shape (m,). If it is near 0, the embedding locally loses a dimension."""
         return self.singular_values[:, -1]
 
     @property
     def area(self) -> NDArray[np.float64]:
-        """The product of the half axes, shape (m,): by how much areas grow, or volumes in three dimensions."""
+        """The product of the half axes, shape (m,): the growth of areas, or of volumes in three dimensions."""
         product: NDArray[np.float64] = np.prod(self.singular_values, axis=1)
         return product
 
@@ -85,40 +85,39 @@ class Distortion:
 
     @property
     def anisotropy(self) -> NDArray[np.float64]:
-        """How flat the ellipse is, in [0, 1], shape (m,): 0 is a circle, 1 a line or a point."""
+        """The flatness of the ellipse, in [0, 1], shape (m,): 0 is a circle, 1 a line or a point."""
         stretch = self.stretch
         return 1 - np.divide(self.squeeze, stretch, out=np.zeros_like(stretch), where=stretch > 0)
 
 
 @recording_gradients()
 def distortion(routine: Any, X: Any, *, scale: Any = "std", reference: Any = None) -> Distortion:
-    """Measures how the map stretches and squeezes the surroundings of each row.
+    """Measures how the embedding stretches and compresses the neighbourhood of each row.
 
-    The singular values of the Jacobian, with each feature measured in units of ``scale``. With standard
-    deviations, the default, the result does not depend on the units of the features, and features that do not
-    vary do not count. Directions in which no data lie count like others.
+    Computes the singular values of the Jacobian, with each feature in units of ``scale``. With standard
+    deviations, the default, the result does not depend on the units of the features, and constant features are
+    ignored. Directions without data count like all others.
 
     Args:
         routine: A trained routine, or a torch module that embeds rows.
         X: Rows, shape (m, …).
-        scale: ``"std"``, ``"none"`` where features are comparable as they are, such as pixels, or what counts as 1
-            in each feature, shape (n_features,).
-        reference: Rows whose standard deviations to take, shape (n, …), such as the training data; ``X`` if
-            ``None``.
+        scale: ``"std"``, ``"none"`` for features with a common unit, such as pixels, or the unit of each feature,
+            shape (n_features,).
+        reference: Rows for the standard deviations, shape (n, …), such as the training data; by default ``X``.
 
     Returns:
         A :class:`Distortion`.
 
     Raises:
-        TypeError: If ``routine`` is neither routine nor module, or ``X`` is no array of numbers.
+        TypeError: If ``routine`` is neither routine nor module, or ``X`` is not an array of numbers.
         NotTrainedError: If the routine is not trained.
         ValueError: If rows do not fit the routine or are not finite, or ``scale`` does not fit.
 
     Example:
         >>> linear = torch.nn.Linear(3, 2)
         >>> _ = linear.weight.data.copy_(torch.tensor([[3.0, 0.0, 0.0], [0.0, 0.5, 0.0]]))
-        >>> found = distortion(linear, np.eye(3), scale="none")
-        >>> found.stretch.round(3), found.squeeze.round(3), found.area.round(3)
+        >>> shape = distortion(linear, np.eye(3), scale="none")
+        >>> shape.stretch.round(3), shape.squeeze.round(3), shape.area.round(3)
         (array([3., 3., 3.]), array([0.5, 0.5, 0.5]), array([1.5, 1.5, 1.5]))
     """
     rows = as_rows(X, routine=routine)
@@ -127,32 +126,31 @@ def distortion(routine: Any, X: Any, *, scale: Any = "std", reference: Any = Non
     if measured.shape[1:] != rows.shape[1:]:
         raise ValueError(
             f"reference must have rows of shape {tuple(rows.shape[1:])}, got {tuple(measured.shape[1:])}. "
-            "Pass rows such as those of the training."
+            "Pass rows like the training rows."
         )
     lengths = feature_scale(scale, measured, constant="zero")
     n_values = min(embedder.out_dim, len(lengths))
-    parts = []
-    for part in _jacobians(embedder, rows):
-        scaled = part.cpu().to(torch.float64) * lengths
-        # a few rows of many columns: their products have the same singular values, squared
+    values = []
+    for chunk in _jacobians(embedder, rows):
+        scaled = chunk.cpu().to(torch.float64) * lengths
+        # the small matrix J Jᵀ has the squared singular values of J as eigenvalues
         squares = torch.linalg.eigvalsh(scaled @ scaled.mT)
-        parts.append(squares.clamp(min=0).sqrt().flip(1)[:, :n_values])
-    return Distortion(as_numpy(torch.cat(parts)), as_numpy(lengths))
+        values.append(squares.clamp(min=0).sqrt().flip(1)[:, :n_values])
+    return Distortion(as_numpy(torch.cat(values)), as_numpy(lengths))
 
 
 def _jacobians(embedder: Embedder, rows: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Yields Jacobians of some rows, shape (b, out_dim, n_features).
+    """Yields Jacobians of chunks of rows, shape (b, out_dim, n_features).
 
-    Rows do not see each other in evaluation mode, so that the gradient of a sum over a batch is the gradient of
-    each row: one way back an axis, whatever the model is made of.
+    In evaluation mode, rows are independent: the gradient of the sum over a batch contains the gradient of each
+    row, so that one backward pass per axis is enough.
     """
     with embedder.evaluating():
         for chunk in embedder.chunks(rows):
             chunk = chunk.detach().requires_grad_()
-            places = embedder(chunk)
-            parts = [
-                torch.autograd.grad(places[:, axis].sum(), chunk, retain_graph=True, allow_unused=True)[0]
+            Y = embedder(chunk)
+            gradients = [
+                torch.autograd.grad(Y[:, axis].sum(), chunk, retain_graph=True, materialize_grads=True)[0]
                 for axis in range(embedder.out_dim)
             ]
-            found = [torch.zeros_like(chunk) if part is None else part for part in parts]
-            yield torch.stack([part.flatten(1) for part in found], dim=1).detach()
+            yield torch.stack([gradient.flatten(1) for gradient in gradients], dim=1).detach()

@@ -1,4 +1,4 @@
-"""The error of the map at each point: neighbours that are false, and neighbours that are missing."""
+"""The neighbourhood error of each point: false and missing neighbours."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ __all__ = ["NeighborhoodError", "neighborhood_error"]
 
 @dataclasses.dataclass(frozen=True)
 class NeighborhoodError:
-    """How wrong the neighbourhood of each point is.
+    """Errors of the neighbourhood of each point.
 
     Attributes:
-        kept: Share of the k neighbours in the data that are neighbours in the map, in [0, 1], shape (m,).
-        false: How far away in the data the neighbours in the map are, in [0, 1], shape (m,): 0 if none is false.
-            The mean is 1 - trustworthiness.
-        missing: How far away in the map the neighbours in the data are, in [0, 1], shape (m,): 0 if none is
-            missing. The mean is 1 - continuity.
+        kept: Share of neighbours preserved: of the k neighbours in the data, those that are neighbours in the
+            embedding, in [0, 1], shape (m,).
+        false: Excess of the distance ranks in the data of the neighbours in the embedding, in [0, 1], shape (m,):
+            0 if none is false. The mean is 1 - trustworthiness.
+        missing: Excess of the distance ranks in the embedding of the neighbours in the data, in [0, 1], shape
+            (m,): 0 if none is missing. The mean is 1 - continuity.
     """
 
     kept: NDArray[np.float64]
@@ -43,15 +44,15 @@ def neighborhood_error(
     test_embedding: TensorLike | None = None,
     chunk_size: int | None = None,
 ) -> NeighborhoodError:
-    """Measures for each point how far its neighbours in the map are those in the data.
+    """Measures for each point how its neighbours in the embedding differ from those in the data.
 
     Args:
-        X: Data, shape (n, …); rows of several axes are flattened.
+        X: Data, shape (n, …); rows with several axes are flattened.
         embedding: Embedding of the same points, shape (n, out_dim).
         n_neighbors: Size k of the neighbourhoods, in [1, n / 2).
-        test_X: Held-out rows, shape (m, …). With them, these are measured instead, among the rows of ``X``.
-        test_embedding: Where they are embedded, shape (m, out_dim).
-        chunk_size: Rows to compute at a time; by default as many as make a block of moderate size.
+        test_X: Held-out rows, shape (m, …), to measure instead, among the rows of ``X``.
+        test_embedding: Their embedding, shape (m, out_dim).
+        chunk_size: Rows to compute at a time; by default chosen for blocks of moderate size.
 
     Returns:
         A :class:`NeighborhoodError` of all points, or of the held-out rows.
@@ -65,8 +66,8 @@ def neighborhood_error(
 
     Example:
         >>> X = np.random.default_rng(0).normal(size=(50, 3))
-        >>> found = neighborhood_error(X, X[:, :2], n_neighbors=5)
-        >>> found.kept.shape, bool((found.false > 0).any())
+        >>> errors = neighborhood_error(X, X[:, :2], n_neighbors=5)
+        >>> errors.kept.shape, bool((errors.false > 0).any())
         ((50,), True)
     """
     compared = as_comparison(_flat(X), embedding, test_X=_flat(test_X), test_embedding=test_embedding)
@@ -80,7 +81,7 @@ def neighborhood_error(
 
 
 def _flat(X: Any) -> Any:
-    """Flattens rows of several axes."""
+    """Flattens rows with several axes."""
     if X is None:
         return None
     tensor = as_tensor(X)

@@ -1,4 +1,4 @@
-"""Novelty: which new rows are unlike anything that the map was learned from."""
+"""Novelty of new rows relative to the training rows."""
 
 from __future__ import annotations
 
@@ -16,23 +16,22 @@ from paradime.utils.convert import as_numpy
 
 __all__ = ["NoveltyDetector", "NoveltyScores", "novelty"]
 
-_FLOOR = 1e-3  # of the usual distance: duplicates are no scale
+_FLOOR = 1e-3  # of the median distance; smaller distances, as between duplicates, are no scale
 
 
 @dataclasses.dataclass(frozen=True)
 class NoveltyScores:
-    """How new rows compare with those of the training.
+    """Comparison of new rows with the training rows.
 
     Attributes:
-        novelty: Share of the reference rows that are less out of place than this row, in (0, 1), shape (m,).
-            Rows such as those of the training spread evenly over (0, 1); 0.99 is exceeded by one of a hundred.
-        ratio: What that is a rank of: the mean distance to the nearest reference rows, divided by theirs to their
-            own neighbours, shape (m,). About 1 within the data, whatever their density.
-        displacement: Median distance, in the map, from the row's place to those of its nearest rows in the
-            data, shape (m,).
-        misplaced: Share of the reference rows with a smaller displacement, in (0, 1), shape (m,). Where it is
-            high, the map shows the row elsewhere than the rows that are like it.
-        neighbors: Which rows of the training are nearest in the data, nearest first, shape (m, n_neighbors).
+        novelty: Share of the reference rows with a smaller ``ratio``, in (0, 1), shape (m,). It is uniform for
+            rows of the training distribution: one of a hundred exceeds 0.99.
+        ratio: Mean distance to the nearest reference rows, divided by the mean distance of these to their own
+            neighbours, shape (m,). About 1 within the data, whatever their density.
+        displacement: Median distance in the embedding to the rows that are nearest in the data, shape (m,).
+        misplaced: Share of the reference rows with a smaller displacement, in (0, 1), shape (m,). If it is high,
+            the row is embedded far from similar rows.
+        neighbors: Indices of the nearest training rows in the data, nearest first, shape (m, n_neighbors).
     """
 
     novelty: NDArray[np.float64]
@@ -43,23 +42,22 @@ class NoveltyScores:
 
 
 class NoveltyDetector:
-    """Learns how far rows of the training lie from each other, and tells which new rows lie farther.
+    """Detects new rows that are farther from the training rows than these are from each other.
 
-    A row is compared with reference rows, which are drawn from the training data. What is usual is measured on
-    the reference rows themselves, each without itself.
+    Rows are compared with reference rows, which are drawn from the training data. The distribution of scores is
+    measured on the reference rows, each without itself.
 
     Args:
         routine: A trained routine, or a torch module that embeds rows.
-        n_neighbors: How many nearest rows to look at, at least 1.
-        scale: What counts as 1 in each feature: ``"std"``, the standard deviation of the reference rows (the
-            median of all others for features that do not vary there), ``"none"`` for features as they are, or one
-            number a feature.
-        n_reference: How many rows to keep at most, at least ``n_neighbors + 2``.
+        n_neighbors: Number of nearest rows, at least 1.
+        scale: The unit of each feature: ``"std"``, the standard deviation of the reference rows (for constant
+            features, the median of the others), ``"none"`` for 1, or one number per feature.
+        n_reference: Largest number of reference rows, at least ``n_neighbors + 2``.
         random_state: Seed of the draw.
 
     Attributes:
-        reference_: The reference rows, scaled, shape (n, n_features), after :meth:`fit`.
-        reference_rows_: Which rows of the training data these are, shape (n,).
+        reference_: The scaled reference rows, shape (n, n_features), after :meth:`fit`.
+        reference_rows_: Their indices in the training data, shape (n,).
 
     Source: Breunig et al., "LOF: identifying density-based local outliers", 2000, for distances relative to
         those of the neighbours; Vovk, Gammerman & Shafer, "Algorithmic Learning in a Random World", 2005, for
@@ -68,8 +66,8 @@ class NoveltyDetector:
     Example:
         >>> X = np.random.default_rng(0).normal(size=(300, 4))
         >>> detector = NoveltyDetector(torch.nn.Linear(4, 2)).fit(X)
-        >>> found = detector.score([[0.0, 0.0, 0.0, 0.0], [50.0, 0.0, 0.0, 0.0]])
-        >>> (found.novelty > 0.99).tolist()
+        >>> scores = detector.score([[0.0, 0.0, 0.0, 0.0], [50.0, 0.0, 0.0, 0.0]])
+        >>> (scores.novelty > 0.99).tolist()
         [False, True]
     """
 
@@ -92,49 +90,49 @@ class NoveltyDetector:
         self.random_state = random_state
 
     def fit(self, X: Any) -> Self:
-        """Learns what is usual.
+        """Measures the distribution of scores of the training data.
 
         Args:
             X: The training data, shape (n, …), n at least ``n_neighbors + 2``.
 
         Raises:
-            TypeError: If ``routine`` is neither routine nor module, or ``X`` is no array of numbers.
+            TypeError: If ``routine`` is neither routine nor module, or ``X`` is not an array of numbers.
             NotTrainedError: If the routine is not trained.
             ValueError: If rows do not fit the routine or are not finite, or there are too few.
         """
         drawn = draw(count_of(X), self.n_reference, self.random_state)
         reference = as_rows(X, drawn=drawn, routine=self.routine)
         embedder = embedder_of(self.routine, first_of(X), reference[:1])
-        words = f"{len(drawn)} reference rows"
-        k = check_n_neighbors(self.n_neighbors, n_available=max(0, len(drawn) - 2), points=words)
+        points = f"{len(drawn)} reference rows"
+        k = check_n_neighbors(self.n_neighbors, n_available=max(0, len(drawn) - 2), points=points)
         self._row_shape = tuple(reference.shape[1:])
         scale = feature_scale(self.scale, reference, constant="typical")
         self._weights = torch.where(scale > 0, 1 / scale, 0.0)
         self.reference_rows_ = drawn.astype(np.int64)
         self.reference_ = self._scaled(reference)
-        self._places = embedder.embed(reference).to(torch.float64)
-        # one more than asked for: each row is left out of its neighbours' neighbourhoods
+        self._positions = embedder.embed(reference).to(torch.float64)
+        # one more neighbour, since each row is removed from its neighbours' neighbourhoods
         indices, distances = _nearest(self.reference_, None, k + 1)
         own = distances[:, :k].mean(dim=1)
         self._floor = float(_FLOOR * own.median()) or 1.0
         self._own = own
         ratios = own / _without(indices, distances, k).mean(dim=1).clamp(min=self._floor)
         self._usual_ratios = ratios.sort().values
-        self._usual_displacements = self._displacement(self._places, indices[:, :k]).sort().values
+        self._usual_displacements = self._displacement(self._positions, indices[:, :k]).sort().values
         return self
 
     def score(self, X: Any) -> NoveltyScores:
-        """Compares new rows with those of the training.
+        """Compares new rows with the training rows.
 
         Args:
-            X: New rows, shape (m, …). Rows of the training are their own nearest neighbours, and get low scores.
+            X: New rows, shape (m, …). Training rows are their own nearest neighbours, and get low scores.
 
         Raises:
-            TypeError: If ``X`` is no array of numbers.
+            TypeError: If ``X`` is not an array of numbers.
             ValueError: If rows do not fit or are not finite, or :meth:`fit` was not called.
         """
         if not hasattr(self, "reference_"):
-            raise ValueError("this NoveltyDetector does not know the training data yet. Call fit(X_train) first.")
+            raise ValueError("this NoveltyDetector is not fitted. Call fit(X_train) first.")
         rows = as_rows(X, routine=self.routine)
         if tuple(rows.shape[1:]) != self._row_shape:
             raise ValueError(
@@ -156,27 +154,27 @@ class NoveltyDetector:
         scaled: torch.Tensor = rows.flatten(1).to(torch.float64) * self._weights
         return scaled
 
-    def _displacement(self, places: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
-        # the median: a neighbour beyond a gap of the map says little
-        distances = torch.linalg.vector_norm(self._places[indices] - places[:, None], dim=2)
+    def _displacement(self, positions: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
+        # the median is robust to single neighbours beyond a gap in the embedding
+        distances = torch.linalg.vector_norm(self._positions[indices] - positions[:, None], dim=2)
         median: torch.Tensor = distances.quantile(0.5, dim=1)
         return median
 
 
 def novelty(routine: Any, X_new: Any, X_train: Any, **settings: Any) -> NoveltyScores:
-    """Compares new rows with those of the training; :class:`NoveltyDetector` learns once for many calls.
+    """Compares new rows with the training rows; for several calls, fit a :class:`NoveltyDetector` once.
 
     Args:
         routine: A trained routine, or a torch module that embeds rows.
         X_new: New rows, shape (m, …).
         X_train: The training data, shape (n, …).
-        **settings: Of the detector.
+        **settings: Parameters of the detector.
 
     Returns:
         The :class:`NoveltyScores` of the new rows.
 
     Raises:
-        TypeError: If ``routine`` is neither routine nor module, or rows are no arrays of numbers.
+        TypeError: If ``routine`` is neither routine nor module, or rows are not arrays of numbers.
         NotTrainedError: If the routine is not trained.
         ValueError: If rows do not fit the routine or are not finite, or there are too few.
 
@@ -192,17 +190,17 @@ def _nearest(
     reference: torch.Tensor, queries: torch.Tensor | None, n_neighbors: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns the nearest reference rows and their distances, ascending, shapes (m, n_neighbors)."""
-    found = [
+    nearest = [
         block.topk(n_neighbors, dim=1, largest=False)
         for _, block in distance_blocks(reference, queries=queries, self_distance=torch.inf)
     ]
-    return torch.cat([part.indices for part in found]), torch.cat([part.values for part in found])
+    return torch.cat([block.indices for block in nearest]), torch.cat([block.values for block in nearest])
 
 
 def _without(indices: torch.Tensor, distances: torch.Tensor, k: int) -> torch.Tensor:
-    """Returns, for each row, the mean distances of its k neighbours to k others than the row, shape (n, k).
+    """Returns the mean distance of each row's k neighbours to k rows other than the row, shape (n, k).
 
-    A new row is not among the neighbours of its neighbours: what is usual must be measured likewise.
+    A new row is never among the neighbours of its neighbours, so that reference rows are treated in the same way.
     """
     near = indices[:, :k]
     theirs, lengths = indices[near], distances[near]  # (n, k, k + 1)
@@ -213,7 +211,7 @@ def _without(indices: torch.Tensor, distances: torch.Tensor, k: int) -> torch.Te
 
 
 def _rank(values: torch.Tensor, usual: torch.Tensor) -> torch.Tensor:
-    """Returns the share of sorted usual values below each value; of equal ones, half."""
+    """Returns the share of the sorted ``usual`` values below each value; ties count half."""
     below, up_to = (torch.searchsorted(usual, values, right=right) for right in (False, True))
-    # half a rank for the row itself: no row is more certain than the reference rows are many
+    # half a rank for the row itself keeps ranks within (0, 1)
     return (below.to(torch.float64) + (up_to - below) / 2 + 0.5) / (len(usual) + 1)

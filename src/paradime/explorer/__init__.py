@@ -1,4 +1,4 @@
-"""A page for the browser in which one looks around in an embedding, and asks its model "what if".
+"""An HTML page to explore an embedding, in which sliders change features and the model moves the point.
 
 Example:
     >>> import numpy as np, tempfile

@@ -1,4 +1,4 @@
-"""Columns that go along with the points, packed by their kind: categories, numbers, dates, texts."""
+"""Columns of a page, packed by kind: categories, numbers, dates, texts."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from paradime.utils.targets import NumberColumn, TargetColumn
 __all__ = ["check_no_feature_is_hidden", "named_columns", "pack_column", "pack_numbers", "pack_targets"]
 
 _MOST_CATEGORIES = 2_000
-_FEW_INTEGERS = 30  # so many different integers or fewer name classes
+_FEW_INTEGERS = 30  # integers with at most so many values are classes
 _LONGEST_TEXT = 400
-_LARGEST_EXACT = 2**53  # of whole numbers in double precision, which a page has; larger ones are texts
+_LARGEST_EXACT = 2**53  # integers beyond it are not exact in double precision; a page shows them as text
 _MOST_TEXT_BYTES = 24_000_000
 
 
@@ -30,25 +30,25 @@ def named_columns(columns: Any, n: int) -> dict[str, ColumnValues]:
     """Returns the columns of a data frame, or of a dict of sequences, by name.
 
     Args:
-        columns: A pandas, polars or pyarrow data frame, whatever else narwhals reads, or a dict of sequences.
-            Names that are no texts become texts.
-        n: Number of rows that there must be.
+        columns: A data frame of pandas, polars, pyarrow or another library that narwhals supports, or a dict of
+            sequences. Names that are not strings are converted.
+        n: The expected number of rows.
 
     Returns:
         Arrays of shape (n,): numbers, dates, booleans, or objects.
 
     Raises:
-        TypeError: If it is neither.
-        ValueError: If a column has another length, or two have one name.
+        TypeError: If ``columns`` is neither a data frame nor a dict.
+        ValueError: If a column has another length, or names are not unique.
 
     Example:
         >>> named_columns({"age": [3, 4]}, 2)["age"].array
         array([3, 4], dtype=object)
     """
     if isinstance(columns, Mapping):
-        found = {str(name): column_values(values, name=str(name)) for name, values in columns.items()}
+        arrays = {str(name): column_values(values, name=str(name)) for name, values in columns.items()}
     else:
-        columns = _with_texts_as_names(columns)
+        columns = _with_string_names(columns)
         if not is_frame(columns) or (names := column_names(columns)) is None:
             raise TypeError(
                 f"columns must be a data frame or a dict of sequences, got {type(columns).__name__}. "
@@ -56,31 +56,31 @@ def named_columns(columns: Any, n: int) -> dict[str, ColumnValues]:
             )
         check_distinct_names(columns, what="columns")
         frame, names = as_narwhals(columns), feature_names(columns, row_shape=(len(names),))
-        found = {
-            name: column_values(frame[place].to_native()) for name, place in zip(names, frame.columns, strict=True)
+        arrays = {
+            name: column_values(frame[key].to_native()) for name, key in zip(names, frame.columns, strict=True)
         }
-    for name, (values, _) in found.items():
+    for name, (values, _) in arrays.items():
         if values.ndim != 1 or len(values) != n:
             raise ValueError(
-                f"columns must hold one value a point, got shape {values.shape} for {name!r} and {n} points. "
+                f"columns must hold one value per point, got shape {values.shape} for {name!r} and {n} points. "
                 "Select the same rows of both."
             )
-    return found
+    return arrays
 
 
-def _with_texts_as_names(columns: Any) -> Any:
-    """Returns a data frame whose names are texts only in part, as pandas allows, with all as texts."""
+def _with_string_names(columns: Any) -> Any:
+    """Converts the names of a data frame to strings if only some are strings, as pandas allows."""
     names = (
         list(columns.columns) if is_frame(columns) and hasattr(columns, "set_axis") and columns.ndim == 2 else []
     )
-    n_texts = sum(isinstance(name, str) for name in names)
-    return columns.set_axis([str(name) for name in names], axis=1) if 0 < n_texts < len(names) else columns
+    n_strings = sum(isinstance(name, str) for name in names)
+    return columns.set_axis([str(name) for name in names], axis=1) if 0 < n_strings < len(names) else columns
 
 
 def check_no_feature_is_hidden(
     columns: Mapping[str, ColumnValues], names: Sequence[str], rows: AnyArray | SparseRows
 ) -> None:
-    """Refuses columns that are called as a feature and hold something else: a page shows one column of a name.
+    """Refuses columns that have the name of a feature but other values, since names in a page are unique.
 
     Args:
         columns: The columns.
@@ -88,21 +88,19 @@ def check_no_feature_is_hidden(
         rows: The features, shape (n, d).
 
     Raises:
-        ValueError: If there is one.
+        ValueError: If there is such a column.
     """
-    for place, name in enumerate(names):
-        if name in columns and not _holds(columns[name].array, _column(rows, place)):
+    for j, name in enumerate(names):
+        if name in columns and not _holds(columns[name].array, _column(rows, j)):
             raise ValueError(
-                "columns must have other names than features that they do not repeat, "
-                f"got {name!r}, which is a feature, too. Rename the column, or the features: feature_names=[…]."
+                f"columns must not have the name of a feature with other values, got {name!r}. Rename the column, "
+                "or the features: feature_names=[…]."
             )
 
 
-def _column(rows: AnyArray | SparseRows, place: int) -> AnyArray:
-    found: AnyArray = (
-        rows.to_scipy()[:, [place]].toarray()[:, 0] if isinstance(rows, SparseRows) else rows[:, place]
-    )
-    return found
+def _column(rows: AnyArray | SparseRows, j: int) -> AnyArray:
+    column: AnyArray = rows.to_scipy()[:, [j]].toarray()[:, 0] if isinstance(rows, SparseRows) else rows[:, j]
+    return column
 
 
 def _holds(values: AnyArray, numbers: AnyArray) -> bool:
@@ -113,9 +111,9 @@ def _holds(values: AnyArray, numbers: AnyArray) -> bool:
 
 
 def pack_targets(name: str, column: TargetColumn, blobs: Blobs) -> dict[str, Any]:
-    """Packs what the points are coloured by: its description for the page, of kind ``"number"`` or ``"category"``.
+    """Packs targets; returns their description for the page, of kind ``"number"`` or ``"category"``.
 
-    Numbers beyond single precision count as missing. Integers with more values than a legend holds are numbers.
+    Numbers beyond single precision are missing. Integers with more values than a legend shows are numbers.
     """
     if isinstance(column, NumberColumn):
         with np.errstate(over="ignore"):
@@ -136,12 +134,12 @@ def pack_column(name: str, column: ColumnValues, blobs: Blobs) -> tuple[dict[str
 
     Args:
         name: The column's name.
-        column: Shape (n,); integers are classes if they are few, and missing values have no effect on the kind.
-        blobs: Takes the arrays.
+        column: Shape (n,); integers with few values are classes. Missing values do not change the kind.
+        blobs: Collects the arrays.
 
     Returns:
         The column's description for the page, of kind ``"number"``, ``"category"``, ``"text"`` or ``"none"``;
-        and what to tell the reader where something had to be left out, or ``None``.
+        and a note on what was left out, or ``None``.
     """
     if column.order is not None:
         return _pack_texts_or_classes(name, column.array.tolist(), column.order, blobs)
@@ -175,14 +173,14 @@ def pack_column(name: str, column: ColumnValues, blobs: Blobs) -> tuple[dict[str
 
 
 def _of_one_type(array: AnyArray) -> tuple[AnyArray, AnyArray]:
-    """Returns values as an array of their type, and which are missing, where the type has no mark for it."""
+    """Returns values as an array of their common type, and a mask of missing values that this cannot hold."""
     none_missing = np.zeros(len(array), dtype=bool)
     if array.dtype.kind != "O":
         return array, none_missing
     listed = array.tolist()
     missing = np.array([is_missing(value) for value in listed], dtype=bool)
-    present = [value for value, lacks in zip(listed, missing, strict=True) if not lacks]
-    # numbers of NumPy are those of Python; True is an integer in Python, and none here
+    present = [value for value, is_gap in zip(listed, missing, strict=True) if not is_gap]
+    # NumPy scalars count as Python numbers; booleans do not count as integers
     is_bool, is_int, is_number = (
         all(isinstance(value, kinds) and isinstance(value, (bool, np.bool_)) == flags for value in present)
         for kinds, flags in (
@@ -194,7 +192,7 @@ def _of_one_type(array: AnyArray) -> tuple[AnyArray, AnyArray]:
     if not present:
         return array, missing
     if is_bool or is_int:
-        filled = [0 if lacks else value for value, lacks in zip(listed, missing, strict=True)]
+        filled = [0 if is_gap else value for value, is_gap in zip(listed, missing, strict=True)]
         fits = is_bool or all(-(1 << 63) <= value < 1 << 63 for value in filled)
         return np.array(filled, dtype=bool if is_bool else np.int64 if fits else object), missing
     if is_number:
@@ -209,21 +207,21 @@ def _of_one_type(array: AnyArray) -> tuple[AnyArray, AnyArray]:
 def _pack_texts_or_classes(
     name: str, values: list[Any], order: list[Any] | None, blobs: Blobs
 ) -> tuple[dict[str, Any], str | None]:
-    """Packs texts: as classes if they recur, or if they came with an order."""
+    """Packs texts, as classes if they recur or have an order."""
     texts = [None if is_missing(value) else _text(value) for value in values]
     present = {text for text in texts if text is not None}
     names = sorted(present) if order is None else [text for text in map(_text, order) if text in present]
-    # texts that hardly ever recur are no classes
+    # texts that rarely recur are not classes
     if len(names) > min(_MOST_CATEGORIES, max(_FEW_INTEGERS, len(texts) // 2)):
         return _pack_texts(name, texts, blobs)
-    places = {text: i for i, text in enumerate(names)}
-    codes = np.array([0 if text is None else places[text] for text in texts], dtype=np.int64)
+    code_of = {text: i for i, text in enumerate(names)}
+    codes = np.array([0 if text is None else code_of[text] for text in texts], dtype=np.int64)
     missing = np.array([text is None for text in texts], dtype=bool)
     return _category(name, codes, [_shortened(text) for text in names], missing, blobs), None
 
 
 def pack_numbers(name: str, values: AnyArray, blobs: Blobs) -> dict[str, Any]:
-    """Packs numbers, shape (n,): whole ones as they are, others in single precision; NaN where one is missing."""
+    """Packs numbers, shape (n,): integers exactly, others in single precision; NaN means missing."""
     if values.dtype.kind in "iub":
         return {"name": name, "kind": "number", "integer": True, "data": blobs.add(smallest_integers(values))}
     single, known = values.astype(np.float32), values[~np.isnan(values)]
@@ -234,7 +232,7 @@ def pack_numbers(name: str, values: AnyArray, blobs: Blobs) -> dict[str, Any]:
 
 
 def _category(name: str, codes: AnyArray, names: Sequence[str], missing: AnyArray, blobs: Blobs) -> dict[str, Any]:
-    """Packs classes by their places among names; missing ones are a class without a name."""
+    """Packs classes as indices into names; missing values are a class without a name."""
     shown = [*names, *([None] if missing.any() else [])]
     data = smallest_integers(np.where(missing, len(names), codes))
     return {"name": name, "kind": "category", "names": shown, "data": blobs.add(data)}
@@ -250,17 +248,17 @@ def _shortened(text: str) -> str:
 
 def _pack_texts(name: str, texts: list[str | None], blobs: Blobs) -> tuple[dict[str, Any], str | None]:
     cut = ["" if text is None else text[:_LONGEST_TEXT] for text in texts]
-    parts = [text.encode("utf-8", "replace") for text in cut]
-    size = sum(map(len, parts))
+    encoded = [text.encode("utf-8", "replace") for text in cut]
+    size = sum(map(len, encoded))
     if size > _MOST_TEXT_BYTES:
         left_out = (
-            f"column {name!r} is left out: its texts take {size / 1e6:.0f} MB, more than the "
-            f"{_MOST_TEXT_BYTES / 1e6:.0f} MB that a page carries"
+            f"column {name!r} is left out: its texts may take {_MOST_TEXT_BYTES / 1e6:.0f} MB in a page, got "
+            f"{size / 1e6:.0f} MB"
         )
         warnings.warn(f"{left_out}. Shorten the texts.", stacklevel=2)
         return {"name": name, "kind": "none"}, left_out
-    ends = np.cumsum([len(part) for part in parts], dtype=np.uint32)
-    data = np.frombuffer(b"".join(parts), dtype=np.uint8)
+    ends = np.cumsum([len(text) for text in encoded], dtype=np.uint32)
+    data = np.frombuffer(b"".join(encoded), dtype=np.uint8)
     n_cut = sum(text is not None and len(text) > _LONGEST_TEXT for text in texts)
     note = f"column {name!r}: {n_cut} texts are cut after {_LONGEST_TEXT} characters" if n_cut else None
     return {"name": name, "kind": "text", "data": blobs.add(data), "ends": blobs.add(ends)}, note

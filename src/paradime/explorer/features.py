@@ -1,4 +1,4 @@
-"""What the page needs to place new points: the written network, and features of points with their ranges."""
+"""Packing of the network for new points, and of the features of points with their ranges."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ _MOST_FEATURE_BYTES = 16_000_000
 def pack_features(
     X: AnyArray | SparseRows, names: Sequence[str], blobs: Blobs
 ) -> tuple[dict[str, Any], str | None]:
-    """Packs the features of the points: of all, or of evenly drawn ones where all would take too much room.
+    """Packs the features of all points, or of evenly spaced ones if all would exceed the limit of size.
 
     Args:
-        X: Shape (n, d), real and finite; sparse ones become dense as far as they go along.
+        X: Shape (n, d), real and finite; sparse rows become dense if they are packed.
         names: Their d names.
-        blobs: Takes the arrays.
+        blobs: Collects the arrays.
 
     Returns:
-        The description for the page; and what to tell the reader if points were left out, or ``None``.
+        The description for the page; and a note if points were left out, or ``None``.
     """
     n, d = X.shape
     drawn = None
     if isinstance(X, SparseRows):
-        # unless they are small whole numbers, which may take less
+        # small integers may take less than this
         drawn = _drawn(n, d * np.dtype(np.float32).itemsize)
         X = to_numpy(X[:] if drawn is None else X[torch.from_numpy(drawn.astype(np.int64))])
     integers = X.dtype.kind in "iub"
@@ -55,33 +55,33 @@ def pack_features(
     else:
         values = _floats(X)
     rows = _drawn(n, d * values.itemsize) if drawn is None else drawn
-    carried = values if rows is None or drawn is not None else values[rows]
-    kept = len(carried)
-    low, high = np.quantile(carried[:: -(-kept // _ROWS_FOR_RANGES)], [0.005, 0.995], axis=0)
-    # a feature with few deviating values has a range, too
+    packed = values if rows is None or drawn is not None else values[rows]
+    n_packed = len(packed)
+    low, high = np.quantile(packed[:: -(-n_packed // _ROWS_FOR_RANGES)], [0.005, 0.995], axis=0)
+    # use the whole range if the quantiles coincide
     flat = low == high
     low, high = np.where(flat, values.min(axis=0), low), np.where(flat, values.max(axis=0), high)
     described = {
         "names": list(names),
-        "data": blobs.add(carried.T),
+        "data": blobs.add(packed.T),
         "rows": None if rows is None else blobs.add(rows),
         "integer": whole,
         "low": low.astype(float).tolist(),
         "high": high.astype(float).tolist(),
         "order": list(range(d)),
     }
-    note = None if rows is None else f"the page carries the features of {kept:,} of {n:,} points, evenly drawn"
+    note = None if rows is None else f"the page has the features of {n_packed:,} of {n:,} points, evenly spaced"
     return described, note
 
 
 def _drawn(n: int, n_bytes: int) -> AnyArray | None:
-    """Which of n rows, of so many bytes each, a page carries; ``None`` for all."""
+    """Returns the rows to pack out of n rows with so many bytes each; ``None`` for all."""
     most = max(1, _MOST_FEATURE_BYTES // n_bytes)
     return None if n <= most else np.linspace(0, n - 1, most).astype(np.uint32)
 
 
 def _floats(X: AnyArray) -> AnyArray:
-    """Numbers in single precision, or in double if that would lose the digits of columns far from zero."""
+    """Returns numbers in single precision, or in double precision for columns far from zero."""
     numbers = X.astype(np.float64)
     return numbers if lie_far_from_zero(torch.from_numpy(numbers)) else X.astype(np.float32)
 
@@ -89,17 +89,17 @@ def _floats(X: AnyArray) -> AnyArray:
 def pack_network(
     routine: Any, X: AnyArray | SparseRows, Y: AnyArray, blobs: Blobs
 ) -> tuple[dict[str, Any] | None, Any]:
-    """Packs the network of a routine, after trying what was written out on rows.
+    """Packs the network of a routine, after a check that its written layers embed rows like the routine.
 
     Args:
         routine: The routine, or a pipeline that ends with it.
         X: Rows, shape (n, d).
-        Y: What the routine makes of them, shape (n, 2).
-        blobs: Takes the arrays.
+        Y: Their positions by the routine, shape (n, 2).
+        blobs: Collects the arrays.
 
     Returns:
         The description for the page and the features in the order of their importance; or ``None`` and the
-        reason why the network cannot go along.
+        reason why the network cannot be part of the page.
     """
     try:
         layers = write_layers(routine)
@@ -107,43 +107,44 @@ def pack_network(
         return None, str(error)
     n_parameters = _count(layers)
     if n_parameters > _MOST_PARAMETERS:
-        return None, f"the network has {n_parameters:,} parameters, more than the {_MOST_PARAMETERS:,} of a page"
-    some = np.unique(np.linspace(0, len(X) - 1, _CHECKED_ROWS).astype(int))
-    # as the routine reads them; what comes before it in a pipeline reads them as they are
+        return None, f"a network in a page may have {_MOST_PARAMETERS:,} parameters, got {n_parameters:,}"
+    sample = np.unique(np.linspace(0, len(X) - 1, _CHECKED_ROWS).astype(int))
+    # the precision in which a routine, or the first step of a pipeline, reads rows
     is_double = isinstance(routine, Pipeline) or needs_double(getattr(routine, "model", None))
     precision = torch.float64 if is_double else torch.float32
-    rows = (X[torch.from_numpy(some)] if isinstance(X, SparseRows) else torch.from_numpy(X[some])).to(precision)
-    reason = _difference(layers, rows, Y[some], float(np.ptp(Y, axis=0).max()))
+    chosen = X[torch.from_numpy(sample)] if isinstance(X, SparseRows) else torch.from_numpy(X[sample])
+    rows = chosen.to(precision)
+    reason = _difference(layers, rows, Y[sample], float(np.ptp(Y, axis=0).max()))
     if reason is not None:
-        warnings.warn(f"The page cannot place new points: {reason}.", stacklevel=3)
+        warnings.warn(f"The page cannot embed new points: {reason}.", stacklevel=3)
         return None, reason
     order = np.argsort(-feature_importance(layers, rows), kind="stable")
     return {"layers": _packed(layers, blobs), "inputs": X.shape[1], "parameters": n_parameters}, order.tolist()
 
 
 def _difference(layers: Layers, rows: torch.Tensor, Y: AnyArray, extent: float) -> str | None:
-    """Says how the layers and the routine differ, or nothing if they agree."""
+    """Describes how positions of the layers and the routine differ; ``None`` if they agree."""
     try:
         with torch.no_grad():
-            found = run_layers(layers, rows).numpy()
-    except RuntimeError as error:  # shapes that do not fit: the routine does something before its network
-        return f"the network that was written out does not take the rows ({str(error).splitlines()[0]})"
-    if found.shape != Y.shape:
-        return f"the network that was written out has {found.shape[1]} outputs, the embedding {Y.shape[1]}"
-    far, limit = float(np.abs(found - Y).max()), _TOLERANCE * max(1.0, extent)
-    if far <= limit:
+            positions = run_layers(layers, rows).numpy()
+    except RuntimeError as error:  # the routine changes the shape of rows before its network
+        return f"the written network does not take the rows ({str(error).splitlines()[0]})"
+    if positions.shape != Y.shape:
+        return f"the written network has {positions.shape[1]} outputs, the embedding {Y.shape[1]} dimensions"
+    difference, limit = float(np.abs(positions - Y).max()), _TOLERANCE * max(1.0, extent)
+    if difference <= limit:
         return None
     return (
-        f"the network that was written out places points up to {far:.3g} from where the routine does, more than "
-        f"{limit:.2g}; the routine does something that its layers do not say"
+        f"positions of the written network may differ from those of the routine by {limit:.2g}, got "
+        f"{difference:.3g}; the routine computes more than its layers"
     )
 
 
 def feature_importance(layers: Layers, X: torch.Tensor) -> AnyArray:
-    """Returns how far points move if a feature changes by its standard deviation, by the gradient and on average.
+    """Returns the mean length of the gradient of positions, times the standard deviation of each feature.
 
     Args:
-        layers: A network that was written out.
+        layers: A written network.
         X: Rows, shape (b, d).
 
     Returns:
@@ -164,7 +165,7 @@ def feature_importance(layers: Layers, X: torch.Tensor) -> AnyArray:
 
 def _count(layers: Layers) -> int:
     inner = sum(_count(layer["layers"]) for layer in layers if "layers" in layer)
-    return inner + sum(part.size for layer in layers for part in layer.values() if isinstance(part, np.ndarray))
+    return inner + sum(value.size for layer in layers for value in layer.values() if isinstance(value, np.ndarray))
 
 
 def _packed(layers: Layers, blobs: Blobs) -> list[dict[str, Any]]:

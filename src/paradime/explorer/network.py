@@ -1,4 +1,4 @@
-"""Trained networks written out as a list of plain layers, which a few lines of any language can evaluate."""
+"""Trained networks as lists of plain layers, which are easy to evaluate in any language."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ _MODULES: dict[type[torch.nn.Module], str] = {
     torch.nn.Softplus: "softplus",
     torch.nn.Tanh: "tanh",
 }
-# what the page can compute; users may add functions of their own to ACTIVATIONS
+# activations of the page; users may add others to ACTIVATIONS
 _KNOWN = {*_MODULES.values(), "identity"}
-_NOTHING = (torch.nn.Dropout, torch.nn.Flatten, torch.nn.Identity)  # for rows, when it is not trained
+_NOTHING = (torch.nn.Dropout, torch.nn.Flatten, torch.nn.Identity)  # no effect on rows in evaluation mode
 
 
 def write_layers(model: Any) -> Layers:
-    """Writes a model that embeds rows as a list of plain layers.
+    """Converts a model that embeds rows to a list of plain layers.
 
-    Linear layers, layer and batch normalisation, activations of the grammar, shortcuts, standardisation, the
-    scaling and the centres of :class:`~paradime.models.CenterModel`, ``torch.nn.Sequential`` of such; and
-    pipelines that standardise rows first.
+    It supports linear layers, layer and batch normalisation, built-in activations, shortcuts, standardisation, the
+    scaling and centres of :class:`~paradime.models.CenterModel`, ``torch.nn.Sequential`` of these, and pipelines
+    that standardise rows first.
 
     Args:
         model: A torch module, a routine, or a scikit-learn pipeline that ends with a routine.
@@ -58,7 +58,7 @@ def write_layers(model: Any) -> Layers:
         The layers; :func:`run_layers` evaluates them, as the page does.
 
     Raises:
-        UnsupportedConfigurationError: If a part has no such form, such as a convolution or a module of one's own.
+        UnsupportedConfigurationError: If a layer is not supported, such as a convolution or a user's module.
 
     Example:
         >>> [layer["op"] for layer in write_layers(torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.ReLU()))]
@@ -69,15 +69,15 @@ def write_layers(model: Any) -> Layers:
         return [layer for step in steps for layer in _written_step(step)]
     network = model if isinstance(model, torch.nn.Module) else getattr(model, "model", None)
     if not isinstance(network, torch.nn.Module):
-        raise UnsupportedConfigurationError(f"{type(model).__name__} has no network that can be written out")
+        raise UnsupportedConfigurationError(f"{type(model).__name__} has no network that can be written")
     return _written(network)
 
 
 def _written_step(step: Any) -> Layers:
-    """A step of a pipeline."""
+    """Converts a step of a pipeline."""
     if type(step) is StandardScaler:
         zeros = np.zeros(step.n_features_in_)
-        # it keeps its means, too, where it does not subtract them
+        # the scaler has means even if it does not subtract them
         center = step.mean_ if step.with_mean else zeros
         return [_scale(center, 1 / step.scale_ if step.with_std else zeros + 1, zeros)]
     if type(step) is MinMaxScaler and not step.clip:
@@ -88,21 +88,21 @@ def _written_step(step: Any) -> Layers:
 
 
 def _scale(center: Any, weight: Any, bias: Any) -> dict[str, Any]:
-    # the centre keeps its digits: rows far from the origin differ in few of them
-    parts = {"center": np.asarray(center, np.float64), "weight": np.asarray(weight, np.float64)}
-    return {"op": "scale", **parts, "bias": np.asarray(bias, np.float64)}
+    # in double precision, since rows far from the origin differ only in their last digits
+    arrays = {"center": center, "weight": weight, "bias": bias}
+    return {"op": "scale", **{name: np.asarray(array, np.float64) for name, array in arrays.items()}}
 
 
 def _written(module: torch.nn.Module) -> Layers:
     if module._forward_hooks or module._forward_pre_hooks:
-        raise UnsupportedConfigurationError(f"{type(module).__name__} has hooks, which are code of one's own")
+        raise UnsupportedConfigurationError(f"{type(module).__name__} has hooks, which cannot be written")
     kind = type(module)  # a subclass may compute something else
     if kind in _MODULES:
         return [_activate(_MODULES[kind])]
     if kind in _NOTHING:
         return []
     if kind not in _WRITERS:
-        raise UnsupportedConfigurationError(f"layers of type {kind.__name__} cannot be written out")
+        raise UnsupportedConfigurationError(f"layers of type {kind.__name__} cannot be written")
     return _WRITERS[kind](module)
 
 
@@ -117,7 +117,7 @@ def _linear(module: Any) -> Layers:
 
 def _layer_norm(module: Any) -> Layers:
     if len(module.normalized_shape) != 1:
-        raise UnsupportedConfigurationError("layer normalisation over several axes cannot be written out")
+        raise UnsupportedConfigurationError("layer normalisation over several axes cannot be written")
     ones = torch.ones(module.normalized_shape)
     weight = ones if module.weight is None else module.weight
     bias = torch.zeros_like(ones) if module.bias is None else module.bias
@@ -131,13 +131,13 @@ def _batch_norm(module: Any) -> Layers:
     bias = torch.zeros_like(weight)
     if module.affine:
         weight, bias = weight * module.weight, module.bias
-    return [_scale(*(part.detach().cpu().numpy() for part in (module.running_mean, weight, bias)))]
+    return [_scale(*(tensor.detach().cpu().numpy() for tensor in (module.running_mean, weight, bias)))]
 
 
 def _activate(name: str) -> dict[str, Any]:
     spelled = name if name in ACTIVATIONS else name.replace("_", " ")
     if spelled not in _KNOWN:
-        raise UnsupportedConfigurationError(f"the activation {name!r} cannot be written out")
+        raise UnsupportedConfigurationError(f"the activation {name!r} cannot be written")
     return {"op": "activate", "name": spelled}
 
 
@@ -153,7 +153,7 @@ def _fully_connected(module: Any) -> Layers:
 
 
 def _embedding_layers(module: Any) -> Layers:
-    """The layers of a model that may standardise rows first, and give lengths a unit in the end."""
+    """Converts a model with an optional standardisation of rows and unit of the output."""
     return [*_standardization(module.scaling), *_fully_connected(module), *_unit(module)]
 
 
@@ -180,11 +180,11 @@ def _input_scaling(module: Any) -> Layers:
 
 def _assignments(module: Any) -> Layers:
     centers = module.centers.detach().cpu().double()
-    # |x|² is the same for all centres: what is left of the distances is linear in x
+    # |x|² is the same for all centres and cancels in the softmax; the rest of |x - c|² is linear in x
     weight = centers * (8 * module.sharpness / module.bandwidth.detach().cpu().double().square())
     bias = (weight * centers).sum(dim=1) / -2
-    share = {"weight": weight.float().numpy(), "bias": bias.float().numpy()}
-    return [{"op": "centers", **share, "factor": math.sqrt(module.n_centers)}]
+    arrays = {"weight": weight.float().numpy(), "bias": bias.float().numpy()}
+    return [{"op": "centers", **arrays, "factor": math.sqrt(module.n_centers)}]
 
 
 def _center_model(module: Any) -> Layers:
@@ -196,7 +196,7 @@ _WRITERS: dict[type[torch.nn.Module], Callable[[Any], Layers]] = {
     torch.nn.Linear: _linear,
     torch.nn.LayerNorm: _layer_norm,
     torch.nn.BatchNorm1d: _batch_norm,
-    torch.nn.Sequential: lambda module: [layer for part in module for layer in _written(part)],
+    torch.nn.Sequential: lambda module: [layer for inner in module for layer in _written(inner)],
     FullyConnected: _fully_connected,
     FullyConnectedEmbeddingModel: _embedding_layers,
     InputScaling: _input_scaling,
@@ -206,10 +206,10 @@ _WRITERS: dict[type[torch.nn.Module], Callable[[Any], Layers]] = {
 
 
 def run_layers(layers: Layers, X: torch.Tensor) -> torch.Tensor:
-    """Evaluates layers that were written out, in double precision; gradients reach the rows.
+    """Evaluates written layers in double precision, differentiably with respect to the rows.
 
     Args:
-        layers: What :func:`write_layers` returned.
+        layers: The result of :func:`write_layers`.
         X: Rows, shape (b, in_dim).
 
     Returns:
@@ -227,21 +227,21 @@ def run_layers(layers: Layers, X: torch.Tensor) -> torch.Tensor:
     return X
 
 
-def _part(layer: dict[str, Any], name: str) -> torch.Tensor:
+def _array(layer: dict[str, Any], name: str) -> torch.Tensor:
     return torch.from_numpy(layer[name]).double()
 
 
 def _run_linear(X: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
-    return torch.addmm(_part(layer, "bias"), X, _part(layer, "weight").T)
+    return torch.addmm(_array(layer, "bias"), X, _array(layer, "weight").T)
 
 
 def _run_scale(X: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
-    return (X - _part(layer, "center")) * _part(layer, "weight") + _part(layer, "bias")
+    return (X - _array(layer, "center")) * _array(layer, "weight") + _array(layer, "bias")
 
 
 def _run_soft_clip(X: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
-    centered, reach = X - _part(layer, "center"), _part(layer, "reach")
-    within = torch.clamp(centered, _part(layer, "low"), _part(layer, "high"))
+    centered, reach = X - _array(layer, "center"), _array(layer, "reach")
+    within = torch.clamp(centered, _array(layer, "low"), _array(layer, "high"))
     excess = centered - within
     return within + excess.sign() * reach * torch.log1p(excess.abs() / reach)
 
@@ -254,7 +254,7 @@ def _run_normalize(X: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
     deviations = X - X.mean(dim=1, keepdim=True)
     variance = deviations.square().mean(dim=1, keepdim=True)
     scaled = deviations * (variance + float(layer["eps"])).rsqrt()
-    return scaled * _part(layer, "weight") + _part(layer, "bias")
+    return scaled * _array(layer, "weight") + _array(layer, "bias")
 
 
 _OPERATIONS: dict[str, Callable[[torch.Tensor, dict[str, Any]], torch.Tensor]] = {

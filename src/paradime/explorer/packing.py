@@ -1,4 +1,4 @@
-"""Arrays and texts in the form in which a page carries them: base64 of deflated bytes, and JSON beside them."""
+"""Encoding of arrays and JSON for a page: base64 of deflated bytes, and JSON that is safe in HTML."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _TYPES |= {"f4": "Float32", "f8": "Float64"}
 
 
 class Blobs:
-    """Collects arrays; a page refers to each by what :meth:`add` returns.
+    """Collects arrays; :meth:`add` returns the reference to an array for the page.
 
     Attributes:
-        texts: The base64 texts, in the order of their numbers.
+        texts: The base64 strings, in the order of their numbers.
 
     Example:
         >>> blobs = Blobs()
@@ -40,14 +40,14 @@ class Blobs:
         Args:
             array: Integers of up to 32 bits, or floating-point numbers of 32 or 64 bits.
         """
-        # browsers run on little-endian machines
+        # typed arrays of browsers are little-endian
         little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-        # a level of 6 takes a third longer than 1 on floating-point numbers, and saves a tenth
+        # for floating-point numbers, level 6 takes a third longer than 1 and saves a tenth
         self.texts.append(base64.b64encode(zlib.compress(little.tobytes(), 6)).decode("ascii"))
         return {"blob": len(self.texts) - 1, "type": _TYPES[little.dtype.str[1:]]}
 
     def add_file(self, content: bytes) -> int:
-        """Adds a file that is compressed already, such as a PNG, and returns its number."""
+        """Adds a compressed file, such as a PNG, and returns its number."""
         self.texts.append(base64.b64encode(content).decode("ascii"))
         return len(self.texts) - 1
 
@@ -71,16 +71,16 @@ def smallest_integers(values: AnyArray) -> AnyArray:
 
 
 def json_for_html(value: Any) -> str:
-    r"""Returns JSON that may stand in a script element: no text in it can end the element or begin a comment.
+    r"""Returns JSON for a script element, in which no string can end the element or begin a comment.
 
     Args:
-        value: What ``json.dumps`` takes, without NaN.
+        value: A value for ``json.dumps`` without NaN.
 
     Example:
         >>> json_for_html({"name": "</script>"})
         '{"name":"\\u003c/script>"}'
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    # half of a surrogate pair, as file names may hold, cannot be written as UTF-8
+    # lone surrogates, as in file names, cannot be encoded as UTF-8
     text = text.encode("utf-8", "replace").decode("utf-8")
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -1,4 +1,4 @@
-"""Images of the rows as sheets of thumbnails: PNG files that a page decodes when it shows them."""
+"""Images of the rows as sheets of thumbnails: PNG files that a page decodes on demand."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def as_images(images: Any, X: AnyArray | SparseRows | None, n: int) -> AnyArray:
 
     Args:
         images: An array of shape (n, h, w), (n, h, w, c) or (n, c, h, w), with c of 1 or 3 channels; or the shape
-            of the images, (h, w), (h, w, c) or (c, h, w), whose pixels are the rows of ``X``. Bytes are taken as
-            they are; other numbers are scaled such that the smallest is black and the largest white.
+            of the images, (h, w), (h, w, c) or (c, h, w), whose pixels are the rows of ``X``. Bytes are not
+            changed; other numbers are scaled such that the smallest is black and the largest white.
         X: The rows, shape (n, …), or ``None``.
-        n: Number of images that there must be.
+        n: The expected number of images.
 
     Returns:
         Shape (n, h, w, c), of type uint8.
@@ -58,7 +58,7 @@ def as_images(images: Any, X: AnyArray | SparseRows | None, n: int) -> AnyArray:
             f"{pixels.dtype} of shape {pixels.shape}. Reshape them, or drop an alpha channel: images[..., :3]."
         )
     if len(pixels) != n:
-        raise ValueError(f"images must be one a point, got {len(pixels)} for {n} points. Select the same rows.")
+        raise ValueError(f"images must be one per point, got {len(pixels)} for {n} points. Select the same rows.")
     return pixels if pixels.dtype == np.uint8 else _as_bytes(pixels)
 
 
@@ -73,14 +73,14 @@ def _as_bytes(pixels: AnyArray) -> AnyArray:
 
 
 def pack_images(images: AnyArray, blobs: Blobs) -> tuple[dict[str, Any], str | None]:
-    """Packs images as sheets of thumbnails, which are made smaller if they would take too much room.
+    """Packs images as sheets of thumbnails, which are reduced if they would exceed the limit of size.
 
     Args:
         images: Shape (n, h, w, c), of type uint8.
-        blobs: Takes the sheets.
+        blobs: Collects the sheets.
 
     Returns:
-        The description for the page; and what to tell the reader if the images are smaller, or ``None``.
+        The description for the page; and a note if the images are reduced, or ``None``.
     """
     n, h, w, _ = images.shape
     factor = 1
@@ -91,10 +91,10 @@ def pack_images(images: AnyArray, blobs: Blobs) -> tuple[dict[str, Any], str | N
     across, down = max(1, _SHEET_SIDE // width), max(1, _SHEET_SIDE // height)
     sheets = []
     for start in range(0, n, across * down):
-        some = small[start : start + across * down]
-        rows = -(-len(some) // across)
+        batch = small[start : start + across * down]
+        rows = -(-len(batch) // across)
         tiles = np.zeros((rows * across, height, width, channels), dtype=np.uint8)
-        tiles[: len(some)] = some
+        tiles[: len(batch)] = batch
         sheet = tiles.reshape(rows, across, height, width, channels).swapaxes(1, 2)
         sheets.append(blobs.add_file(encode_png(sheet.reshape(rows * height, across * width, channels))))
     described = {"width": width, "height": height, "across": across, "perSheet": across * down, "sheets": sheets}
@@ -103,7 +103,7 @@ def pack_images(images: AnyArray, blobs: Blobs) -> tuple[dict[str, Any], str | N
 
 
 def _smaller(images: AnyArray, factor: int) -> AnyArray:
-    """Means of blocks of factor × factor pixels; a rest at the edges is cut off, unless it is all there is."""
+    """Returns means of blocks of factor × factor pixels; incomplete blocks at the edges are cut off."""
     if factor == 1:
         return images
     n, h, w, c = images.shape
@@ -112,8 +112,8 @@ def _smaller(images: AnyArray, factor: int) -> AnyArray:
     tall, broad = cut.shape[1] // high, cut.shape[2] // wide
     out = np.empty((n, high, wide, c), dtype=np.uint8)
     for i in range(0, n, 4096):
-        some = cut[i : i + 4096]
-        blocks = some.reshape(len(some), high, tall, wide, broad, c)
+        batch = cut[i : i + 4096]
+        blocks = batch.reshape(len(batch), high, tall, wide, broad, c)
         out[i : i + 4096] = blocks.mean(axis=(2, 4), dtype=np.float32).round()
     return out
 
@@ -131,13 +131,13 @@ def encode_png(pixels: AnyArray) -> bytes:
         b'\x89PNG'
     """
     height, width, channels = pixels.shape
-    # each line begins with its filter, 0 for none
+    # each line begins with the number of its filter; 0 is none
     lines = np.zeros((height, 1 + width * channels), dtype=np.uint8)
     lines[:, 1:] = pixels.reshape(height, -1)
     header = struct.pack(">IIBBBBB", width, height, 8, 2 if channels == 3 else 0, 0, 0, 0)
-    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes(), 6)), (b"IEND", b""))
+    contents = ((b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes(), 6)), (b"IEND", b""))
     chunks = (
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        for name, data in parts
+        for name, data in contents
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)

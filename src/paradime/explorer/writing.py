@@ -1,4 +1,4 @@
-"""Writing an explorer of an embedding."""
+"""The function ``explore``: writes the page of an embedding."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from paradime.utils.targets import read_targets
 
 __all__ = ["explore"]
 
-_MOST_FEATURE_COLUMNS = 200  # in lists to choose from
+_MOST_FEATURE_COLUMNS = 200  # in lists of columns
 
 
 def explore(
@@ -46,31 +46,31 @@ def explore(
     what_if: bool = True,
     theme: Literal["auto", "light", "dark"] = "auto",
 ) -> ExplorerPage:
-    """Writes one HTML file in which to look around in an embedding, without any network.
+    """Writes one self-contained HTML file to explore an embedding.
 
-    The map pans and zooms; pointing at a point shows its row, and its image if there is one. Points are coloured
-    by any column, searched for by text, selected by a lasso or a box, compared with all others, and downloaded as
-    CSV. With a routine whose network can be written out, the page holds that network: sliders change features of
-    a point, and the model moves it as ``transform`` would.
+    The map pans and zooms. Hovering over a point shows its row, and its image if available. Points can be coloured
+    by any column, searched by text, selected by a lasso or a box, compared with all others, and downloaded as
+    CSV. If the network of the routine is supported, the page contains it: sliders change features of a point, and
+    the model moves the point as ``transform`` would.
 
     Args:
-        routine: A fitted routine, or a pipeline that ends with one; ``None`` if ``embedding`` is given alone.
-        X: The rows, shape (n, …), as ``routine.transform`` takes them; a data frame gives names to the features.
-            Sparse rows go along as far as the page has room for them.
-        y: A label or a number for each point, shape (n,); integers are classes here.
-        columns: A data frame, or a dict of sequences, with what else is known of the points: numbers, dates,
-            categories and texts, with missing values. Integers with at most 30 values are classes. A column may be
-            called as a feature only if it holds that feature.
-        images: An image for each point: an array of shape (n, h, w), (n, h, w, 3) or (n, 3, h, w); or the shape of
-            the images, such as ``(8, 8)``, where the pixels are the rows of ``X``.
+        routine: A fitted routine, or a pipeline that ends with one; ``None`` if only ``embedding`` is given.
+        X: The rows for ``routine.transform``, shape (n, …); a data frame names the features. Sparse rows are
+            included up to the limit of size.
+        y: A label or a number per point, shape (n,); integers are classes here.
+        columns: A data frame, or a dict of sequences, with further columns: numbers, dates, categories and texts,
+            with missing values. Integers with at most 30 values are classes. A column may only have the name of a
+            feature if it holds that feature.
+        images: An image per point: an array of shape (n, h, w), (n, h, w, 3) or (n, 3, h, w); or the shape of
+            the images, such as ``(8, 8)``, if the rows of ``X`` are pixels.
         embedding: Positions, shape (n, 2), in place of ``routine.transform(X)``.
-        feature_names: Names of the columns of ``X``; by default those of the data frame, those that the routine
-            knows, or ``"x0"``, ``"x1"``, ….
-        color: The column that colours the points at first; ``y``, or the first classes there are, if ``None``.
+        feature_names: Names of the columns of ``X``; by default those of the data frame or the routine, or
+            ``"x0"``, ``"x1"``, ….
+        color: The column that initially colours the points; by default ``y``, or the first column of classes.
         title: Title of the page.
         path: The file to write.
-        what_if: Whether the network goes along, and with it what it was trained to.
-        theme: ``"light"``, ``"dark"``, or ``"auto"`` for what the reader's system has.
+        what_if: Whether the page contains the network.
+        theme: ``"light"``, ``"dark"``, or ``"auto"`` for the setting of the reader's system.
 
     Returns:
         The page: ``page.path`` is its file, and a notebook shows it in a frame.
@@ -78,9 +78,9 @@ def explore(
     Raises:
         ImportError: If plotly is missing.
         NotTrainedError: If the routine is not trained.
-        TypeError: If an argument is of a type that it cannot be.
-        ValueError: If numbers of rows differ, if the embedding does not have 2 finite columns, if a name is
-            unknown, or if a column is called as a feature and holds something else.
+        TypeError: If an argument has a wrong type.
+        ValueError: If numbers of rows differ, the embedding does not have 2 finite columns, a name is unknown, or
+            a column has the name of a feature with other values.
         OSError: If the file cannot be written.
 
     Example:
@@ -113,11 +113,11 @@ def explore(
         "hasRoutine": routine is not None,
     }
     if X is not None and rows is None:
-        # the columns of a data frame are shown all the same
+        # the page still shows the columns of a data frame
         if columns is None and is_frame(X):
             check_distinct_names(X, what="X")
             columns = X
-        notes.append("new points cannot be placed here: X holds more than finite numbers")
+        notes.append("new points cannot be embedded here: X must hold finite numbers")
     arrays = {} if columns is None else named_columns(columns, n)
     if flat is not None:
         check_no_feature_is_hidden(arrays, names, flat)
@@ -132,12 +132,12 @@ def explore(
     described["notes"] = notes
     content = render_page(described, blobs, title=described["title"])
     size = write_page(content, Path(path))
-    placed = described["network"] is not None
-    return ExplorerPage(path, n_points=n, n_bytes=size, what_if=placed, notes=tuple(notes))
+    has_network = described["network"] is not None
+    return ExplorerPage(path, n_points=n, n_bytes=size, what_if=has_network, notes=tuple(notes))
 
 
 def _positions(routine: Any, X: Any, embedding: Any) -> AnyArray:
-    """The points' places, in single precision, shape (n, 2)."""
+    """Returns positions in single precision, shape (n, 2)."""
     if embedding is None:
         if routine is None or X is None:
             raise TypeError(
@@ -147,24 +147,24 @@ def _positions(routine: Any, X: Any, embedding: Any) -> AnyArray:
         if not hasattr(routine, "transform"):
             raise TypeError(
                 f"routine must have a method transform, got {type(routine).__name__}. "
-                "For positions of your own: explore(embedding=Y)."
+                "For positions from elsewhere: explore(embedding=Y)."
             )
-        made = to_numpy(routine.transform(X))
+        Y = to_numpy(routine.transform(X))
     else:
-        made = to_numpy(checked_rows("embedding", embedding))
-    if made.ndim != 2 or made.shape[1] != 2:
-        named = "n_components" if hasattr(routine, "n_components") else "out_dim"
-        remedy = f"Train it with {named}=2" if embedding is None else "Choose two columns: embedding=Y[:, :2]"
-        raise ValueError(f"explore draws maps of 2 dimensions, got an embedding of shape {made.shape}. {remedy}.")
+        Y = to_numpy(checked_rows("embedding", embedding))
+    if Y.ndim != 2 or Y.shape[1] != 2:
+        parameter = "n_components" if hasattr(routine, "n_components") else "out_dim"
+        remedy = f"Train it with {parameter}=2" if embedding is None else "Choose two columns: embedding=Y[:, :2]"
+        raise ValueError(f"explore draws maps of 2 dimensions, got an embedding of shape {Y.shape}. {remedy}.")
     with np.errstate(over="ignore"):
-        positions = made.astype(np.float32)
+        positions = Y.astype(np.float32)
     if not np.isfinite(positions).all():
-        raise ValueError("the embedding has values beyond single precision. Rescale it, as in Y / abs(Y).max().")
+        raise ValueError("embedding must not have values beyond single precision. Rescale it: Y / abs(Y).max().")
     return positions
 
 
 def _rows(X: Any, n: int) -> AnyArray | SparseRows | None:
-    """The rows as numbers; ``None`` if they are more than finite numbers, which some routines take."""
+    """Returns the rows as finite numbers; ``None`` if they are not, which some routines accept."""
     rows: AnyArray | SparseRows | None
     try:
         checked = checked_rows("X", X)
@@ -173,19 +173,19 @@ def _rows(X: Any, n: int) -> AnyArray | SparseRows | None:
         rows = None
     n_rows = count_of(X) if rows is None else len(rows)
     if n_rows != n:
-        raise ValueError(f"X must have one row a point, got {n_rows} rows for {n} points. Select the same rows.")
+        raise ValueError(f"X must have one row per point, got {n_rows} rows for {n} points. Select the same rows.")
     return rows
 
 
 def _pack_columns(
     y: Any, arrays: dict[str, ColumnValues], taken: set[str], blobs: Blobs, n: int
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Packs what comes with the points; the labels first, by a name that is not taken."""
+    """Packs the columns of a page, the labels first with a unique name."""
     packed: list[dict[str, Any]] = []
     notes: list[str] = []
     if y is not None:
-        named = getattr(y, "name", None)
-        name = named if isinstance(named, str) and named else "label"
+        own_name = getattr(y, "name", None)
+        name = own_name if isinstance(own_name, str) and own_name else "label"
         name = name if name not in taken else f"{name} (y)"
         packed.append(pack_targets(name, read_targets(y, n=n), blobs))
     for name, values in arrays.items():
@@ -204,17 +204,17 @@ def _add_features(
     blobs: Blobs,
     notes: list[str],
 ) -> None:
-    """Adds the features, and the network if there is a routine, to what the page shows."""
+    """Adds the features, and the network if there is a routine, to the description."""
     features, note = pack_features(flat, names, blobs)
     notes += [note] if note else []
     described["features"] = features
     if routine is not None:
-        network, found = pack_network(routine, flat, positions, blobs)
+        network, order_or_reason = pack_network(routine, flat, positions, blobs)
         described["network"] = network
         if network is None:
-            notes.append(f"new points cannot be placed here: {found}")
+            notes.append(f"new points cannot be embedded here: {order_or_reason}")
         else:
-            features["order"] = found
+            features["order"] = order_or_reason
     if features["rows"] is None:
         known = {column["name"] for column in described["columns"]}
         described["columns"] += [
@@ -225,7 +225,7 @@ def _add_features(
 
 
 def _first_color(color: str | None, columns: list[dict[str, Any]]) -> str | None:
-    """The column that colours the points at first."""
+    """Returns the column that initially colours the points."""
     names = [column["name"] for column in columns if column["kind"] in ("category", "number")]
     if color is not None:
         if color not in names:

@@ -1,11 +1,11 @@
-"""Reports on a map: one page from which a second person can say whether to trust it.
+"""Reports: one page that assesses the quality of an embedding, with metrics and pictures.
 
 Example:
     >>> import numpy as np
     >>> from paradime import ParametricMDS
     >>> X = np.random.default_rng(0).normal(size=(60, 3))
-    >>> made = report(ParametricMDS(epochs=3, random_state=0).fit(X), X, title="Sixty rows")
-    >>> print(repr(made).splitlines()[0])
+    >>> sixty = report(ParametricMDS(epochs=3, random_state=0).fit(X), X, title="Sixty rows")
+    >>> print(repr(sixty).splitlines()[0])
     Report('Sixty rows')
 """
 

@@ -1,4 +1,4 @@
-"""Descriptions: what the data are like, and how the routine was set."""
+"""Descriptions of the data and the routine for a report."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _NAMED = 5
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """Facts by name, and what of them should be looked at.
+    """Facts by name, and possible problems.
 
     Attributes:
-        values: Names and what is said of them.
-        concerns: Sentences.
+        values: Pairs of a name and its value as text.
+        concerns: Sentences on possible problems.
     """
 
     values: tuple[tuple[str, str], ...]
@@ -35,11 +35,11 @@ class Facts:
 
 
 def describe_data(material: Material) -> Facts:
-    """Describes the data, and checks them for what makes maps worse."""
+    """Describes the data, and checks them for properties that harm embeddings."""
     old, new = material.old, material.new
     shape = tuple(old.rows.shape[1:])
     columns = f"{shape[0]:,} columns" if len(shape) == 1 else f"rows of shape {' × '.join(map(str, shape))}"
-    values = [("Rows of the training", _count(old)), ("Columns", columns)]
+    values = [("Training rows", _count(old)), ("Columns", columns)]
     if new is not None:
         values.insert(1, ("New rows", _count(new)))
     values += _targets(old)
@@ -51,21 +51,20 @@ def describe_data(material: Material) -> Facts:
     n_constant = int(is_constant.sum())
     values.append(("Constant columns", f"{n_constant:,}"))
     if n_constant and len(shape) == 1:
-        named = _named(material.feature_names, is_constant.nonzero().flatten().tolist())
-        concerns.append(f"{n_constant:,} columns hold the same value in all rows and say nothing: {named}.")
+        names = _listed(material.feature_names, is_constant.nonzero().flatten().tolist())
+        concerns.append(f"{n_constant:,} columns are constant and carry no information: {names}.")
     varying = torch.where(is_constant, 0.0, deviations)
     if len(shape) == 1 and n_constant < len(varying):
         values.append(_scales(material.feature_names, varying))
-        if (found := outweighing_columns(flat)) is not None:
-            told = described(found, material.feature_names)
-            concerns.append(f"{told[0].upper()}{told[1:]} Standardise the columns if that should not be.")
+        if (outweighing := outweighing_columns(flat)) is not None:
+            sentence = described(outweighing, material.feature_names)
+            concerns.append(f"{sentence[0].upper()}{sentence[1:]} Standardise the columns unless intended.")
     n_copies = len(flat) - len(np.unique(flat.numpy(), axis=0))
-    values.append(("Rows that are copies of others", f"{n_copies:,} of {len(flat):,}"))
+    values.append(("Duplicate rows", f"{n_copies:,} of {len(flat):,}"))
     if n_copies > 0.01 * len(flat):
         concerns.append(
-            f"{n_copies / len(flat):.0%} of the rows are copies of others. Copies are each other's nearest "
-            f"neighbours "
-            "in any map, which flatters figures of neighbours."
+            f"{n_copies / len(flat):.0%} of the rows are duplicates, which are nearest neighbours in any map and "
+            "raise metrics of neighbours."
         )
     return Facts(tuple(values), tuple(concerns))
 
@@ -84,24 +83,24 @@ def describe_routine(material: Material) -> Facts:
         epochs = f"{len(phase.loss)} epochs, loss {phase.loss[0]:.4g} → {phase.loss[-1]:.4g}"
         values.append((f"Phase {phase.name}", epochs))
     if hasattr(routine, "get_params"):
-        given = routine.get_params(deep=False)
-        settings = {name: value for name, value in given.items() if value is not None}
+        parameters = routine.get_params(deep=False)
+        settings = {name: value for name, value in parameters.items() if value is not None}
         values += [(f"{name} =", _short(repr(value))) for name, value in settings.items()]
     return Facts(tuple(values), ())
 
 
 def recorded_phases(routine: Any) -> list[PhaseCurves]:
-    """Returns the epochs of all phases that the routine's history, which is saved with it, tells of."""
+    """Returns the epochs of all phases in the routine's history."""
     if not hasattr(routine, "training_phases"):
         return []
     try:
         return read_curves(routine)
-    except ValueError:  # no epoch
+    except ValueError:  # the history is empty
         return []
 
 
 def specification(routine: Any) -> str:
-    """Returns the routine as a text, or says why it has none."""
+    """Returns the specification of the routine, or a sentence on why there is none."""
     if not hasattr(routine, "to_spec"):
         return f"A {type(routine).__name__} has no specification."
     try:
@@ -111,7 +110,7 @@ def specification(routine: Any) -> str:
 
 
 def versions() -> str:
-    """Returns with what the report was made."""
+    """Returns the versions of the libraries."""
     return (
         f"ParaDime {__version__}, torch {torch.__version__}, NumPy {np.__version__}, scikit-learn "
         f"{sklearn.__version__}, Python {platform.python_version()}"
@@ -121,7 +120,7 @@ def versions() -> str:
 def _count(points: Points) -> str:
     if len(points) == points.n_total:
         return f"{points.n_total:,}"
-    return f"{points.n_total:,}; this report was made of {len(points):,} drawn at random"
+    return f"{points.n_total:,}; this report uses {len(points):,} drawn at random"
 
 
 def _targets(old: Points) -> list[tuple[str, str]]:
@@ -132,25 +131,24 @@ def _targets(old: Points) -> list[tuple[str, str]]:
         assert labels.numbers is not None
         known = labels.numbers[np.isfinite(labels.numbers)]
         n_unlabeled = len(labels.numbers) - len(known)
-        told = f"numbers from {known.min():.4g} to {known.max():.4g}" if len(known) else "no numbers"
+        kind = f"numbers from {known.min():.4g} to {known.max():.4g}" if len(known) else "no numbers"
     else:
         n_unlabeled = int((labels.codes < 0).sum())
-        told = f"{len(labels.names):,} classes"
-    return [("y", told + (f", {n_unlabeled:,} rows without" if n_unlabeled else ""))]
+        kind = f"{len(labels.names):,} classes"
+    return [("y", kind + (f", {n_unlabeled:,} rows without" if n_unlabeled else ""))]
 
 
 def _scales(names: list[str], deviations: torch.Tensor) -> tuple[str, str]:
-    """Tells how unlike the scales of columns are."""
-    some = deviations[deviations > 0]
-    middle, largest = float(some.median()), float(some.max())
+    """Describes how much the scales of columns differ."""
+    positive = deviations[deviations > 0]
     widest = names[int(deviations.argmax())]
-    told = f"usually {middle:.3g}, from {float(some.min()):.3g} to {largest:.3g} ({widest})"
-    return ("Standard deviation of columns", told)
+    scales = f"median {positive.median():.3g}, from {positive.min():.3g} to {positive.max():.3g} ({widest})"
+    return ("Standard deviation of columns", scales)
 
 
-def _named(names: list[str], places: list[int]) -> str:
-    told = ", ".join(repr(names[place]) for place in places[:_NAMED])
-    return told + (", …" if len(places) > _NAMED else "")
+def _listed(names: list[str], columns: list[int]) -> str:
+    listed = ", ".join(repr(names[column]) for column in columns[:_NAMED])
+    return listed + (", …" if len(columns) > _NAMED else "")
 
 
 def _short(text: str, most: int = 200) -> str:

@@ -1,4 +1,4 @@
-"""What single points and features say: errors, stretch, strangers, importance."""
+"""Measures of single points and features: errors, stretch, novelty, importance."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ from paradime.reporting.material import Material, Points
 __all__ = ["Details", "look_closer"]
 
 _MOST_SHOWN, _EXPLAINED_ROWS, _REFERENCE_ROWS = 2_000, 100, 2_000
-_NOVELTY_NEIGHBORS, _STRANGE = 10, 0.99
+_NOVELTY_NEIGHBORS, _NOVEL = 10, 0.99
 _WORST_CLASSES, _FEWEST_OF_CLASS = 3, 10
-_STEPS, _REPEATS, _INCOMPLETE = 64, 2, 0.25  # beyond it, contributions do not add up to places
+_STEPS, _REPEATS, _INCOMPLETE = 64, 2, 0.25  # beyond this error, contributions do not sum to positions
 
 
 @dataclasses.dataclass(frozen=True)
 class Details:
-    """What pictures show, and where not to trust the map.
+    """Measures of single points and features.
 
     Attributes:
-        shown: The points that pictures show, m of those kept.
-        shown_rows: Which these are, shape (m,).
+        shown: The points that pictures show, m of those in the material.
+        shown_rows: Their indices, shape (m,).
         errors: The neighbourhood error of each, among these points.
-        stretch: By how much the map enlarges areas there, relative to the median, shape (m,), or ``None``.
-        lost: Share of points with none of their nearest kept.
-        lost_in_linear: The same in a linear map.
-        lost_at_random: The same in a map at random.
-        kept_mean: Mean share of neighbours preserved, among the points shown.
-        worst_classes: Classes with fewer kept than usual, by two standard errors.
-        stretch_range: 10th and 90th percentile of the stretch, or ``None`` where it is 0 or unknown.
-        importance: What features contribute to the places; those that go together count as one.
-        novelty: How new rows compare with old ones, or ``None``.
-        notes: What could not be computed, and why.
+        stretch: The local enlargement of areas, relative to the median, shape (m,), or ``None``.
+        lost: Share of points none of whose nearest neighbours are preserved.
+        lost_in_linear: The same by PCA.
+        lost_at_random: The same with permuted positions.
+        preserved_mean: Mean share of neighbours preserved, among the points shown.
+        worst_classes: Classes with fewer neighbours preserved than the mean, by two standard errors.
+        stretch_range: 10th and 90th percentile of the stretch, or ``None`` if it is 0 or unknown.
+        importance: Importance of the features; correlated ones count as one.
+        novelty: Novelty of the new rows, or ``None``.
+        notes: Reasons for what could not be computed.
     """
 
     shown: Points
@@ -61,7 +61,7 @@ class Details:
     lost: Estimate
     lost_in_linear: Estimate
     lost_at_random: float
-    kept_mean: float
+    preserved_mean: float
     worst_classes: tuple[tuple[str, float], ...]
     stretch_range: tuple[float, float] | None
     importance: FeatureImportance
@@ -69,28 +69,28 @@ class Details:
     notes: tuple[str, ...]
 
     @property
-    def strange_share(self) -> float:
-        """Share of new rows that are less like the old ones than 99 % of these."""
-        return 0.0 if self.novelty is None else float((self.novelty.novelty > _STRANGE).mean())
+    def novel_share(self) -> float:
+        """Share of new rows with a novelty above 99 % of the training rows."""
+        return 0.0 if self.novelty is None else float((self.novelty.novelty > _NOVEL).mean())
 
     @property
     def misplaced_share(self) -> float | None:
-        """Share of new rows that lie farther from those like them than 99 % of the old ones."""
-        return None if self.novelty is None else float((self.novelty.misplaced > _STRANGE).mean())
+        """Share of new rows that are farther from similar rows than 99 % of the training rows."""
+        return None if self.novelty is None else float((self.novelty.misplaced > _NOVEL).mean())
 
 
 def look_closer(material: Material, linear: torch.Tensor, *, k: int, random_state: Any) -> Details:
-    """Computes what single points and features say.
+    """Computes measures of single points and features.
 
     Args:
-        material: The rows and their places.
-        linear: Places of the old rows in a linear map, shape (n, p).
+        material: The rows and their positions.
+        linear: Positions of the training rows by PCA, shape (n, p).
         k: Size of neighbourhoods, below half of the number of rows.
         random_state: Seed of the draws.
     """
     drawn = draw(len(material.old), _MOST_SHOWN, random_state)
     shown, notes = material.old.of_rows(drawn), list[str]()
-    errors = neighborhood_error(shown.flat, shown.places, n_neighbors=k)
+    errors = neighborhood_error(shown.flat, shown.positions, n_neighbors=k)
     in_linear = as_comparison(shown.flat, linear[torch.from_numpy(drawn)])
     (preserved_in_linear,) = in_linear.row_values(preserved_at([k]))
     stretch = _stretch(material, shown, notes)
@@ -101,9 +101,9 @@ def look_closer(material: Material, linear: torch.Tensor, *, k: int, random_stat
         stretch=stretch,
         lost=_share(errors.kept == 0),
         lost_in_linear=_share(preserved_in_linear[:, 0].numpy() == 0),
-        # the k nearest are a draw of k from all others, of which k are to be avoided
+        # the probability that a random draw of k others contains none of the k nearest
         lost_at_random=(1 - k / (len(shown) - 1)) ** k,
-        kept_mean=float(errors.kept.mean()),
+        preserved_mean=float(errors.kept.mean()),
         worst_classes=_worst_classes(shown, errors.kept),
         stretch_range=_range(stretch),
         importance=_importance(material, notes, random_state),
@@ -112,9 +112,9 @@ def look_closer(material: Material, linear: torch.Tensor, *, k: int, random_stat
     )
 
 
-def _share(is_so: NDArray[np.bool_]) -> Estimate:
-    share = float(is_so.mean())
-    return Estimate(share, standard_error=math.sqrt(share * (1 - share) / len(is_so)), n_sampled=len(is_so))
+def _share(mask: NDArray[np.bool_]) -> Estimate:
+    share = float(mask.mean())
+    return Estimate(share, standard_error=math.sqrt(share * (1 - share) / len(mask)), n_sampled=len(mask))
 
 
 def _range(stretch: NDArray[np.float64] | None) -> tuple[float, float] | None:
@@ -124,29 +124,29 @@ def _range(stretch: NDArray[np.float64] | None) -> tuple[float, float] | None:
     return (float(low), float(high)) if low > 0 else None
 
 
-def _worst_classes(shown: Points, kept: NDArray[np.float64]) -> tuple[tuple[str, float], ...]:
-    """Classes of which fewer neighbours are kept than of all, by two standard errors, fewest first."""
+def _worst_classes(shown: Points, preserved: NDArray[np.float64]) -> tuple[tuple[str, float], ...]:
+    """Returns classes with fewer neighbours preserved than the mean, by two standard errors, worst first."""
     if shown.labels is None or shown.labels.codes is None:
         return ()
-    codes, mean, found = shown.labels.codes, kept.mean(), []
+    codes, mean, classes = shown.labels.codes, preserved.mean(), []
     for code in np.unique(codes[codes >= 0]):
-        own = kept[codes == code]
+        own = preserved[codes == code]
         if len(own) >= _FEWEST_OF_CLASS and own.mean() + 2 * own.std(ddof=1) / math.sqrt(len(own)) < mean:
-            found.append((shown.labels.names[int(code)], float(own.mean())))
-    return tuple(sorted(found, key=lambda one: one[1])[:_WORST_CLASSES])
+            classes.append((shown.labels.names[int(code)], float(own.mean())))
+    return tuple(sorted(classes, key=lambda pair: pair[1])[:_WORST_CLASSES])
 
 
 def _stretch(material: Material, shown: Points, notes: list[str]) -> NDArray[np.float64] | None:
     try:
-        found = distortion(material.model, shown.rows.numpy(), reference=material.old.rows.numpy())
-    except (RuntimeError, NotImplementedError, MemoryError) as error:  # models that have no gradients
+        areas = distortion(material.model, shown.rows.numpy(), reference=material.old.rows.numpy()).relative_area
+    except (RuntimeError, NotImplementedError, MemoryError) as error:  # models without gradients
         notes.append(f"Local stretch was left out: {error}")
         return None
-    return np.asarray(found.relative_area)
+    return np.asarray(areas)
 
 
 def _importance(material: Material, notes: list[str], random_state: Any) -> FeatureImportance:
-    """Integrated gradients; where Captum is missing, or the map bends too sharply for them, permutation."""
+    """Computes importance by integrated gradients, or by permutation if these are not available or inexact."""
     rows = material.old.rows.numpy()
     options: dict[str, Any] = {
         "feature_names": material.feature_names,
@@ -156,14 +156,14 @@ def _importance(material: Material, notes: list[str], random_state: Any) -> Feat
     }
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what is looked at below
-            found = feature_importance(material.model, rows, n_steps=_STEPS, **options)
-        if (found.completeness_error or 0.0) <= _INCOMPLETE:
-            return found
-        notes.append("Importance is by permutation, since the map bends too sharply for gradients.")
+            warnings.simplefilter("ignore")  # the completeness error is checked below
+            importance = feature_importance(material.model, rows, n_steps=_STEPS, **options)
+        if (importance.completeness_error or 0.0) <= _INCOMPLETE:
+            return importance
+        notes.append("Importance is by permutation, since integrated gradients are not exact for this model.")
     except ImportError:
         notes.append("Importance is by permutation, since Captum is missing.")
-    except (RuntimeError, NotImplementedError):  # models that have no gradients
+    except (RuntimeError, NotImplementedError):  # models without gradients
         notes.append("Importance is by permutation, since the model has no gradients.")
     return feature_importance(material.model, rows, method="permutation", n_repeats=_REPEATS, **options)
 

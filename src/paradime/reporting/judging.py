@@ -1,4 +1,4 @@
-"""Verdicts: what the figures say in words, and why."""
+"""Verdicts: answers to the questions of a report, by comparing scores with baselines."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from paradime.metrics import Estimate
 from paradime.reporting.details import Details
 from paradime.reporting.scores import Measured, Score, percent, with_error
 
-__all__ = ["Level", "Verdict", "compare", "headline", "judge"]
+__all__ = ["NEW_ROWS", "Level", "Verdict", "compare", "headline", "judge"]
 
 Level = Literal["good", "fair", "poor", "none", "unknown"]
 
-_SHOWN = 0.005  # what two digits show as equal
-_FEWEST = 5  # rows, whose spread says how sure a figure is
+NEW_ROWS = "Are new rows embedded correctly?"
+"""The question on new rows."""
+
+_SHOWN = 0.005  # smaller differences are not visible with two digits
+_FEWEST = 5  # rows for a standard error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,11 +27,11 @@ class Verdict:
 
     Attributes:
         question: The question.
-        level: ``"good"``, ``"fair"``, ``"poor"`` (less than a linear map), ``"none"`` (no more than at random), or
-            ``"unknown"``.
-        answer: The answer in a few words.
-        reasons: Sentences that say why, with the figures.
-        figure: The figure that decides, or ``None``.
+        level: ``"good"``, ``"fair"``, ``"poor"`` (worse than PCA), ``"none"`` (no better than permuted
+            positions), or ``"unknown"``.
+        answer: A short answer.
+        reasons: Sentences with the scores that lead to the answer.
+        figure: The decisive score, or ``None``.
     """
 
     question: str
@@ -39,15 +42,15 @@ class Verdict:
 
 
 def compare(a: Estimate, b: Estimate, *, spread: float = 0.0) -> int:
-    """Tells which of two figures is larger.
+    """Compares two values of a metric.
 
     Args:
-        a: A figure.
-        b: Another one.
-        spread: By how much the figure varies between maps at random of the same rows.
+        a: A value.
+        b: Another value.
+        spread: The standard deviation of the metric over permuted positions.
 
     Returns:
-        1 or −1 if they differ by more than two standard errors, and show as different with two digits, else 0.
+        1 or −1 if they differ by more than two standard errors and visibly with two digits, else 0.
 
     Example:
         >>> tall, small = (Estimate(value, standard_error=0.1, n_sampled=50) for value in (0.9, 0.8))
@@ -63,143 +66,133 @@ def compare(a: Estimate, b: Estimate, *, spread: float = 0.0) -> int:
 def judge(measured: Measured, details: Details) -> list[Verdict]:
     """Answers the four questions of a report.
 
-    Nothing is held against numbers of our own choice: a map is compared with the same rows in a map at random and
-    in a linear map, and asked whether what it says is more often true than false.
+    No answer depends on fixed thresholds for a metric: the map is compared with PCA and with permuted positions of
+    the same rows, and more than half of its neighbours should be correct.
     """
     return [
         _neighbors(measured),
-        _new_points(measured, details),
+        _new_rows(measured, details),
         _distances(measured),
-        _places(measured, details),
+        _unreliable(measured, details),
     ]
 
 
 def headline(verdicts: list[Verdict]) -> str:
-    """Sums up verdicts in one sentence."""
+    """Returns a summary of verdicts in one sentence."""
     near, new, far, _ = (verdict.level for verdict in verdicts)
     if near == far == "none":
-        return "Do not trust this map: it shows no more of the data than a map at random."
-    kept = verdicts[0].figure
-    assert kept is not None
-    parts = [
-        "Neighbours in this map can mostly be trusted, though a linear map shows more of them"
-        if near == "fair" and kept.seen > 0.5
+        return "Do not trust this map: it is no better than permuted positions."
+    preserved = verdicts[0].figure
+    assert preserved is not None
+    clauses = [
+        "Neighbours in this map are mostly reliable, but PCA preserves more of them"
+        if near == "fair" and preserved.seen > 0.5
         else {
-            "good": "Neighbours in this map can mostly be trusted",
-            "fair": "Groups in this map can be trusted more than single neighbours",
-            "poor": "This map shows neighbourhoods less well than a plain linear map",
-            "none": "Neighbours in this map mean nothing",
+            "good": "Neighbours in this map are mostly reliable",
+            "fair": "Groups in this map are more reliable than single neighbours",
+            "poor": "This map preserves neighbourhoods less well than PCA",
+            "none": "Neighbours in this map are meaningless",
         }[near],
         {
-            "good": "distances can be read off it",
+            "good": "distances are reliable",
             "fair": "long distances are a rough guide",
-            "poor": "long distances say little",
-            "none": "long distances mean nothing",
+            "poor": "long distances are hardly reliable",
+            "none": "long distances are meaningless",
         }[far],
     ]
-    told = {
-        "good": "new points land where they belong",
-        "fair": "new points land less exactly",
-        "poor": "new points would land better in a linear map",
-        "none": "places of new points mean nothing",
+    on_new_rows = {
+        "good": "new rows are embedded correctly",
+        "fair": "new rows are embedded less exactly",
+        "poor": "PCA embeds new rows better",
+        "none": "positions of new rows are meaningless",
     }.get(new)
-    return "; ".join([*parts, told] if told else parts) + "."
+    return "; ".join([*clauses, on_new_rows] if on_new_rows else clauses) + "."
 
 
-def _spread(figure: Score) -> float:
-    found = 0.0 if figure.random is None else figure.random.standard_error
-    return 0.0 if math.isnan(found) else found
+def _spread(score: Score) -> float:
+    spread = 0.0 if score.random is None else score.random.standard_error
+    return 0.0 if math.isnan(spread) else spread
 
 
 def _neighbors(measured: Measured) -> Verdict:
-    kept, trust, k = measured.figures["neighbours preserved"], measured.figures["trustworthiness"], measured.k
-    assert kept.random is not None
+    preserved, trust = measured.figures["neighbours preserved"], measured.figures["trustworthiness"]
+    assert preserved.random is not None
     assert trust.random is not None
-    spread = _spread(kept)
-    is_majority = kept.seen > 0.5
+    k, spread, is_majority = measured.k, _spread(preserved), preserved.seen > 0.5
     level: Level
-    if compare(kept.seen, kept.random, spread=spread) <= 0:
-        level, answer = "none", "No: no more than in a map at random"
-    elif compare(kept.seen, kept.pca, spread=spread) < 0:
+    if compare(preserved.seen, preserved.random, spread=spread) <= 0:
+        level, answer = "none", "No: no more than with permuted positions"
+    elif compare(preserved.seen, preserved.pca, spread=spread) < 0:
         level = "fair" if is_majority else "poor"
-        answer = "Mostly, but more of them in a linear map" if is_majority else "Less often than in a linear map"
+        answer = "Mostly, but PCA preserves more of them" if is_majority else "Less often than by PCA"
     else:
         level = "good" if is_majority else "fair"
         answer = "Mostly" if is_majority else "In part"
     reasons = [
-        f"Of the {k} points nearest to a point in the map, {kept.seen * k:.1f} are among its {k} nearest in the "
-        f"data: "
-        f"{with_error(kept.seen, True)}, {'more' if is_majority else 'less'} than half. A linear map (PCA) has "
-        f"{percent(kept.pca)}, a map at random {percent(kept.random)}."
+        f"Of the {k} nearest points in the map, {preserved.seen * k:.1f} are among the {k} nearest in the data: "
+        f"{with_error(preserved.seen, True)}, {'more' if is_majority else 'less'} than half. PCA preserves "
+        f"{percent(preserved.pca)}, permuted positions {percent(preserved.random)}."
     ]
     if level != "none":
         nearly = 1 - trust.seen < trust.seen - trust.random
-        what = "mostly near misses" if nearly else "often far away in the data"
+        what = "mostly close to these" if nearly else "often distant in the data"
         reasons.append(
-            f"Those that are not are {what}: trustworthiness {with_error(trust.seen)}, where 1 is perfect; PCA "
-            f"has "
-            f"{trust.pca:.2f}, a map at random {trust.random:.2f}."
+            f"The others are {what}: trustworthiness {with_error(trust.seen)}, where 1 is perfect; PCA has "
+            f"{trust.pca:.2f}, permuted positions {trust.random:.2f}."
         )
     classes = measured.figures.get("kNN accuracy")
     if classes is not None and classes.data is not None:
         reasons.append(
-            f"The nearest neighbours tell the class of {with_error(classes.seen, True)} of the points in the "
-            f"map, of "
-            f"{percent(classes.data)} in the data."
+            f"Nearest neighbours in the map classify {with_error(classes.seen, True)} of the points correctly, "
+            f"those in the data {percent(classes.data)}."
         )
-    return Verdict("Are neighbours in the map neighbours in the data?", level, answer, tuple(reasons), kept)
+    return Verdict("Are neighbours in the map neighbours in the data?", level, answer, tuple(reasons), preserved)
 
 
-def _new_points(measured: Measured, details: Details) -> Verdict:
-    question = "Do new points land where they belong?"
-    kept, k = measured.figures["neighbours preserved"], measured.k
-    if kept.held_out is None or kept.pca_held_out is None or kept.random is None:
-        reason = "No rows were given that the map has not seen. Pass some that were kept back, as X_new."
-        return Verdict(question, "unknown", "Not measured", (reason,))
-    if kept.held_out.n_sampled < _FEWEST:
+def _new_rows(measured: Measured, details: Details) -> Verdict:
+    preserved, k = measured.figures["neighbours preserved"], measured.k
+    if preserved.held_out is None or preserved.pca_held_out is None or preserved.random is None:
+        reason = "No new rows were given. Pass rows that were held out of the training as X_new."
+        return Verdict(NEW_ROWS, "unknown", "Not measured", (reason,))
+    if preserved.held_out.n_sampled < _FEWEST:
         reason = (
-            f"There are {kept.held_out.n_sampled} new rows, too few to tell. Pass {_FEWEST} or more, better 500."
+            f"At least {_FEWEST} new rows are needed, got {preserved.held_out.n_sampled}. Pass more, better 500."
         )
-        return Verdict(question, "unknown", "Too few to tell", (reason,))
-    new, linear, spread = kept.held_out, kept.pca_held_out, _spread(kept)
-    lost, ahead = kept.seen - new, new - linear
+        return Verdict(NEW_ROWS, "unknown", "Too few to tell", (reason,))
+    new, linear, spread = preserved.held_out, preserved.pca_held_out, _spread(preserved)
+    lost, ahead = preserved.seen - new, new - linear
     level: Level
-    if compare(new, kept.random, spread=spread) <= 0:
-        level, answer = "none", "No: no better than at random"
+    if compare(new, preserved.random, spread=spread) <= 0:
+        level, answer = "none", "No: no better than permuted positions"
     elif compare(new, linear, spread=spread) < 0:
         level = "fair" if new > 0.5 else "poor"
-        answer = "Mostly, but better in a linear map" if new > 0.5 else "Less well than in a linear map"
-    elif compare(kept.seen, new, spread=spread) <= 0:
-        level, answer = "good", "Yes, as well as the rows of the training"
+        answer = "Mostly, but better by PCA" if new > 0.5 else "Less well than by PCA"
+    elif compare(preserved.seen, new, spread=spread) <= 0:
+        level, answer = "good", "Yes, as well as the training rows"
     elif lost <= ahead:
-        level, answer = "good", "Yes, nearly as well as the rows of the training"
+        level, answer = "good", "Yes, nearly as well as the training rows"
     else:
-        level, answer = "fair", "Less well than the rows of the training"
+        level, answer = "fair", "Less well than the training rows"
     reasons = [
-        f"Of their {k} nearest rows in the data, new points have {with_error(new, True)} among the {k} nearest "
-        f"in the "
-        f"map; the rows of the training have {percent(kept.seen)}. New points in a linear map have "
-        f"{percent(linear)}, "
-        f"at random {percent(kept.random)}."
+        f"Of the {k} nearest training rows in the data, {with_error(new, True)} are among the {k} nearest in the "
+        f"map; for training rows it is {percent(preserved.seen)}. For new rows, PCA preserves {percent(linear)}, "
+        f"permuted positions {percent(preserved.random)}."
     ]
     classes = measured.figures.get("kNN accuracy")
     if classes is not None and classes.held_out is not None and classes.data_held_out is not None:
         reasons.append(
-            f"Their neighbours in the map tell the class of {with_error(classes.held_out, True)} of them, those "
-            f"in the "
-            f"data of {percent(classes.data_held_out)}."
+            f"Neighbours in the map classify {with_error(classes.held_out, True)} of them correctly, neighbours "
+            f"in the data {percent(classes.data_held_out)}."
         )
     if details.novelty is not None:
-        strange, n = details.strange_share, len(details.novelty.novelty)
+        novel, n = details.novel_share, len(details.novelty.novelty)
         reasons.append(
-            f"{percent(strange)} of {n:,} new points are less like the training rows than 99% of these are; 1% "
-            f"are to "
-            "be expected."
+            f"{percent(novel)} of {n:,} new rows are more isolated than 99% of the training rows; 1% are expected."
         )
-        if strange - 0.01 > 2 * math.sqrt(0.01 * 0.99 / n):
+        if novel - 0.01 > 2 * math.sqrt(0.01 * 0.99 / n):
             level = "fair" if level == "good" else level
-            answer += "; but some are unlike all of these"
-    return Verdict(question, level, answer, tuple(reasons), kept)
+            answer += "; but some are unlike all training rows"
+    return Verdict(NEW_ROWS, level, answer, tuple(reasons), preserved)
 
 
 def _distances(measured: Measured) -> Verdict:
@@ -208,36 +201,34 @@ def _distances(measured: Measured) -> Verdict:
     spread, explained = _spread(order), order.seen**2
     level: Level
     if compare(order.seen, order.random, spread=spread) <= 0:
-        level, answer = "none", "No: no more than in a map at random"
+        level, answer = "none", "No: no more than with permuted positions"
     elif explained > 0.5 and compare(order.seen, order.pca, spread=spread) >= 0:
-        level, answer = "good", "Yes, at least as much as in a linear map"
+        level, answer = "good", "Yes, at least as much as by PCA"
     elif explained > 0.5:
-        level, answer = "fair", "Roughly; a linear map shows them better"
+        level, answer = "fair", "Roughly; PCA preserves them better"
     elif order.pca - order.seen < order.seen - order.random:
         level, answer = "fair", "Only roughly"
     else:
-        level, answer = "poor", "Little: a linear map shows them better"
+        level, answer = "poor", "Hardly: PCA preserves them better"
     reasons = [
-        f"The order of distances in the map has a correlation of {with_error(order.seen)} with that in the "
-        f"data: it "
-        f"accounts for {percent(explained)} of it. PCA has {order.pca:.2f}, a map at random {order.random:.2f}."
+        f"The rank correlation of distances in the map and in the data is {with_error(order.seen)}, which "
+        f"explains {percent(explained)} of the variance of ranks. PCA has {order.pca:.2f}, permuted positions "
+        f"{order.random:.2f}."
     ]
     centers = measured.figures.get("distances of class centres")
     if centers is not None and centers.random is not None:
         reasons.append(
-            f"Distances between the centres of classes have a correlation of {centers.seen:.2f} with those in "
-            f"the data "
-            f"(PCA {centers.pca:.2f}, at random {centers.random:.2f} ± {_spread(centers):.2f})."
+            f"The correlation of distances between the centres of classes is {centers.seen:.2f} (PCA "
+            f"{centers.pca:.2f}, permuted positions {centers.random:.2f} ± {_spread(centers):.2f})."
         )
     if level != "good":
         reasons.append(
-            "Do not conclude from a wide gap that groups are very different, or from a large group that it "
-            "varies much."
+            "A wide gap does not imply that groups are very different, nor a large group that its rows vary."
         )
-    return Verdict("Do distances between groups mean anything?", level, answer, tuple(reasons), order)
+    return Verdict("Are distances between groups meaningful?", level, answer, tuple(reasons), order)
 
 
-def _places(measured: Measured, details: Details) -> Verdict:
+def _unreliable(measured: Measured, details: Details) -> Verdict:
     k, lost, linear = measured.k, details.lost, details.lost_in_linear
     level: Level
     if compare(lost, Estimate(0.0, n_sampled=1)) <= 0:
@@ -249,32 +240,28 @@ def _places(measured: Measured, details: Details) -> Verdict:
     else:
         level, answer = "poor", f"At {percent(lost)} of the points"
     reasons = [
-        f"{with_error(lost, True)} of the points have none of their {k} nearest in the data among the {k} "
-        f"nearest in "
-        f"the map (PCA {percent(linear)}, at random {percent(details.lost_at_random)}). The pictures of false "
-        f"and lost "
-        "neighbours show where."
+        f"None of the {k} nearest neighbours in the data is among the {k} nearest in the map for "
+        f"{with_error(lost, True)} of the points (PCA {percent(linear)}, permuted positions "
+        f"{percent(details.lost_at_random)}). The pictures of false and missing neighbours show where."
     ]
     if details.worst_classes:
-        told = ", ".join(f"{name} ({percent(value)})" for name, value in details.worst_classes)
+        classes = ", ".join(f"{name} ({percent(value)})" for name, value in details.worst_classes)
         reasons.append(
-            f"Fewer neighbours than usual, {percent(details.kept_mean)}, are kept in the classes {told}."
+            f"Fewer neighbours than the mean of {percent(details.preserved_mean)} are preserved in the classes "
+            f"{classes}."
         )
     if details.stretch_range is not None:
         low, high = details.stretch_range
         reasons.append(
-            f"The map does not have one scale: a small area is enlarged {high / low:.1f} times as much at the "
-            f"most "
-            "stretched tenth of the points as at the least stretched tenth (1.0 in a linear map). Density in "
-            "the map is "
+            f"The scale of the map varies: areas are enlarged {high / low:.1f} times as much at the most "
+            "stretched tenth of the points as at the least stretched tenth (1.0 by PCA). Density in the map is "
             "not density in the data."
             if high / low > 1 + _SHOWN
             else "The map has the same scale everywhere."
         )
     if details.misplaced_share is not None:
         reasons.append(
-            f"{percent(details.misplaced_share)} of the new points lie farther from the rows like them than 99% "
-            f"of the "
-            "training rows do; 1% are to be expected."
+            f"{percent(details.misplaced_share)} of the new rows are farther from similar rows than 99% of the "
+            "training rows; 1% are expected."
         )
-    return Verdict("Where should it not be trusted?", level, answer, tuple(reasons))
+    return Verdict("Where is the map unreliable?", level, answer, tuple(reasons))

@@ -1,4 +1,4 @@
-"""What a report is about: rows, where the model puts them, and what is known of them."""
+"""The input of a report: rows, their positions, labels and feature names."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from paradime.utils.targets import NumberColumn, TargetColumn, read_targets_toge
 __all__ = ["Labels", "Material", "Points", "linear_map", "read_labels", "read_material"]
 
 _FEWEST_ROWS = 5
-# each measured row is compared with all rows that are kept: these bound time and memory
-_MOST_ROWS, _MOST_NEW, _MOST_NUMBERS, _LEAST_KEPT = 8_000, 2_000, 8_000_000, 1_000
+# each measured row is compared with all rows of the material: these bound time and memory
+_MOST_ROWS, _MOST_NEW, _MOST_NUMBERS, _LEAST_DRAWN = 8_000, 2_000, 8_000_000, 1_000
 _MOST_COVARIED = 1_500
 
 
 @dataclasses.dataclass(frozen=True)
 class Labels:
-    """What ``y`` says of rows.
+    """The targets ``y`` of rows.
 
     Attributes:
-        codes: The class of each row, shape (m,), −1 where there is none; ``None`` if ``y`` is numbers.
-        names: What the classes are called, in the order of their codes.
-        numbers: One number per row, shape (m,), NaN where there is none; ``None`` if ``y`` is classes.
+        codes: The class of each row, shape (m,), −1 if unlabelled; ``None`` if ``y`` is numbers.
+        names: The names of the classes, in the order of their codes.
+        numbers: One number per row, shape (m,), NaN if missing; ``None`` if ``y`` is classes.
     """
 
     codes: AnyArray | None
@@ -39,30 +39,30 @@ class Labels:
     numbers: AnyArray | None
 
     def of_rows(self, rows: AnyArray) -> Labels:
-        """Returns those of some rows."""
-        codes, numbers = (None if part is None else part[rows] for part in (self.codes, self.numbers))
+        """Returns the labels of some rows."""
+        codes, numbers = (None if values is None else values[rows] for values in (self.codes, self.numbers))
         return Labels(codes, self.names, numbers)
 
 
 @dataclasses.dataclass(frozen=True)
 class Points:
-    """Rows and their places.
+    """Rows and their positions.
 
     Attributes:
-        rows: The rows as the model takes them, shape (m, …).
-        places: Where the model puts them, shape (m, out_dim), float64.
-        labels: What ``y`` says of them, or ``None``.
-        n_total: How many rows they were drawn from.
+        rows: The rows for the model, shape (m, …).
+        positions: Their positions, shape (m, out_dim), float64.
+        labels: Their labels, or ``None``.
+        n_total: The number of rows that they were drawn from.
     """
 
     rows: torch.Tensor
-    places: torch.Tensor
+    positions: torch.Tensor
     labels: Labels | None
     n_total: int
 
     @property
     def flat(self) -> torch.Tensor:
-        """The rows as points, shape (m, dim), float64."""
+        """The flattened rows, shape (m, dim), float64."""
         return self.rows.flatten(1).to(torch.float64)
 
     def __len__(self) -> int:
@@ -72,18 +72,18 @@ class Points:
         """Returns some of the points."""
         chosen = torch.from_numpy(rows)
         labels = None if self.labels is None else self.labels.of_rows(rows)
-        return Points(self.rows[chosen], self.places[chosen], labels, self.n_total)
+        return Points(self.rows[chosen], self.positions[chosen], labels, self.n_total)
 
 
 @dataclasses.dataclass(frozen=True)
 class Material:
-    """All that a report is made of.
+    """The input of a report.
 
     Attributes:
         routine: The trained routine.
-        old: The rows that it was trained with.
-        new: Rows that it has not seen, or ``None``.
-        feature_names: One name a feature.
+        old: The training rows.
+        new: New rows, or ``None``.
+        feature_names: One name per feature.
     """
 
     routine: Any
@@ -93,20 +93,20 @@ class Material:
 
     @property
     def model(self) -> torch.nn.Module:
-        """What embeds rows, whatever their columns are called."""
+        """The model, which takes rows without names of columns."""
         return self.routine if isinstance(self.routine, torch.nn.Module) else self.routine.model
 
     @property
     def out_dim(self) -> int:
         """Number of dimensions of the embedding."""
-        return self.old.places.shape[1]
+        return self.old.positions.shape[1]
 
 
 def read_material(routine: Any, X: Any, y: Any, X_new: Any, y_new: Any, random_state: Any) -> Material:
-    """Checks what is given, draws rows where there are many, and embeds them.
+    """Checks the input, samples rows if there are many, and embeds them.
 
     Raises:
-        TypeError: If the routine is none, or rows are no arrays of numbers.
+        TypeError: If ``routine`` is neither a routine nor a module, or rows are not arrays of numbers.
         NotTrainedError: If the routine is not trained.
         ValueError: If rows do not fit or are not finite, there are too few, or lengths differ.
     """
@@ -118,7 +118,7 @@ def read_material(routine: Any, X: Any, y: Any, X_new: Any, y_new: Any, random_s
     X, X_new = entry_of(X, key), None if X_new is None else entry_of(X_new, key)
     n = count_of(X)
     if n < _FEWEST_ROWS:
-        raise ValueError(f"a report needs at least {_FEWEST_ROWS} rows, got {n}. Pass the rows of the training.")
+        raise ValueError(f"a report needs at least {_FEWEST_ROWS} rows, got {n}. Pass the training rows.")
     n_new = None if X_new is None else count_of(X_new)
     labels, new_labels = read_labels(y, n, y_new, n_new)
     old = _points(routine, X, labels, _MOST_ROWS, random_state, "X")
@@ -127,10 +127,10 @@ def read_material(routine: Any, X: Any, y: Any, X_new: Any, y_new: Any, random_s
 
 
 def read_labels(y: Any, n: int, y_new: Any, n_new: int | None) -> tuple[Labels | None, Labels | None]:
-    """Reads targets of old and new rows together, so that equal classes have equal numbers.
+    """Reads targets of training and new rows together, so that equal classes have equal codes.
 
     Raises:
-        ValueError: If there is not one target per row, or old and new ones differ in kind.
+        ValueError: If there is not one target per row, or those of training and new rows differ in kind.
 
     Example:
         >>> old, new = read_labels(["b", "a"], 2, ["b"], 1)
@@ -139,9 +139,9 @@ def read_labels(y: Any, n: int, y_new: Any, n_new: int | None) -> tuple[Labels |
     """
     if y is None:
         return None, None
-    given = [("y", y, n)] if y_new is None else [("y", y, n), ("y_new", y_new, n_new)]
-    found = [_labels(column) for column in read_targets_together(*given)]
-    return found[0], None if y_new is None else found[1]
+    columns = [("y", y, n)] if y_new is None else [("y", y, n), ("y_new", y_new, n_new)]
+    labels = [_labels(column) for column in read_targets_together(*columns)]
+    return labels[0], None if y_new is None else labels[1]
 
 
 def _labels(column: TargetColumn) -> Labels:
@@ -151,11 +151,11 @@ def _labels(column: TargetColumn) -> Labels:
 
 
 def linear_map(material: Material) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Returns where the linear map that keeps most of the variance (PCA) puts the same rows.
+    """Embeds the same rows by PCA.
 
     Returns:
-        Places of the old rows, shape (n, p), and of the new ones, or ``None``; p is the embedding's number of
-        dimensions, or that of the data if it is smaller.
+        Positions of the training rows, shape (n, p), and of the new rows, or ``None``; p is the number of
+        dimensions of the embedding, or of the data if that is smaller.
     """
     rows = material.old.flat
     center = rows.mean(dim=0)
@@ -172,18 +172,18 @@ def linear_map(material: Material) -> tuple[torch.Tensor, torch.Tensor | None]:
 def _points(routine: Any, X: Any, labels: Labels | None, most: int, random_state: Any, name: str) -> Points:
     n = count_of(X)
     n_features = max(1, int(np.prod(getattr(X, "shape", (n, 1))[1:])))
-    most = min(most, max(_LEAST_KEPT, _MOST_NUMBERS // n_features))
+    most = min(most, max(_LEAST_DRAWN, _MOST_NUMBERS // n_features))
     drawn = draw(n, most, random_state)
     rows = as_rows(X, name=name, drawn=None if len(drawn) == n else drawn, routine=routine)
     embedder = embedder_of(routine, first_of(X), rows[:1])
-    places = embedder.embed(rows).to(torch.float64)
-    if not bool(places.isfinite().all()):
-        raise ValueError("the routine puts some rows at NaN or infinity. Train it anew, at a lower learning rate.")
-    return Points(rows, places, None if labels is None else labels.of_rows(drawn), n)
+    positions = embedder.embed(rows).to(torch.float64)
+    if not bool(positions.isfinite().all()):
+        raise ValueError("positions must be finite, got NaN or infinity. Train again with a lower learning rate.")
+    return Points(rows, positions, None if labels is None else labels.of_rows(drawn), n)
 
 
 def _last_step(routine: Any, X: Any, X_new: Any) -> tuple[Any, Any, Any]:
-    """Of a pipeline, returns the last step, and the rows as it gets them."""
+    """Returns the last step of a pipeline, and the rows transformed by the steps before."""
     if not hasattr(routine, "steps") or not hasattr(routine, "named_steps"):
         return routine, X, X_new
     before = routine[:-1]

@@ -1,4 +1,4 @@
-"""The page: one HTML file with its pictures, which asks for nothing from outside."""
+"""The page of a report: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib import resources
 
 from paradime.metrics import Estimate
 from paradime.reporting.describing import Facts
-from paradime.reporting.judging import Verdict
+from paradime.reporting.judging import NEW_ROWS, Verdict
 from paradime.reporting.pictures import Picture
 from paradime.reporting.scores import Score, number
 
@@ -19,20 +19,20 @@ __all__ = ["Contents", "render"]
 
 @dataclasses.dataclass(frozen=True)
 class Contents:
-    """What the page says; plain texts, which are escaped here.
+    """The contents of the page as plain text, which is escaped here.
 
     Attributes:
-        title: The page's title.
-        subtitle: Of what it is, and when.
+        title: The title.
+        subtitle: Routine, numbers of rows and dimensions, and date.
         summary: One sentence.
         verdicts: The answers.
         pictures: The pictures.
-        figures: All figures.
-        data: Facts of the data.
-        routine: Facts of the routine.
-        specification: The routine as a text.
-        concerns: What to look at.
-        method: How the report was made, in sentences.
+        figures: All scores.
+        data: Facts about the data.
+        routine: Facts about the routine.
+        specification: The specification of the routine.
+        concerns: Possible problems.
+        method: Sentences on how the scores were measured.
     """
 
     title: str
@@ -50,7 +50,7 @@ class Contents:
 
 def render(contents: Contents) -> str:
     """Returns the page as HTML."""
-    parts = {
+    sections = {
         "title": escape(contents.title),
         "style": _asset("style.css"),
         "subtitle": escape(contents.subtitle),
@@ -58,15 +58,15 @@ def render(contents: Contents) -> str:
         "verdicts": "".join(_verdict(verdict) for verdict in contents.verdicts),
         "pictures": "".join(_picture(picture) for picture in contents.pictures),
         "figures": _table(contents.figures),
-        "concerns": _section("Look at this first", _items(contents.concerns)) if contents.concerns else "",
+        "concerns": _section("Possible problems", _items(contents.concerns)) if contents.concerns else "",
         "data": _facts(contents.data),
         "routine": _facts(contents.routine),
         "specification": escape(contents.specification),
         "method": _items(contents.method),
     }
-    # split, not replaced one after the other: data that look like a place must not be taken for one
+    # split at the placeholders, since texts of the data might look like a placeholder
     pieces = _asset("page.html").split("@@")
-    return "".join(parts[piece] if i % 2 else piece for i, piece in enumerate(pieces))
+    return "".join(sections[piece] if i % 2 else piece for i, piece in enumerate(pieces))
 
 
 def _section(title: str, content: str) -> str:
@@ -79,9 +79,7 @@ def _items(texts: list[str]) -> str:
 
 def _verdict(verdict: Verdict) -> str:
     reasons = "".join(f"<p>{escape(reason)}</p>" for reason in verdict.reasons)
-    scale = (
-        "" if verdict.figure is None else _scale(verdict.figure, held_out_first="new points" in verdict.question)
-    )
+    scale = "" if verdict.figure is None else _scale(verdict.figure, held_out_first=verdict.question == NEW_ROWS)
     return (
         f'<article class="verdict {verdict.level}"><h3>{escape(verdict.question)}</h3>'
         f'<p class="answer"><span class="mark" aria-hidden="true"></span>{escape(verdict.answer)}</p>'
@@ -90,11 +88,11 @@ def _verdict(verdict: Verdict) -> str:
 
 
 def _scale(figure: Score, *, held_out_first: bool) -> str:
-    """A line from 0 to 1 with the figure of the map, and what it is compared with."""
+    """Returns a scale from 0 to 1 with the score of the map and the baselines."""
     marks: list[tuple[str, str, Estimate | None]] = [
-        ("random", "at random", figure.random),
+        ("random", "permuted positions", figure.random),
         ("pca", "PCA", figure.pca_held_out if held_out_first else figure.pca),
-        ("map", "rows of the training", figure.seen),
+        ("map", "training rows", figure.seen),
     ]
     if held_out_first:
         marks.append(("new", "new rows", figure.held_out))
@@ -123,7 +121,7 @@ def _picture(picture: Picture) -> str:
 def _table(figures: list[Score]) -> str:
     has_new = any(figure.held_out is not None for figure in figures)
     heads = ["", "this map", *(["new rows"] if has_new else []), "PCA", *(["PCA, new rows"] if has_new else [])]
-    heads += ["at random", "in the data"]
+    heads += ["permuted positions", "in the data"]
     rows = ["<tr>" + "".join(f'<th scope="col">{escape(head)}</th>' for head in heads) + "</tr>"]
     for figure in figures:
         cells = [_cell(figure.seen), *([_cell(figure.held_out)] if has_new else []), _cell(figure.pca)]

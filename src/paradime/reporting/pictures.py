@@ -1,4 +1,4 @@
-"""Pictures of a report, as PNG for light and dark pages."""
+"""Pictures of a report, as PNG images for light and dark pages."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Picture:
     """A picture in two themes.
 
     Attributes:
-        title: What it shows.
-        caption: How to read it.
-        images: PNG as base64, by theme.
+        title: The title.
+        caption: A short explanation.
+        images: PNG images as base64, by theme.
     """
 
     title: str
@@ -49,138 +49,139 @@ Draw = Callable[["Axes", ThemeName], Any]
 
 
 def draw_pictures(material: Material, measured: Measured, details: Details) -> tuple[list[Picture], list[str]]:
-    """Draws what there is to draw.
+    """Draws all pictures of a report.
 
     Returns:
-        The pictures, and what was left out, in sentences.
+        The pictures, and sentences on what was left out.
 
     Raises:
         ImportError: If matplotlib is missing.
     """
     require_matplotlib()
-    found, notes = list[Picture](), list[str]()
+    pictures, notes = list[Picture](), list[str]()
     if material.out_dim == 1:
         notes.append("Maps are left out: the embedding has one dimension.")
     else:
         if material.out_dim > 2:
             notes.append(f"Maps show the first two of {material.out_dim} dimensions.")
-        _draw_maps(found, material, details)
-    _draw_diagrams(found, measured, details)
-    _draw_history(found, notes, material)
-    _draw_importance(found, details)
-    return found, notes
+        _draw_maps(pictures, material, details)
+    _draw_diagrams(pictures, measured, details)
+    _draw_history(pictures, notes, material)
+    _draw_importance(pictures, details)
+    return pictures, notes
 
 
-def _draw_maps(found: list[Picture], material: Material, details: Details) -> None:
+def _draw_maps(pictures: list[Picture], material: Material, details: Details) -> None:
     shown = details.shown
-    Y, n = shown.places[:, :2].numpy(), len(shown)
+    Y, n = shown.positions[:, :2].numpy(), len(shown)
     drawn = "All points" if n == shown.n_total else f"{n:,} points drawn at random"
     labels = _coloring(shown.labels)
     _add(
-        found,
+        pictures,
         "The map",
         f"{drawn}{'' if not labels else ', coloured by class' if 'labels' in labels else ', coloured by y'}.",
         lambda ax, theme: plot.embedding(Y, ax=ax, theme=theme, **labels),
     )
     if material.new is not None:
         new = material.new
-        places = new.places[:, :2].numpy()
+        positions = new.positions[:, :2].numpy()
         by_class = {key: value for key, value in labels.items() if key in ("labels", "names", "legend")}
         if new.labels is not None and "labels" in by_class:
             by_class["new_labels"] = new.labels.codes
         _add(
-            found,
-            "New points over old ones",
-            f"{len(new):,} new points, on top. They should lie where old ones do, on those of their class.",
-            lambda ax, theme: plot.new_points(Y, places, ax=ax, theme=theme, **by_class),
+            pictures,
+            "New points over training points",
+            f"{len(new):,} new points, on top. They should lie on training points of the same class.",
+            lambda ax, theme: plot.new_points(Y, positions, ax=ax, theme=theme, **by_class),
         )
     _add(
-        found,
+        pictures,
         "False neighbours",
-        "How far away in the data the neighbours in the map are: 0 means none is false, 0.5 is chance.",
+        "Distance rank in the data of the neighbours in the map: 0 means that none is false, 0.5 is chance.",
         lambda ax, theme: plot.points(Y, details.errors.false, legend_title="error", ax=ax, theme=theme),
     )
     _add(
-        found,
-        "Lost neighbours",
-        "How far away in the map the neighbours in the data are. High values mark tears.",
+        pictures,
+        "Missing neighbours",
+        "Distance rank in the map of the neighbours in the data. High values mark tears.",
         lambda ax, theme: plot.points(Y, details.errors.missing, legend_title="error", ax=ax, theme=theme),
     )
     if details.stretch is not None and bool((details.stretch > 0).any()):
         lowest = float(details.stretch[details.stretch > 0].min())
         stretch = np.log10(np.maximum(details.stretch, lowest))
         _add(
-            found,
+            pictures,
             "Local stretch",
-            "By how much the map enlarges small areas, relative to the median: 1 is ten times, −1 a tenth.",
+            "Enlargement of small areas relative to the median, as log10: 1 is ten times, −1 a tenth.",
             lambda ax, theme: plot.points(Y, stretch, legend_title="log10", ax=ax, theme=theme),
         )
 
 
-def _draw_diagrams(found: list[Picture], measured: Measured, details: Details) -> None:
+def _draw_diagrams(pictures: list[Picture], measured: Measured, details: Details) -> None:
     _add(
-        found,
+        pictures,
         "Neighbours preserved at every scale",
-        "Left: the nearest neighbours; right: the coarse arrangement. A map at random lies at 0.",
+        "Left: the nearest neighbours; right: the global arrangement. Permuted positions have 0.",
         lambda ax, theme: plot.quality(measured.curves, ax=ax, theme=theme),
         size=_WIDE,
     )
-    X, Y = details.shown.flat.numpy(), details.shown.places.numpy()
+    X, Y = details.shown.flat.numpy(), details.shown.positions.numpy()
     _add(
-        found,
+        pictures,
         "Distances (Shepard diagram)",
-        "The narrower the band, and the more it rises, the better can distances be read off the map.",
+        "A narrow, rising band means that distances in the map correspond to distances in the data.",
         lambda ax, theme: plot.shepard(X, Y, n_pairs=20_000, title="", ax=ax, theme=theme),
         size=_WIDE,
     )
 
 
-def _draw_history(found: list[Picture], notes: list[str], material: Material) -> None:
+def _draw_history(pictures: list[Picture], notes: list[str], material: Material) -> None:
     routine = material.routine
     if not recorded_phases(routine):
-        notes.append("The loss is left out: the routine holds no record of its training.")
+        notes.append("The loss is left out: the routine has no history of its training.")
         return
     _add(
-        found,
+        pictures,
         "Loss of each epoch",
-        "A curve that still falls at its end asks for more epochs.",
+        "If a curve still falls at its end, use more epochs.",
         lambda ax, theme: plot.losses(routine, ax=ax, theme=theme),
         size=_WIDE,
     )
 
 
-def _draw_importance(found: list[Picture], details: Details) -> None:
+def _draw_importance(pictures: list[Picture], details: Details) -> None:
     importance = details.importance
     shape = importance.row_shape
     if len(shape) in (2, 3) and shape[-1] > 1 and shape[-2] > 1:
         image = importance.overall.reshape(shape)
         image = image.sum(axis=0) if image.ndim == 3 else image
         _add(
-            found,
-            "Which pixels decide",
-            "Mean contribution to where points lie, in units of the map.",
+            pictures,
+            "Important pixels",
+            "Mean contribution to positions, in units of the map.",
             lambda ax, theme: _draw_image(ax, theme, image),
         )
         return
     names = [_shortened(name) for name in importance.names]
     _add(
-        found,
-        "Which columns decide",
-        f"Mean contribution to where points lie, in units of the map.{_grouping(importance.groups)}",
+        pictures,
+        "Important columns",
+        f"Mean contribution to positions, in units of the map.{_grouping(importance.groups)}",
         lambda ax, theme: plot.importance(importance.overall, names, top=_MOST_FEATURES, ax=ax, theme=theme),
         size=_WIDE,
     )
 
 
 def _grouping(groups: dict[str, list[str]]) -> str:
-    """Says which columns count as one."""
+    """Returns a sentence on the columns that count as one."""
     if not groups:
         return ""
-    told = "; ".join(
+    listed = "; ".join(
         ", ".join(map(_shortened, members[:_MOST_MEMBERS])) for members in list(groups.values())[:_MOST_GROUPS]
     )
-    more = ", …" if len(groups) > _MOST_GROUPS or any(len(one) > _MOST_MEMBERS for one in groups.values()) else ""
-    return f" Columns that go together (correlation of {COLLINEAR:g} or more) count as one: {told}{more}."
+    is_cut = len(groups) > _MOST_GROUPS or any(len(members) > _MOST_MEMBERS for members in groups.values())
+    more = ", …" if is_cut else ""
+    return f" Correlated columns ({COLLINEAR:g} or more) count as one: {listed}{more}."
 
 
 def _draw_image(ax: Axes, theme: ThemeName, image: np.ndarray[Any, Any]) -> None:
@@ -212,14 +213,16 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
 
 
-def _add(found: list[Picture], title: str, caption: str, draw: Draw, *, size: tuple[float, float] = _SIZE) -> None:
-    found.append(Picture(title, caption, {theme: _image(draw, theme, size) for theme in ("light", "dark")}))
+def _add(
+    pictures: list[Picture], title: str, caption: str, draw: Draw, *, size: tuple[float, float] = _SIZE
+) -> None:
+    pictures.append(Picture(title, caption, {theme: _image(draw, theme, size) for theme in ("light", "dark")}))
 
 
 def _image(draw: Draw, theme: Any, size: tuple[float, float]) -> str:
     from matplotlib.figure import Figure
 
-    # a figure that pyplot does not know: nothing is shown, and no setting of the user's is touched
+    # bypass pyplot: it would show the figure and use the settings of the user
     figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
     draw(figure.subplots(), theme)
     data = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What a report is to its reader: a page, a data frame, verdicts."""
+"""The class Report: a page, a data frame of scores, and verdicts."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import Any, Literal
 
 from paradime.reporting.judging import Verdict
 from paradime.reporting.scores import Score
-from paradime.utils.files import atomic_write
+from paradime.utils.files import atomic_write, checked_path
 from paradime.utils.optional import require
 
-__all__ = ["Report", "checked_path"]
+__all__ = ["Report"]
 
 _HEIGHT = 800
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Report:
-    """A report on a map; printed, it gives the verdicts, and in a notebook the page.
+    """A report on an embedding. It is printed as its verdicts, and shown as the page in a notebook.
 
     Attributes:
-        title: What the page is called.
+        title: The title of the page.
         summary: The verdicts in one sentence.
         verdicts: Answers to the four questions, with level and reasons.
-        figures: All figures by name.
-        concerns: What should be looked at: properties of the data, and warnings.
-        html: The page, which needs nothing from outside.
+        figures: All scores by name.
+        concerns: Possible problems: properties of the data, and warnings.
+        html: The page, which is self-contained.
     """
 
     title: str
@@ -40,19 +40,20 @@ class Report:
 
     @property
     def frame(self) -> Any:
-        """All figures as a pandas data frame, one row a figure; see :meth:`to_frame`."""
+        """All scores as a pandas data frame with one row per score; see :meth:`to_frame`."""
         return self.to_frame()
 
     def to_frame(self, library: Literal["pandas", "polars"] = "pandas") -> Any:
-        """Returns all figures as a data frame.
+        """Returns all scores as a data frame.
 
         Args:
             library: ``"pandas"`` or ``"polars"``.
 
         Returns:
-            Columns ``figure``; ``seen`` and ``held_out``, each with its ``_error``; ``pca`` and ``pca_held_out``,
-            of a linear map of the same rows; ``random`` and ``random_spread``, of maps at random; ``data`` and
-            ``data_held_out``, of the data themselves; and ``meaning``. What was not measured is missing.
+            Columns ``figure``, the name of the score; ``seen`` and ``held_out``, each with its ``_error``; ``pca``
+            and ``pca_held_out``, by PCA of the same rows; ``random`` and ``random_spread``, for permuted
+            positions; ``data`` and ``data_held_out``, in the data; and ``meaning``. Values that were not measured
+            are missing.
 
         Raises:
             ImportError: If the library is not installed.
@@ -70,10 +71,10 @@ class Report:
         return module.DataFrame(columns).astype({name: float for name in columns if name not in texts})
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes the page to a file, as a whole or not at all.
+        """Writes the page to a file atomically.
 
         Args:
-            path: The file, in a folder that exists.
+            path: The file, in an existing folder.
 
         Returns:
             The path.
@@ -81,13 +82,13 @@ class Report:
         Raises:
             OSError: If it cannot be written, with the path.
         """
-        target = checked_path(path)
+        target = checked_path(path, example="report.html")
         with atomic_write(target) as temporary:
             temporary.write_text(self.html, encoding="utf-8")
         return target
 
     def _repr_html_(self) -> str:
-        # a sandbox without the notebook's origin: whatever texts of the data hold, they cannot reach the notebook
+        # the sandbox keeps texts of the data from running code in the notebook
         return (
             f'<iframe srcdoc="{html.escape(self.html, quote=True)}" width="100%" height="{_HEIGHT}" sandbox="" '
             'style="border:1px solid #8884;border-radius:8px"></iframe>'
@@ -99,25 +100,9 @@ class Report:
         return "\n".join(lines)
 
 
-def checked_path(path: str | os.PathLike[str]) -> Path:
-    """Returns a path that a file can be written to.
-
-    Raises:
-        OSError: If it is a folder, or in none.
-    """
-    target = Path(path)
-    if target.is_dir():
-        raise IsADirectoryError(f"path must name a file, got the folder {str(target)!r}. Add 'report.html'.")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(
-            f"there is no folder {str(target.parent)!r} to write {target.name!r} to. Make it first."
-        )
-    return target
-
-
 def _row(figure: Score) -> dict[str, Any]:
     seen, held_out, random = figure.seen, figure.held_out, figure.random
-    parts = {
+    values = {
         "seen": seen,
         "seen_error": seen.standard_error,
         "held_out": held_out,
@@ -129,5 +114,5 @@ def _row(figure: Score) -> dict[str, Any]:
         "data": figure.data,
         "data_held_out": figure.data_held_out,
     }
-    numbers = {name: None if value is None else float(value) for name, value in parts.items()}
+    numbers = {name: None if value is None else float(value) for name, value in values.items()}
     return {"figure": figure.name, **numbers, "meaning": figure.meaning}

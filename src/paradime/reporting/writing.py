@@ -1,4 +1,4 @@
-"""Making a report."""
+"""The function ``report``: measures an embedding and writes the page."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from paradime.reporting.judging import headline, judge
 from paradime.reporting.material import Material, read_material
 from paradime.reporting.page import Contents, render
 from paradime.reporting.pictures import draw_pictures
-from paradime.reporting.result import Report, checked_path
+from paradime.reporting.result import Report
 from paradime.reporting.scores import Measured, measure
 from paradime.utils._drawing import require_matplotlib
+from paradime.utils.files import checked_path
 
 __all__ = ["report"]
 
@@ -35,60 +36,60 @@ def report(
     random_state: Any = 0,
     title: str | None = None,
 ) -> Report:
-    """Judges a map, and tells in one page whether to trust it.
+    """Assesses the quality of an embedding in one page.
 
-    The page answers four questions: whether neighbours in the map are neighbours in the data, whether new points
-    land where they belong, whether long distances mean anything, and where the map is wrong. Each answer comes
-    with its figure, its standard error, and with what a linear map (PCA) and a map at random have on the same
-    rows. Distances in the data are Euclidean, of the rows as the routine gets them. Of more than 8,000 rows
-    (fewer, where these have many columns), a random draw is judged.
+    The page answers four questions: whether neighbours in the map are neighbours in the data, whether new rows are
+    embedded correctly, whether long distances are meaningful, and where the map is unreliable. Each answer gives
+    its score with a standard error, and the scores of PCA and of permuted positions for the same rows. Distances
+    in the data are Euclidean, between the rows as the routine gets them. Of more than 8,000 rows (fewer, if they
+    have many columns), a random sample is used.
 
     Args:
         routine: A trained routine, also a loaded one; a pipeline that ends with one; or a torch module.
-        X: The rows of the training, shape (n, …), n at least 5; a data frame gives names to the columns.
-        y: A class or a number for each row, shape (n,), or ``None``. Floating-point numbers are numbers,
-            everything else is classes, of which −1 (among integers) or a missing value means unlabelled.
-        X_new: Rows that the routine has not seen, shape (m, …), or ``None``. Without them the report cannot say
-            whether new points can be placed.
+        X: The training rows, shape (n, …), n at least 5; a data frame names the columns.
+        y: A class or a number per row, shape (n,), or ``None``. Floating-point values are numbers, all others are
+            classes; −1 (among integers) or a missing value means unlabelled.
+        X_new: Held-out rows, shape (m, …), or ``None``. Without them the report cannot assess new rows.
         y_new: Their classes or numbers, shape (m,), or ``None``.
-        path: An HTML file to write the page to, in a folder that exists.
-        k: Size of neighbourhoods, at least 1; reduced where there are few rows.
-        n_samples: How many rows to measure, at least 2, each among all that are judged.
+        path: An HTML file for the page, in an existing folder.
+        k: Size of neighbourhoods, at least 1; reduced if there are few rows.
+        n_samples: Number of rows to measure, at least 2, each among all rows of the report.
         random_state: Seed of all draws.
         title: Title of the page; the routine's name if ``None``.
 
     Returns:
-        A :class:`Report`, which a notebook shows.
+        A :class:`Report`, which a notebook shows as the page.
 
     Raises:
         ImportError: If matplotlib is missing.
         NotTrainedError: If the routine is not trained.
-        TypeError: If the routine is none, or rows are no arrays of numbers.
+        TypeError: If ``routine`` is neither a routine nor a module, or rows are not arrays of numbers.
         ValueError: If rows do not fit or are not finite, lengths differ, or a number is out of range.
         OSError: If the file cannot be written, with its path.
 
     Example:
         >>> from paradime import ParametricMDS
         >>> X = np.random.default_rng(0).normal(size=(60, 3))
-        >>> made = report(ParametricMDS(epochs=3, random_state=0).fit(X), X)
-        >>> made.verdicts[1].level
+        >>> quality = report(ParametricMDS(epochs=3, random_state=0).fit(X), X)
+        >>> quality.verdicts[1].level
         'unknown'
-        >>> bool(made.figures["neighbours preserved"].seen > made.figures["neighbours preserved"].random)
+        >>> preserved = quality.figures["neighbours preserved"]
+        >>> bool(preserved.seen > preserved.random)
         True
     """
     require_matplotlib()
     _check(k=(k, 1), n_samples=(n_samples, 2))
     if path is not None:
-        checked_path(path)  # before anything is measured
+        checked_path(path, example="report.html")  # before the measurement
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        made = _make(routine, X, y, X_new, y_new, int(k), int(n_samples), random_state, title, caught)
+        result = _report(routine, X, y, X_new, y_new, int(k), int(n_samples), random_state, title, caught)
     if path is not None:
-        made.save(path)
-    return made
+        result.save(path)
+    return result
 
 
-def _make(
+def _report(
     routine: Any,
     X: Any,
     y: Any,
@@ -107,8 +108,8 @@ def _make(
     verdicts = judge(measured, details)
     pictures, left_out = draw_pictures(material, measured, details)
     data = describe_data(material)
-    told = dict.fromkeys(f"Warning while this was made: {one.message}" for one in caught)
-    concerns = [*data.concerns, *told]
+    messages = dict.fromkeys(f"Warning during the measurement: {warning.message}" for warning in caught)
+    concerns = [*data.concerns, *messages]
     name = title if title is not None else type(material.routine).__name__
     summary = headline(verdicts)
     contents = Contents(
@@ -129,33 +130,31 @@ def _make(
 
 def _subtitle(material: Material) -> str:
     old, new = material.old, material.new
-    told = f"{type(material.routine).__name__}, {old.n_total:,} rows"
-    told += "" if new is None else f" and {new.n_total:,} new ones"
-    return f"{told}, {material.out_dim} dimensions, {datetime.date.today().isoformat()}"
+    new_rows = "" if new is None else f" and {new.n_total:,} new rows"
+    today = datetime.date.today().isoformat()
+    name = type(material.routine).__name__
+    return f"{name}, {old.n_total:,} training rows{new_rows}, {material.out_dim} dimensions, {today}"
 
 
 def _method(material: Material, measured: Measured, details: Details, k: int, random_state: Any) -> list[str]:
-    """Tells sizes, seeds, and what words mean."""
+    """Returns sentences on sample sizes, seeds and terms."""
     n, size = len(material.old), measured.k
-    drawn = "" if n == material.old.n_total else f" drawn at random of {material.old.n_total:,}"
+    drawn = "" if n == material.old.n_total else f" drawn at random from {material.old.n_total:,}"
     return [
         f"Neighbourhoods have {size} points"
-        + (f", fewer than the {k} asked for, since there are few rows." if size < k else "."),
-        f"Figures were measured at {measured.n_rows:,} rows, each among {n:,}{drawn}, with the seed "
-        f"{random_state!r}; "
-        f"the co-ranking curve at {measured.curves['this map'].area.n_sampled:,} rows. What pictures and the last "
-        f"question tell of single points was measured among {len(details.shown):,}.",
-        "± is a standard error: how far the figure may be off because it was measured on some rows only. "
-        "Without it, "
-        "all rows were measured, or it is not known.",
-        "A linear map (PCA) is the projection of the same rows on as many axes. A map at random has this map's "
-        "places, "
-        "dealt out to other rows; its ± is the standard deviation of several.",
-        "Answers follow from comparisons with these two, and from whether more than half of what the map says "
-        "is so. "
-        "Two figures count as equal if they differ by less than two standard errors, or by less than 0.005.",
-        "Distances in the data are Euclidean, of the rows as the routine gets them.",
-        f"Made with {versions()}.",
+        + (f" instead of {k}, since there are few rows." if size < k else "."),
+        f"Scores were measured at {measured.n_rows:,} rows, each among {n:,}{drawn}, with the seed "
+        f"{random_state!r}, and the co-ranking curve at {measured.curves['this map'].area.n_sampled:,} rows. "
+        f"Pictures and the last question use {len(details.shown):,} points.",
+        "± is a standard error, since only some rows were measured. Without it, all rows were measured, or it is "
+        "unknown.",
+        "PCA is the linear projection of the same rows to the same number of dimensions. Permuted positions are "
+        "those of this map, randomly assigned to other rows; ± is then the standard deviation of several "
+        "permutations.",
+        "Answers follow from comparisons with these two, and from whether more than half of the neighbours are "
+        "correct. Two values count as equal if they differ by less than two standard errors or 0.005.",
+        "Distances in the data are Euclidean, between the rows as the routine gets them.",
+        f"Written by {versions()}.",
     ]
 
 
@@ -163,5 +162,5 @@ def _check(**numbers: tuple[Any, int]) -> None:
     for name, (value, least) in numbers.items():
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             raise ValueError(
-                f"{name} must be an integer from {least} on, got {value!r}. Leave it out for the default."
+                f"{name} must be an integer of at least {least}, got {value!r}. Leave it out for the default."
             )

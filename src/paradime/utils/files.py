@@ -1,4 +1,4 @@
-"""Files that are written as a whole or not at all."""
+"""Atomic writing of files, and checks of their paths."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["atomic_write", "naming_path"]
+__all__ = ["atomic_write", "checked_path", "naming_path"]
 
 
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Lets the block write a temporary file beside a path, which takes the path's place when the block ends.
+    """Yields a temporary file in the same folder, which replaces the path when the block ends.
 
-    Whoever reads the path sees the previous content or the new one, also if the process is killed or the disk
-    is full: the file is flushed to the disk before it is renamed. If the block raises, the temporary file is
-    removed and the path stays as it was.
+    The path always holds either the previous content or the new one, even if the process is killed or the disk
+    is full, since the file is flushed to the disk before it is renamed. If the block raises, the temporary file is
+    removed and the path is unchanged.
 
     Args:
-        path: The file to write. Its folder must exist. Of a link, the file that it points to is replaced.
+        path: The file to write. Its folder must exist. For a link, the target is replaced.
 
     Yields:
         The temporary file, which exists and is empty.
@@ -41,7 +41,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         try:
-            # temporary files are private; files that are written in the usual way are as the user's mask says
+            # temporary files are private; give the file the permissions that open() would give it
             temporary.chmod(_mode_of(target))
             yield temporary
             _flush(temporary)
@@ -54,7 +54,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def naming_path(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Makes an :class:`OSError` of the block name the path that the user gave.
+    """Adds the path of the user to an :class:`OSError` of the block.
 
     Raises:
         OSError: Of the same class and number, with the path.
@@ -66,6 +66,26 @@ def naming_path(path: str | os.PathLike[str]) -> Iterator[None]:
             raise
         reason = error.strerror or str(error)
         raise type(error)(error.errno, f"cannot write: {reason}", os.fspath(path)) from error
+
+
+def checked_path(path: str | os.PathLike[str], *, example: str) -> Path:
+    """Returns the path after checking that a file can be written there.
+
+    Args:
+        path: The path.
+        example: The name of a file, for the message.
+
+    Raises:
+        OSError: If the path is a folder, or its folder does not exist.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"path must name a file, got the folder {str(target)!r}. Add {example!r}.")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"there is no folder {str(target.parent)!r} to write {target.name!r} to. Create it first."
+        )
+    return target
 
 
 def _mode_of(target: Path) -> int:
@@ -82,7 +102,7 @@ def _flush(path: Path) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Makes the new name last; not all systems can open a folder."""
+    """Flushes the renaming to the disk, on systems that can open a folder."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -50,7 +50,7 @@ LOOKS = {
 def test_columns_that_look_like_no_quantities_are_told_of(looks):
     frame = pd.DataFrame({"size": RNG.normal(size=100), "it is": LOOKS[looks], "n": RNG.poisson(40, 100)})
     (note,) = suspicions(frame, ["size", "it is", "n"])
-    assert note == f"features that may be no quantities: 'it is' ({looks}); --drop 'it is' leaves them out"
+    assert note == f"features that may not be quantities: 'it is' ({looks}); --drop 'it is' leaves them out"
 
 
 def test_quantities_counts_and_pixels_are_not_told_of():
@@ -63,12 +63,12 @@ def test_option_that_leaves_columns_out_works_as_it_is_written(run, numbers, sho
     frame = numbers.assign(year=2000 + np.arange(N) % 7, **{"a code, or so": np.arange(N) % 3 + 5})
     frame.to_csv("t.csv", index=False)
     _, _, err = run("fit", "t.csv", "--out", "m", *short)
-    note = next(line for line in err.splitlines() if "may be no quantities" in line)
+    note = next(line for line in err.splitlines() if "may not be quantities" in line)
     assert note.endswith("--drop year --drop 'a code, or so' leaves them out")
     dropping = ["--drop", "year", "--drop", "a code, or so"]
     code, _, err = run("fit", "t.csv", "--out", "m2", *dropping, *short)
     assert code == 0
-    assert "may be no quantities" not in err
+    assert "may not be quantities" not in err
     assert load("m2").feature_names_in_.tolist() == ["a", "b", "c"]
 
 
@@ -83,8 +83,8 @@ def test_columns_written_like_codes_and_empty_ones_are_no_features(run, numbers,
     numbers.assign(month=[f"{i % 12 + 1:02}" for i in range(N)], hollow="").to_csv("t.csv", index=False)
     code, _, err = run("fit", "t.csv", "--out", "m", *short)
     assert code == 0
-    assert "'month' is written like codes, such as 01, and is no feature (--columns takes it)" in err
-    assert "'hollow' is empty and is no feature" in err
+    assert "'month' is written like codes, such as 01, and is not a feature (--columns overrides this)" in err
+    assert "'hollow' is empty and is not a feature" in err
     assert load("m").feature_names_in_.tolist() == ["a", "b", "c"]
     assert run("fit", "t.csv", "--columns", "a,month", "--out", "m", *short)[0] == 0
     assert load("m").feature_names_in_.tolist() == ["a", "month"]
@@ -107,10 +107,10 @@ def test_texts_that_are_all_different_are_not_encoded(run, numbers, short):
     code, _, err = run("fit", "t.csv", "--encode", "--out", "m", *short)
     assert code == 0
     assert load("m").feature_names_in_.tolist() == ["a", "b", "c", "kind=x", "kind=y"]
-    assert "'name' holds a different text in each row, names rather than categories, and is no feature" in err
+    assert "'name' holds a different string in each row, names rather than categories, and is not a feature" in err
     code, _, err = run("fit", "t.csv", "--encode", "--columns", "a,name", "--out", "m2", *short)
     assert code == 2
-    assert "all 60 texts of 'name' are different" in err
+    assert "strings of a column must recur, got 60 different ones in 'name'" in err
     assert "--id" in err
 
 
@@ -197,7 +197,7 @@ def test_columns_beyond_single_precision_are_refused_before_the_training(run, nu
     numbers.assign(b=numbers["b"] * scale).to_csv("t.csv", index=False)
     code, _, err = run("fit", "t.csv", "--out", "m", *short)
     assert code == 2
-    assert "column 'b' spans" in err
+    assert "column 'b' must span" in err
     assert "Rescale it" in err
 
 

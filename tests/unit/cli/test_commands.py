@@ -158,12 +158,12 @@ def test_explain_groups_columns_that_go_together(run, made, forest):
     code, out, err = run(*words)
     assert code == 0
     assert "Elevation + feet" in out
-    assert "'Elevation + feet' are columns that go together, and count as one: Elevation, feet" in " ".join(
+    assert "'Elevation + feet' are correlated columns, which count as one: Elevation, feet" in " ".join(
         err.split()
     )
     _, out, err = run(*words, "--each")
     assert "Elevation + feet" not in out
-    assert "go together" not in err
+    assert "count as one" not in err
 
 
 @pytest.mark.parametrize(("scale", "told"), [("none", False), ("auto", True), ("standard", False)])

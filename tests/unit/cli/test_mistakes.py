@@ -60,7 +60,7 @@ def test_column_with_a_stray_text_is_told_of(run, forest):
     frame.to_csv("t.csv", index=False)
     code, _, err = run("fit", "t.csv", "--embedding", "m.csv", "--set", "epochs=1")
     assert code == 0
-    assert "'Slope' holds numbers but for row 18" in err
+    assert "'Slope' holds numbers except in row 18" in err
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_models_and_specifications_are_never_written_over(run, words):
         Path(name).write_text(name)
     code, _, err = run(*words)
     assert code == 2
-    assert "that is read, and would be overwritten" in err
+    assert "that is read, which would be overwritten" in err
     assert all(Path(name).read_text() == name for name in ("m.paradime", "s.yaml", "m.png", "m.html"))
 
 
@@ -151,14 +151,14 @@ def test_link_without_a_file_behind_it_may_be_written(run, table):
         (["--out", "notes"], "'notes' is no model"),
         (["--embedding", "no/a.csv"], "there is no folder 'no'"),
         (["--embedding", "a.xlsx"], "suffix"),
-        (["--embedding", "folder.csv"], "is a folder"),
-        (["--plot", "folder.png"], "is a folder"),
+        (["--embedding", "folder.csv"], "must be a file, got the folder"),
+        (["--plot", "folder.png"], "must be a file, got the folder"),
         (["--plot", "a.gif"], ".png"),
-        (["--explore", "folder.html"], "is a folder"),
+        (["--explore", "folder.html"], "must be a file, got the folder"),
         (["--report", "a.pdf"], ".html"),
         (["--report", "no/a.html"], "there is no folder 'no'"),
-        (["--plot", "a.png", "--set", "n_components=3"], "2 dimensions, and this one has 3"),
-        (["--explore", "a.html", "--set", "n_components=1"], "2 dimensions, and this one has 1"),
+        (["--plot", "a.png", "--set", "n_components=3"], "2 dimensions, got 3"),
+        (["--explore", "a.html", "--set", "n_components=1"], "2 dimensions, got 1"),
     ],
 )
 def test_outputs_that_cannot_be_written_are_refused_before_the_training(run, table, untrained, words, told):
@@ -179,7 +179,7 @@ def test_folder_that_may_not_be_written_to_is_refused_before_the_training(run, t
     for option, name in {"--out": "m", "--embedding": "a.csv", "--plot": "a.png", "--report": "a.html"}.items():
         code, _, err = run("fit", "t.csv", option, f"locked/{name}")
         assert code == 2
-        assert "may not be written to" in err
+        assert "is not writable" in err
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_rows_without_a_class_are_left_out_of_the_figures_of_classes(run, number
     assert run("fit", "t.csv", "--out", "m", "-q", "--target", "kind", *short)[0] == 0
     code, out, err = run("evaluate", "m", "t.csv", "--target", "kind", "--json")
     assert code == 0
-    assert "15 rows have no class, since 'kind' says NA, or the like" in err
+    assert "15 rows have no class, since 'kind' is NA or similar" in err
     model = load("m")
     keep = np.arange(N) % 4 < 2
     Y = model.transform(numbers)[keep]
@@ -80,7 +80,7 @@ def test_names_with_spaces_are_suggested_in_quotes(tmp_path, monkeypatch, words,
     for name in ("t.csv", "my table.csv"):
         Path(name).touch()
     hint = quoting_hint(words.split())
-    assert hint == (f"hint: what holds spaces must stand in quotes: {quoted}" if quoted else "")
+    assert hint == (f"hint: put names with spaces in quotes: {quoted}" if quoted else "")
 
 
 def test_hint_on_quotes_follows_the_error(run, numbers):
@@ -134,6 +134,8 @@ def test_rows_without_a_target_are_counted_and_part_of_the_map(run, numbers):
     code, _, err = run("fit", "t.csv", *words)
     assert code == 0
     n_missing = numbers["depth"].isna().sum()
-    assert f"note: {n_missing} rows have no 'depth'; they are part of the map, and nothing is learned of it" in err
+    assert (
+        f"note: {n_missing} rows have no 'depth'; they are embedded, but ignored by the loss of the target" in err
+    )
     assert pd.read_csv("map.csv")[["x", "y"]].notna().all(axis=None)
     assert len(pd.read_csv("map.csv")) == len(numbers)

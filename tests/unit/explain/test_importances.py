@@ -102,7 +102,7 @@ def test_contributions_that_do_not_add_up_are_told():
             return torch.sigmoid(1e4 * (X[:, :2] - 0.123))
 
     X = np.random.default_rng(0).uniform(0.2, 1, size=(10, 3))
-    with pytest.warns(UserWarning, match=r"of 4 steps miss \d+% of the way .* Raise n_steps"):
+    with pytest.warns(UserWarning, match=r"with 4 steps miss \d+% of the displacement .* Raise n_steps"):
         feature_importance(Cliff(), X, baseline="zeros", n_steps=4)
 
 
@@ -229,9 +229,9 @@ def test_sparse_rows_are_explained_as_dense_ones(form):
         ({"baseline": "black"}, "baseline must be .* got 'black'"),
         ({"baseline": np.zeros(4)}, r"finite row of shape \(5,\), got shape \(4,\)"),
         ({"background": np.zeros((3, 4))}, r"background must have rows of shape \(5,\), got \(4,\)"),
-        ({"n_samples": 0}, "n_samples must be an integer from 1 on, got 0"),
-        ({"n_steps": 0}, "n_steps must be an integer from 1 on, got 0"),
-        ({"n_repeats": 2.5}, "n_repeats must be an integer from 1 on, got 2.5"),
+        ({"n_samples": 0}, "n_samples must be an integer of at least 1, got 0"),
+        ({"n_steps": 0}, "n_steps must be an integer of at least 1, got 0"),
+        ({"n_repeats": 2.5}, "n_repeats must be an integer of at least 1, got 2.5"),
         ({"feature_names": ["a"]}, "must hold 5 names, one a feature, got 1"),
         ({"X": np.full((3, 5), np.nan)}, "contains NaN, first at row 0"),
         ({"X": np.zeros((3, 4))}, r"cannot embed rows of shape \(4,\)"),

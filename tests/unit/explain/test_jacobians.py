@@ -131,9 +131,9 @@ def test_single_row_takes_its_scale_from_the_reference():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"scale": "sd"}, "scale must be 'std', 'none' or one number a feature, got 'sd'"),
-        ({"scale": [1.0, 2.0]}, "6 finite numbers from 0 on, one a feature, got 2"),
-        ({"scale": [1.0, 2.0, -1.0, 1.0, 1.0, 1.0]}, "6 finite numbers from 0 on"),
+        ({"scale": "sd"}, "scale must be 'std', 'none' or one number per feature, got 'sd'"),
+        ({"scale": [1.0, 2.0]}, "6 finite numbers of at least 0, one per feature, got 2"),
+        ({"scale": [1.0, 2.0, -1.0, 1.0, 1.0, 1.0]}, "6 finite numbers of at least 0"),
         ({"reference": np.eye(3)}, r"reference must have rows of shape \(6,\), got \(3,\)"),
     ],
 )

@@ -89,7 +89,7 @@ def test_infinite_values_are_shown_as_missing_and_the_page_says_so(tmp_path, wri
 
 def test_texts_that_are_too_large_are_left_out_with_a_warning(tmp_path, written, monkeypatch):
     monkeypatch.setattr("paradime.explorer.columns._MOST_TEXT_BYTES", 1000)
-    with pytest.warns(UserWarning, match="column 'story' is left out: its texts take"):
+    with pytest.warns(UserWarning, match="column 'story' is left out: its texts may take"):
         page = write(tmp_path, written, story=[f"a story of house {i}" for i in range(N)], size=np.arange(N))
     assert [column["name"] for column in page.described["columns"]] == ["size"]
 
@@ -111,8 +111,8 @@ def test_large_integers_keep_their_digits(tmp_path, written):
 @pytest.mark.parametrize(
     ("columns", "error", "match"),
     [
-        ({"age": [1, 2]}, ValueError, r"one value a point, got shape \(2,\) for 'age' and 100 points"),
-        ({"age": np.ones((N, 2))}, ValueError, "one value a point"),
+        ({"age": [1, 2]}, ValueError, r"one value per point, got shape \(2,\) for 'age' and 100 points"),
+        ({"age": np.ones((N, 2))}, ValueError, "one value per point"),
         (np.ones((N, 2)), TypeError, "data frame or a dict"),
         ("age", TypeError, "data frame or a dict"),
         (pd.DataFrame(np.ones((N, 2)), columns=["a", "a"]), ValueError, "'a' is that of columns 1 and 2"),
@@ -215,7 +215,7 @@ ROWS = np.random.default_rng(0).normal(size=(N, 2))
 
 @pytest.mark.parametrize("other", [list(range(N)), ["a", "b"] * (N // 2)])
 def test_column_that_would_hide_a_feature_is_refused(other, tmp_path):
-    with pytest.raises(ValueError, match=r"got 'x1', which is a feature, too. Rename the column"):
+    with pytest.raises(ValueError, match=r"of a feature with other values, got 'x1'. Rename the column"):
         explore(embedding=POSITIONS, X=ROWS, columns={"x1": other}, path=tmp_path / "page.html")
 
 

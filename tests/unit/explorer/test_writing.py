@@ -99,7 +99,7 @@ def test_sparse_rows_go_along_as_far_as_there_is_room(tmp_path, written, monkeyp
     monkeypatch.setattr("paradime.explorer.features._MOST_FEATURE_BYTES", 40 * 4 * 50)
     page = explore(routine, X, path=tmp_path / "m.html")
     assert page.what_if
-    assert page.notes == ("the page carries the features of 50 of 300 points, evenly drawn",)
+    assert page.notes == ("the page has the features of 50 of 300 points, evenly spaced",)
     features = written(page.path).described["features"]
     rows, data = (written(page.path).array(features[name]) for name in ("rows", "data"))
     assert np.array_equal(data.reshape(40, 50).T, X.toarray()[rows].astype(np.float32))
@@ -146,14 +146,14 @@ def test_notebook_gets_a_link_to_a_large_page_and_a_word_about_one_that_is_gone(
     assert "90 MB" in large._repr_html_()
     assert "a&lt;b.html" in large._repr_html_()
     assert "iframe" not in large._repr_html_()
-    assert "no page" in ExplorerPage(tmp_path / "gone.html", n_points=9, n_bytes=9)._repr_html_()
+    assert "does not exist any more" in ExplorerPage(tmp_path / "gone.html", n_points=9, n_bytes=9)._repr_html_()
 
 
 def test_features_that_take_too_much_room_go_along_for_some_points(umap, wine, tmp_path, written, monkeypatch):
     monkeypatch.setattr("paradime.explorer.features._MOST_FEATURE_BYTES", 13 * 4 * 50)
     page = explore(umap, wine.data, path=tmp_path / "wine.html")
     assert page.what_if
-    assert page.notes == ("the page carries the features of 50 of 178 points, evenly drawn",)
+    assert page.notes == ("the page has the features of 50 of 178 points, evenly spaced",)
     found = written(page.path)
     rows, data = (found.array(found.described["features"][name]) for name in ("rows", "data"))
     assert np.array_equal(data.reshape(13, 50).T, wine.data[rows].astype(np.float32))
@@ -168,10 +168,10 @@ def test_a_network_that_does_something_else_than_the_routine_stays_out_with_a_wa
         def transform(self, X):
             return umap.transform(X) + 1
 
-    with pytest.warns(UserWarning, match="cannot place new points: the network .* places points up to 1 from"):
+    with pytest.warns(UserWarning, match="cannot embed new points: positions of the written network .* got 1;"):
         page = explore(Shifted(), wine.data, path=tmp_path / "wine.html")
     assert not page.what_if
-    assert page.notes[0].startswith("new points cannot be placed here: the network that was written out")
+    assert page.notes[0].startswith("new points cannot be embedded here: positions of the written network")
     assert written(page.path).described["network"] is None
 
 
@@ -184,7 +184,7 @@ def test_models_that_cannot_be_written_are_said_in_the_page(tmp_path):
     page = explore(routine, X, images=(8, 8), path=tmp_path / "digits.html")
     assert not page.what_if
     assert page.notes == (
-        "new points cannot be placed here: layers of type ConvolutionalModel cannot be written out",
+        "new points cannot be embedded here: layers of type ConvolutionalModel cannot be written",
     )
 
 
@@ -212,10 +212,10 @@ def test_old_page_stays_if_a_new_one_cannot_be_written(tmp_path, monkeypatch):
     explore(embedding=np.eye(2), path=path)
     before = path.read_bytes()
 
-    def fail(self, target):
+    def fail(source, target):
         raise OSError("disk full")
 
-    monkeypatch.setattr("pathlib.Path.replace", fail)
+    monkeypatch.setattr("os.replace", fail)
     with pytest.raises(OSError, match="disk full"):
         explore(embedding=np.eye(2) + 1, path=path)
     assert path.read_bytes() == before
@@ -254,7 +254,7 @@ def test_routine_of_three_dimensions_is_told_to_train_with_two(wine, tmp_path):
         (
             {"embedding": np.eye(2), "X": np.ones((3, 4))},
             ValueError,
-            "X must have one row a point, got 3 rows for 2",
+            "X must have one row per point, got 3 rows for 2",
         ),
         (
             {"embedding": np.eye(2), "y": [1, 2, 3]},

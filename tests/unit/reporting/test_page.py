@@ -62,7 +62,7 @@ def test_texts_of_the_data_are_escaped(iris, light_pictures):
     page = Reader(made.html)
     assert "script" not in page.tags
     assert EVIL in page.texts
-    assert any("say nothing" in text and "alert(1)" in text for text in page.texts)
+    assert any("carry no information" in text and "alert(1)" in text for text in page.texts)
 
 
 def test_report_says_what_data_are_like(no_pictures):
@@ -73,7 +73,7 @@ def test_report_says_what_data_are_like(no_pictures):
     found = " ".join(paradime.report(torch.nn.Linear(4, 2), pd.DataFrame(rows, columns=list("abcd"))).concerns)
     assert "'b'" in found
     assert "Column 'c' makes up 99.9 % of the squared distance" in found
-    assert "50% of the rows are copies" in found
+    assert "50% of the rows are duplicates" in found
 
 
 def test_frame_has_a_row_a_figure(good):
@@ -118,7 +118,7 @@ def test_path_that_cannot_be_written_is_refused_before_measuring(iris, tmp_path,
 @pytest.mark.parametrize(
     ("given", "error", "told"),
     [
-        ({"k": 0}, ValueError, "k must be an integer from 1 on, got 0"),
+        ({"k": 0}, ValueError, "k must be an integer of at least 1, got 0"),
         ({"n_samples": 1.5}, ValueError, "n_samples must be an integer"),
         ({"y": [1, 2]}, ValueError, r"y must have shape \(150,\)"),
         ({"y_new": [1]}, ValueError, "y_new needs X_new"),
@@ -150,7 +150,7 @@ def test_a_loaded_routine_is_told_of_with_its_training(tmp_path, blank_pictures)
 def test_a_module_that_has_no_history_says_so(blank_pictures):
     X = load_iris().data
     made = paradime.report(torch.nn.Linear(4, 2), X.astype(np.float32))
-    assert "holds no record of its training" in made.html
+    assert "has no history of its training" in made.html
 
 
 @pytest.mark.parametrize(("out_dim", "told"), [(1, "Maps are left out"), (3, "the first two of 3 dimensions")])
@@ -166,7 +166,7 @@ def test_a_pipeline_is_judged_on_the_rows_of_its_last_step(iris, no_pictures):
     assert paradime.report(pipeline, X).figures == scaled.figures
 
 
-def test_images_show_which_pixels_decide(light_pictures):
+def test_images_show_important_pixels(light_pictures):
     class Flat(torch.nn.Module):
         def __init__(self):
             super().__init__()
@@ -176,5 +176,5 @@ def test_images_show_which_pixels_decide(light_pictures):
             return self.layer(x.flatten(1))
 
     made = paradime.report(Flat(), load_digits().images[:100])
-    assert "Which pixels decide" in made.html
+    assert "Important pixels" in made.html
     assert "rows of shape 8 × 8" in made.html

@@ -1,4 +1,4 @@
-// Columns of all kinds behind one face: value(i) is a number, null or a text; text(i) is what is shown.
+// Common interface of columns: value(i) is a number, null or a text; text(i) is the text to show.
 
 const MISSING = "missing";
 const LARGE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -33,7 +33,7 @@ function makeColumn(spec, n, features) {
   if (kind === "number") {
     const data = spec.feature === undefined ? spec.data : features.data.subarray(spec.feature * n, (spec.feature + 1) * n);
     const format = spec.date ? formatDate : (value) => formatNumber(value, spec.integer);
-    // a mean is hardly ever whole, nor does it need the time of day
+    // means are rarely integers, and need no time of day
     const formatMean = spec.date ? (value) => formatDate(value).slice(0, 10) : (value) => formatNumber(value);
     return {
       name, kind, data, format, formatMean, feature: spec.feature, date: Boolean(spec.date),
@@ -46,7 +46,7 @@ function makeColumn(spec, n, features) {
   return { name, kind, value: text, text };
 }
 
-// Numbers that tell what a column is like: of all rows, or of some. Quantiles are those of a sample of the rows.
+// Statistics of a column, for all rows or some. Quantiles are estimated from a sample of the rows.
 function statistics(column, rows, n) {
   const count = rows ? rows.length : n;
   let sum = 0, squares = 0, known = 0;

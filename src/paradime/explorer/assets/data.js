@@ -1,4 +1,4 @@
-// What the page carries: a description as JSON, and blobs of base64.
+// The data of the page: a description as JSON, and blobs as base64.
 
 const described = JSON.parse(document.getElementById("described").textContent);
 const $ = (id) => document.getElementById(id);
@@ -27,7 +27,7 @@ async function loadArrays(value) {
   return result;
 }
 
-// Makes an element; texts are set as text, so that nothing in the data is taken for markup.
+// Creates an element; texts are set as text content, so that data are never interpreted as markup.
 function element(tag, options = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(options)) {

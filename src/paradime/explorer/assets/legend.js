@@ -26,7 +26,7 @@ function classLegend(column) {
   for (const code of column.codes) counts.set(code, (counts.get(code) ?? 0) + 1);
   const codes = [...counts.keys()].sort((a, b) => a - b);
   const known = codes.filter((code) => column.names[code] !== null);
-  // the largest classes have colours of their own, in the order of their names
+  // the largest classes get different colours, in the order of their names
   const shown = known.length <= MOST_CLASSES ? known
     : [...known].sort((a, b) => counts.get(b) - counts.get(a)).slice(0, MOST_CLASSES - 1).sort((a, b) => a - b);
   const own = new Map(shown.map((code, k) => [code, k]));
@@ -35,7 +35,7 @@ function classLegend(column) {
   const restAt = rest ? labels.push(`other (${rest} classes)`) - 1 : -1;
   const missingAt = known.length < codes.length ? labels.push(MISSING) - 1 : -1;
   const groupOf = (i) => own.get(column.codes[i]) ?? (column.names[column.codes[i]] === null ? missingAt : restAt);
-  // in rounds, each of all classes: what is drawn last does not cover all the others
+  // drawn in rounds of all classes, so that no class covers the others
   const rounds = Math.max(1, Math.min(6, Math.floor(MOST_TRACES / labels.length)));
   const rows = rowsByGroup((i) => groupOf(i) * rounds + ((Math.imul(i, 0x9e3779b1) >>> 8) % rounds), labels.length * rounds);
   const sizes = labels.map((_, k) => rows.slice(k * rounds, (k + 1) * rounds).reduce((sum, some) => sum + some.length, 0));

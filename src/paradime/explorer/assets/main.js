@@ -1,10 +1,10 @@
-// The state of the page, and its start.
+// The state of the page, and its initialisation.
 
 const state = {
   n: described.n, x: null, y: null, columns: [], features: null, network: null, legend: null, groups: [],
   view: null, frame: null, extent: 1, pointSize: 5, mode: "pan", colorOf: (i) => state.legend.colorOf(i),
   hovered: null, picked: null, selected: null, hits: null, outline: [],
-  start: null, current: null, told: "", chosen: [], trail: [], placed: [],
+  start: null, current: null, startLabel: "", chosen: [], trail: [], placed: [],
 };
 
 const MOST_LINES = 12;
@@ -15,7 +15,7 @@ function hover(row) {
   drawOverlay();
 }
 
-// A clicked point: its ring stays, and sliders start from it.
+// Selects a clicked point: it gets a ring, and sliders start from it.
 function pick(row) {
   state.picked = row;
   startWhatIf(row);
@@ -27,14 +27,14 @@ function showCard(row) {
   const card = $("card");
   card.hidden = row === null;
   if (row === null) return;
-  const told = state.columns.filter((column) => !described.images || column.feature === undefined);
-  const lines = told.slice(0, MOST_LINES).flatMap((column) => [element("dt", { text: column.name }), element("dd", { text: column.text(row) })]);
-  const more = told.length > MOST_LINES ? [element("small", { class: "quiet", text: `and ${told.length - MOST_LINES} more columns` })] : [];
+  const listed = state.columns.filter((column) => !described.images || column.feature === undefined);
+  const lines = listed.slice(0, MOST_LINES).flatMap((column) => [element("dt", { text: column.name }), element("dd", { text: column.text(row) })]);
+  const more = listed.length > MOST_LINES ? [element("small", { class: "quiet", text: `and ${listed.length - MOST_LINES} more columns` })] : [];
   const image = described.images ? [thumbnail(row, 112)] : [];
   card.replaceChildren(...image, element("dl", {}, element("dt", { text: "row" }), element("dd", { text: String(row) }), ...lines), ...more);
   const [px, py] = pixelMap()(state.x[row], state.y[row]);
   const { offsetWidth: width, offsetHeight: height } = card;
-  // beside the point, on the side where there is room
+  // next to the point, on the side with enough space
   const left = px + 16 + width > map.clientWidth ? px - 16 - width : px + 16;
   const top = Math.min(Math.max(8, py - height / 2), map.clientHeight - height - 8);
   card.style.transform = `translate(${Math.max(4, left)}px, ${Math.max(4, top)}px)`;
@@ -68,7 +68,7 @@ async function begin() {
   setTheme(described.theme === "auto" ? system : described.theme);
   $("count").textContent = `${LARGE.format(state.n)} points`;
   if (typeof DecompressionStream === "undefined") throw new Error("This page needs a browser of 2023 or later.");
-  if (!document.createElement("canvas").getContext("webgl")) throw new Error("This page needs WebGL, which this browser does not offer. Switch on hardware acceleration, or use another browser.");
+  if (!document.createElement("canvas").getContext("webgl")) throw new Error("This page needs WebGL. Enable hardware acceleration, or use another browser.");
   const [, loaded] = await Promise.all([loadLibrary(), loadArrays(described)]);
   Object.assign(state, { x: loaded.x, y: loaded.y, features: loaded.features, network: loaded.network });
   state.columns = loaded.columns.map((spec) => makeColumn(spec, state.n, state.features));
@@ -90,7 +90,7 @@ async function begin() {
   window.explorer.ready = true;
 }
 
-// for tests, and for those who look into the console
+// for tests and for the console
 window.explorer = { ready: false, state, place: (row) => place(state.network, row), select, pick, setColor, csvOf, parseRows, hitsOf, pixelMap };
 begin().catch((error) => {
   $("loading").textContent = error.message;

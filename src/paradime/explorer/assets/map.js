@@ -6,7 +6,7 @@ const CONFIG = { displayModeBar: false, scrollZoom: true, responsive: false, dou
 
 const sizeFor = (n) => (n <= 500 ? 9 : n <= 2500 ? 7 : n <= 12000 ? 5 : n <= 50000 ? 3.6 : 2.8);
 
-// Groups of rows with a colour each, from the legend, become traces; beside hits or a selection, all others are faint.
+// Groups of rows with a colour each, from the legend, become traces; with hits or a selection, all other points are faint.
 function drawPoints() {
   const opacity = state.n > 20000 ? 0.7 : state.n > 3000 ? 0.8 : 0.9;
   const groups = state.legend.groups().map((group) => ({ ...group, opacity, size: state.pointSize }));
@@ -174,7 +174,7 @@ function listenToOutline() {
   }, { passive: false });
 }
 
-// Shown points inside of a polygon, by the number of edges to their right.
+// Returns the visible points inside a polygon, by the number of edges to their right.
 function rowsInside(polygon) {
   const xs = polygon.map(([x]) => x), ys = polygon.map(([, y]) => y);
   const [left, right, low, high] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
@@ -207,7 +207,7 @@ function listenToKeys() {
   });
 }
 
-// Points and what lies over them, on paper.
+// Saves points and overlay as one image.
 async function savePicture() {
   const address = await Plotly.toImage(plot, { format: "png", width: map.clientWidth, height: map.clientHeight, scale: 2 });
   const image = new Image();

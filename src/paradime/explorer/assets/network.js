@@ -75,8 +75,7 @@ const OPERATIONS = {
   },
 };
 
-// Takes a row of features, and returns its place on the map. Features are rounded to single precision, as
-// routines do it.
+// Returns the position of a row of features. Features are rounded to single precision, as in routines.
 function place(network, row) {
   return runLayers(network.layers, Float64Array.from(Float32Array.from(row)));
 }

@@ -1,4 +1,4 @@
-// What lies over the points: images, rings, the trail of a moved point, lassos.
+// The overlay: images, rings, the trail of a moved point, lassos.
 
 const MOST_IMAGES = 220;
 const overlay = $("overlay");
@@ -33,7 +33,7 @@ function paintOverlay() {
   if (state.outline.length) paintOutline(pen);
 }
 
-// Images take the place of points as soon as there is room for them.
+// Images replace points if there is enough space.
 function paintImages(pen, toPixel) {
   if (!described.images) return;
   const seen = [];
@@ -127,7 +127,7 @@ function spriteOf(i) {
     image.onload = drawOverlay;
     image.src = `data:image/png;base64,${blobText(sheets[sheet])}`;
     sheetImages.set(sheet, image);
-    // a sheet takes 16 MB when it is decoded: those that were not used for long go
+    // a decoded sheet takes 16 MB: drop the least recently used ones
     if (sheetImages.size > 12) sheetImages.delete(sheetImages.keys().next().value);
   }
   const k = i % perSheet;

@@ -1,4 +1,4 @@
-// Search for a text in all columns of classes and texts, for a number in those of numbers, or for a row.
+// Searches for a text in columns of classes and texts, for a number in numeric columns, or for a row.
 
 function hitsOf(query) {
   const wanted = query.trim().toLowerCase();
@@ -16,7 +16,7 @@ function hitsOf(query) {
     } else if (column.kind === "text") {
       for (let i = 0; i < state.n; i++) if (!found[i] && column.value(i).toLowerCase().includes(wanted)) found[i] = 1;
     } else if (column.feature === undefined && Number.isFinite(number)) {
-      // single precision holds no more digits than a search gives
+      // compare in single precision, the precision of the column
       const single = column.data instanceof Float32Array ? Math.fround(number) : number;
       for (let i = 0; i < state.n; i++) found[i] |= column.data[i] === single;
     }
@@ -46,7 +46,7 @@ function listenToSearch() {
     if (event.key === "Enter") {
       search();
       if (!state.hits?.length) return;
-      // each time the next one
+      // go to the next hit
       turn = (turn + 1) % state.hits.length;
       pick(state.hits[turn]);
       centerOn(state.hits[turn]);

@@ -1,11 +1,11 @@
-// The selected rows: how they differ from all, and their download.
+// The selected rows: comparison with all rows, and download.
 
 const FEW_STATISTICS = 10;
 
 function select(rows) {
   state.selected = rows?.length ? rows : null;
   showSelection();
-  // sliders of a point that was clicked before may fill the panel
+  // sliders of a clicked point may fill the panel
   if (state.selected) $("selection-title").scrollIntoView({ block: "start" });
   drawPoints();
 }
@@ -22,11 +22,11 @@ function showSelection(all = false) {
   const images = described.images ? [element("div", { class: "thumbs" }, ...drawn(rows, 21).map((i) => thumbnail(i, 34)))] : [];
   const categories = state.columns.filter((column) => column.kind === "category").map((column) => categoryStatistic(column, rows));
   const numbers = state.columns.filter((column) => column.kind === "number").map((column) => numberStatistic(column, rows));
-  // what sets the selection apart comes first
+  // columns that differ most come first
   numbers.sort((a, b) => b.difference - a.difference);
   const shown = all ? numbers : numbers.slice(0, FEW_STATISTICS);
   const more = numbers.length > shown.length
-    ? [element("button", { type: "button", text: `Show all ${numbers.length} columns of numbers`, onclick: () => showSelection(true) })] : [];
+    ? [element("button", { type: "button", text: `Show all ${numbers.length} numeric columns`, onclick: () => showSelection(true) })] : [];
   $("selection").replaceChildren(head, buttons, ...images, ...categories, ...shown.map((number) => number.shown), ...more);
 }
 
@@ -48,8 +48,8 @@ function categoryStatistic(column, rows) {
   const selected = [...count(rows, rows.length)].sort((a, b) => b[1] - a[1]);
   const lines = selected.slice(0, 5).map(([code, number]) => {
     const [share, usual] = [number / rows.length, column.counts.get(code) / state.n];
-    const told = `${column.className(code)}: ${LARGE.format(number)} points, ${(100 * share).toFixed(1)} % here, ${(100 * usual).toFixed(1)} % of all`;
-    return element("div", { class: "share", title: told },
+    const tooltip = `${column.className(code)}: ${LARGE.format(number)} points, ${(100 * share).toFixed(1)} % here, ${(100 * usual).toFixed(1)} % of all`;
+    return element("div", { class: "share", title: tooltip },
       element("span", { class: "row apart", style: { flexWrap: "nowrap" } },
         element("span", { class: "name", style: { overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap" }, text: column.className(code) }),
         element("small", { class: "quiet", text: `${(100 * share).toFixed(0)} %` })),
@@ -66,8 +66,8 @@ function numberStatistic(column, rows) {
   const at = (value) => `${Math.min(100, Math.max(0, (100 * (value - low)) / (high - low || 1)))}%`;
   const between = (a, b) => ({ left: at(a), right: `${100 - parseFloat(at(b))}%` });
   const mean = (found) => (found.known ? column.formatMean(found.mean) : MISSING);
-  const told = [0.25, 0.5, 0.75].map((q) => `${100 * q} %: ${column.format(some.quantile(q) ?? NaN)} here, ${column.format(all.quantile(q) ?? NaN)} of all`).join("\n");
-  const strip = some.known && all.known ? element("div", { class: "strip", title: told },
+  const tooltip = [0.25, 0.5, 0.75].map((q) => `${100 * q} %: ${column.format(some.quantile(q) ?? NaN)} here, ${column.format(all.quantile(q) ?? NaN)} of all`).join("\n");
+  const strip = some.known && all.known ? element("div", { class: "strip", title: tooltip },
     element("i", { class: "all", style: between(low, high) }),
     element("i", { class: "some", style: between(some.quantile(0.25), some.quantile(0.75)) }),
     element("i", { class: "middle whole", style: { left: at(all.mean) } }),

@@ -1,7 +1,7 @@
-// Colours of classes and numbers, on light and on dark paper.
+// Colours of classes and numbers, on light and dark background.
 
 const SCALES = {
-  // equal steps of value are equal steps of lightness; on dark paper high values are light
+  // lightness is linear in the value; on a dark background, high values are light
   light: [[0, "#c4ece4"], [0.237, "#4fc4bd"], [0.704, "#10626e"], [1, "#0a2a3c"]],
   dark: [[0, "#1f4552"], [0.35, "#10808a"], [0.7, "#4fc4bd"], [1, "#d9f5ef"]],
 };
@@ -27,7 +27,7 @@ const lightness = (color) => {
   return (0.299 * r + 0.587 * g + 0.114 * b) / 255;
 };
 
-// The house palette; each further round takes another shade. Dark colours are lifted from dark paper.
+// The palette; each further round uses another shade. Dark colours are lightened on a dark background.
 function classColor(i) {
   const { palette } = described;
   const cycle = Math.floor(i / palette.length) % 3;
@@ -36,7 +36,7 @@ function classColor(i) {
   return themeNow() === "dark" && lack > 0 ? mixed(color, "#ffffff", Math.min(0.6, lack * 1.5)) : color;
 }
 
-// The colour of a share in [0, 1] of a scale.
+// Returns the colour at a fraction in [0, 1] of a scale.
 function scaleColor(share) {
   const scale = SCALES[themeNow()];
   const i = Math.max(1, scale.findIndex(([place]) => share <= place));

@@ -1,4 +1,4 @@
-// New points: features of a point are changed by sliders, or read from text, and the model places them.
+// New points: sliders change features of a point, or rows are read from text, and the model embeds them.
 
 const MOST_SLIDERS = 12;
 const MOST_PLACED = 200;
@@ -15,7 +15,7 @@ function showWhatIf() {
   $("what-if-body").replaceChildren(element("div", { id: "sliders" }, hint), pasteBox());
 }
 
-// Features of a row; where the page carries those of some rows only, of the nearest of these.
+// Returns the features of a row; if the page lacks them, those of the nearest row that has features.
 function featuresOf(row) {
   const { data, rows, names } = state.features;
   let [at, count] = [row, state.n];
@@ -33,13 +33,13 @@ function featuresOf(row) {
 function startWhatIf(row) {
   if (!state.network) return;
   const { row: found, values } = featuresOf(row);
-  startFrom(values, found === row ? `Row ${row}` : `Row ${found}, the nearest whose features the page carries`);
+  startFrom(values, found === row ? `Row ${row}` : `Row ${found}, the nearest with features in this page`);
 }
 
-function startFrom(values, told) {
+function startFrom(values, label) {
   state.start = values;
   state.current = values.slice();
-  state.told = told;
+  state.startLabel = label;
   state.trail = [place(state.network, values)];
   state.chosen = [];
   showSliders();
@@ -60,8 +60,8 @@ function showSliders() {
   }, element("option", { text: `Another of ${others.length} features…`, value: "" }), ...others.map((j) => element("option", { text: state.features.names[j], value: String(j) })))] : [];
   $("sliders").replaceChildren(
     element("div", { class: "row apart", style: { flexWrap: "nowrap", marginBottom: "6px" } },
-      element("span", { text: state.told }),
-      element("button", { type: "button", id: "reset", text: "Reset", onclick: () => startFrom(state.start, state.told) })),
+      element("span", { text: state.startLabel }),
+      element("button", { type: "button", id: "reset", text: "Reset", onclick: () => startFrom(state.start, state.startLabel) })),
     element("p", { id: "moved", class: "quiet", style: { whiteSpace: "normal" }, "aria-live": "polite" }),
     ...shown.map(slider), ...more);
   tellMoved();
@@ -91,7 +91,7 @@ function slider(j) {
 function moveFeature(j, value) {
   state.current[j] = value;
   state.trail.push(place(state.network, state.current));
-  // a trail of many thousand places is no longer a trail
+  // limit the length of the trail
   if (state.trail.length > 3000) state.trail.splice(1, 1000);
   tellMoved();
   drawOverlay();
@@ -129,30 +129,30 @@ function commonest(column, rows) {
 
 function pasteBox() {
   const field = element("textarea", { id: "paste", "aria-label": "Rows as text", spellcheck: false, placeholder: "Values of a row, separated by commas, tabs or semicolons; names in a first line if in another order" });
-  const told = element("p", { id: "paste-told", role: "status" });
+  const message = element("p", { id: "paste-told", role: "status" });
   const run = () => {
     try {
       const rows = parseRows(field.value, state.features.names);
       state.placed = rows.map((row) => place(state.network, row));
-      told.className = "quiet";
-      told.textContent = `${rows.length} placed on the map.`;
+      message.className = "quiet";
+      message.textContent = `${rows.length} placed on the map.`;
       startFrom(rows[0], "Row from text");
     } catch (error) {
-      told.className = "error";
-      told.textContent = error.message;
+      message.className = "error";
+      message.textContent = error.message;
     }
     drawOverlay();
   };
   const clear = () => {
     state.placed = [];
-    field.value = told.textContent = "";
+    field.value = message.textContent = "";
     drawOverlay();
   };
   return element("details", {}, element("summary", { text: "Place rows from text" }), field,
-    element("div", { class: "row" }, element("button", { type: "button", id: "place", text: "Place", onclick: run }), element("button", { type: "button", text: "Clear", onclick: clear })), told);
+    element("div", { class: "row" }, element("button", { type: "button", id: "place", text: "Place", onclick: run }), element("button", { type: "button", text: "Clear", onclick: clear })), message);
 }
 
-// Fields of a line of CSV, in which quoted ones may hold the separator.
+// Returns the fields of a line of CSV; quoted fields may contain the separator.
 function fieldsOf(line, separator) {
   const fields = [];
   let [text, quoted] = ["", false];
@@ -167,7 +167,7 @@ function fieldsOf(line, separator) {
   return [...fields, text.trim()];
 }
 
-// Rows of features; throws an error that says what is wrong.
+// Returns rows of features; throws an error with a message for the reader.
 function parseRows(text, names) {
   const lines = text.split(/\r?\n/).filter((line) => line.trim());
   if (!lines.length) throw new Error("There is no row. Paste one.");
@@ -179,13 +179,13 @@ function parseRows(text, names) {
     const header = table.shift();
     places = names.map((name) => header.indexOf(name));
     const lacking = names.filter((_, j) => places[j] < 0);
-    if (lacking.length) throw new Error(`The first line names columns, and lacks ${lacking.slice(0, 3).join(", ")}${lacking.length > 3 ? ` and ${lacking.length - 3} more` : ""}.`);
+    if (lacking.length) throw new Error(`The first line must name all columns; it lacks ${lacking.slice(0, 3).join(", ")}${lacking.length > 3 ? ` and ${lacking.length - 3} more` : ""}.`);
     if (!table.length) throw new Error("There is no row below the names. Paste one.");
   } else {
     const wrong = table.findIndex((fields) => fields.length !== names.length);
-    if (wrong >= 0) throw new Error(`Row ${wrong + 1} has ${table[wrong].length} values, and the model takes ${names.length}.`);
+    if (wrong >= 0) throw new Error(`Row ${wrong + 1} must have ${names.length} values, got ${table[wrong].length}.`);
   }
-  if (table.length > MOST_PLACED) throw new Error(`At most ${MOST_PLACED} rows are placed, got ${table.length}.`);
+  if (table.length > MOST_PLACED) throw new Error(`At most ${MOST_PLACED} rows can be placed, got ${table.length}.`);
   return table.map((fields, r) => Float64Array.from(places, (at, j) => {
     if (!isNumber(fields[at] ?? "")) throw new Error(`Row ${r + 1}: ${names[j]} must be a number, got “${fields[at] ?? ""}”.`);
     return Number(fields[at]);
