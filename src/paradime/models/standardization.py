@@ -148,7 +148,7 @@ def wants_standardization(rows: torch.Tensor | SparseRows) -> bool:
         rows: Shape (n, d), n at least 1, of any real type. At most about 50,000 of them are evaluated.
 
     Example:
-        >>> rows = torch.rand(200, 3, generator=torch.Generator().manual_seed(0))
+        >>> rows = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
         >>> wants_standardization(rows), wants_standardization(rows + 100), wants_standardization(1000 * rows)
         (False, True, True)
     """

@@ -103,7 +103,8 @@ GUIDING = {
     "smooth": loss.SmoothnessLoss(time_key="hour", scale=2.0),
     "same": loss.TripletLoss(mining="hard"),
     "classes": loss.SupervisedContrastiveLoss(),
-    "pinned": loss.AnchorLoss(X[:3], [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]),
+    # numbers in a specification are of double precision, arrays of single precision are not
+    "pinned": loss.AnchorLoss(X[:3].tolist(), [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]),
 }
 
 ROUTINES = {
