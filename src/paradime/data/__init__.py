@@ -8,7 +8,7 @@ from paradime.data.derived import DerivedData
 from paradime.data.edges import NegSampledEdgeDataset
 from paradime.data.fields import DataField, check_fields
 from paradime.data.near_mid_far import NearMidFarPairs, NearMidFarSampler
-from paradime.data.samplers import EdgeSampler, ItemSampler, Sampler
+from paradime.data.samplers import EdgeSampler, ItemSampler, Sampler, StatefulSampler
 from paradime.data.sampling import Edges, Items, Sampling
 from paradime.data.validation import checked_rows
 
@@ -28,6 +28,7 @@ __all__ = [
     "NegSampledEdgeDataset",
     "Sampler",
     "Sampling",
+    "StatefulSampler",
     "check_fields",
     "checked_rows",
     "local_radius",

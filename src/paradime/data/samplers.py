@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
-from typing import ClassVar, Protocol
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 
@@ -13,7 +13,7 @@ from paradime.data.batch import Batch, Entry, Pass
 from paradime.data.dataset import Dataset
 from paradime.data.edges import NegSampledEdgeDataset
 
-__all__ = ["EdgeSampler", "ItemSampler", "Sampler", "slices_of_pass"]
+__all__ = ["EdgeSampler", "ItemSampler", "Sampler", "StatefulSampler", "slices_of_pass"]
 
 
 class Sampler(Protocol):
@@ -31,6 +31,20 @@ class Sampler(Protocol):
         Args:
             generator: Source of randomness, on the data set's device; torch's global one if ``None``.
         """
+
+
+@runtime_checkable
+class StatefulSampler(Sampler, Protocol):
+    """A sampler whose epochs depend on earlier ones otherwise than by the generator; checkpoints store its state.
+
+    What a sampler draws in its first epoch and keeps need not be part of the state: that epoch is drawn again.
+    """
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns what follows from the epochs so far: numbers, texts, and lists and dicts of such."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes what :meth:`state_dict` returned."""
 
 
 def slices_of_pass(n: int, batch_size: int) -> list[slice]:

@@ -11,6 +11,7 @@ import torch
 
 from paradime.dr.targets import Targets
 from paradime.exceptions import SpecificationError, UnsupportedConfigurationError
+from paradime.loss import trained_state
 from paradime.persistence.architecture import GIVEN, describe_model
 from paradime.persistence.config import Config, Fitted
 from paradime.persistence.load import PLACES
@@ -94,7 +95,7 @@ def saved_of(
     if blocks.held_out_indices is not None:
         state[HELD_OUT] = torch.from_numpy(np.array(blocks.held_out_indices))
     for key, loss in blocks.losses.items() if training else ():
-        state |= {f"losses/{key}/{name}": part for name, part in loss.state_dict().items()}
+        state |= {f"losses/{key}/{name}": part for name, part in trained_state(loss).items()}
     return Saved(
         config=config,
         weights=dict(blocks.model.state_dict()),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -83,8 +82,7 @@ def spare_parameters(routine: Estimator) -> None:
     given = losses.values() if isinstance(losses, Mapping) else [losses]
     for key, loss in blocks.losses.items():
         if any(loss is one for one in given):
-            blocks.losses[key] = copied = copy.copy(loss)
-            copied.history = []
+            blocks.losses[key] = loss.without_history()
     for i, phase in enumerate(blocks.training_phases):
         if any(phase is one for one in phases):
             blocks.training_phases[i] = phase.replace()

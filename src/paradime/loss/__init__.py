@@ -5,7 +5,7 @@ from paradime.functional import cross_entropy_loss, kullback_leibler_div, largev
 from paradime.loss.anchor import AnchorLoss
 from paradime.loss.attraction import AttractionLoss, RepulsionLoss
 from paradime.loss.attributes import Attribute
-from paradime.loss.base import Loss, Trial
+from paradime.loss.base import Loss, Trial, trained_state
 from paradime.loss.compound import CompoundLoss
 from paradime.loss.contrastive import ContrastiveLoss
 from paradime.loss.correlation import CorrelationLoss
@@ -49,6 +49,7 @@ __all__ = [
     "cross_entropy_loss",
     "kullback_leibler_div",
     "largevis_loss",
+    "trained_state",
 ]
 
 LOSS_FUNCTIONS.add("kl div", kullback_leibler_div)

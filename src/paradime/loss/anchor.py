@@ -48,6 +48,7 @@ class AnchorLoss(Loss):
     """
 
     spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {"methods": ("embedding_method",)}
+    state_attributes: ClassVar[tuple[str, ...]] = ("_next",)
 
     def __init__(
         self,

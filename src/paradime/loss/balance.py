@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -83,6 +83,21 @@ class BalancedWeights(Weighting):
         # the weights follow the gradients alone
         pass
 
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "step": self._step,
+            "next": self._next,
+            "n_measured": self._n_measured,
+            "norms": list(self._norms),
+            "largest": self._largest,
+            "weights": self._weights,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._step, self._next, self._n_measured = state["step"], state["next"], state["n_measured"]
+        self._norms = collections.deque(state["norms"], maxlen=self.window)
+        self._largest, self._weights = state["largest"], state["weights"]
+
     def _update(self, norms: torch.Tensor) -> None:
         """Takes in the norms of a step, shape (k,), and finds the weights; nothing is read from the device."""
         # a loss that is not finite is reported as such, and must not spoil the weights of the others
@@ -148,6 +163,13 @@ class GroupedWeights(Weighting):
 
     def at(self, progress: float) -> None:
         self._own.at(progress)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"own": self._own.state_dict(), "balance": self._balance.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._own.load_state_dict(state["own"])
+        self._balance.load_state_dict(state["balance"])
 
 
 def shared_gradient_norms(values: Sequence[torch.Tensor], parameters: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Self
 
 import torch
 
@@ -20,9 +22,12 @@ __all__ = [
     "as_batch",
     "check_shape",
     "is_squared_error",
+    "trained_state",
     "usual_length",
 ]
 
+_ABSENT: Any = object()
+_EXTRA_STATE = "_extra_state"  # how torch names it
 _FAR_LENGTH = 3  # times the median length: what is longer counts as this
 
 GlobalRelations = Mapping[str, RelationData]
@@ -57,7 +62,9 @@ class Trial:
 class Loss(torch.nn.Module):
     """A term of the objective. Subclass it and write :meth:`forward`.
 
-    A loss may have parameters; they are trained along with the model's.
+    A loss may have parameters; they are trained along with the model's. Its ``state_dict()`` has these, its
+    buffers, and what it remembers of the training: its history, and the attributes that :attr:`state_attributes`
+    names. A checkpoint stores that state.
 
     Args:
         name: The loss's name in histories; the class's name if ``None``.
@@ -78,6 +85,13 @@ class Loss(torch.nn.Module):
 
     spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """How the grammar's lists ``data``, ``rels`` and ``methods`` of a loss fill the constructor's arguments."""
+
+    state_attributes: ClassVar[tuple[str, ...]] = ()
+    """The names of attributes that :meth:`forward` sets and reads again in later steps: numbers, texts, tensors,
+    and lists, tuples and dicts of such. Parameters and buffers need not be named."""
+
+    _before: dict[str, Any] | None = None
+    # attributes as they were before an evaluation, as far as they were set since; None while values count
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__()
@@ -111,10 +125,119 @@ class Loss(torch.nn.Module):
     def __call__(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Computes the loss of a batch and adds it to the epoch's sum."""
         value: torch.Tensor = super().__call__(*args, **kwargs)
+        if not self._counts:
+            return value
         seen = value.detach()
         # stays on the device: reading it would wait for the device at every step
         self._accumulated = seen if self._accumulated is None else self._accumulated + seen
         return value
+
+    def evaluate(
+        self,
+        model: torch.nn.Module,
+        global_relations: GlobalRelations,
+        batch_relations: BatchRelations,
+        batch: Batch,
+        device: torch.device,
+    ) -> torch.Tensor:
+        """Computes the loss of a batch that does not count, such as one of held-out rows.
+
+        Nothing is added to histories, and attributes that :meth:`forward` sets are set back, those of losses
+        within this one, too. What ``forward`` changes in place, such as a list that it appends to, stays changed.
+
+        Args:
+            model: The model.
+            global_relations: The relations between all points, by key.
+            batch_relations: How to compute the relations between embedded points, by key.
+            batch: The rows, by name.
+            device: Where to compute.
+
+        Returns:
+            A scalar.
+
+        Example:
+            >>> class Steps(Loss):
+            ...     n_steps = 0
+            ...
+            ...     def forward(self, model, global_relations, batch_relations, batch, device):
+            ...         self.n_steps += 1
+            ...         return torch.tensor(float(self.n_steps))
+            >>> loss = Steps()
+            >>> loss.evaluate(None, {}, {}, {}, None), loss.n_steps
+            (tensor(1.), 0)
+        """
+        with self._leaving_no_trace():
+            computed: torch.Tensor = self(model, global_relations, batch_relations, batch, device)
+        return computed
+
+    @property
+    def _counts(self) -> bool:
+        """Whether values are part of the training."""
+        return self._before is None
+
+    @contextlib.contextmanager
+    def _leaving_no_trace(self) -> Iterator[None]:
+        """Within the block, no value counts; afterwards all attributes are set back."""
+        losses = [part for part in self.modules() if isinstance(part, Loss) and part._counts]
+        for loss in losses:
+            object.__setattr__(loss, "_before", {})
+        try:
+            yield
+        finally:
+            for loss in losses:
+                before = loss._before or {}
+                object.__delattr__(loss, "_before")
+                for name, attribute in before.items():
+                    if attribute is _ABSENT:
+                        delattr(loss, name)
+                    else:
+                        setattr(loss, name, attribute)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self._before is not None and name not in self._before:
+            self._before[name] = getattr(self, name, _ABSENT)
+        super().__setattr__(name, value)
+
+    # -- state ----------------------------------------------------------------------------------------
+
+    def without_history(self) -> Self:
+        """Returns a copy that shares parameters and components, and has a history of its own, which is empty."""
+        made = copy.copy(self)
+        made._forget()
+        return made
+
+    def _forget(self) -> None:
+        self.history, self._accumulated = [], None
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Returns what the loss remembers of the training, which torch makes part of ``state_dict()``.
+
+        Whoever overrides it, and :meth:`set_extra_state`, extends what the method of the base class returns.
+        """
+        own = {name: getattr(self, name) for name in self.state_attributes}
+        return {"history": list(self.history), "accumulated": self._accumulated, "attributes": own}
+
+    def set_extra_state(self, state: Mapping[str, Any]) -> None:
+        """Takes what :meth:`get_extra_state` returned."""
+        self.history, self._accumulated = list(state["history"]), state["accumulated"]
+        for name in self.state_attributes:
+            setattr(self, name, state["attributes"][name])
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Mapping[str, Any],
+        prefix: str,
+        metadata: Any,
+        strict: bool,
+        missing: list[str],
+        *rest: Any,
+    ) -> None:
+        super()._load_from_state_dict(state_dict, prefix, metadata, strict, missing, *rest)
+        # weights alone may be loaded: saved routines have no more, nor do states that 1.x has written
+        if prefix + _EXTRA_STATE in missing:
+            missing.remove(prefix + _EXTRA_STATE)
+
+    # -- what it asks for -----------------------------------------------------------------------------
 
     def needs(self, batch_relations: BatchRelations) -> str:
         """Returns what a batch must hold: ``"items"``, or ``"pairs"``, which edge sampling provides."""
@@ -164,6 +287,20 @@ class Loss(torch.nn.Module):
 
     def extra_repr(self) -> str:
         return repr(self.name)
+
+
+def trained_state(loss: torch.nn.Module) -> dict[str, Any]:
+    """Returns the parameters and buffers of a loss by name, without what it remembers of the training.
+
+    ``load_state_dict`` takes that as well.
+
+    Example:
+        >>> list(Loss().state_dict()), list(trained_state(Loss()))
+        (['_extra_state'], [])
+    """
+    parts = [name for name, part in loss.named_modules() if isinstance(part, Loss)]
+    remembered = {f"{name}.{_EXTRA_STATE}" if name else _EXTRA_STATE for name in parts}
+    return {name: value for name, value in loss.state_dict().items() if name not in remembered}
 
 
 def as_batch(batch: Mapping[str, torch.Tensor]) -> Batch:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -57,12 +57,36 @@ class CompoundLoss(Loss):
             raise ValueError("a CompoundLoss needs at least one loss, got none.")
         self.losses = torch.nn.ModuleList(losses)
         self.shares = shares
-        self._weighting = self._make_weighting(weights)
+        self._given = weights
+        self._forget()
+
+    def _forget(self) -> None:
+        super()._forget()
+        n = len(self.losses)
+        self._weighting = self._make_weighting(self._given)
         # kept here and not read from the components: these may serve in several sums and phases
         self._steps: list[torch.Tensor] = []
-        self._rows: list[list[float]] = [[] for _ in losses]
-        self._weight_rows: list[list[float]] = [[] for _ in losses]
-        self._last_epoch = torch.zeros(0, len(losses))
+        self._rows: list[list[float]] = [[] for _ in range(n)]
+        self._weight_rows: list[list[float]] = [[] for _ in range(n)]
+        self._last_epoch = torch.zeros(0, n)
+
+    def get_extra_state(self) -> dict[str, Any]:
+        return {
+            **super().get_extra_state(),
+            "weighting": self._weighting.state_dict(),
+            "steps": torch.stack(self._steps) if self._steps else None,
+            "rows": [list(row) for row in self._rows],
+            "weight_rows": [list(row) for row in self._weight_rows],
+            "last_epoch": self._last_epoch,
+        }
+
+    def set_extra_state(self, state: Mapping[str, Any]) -> None:
+        super().set_extra_state(state)
+        self._weighting.load_state_dict(state["weighting"])
+        self._steps = [] if state["steps"] is None else list(state["steps"].unbind())
+        self._rows = [list(row) for row in state["rows"]]
+        self._weight_rows = [list(row) for row in state["weight_rows"]]
+        self._last_epoch = state["last_epoch"]
 
     def _make_weighting(self, weights: Sequence[Weight] | str | None) -> Weighting:
         names, shares = self.component_names(), self.shares
@@ -108,7 +132,7 @@ class CompoundLoss(Loss):
 
     @weights.setter
     def weights(self, weights: Sequence[Weight] | Literal["balanced"] | None) -> None:
-        self._weighting = self._make_weighting(weights)
+        self._given, self._weighting = weights, self._make_weighting(weights)
 
     def at(self, progress: float) -> None:
         """Tells how much of the training is done, which weights that change follow.
@@ -135,8 +159,9 @@ class CompoundLoss(Loss):
                 shared.begin_loss()
                 values.append(loss(model, global_relations, batch_relations, batch, device))
         weighted = self._weighting.weigh(values, lambda: self._trained_with(model))
-        # kept on the device, a few numbers a step, and read once an epoch
-        self._steps.append(weighted.detach())
+        if self._counts:
+            # kept on the device, a few numbers a step, and read once an epoch
+            self._steps.append(weighted.detach())
         return weighted.sum()
 
     def _trained_with(self, model: torch.nn.Module) -> list[torch.nn.Parameter]:

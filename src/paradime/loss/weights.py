@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -44,6 +44,14 @@ class Weighting(ABC):
             progress: The share of the steps that are done, in [0, 1].
         """
 
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Returns what follows from the training so far."""
+
+    @abstractmethod
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes what :meth:`state_dict` returned of weights with the same settings."""
+
 
 class LinearWeights(Weighting):
     """Weights that stay as they are, or change linearly from a start to an end.
@@ -78,6 +86,12 @@ class LinearWeights(Weighting):
     def at(self, progress: float) -> None:
         for i, start, end in self._ramps:
             self._current[i] = (1 - progress) * start + progress * end
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"current": list(self._current)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._current = list(state["current"])
 
 
 def _ends(weight: Any) -> tuple[float, float]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 from paradime._registry import CALLBACKS, with_article
-from paradime.training._plain import load_plain, plain_state
 from paradime.training.state import TrainingState
 from paradime.utils.logging import report
 
@@ -26,13 +24,25 @@ class Callback:
 
     A callback of a routine hears of all its phases. One of a phase hears of that phase alone, as if it were the
     whole training. To end a phase early, set ``state.stop``. An exception that a callback raises ends the
-    training; the weights stay as they are then. What it remembers in plain attributes is part of checkpoints.
+    training; the weights stay as they are then. What a checkpoint is to store of it, it says: by the names of
+    attributes, :attr:`state_attributes`, or by methods of its own, :meth:`state_dict` and :meth:`load_state_dict`.
 
     Example:
-        >>> class Shout(Callback):
+        >>> class Total(Callback):
+        ...     state_attributes = ("total",)
+        ...
+        ...     def __init__(self):
+        ...         self.total = 0.0
+        ...
         ...     def on_epoch_end(self, state):
-        ...         print(f"epoch {state.epoch}: {state.epoch_loss}!")
+        ...         self.total += state.epoch_loss
+        >>> Total().state_dict()
+        {'total': 0.0}
     """
+
+    state_attributes: ClassVar[tuple[str, ...]] = ()
+    """The names of attributes that change during training: numbers, texts, tensors, arrays, and lists, tuples and
+    dicts of such. A training that goes on from a checkpoint gives them back their values."""
 
     is_last: ClassVar[bool] = False
     """Whether it is called after the others, whose work it looks at."""
@@ -65,12 +75,13 @@ class Callback:
         """Called when Ctrl-C has ended the training, before :meth:`on_train_end`."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns what a checkpoint is to remember: attributes of numbers and texts that are no settings."""
-        return plain_state(self, skip=frozenset(inspect.signature(type(self)).parameters))
+        """Returns what a checkpoint is to store: the attributes that :attr:`state_attributes` names."""
+        return {name: getattr(self, name) for name in self.state_attributes}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Takes what :meth:`state_dict` returned, when a training goes on; called after :meth:`on_phase_begin`."""
-        load_plain(self, state)
+        for name in self.state_attributes:
+            setattr(self, name, state[name])
 
 
 def checked_callbacks(callbacks: Any) -> tuple[Callback, ...]:

@@ -29,7 +29,7 @@ __all__ = ["Checkpoints", "find_checkpoint", "read_checkpoint"]
 
 log = logging.getLogger(__name__)
 
-_FORMAT = 1
+_FORMAT = 2  # since 2, losses and callbacks say what their state is
 _KEY = "paradime checkpoint"
 _NAME = re.compile(r"checkpoint-(\d{9})\.safetensors")
 
@@ -231,7 +231,7 @@ def read_checkpoint(path: str | os.PathLike[str], device: torch.device | None = 
     Raises:
         FileNotFoundError: If there is no such file.
         ModelFileError: If the file is damaged, or no checkpoint.
-        ValueError: If it was written in a newer format.
+        ValueError: If it was written in another format.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -261,7 +261,13 @@ def _check_format(name: str, content: Mapping[str, Any]) -> None:
     if found > _FORMAT:
         raise ValueError(
             f"{name}: written by ParaDime {content.get('paradime')}, this is {__version__}, which reads "
-            f"checkpoints up to format {_FORMAT}, not {found}. Update paradime."
+            f"checkpoints of format {_FORMAT}, not {found}. Update paradime."
+        )
+    if found < _FORMAT:
+        raise ValueError(
+            f"{name}: a checkpoint of format {found}, written by ParaDime {content.get('paradime')}; this is "
+            f"{__version__}, which reads format {_FORMAT}. Go on with the version that wrote it, or begin anew. "
+            "Saved routines of all formats are read."
         )
 
 

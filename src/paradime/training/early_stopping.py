@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 import torch
 
 from paradime._registry import did_you_mean
+from paradime.loss import trained_state
 from paradime.training.state import PhaseSettings, TrainingState, Watched
 from paradime.utils.logging import report
 
@@ -150,7 +151,7 @@ class Watch(Watched):
             return
         self.best_epoch = state.epoch
         if stopping.restore_best:
-            losses = {} if self._phase.objective is None else self._phase.objective.state_dict()
+            losses = {} if self._phase.objective is None else trained_state(self._phase.objective)
             self.best_weights = _on_cpu(state.model.state_dict()), _on_cpu(losses)
 
     def restore(self, state: TrainingState) -> None:

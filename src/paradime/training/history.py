@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from paradime._registry import CALLBACKS, did_you_mean
 from paradime.training.callbacks import Callback
@@ -42,6 +42,8 @@ class History(Callback):
         >>> [record["epoch"] for record in history.records if record["phase"] == "stress"]
         [0, 1]
     """
+
+    state_attributes: ClassVar[tuple[str, ...]] = ("records",)
 
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,12 @@ class LivePlot(Callback):
         self._history = History()
         self._probe: ProbeSample | None = None
         self._handle: Any = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._history.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._history.load_state_dict(state)
 
     def on_train_begin(self, state: TrainingState) -> None:
         self._history, self._handle = History(), None

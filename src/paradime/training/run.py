@@ -11,10 +11,8 @@ from typing import Any
 
 import torch
 
-from paradime.data import Batch, Sampler
+from paradime.data import Batch, Sampler, StatefulSampler
 from paradime.exceptions import ModelFileError
-from paradime.loss.weights import Weighting
-from paradime.training._plain import load_plain, plain_state
 from paradime.training._random import RandomStates
 from paradime.training.callbacks import Callback
 from paradime.training.interruption import Interruption
@@ -22,7 +20,6 @@ from paradime.training.state import PhaseSettings, TrainingState
 
 __all__ = ["Run"]
 
-_OF_MODULES = frozenset(vars(torch.nn.Module()))
 _WATCHED = ("values", "best_epoch", "best_weights")
 
 
@@ -64,6 +61,7 @@ class Run:
         self._is_changing = False
         self._phase_random = self._epoch_random = self._random.now()
         self._sampler: Sampler | None = None
+        self._epoch_sampler: dict[str, Any] = {}
         self._heard: Sequence[Callback] = ()
 
     # -- what the loop calls --------------------------------------------------------------------------
@@ -81,7 +79,7 @@ class Run:
         if self._resumed is not None:
             yield from self._rest_of_epoch(self._sampler, self._resumed)
             return
-        self._epoch_random = self._random.now()
+        self._epoch_random, self._epoch_sampler = self._random.now(), _state_of(self._sampler)
         if self.n_epochs_done == 0:
             self._phase_random = self._epoch_random
         yield from self._sampler.epoch(self.generator)
@@ -143,9 +141,9 @@ class Run:
             "epoch_loss": state.epoch_loss,
             "model": state.model.state_dict(),
             "optimizer": _unwrapped(state.optimizer, "state_dict")(),
-            "losses": [_loss_state(phase, state.model) for phase in state.phases[: self.n_phases_done + 1]],
+            "losses": [_loss_state(phase) for phase in state.phases[: self.n_phases_done + 1]],
             "watch": {name: getattr(state.watch, name) for name in _WATCHED},
-            "sampler": plain_state(self._sampler, tensors=False),
+            "sampler": self._epoch_sampler if self.n_batches_done else _state_of(self._sampler),
             "callbacks": [[type(one).__name__, one.state_dict()] for one in self._heard],
             "random": {"now": self._random.now(), "epoch": self._epoch_random, "phase": self._phase_random},
         }
@@ -156,7 +154,7 @@ class Run:
             state.model.load_state_dict(resumed["model"])
             _load_optimizer(state.optimizer, resumed["optimizer"])
             for phase, of_phase in zip(state.phases, resumed["losses"], strict=False):
-                _load_loss_state(phase, state.model, of_phase)
+                _load_loss_state(phase, of_phase)
         except (RuntimeError, KeyError, ValueError, AttributeError, TypeError) as error:
             raise ModelFileError(f"the checkpoint does not fit the routine: {error}") from error
         for name in _WATCHED:
@@ -178,12 +176,14 @@ class Run:
             # what samplers draw once and keep, they draw in the first epoch
             self._random.set(states["phase"])
             next(iter(sampler.epoch(self.generator)), None)
-        load_plain(sampler, resumed["sampler"])
+        if isinstance(sampler, StatefulSampler):
+            sampler.load_state_dict(resumed["sampler"])
         if not self.n_batches_done:
             self._random.set(states["now"])
             yield from self.batches()
             return
         self._random.set(states["epoch"])
+        self._epoch_sampler = resumed["sampler"]
         drawn = iter(sampler.epoch(self.generator))
         for _ in range(self.n_batches_done):
             next(drawn)
@@ -195,6 +195,10 @@ class Run:
             )
         self._random.set(states["now"], own=False)
         yield from drawn
+
+
+def _state_of(sampler: Sampler | None) -> dict[str, Any]:
+    return sampler.state_dict() if isinstance(sampler, StatefulSampler) else {}
 
 
 def _unwrapped(optimizer: torch.optim.Optimizer, method: str) -> Callable[..., Any]:
@@ -211,19 +215,10 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, remembered: Mapping[str, A
     optimizer.param_groups = groups
 
 
-def _loss_modules(phase: PhaseSettings, model: torch.nn.Module) -> list[torch.nn.Module]:
-    # a loss may hold the model, whose state is its own
-    of_model = set(model.modules())
-    return [] if phase.objective is None else [part for part in phase.objective.modules() if part not in of_model]
+def _loss_state(phase: PhaseSettings) -> dict[str, Any]:
+    return {} if phase.objective is None else phase.objective.state_dict()
 
 
-def _loss_state(phase: PhaseSettings, model: torch.nn.Module) -> dict[str, Any]:
-    remembered = [plain_state(part, skip=_OF_MODULES, parts=(Weighting,)) for part in _loss_modules(phase, model)]
-    return {"weights": {} if phase.objective is None else phase.objective.state_dict(), "remembered": remembered}
-
-
-def _load_loss_state(phase: PhaseSettings, model: torch.nn.Module, state: Mapping[str, Any]) -> None:
+def _load_loss_state(phase: PhaseSettings, state: Mapping[str, Any]) -> None:
     if phase.objective is not None:
-        phase.objective.load_state_dict(state["weights"])
-    for part, remembered in zip(_loss_modules(phase, model), state["remembered"], strict=True):
-        load_plain(part, remembered)
+        phase.objective.load_state_dict(state)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from paradime._registry import CALLBACKS
@@ -43,6 +45,8 @@ class Snapshots(Callback):
         >>> snapshots.frames.shape, snapshots.epochs
         ((3, 20, 2), [0, 2, 4])
     """
+
+    state_attributes: ClassVar[tuple[str, ...]] = ("epochs", "_frames", "_done")
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from paradime._registry import CALLBACKS
@@ -44,6 +45,12 @@ class TensorBoard(Callback):
         self._history = History()
         self._probe: ProbeSample | None = None
         self._writer: Any = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._history.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._history.load_state_dict(state)
 
     def on_train_begin(self, state: TrainingState) -> None:
         require("tensorboard", "TensorBoard", extra="tensorboard")

@@ -6,11 +6,12 @@ import copy
 import math
 import warnings
 from collections.abc import Collection, Mapping
+from typing import cast
 
 import torch
 
 from paradime.data import Batch, Dataset, Items, Sampler
-from paradime.loss import CompoundLoss, Loss
+from paradime.loss import Loss
 from paradime.models import Projection
 from paradime.relationdata import RelationData
 from paradime.relations import Relations
@@ -200,34 +201,7 @@ class PhaseValidation:
 
     def _value(self, place: int, batch: Batch) -> torch.Tensor:
         assert self._phase.objective is not None
-        loss = self._phase.objective.losses[place]
+        loss = cast("Loss", self._phase.objective.losses[place])
         parts = self._validation.relation_data, self._batch_relations, batch, self._validation.device
-        return _without_trace(loss, self._model, *parts)
-
-
-def _without_trace(
-    loss: torch.nn.Module,
-    model: torch.nn.Module,
-    global_relations: Mapping[str, RelationData],
-    batch_relations: Mapping[str, Relations],
-    batch: Batch,
-    device: torch.device,
-) -> torch.Tensor:
-    """Computes a loss that does not count in its history."""
-    parts = model, global_relations, batch_relations, batch, device
-    if isinstance(loss, CompoundLoss):
-        values = [_without_trace(part, *parts) for part in loss.losses]
-        return torch.stack([w * value for w, value in zip(loss.weights, values, strict=True)]).sum()
-    assert isinstance(loss, Loss)
-    value: torch.Tensor = _shadow(loss)(*parts)
-    return value.detach()
-
-
-def _shadow(module: torch.nn.Module) -> torch.nn.Module:
-    """Returns a module with the same parameters, whose attributes can be set without a change of the original."""
-    made = copy.copy(module)
-    made.__dict__["_modules"] = {
-        name: None if part is None else _shadow(part) for name, part in module._modules.items()
-    }
-    made.__dict__["_buffers"] = dict(module._buffers)
-    return made
+        # an attribute of a user's loss may have the method's name
+        return Loss.evaluate(loss, self._model, *parts).detach()

@@ -1,8 +1,10 @@
 """A training that goes on from a checkpoint takes the same steps as one that was never interrupted."""
 
+import dataclasses
 import json
 import pickle
 import struct
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -17,11 +19,21 @@ from paradime import (
     ParametricTSNE,
     ParametricUMAP,
 )
+from paradime.data import Batch, Sampling
 from paradime.dr import ParametricDR
 from paradime.exceptions import ModelFileError
 from paradime.loss import Loss
 from paradime.models import ModelRecipe
-from paradime.training import Callback, Checkpoints, EarlyStopping, find_checkpoint, read_checkpoint
+from paradime.training import (
+    Callback,
+    Checkpoints,
+    EarlyStopping,
+    History,
+    LivePlot,
+    Snapshots,
+    find_checkpoint,
+    read_checkpoint,
+)
 from paradime.training._trees import _KIND, assemble
 from paradime.utils.seed import seed_all
 
@@ -160,6 +172,8 @@ class Squares(Loss):
 class Remembering(Loss):
     """Depends on steps that were taken, on a buffer, on a parameter of its own, and on NumPy's generator."""
 
+    state_attributes = ("steps", "recent")
+
     def __init__(self):
         super().__init__()
         self.steps = 0
@@ -257,14 +271,18 @@ def test_training_by_train_goes_on_too(X, tmp_path):
 
 def test_callbacks_go_on_with_what_they_remember(X, tmp_path):
     class Sum(Callback):
+        state_attributes = ("total", "seen")
+
         def __init__(self, factor=1):
             self.factor = factor
             self.total = 0.0
             self.seen = []
+            self.calls = 0
 
         def on_epoch_end(self, state):
             self.total += self.factor * state.epoch_loss
             self.seen.append(state.epoch)
+            self.calls += 1
 
     def make():
         return ParametricMDS(epochs=4, batch_size=40, initialization=None, random_state=0)
@@ -276,8 +294,63 @@ def test_callbacks_go_on_with_what_they_remember(X, tmp_path):
     make().fit(X, callbacks=[Checkpoints(tmp_path), second, StopAt(99)], resume_from=tmp_path)
     assert first.seen == [0, 1]
     assert second.seen == whole.seen == [0, 1, 2, 3]
-    assert second.factor == 7
     assert second.total > first.total > 0
+    # what is not named stays as it is
+    assert (second.factor, second.calls) == (7, 2)
+
+
+def test_callbacks_of_the_library_go_on_with_what_they_hold(X, tmp_path, monkeypatch):
+    def callbacks():
+        return [Snapshots(20, every=1), LivePlot(str(tmp_path / "losses.png"), n_points=20), History()]
+
+    drawn = []
+    monkeypatch.setattr("paradime.training.live_plot.draw_losses", lambda ax, records: drawn.append(len(records)))
+    whole, again = callbacks(), callbacks()
+    mds().fit(X, callbacks=whole)
+    with pytest.raises(KeyboardInterrupt):
+        mds().fit(X, callbacks=[*callbacks(), Checkpoints(tmp_path / "run"), StopAt(12)])
+    drawn.clear()
+    mds().fit(X, callbacks=[*again, Checkpoints(tmp_path / "run"), StopAt(99)], resume_from=tmp_path / "run")
+    assert drawn == [3, 4, 5, 5]
+    np.testing.assert_array_equal(again[0].frames, whole[0].frames)
+    assert again[0].epochs == whole[0].epochs
+    assert [record["loss"] for record in again[2].records] == [record["loss"] for record in whole[2].records]
+
+
+def test_a_sampler_with_a_state_goes_on_from_it(X, tmp_path):
+    @dataclasses.dataclass(frozen=True)
+    class InTurn(Sampling):
+        provides: ClassVar = frozenset({"items"})
+
+        def make(self, dataset, global_relations, *, batch_size, batches_per_epoch=-1):
+            return InTurnSampler(dataset)
+
+    class InTurnSampler:
+        provides = frozenset({"items"})
+
+        def __init__(self, dataset):
+            self.dataset, self.n_epochs = dataset, 0
+
+        def __len__(self):
+            return 2
+
+        def epoch(self, generator):
+            first, self.n_epochs = 10 * self.n_epochs, self.n_epochs + 1
+            for start in (first, first + 5):
+                yield Batch(self.dataset.rows(torch.arange(start, start + 5)))
+
+        def state_dict(self):
+            return {"n_epochs": self.n_epochs}
+
+        def load_state_dict(self, state):
+            self.n_epochs = state["n_epochs"]
+
+    def make():
+        routine = ParametricDR(in_dim=13, losses=Squares(), random_state=0)
+        routine.add_training_phase(epochs=5, sampling=InTurn())
+        return routine
+
+    assert_same(interrupted(make, X, tmp_path, 7), make().fit(X), X)
 
 
 # -- files --------------------------------------------------------------------------------------------
@@ -427,6 +500,12 @@ def test_a_newer_format_is_named(X, checkpoint):
     with pytest.raises(ValueError, match=r"written by ParaDime 77\.0, this is") as caught:
         mds().fit(X, resume_from=checkpoint)
     assert not isinstance(caught.value, ModelFileError)
+
+
+def test_an_earlier_format_is_refused_with_what_to_do(X, checkpoint):
+    rewritten(checkpoint, lambda text: text.update(format=1, paradime="2.0.0"))
+    with pytest.raises(ValueError, match=r"format 1, written by ParaDime 2\.0\.0.*reads format 2.*begin anew"):
+        mds().fit(X, resume_from=checkpoint)
 
 
 @pytest.mark.parametrize(

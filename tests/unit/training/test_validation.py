@@ -86,6 +86,31 @@ def test_weights_are_bit_identical_with_dropout_and_anchors_that_take_turns(digi
     assert watched.history_[-1]["validation_loss"] is not None
 
 
+def test_weights_are_bit_identical_with_a_loss_that_counts_its_steps(digits):
+    X, _ = digits
+
+    class Growing(loss.Loss):
+        evaluate = None  # an attribute of that name is the user's own business
+
+        def __init__(self):
+            super().__init__()
+            self.steps = 0
+
+        def forward(self, model, global_relations, batch_relations, batch, device):
+            self.steps += 1
+            return (model(batch["main"].to(device)).square().sum(dim=1) - self.steps).square().mean()
+
+    def trained(**settings):
+        routine = ParametricDR(losses=Growing(), random_state=0)
+        routine.add_training_phase(epochs=3, batch_size=100)
+        routine.train(X[:300], **settings)
+        return routine
+
+    watched = trained(validation_data=X[300:])
+    assert_equal_weights(weights_of(trained()), weights_of(watched))
+    assert watched.losses["loss"].steps == 9
+
+
 @pytest.mark.parametrize("preset", PRESETS[:3], ids=lambda preset: type(preset).__name__)
 def test_held_out_rows_take_no_part_in_relations_centers_and_training(preset, digits):
     from sklearn.base import clone
