@@ -55,7 +55,7 @@ class Shares(Callback):
 
     def on_epoch_end(self, state: TrainingState) -> None:
         """Draws a batch, and goes back through either loss."""
-        compound = state.phase.objective
+        compound = state.objective
         if compound is None or len(compound.weights) < 2:
             return
         drawn = torch.randperm(len(self.rows), generator=self.generator)[: state.phase.batch_size]

@@ -23,7 +23,7 @@ from paradime.loss import RelationLoss
 from paradime.models import FullyConnectedEmbeddingModel
 from paradime.relationdata import NeighborRelationTuple
 from paradime.relations import DistsFromTo
-from paradime.training import Callback, TrainingPhase, TrainingState, run_phase
+from paradime.training import Callback, Trainer, TrainingPhase, TrainingState
 from paradime.transforms import ModifiedCauchyTransform
 
 N, K, BATCH_SIZE, NEGATIVES = 70_000, 15, 1024, 5
@@ -72,24 +72,25 @@ def measure(dim: int, negatives: str) -> dict[str, Any]:
     graph = NeighborRelationTuple((torch.randint(N, (N, K)), torch.rand(N, K)))
     model = FullyConnectedEmbeddingModel(dim, 2, [100, 100, 100])
     replay = Replay(model)
-    run_phase(
-        TrainingPhase(
-            epochs=1,
-            sampling="negative_edge",
-            batch_size=BATCH_SIZE,
-            batches_per_epoch=WARM_UP + STEPS,
-            neg_sampling_rate=NEGATIVES,
-            negatives=negatives,
-        ),
-        model=model,
-        losses={"loss": RelationLoss(cross_entropy_loss)},
-        dataset=Dataset(torch.randn(N, dim)),
+    phase = TrainingPhase(
+        epochs=1,
+        sampling="negative_edge",
+        batch_size=BATCH_SIZE,
+        batches_per_epoch=WARM_UP + STEPS,
+        neg_sampling_rate=NEGATIVES,
+        negatives=negatives,
+    )
+    trainer = Trainer(
+        model,
+        {"loss": RelationLoss(cross_entropy_loss)},
+        Dataset(torch.randn(N, dim)),
+        torch.device("cpu"),
         global_relations={"rel": graph},
         batch_relations={"rel": DistsFromTo(transform=ModifiedCauchyTransform())},
-        device=torch.device("cpu"),
-        generator=torch.Generator().manual_seed(0),
+        seed=0,
         callbacks=[replay],
     )
+    trainer.run([phase])
     step = statistics.median(replay.steps[WARM_UP:])
     model_part = statistics.median(replay.replays[WARM_UP:])
     return {"step": step, "share": model_part / step}

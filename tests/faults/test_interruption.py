@@ -36,7 +36,7 @@ class At(Callback):
             self.act()
 
     def on_interrupt(self, state):
-        self.steps = state.run.n_steps
+        self.steps = state.n_steps
         self.training = state.model.training
 
 
@@ -215,7 +215,7 @@ signal.set_wakeup_fd(told)
 
 class Waiting(Callback):
     def on_batch_end(self, state):
-        if state.run.n_steps == step:
+        if state.n_steps == step:
             ready.send(True)
             select.select([arrived], [], [])  # for the signal
 

@@ -77,7 +77,14 @@ def validation_of(blocks: Components, every: int, key: str, positions: frozenset
         raise ValueError(f"validation_every must be an integer of at least 1, got {every!r}.")
     if blocks.held_out is None:
         return None
-    return Validation(blocks.held_out, blocks.workspace, data_key=key, every=int(every), positions=positions)
+    return Validation(
+        blocks.held_out,
+        blocks.workspace,
+        blocks.batch_relations,
+        data_key=key,
+        every=int(every),
+        positions=positions,
+    )
 
 
 def held_out_rows(validation_data: Any, targets: Targets | None, key: str) -> Dataset | None:

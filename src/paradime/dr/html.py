@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -23,7 +24,14 @@ def html_of(routine: Any) -> str:
     diagram: str = estimator_html_repr(routine)
     if not routine.__sklearn_is_fitted__():
         return diagram
-    lines = [_model_line(routine.model), *(_phase_line(phase) for phase in routine.training_phases)]
+    runs = _runs(routine._components.history.records)
+    lines = [_model_line(routine.model)]
+    for phase in routine.training_phases:
+        # of several trainings, the last; of several phases of a name, each its own
+        namesakes = sum(other.name == phase.name for other in routine.training_phases)
+        of_name = [losses for name, losses in runs if name == phase.name][-namesakes:]
+        place = sum(line.startswith(_title(phase)) for line in lines)
+        lines.append(_phase_line(phase, of_name[place] if place < len(of_name) else []))
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
     return f"{diagram}<details><summary>Model and training</summary><ul>{items}</ul></details>"
 
@@ -45,7 +53,20 @@ def _model_line(model: torch.nn.Module) -> str:
     return f"model: {type(model).__name__}, {n_parameters:,} parameters"
 
 
-def _phase_line(phase: TrainingPhase) -> str:
-    history = [] if phase.objective is None else phase.objective.history
-    told = f", loss {history[0]:.4g} → {history[-1]:.4g}" if history else ""
-    return f"phase {phase.name or 'without a name'}: {len(history)} epochs{told}"
+def _phase_line(phase: TrainingPhase, losses: Sequence[float]) -> str:
+    told = f", loss {losses[0]:.4g} → {losses[-1]:.4g}" if losses else ""
+    return f"{_title(phase)} {len(losses)} epochs{told}"
+
+
+def _title(phase: TrainingPhase) -> str:
+    return f"phase {phase.name or 'without a name'}:"
+
+
+def _runs(records: Sequence[Mapping[str, Any]]) -> list[tuple[str | None, list[float]]]:
+    """Returns the names of the phases that were trained, in order, each with the losses of its epochs."""
+    runs: list[tuple[str | None, list[float]]] = []
+    for record in records:
+        if record["epoch"] == 0 or not runs:
+            runs.append((record["phase"], []))
+        runs[-1][1].append(record["loss"])
+    return runs

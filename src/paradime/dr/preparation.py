@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 
@@ -12,9 +15,28 @@ from paradime.dr.estimator import Estimator
 from paradime.dr.network import n_outputs
 from paradime.dr.targets import Targets
 from paradime.exceptions import UnsupportedConfigurationError
-from paradime.training import TrainingPhase, check_phase, choose_losses, try_losses
+from paradime.training import (
+    Callback,
+    Checkpoints,
+    TrainingPhase,
+    check_phase,
+    checked_callbacks,
+    choose_losses,
+    describe_data,
+    describe_model,
+    describe_phases,
+    describe_relations,
+    describe_settings,
+    differences,
+    find_checkpoint,
+    read_checkpoint,
+    try_losses,
+)
 
-__all__ = ["check_and_compute", "spare_parameters"]
+__all__ = ["check_and_compute", "description_of", "read_resumed", "spare_parameters"]
+
+_NOT_COMPARED = ("verbose", "warm_start", "on_interrupt", "device", "use_cuda", "random_state")
+_MOST_DIFFERENCES = 5
 
 
 def check_and_compute(
@@ -87,3 +109,88 @@ def spare_parameters(routine: Estimator) -> None:
         if any(phase is one for one in phases):
             blocks.training_phases[i] = phase.replace()
     blocks.remember_components()
+
+
+def read_resumed(
+    routine: Estimator, resume_from: str | os.PathLike[str] | None, callbacks: Sequence[Callback]
+) -> dict[str, Any] | None:
+    """Reads the checkpoint from which a training goes on; ``None`` without one.
+
+    Args:
+        routine: The routine; building blocks that are not made yet stay so, since they may draw a seed.
+        resume_from: The checkpoint, or its folder.
+        callbacks: What is called during training, in addition to the routine's own.
+
+    Raises:
+        ValueError: If ``on_interrupt`` is none of the two, or there is no checkpoint.
+        ModelFileError: If the checkpoint is damaged.
+    """
+    if routine.on_interrupt not in ("raise", "keep"):
+        raise ValueError(f"on_interrupt must be 'raise' or 'keep', got {routine.on_interrupt!r}.")
+    called = [*checked_callbacks(routine.callbacks), *checked_callbacks(callbacks)]
+    found = None if resume_from is None else find_checkpoint(resume_from, called)
+    blocks = routine._made_components
+    return None if found is None else read_checkpoint(found, None if blocks is None else blocks.device)
+
+
+def description_of(
+    blocks: Components,
+    parameters: Mapping[str, Any],
+    phases: Sequence[TrainingPhase],
+    callbacks: Sequence[Callback],
+    seed: int | None,
+    resumed: Mapping[str, Any] | None,
+) -> dict[str, Any] | None:
+    """Describes what a training is made of, for checkpoints; ``None`` where nobody needs that.
+
+    Args:
+        blocks: The building blocks, with all that is computed of the data.
+        parameters: The routine's parameters.
+        phases: The phases.
+        callbacks: What is called during training.
+        seed: The seed of sampling.
+        resumed: What a checkpoint holds, from which the training goes on, or ``None``.
+
+    Raises:
+        ValueError: If the checkpoint is of another training.
+    """
+    all_callbacks = [*callbacks, *(one for phase in phases for one in phase.callbacks)]
+    if resumed is None and not any(isinstance(one, Checkpoints) for one in all_callbacks):
+        return None
+    dataset = blocks.workspace.require_dataset()
+    assert blocks.model is not None
+    settings = {name: value for name, value in parameters.items() if name not in _NOT_COMPARED}
+    described = {
+        "data": describe_data(dataset, list(blocks.derived_data)),
+        "parameters": describe_settings(settings),
+        "random_state": seed,
+        "model": describe_model(blocks.model),
+        "phases": describe_phases([phase for phase in phases if phase.epochs != 0], len(dataset)),
+        "relations": describe_relations(blocks.workspace.relation_data),
+    }
+    if resumed is not None:
+        _compare(described, resumed["description"])
+    return described
+
+
+def _compare(here: dict[str, Any], there: Mapping[str, Any]) -> None:
+    """Refuses a checkpoint of a training that was made of something else."""
+    found = list(_differences(here, there))
+    if found:
+        shown = "; ".join(found[:_MOST_DIFFERENCES])
+        more = f"; and {len(found) - _MOST_DIFFERENCES} more" if len(found) > _MOST_DIFFERENCES else ""
+        raise ValueError(
+            f"the checkpoint is of another training: {shown}{more}. Give the same data and parameters to go on "
+            "with it; fit(X) without resume_from begins anew, warm_start=True goes on from the weights alone."
+        )
+    if here["relations"] != there.get("relations"):
+        warnings.warn(
+            "the relations that were computed again are not those of the training that was interrupted, perhaps "
+            "on another machine: the training goes on, but does not take the same steps.",
+            stacklevel=5,
+        )
+
+
+def _differences(here: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("data", "parameters", "random_state", "model", "phases"):
+        yield from differences(here[name], there.get(name), name)

@@ -6,7 +6,7 @@ import contextlib
 import copy
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, overload
 
 import numpy as np
 import scipy.sparse
@@ -20,8 +20,7 @@ from paradime.dr.held_out import check_hold_out, held_out_rows, hold_out, valida
 from paradime.dr.inference import UnknownAttributeError, apply_model, score_of
 from paradime.dr.inputs import as_dataset, with_targets
 from paradime.dr.parts import needs_part
-from paradime.dr.preparation import check_and_compute, spare_parameters
-from paradime.dr.resuming import begin_run, read_resumed, report_interruption
+from paradime.dr.preparation import check_and_compute, description_of, read_resumed, spare_parameters
 from paradime.dr.specification import read_components, written
 from paradime.dr.targets import Targets
 from paradime.dr.updating import Anchors, check_update, held_phases, rows_to_update, with_kept
@@ -32,17 +31,15 @@ from paradime.relations import Relations
 from paradime.training import (
     Callback,
     ReportLoss,
+    Trainer,
     TrainingPhase,
     TrainingState,
     checked_callbacks,
-    choose_losses,
     history_frame,
-    notify,
-    run_phase,
 )
 from paradime.types import AnyArray, Data, FloatArray, Spec
 from paradime.utils.autograd import recording_gradients
-from paradime.utils.seed import RandomState, seeded
+from paradime.utils.seed import RandomState
 
 if TYPE_CHECKING:
     from paradime.persistence.saved import Saved
@@ -50,6 +47,23 @@ if TYPE_CHECKING:
 __all__ = ["ParametricDR"]
 
 T = TypeVar("T")
+
+
+class _NoteTraining(Callback):
+    """Tells a routine that it was trained, before other callbacks hear of the end of the training."""
+
+    def __init__(self, routine: ParametricDR) -> None:
+        self._routine = routine
+
+    def on_train_begin(self, state: TrainingState) -> None:
+        self._routine._components.embedding = None
+
+    def on_train_end(self, state: TrainingState) -> None:
+        blocks = self._routine._components
+        blocks.embedding = None
+        if state.n_steps > 0:
+            blocks.trained = True
+            self._routine._fitted = self._routine._fitted.replace(n_rows_seen=state.n_rows)
 
 
 class ParametricDR(Estimator):
@@ -280,9 +294,8 @@ class ParametricDR(Estimator):
             callbacks: What to call during training, in addition to the routine's own.
         """
         with self._working():
-            self._run(*self._begun(self._prepared_model([training_phase]), [training_phase], callbacks))
+            self._trainer([training_phase], callbacks).run([training_phase])
 
-    @recording_gradients()
     @recording_gradients()
     def partial_fit(
         self,
@@ -353,7 +366,6 @@ class ParametricDR(Estimator):
         self._fitted = self._fitted.replace(n_rows_seen=n_total)
         return self
 
-    @recording_gradients()
     @recording_gradients()
     def update(
         self,
@@ -452,76 +464,36 @@ class ParametricDR(Estimator):
                     seed=self._seed,
                     is_new=dataset is not None,
                 )
-                model = self._prepared_model(blocks.training_phases)
-                begun = self._begun(model, blocks.training_phases, callbacks, resumed)
-            self._run(*begun)
+                trainer = self._trainer(blocks.training_phases, callbacks, resumed)
+            trainer.run(blocks.training_phases, None if resumed is None else resumed["state"])
 
-    def _prepared_model(self, phases: Sequence[TrainingPhase]) -> torch.nn.Module:
-        """Checks phases, and computes what they need of the data that are there; returns the model."""
-        blocks, key = self._components, self._model_key
-        model = check_and_compute(blocks, phases, key, self._fitted.targets)
-        self._fitted = self._fitted.replace(row_shape=tuple(blocks.workspace.require_dataset()[key].shape[1:]))
-        return model
-
-    def _begun(
+    def _trainer(
         self,
-        model: torch.nn.Module,
         phases: Sequence[TrainingPhase],
         callbacks: Sequence[Callback],
         resumed: Mapping[str, Any] | None = None,
-    ) -> tuple[TrainingState | None, Sequence[Callback], torch.Generator | None]:
-        """Begins a training on the data that are there; without a state if there is nothing to run."""
+    ) -> Trainer:
+        """Checks phases, computes what they need of the data that are there, and makes what trains them."""
         blocks, key, seed = self._components, self._model_key, self._seed
-        phases = [phase for phase in phases if phase.epochs != 0]
-        heard = [blocks.history, ReportLoss(), *checked_callbacks(self.callbacks), *checked_callbacks(callbacks)]
-        if not phases:
-            return None, heard, None
+        model = check_and_compute(blocks, phases, key, self._fitted.targets)
         dataset = blocks.workspace.require_dataset()
-        generator = None if seed is None else torch.Generator(blocks.device).manual_seed(seed)
-        state = TrainingState(model, phases, phases[0], len(dataset), dataset=dataset, data_key=key)
-        state.run = begin_run(blocks, self.get_params(), phases, heard, generator, resumed)
-        return state, heard, generator
-
-    def _run(
-        self, state: TrainingState | None, heard: Sequence[Callback], generator: torch.Generator | None
-    ) -> None:
-        """Runs the phases of a training that was begun."""
-        if state is None:
-            return
-        blocks, dataset, run = self._components, state.dataset, state.run
-        phases = cast("Sequence[TrainingPhase]", state.phases)
-        assert dataset is not None
-        validation = validation_of(blocks, self.validation_every, state.data_key, self._given_positions())
-        blocks.embedding, seed = None, self._seed
-        # a dropout draws from the global generators
-        with seeded(seed, blocks.device):
-            try:
-                notify(heard, "train_begin", state)
-                for phase in phases[: run.n_phases_done]:
-                    phase.objective = choose_losses(phase, blocks.losses).to(blocks.device)
-                for phase in phases[run.n_phases_done :]:
-                    run_phase(
-                        phase,
-                        model=state.model,
-                        losses=blocks.losses,
-                        dataset=dataset,
-                        global_relations=blocks.workspace.relation_data,
-                        batch_relations=blocks.batch_relations,
-                        device=blocks.device,
-                        generator=generator,
-                        callbacks=heard,
-                        state=state,
-                        validation=validation,
-                    )
-            except KeyboardInterrupt:
-                report_interruption(state, self.on_interrupt)
-            finally:
-                blocks.embedding = None
-                if run.n_steps > 0:
-                    blocks.trained = True
-                    self._fitted = self._fitted.replace(n_rows_seen=len(dataset))
-                dataset.projections.clear()
-                notify(heard, "train_end", state)
+        self._fitted = self._fitted.replace(row_shape=tuple(dataset[key].shape[1:]))
+        called = [*checked_callbacks(self.callbacks), *checked_callbacks(callbacks)]
+        called = [_NoteTraining(self), blocks.history, ReportLoss(), *called]
+        return Trainer(
+            model,
+            blocks.losses,
+            dataset,
+            blocks.device,
+            global_relations=blocks.workspace.relation_data,
+            batch_relations=blocks.batch_relations,
+            data_key=key,
+            seed=seed,
+            callbacks=called,
+            description=description_of(blocks, self.get_params(), phases, called, seed, resumed),
+            validation=validation_of(blocks, self.validation_every, key, self._given_positions()),
+            on_interrupt=self.on_interrupt,
+        )
 
     @contextlib.contextmanager
     def _restored_on_error(self) -> Iterator[None]:

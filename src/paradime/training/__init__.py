@@ -1,4 +1,4 @@
-"""Training: phases, the loop that runs them, and callbacks."""
+"""Training: phases, the trainer that runs them, and callbacks."""
 
 from paradime.training.budget import TrainingBudget, batch_size_for, steps_for
 from paradime.training.callbacks import Callback, ProgressBar, ReportLoss, checked_callbacks, notify
@@ -18,14 +18,13 @@ from paradime.training.heldout import check_fraction, rows_to_hold_out, split_ro
 from paradime.training.history import History, history_frame
 from paradime.training.inference import apply_in_chunks, apply_to_rows
 from paradime.training.live_plot import LivePlot
-from paradime.training.loop import run_phase
 from paradime.training.phase import TrainingPhase
 from paradime.training.preparation import computation_order
-from paradime.training.run import Run
 from paradime.training.schedules import Constant, Cosine, Exponential, Linear, OneCycle, Schedule, Step
 from paradime.training.snapshots import Snapshots
 from paradime.training.state import HeldOutScores, TrainingState
 from paradime.training.tensorboard import TensorBoard
+from paradime.training.trainer import Trainer
 from paradime.training.validation import Validation
 from paradime.training.workspace import Workspace
 
@@ -43,11 +42,11 @@ __all__ = [
     "OneCycle",
     "ProgressBar",
     "ReportLoss",
-    "Run",
     "Schedule",
     "Snapshots",
     "Step",
     "TensorBoard",
+    "Trainer",
     "TrainingBudget",
     "TrainingPhase",
     "TrainingState",
@@ -74,7 +73,6 @@ __all__ = [
     "read_checkpoint",
     "resolve_device",
     "rows_to_hold_out",
-    "run_phase",
     "split_rows",
     "steps_for",
     "try_losses",

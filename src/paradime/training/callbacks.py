@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, TextIO
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TextIO
 
 from paradime._registry import CALLBACKS, with_article
 from paradime.training.state import TrainingState
@@ -14,9 +14,28 @@ from paradime.utils.logging import report
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-__all__ = ["Callback", "ProgressBar", "ReportLoss", "TrainingState", "checked_callbacks", "notify"]
+__all__ = ["Callback", "Capturable", "ProgressBar", "ReportLoss", "TrainingState", "checked_callbacks", "notify"]
 
 log = logging.getLogger(__name__)
+
+
+class Capturable(Protocol):
+    """A training of which a checkpoint can be made."""
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """What the training is made of; a training that goes on must be made of the same."""
+
+    @property
+    def can_be_captured(self) -> bool:
+        """Whether it stands where it can go on from: between steps, and without a seed between epochs."""
+
+    @property
+    def goes_on_within_epochs(self) -> bool:
+        """Whether it can go on from within an epoch; else from the end of one."""
+
+    def capture(self) -> dict[str, Any]:
+        """Returns all that is needed to go on, without copies."""
 
 
 class Callback:
@@ -46,6 +65,9 @@ class Callback:
 
     is_last: ClassVar[bool] = False
     """Whether it is called after the others, whose work it looks at."""
+
+    def attach(self, training: Capturable) -> None:
+        """Called before :meth:`on_train_begin` with the training, of which a checkpoint can be made."""
 
     def on_train_begin(self, state: TrainingState) -> None:
         """Called once before the first phase."""

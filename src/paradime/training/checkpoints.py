@@ -20,7 +20,7 @@ from paradime._registry import CALLBACKS
 from paradime._version import __version__
 from paradime.exceptions import ModelFileError
 from paradime.training._trees import assemble, take_apart
-from paradime.training.callbacks import Callback
+from paradime.training.callbacks import Callback, Capturable
 from paradime.training.state import TrainingState
 from paradime.utils.files import atomic_write
 from paradime.utils.logging import report
@@ -93,6 +93,7 @@ class Checkpoints(Callback):
         self._last_time = 0.0
         self._n_epochs = 0
         self._boundary: dict[str, Any] | None = None
+        self._training: Capturable | None = None
 
     def state_dict(self) -> dict[str, Any]:
         return {"n_epochs": self._n_epochs}
@@ -100,13 +101,16 @@ class Checkpoints(Callback):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self._n_epochs = int(state["n_epochs"])
 
+    def attach(self, training: Capturable) -> None:
+        self._training = training
+
     def on_train_begin(self, state: TrainingState) -> None:
         folder = Path(self.folder)
         folder.mkdir(parents=True, exist_ok=True)
         self._last_time, self._n_epochs, self._boundary = time.monotonic(), 0, None
         for unfinished in folder.glob(".checkpoint-*.part"):
             unfinished.unlink(missing_ok=True)
-        if state.run is not None and state.run.is_resumed:
+        if state.is_resumed:
             return
         others = _checkpoints_in(folder)
         if others and not self.overwrite:
@@ -119,11 +123,11 @@ class Checkpoints(Callback):
             other.unlink(missing_ok=True)
 
     def on_epoch_begin(self, state: TrainingState) -> None:
-        if state.run is not None and state.run.generator is None:
-            self._keep_boundary(state)
+        if self._training is not None and not self._training.goes_on_within_epochs and self._can_write:
+            self._boundary = self._content(state)
 
     def on_batch_end(self, state: TrainingState) -> None:
-        if self.every_seconds is not None and self._is_time() and state.run and state.run.can_be_captured:
+        if self.every_seconds is not None and self._is_time() and self._can_write:
             self.write(state)
 
     def on_epoch_end(self, state: TrainingState) -> None:
@@ -134,13 +138,11 @@ class Checkpoints(Callback):
             self.write(state)
 
     def on_train_end(self, state: TrainingState) -> None:
-        self._boundary = None
+        self._boundary = self._training = None
 
     def on_interrupt(self, state: TrainingState) -> None:
-        """Writes a last checkpoint; called by the routine when Ctrl-C has ended the training."""
-        if state.run is None or state.optimizer is None or state.watch is None:
-            return
-        if state.run.can_be_captured and state.run.n_steps:
+        """Writes a last checkpoint."""
+        if self._can_write and state.n_steps:
             self.write(state)
         elif self._boundary is not None:
             self._write(self._boundary)
@@ -158,14 +160,25 @@ class Checkpoints(Callback):
             OSError: If it cannot be written.
             TypeError: If the state has something that cannot be stored.
         """
-        return self._write(_content(state))
+        return self._write(self._content(state))
+
+    @property
+    def _can_write(self) -> bool:
+        return self._training is not None and self._training.can_be_captured
 
     def _is_time(self) -> bool:
         return self.every_seconds is not None and time.monotonic() - self._last_time >= self.every_seconds
 
-    def _keep_boundary(self, state: TrainingState) -> None:
-        if state.run is not None and state.run.can_be_captured:
-            self._boundary = _content(state)
+    def _content(self, state: TrainingState) -> dict[str, Any]:
+        assert self._training is not None
+        form, tensors = take_apart(self._training.capture())
+        text = {
+            "format": _FORMAT,
+            "paradime": __version__,
+            "description": self._training.description,
+            "state": form,
+        }
+        return {"n_steps": state.n_steps, "text": json.dumps(text), "tensors": tensors}
 
     def _write(self, content: dict[str, Any]) -> Path:
         from safetensors.torch import save
@@ -178,15 +191,6 @@ class Checkpoints(Callback):
         for old in _checkpoints_in(path.parent)[: -self.keep]:
             old.unlink(missing_ok=True)
         return path
-
-
-def _content(state: TrainingState) -> dict[str, Any]:
-    assert state.run is not None
-    form, tensors = take_apart(state.run.capture(state))
-    text = json.dumps(
-        {"format": _FORMAT, "paradime": __version__, "description": state.run.description, "state": form}
-    )
-    return {"n_steps": state.run.n_steps, "text": text, "tensors": tensors}
 
 
 def find_checkpoint(path: str | os.PathLike[str], callbacks: Sequence[Callback] = ()) -> Path | None:
@@ -275,7 +279,7 @@ def _complete(state: dict[str, Any]) -> dict[str, Any]:
     for name in ("n_phases_done", "n_epochs_done", "n_batches_done", "n_steps"):
         if not isinstance(state[name], int) or state[name] < 0:
             raise TypeError(f"{name} is {state[name]!r}")
-    for name in ("model", "optimizer", "losses", "watch", "sampler", "callbacks", "random", "stop", "epoch_loss"):
+    for name in ("model", "optimizer", "losses", "callbacks", "random", "stop", "epoch_loss"):
         state[name]
     return state
 

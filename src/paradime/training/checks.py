@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import cast
 
 import torch
 
@@ -19,7 +20,7 @@ from paradime.relationdata import RelationData
 from paradime.relations import Relations
 from paradime.training.phase import TrainingPhase
 
-__all__ = ["check_phase", "choose_losses", "determine_losses", "try_losses"]
+__all__ = ["check_phase", "choose_losses", "determine_losses", "named_loss", "try_losses"]
 
 _REMEDIES = {
     "pairs": "Use sampling='negative_edge', or a sampling of pairs such as ContrastivePairs().",
@@ -45,11 +46,18 @@ def choose_losses(phase: TrainingPhase, losses: Mapping[str, Loss]) -> CompoundL
     )
 
 
+def named_loss(phase: TrainingPhase, objective: CompoundLoss) -> Loss:
+    """Returns the loss that a phase names, if it is one without a weight; else the weighted sum of all of them."""
+    if len(objective.losses) > 1 or phase.loss_weights or phase.loss_shares:
+        return objective
+    return cast("Loss", objective.losses[0])
+
+
 def determine_losses(phases: Iterable[TrainingPhase], losses: Mapping[str, Loss]) -> None:
     """Tells phases which losses their keys mean, except those that know it and those that name a missing loss."""
     for phase in phases:
-        if phase.objective is None and all(key in losses for key in phase.loss_keys):
-            phase.objective = choose_losses(phase, losses)
+        if phase.loss is None and all(key in losses for key in phase.loss_keys):
+            phase.loss = named_loss(phase, choose_losses(phase, losses))
 
 
 def check_phase(

@@ -6,17 +6,18 @@ import dataclasses
 import logging
 import math
 import numbers
-from collections.abc import Collection, Sequence
-from typing import Any, Literal, Protocol
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
 
 import torch
 
 from paradime._registry import did_you_mean
 from paradime.loss import trained_state
-from paradime.training.state import PhaseSettings, TrainingState, Watched
+from paradime.training.callbacks import Callback
+from paradime.training.state import TrainingState
 from paradime.utils.logging import report
 
-__all__ = ["MONITORS", "EarlyStopping", "Watch"]
+__all__ = ["MONITORS", "EarlyStopper", "EarlyStopping"]
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ MONITORS = {
     "validation_quality": "the held-out quality",
     "auto": "the held-out loss, or the loss",
 }
-"""What a stopping can look at, in words."""
+"""What early stopping can look at, in words."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,79 +91,88 @@ class EarlyStopping:
         return waited >= self.patience and history[-1] is not None
 
 
-class _PhaseWithStopping(PhaseSettings, Protocol):
-    @property
-    def early_stopping(self) -> EarlyStopping | None: ...
+class EarlyStopper(Callback):
+    """Ends a phase when its early stopping says so, and restores the best weights if these are to be kept.
 
-
-class Watch(Watched):
-    """Watches a phase for its stopping: the monitored values so far, and the best weights.
-
-    Args:
-        phase: The phase.
-        measured: Which figures of held-out rows are measured: of ``"validation_loss"``, ``"validation_quality"``.
-
-    Raises:
-        ValueError: If the stopping looks at a figure that is not measured.
+    It remembers the value of each epoch, which was the best, and the weights of model and losses after that.
     """
 
-    def __init__(self, phase: _PhaseWithStopping, measured: Collection[str] = ()) -> None:
-        super().__init__(monitor=None if phase.early_stopping is None else phase.early_stopping.monitor)
-        self._stopping, self._phase = phase.early_stopping, phase
-        if self.monitor == "auto":
-            self.monitor = "validation_loss" if "validation_loss" in measured else "loss"
-        if self.monitor not in (None, "loss", *measured):
+    state_attributes: ClassVar[tuple[str, ...]] = ("_values", "_best_epoch", "_best_weights")
+
+    def __init__(self) -> None:
+        self._settings: EarlyStopping | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._monitor = "loss"
+        self._values: list[float | None] = []
+        self._best_epoch: int | None = None
+        self._best_weights: tuple[dict[str, Any], dict[str, Any]] | None = None
+
+    def on_phase_begin(self, state: TrainingState) -> None:
+        """Begins with a phase.
+
+        Raises:
+            ValueError: If its early stopping looks at a figure that is not measured.
+        """
+        self._forget()
+        self._settings = state.phase.early_stopping
+        if self._settings is None:
+            return
+        self._monitor = self._settings.monitor
+        if self._monitor == "auto":
+            self._monitor = "validation_loss" if "validation_loss" in state.measured else "loss"
+        if self._monitor not in ("loss", *state.measured):
             raise ValueError(
-                f"training phase {phase.name!r}: its stopping monitors {self.monitor!r}, which is not measured. "
-                "Hold rows out, validation_fraction=0.1 or fit(X, validation_data=…), of which there are enough; "
-                "or use EarlyStopping(monitor='loss')."
+                f"training phase {state.phase.name!r}: its early stopping monitors {self._monitor!r}, which is "
+                "not measured. Hold rows out, validation_fraction=0.1 or fit(X, validation_data=…), of which "
+                "there are enough; or use EarlyStopping(monitor='loss')."
             )
 
-    def observe(self, state: TrainingState) -> None:
-        """Looks at an epoch that has ended; sets ``state.stop`` if the phase is to end."""
-        if self._stopping is None:
+    def on_epoch_end(self, state: TrainingState) -> None:
+        settings = self._settings
+        if settings is None:
             return
-        self.values.append(self._value(state))
-        self._remember(state, self._stopping)
+        self._values.append(self._value(state))
+        self._remember(state, settings)
         # only one figure improves upwards, and "auto" never means that one
-        if self._stopping.ends(self.values):
+        if settings.ends(self._values):
             state.stop = True
             report(
                 log,
-                f"Training phase {self._phase.name!r} ends after epoch {state.epoch}: "
-                f"{MONITORS[str(self.monitor)]} has not improved by {self._stopping.min_delta:g} of its size for "
-                f"{self._stopping.patience} epochs.",
+                f"Training phase {state.phase.name!r} ends after epoch {state.epoch}: "
+                f"{MONITORS[self._monitor]} has not improved by {settings.min_delta:g} of its size for "
+                f"{settings.patience} epochs.",
             )
 
     def _value(self, state: TrainingState) -> float | None:
-        if self.monitor == "loss":
+        if self._monitor == "loss":
             return state.epoch_loss
         if state.validation is None:
             return None
-        return state.validation.loss if self.monitor == "validation_loss" else state.validation.quality
+        return state.validation.loss if self._monitor == "validation_loss" else state.validation.quality
 
-    def _remember(self, state: TrainingState, stopping: EarlyStopping) -> None:
-        value = self.values[-1]
-        if value is None or math.isnan(value) or state.epoch < stopping.warmup_epochs:
+    def _remember(self, state: TrainingState, settings: EarlyStopping) -> None:
+        value = self._values[-1]
+        if value is None or math.isnan(value) or state.epoch < settings.warmup_epochs:
             return
-        best = None if self.best_epoch is None else self.values[self.best_epoch]
-        improved = best is None or (value > best if self.monitor == "validation_quality" else value < best)
+        best = None if self._best_epoch is None else self._values[self._best_epoch]
+        improved = best is None or (value > best if self._monitor == "validation_quality" else value < best)
         if not improved:
             return
-        self.best_epoch = state.epoch
-        if stopping.restore_best:
-            losses = {} if self._phase.objective is None else trained_state(self._phase.objective)
-            self.best_weights = _on_cpu(state.model.state_dict()), _on_cpu(losses)
+        self._best_epoch = state.epoch
+        if settings.restore_best:
+            losses = {} if state.objective is None else trained_state(state.objective)
+            self._best_weights = _on_cpu(state.model.state_dict()), _on_cpu(losses)
 
-    def restore(self, state: TrainingState) -> None:
-        """Gives the model and the losses the best weights, if that is asked for."""
-        if self.best_weights is None or self.best_epoch == len(self.values) - 1:
+    def on_phase_end(self, state: TrainingState) -> None:
+        if self._best_weights is None or self._best_epoch == len(self._values) - 1:
             return
-        model, losses = self.best_weights
+        model, losses = self._best_weights
         state.model.load_state_dict(model)
-        if self._phase.objective is not None:
-            self._phase.objective.load_state_dict(losses)
-        report(log, f"Training phase {self._phase.name!r} keeps the weights of epoch {self.best_epoch}.")
+        if state.objective is not None:
+            state.objective.load_state_dict(losses)
+        report(log, f"Training phase {state.phase.name!r} keeps the weights of epoch {self._best_epoch}.")
 
 
 def _on_cpu(weights: dict[str, Any]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class History(Callback):
         self.records: list[dict[str, Any]] = []
 
     def on_epoch_end(self, state: TrainingState) -> None:
-        keys, loss, held_out = state.phase.loss_keys, state.phase.objective, state.validation
+        keys, loss, held_out = state.phase.loss_keys, state.objective, state.validation
         parts = [] if loss is None else loss.detailed_history()[:, -1].tolist()
         weights = [] if loss is None else loss.weight_history()[:, -1].tolist()
         self.records.append(

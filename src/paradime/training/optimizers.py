@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from paradime._registry import OPTIMIZERS
+from paradime.exceptions import UnsupportedConfigurationError
 
-__all__ = ["make_optimizer"]
+__all__ = ["load_optimizer_state", "make_optimizer", "optimizer_state", "trainable_parameters"]
 
 _FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
 
@@ -22,6 +24,27 @@ OPTIMIZERS.add("radam", torch.optim.RAdam)
 OPTIMIZERS.add("adagrad", torch.optim.Adagrad)
 OPTIMIZERS.add("rmsprop", torch.optim.RMSprop)
 OPTIMIZERS.add("sgd", torch.optim.SGD)
+
+
+def trainable_parameters(model: torch.nn.Module, loss: torch.nn.Module) -> list[torch.nn.Parameter]:
+    """Returns the parameters of a model and its loss that are trained; each once, if the loss holds the model.
+
+    Raises:
+        UnsupportedConfigurationError: If there are none, or some were made in inference mode.
+    """
+    for owner in (model, loss):
+        for name, held in itertools.chain(owner.named_parameters(), owner.named_buffers()):
+            if held.is_inference():
+                raise UnsupportedConfigurationError(
+                    f"{type(owner).__name__} must be made outside torch.inference_mode(), which makes weights "
+                    f"that cannot be trained, got such a tensor {name!r}. Make it before entering that mode."
+                )
+    unique = {id(p): p for p in (*model.parameters(), *loss.parameters()) if p.requires_grad}
+    if not unique:
+        raise UnsupportedConfigurationError(
+            f"model {type(model).__name__} has no parameters that can be trained. Check requires_grad."
+        )
+    return list(unique.values())
 
 
 def make_optimizer(
@@ -51,6 +74,22 @@ def make_optimizer(
     if settings.get("differentiable"):
         return kind(parameters, **settings)
     return _without_compiler(kind)(parameters, **settings)
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """Returns the state of an optimizer, without importing torch's compiler."""
+    state: dict[str, Any] = _unwrapped(optimizer, "state_dict")()
+    return state
+
+
+def load_optimizer_state(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """Gives an optimizer what :func:`optimizer_state` returned of one for the same parameters."""
+    _unwrapped(optimizer, "load_state_dict")(state)
+
+
+def _unwrapped(optimizer: torch.optim.Optimizer, method: str) -> Callable[..., Any]:
+    """Returns a method without the wrapper that imports torch's compiler when it is first called."""
+    return functools.partial(inspect.unwrap(getattr(type(optimizer), method)), optimizer)
 
 
 @functools.cache

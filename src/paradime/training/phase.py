@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 import numbers
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 
 from paradime._registry import SCHEDULES, did_you_mean
 from paradime.data import Edges, Items, Sampling
-from paradime.loss import CompoundLoss, Loss
+from paradime.loss import Loss
 from paradime.loss.weights import Weight
 from paradime.training.budget import AUTO, Count, TrainingBudget, budget_for
 from paradime.training.callbacks import Callback, checked_callbacks
@@ -71,8 +72,9 @@ class TrainingPhase:
         **optimizer_kwargs: Further settings of the optimizer.
 
     Attributes:
-        objective: The weighted sum of the losses, made anew whenever the phase is trained; ``None`` until a
-            routine has said which losses the keys mean.
+        loss: The loss that the phase names, if it is one without a weight; else the weighted sum of all of them,
+            which is made anew whenever the phase is trained. ``loss.history`` has one value an epoch. ``None``
+            until a routine has said which losses the keys mean.
 
     Raises:
         ValueError: If a setting is out of range.
@@ -103,7 +105,9 @@ class TrainingPhase:
     callbacks: tuple[Callback, ...]
     loss_shares: Mapping[str, float] | None
     optimizer_kwargs: dict[str, Any]
-    objective: CompoundLoss | None = dataclasses.field(default=None, repr=False)
+    loss: Loss | None = dataclasses.field(default=None, repr=False)
+
+    _is_frozen: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -157,20 +161,29 @@ class TrainingPhase:
             else loss_shares
         )
         self.optimizer_kwargs = optimizer_kwargs
-        self.objective = None
+        self.loss = None
         self.check()
 
-    @property
-    def loss(self) -> Loss | None:
-        """The loss that the phase names, if it is one without a weight; else the weighted sum of all of them.
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self._is_frozen:
+            raise dataclasses.FrozenInstanceError(
+                f"the settings of training phase {self.name!r} stay as they are while it is trained, got "
+                f"{name}={value!r}. Change them before the training; state.stop = True ends the phase."
+            )
+        super().__setattr__(name, value)
 
-        ``loss.history`` has one value an epoch. ``None`` until a routine has said which losses the keys mean.
+    def frozen(self) -> Self:
+        """Returns a copy whose settings cannot be changed: what a training works on.
+
+        Example:
+            >>> TrainingPhase("main").frozen().epochs = 3
+            Traceback (most recent call last):
+            ...
+            dataclasses.FrozenInstanceError: the settings of training phase 'main' stay as they are while it is ...
         """
-        if self.objective is None or len(self.objective.losses) > 1 or self.loss_weights or self.loss_shares:
-            return self.objective
-        (single,) = self.objective.losses
-        assert isinstance(single, Loss)
-        return single
+        made = copy.copy(self)
+        object.__setattr__(made, "_is_frozen", True)
+        return made
 
     def check(self) -> None:
         """Raises ValueError if a setting is out of range; also called when the phase is run."""
@@ -263,7 +276,7 @@ class TrainingPhase:
     def settings(self) -> dict[str, Any]:
         """Returns the settings as the constructor takes them."""
         names = [field.name for field in dataclasses.fields(self)]
-        settings = {name: getattr(self, name) for name in names if name not in ("optimizer_kwargs", "objective")}
+        settings = {name: getattr(self, name) for name in names if name not in ("optimizer_kwargs", "loss")}
         return {**settings, **self.optimizer_kwargs}
 
     def replace(self, **changes: Any) -> Self:

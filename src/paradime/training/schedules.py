@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-
-import torch
+from typing import ClassVar
 
 from paradime._registry import SCHEDULES
+from paradime.training.callbacks import Callback
+from paradime.training.state import TrainingState
 
 __all__ = [
     "Constant",
@@ -222,27 +222,31 @@ class OneCycle(Schedule):
         return _half_cosine(1.0, self.end_factor, progress)
 
 
-class ScheduledRates:
-    """Sets the learning rates of an optimizer, each relative to what it was at first.
+class ScheduledRates(Callback):
+    """Sets the learning rates of each step by the phase's schedule, relative to what they were at first.
 
-    Args:
-        schedule: The schedule.
-        optimizer: The optimizer; its groups of parameters may have learning rates of their own.
+    The optimizer's groups of parameters may have learning rates of their own. With a constant schedule, nothing is
+    set: others, such as a callback, may then set the rates.
     """
 
-    def __init__(self, schedule: Schedule, optimizer: torch.optim.Optimizer) -> None:
-        self._factor: Callable[[float], float] = schedule.factor
-        self._groups = optimizer.param_groups
-        self._base = [group["lr"] for group in self._groups]
-        # others than schedules, such as a callback, may then set the rates
-        self._active = schedule != Constant()
+    state_attributes: ClassVar[tuple[str, ...]] = ("_base",)
 
-    def at(self, progress: float) -> None:
-        """Sets the rates of the next step, given the share of the steps that are done, in [0, 1]."""
-        if self._active:
-            factor = self._factor(progress)
-            for group, base in zip(self._groups, self._base, strict=True):
-                group["lr"] = base * factor
+    def __init__(self) -> None:
+        self._schedule: Schedule = Constant()
+        self._base: list[float] = []
+
+    def on_phase_begin(self, state: TrainingState) -> None:
+        assert state.optimizer is not None
+        self._schedule = make_schedule(state.phase.schedule)
+        self._base = [group["lr"] for group in state.optimizer.param_groups]
+
+    def on_batch_begin(self, state: TrainingState) -> None:
+        if self._schedule == Constant():
+            return
+        assert state.optimizer is not None
+        factor = self._schedule.factor(state.progress)
+        for group, base in zip(state.optimizer.param_groups, self._base, strict=True):
+            group["lr"] = base * factor
 
 
 def make_schedule(schedule: str | Schedule) -> Schedule:

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 import torch
 
-from paradime.data import Batch, Dataset
+from paradime.data import Batch, Dataset, Sampling
 from paradime.loss import CompoundLoss, Loss
 from paradime.training.budget import TrainingBudget
 
-__all__ = ["HeldOutScores", "PhaseSettings", "TrainingState", "Watched"]
+__all__ = ["HeldOutScores", "PhaseSettings", "TrainingState"]
 
 
 class PhaseSettings(Protocol):
@@ -35,8 +35,16 @@ class PhaseSettings(Protocol):
         """The callbacks of this phase alone."""
 
     @property
-    def objective(self) -> CompoundLoss | None:
-        """The weighted sum of the losses; ``None`` until a routine has said which losses the keys mean."""
+    def early_stopping(self) -> Any:
+        """When the phase ends early; ``None`` for never."""
+
+    @property
+    def schedule(self) -> Any:
+        """How the learning rate changes."""
+
+    @property
+    def compile(self) -> bool | str:
+        """Whether the model's methods are compiled."""
 
     @property
     def loss(self) -> Loss | None:
@@ -44,6 +52,9 @@ class PhaseSettings(Protocol):
 
     def budget(self, n_rows: int) -> TrainingBudget:
         """Returns the number and size of batches on data of so many rows."""
+
+    def plan(self) -> Sampling:
+        """Returns what batches are made of."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,56 +73,46 @@ class HeldOutScores:
     quality: float
 
 
-@dataclasses.dataclass(eq=False)
-class Watched:
-    """What early stopping has seen of a phase.
-
-    Attributes:
-        monitor: The metric that is looked at; ``None`` if the phase has no stopping.
-        values: Its value after each epoch; ``None`` where it was not measured.
-        best_epoch: The epoch with the best value, or ``None``.
-        best_weights: The state of the model and of the losses after that epoch, on the CPU; ``None`` unless it
-            is to be restored.
-    """
-
-    monitor: str | None = None
-    values: list[float | None] = dataclasses.field(default_factory=list)
-    best_epoch: int | None = None
-    best_weights: tuple[dict[str, Any], dict[str, Any]] | None = None
-
-
 @dataclasses.dataclass
 class TrainingState:
     """Where training stands.
 
     Attributes:
         model: The model that is trained.
-        phases: All phases of this training.
+        phases: All phases of this training, with settings that do not change any more.
         phase: The current phase.
+        objective: The weighted sum of the phase's losses, which steps go down; ``None`` before the first phase.
         n_rows: Number of rows of the data.
         epoch: The current epoch of the phase, from 0.
         n_batches: Number of batches in an epoch of the phase.
         batch: The current batch.
+        progress: The share of the phase's steps that are done, in [0, 1].
         loss: The loss of the last step, a scalar on the device; reading it waits for the device.
         epoch_loss: The loss of the last epoch that ended, the sum over its batches.
         stop: Whether the phase is to end after this epoch; a callback may set it.
-        dataset: The training rows; ``None`` before the first phase if they are not known yet.
+        dataset: The training rows.
         data_key: The entry of the data set that is embedded.
         optimizer: The optimizer of the phase.
         seconds: How long the last epoch took, without validation and what callbacks do after it.
+        measured: What is measured on held-out rows in this phase: of ``"validation_loss"`` and
+            ``"validation_quality"``.
         validation: What was measured on held-out rows after the last epoch; ``None`` if nothing was.
-        watch: The values that the phase's stopping has seen, and the best weights.
-        run: The :class:`~paradime.training.Run`: what the training has to remember to go on from here, of which
-            checkpoints are made; ``None`` before it begins.
+        is_resumed: Whether the training goes on from a checkpoint.
+        n_phases_done: Phases that have ended.
+        n_epochs_done: Epochs of the present phase that have ended.
+        n_batches_done: Steps of the present epoch.
+        n_steps: Steps of all phases.
     """
 
     model: torch.nn.Module
     phases: Sequence[PhaseSettings]
     phase: PhaseSettings
+    objective: CompoundLoss | None = None
     n_rows: int = 0
     epoch: int = 0
     n_batches: int = 0
     batch: Batch | None = None
+    progress: float = 0.0
     loss: torch.Tensor | None = None
     epoch_loss: float | None = None
     stop: bool = False
@@ -119,9 +120,13 @@ class TrainingState:
     data_key: str = "main"
     optimizer: torch.optim.Optimizer | None = None
     seconds: float = 0.0
+    measured: frozenset[str] = frozenset()
     validation: HeldOutScores | None = None
-    watch: Watched | None = None
-    run: Any = None
+    is_resumed: bool = False
+    n_phases_done: int = 0
+    n_epochs_done: int = 0
+    n_batches_done: int = 0
+    n_steps: int = 0
 
     @property
     def learning_rate(self) -> float | None:

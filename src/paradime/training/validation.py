@@ -15,20 +15,20 @@ from paradime.loss import Loss
 from paradime.models import Projection
 from paradime.relationdata import RelationData
 from paradime.relations import Relations
+from paradime.training.callbacks import Callback
 from paradime.training.heldout import with_derived_entries
 from paradime.training.inference import evaluating
-from paradime.training.phase import TrainingPhase
 from paradime.training.quality import HeldOutQuality, metric_of
-from paradime.training.state import HeldOutScores
+from paradime.training.state import HeldOutScores, PhaseSettings, TrainingState
 from paradime.training.workspace import Workspace
 
-__all__ = ["PhaseValidation", "Validation"]
+__all__ = ["Validation"]
 
 _PAIRS_A_ROW = 2  # positive pairs, at least: few of them, as small batches have them, say little
 
 
-class Validation:
-    """Held-out rows, with what losses need to know of them.
+class Validation(Callback):
+    """Measures held-out rows after the epochs; what it finds is ``state.validation``.
 
     Nothing of it takes part in the training, and the training's random numbers are the same without it.
 
@@ -41,6 +41,7 @@ class Validation:
     Args:
         rows: The held-out rows.
         workspace: The training rows, with what was computed from them.
+        batch_relations: How to compute the relations between embedded points, by key.
         data_key: The entry that is embedded.
         every: Epochs between measurements, at least 1; the last epoch of a phase is measured, too.
         positions: Entries of the training rows that hold initial positions, which held-out rows get as if they
@@ -55,14 +56,15 @@ class Validation:
         self,
         rows: Dataset,
         workspace: Workspace,
+        batch_relations: Mapping[str, Relations],
         *,
         data_key: str = "main",
         every: int = 1,
         positions: Collection[str] = (),
     ) -> None:
         training, metric = workspace.require_dataset(), metric_of(workspace.global_relations)
-        self.every, self.device, self.data_key = every, workspace.device, data_key
-        self.projections: dict[str, Projection] = {}
+        self.every, self._device, self._data_key = every, workspace.device, data_key
+        self._projections: dict[str, Projection] = {}
         self.rows = with_derived_entries(
             rows, training, {*workspace.derived_data, *positions}, data_key=data_key, metric=metric
         )
@@ -70,12 +72,17 @@ class Validation:
         self._refused: dict[str, str] = {}
         for key, recipe in workspace.global_relations.items():
             self._compute(key, recipe)
+        self._batch_relations = batch_relations
         self._quality = HeldOutQuality(self.rows, training, data_key=data_key, metric=metric)
+        # of the present phase
+        self._sampler: Sampler | None = None
+        self._measurable: dict[str, int] = {}
+        self._last_epoch = 0
 
     def _compute(self, key: str, recipe: Relations) -> None:
         try:
             # the recipe itself keeps what it found out about the training rows
-            alone = Workspace({}, {key: copy.deepcopy(recipe)}, self.rows, device=self.device)
+            alone = Workspace({}, {key: copy.deepcopy(recipe)}, self.rows, device=self._device)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # such as fewer neighbours, which is as it should be
                 alone.compute_relations()
@@ -84,27 +91,26 @@ class Validation:
         else:
             self.relation_data.update(alone.relation_data)
 
-    def begin(
-        self,
-        phase: TrainingPhase,
-        model: torch.nn.Module,
-        batch_relations: Mapping[str, Relations],
-        *,
-        n_batches: int,
-        n_rows: int,
-    ) -> PhaseValidation:
-        """Prepares the measurements of a phase, whose loss is known.
+    def on_phase_begin(self, state: TrainingState) -> None:
+        phase, budget = state.phase, state.phase.budget(state.n_rows)
+        rows = self.rows.to(self._device)
+        if not phase.compile:
+            rows.project(self._data_key, state.model, self._projections)
+        self._sampler, self._last_epoch = self._sampler_of(phase, rows, budget.batch_size), budget.epochs - 1
+        with evaluating(state.model, self._device):
+            self._measurable = self._find_measurable(state, self._batches()[0])
+        state.measured = frozenset({"validation_quality"} | ({"validation_loss"} if self._measurable else set()))
 
-        Args:
-            phase: The phase.
-            model: The model.
-            batch_relations: How to compute the relations between embedded points, by key.
-            n_batches: The number of batches in an epoch of the training.
-            n_rows: The number of training rows.
-        """
-        return PhaseValidation(self, phase, model, batch_relations, n_batches=n_batches, n_rows=n_rows)
+    def on_epoch_end(self, state: TrainingState) -> None:
+        state.validation = None
+        if state.epoch % self.every and state.epoch != self._last_epoch:
+            return
+        with evaluating(state.model, self._device):
+            losses = self._losses(state)
+            quality = self._quality.of(state.model, self._device)
+        state.validation = HeldOutScores(sum(losses.values()) if losses else None, losses, quality)
 
-    def sampler(self, phase: TrainingPhase, rows: Dataset, batch_size: int) -> Sampler:
+    def _sampler_of(self, phase: PhaseSettings, rows: Dataset, batch_size: int) -> Sampler:
         """Makes the sampler of the held-out rows; one of rows where pairs cannot be drawn."""
         plan = phase.plan()
         if not set(plan.relation_keys()) <= set(self.relation_data):
@@ -115,93 +121,45 @@ class Validation:
             return plan.make(rows, self.relation_data, batch_size=batch_size, batches_per_epoch=least)
         return sampler
 
-    def reason(self, error: Exception) -> str:
-        """Returns why a loss cannot be computed: its error, and which relations were refused."""
-        refused = "".join(f" Relations {key!r}: {reason}" for key, reason in self._refused.items())
-        return f"{type(error).__name__}: {error}{refused}"
-
-    def quality(self, model: torch.nn.Module) -> float:
-        """Measures the neighbours preserved."""
-        return self._quality.of(model, self.device)
-
-
-class PhaseValidation:
-    """Measures a model after the epochs of a phase; see :meth:`Validation.begin`.
-
-    Attributes:
-        figures: What is measured: ``"validation_quality"``, and ``"validation_loss"`` if any component can be
-            computed for held-out rows.
-    """
-
-    def __init__(
-        self,
-        validation: Validation,
-        phase: TrainingPhase,
-        model: torch.nn.Module,
-        batch_relations: Mapping[str, Relations],
-        *,
-        n_batches: int,
-        n_rows: int,
-    ) -> None:
-        budget = phase.budget(n_rows)
-        self._validation, self._phase, self._model = validation, phase, model
-        self._batch_relations, self._n_batches, self._last = batch_relations, n_batches, budget.epochs - 1
-        rows = validation.rows.to(validation.device)
-        if not phase.compile:
-            rows.project(validation.data_key, model, validation.projections)
-        self._sampler = validation.sampler(phase, rows, budget.batch_size)
-        self._measured: dict[str, int] = {}
-        with evaluating(model, validation.device):
-            first = next(iter(self._batches()))
-            self._measured = self._measurable(first)
-        self.figures = {"validation_quality"} | ({"validation_loss"} if self._measured else set())
-
-    def __call__(self, epoch: int) -> HeldOutScores | None:
-        """Measures the model; returns ``None`` after epochs for which nothing is to be measured."""
-        if epoch % self._validation.every and epoch != self._last:
-            return None
-        with evaluating(self._model, self._validation.device):
-            losses = self._losses()
-            quality = self._validation.quality(self._model)
-        return HeldOutScores(sum(losses.values()) if losses else None, losses, quality)
-
     def _batches(self) -> list[Batch]:
         # the same ones each time, so that values are comparable
-        generator = torch.Generator(self._validation.device).manual_seed(0)
-        return list(self._sampler.epoch(generator))
+        assert self._sampler is not None
+        return list(self._sampler.epoch(torch.Generator(self._device).manual_seed(0)))
 
-    def _measurable(self, batch: Batch) -> dict[str, int]:
+    def _find_measurable(self, state: TrainingState, batch: Batch) -> dict[str, int]:
         """Returns the components that can be computed for held-out rows, with their places; warns of others."""
         found: dict[str, int] = {}
-        for place, key in enumerate(self._phase.loss_keys):
+        for place, key in enumerate(state.phase.loss_keys):
             try:
-                self._value(place, batch)
+                self._value(state, place, batch)
             except Exception as error:  # whatever a loss raises: training goes on
+                refused = "".join(f" Relations {key!r}: {reason}" for key, reason in self._refused.items())
                 warnings.warn(
-                    f"training phase {self._phase.name!r}: the held-out loss leaves out {key!r}, which cannot be "
-                    f"computed for {len(self._validation.rows)} held-out rows: {self._validation.reason(error)}",
+                    f"training phase {state.phase.name!r}: the held-out loss leaves out {key!r}, which cannot be "
+                    f"computed for {len(self.rows)} held-out rows: {type(error).__name__}: {error}{refused}",
                     stacklevel=2,
                 )
             else:
                 found[key] = place
         return found
 
-    def _losses(self) -> dict[str, float]:
-        assert self._phase.objective is not None
-        if not self._measured:
+    def _losses(self, state: TrainingState) -> dict[str, float]:
+        """Returns the weighted components, as sums over as many batches as an epoch of the training has."""
+        assert state.objective is not None
+        if not self._measurable:
             return {}
-        weights = self._phase.objective.weight_history()[:, -1]
+        weights = state.objective.weight_history()[:, -1]
         batches = self._batches()
-        sums = [sum(self._value(place, batch) for batch in batches) for place in self._measured.values()]
+        sums = [sum(self._value(state, place, batch) for batch in batches) for place in self._measurable.values()]
         means = (torch.stack([torch.as_tensor(value) for value in sums]) / len(batches)).tolist()
         return {
-            key: float(weights[place]) * self._n_batches * mean
-            for (key, place), mean in zip(self._measured.items(), means, strict=True)
+            key: float(weights[place]) * state.n_batches * mean
+            for (key, place), mean in zip(self._measurable.items(), means, strict=True)
         }
 
-    def _value(self, place: int, batch: Batch) -> torch.Tensor:
-        assert self._phase.objective is not None
-        loss = cast("Loss", self._phase.objective.losses[place])
-        parts = self._validation.relation_data, self._batch_relations, batch, self._validation.device
+    def _value(self, state: TrainingState, place: int, batch: Batch) -> torch.Tensor:
+        assert state.objective is not None
+        loss = cast("Loss", state.objective.losses[place])
+        parts = self.relation_data, self._batch_relations, batch, self._device
         # an attribute of a user's loss may have the method's name
-        return Loss.evaluate(loss, self._model, *parts).detach()
+        return Loss.evaluate(loss, state.model, *parts).detach()

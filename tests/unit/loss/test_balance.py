@@ -13,7 +13,7 @@ from paradime.exceptions import TrainingDivergedError
 from paradime.loss import CompoundLoss, Loss, PositionLoss, ReconstructionLoss
 from paradime.loss.balance import BalancedWeights, shared_gradient_norms
 from paradime.models import FullyConnectedEmbeddingModel, Model
-from paradime.training import Callback, TrainingPhase, run_phase
+from paradime.training import Callback, Trainer, TrainingPhase
 
 CPU = torch.device("cpu")
 
@@ -332,17 +332,8 @@ def train(losses, shares=(0.8, 0.2), epochs=12, model=None, parameters=lambda m:
         loss_weights="balanced",
         loss_shares=dict(zip(keys, shares, strict=True)),
     )
-    run_phase(
-        phase,
-        model=model,
-        losses=dict(zip(keys, losses, strict=True)),
-        dataset=dataset,
-        global_relations={},
-        batch_relations={},
-        device=CPU,
-        generator=torch.Generator().manual_seed(seed),
-        callbacks=[measured],
-    )
+    by_key = dict(zip(keys, losses, strict=True))
+    Trainer(model, by_key, dataset, CPU, seed=seed, callbacks=[measured]).run([phase])
     with torch.no_grad():
         axis = model.embed(X)[:, 0]
     correlation = abs(float(torch.corrcoef(torch.stack((axis, X[:, 9])))[0, 1]))

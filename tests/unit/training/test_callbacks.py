@@ -90,7 +90,7 @@ def test_state_tells_batch_and_loss(routine, X):
     assert look.rows == [5, 5, 5, 5, 10]
     assert look.counts == [2, 2, 1]
     assert look.losses == pytest.approx(look.sums)
-    assert look.losses == [value for phase in routine.training_phases for value in phase.objective.history]
+    assert look.losses == [record["loss"] for record in routine.history_]
 
 
 def test_callbacks_of_the_routine_come_before_those_of_the_call(X):

@@ -81,7 +81,7 @@ class CountSteps(Callback):
         self._at_ends = []
 
     def on_phase_end(self, state):
-        self._at_ends.append(state.run.n_steps)
+        self._at_ends.append(state.n_steps)
 
 
 SHORT = {"batch_size": 40, "epochs": 3, "random_state": 0}
@@ -555,7 +555,7 @@ def test_a_state_that_cannot_be_stored_is_named(X, tmp_path):
 
 
 def test_relations_that_come_out_differently_are_told(X, checkpoint, monkeypatch):
-    monkeypatch.setattr("paradime.dr.resuming.describe_relations", lambda relations: {"rel": "other"})
+    monkeypatch.setattr("paradime.dr.preparation.describe_relations", lambda relations: {"rel": "other"})
     with pytest.warns(UserWarning, match="not those of the training that was interrupted"):
         mds().fit(X, resume_from=checkpoint)
 

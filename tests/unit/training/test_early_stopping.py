@@ -9,15 +9,14 @@ import torch
 
 from paradime._registry import CALLBACKS
 from paradime.data import Dataset
-from paradime.loss import Loss
+from paradime.loss import Loss, PositionLoss
 from paradime.training import (
     Callback,
     EarlyStopping,
     ProgressBar,
     ReportLoss,
+    Trainer,
     TrainingPhase,
-    TrainingState,
-    run_phase,
 )
 
 
@@ -32,25 +31,14 @@ class Following(Loss):
         return next(self.values) + 0 * model(batch["main"]).sum()
 
 
-def run(phase, values, callbacks=(), phases=None):
-    model = torch.nn.Linear(2, 1)
-    state = TrainingState(model, phases or [phase], phase)
-    run_again(phase, values, state, callbacks)
-    return phase.loss.history, state
-
-
-def run_again(phase, values, state, callbacks=()):
-    run_phase(
-        phase,
-        model=state.model,
-        losses={"loss": Following(values)},
-        dataset=Dataset({"main": torch.arange(8.0).reshape(4, 2)}),
-        global_relations={},
-        batch_relations={},
-        device=torch.device("cpu"),
-        callbacks=callbacks,
-        state=state,
-    )
+def run(phase, values, callbacks=(), others=()):
+    """Trains phases, the last of which has these values."""
+    losses = {"loss": Following(values), "other": PositionLoss()}
+    rows = torch.arange(8.0).reshape(4, 2)
+    data = Dataset({"main": rows, "pos": rows[:, :1]})
+    trainer = Trainer(torch.nn.Linear(2, 1), losses, data, torch.device("cpu"), callbacks=callbacks)
+    trainer.run([*others, phase])
+    return phase.loss.history, trainer.state
 
 
 def train(values, epochs=10, callbacks=(), **settings):
@@ -97,12 +85,12 @@ def test_a_callback_may_end_the_phase_after_the_epoch():
         def on_batch_end(self, state):
             state.stop = state.epoch == 2
 
-    history, state = train([3.0, 2.0, 1.0, 0.5], callbacks=[Enough()])
+    history, _ = train([3.0, 2.0, 1.0, 0.5], callbacks=[Enough()])
     assert history == [3, 2, 1]
     # the next phase starts afresh
-    phase = TrainingPhase(epochs=2)
-    run_again(phase, [1.0, 1.0], state)
-    assert len(phase.loss.history) == 2
+    first, second = TrainingPhase(epochs=5), TrainingPhase(epochs=2)
+    run(second, [3.0, 2.0, 1.0, 0.5, 0.5], callbacks=[Enough()], others=[first])
+    assert second.loss.history == [3, 2, 1, 0.5, 0.5]
 
 
 @pytest.mark.parametrize(
@@ -136,10 +124,13 @@ class Note(Callback):
 def test_callbacks_of_the_phase_are_called_after_the_others_and_hear_of_it_as_of_the_whole_training():
     notes = []
     phase = TrainingPhase("main", epochs=1, callbacks=[Note("own", notes)])
-    _, state = run(phase, [1.0], [Note("outer", notes)], phases=[phase, TrainingPhase()])
+    before = TrainingPhase(loss_keys=["other"], epochs=1)
+    _, state = run(phase, [1.0], [Note("outer", notes)], others=[before])
     events = ["phase_begin", "epoch_begin", "batch_begin", "batch_end", "epoch_end", "phase_end"]
     both = [(name, event, 2) for event in events for name in ("outer", "own")]
-    assert notes == [("own", "train_begin", 1), *both, ("own", "train_end", 1)]
+    of_other = [("outer", event, 2) for event in ("train_begin", *events)]
+    own = [("own", "train_begin", 1), *both, ("own", "train_end", 1)]
+    assert notes == [*of_other, *own, ("outer", "train_end", 2)]
     assert len(state.phases) == 2
 
 
@@ -162,7 +153,7 @@ def test_progress_bar_of_a_phase_counts_its_epochs_and_is_full_after_an_early_en
     file = io.StringIO()
     bar = ProgressBar(file=file, mininterval=0, ncols=100)
     phase = TrainingPhase("main", epochs=9, callbacks=[bar], early_stopping=EarlyStopping(2))
-    run(phase, [1.0] * 9, phases=[TrainingPhase(epochs=500), phase])
+    run(phase, [1.0] * 9, others=[TrainingPhase(loss_keys=["other"], epochs=20)])
     assert "/9" in file.getvalue()
     assert "3/3" in file.getvalue()
     assert file.getvalue().endswith("\n")

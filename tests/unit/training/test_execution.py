@@ -9,7 +9,7 @@ from paradime.data import Dataset
 from paradime.dr import ParametricDR
 from paradime.loss import PositionLoss
 from paradime.models import FullyConnectedEmbeddingModel
-from paradime.training import TrainingPhase, run_phase
+from paradime.training import Trainer, TrainingPhase
 from paradime.training.execution import Execution
 
 
@@ -18,16 +18,8 @@ def trained(model=None, epochs=4, seed=0, **settings):
     X = torch.randn(200, 6)
     model = model or FullyConnectedEmbeddingModel(6, 2, [32])
     phase = TrainingPhase(epochs=epochs, batch_size=50, learning_rate=0.01, **settings)
-    run_phase(
-        phase,
-        model=model,
-        losses={"loss": PositionLoss()},
-        dataset=Dataset({"main": X, "pos": torch.stack((X[:, 0] * X[:, 1], X[:, 2].abs()), dim=1)}),
-        global_relations={},
-        batch_relations={},
-        device=torch.device("cpu"),
-        generator=torch.Generator().manual_seed(seed),
-    )
+    data = Dataset({"main": X, "pos": torch.stack((X[:, 0] * X[:, 1], X[:, 2].abs()), dim=1)})
+    Trainer(model, {"loss": PositionLoss()}, data, torch.device("cpu"), seed=seed).run([phase])
     return model, phase.loss.history
 
 

@@ -6,7 +6,7 @@ import torch
 
 from paradime.data import Dataset
 from paradime.loss import CompoundLoss, Loss
-from paradime.training import Callback, TrainingPhase, run_phase
+from paradime.training import Callback, Trainer, TrainingPhase
 
 CPU = torch.device("cpu")
 
@@ -22,22 +22,17 @@ class Sum(Loss):
         return self.factor * model.weight.sum()
 
 
+def rows():
+    return Dataset({"main": torch.arange(40.0).reshape(10, 4)})
+
+
 def train(losses, model=None, callbacks=(), **settings):
     settings = {"optimizer": torch.optim.SGD, "learning_rate": 1.0, "batch_size": 5, "epochs": 2, **settings}
     phase = TrainingPhase("main", loss_keys=list(losses), **settings)
     model = model or torch.nn.Linear(4, 1, bias=False)
     with torch.no_grad():
         model.weight.zero_()
-    run_phase(
-        phase,
-        model=model,
-        losses=losses,
-        dataset=Dataset({"main": torch.arange(40.0).reshape(10, 4)}),
-        global_relations={},
-        batch_relations={},
-        device=CPU,
-        callbacks=callbacks,
-    )
+    Trainer(model, losses, rows(), CPU, callbacks=callbacks).run([phase])
     return phase, model.weight.detach()
 
 
@@ -102,15 +97,7 @@ def test_a_phase_starts_its_weights_anew():
     assert phase.loss.weights == [2.0]
     assert phase.loss_weights == [(8, 0)]
     again = phase.replace(epochs=1, batch_size=10)
-    run_phase(
-        again,
-        model=torch.nn.Linear(4, 1),
-        losses={"a": Sum()},
-        dataset=Dataset({"main": torch.arange(40.0).reshape(10, 4)}),
-        global_relations={},
-        batch_relations={},
-        device=CPU,
-    )
+    Trainer(torch.nn.Linear(4, 1), {"a": Sum()}, rows(), CPU).run([again])
     assert again.loss.weights == [8.0]
 
 
