@@ -11,7 +11,7 @@ import torch
 
 from paradime._registry import did_you_mean
 from paradime.exceptions import UnsupportedConfigurationError
-from paradime.models import Projection, as_input, resolve_method
+from paradime.models import Projection, as_input, resolve_method, viewed
 
 __all__ = ["Batch", "PairPositions", "Pass"]
 
@@ -163,7 +163,7 @@ class Batch(MutableMapping[str, torch.Tensor]):
             data_key: The entry, shape (b, …).
             device: Where to compute.
         """
-        key = id(model), method, data_key
+        key = id(viewed(model)), method, data_key
         if key not in self._encoded:
             rows = self._projected(model, data_key, lambda: self["indices"])
             rows = self[data_key] if rows is None else rows
@@ -227,7 +227,7 @@ class Batch(MutableMapping[str, torch.Tensor]):
         if pairs.rows is None:
             embedded = self.encode(model, method, data_key, device)
         else:
-            key = id(model), method, f"{data_key} of pairs"
+            key = id(viewed(model)), method, f"{data_key} of pairs"
             if key not in self._encoded:
                 rows = None if pairs.indices is None else self._projected(model, data_key, pairs.indices)
                 rows = pairs.rows(data_key) if rows is None else rows

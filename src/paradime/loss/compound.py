@@ -157,7 +157,7 @@ class CompoundLoss(Loss):
         with SharedEncodings(model) as shared:
             for loss in self.losses:
                 shared.begin_loss()
-                values.append(loss(model, global_relations, batch_relations, batch, device))
+                values.append(loss(shared.model, global_relations, batch_relations, batch, device))
         weighted = self._weighting.weigh(values, lambda: self._trained_with(model))
         if self._counts:
             # kept on the device, a few numbers a step, and read once an epoch

@@ -18,7 +18,7 @@ from paradime.loss.base import (
     check_shape,
     is_squared_error,
 )
-from paradime.models import EmbeddingModel, resolve_method
+from paradime.models import EmbeddingModel, resolve_method, viewed
 from paradime.types import BinaryTensorFun
 
 __all__ = ["ReconstructionLoss"]
@@ -86,8 +86,8 @@ class ReconstructionLoss(Loss):
         return (
             (self.loss_function is None or is_squared_error(self.loss_function))
             and self.decoding_method == "decode"
-            and type(model) is EmbeddingModel
-            and model.standardizes
+            and type(viewed(model)) is EmbeddingModel
+            and bool(model.standardizes)
         )
 
     def check_setup(self, trial: Trial) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 
 import torch
 
-from paradime.models import replaced_methods
+from paradime.models import view_of
 
 __all__ = ["SharedEncodings"]
 
@@ -22,40 +22,46 @@ class _Encoding(NamedTuple):
 
 
 class SharedEncodings:
-    """While entered, what a model makes of a tensor is computed once for several losses.
+    """A view of a model for several losses, in which what it makes of a tensor is computed once.
 
-    Losses that users write call ``model.embed(batch["main"])`` each on their own. The methods of the model are
-    replaced by ones that remember what they returned, and hand a copy of it to the next loss that calls them with
+    Losses that users write call ``model.embed(batch["main"])`` each on their own. The methods of the view remember
+    what they returned while the context is entered, and hand a copy of it to the next loss that calls them with
     the same tensor. A loss that calls twice means two encodings (two masks of a dropout, say), and gets them.
 
     Args:
-        model: The model; only its instance is changed, and restored afterwards.
+        model: The model, which stays as it is.
+
+    Attributes:
+        model: The view, which losses get in place of the model.
 
     Example:
-        >>> model, rows = torch.nn.Dropout(0.5), torch.ones(8, 8)
-        >>> with SharedEncodings(model) as shared:
+        >>> rows = torch.ones(8, 8)
+        >>> with SharedEncodings(torch.nn.Dropout(0.5)) as shared:
         ...     shared.begin_loss()
-        ...     first = model(rows)
+        ...     first = shared.model(rows)
         ...     shared.begin_loss()
-        ...     second, third = model(rows), model(rows)
+        ...     second, third = shared.model(rows), shared.model(rows)
         >>> torch.equal(first, second), torch.equal(second, third)
         (True, False)
     """
 
     def __init__(self, model: torch.nn.Module) -> None:
-        self._model = model
         self._known: dict[tuple[Any, ...], _Encoding] = {}
         self._asked: set[tuple[Any, ...]] = set()
-        self._replaced = replaced_methods(model, _METHODS, self._remembering)
+        self._remembers = False
+        self._model = model
+        self.model = view_of(model, _METHODS, self._remembering)
 
     def __enter__(self) -> Self:
-        self._replaced.__enter__()
+        self._remembers = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._replaced.__exit__(kind, error, trace)
+        self._remembers = False  # a loss may have kept the view
+        self._known.clear()
+        self.model = self._model
 
     def begin_loss(self) -> None:
         """Tells that the calls to come are of another loss than those before."""
@@ -67,7 +73,7 @@ class SharedEncodings:
 
     def _remembering(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def encode(*args: Any, **kwargs: Any) -> Any:
-            if kwargs or len(args) != 1 or not isinstance(args[0], torch.Tensor):
+            if not self._remembers or kwargs or len(args) != 1 or not isinstance(args[0], torch.Tensor):
                 return method(*args, **kwargs)
             if torch.compiler.is_compiling():
                 # a compiled method that calls this one: what is remembered would be compiled into it

@@ -8,7 +8,6 @@ from paradime.models.base import (
     as_input,
     centers_rows,
     needs_double,
-    replaced_methods,
     resolve_method,
     unit_of,
 )
@@ -23,6 +22,7 @@ from paradime.models.recipe import ModelRecipe
 from paradime.models.scaling import InputScaling
 from paradime.models.standardization import Standardization, Standardized, wants_standardization
 from paradime.models.torch_layers import in_double_precision
+from paradime.models.view import view_of, viewed
 
 __all__ = [
     "ACTIVATIONS",
@@ -50,8 +50,9 @@ __all__ = [
     "network_scale",
     "projected_rows",
     "projection_for",
-    "replaced_methods",
     "resolve_method",
     "unit_of",
+    "view_of",
+    "viewed",
     "wants_standardization",
 ]

@@ -1,10 +1,9 @@
-"""The contract of models, the unit of their embeddings, and methods that are replaced for a while."""
+"""The contract of models, and the unit of their embeddings."""
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
 import torch
@@ -22,7 +21,6 @@ __all__ = [
     "computed_type",
     "in_unit",
     "needs_double",
-    "replaced_methods",
     "resolve_method",
     "scaling_of",
     "unit_of",
@@ -229,41 +227,3 @@ def unit_of(model: object) -> float:
 def without_unit(embedded: torch.Tensor, encoder: object) -> torch.Tensor:
     """Returns positions as the layers of an encoder made them, which decoders and classifiers start from."""
     return embedded / unit_of(encoder)
-
-
-Method = Callable[..., Any]
-
-
-@contextlib.contextmanager
-def replaced_methods(
-    model: torch.nn.Module, names: Iterable[str], wrap: Callable[[str, Method], Method]
-) -> Iterator[None]:
-    """Within the block, methods of a model do what a function makes of them; only this instance is affected.
-
-    Args:
-        model: The model; what is no module, or scripted, stays as it is.
-        names: The methods, as far as the model has them. Calling the model calls ``"forward"``.
-        wrap: Takes the name and the method, returns what takes its place.
-
-    Example:
-        >>> model = torch.nn.Identity()
-        >>> with replaced_methods(model, ["forward"], lambda name, method: lambda X: 2 * method(X)):
-        ...     model(torch.ones(1))
-        tensor([2.])
-        >>> model(torch.ones(1))
-        tensor([1.])
-    """
-    if not isinstance(model, torch.nn.Module) or isinstance(model, torch.jit.ScriptModule):
-        yield
-        return
-    instance = vars(model)
-    own = {name: instance[name] for name in names if name in instance}
-    methods = {name: getattr(model, name, None) for name in names}
-    replaced = {name: wrap(name, method) for name, method in methods.items() if callable(method)}
-    instance.update(replaced)
-    try:
-        yield
-    finally:
-        for name in replaced:
-            del instance[name]
-        instance.update(own)

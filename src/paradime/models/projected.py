@@ -10,6 +10,7 @@ from paradime.models.base import as_input
 from paradime.models.centers import CenterModel
 from paradime.models.embedding import EmbeddingModel
 from paradime.models.scaling import InputScaling, ScaledRows
+from paradime.models.view import viewed
 from paradime.utils.convert import joined_rows
 from paradime.utils.sparse import SparseRows
 
@@ -84,6 +85,7 @@ def _wide_scaling_of(model: torch.nn.Module) -> InputScaling | None:
 
 
 def _scaling_of(model: torch.nn.Module) -> InputScaling | None:
+    model = viewed(model)
     encoder = model.encoder if isinstance(model, EmbeddingModel) else model
     # a subclass may look at its rows before
     return encoder.scaling if type(encoder) is CenterModel else None

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from paradime.exceptions import CUDANotAvailableError
-from paradime.models import replaced_methods
+from paradime.models import view_of
 
-__all__ = ["PRECISIONS", "Execution", "resolve_device"]
+__all__ = ["PRECISIONS", "executed_as", "resolve_device"]
 
 PRECISIONS = ("float32", "bfloat16")
 _METHODS = ("forward", "embed", "encode", "decode", "decode_standardized", "classify")
 
 
-class Execution:
-    """How the methods of a model compute; losses need not know.
+def executed_as(
+    model: torch.nn.Module,
+    device: torch.device,
+    *,
+    precision: str = "float32",
+    compile: bool | str = False,  # noqa: A002  torch's name for it
+) -> torch.nn.Module:
+    """Returns a view of a model whose methods compute as asked; losses that get it need not know.
 
     Args:
         model: The model; its weights stay in their precision throughout.
@@ -29,49 +35,30 @@ class Execution:
 
     Example:
         >>> model = torch.nn.Linear(3, 2)
-        >>> with Execution(model, torch.device("cpu"), precision="bfloat16").active():
-        ...     model(torch.ones(1, 3)).dtype
+        >>> executed_as(model, torch.device("cpu"), precision="bfloat16")(torch.ones(1, 3)).dtype
         torch.float32
     """
+    view, backend = model, "inductor" if compile is True else compile
+    if backend:
 
-    def __init__(
-        self,
-        model: torch.nn.Module,
-        device: torch.device,
-        *,
-        precision: str = "float32",
-        compile: bool | str = False,  # noqa: A002  torch's name for it
-    ) -> None:
-        self._model = model
-        self._device = device
-        self._lowers = precision == "bfloat16"
-        self._backend = "inductor" if compile is True else compile
-        self._compiled: dict[str, Callable[..., Any]] = {}
+        @functools.cache  # what is compiled belongs to the object that torch.compile returns
+        def compiled(name: str) -> Callable[..., Any]:
+            return torch.compile(getattr(model, name), backend=str(backend))
 
-    @contextlib.contextmanager
-    def active(self) -> Iterator[None]:
-        """Within the block, the methods compute as asked; afterwards the model is as before."""
-        with contextlib.ExitStack() as stack:
-            if self._backend:
-                stack.enter_context(replaced_methods(self._model, _METHODS, self._compile))
-            if self._lowers:
-                stack.enter_context(replaced_methods(self._model, _METHODS, self._lower))
-            yield
+        view = view_of(view, _METHODS, lambda name, _: compiled(name))
+    if precision == "bfloat16":
+        view = view_of(view, _METHODS, lambda _, method: _lowered(method, device))
+    return view
 
-    def _compile(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-        # kept from block to block: what is compiled belongs to the object that torch.compile returns
-        if name not in self._compiled:
-            self._compiled[name] = torch.compile(method, backend=str(self._backend))
-        return self._compiled[name]
 
-    def _lower(self, _name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            with torch.autocast(self._device.type, dtype=torch.bfloat16):
-                result = method(*args, **kwargs)
-            lowered_tensor = isinstance(result, torch.Tensor) and result.dtype == torch.bfloat16
-            return result.to(torch.float32) if lowered_tensor else result
+def _lowered(method: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            result = method(*args, **kwargs)
+        is_lowered = isinstance(result, torch.Tensor) and result.dtype == torch.bfloat16
+        return result.to(torch.float32) if is_lowered else result
 
-        return call
+    return call
 
 
 def resolve_device(device: str | torch.device | None = None, *, use_cuda: bool = False) -> torch.device:

@@ -20,7 +20,7 @@ from paradime.training.batches import BatchSource
 from paradime.training.callbacks import Callback, notify
 from paradime.training.checks import choose_losses, named_loss
 from paradime.training.early_stopping import EarlyStopper
-from paradime.training.execution import Execution
+from paradime.training.execution import executed_as
 from paradime.training.interruption import Interruption
 from paradime.training.optimizers import load_optimizer_state, optimizer_state, trainable_parameters
 from paradime.training.phase import TrainingPhase
@@ -173,7 +173,7 @@ class Trainer:
         state.epoch = state.n_epochs_done = state.n_batches_done = 0
         state.stop, state.loss, state.epoch_loss, state.validation = False, None, None, None
         n_steps = budget.epochs * max(1, len(sampler))
-        execution = Execution(self._model, self._device, precision=phase.precision, compile=phase.compile)
+        model = executed_as(self._model, self._device, precision=phase.precision, compile=phase.compile)
         with self._in_phase(phase, state), self._interruption:
             self._notify("phase_begin", state)
             if self._resumed is not None:
@@ -184,9 +184,8 @@ class Trainer:
                 state.epoch = epoch
                 last_good, started = _copied_state(self._model), time.perf_counter()
                 self._notify("epoch_begin", state)
-                with execution.active():
-                    for batch in self._batches.epoch(state.n_epochs_done, state.n_batches_done):
-                        self._step(batch, phase, objective, parameters, n_steps, state)
+                for batch in self._batches.epoch(state.n_epochs_done, state.n_batches_done):
+                    self._step(batch, model, parameters, n_steps, phase.clip_norm, state)
                 with self._changing():
                     objective.checkpoint()
                     state.epoch_loss = objective.history[-1]
@@ -205,25 +204,27 @@ class Trainer:
     def _step(
         self,
         batch: Batch,
-        phase: TrainingPhase,
-        objective: CompoundLoss,
+        model: torch.nn.Module,
         parameters: Sequence[torch.nn.Parameter],
         n_steps: int,
+        clip_norm: float | None,
         state: TrainingState,
     ) -> None:
         """Takes a step down the gradient of the loss of a batch."""
-        assert state.optimizer is not None
+        optimizer, objective = state.optimizer, state.objective
+        assert optimizer is not None
+        assert objective is not None
         done = state.n_epochs_done * state.n_batches + state.n_batches_done
         state.batch, state.progress = batch, min(1.0, done / n_steps)
         self._notify("batch_begin", state)
         with self._changing():
             objective.at(state.progress)
-            loss = objective(self._model, self._global_relations, self._batch_relations, batch, self._device)
-            state.optimizer.zero_grad()
+            loss = objective(model, self._global_relations, self._batch_relations, batch, self._device)
+            optimizer.zero_grad()
             torch.autograd.backward(loss)
-            if phase.clip_norm is not None:
-                torch.nn.utils.clip_grad_norm_(parameters, phase.clip_norm)
-            state.optimizer.step()
+            if clip_norm is not None:
+                torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
+            optimizer.step()
         state.loss = loss.detach()
         state.n_batches_done, state.n_steps = state.n_batches_done + 1, state.n_steps + 1
         self._notify("batch_end", state)

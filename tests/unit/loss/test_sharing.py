@@ -1,5 +1,9 @@
 """One encoding for several losses, and no other change to what losses see."""
 
+import copy
+import pickle
+import warnings
+
 import pytest
 import torch
 
@@ -80,7 +84,7 @@ def test_a_loss_that_encodes_twice_gets_two_draws_of_a_dropout():
         rows = torch.ones(20, 3)
         for _ in range(2):
             shared.begin_loss()
-            two_views(model, rows)
+            two_views(shared.model, rows)
     assert seen == [True, True]
 
 
@@ -111,30 +115,83 @@ def test_encodings_without_gradients_or_in_another_mode_are_not_handed_on():
 
     rows = torch.ones(4, 3, requires_grad=True)
     with SharedEncodings(model) as shared:
-        without_gradient(model, rows)
+        without_gradient(shared.model, rows)
         shared.begin_loss()
-        assert model.embed(rows).requires_grad
+        assert shared.model.embed(rows).requires_grad
         shared.begin_loss()
-        assert torch.equal(evaluated(model, rows), rows)
+        assert torch.equal(evaluated(shared.model, rows), rows)
 
 
 def test_rows_that_changed_are_encoded_again():
     model, rows = Counting(torch.nn.Identity()), torch.ones(2, 3)
     with SharedEncodings(model) as shared:
-        model.embed(rows)
+        shared.model.embed(rows)
         rows += 1
         shared.begin_loss()
-        assert torch.equal(model.embed(rows), rows)
+        assert torch.equal(shared.model.embed(rows), rows)
 
 
-def test_the_model_is_as_before_afterwards_also_after_an_error():
+def test_the_model_stays_as_it_is_while_losses_are_computed():
     model = Counting()
     own = model.encode = lambda X: X  # an attribute of the instance
-    before = dict(vars(model))
-    with pytest.raises(RuntimeError, match="of the user"):
-        run(model, UserLoss(lambda m, X: (_ for _ in ()).throw(RuntimeError("of the user"))))
-    assert vars(model) == before
+    names = set(vars(model))
+
+    def looking(m, X):
+        assert set(vars(model)) == names
+        assert "embed" not in vars(m)
+        return m.encode(X).sum() + m.embed(X).sum()
+
+    run(model, UserLoss(looking), UserLoss(looking))
+    assert (model.calls, set(vars(model))) == (1, names)
     assert model.encode is own
+
+
+def test_what_losses_get_passes_for_the_model():
+    model = Counting()
+    model.unit = 3.0
+
+    def checking(m, X):
+        assert isinstance(m, Counting)
+        assert type(m).__name__ == "Counting"
+        assert list(map(id, m.parameters())) == list(map(id, model.parameters()))
+        assert list(m.state_dict()) == list(model.state_dict())
+        assert (m.unit, m.layer, m.training) == (3.0, model.layer, True)
+        m.note = "of a loss"
+        return m(X).sum()
+
+    run(model, UserLoss(checking), UserLoss(checking))
+    assert model.note == "of a loss"
+
+
+def test_a_loss_may_keep_what_it_gets():
+    class Keeping(Loss):
+        def forward(self, model, global_relations, batch_relations, batch, device):
+            self.model = model
+            return model.embed(batch["main"]).sum()
+
+    model, loss = Counting(), Keeping()
+    run(model, loss, UserLoss(size))
+    rows = batch()["main"]
+    assert torch.equal(loss.model.embed(rows), model.embed(rows))
+    assert model.calls == 3  # nothing is remembered after the step
+    for copied in (copy.deepcopy(loss), pickle.loads(pickle.dumps(loss.model))):
+        found = getattr(copied, "model", copied)
+        assert type(found) is Counting
+        assert torch.equal(found.embed(rows), model.embed(rows))
+
+
+def test_models_that_have_no_views_are_handed_over_as_they_are():
+    class Final(torch.nn.Linear):
+        def __init_subclass__(cls):
+            raise TypeError("no subclasses")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of torch's, for scripts
+        scripted = torch.jit.script(torch.nn.Linear(3, 2))
+    for model in (Final(3, 2), scripted):
+        seen = []
+        run(model, UserLoss(lambda m, X, seen=seen: seen.append(m) or m(X).sum()))
+        assert seen == [model]
 
 
 def test_hooks_run_for_every_call():

@@ -140,7 +140,7 @@ def test_losses_of_a_step_share_one_encoding(model):
     calls = []
     model.encoder.register_forward_hook(lambda *_: calls.append(1))
     with SharedEncodings(model) as shared:
-        for method in (model.embed, model.encode, model.classify):
+        for method in (shared.model.embed, shared.model.encode, shared.model.classify):
             shared.begin_loss()
             method(X)
     assert len(calls) == 1

@@ -10,7 +10,7 @@ from paradime.dr import ParametricDR
 from paradime.loss import PositionLoss
 from paradime.models import FullyConnectedEmbeddingModel
 from paradime.training import Trainer, TrainingPhase
-from paradime.training.execution import Execution
+from paradime.training.execution import executed_as
 
 
 def trained(model=None, epochs=4, seed=0, **settings):
@@ -44,9 +44,8 @@ def test_layers_compute_in_bfloat16_and_losses_get_single_precision():
             seen.append(result.dtype)
             return result
 
-    model = Watching(3, 2)
-    with Execution(model, torch.device("cpu"), precision="bfloat16").active():
-        assert model(torch.ones(2, 3)).dtype == torch.float32
+    model = executed_as(Watching(3, 2), torch.device("cpu"), precision="bfloat16")
+    assert model(torch.ones(2, 3)).dtype == torch.float32
     assert seen == [torch.bfloat16]
 
 
@@ -66,8 +65,8 @@ def test_what_a_model_returns_besides_tensors_is_left_alone():
         def forward(self, X):
             return X, None
 
-    with Execution(Pair(), torch.device("cpu"), precision="bfloat16").active():
-        assert Pair()(torch.ones(1))[1] is None
+    model = executed_as(Pair(), torch.device("cpu"), precision="bfloat16")
+    assert model(torch.ones(1))[1] is None
 
 
 @pytest.mark.parametrize(
