@@ -13,10 +13,10 @@ from paradime.dr.components import Components
 from paradime.dr.inputs import as_dataset
 from paradime.dr.targets import Targets
 from paradime.relations import Precomputed, Relations
-from paradime.training import Validation, check_fraction, rows_to_hold_out, split_rows
+from paradime.training import Validation
 from paradime.types import AnyArray
 
-__all__ = ["check_hold_out", "held_out_rows", "hold_out", "validation_of"]
+__all__ = ["check_hold_out", "held_out_rows", "hold_out", "rows_to_hold_out", "validation_of"]
 
 
 def check_hold_out(fraction: float, n_rows: int, validation_data: Any) -> None:
@@ -25,7 +25,7 @@ def check_hold_out(fraction: float, n_rows: int, validation_data: Any) -> None:
     Raises:
         ValueError: If the fraction is out of range, or leaves too few rows.
     """
-    if validation_data is None and check_fraction(fraction):
+    if validation_data is None and _checked_fraction(fraction):
         rows_to_hold_out(n_rows, fraction)
 
 
@@ -52,11 +52,11 @@ def hold_out(
         given = validation_data if isinstance(validation_data, Dataset) else Dataset(validation_data)
         _check_same_features(given, dataset, key)
         blocks.held_out, blocks.held_out_indices = given, None
-    elif blocks.held_out is None and check_fraction(fraction):
+    elif blocks.held_out is None and _checked_fraction(fraction):
         _refuse_given_relations(blocks.global_relations)
         drawn = int(torch.randint(2**31 - 1, ())) if seed is None else seed
         rows = rows_to_hold_out(len(dataset), fraction, classes=_classes(dataset), seed=drawn)
-        kept, blocks.held_out = split_rows(dataset, rows)
+        kept, blocks.held_out = _split(dataset, rows)
         blocks.held_out_indices = rows
         blocks.workspace.register(kept)
 
@@ -138,3 +138,60 @@ def _refuse_given_relations(relations: Mapping[str, Relations]) -> None:
                 f"validation_fraction draws rows to hold out, but global relations {key!r} are given for all. "
                 "Give them for the training rows alone, and pass the others: fit(X, validation_data=X_new)."
             )
+
+
+def _checked_fraction(fraction: Any) -> float:
+    """Returns the share of rows to hold out.
+
+    Raises:
+        ValueError: If it is no number in [0, 0.5].
+    """
+    if isinstance(fraction, bool) or not isinstance(fraction, (int, float, np.number)) or not 0 <= fraction <= 0.5:
+        raise ValueError(f"validation_fraction must be a number in [0, 0.5], got {fraction!r}.")
+    return float(fraction)
+
+
+def rows_to_hold_out(
+    n_rows: int, fraction: float, *, classes: AnyArray | None = None, seed: int | None = 0
+) -> AnyArray:
+    """Draws rows to hold out, of each class its share.
+
+    Args:
+        n_rows: Number of rows n.
+        fraction: The share of the rows, in (0, 0.5].
+        classes: The number of each row's class, shape (n,); ``None`` if there are none.
+        seed: The seed.
+
+    Returns:
+        Their numbers in ascending order.
+
+    Raises:
+        ValueError: If fewer than two rows would be held out, or be left.
+
+    Example:
+        >>> rows = rows_to_hold_out(100, 0.1, classes=np.repeat([0, 1], [80, 20]))
+        >>> len(rows), int((rows >= 80).sum())
+        (10, 2)
+    """
+    n_held_out = round(n_rows * fraction)
+    if n_held_out < 2 or n_rows - n_held_out < 2:
+        raise ValueError(
+            f"validation_fraction={fraction:g} of {n_rows} rows holds out {n_held_out} of them; at least 2 rows "
+            "must be held out, and 2 be left. Choose another fraction, or pass validation_data."
+        )
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(n_rows)
+    if classes is not None:
+        order = order[np.argsort(np.asarray(classes)[order], kind="stable")]
+    # equally spaced places among rows that are sorted by class: of each class its share, rounded up or down, and
+    # never two rows in a row, so that a class of two keeps one
+    places = ((np.arange(n_held_out) + generator.random()) * n_rows / n_held_out).astype(np.int64)
+    drawn: AnyArray = np.sort(order[places])
+    return drawn
+
+
+def _split(data: Dataset, held_out: AnyArray) -> tuple[Dataset, Dataset]:
+    """Returns the rows that are left, and those that are held out."""
+    keep = np.ones(len(data), dtype=bool)
+    keep[held_out] = False
+    return data.subset(torch.from_numpy(np.flatnonzero(keep))), data.subset(torch.from_numpy(held_out))

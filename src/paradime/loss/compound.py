@@ -10,10 +10,9 @@ import torch
 
 from paradime._registry import did_you_mean
 from paradime.data import Batch, Dataset
-from paradime.loss.balance import BalancedWeights, GroupedWeights
 from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial
-from paradime.loss.sharing import SharedEncodings
-from paradime.loss.weights import LinearWeights, Weight, Weighting
+from paradime.loss.weights import BalancedWeights, GroupedWeights, LinearWeights, Weight, Weighting
+from paradime.models import SharedEncodings
 
 __all__ = ["CompoundLoss"]
 

@@ -22,7 +22,7 @@ from paradime.models.recipe import ModelRecipe
 from paradime.models.scaling import InputScaling
 from paradime.models.standardization import Standardization, Standardized, wants_standardization
 from paradime.models.torch_layers import in_double_precision
-from paradime.models.view import view_of, viewed
+from paradime.models.view import SharedEncodings, view_of, viewed
 
 __all__ = [
     "ACTIVATIONS",
@@ -40,6 +40,7 @@ __all__ = [
     "ModelRecipe",
     "Preparable",
     "Projection",
+    "SharedEncodings",
     "SoftAssignments",
     "Standardization",
     "Standardized",

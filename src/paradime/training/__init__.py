@@ -14,19 +14,17 @@ from paradime.training.fingerprint import (
     describe_settings,
     differences,
 )
-from paradime.training.heldout import check_fraction, rows_to_hold_out, split_rows
 from paradime.training.history import History, history_frame
 from paradime.training.inference import apply_in_chunks, apply_to_rows
 from paradime.training.live_plot import LivePlot
 from paradime.training.phase import TrainingPhase
-from paradime.training.preparation import computation_order
 from paradime.training.schedules import Constant, Cosine, Exponential, Linear, OneCycle, Schedule, Step
 from paradime.training.snapshots import Snapshots
 from paradime.training.state import HeldOutScores, TrainingState
 from paradime.training.tensorboard import TensorBoard
 from paradime.training.trainer import Trainer
 from paradime.training.validation import Validation
-from paradime.training.workspace import Workspace
+from paradime.training.workspace import Workspace, computation_order
 
 __all__ = [
     "Callback",
@@ -55,7 +53,6 @@ __all__ = [
     "apply_in_chunks",
     "apply_to_rows",
     "batch_size_for",
-    "check_fraction",
     "check_phase",
     "checked_callbacks",
     "choose_losses",
@@ -72,8 +69,6 @@ __all__ = [
     "notify",
     "read_checkpoint",
     "resolve_device",
-    "rows_to_hold_out",
-    "split_rows",
     "steps_for",
     "try_losses",
 ]

@@ -128,7 +128,7 @@ class Trainer:
         self._plans = [self._planned(phase) for phase in phases if phase.epochs != 0]
         if not self._plans:
             return
-        self._resumed = resume
+        self._resumed, self._is_changing = resume, False
         first, settings = self._plans[0], [plan.phase for plan in self._plans]
         state = self.state = TrainingState(
             self._model,

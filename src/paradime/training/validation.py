@@ -6,7 +6,7 @@ import copy
 import math
 import warnings
 from collections.abc import Collection, Mapping
-from typing import cast
+from typing import Any, cast
 
 import torch
 
@@ -16,14 +16,14 @@ from paradime.models import Projection
 from paradime.relationdata import RelationData
 from paradime.relations import Relations
 from paradime.training.callbacks import Callback
-from paradime.training.heldout import with_derived_entries
 from paradime.training.inference import evaluating
-from paradime.training.quality import HeldOutQuality, metric_of
+from paradime.training.quality import HeldOutQuality, metric_of, nearest_training_rows
 from paradime.training.state import HeldOutScores, PhaseSettings, TrainingState
 from paradime.training.workspace import Workspace
 
 __all__ = ["Validation"]
 
+_N_NEIGHBORS = 5  # from which an entry of a held-out row is derived
 _PAIRS_A_ROW = 2  # positive pairs, at least: few of them, as small batches have them, say little
 
 
@@ -65,7 +65,7 @@ class Validation(Callback):
         training, metric = workspace.require_dataset(), metric_of(workspace.global_relations)
         self.every, self._device, self._data_key = every, workspace.device, data_key
         self._projections: dict[str, Projection] = {}
-        self.rows = with_derived_entries(
+        self.rows = _with_derived_entries(
             rows, training, {*workspace.derived_data, *positions}, data_key=data_key, metric=metric
         )
         self.relation_data: dict[str, RelationData] = {}
@@ -163,3 +163,38 @@ class Validation(Callback):
         parts = self.relation_data, self._batch_relations, batch, self._device
         # an attribute of a user's loss may have the method's name
         return Loss.evaluate(loss, state.model, *parts).detach()
+
+
+def _with_derived_entries(
+    held_out: Dataset,
+    training: Dataset,
+    derived: Collection[str],
+    *,
+    data_key: str,
+    metric: str = "euclidean",
+) -> Dataset:
+    """Returns held-out rows with what was derived from the training rows, of the nearest of these.
+
+    Args:
+        held_out: The held-out rows.
+        training: The training rows, with all entries.
+        derived: The keys of derived entries.
+        data_key: The entry by which rows are near.
+        metric: How distances are measured.
+
+    Returns:
+        The data set, with the entries that were missing: floating-point numbers are the mean of the 5 nearest
+        training rows, others the value of the nearest.
+    """
+    missing = [key for key in training if key in derived and key not in held_out]
+    if not missing:
+        return held_out
+    near = nearest_training_rows(held_out, training, _N_NEIGHBORS, data_key=data_key, metric=metric)
+    made = held_out.subset(torch.arange(len(held_out)))
+    made.add({key: _of_nearest(training[key], near) for key in missing})
+    return made
+
+
+def _of_nearest(values: Any, near: torch.Tensor) -> torch.Tensor:
+    chosen: torch.Tensor = values[near.to(values.device)]
+    return chosen.mean(dim=1) if values.is_floating_point() else chosen[:, 0]

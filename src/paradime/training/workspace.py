@@ -1,8 +1,9 @@
-"""Data, and what is computed from them before training."""
+"""Data, and what is computed from them before training, in the order in which it is needed."""
 
 from __future__ import annotations
 
 import contextlib
+import graphlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -14,13 +15,14 @@ from paradime.data import Dataset, DerivedData
 from paradime.exceptions import NoDatasetRegisteredError, UnsupportedConfigurationError
 from paradime.relationdata import RelationData, relation_factory
 from paradime.relations import Relations
-from paradime.training.preparation import Node, computation_order, with_sources
 from paradime.types import Data
 from paradime.utils.logging import report
 
-__all__ = ["Workspace"]
+__all__ = ["Workspace", "computation_order"]
 
 log = logging.getLogger(__name__)
+
+Node = tuple[str, str]
 
 
 class Workspace:
@@ -103,10 +105,10 @@ class Workspace:
     def _forget(self, changed: set[Node]) -> None:
         """Forgets what was computed, directly or not, from entries that have changed."""
         for key in self.derived_data:
-            if with_sources({("data", key)}, self.derived_data, self.global_relations) & changed:
+            if _with_sources({("data", key)}, self.derived_data, self.global_relations) & changed:
                 self._derived_done.discard(key)
         for key in self.global_relations:
-            if with_sources({("rels", key)}, self.derived_data, self.global_relations) & changed:
+            if _with_sources({("rels", key)}, self.derived_data, self.global_relations) & changed:
                 self.relation_data.pop(key, None)
 
     def compute_derived(self, only: str | Iterable[str] | None = None) -> None:
@@ -146,7 +148,7 @@ class Workspace:
     def _compute(self, wanted: set[Node]) -> None:
         given = set(self.require_dataset()) - set(self.derived_data)
         order = computation_order(given, self.derived_data, self.global_relations)
-        needed = with_sources(wanted, self.derived_data, self.global_relations)
+        needed = _with_sources(wanted, self.derived_data, self.global_relations)
         for kind, key in order:
             if (kind, key) not in needed:
                 continue
@@ -174,3 +176,77 @@ class Workspace:
                 f"{len(dataset)} rows. They must be of the same points."
             )
         self.relation_data[key] = reldata
+
+
+def computation_order(
+    data_keys: set[str], derived: Mapping[str, DerivedData], relations: Mapping[str, Relations]
+) -> list[Node]:
+    """Orders derived data and global relations such that each comes after what it is computed from.
+
+    Args:
+        data_keys: The data set's entries.
+        derived: Derived data by key.
+        relations: Global relations by key.
+
+    Returns:
+        Pairs of ``"data"`` or ``"rels"`` and a key.
+
+    Raises:
+        UnsupportedConfigurationError: If something is computed from what does not exist, or from itself.
+
+    Example:
+        >>> computation_order({"main"}, {"pos": DerivedData(len, [("rels", "rel")])}, {"rel": Relations()})
+        [('rels', 'rel'), ('data', 'pos')]
+    """
+    sources: dict[Node, list[Node]] = {("data", key): entry.type_key_tuples for key, entry in derived.items()}
+    for key, entry in relations.items():
+        # relations that are given need no data
+        wanted = entry.data_key
+        sources["rels", key] = [("data", wanted)] if wanted in data_keys or wanted in derived else []
+        if not sources["rels", key] and wanted != "main":
+            raise _unknown(("rels", key), ("data", wanted), data_keys | set(derived))
+    known = {"data": data_keys | set(derived), "rels": set(relations)}
+    for node, needed in sources.items():
+        for kind, key in needed:
+            if key not in known[kind]:
+                raise _unknown(node, (kind, key), known[kind])
+    try:
+        order = list(graphlib.TopologicalSorter(sources).static_order())
+    except graphlib.CycleError as error:
+        circle = " → ".join(f"{key!r} ({kind})" for kind, key in error.args[1])
+        raise UnsupportedConfigurationError(
+            f"derived data and relations depend on each other: {circle}."
+        ) from None
+    return [node for node in order if node in sources]
+
+
+def _with_sources(
+    wanted: set[Node], derived: Mapping[str, DerivedData], relations: Mapping[str, Relations]
+) -> set[Node]:
+    """Adds to what is wanted all that it is computed from, directly or not.
+
+    Args:
+        wanted: Pairs of ``"data"`` or ``"rels"`` and a key.
+        derived: Derived data by key.
+        relations: Global relations by key.
+    """
+    needed: set[Node] = set()
+    open_ends = list(wanted)
+    while open_ends:
+        kind, key = node = open_ends.pop()
+        if node in needed:
+            continue
+        needed.add(node)
+        if kind == "rels" and key in relations:
+            open_ends.append(("data", relations[key].data_key))
+        elif kind == "data" and key in derived:
+            open_ends.extend(derived[key].type_key_tuples)
+    return needed
+
+
+def _unknown(node: Node, needed: Node, known: set[str]) -> UnsupportedConfigurationError:
+    words = {"data": "data", "rels": "relations"}
+    return UnsupportedConfigurationError(
+        f"{words[node[0]]} {node[1]!r} are computed from {words[needed[0]]} {needed[1]!r}, which do not exist. "
+        f"{did_you_mean(needed[1], known)}"
+    )

@@ -9,8 +9,7 @@ import torch
 
 from paradime.data import Batch
 from paradime.loss import CompoundLoss, Loss, PositionLoss
-from paradime.loss.sharing import SharedEncodings
-from paradime.models import Model
+from paradime.models import Model, SharedEncodings
 
 
 class Counting(Model):

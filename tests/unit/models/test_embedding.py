@@ -8,7 +8,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from paradime.dr import ParametricDR
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import ClassificationLoss, ReconstructionLoss
-from paradime.loss.sharing import SharedEncodings
 from paradime.models import (
     EmbeddingModel,
     FullyConnected,
@@ -16,6 +15,7 @@ from paradime.models import (
     FullyConnectedEmbeddingModel,
     Model,
     ModelRecipe,
+    SharedEncodings,
 )
 from paradime.transforms import StudentTTransform
 from paradime.utils.seed import seeded

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from paradime.data import Batch, Dataset
 from paradime.exceptions import TrainingDivergedError
 from paradime.loss import CompoundLoss, Loss, PositionLoss, ReconstructionLoss
-from paradime.loss.balance import BalancedWeights, shared_gradient_norms
+from paradime.loss.weights import BalancedWeights, shared_gradient_norms
 from paradime.models import FullyConnectedEmbeddingModel, Model
 from paradime.training import Callback, Trainer, TrainingPhase
 
