@@ -212,7 +212,7 @@ def test_a_file_of_another_save_is_refused(first, second, tmp_path):
     first.save(tmp_path / "a")
     second.save(tmp_path / "b")
     shutil.copy(tmp_path / "a" / "model.safetensors", tmp_path / "b")
-    with pytest.raises(ModelFileError, match="damaged, or of another save"):
+    with pytest.raises(ModelFileError, match="damaged, or belongs to another save"):
         paradime.load(tmp_path / "b")
 
 
@@ -230,7 +230,7 @@ def test_saving_overwrites_no_file_of_others_in_a_folder(name, first, tmp_path):
 
 def test_a_folder_of_another_library_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(ModelFileError, match="not of a routine that ParaDime has saved"):
+    with pytest.raises(ModelFileError, match="not that of a routine saved by ParaDime"):
         paradime.load(tmp_path)
     with pytest.raises(FileNotFoundError):
         paradime.load(tmp_path / "nothing")
@@ -355,7 +355,7 @@ def test_a_pickle_is_refused_and_not_executed(first, tmp_path):
 def test_other_classes_than_routines_are_not_made(routine, first, tmp_path):
     first.save(tmp_path)
     resigned(tmp_path, lambda config: config.update(routine=routine))
-    with pytest.raises(ValueError, match=r"may not be imported|is no routine"):
+    with pytest.raises(ValueError, match=r"may not be imported|is not a routine"):
         paradime.load(tmp_path)
 
 

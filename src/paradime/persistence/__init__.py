@@ -1,4 +1,4 @@
-"""Saved routines: folders and files that hold what was learned, and execute nothing; and models as ONNX."""
+"""Saving and loading of routines without executing code, and export of models as ONNX and torch.export."""
 
 from paradime.persistence.load import load
 from paradime.persistence.names import FORMAT_VERSION

@@ -1,4 +1,4 @@
-"""What the configuration of a saved routine says: what it is, and how it is put together."""
+"""The configuration of a saved routine, ``config.json``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ import torch
 
 from paradime._version import __version__
 from paradime.exceptions import ModelFileError
-from paradime.persistence.names import CARD, CONFIG, FORMAT_VERSION, config_with_new_names, in_words_of_today
+from paradime.persistence.names import (
+    CARD,
+    CONFIG,
+    FORMAT_VERSION,
+    config_with_new_classes,
+    config_with_new_names,
+)
 
 __all__ = ["Config", "Fitted", "pack_config", "read_json", "unpack_config"]
 
@@ -20,16 +26,16 @@ _FORMAT = "paradime"
 
 
 class Fitted(pydantic.BaseModel):
-    """What a routine was fitted to.
+    """The fitted state of a routine.
 
     Attributes:
         row_shape: Shape of a row.
-        dtype: The type in which the model computes.
+        dtype: The dtype of the model.
         feature_names: Names of the columns.
-        targets: What ``y`` was.
-        output: What ``transform`` returns.
-        n_rows: How many rows it has seen.
-        attributes: What else it knows: further attributes by name, encoded.
+        targets: The encoding of ``y``.
+        output: The type of the result of ``transform``.
+        n_rows: Number of training rows.
+        attributes: Further attributes by name, encoded.
     """
 
     row_shape: tuple[int, ...]
@@ -42,20 +48,20 @@ class Fitted(pydantic.BaseModel):
 
 
 class Config(pydantic.BaseModel):
-    """What the file ``config.json`` says, beside versions and checksums.
+    """The contents of ``config.json``, without versions and checksums.
 
     Attributes:
-        routine: The class, by the name under which it can be imported.
+        routine: The class, as ``module:name``.
         parameters: The arguments of its constructor, encoded.
-        architecture: How the model is made.
-        frozen: Which of the model's parameters are not trained.
-        tied: Pairs of names of the model's parameters that are one.
-        fitted: What it was fitted to.
-        overrides: What was added by methods, encoded.
-        with_training: Whether what trains is there, too: losses, relations, phases.
-        left_out: Parameters that are data, or only of use in training, and have their defaults now.
-        metadata: Whatever the user has said.
-        format_version: The format of the files that it was read from.
+        architecture: The description of the model.
+        frozen: Names of the model's parameters that are not trained.
+        tied: Pairs of names of the model's parameters that are the same parameter.
+        fitted: The fitted state.
+        overrides: Components that were added by methods, encoded.
+        with_training: Whether the components of training are included: losses, relations, phases.
+        left_out: Parameters that are data or only used in training, and have their defaults instead.
+        metadata: The user's metadata.
+        format_version: The version of the format of the files.
     """
 
     routine: str
@@ -75,11 +81,11 @@ def pack_config(config: Config, files: Mapping[str, bytes]) -> bytes:
     """Returns the contents of ``config.json``, with checksums of the other files and of itself.
 
     Args:
-        config: What it says.
+        config: The configuration.
         files: The other files by name.
 
     Raises:
-        ValueError: If something is no JSON.
+        ValueError: If a value cannot be written as JSON.
     """
     head = {
         "format": _FORMAT,
@@ -88,19 +94,19 @@ def pack_config(config: Config, files: Mapping[str, bytes]) -> bytes:
         "paradime_version": __version__,
         "torch_version": str(torch.__version__),
     }
+    # the card may be edited
     sums = {name: _sum(contents) for name, contents in files.items() if name != CARD}
-    # people may edit the card
     contents: dict[str, Any] = {**head, **config.model_dump(), "files": sums}
     contents["checksum"] = _checksum(contents)
     return (json.dumps(contents, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def unpack_config(files: Mapping[str, bytes], path: str) -> Config:
-    """Returns what ``config.json`` says, if it and the other files are as they were written.
+    """Returns the configuration after checking that no file was changed.
 
     Args:
         files: All files by name.
-        path: Where they are from, for messages.
+        path: Their path, for messages.
 
     Raises:
         ModelFileError: If a file is damaged or missing.
@@ -108,45 +114,45 @@ def unpack_config(files: Mapping[str, bytes], path: str) -> Config:
     """
     contents = read_json(files[CONFIG], f"{path}: {CONFIG}")
     if not isinstance(contents, dict) or contents.get("format") != _FORMAT:
-        raise ModelFileError(f"{path}: {CONFIG} is not of a routine that ParaDime has saved.")
+        raise ModelFileError(f"{path}: {CONFIG} is not that of a routine saved by ParaDime.")
     version = contents.get("format_version")
     if type(version) is int and version > FORMAT_VERSION:
         writer = str(contents.get("paradime_version"))[:40]
         raise ValueError(
-            f"{path}: is of format {version}, written by ParaDime {writer}; this is ParaDime {__version__}, which "
-            f"reads formats up to {FORMAT_VERSION}. Install that version, or a later one."
+            f"{path}: the format must be at most {FORMAT_VERSION}, got {version}, written by ParaDime {writer}; "
+            f"this is ParaDime {__version__}. Install that version, or a later one."
         )
     sums = contents.get("files")
     if type(version) is not int or contents.pop("checksum", None) != _checksum(contents) or type(sums) is not dict:
         raise ModelFileError(
-            f"{path}: {CONFIG} is damaged, or was changed by hand. Change the routine instead, and save it again."
+            f"{path}: {CONFIG} is damaged or was edited. Change the routine instead, and save it again."
         )
     for name, expected in sums.items():
         if name not in files:
             raise ModelFileError(f"{path}: the file {name} is missing.")
         if _sum(files[name]) != expected:
-            raise ModelFileError(f"{path}: {name} is damaged, or of another save: its checksum differs.")
+            raise ModelFileError(f"{path}: {name} is damaged, or belongs to another save: its checksum differs.")
     if version == 1:
-        contents = in_words_of_today(contents)
+        contents = config_with_new_classes(contents)
     if version < 3:
         contents = config_with_new_names(contents)
     try:
         return Config.model_validate(contents)
     except pydantic.ValidationError as error:
         raise ModelFileError(
-            f"{path}: {CONFIG} does not say what it should: {error.errors()[0]['loc']}."
+            f"{path}: {CONFIG} has an invalid or missing entry: {error.errors()[0]['loc']}."
         ) from error
 
 
 def read_json(contents: bytes, what: str) -> Any:
-    """Returns what JSON says.
+    """Parses JSON.
 
     Raises:
-        ModelFileError: If it is none, or holds numbers that are none.
+        ModelFileError: If it is not JSON, or holds NaN or infinity.
     """
 
     def refuse(value: str) -> NoReturn:
-        raise ValueError(f"{value} is no number of JSON")
+        raise ValueError(f"{value} is not a number in JSON")
 
     try:
         return json.loads(contents, parse_constant=refuse)
@@ -159,5 +165,5 @@ def _sum(contents: bytes) -> str:
 
 
 def _checksum(contents: Mapping[str, Any]) -> str:
-    # not of the bytes: another indentation means the same
+    # independent of the indentation
     return _sum(json.dumps(contents, sort_keys=True, separators=(",", ":"), default=str).encode())

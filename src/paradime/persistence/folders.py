@@ -1,4 +1,4 @@
-"""A folder whose files are replaced together or not at all, also if the process is killed in between."""
+"""Atomic replacement of all files of a folder, even if the process is killed in between."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from paradime.utils.files import atomic_write, naming_path
 
 __all__ = ["holds_routine", "read_folder", "write_folder"]
 
-# Several files cannot be renamed at once. So the new ones are written beside the old ones, then a journal says
-# that they count, and only then are they renamed. Readers follow the journal: it appears at the moment of change.
+# Several files cannot be renamed at once. The new files are therefore written next to the old ones; then a journal
+# marks them as valid, and only then are they renamed. Readers follow the journal, whose creation is atomic.
 _JOURNAL = ".paradime-commit.json"
 _HEAD = 200  # bytes of the configuration, which begins with the name of its format
-_ABANDONED = 3600.0  # seconds after which a new file without a journal is nobody's
+_ABANDONED = 3600.0  # seconds after which a new file without a journal is removed
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Writes the files of a saved routine; other files in the folder stay, those of an earlier save do not.
+    """Writes the files of a saved routine; files of an earlier save are replaced, other files stay.
 
     Args:
-        folder: The folder, which is made if it is missing.
+        folder: The folder, which is created if it is missing.
         files: Their contents by name.
 
     Raises:
-        OSError: If they cannot be written, with the path; the folder is then as before.
+        OSError: If they cannot be written, with the path; the folder is then unchanged.
     """
     with naming_path(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def holds_routine(folder: Path) -> bool:
-    """Returns whether a folder is that of a saved routine, also of one that is damaged, or half written."""
+    """Returns whether a folder holds a saved routine, even a damaged or incomplete one."""
     if (folder / _JOURNAL).exists() or all((folder / name).exists() for name in (SPEC, WEIGHTS, STATE)):
         return True
     try:
@@ -70,27 +70,27 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     """Returns the files of a saved routine by name.
 
     Raises:
-        ModelFileError: If it holds none, or files are links or too long.
+        ModelFileError: If the folder holds no saved routine, or files are links or too large.
         OSError: If a file cannot be read.
     """
     parts, removed = _journal(folder)
-    found = {}
+    files = {}
     for name in FILES:
         if name in removed:
             continue
-        # a part that is gone has been renamed meanwhile
-        for place in (parts.get(name), name):
-            if place is not None:
+        # if the new file is missing, it has been renamed meanwhile
+        for current in (parts.get(name), name):
+            if current is not None:
                 with contextlib.suppress(FileNotFoundError):
-                    found[name] = read_file(folder / place, most_bytes(name))
+                    files[name] = read_file(folder / current, most_bytes(name))
                     break
-    if CONFIG not in found:
+    if CONFIG not in files:
         raise ModelFileError(f"{folder}: holds no {CONFIG}, so it is not the folder of a saved routine.")
-    return found
+    return files
 
 
 def _journal(folder: Path) -> tuple[dict[str, str], list[str]]:
-    """Returns which new files count, by name, and which old ones do not."""
+    """Returns the valid new files by name, and the names of old files that are no longer valid."""
     try:
         contents = json.loads(read_file(folder / _JOURNAL, most_bytes(CONFIG)))
         parts, removed = dict(contents["parts"]), list(contents["removed"])
@@ -100,17 +100,17 @@ def _journal(folder: Path) -> tuple[dict[str, str], list[str]]:
         raise
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ModelFileError(
-            f"{folder / _JOURNAL}: is damaged. Remove it, if the other files are whole."
+            f"{folder / _JOURNAL}: is damaged. Remove it if the other files are complete."
         ) from None
-    # a name from a file never leads out of the folder
+    # names in the journal must not lead out of the folder
     fits = all(name in FILES and _is_part(part, name) for name, part in parts.items())
     if not fits or not all(name in FILES for name in removed):
-        raise ModelFileError(f"{folder / _JOURNAL}: names files that are none of a saved routine. Remove it.")
+        raise ModelFileError(f"{folder / _JOURNAL}: lists files that do not belong to a saved routine. Remove it.")
     return parts, removed
 
 
 def _finish(folder: Path) -> None:
-    """Renames the files that count; nothing changes for readers."""
+    """Renames the valid new files, without a change for readers."""
     parts, removed = _journal(folder)
     if not parts:
         return
@@ -121,11 +121,11 @@ def _finish(folder: Path) -> None:
 
 
 def _together(act: Callable[[str], None], names: Iterable[str]) -> None:
-    """Does something for several files at once: what takes time is waiting for the disk."""
+    """Acts on several files in parallel, since most of the time is spent waiting for the disk."""
     with ThreadPoolExecutor(len(FILES)) as pool:
-        waiting = [pool.submit(act, name) for name in names]
-    for done in waiting:
-        done.result()
+        futures = [pool.submit(act, name) for name in names]
+    for future in futures:
+        future.result()
 
 
 def _rename(part: Path, path: Path) -> None:
@@ -141,7 +141,7 @@ def _write(path: Path, contents: bytes) -> None:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Removes what a killed process has left, but nothing that another one may be writing now."""
+    """Removes new files of a killed process, but not those that another process may be writing."""
     for path in folder.glob(".*.part"):
         if any(_is_part(path.name, name) for name in FILES):
             with contextlib.suppress(FileNotFoundError):

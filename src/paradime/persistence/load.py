@@ -18,7 +18,7 @@ from paradime.utils.autograd import recording_gradients
 __all__ = ["PLACES", "load", "read_saved", "restore"]
 
 PLACES = ("paradime.dr", "paradime.estimators", "paradime.routines")
-"""Modules whose public routines are loaded without being allowed."""
+"""Modules whose public routines may always be loaded."""
 
 
 @recording_gradients()
@@ -29,23 +29,23 @@ def load(
     allow_imports: Iterable[str] = (),
     device: str | torch.device = "cpu",
 ) -> Any:
-    """Loads a routine that was saved by ``save`` or ``save_pretrained``; nothing in the files is executed.
+    """Loads a routine that was saved by ``save`` or ``save_pretrained``, without executing code of the files.
 
-    It embeds, predicts and decodes as the one that was saved, to the last bit on the same machine, and can be
-    trained further. The training data are not part of the files.
+    On the same machine, embeddings, predictions and reconstructions are bit-identical to those of the saved
+    routine. It can be trained further. The files do not contain the training data.
 
     Args:
         path: The folder, or the file.
-        model: A module that gets the weights, where the routine was saved with ``model=False``.
-        allow_imports: Modules or packages from which classes may be imported that the routine consists of.
-        device: Where to compute: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``, or a torch device.
+        model: A module that gets the weights, if the routine was saved with ``model=False``.
+        allow_imports: Modules or packages from which classes of components may be imported.
+        device: The device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``, or a torch device.
 
     Returns:
         The routine, of the class that was saved.
 
     Raises:
-        ModelFileError: If the files are damaged, are none of a saved routine, or are links.
-        ValueError: If they are of a newer format, or need classes that may not be imported.
+        ModelFileError: If the files are damaged, do not belong to a saved routine, or are links.
+        ValueError: If they have a newer format, or need classes that may not be imported.
         OSError: If they cannot be read.
 
     Example:
@@ -62,11 +62,11 @@ def load(
 
 
 def read_saved(path: str | os.PathLike[str]) -> Saved:
-    """Reads and checks a saved routine, and makes nothing of it yet.
+    """Reads and checks the files of a saved routine without building it.
 
     Raises:
-        ModelFileError: If the files are damaged, or are none of a saved routine.
-        ValueError: If they are of a newer format.
+        ModelFileError: If the files are damaged, or do not belong to a saved routine.
+        ValueError: If they have a newer format.
         OSError: If they cannot be read.
     """
     return Saved.from_files(read_bundle(path), os.fspath(path))
@@ -79,10 +79,10 @@ def restore(
     allow_imports: Iterable[str],
     device: str | torch.device,
 ) -> Any:
-    """Makes a routine of a class of what was saved.
+    """Builds a routine of a class from its saved state.
 
     Raises:
-        ModelFileError: If what was saved contradicts itself.
+        ModelFileError: If the saved state is inconsistent.
         ValueError: If it needs classes that may not be imported.
     """
     try:
@@ -91,31 +91,31 @@ def restore(
         raise
     except (LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
         raise ModelFileError(
-            f"{saved.path}: a routine cannot be made of it ({type(error).__name__}: {str(error)[:200]}). It was "
-            "written by other classes than those that are here."
+            f"{saved.path}: the routine cannot be built ({type(error).__name__}: {str(error)[:200]}). Its classes "
+            "must be the same as when it was saved."
         ) from error
 
 
 def _class_of(saved: Saved, allow_imports: tuple[str, ...]) -> Any:
-    place, _, name = saved.config.routine.partition(":")
-    if place in PLACES:
-        module = importlib.import_module(place)
-        found = getattr(module, name, None) if name in module.__all__ else None
+    module_name, _, name = saved.config.routine.partition(":")
+    if module_name in PLACES:
+        module = importlib.import_module(module_name)
+        kind = getattr(module, name, None) if name in module.__all__ else None
     else:
-        if not any(saved.config.routine == a or f"{place}.".startswith(f"{a}.") for a in allow_imports):
+        if not any(saved.config.routine == a or f"{module_name}.".startswith(f"{a}.") for a in allow_imports):
             raise ValueError(
-                f"{saved.path}: is {with_article(name)} of the module {place!r}, which may not be imported. Pass "
-                f"allow_imports=[{place!r}], or use {name}.from_pretrained(…)."
+                f"{saved.path}: is {with_article(name)} of the module {module_name!r}, which may not be imported. "
+                f"Pass allow_imports=[{module_name!r}], or use {name}.from_pretrained(…)."
             )
         try:
-            found = getattr(importlib.import_module(place), name, None)
+            kind = getattr(importlib.import_module(module_name), name, None)
         except ImportError as error:
-            raise ValueError(f"{saved.path}: {place!r} cannot be imported: {error}.") from error
-    if not isinstance(found, type) or not hasattr(found, "_from_saved"):
-        raise ModelFileError(f"{saved.path}: {saved.config.routine!r} is no routine.")
-    return found
+            raise ValueError(f"{saved.path}: {module_name!r} cannot be imported: {error}.") from error
+    if not isinstance(kind, type) or not hasattr(kind, "_from_saved"):
+        raise ModelFileError(f"{saved.path}: {saved.config.routine!r} is not a routine.")
+    return kind
 
 
 def _names(allowed: Iterable[str]) -> tuple[str, ...]:
-    """One name is not a list of letters."""
+    """Returns names as a tuple; a single string is one name."""
     return (allowed,) if isinstance(allowed, str) else tuple(allowed)

@@ -1,4 +1,4 @@
-"""The files of a saved routine, the version of their format, and earlier formats in the words of today."""
+"""Names of the files of a saved routine, the version of their format, and conversion of earlier formats."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ __all__ = [
     "STATE",
     "SUFFIX",
     "WEIGHTS",
+    "config_with_new_classes",
     "config_with_new_names",
-    "in_words_of_today",
     "most_bytes",
     "spec_with_new_names",
     "weights_with_new_names",
 ]
 
 FORMAT_VERSION = 3
-"""Raised whenever files are written that earlier versions of ParaDime would misread."""
+"""Increased with every change that earlier versions of ParaDime would misread."""
 
 SUFFIX = ".paradime"
-"""What the name of a routine in a single file ends in."""
+"""The suffix of a routine in a single file."""
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 STATE = "state.safetensors"  # further tensors: of losses, parameters, and the ranges of the columns
 SPEC = "spec.json"
 HISTORY = "history.json"
-CARD = "README.md"  # for people; never read
+CARD = "README.md"  # for readers; never parsed
 
 FILES = (CONFIG, WEIGHTS, STATE, SPEC, HISTORY, CARD)
 
@@ -43,12 +43,12 @@ _LARGEST_TEXT = 32_000_000
 
 
 def most_bytes(name: str) -> int | None:
-    """Returns how long a file may be; ``None`` if only the disk limits it."""
+    """Returns the largest size of a file; ``None`` if it is unlimited."""
     return None if name.endswith(".safetensors") else _LARGEST_TEXT
 
 
 _WITH_WING = ("ParametricTSNE", "ParametricUMAP")
-"""Presets of 1.x, whose class in format 1 had the defaults of ``fit`` or of ``train``, by what was called."""
+"""Presets of 1.x; in format 1, their defaults depended on whether ``fit`` or ``train`` was called."""
 
 _OF_1_X = ("dataset", "use_cuda")
 """Parameters that only the classes of 1.x have."""
@@ -63,11 +63,11 @@ _SPEC_NAMES = {**_NAMES, "stopping": "early stopping"}
 _CONFIG_NAMES = {**_NAMES, "stopping": "early_stopping", "additions": "overrides"}
 
 
-def in_words_of_today(contents: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the contents of a ``config.json`` of format 1 as format 2 has them.
+def config_with_new_classes(contents: Mapping[str, Any]) -> dict[str, Any]:
+    """Converts the contents of a ``config.json`` from format 1 to format 2.
 
-    Presets were at ``paradime.routines``, had ``out_dim`` for ``n_components``, and parameters that nobody had set
-    were left out; a flag told whether ``fit`` or ``train`` was called.
+    In format 1, presets were in ``paradime.routines`` and had ``out_dim`` for ``n_components``; parameters with
+    their defaults were omitted, and a flag stored whether ``fit`` or ``train`` was called.
 
     Example:
         >>> old = {
@@ -75,26 +75,26 @@ def in_words_of_today(contents: Mapping[str, Any]) -> dict[str, Any]:
         ...     "parameters": {"out_dim": 3},
         ...     "fitted": {"by_fit": True},
         ... }
-        >>> in_words_of_today(old)
+        >>> config_with_new_classes(old)
         {'routine': 'paradime.estimators:ParametricMDS', 'parameters': {'n_components': 3}, 'fitted': {}}
     """
-    place, _, name = str(contents["routine"]).partition(":")
+    module, _, name = str(contents["routine"]).partition(":")
     fitted = {key: value for key, value in contents["fitted"].items() if key != "by_fit"}
     parameters = dict(contents["parameters"])
-    if place == "paradime.routines" and name in _WITH_WING and not contents["fitted"].get("by_fit"):
+    if module == "paradime.routines" and name in _WITH_WING and not contents["fitted"].get("by_fit"):
         parameters = {key: value for key, value in parameters.items() if key not in _OF_FIT}
-    elif place == "paradime.routines":
-        place = "paradime.estimators"
+    elif module == "paradime.routines":
+        module = "paradime.estimators"
         parameters = {
             {"out_dim": "n_components"}.get(key, key): value
             for key, value in parameters.items()
             if key not in _OF_1_X
         }
-    return {**contents, "routine": f"{place}:{name}", "parameters": parameters, "fitted": fitted}
+    return {**contents, "routine": f"{module}:{name}", "parameters": parameters, "fitted": fitted}
 
 
 def config_with_new_names(contents: Any) -> Any:
-    """Returns the contents of a ``config.json`` of format 2 as format 3 has them.
+    """Converts the contents of a ``config.json`` from format 2 to format 3.
 
     Example:
         >>> config_with_new_names({"parameters": {"network": "landmarks"}, "additions": {}})
@@ -104,7 +104,7 @@ def config_with_new_names(contents: Any) -> Any:
 
 
 def spec_with_new_names(spec: Any) -> Any:
-    """Returns the contents of a ``spec.json`` of formats 1 and 2 as format 3 has them.
+    """Converts the contents of a ``spec.json`` from formats 1 and 2 to format 3.
 
     Example:
         >>> spec_with_new_names({"model": {"type": "landmarks", "options": {"n_landmarks": 5}}})
@@ -114,17 +114,17 @@ def spec_with_new_names(spec: Any) -> Any:
 
 
 def weights_with_new_names(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Returns the weights of a model of formats 1 and 2 by their names in format 3."""
-    return {name.replace("assignments.landmarks", "assignments.centers"): part for name, part in weights.items()}
+    """Renames the weights of a model of formats 1 and 2 as in format 3."""
+    return {name.replace("assignments.landmarks", "assignments.centers"): array for name, array in weights.items()}
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:
-    """Renames keys everywhere, and the values of those that name a kind."""
+    """Renames all keys, and values of keys that name a kind."""
     if isinstance(value, Mapping):
         return {
-            names.get(key, key): _VALUES.get(part, part)
-            if key in _KEYS_OF_VALUES and isinstance(part, str)
-            else _renamed(part, names)
-            for key, part in value.items()
+            names.get(key, key): _VALUES.get(item, item)
+            if key in _KEYS_OF_VALUES and isinstance(item, str)
+            else _renamed(item, names)
+            for key, item in value.items()
         }
-    return [_renamed(part, names) for part in value] if isinstance(value, list) else value
+    return [_renamed(item, names) for item in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Models as ONNX, checked against ONNX Runtime, and as programs of ``torch.export``, checked against the model."""
+"""Export of models as ONNX and as programs of ``torch.export``, with a check of the results."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def export_onnx(part: Part, path: str | os.PathLike[str], *, opset: int | None, 
 
     Raises:
         ImportError: If a library is missing.
-        UnsupportedConfigurationError: If it cannot be written, or differs.
+        UnsupportedConfigurationError: If it cannot be exported, or results differ.
         OSError: If the file cannot be written.
     """
     for name in EXTRAS["onnx"]:
@@ -53,7 +53,7 @@ def _onnx_bytes(part: Part, opset: int | None) -> bytes:
                 dynamic_shapes=({0: torch.export.Dim("n", min=1)},),
                 opset_version=opset,
             )
-    except Exception as error:  # of torch's many types
+    except Exception as error:  # torch raises many types
         raise part.refuse(error, "as ONNX") from error
     model = program.model_proto
     for key, value in part.metadata.items():
@@ -79,17 +79,18 @@ def _runner(contents: bytes) -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what torch's exporter says and prints about its own insides."""
-    known = ("torch", "onnxscript", "onnx_ir")
-    names = {*known, *(name for name in list(logging.root.manager.loggerDict) if name.split(".")[0] in known)}
+    """Suppresses the messages and warnings of torch's exporter."""
+    packages = ("torch", "onnxscript", "onnx_ir")
+    existing = list(logging.root.manager.loggerDict)
+    names = {*packages, *(name for name in existing if name.split(".")[0] in packages)}
     loggers = [logging.getLogger(name) for name in sorted(names)]
     levels = [logger.level for logger in loggers]
     try:
         for logger in loggers:
             logger.setLevel(logging.CRITICAL)
-        unread = io.StringIO()
-        with warnings.catch_warnings(), contextlib.redirect_stdout(unread), contextlib.redirect_stderr(unread):
-            for module in ("torch", "onnxscript", "onnx_ir", "copyreg"):
+        sink = io.StringIO()
+        with warnings.catch_warnings(), contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
+            for module in (*packages, "copyreg"):
                 warnings.filterwarnings("ignore", module=rf"{module}(\.|$)")
             warnings.filterwarnings("ignore", category=DeprecationWarning)
             yield
@@ -102,7 +103,7 @@ def export_torch(part: Part, path: str | os.PathLike[str], *, tolerance: float) 
     """Writes a part of a model as a program of ``torch.export``; see ``ParametricDR.export_torch``.
 
     Raises:
-        UnsupportedConfigurationError: If it cannot be written, or differs.
+        UnsupportedConfigurationError: If it cannot be exported, or results differ.
         OSError: If the file cannot be written.
     """
     contents = io.BytesIO()
@@ -113,13 +114,13 @@ def export_torch(part: Part, path: str | os.PathLike[str], *, tolerance: float) 
             )
             torch.export.save(program, contents, extra_files={_METADATA: json.dumps(part.metadata)})
             contents.seek(0)
-            again: Any = torch.export.load(contents).module()
-    except Exception as error:  # of torch's many types
+            loaded: Any = torch.export.load(contents).module()
+    except Exception as error:  # torch raises many types
         raise part.refuse(error, "by torch.export") from error
 
     def run(rows: AnyArray) -> AnyArray:
         with torch.no_grad():
-            result: AnyArray = again(torch.from_numpy(rows)).numpy()
+            result: AnyArray = loaded(torch.from_numpy(rows)).numpy()
         return result
 
     part.check(run, tolerance, "torch.export")

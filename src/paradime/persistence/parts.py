@@ -1,4 +1,4 @@
-"""A part of a model that leaves for another runtime, and how it is compared there."""
+"""The part of a model that is exported, and the comparison of its results with another runtime."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["PARTS", "Part"]
 _COLOR_CODE = re.compile(r"\x1b\[[0-9;]*m")
 
 PARTS = {"embed": ("rows", "embedding"), "decode": ("embedding", "rows"), "classify": ("rows", "scores")}
-"""What can be exported: a method of the model, and the names of what goes in and out."""
+"""Methods of the model that can be exported, with the names of input and output."""
 
 _BATCHES = (1, 2, 7, 64)
 
@@ -47,8 +47,8 @@ class Part:
     Args:
         name: The method.
         module: The module that calls it, on the CPU.
-        inputs: What goes in, shape (64, …).
-        metadata: What the file is to say about itself.
+        inputs: The input, shape (64, …).
+        metadata: The metadata of the file.
     """
 
     name: str
@@ -67,38 +67,38 @@ class Part:
         classes: AnyArray | None,
         routine: str,
     ) -> Part:
-        """Takes a method of a trained model.
+        """Returns the part of a trained model.
 
         Args:
-            model: The model, which stays where it is.
+            model: The model, which is copied.
             name: The method.
-            rows: Rows like those of the training, shape (64, …).
+            rows: Rows like the training rows, shape (64, …).
             feature_names: Names of the columns.
             classes: The classes, in the order of the scores.
-            routine: What the model was trained by.
+            routine: The class of the routine.
         """
-        ours = copy.deepcopy(model).to("cpu").eval().requires_grad_(False)
-        dtype = next((part.dtype for part in ours.parameters() if part.is_floating_point()), torch.float32)
-        inputs = rows.to(torch.float64 if needs_double(ours) else dtype)
+        on_cpu = copy.deepcopy(model).to("cpu").eval().requires_grad_(False)
+        dtype = next((p.dtype for p in on_cpu.parameters() if p.is_floating_point()), torch.float32)
+        inputs = rows.to(torch.float64 if needs_double(on_cpu) else dtype)
         if name == "decode":
             with torch.no_grad():
-                inputs = resolve_method(ours, "encode" if hasattr(ours, "encode") else "embed")(inputs)
-        told = {
+                inputs = resolve_method(on_cpu, "encode" if hasattr(on_cpu, "encode") else "embed")(inputs)
+        metadata = {
             "paradime_version": __version__,
             "paradime_format": str(FORMAT_VERSION),
             "paradime_routine": routine,
             "paradime_part": name,
         }
         if feature_names is not None:
-            told["feature_names"] = json.dumps(list(feature_names))
+            metadata["feature_names"] = json.dumps(list(feature_names))
         if classes is not None:
-            told["classes"] = json.dumps(classes.astype(str).tolist())
-        return cls(name, _Method(ours, name).eval(), inputs.contiguous(), told)
+            metadata["classes"] = json.dumps(classes.astype(str).tolist())
+        return cls(name, _Method(on_cpu, name).eval(), inputs.contiguous(), metadata)
 
     def refuse(self, error: Exception, where: str) -> UnsupportedConfigurationError:
-        """Returns the exception that says that the part cannot be written."""
+        """Returns the exception for a part that cannot be exported."""
         while error.__cause__ is not None and isinstance(error.__cause__, Exception):
-            error = error.__cause__  # the exporter wraps what failed in advice on itself
+            error = error.__cause__  # the exporter wraps the original error
         lines = [line.strip() for line in _COLOR_CODE.sub("", str(error)).splitlines() if line.strip()]
         reason = f"{lines[0][:300].rstrip('. ')}." if lines else f"{type(error).__name__}."
         model = type(self.module.model).__name__
@@ -108,11 +108,11 @@ class Part:
         )
 
     def check(self, run: Callable[[AnyArray], AnyArray], tolerance: float, where: str) -> None:
-        """Compares another runtime with the model, on 1, 2, 7 and 64 rows.
+        """Compares the results of another runtime with the model on 1, 2, 7 and 64 rows.
 
         Args:
-            run: Computes the part elsewhere, arrays in and out.
-            tolerance: The largest difference, in units of the largest result, or of 1 where that is smaller.
+            run: Computes the part in the runtime, from array to array.
+            tolerance: The largest difference, in units of the largest result or of 1, whichever is larger.
             where: The runtime, for messages.
 
         Raises:
@@ -123,18 +123,18 @@ class Part:
             with torch.no_grad():
                 expected = self.module(inputs).numpy()
             try:
-                found = np.asarray(run(inputs.numpy()))
-            except Exception as error:  # of the runtime's own types
+                actual = np.asarray(run(inputs.numpy()))
+            except Exception as error:  # runtimes raise types of their own
                 raise self.refuse(error, f"for {where}, which fails on {n} rows") from error
-            if found.shape != expected.shape:
+            if actual.shape != expected.shape:
                 raise UnsupportedConfigurationError(
-                    f"{where} returns shape {found.shape} for {n} rows, the model {expected.shape}. Nothing "
-                    "was written."
+                    f"{where} must return shape {expected.shape} for {n} rows like the model, got {actual.shape}. "
+                    "Nothing was written."
                 )
             unit = max(1.0, float(np.abs(expected).max(initial=0)))
-            difference = float(np.abs(found - expected).max(initial=0)) / unit
+            difference = float(np.abs(actual - expected).max(initial=0)) / unit
             if not difference <= tolerance:
                 raise UnsupportedConfigurationError(
                     f"{where} differs from the model by {difference:.2g} of the largest result on {n} rows, more "
-                    f"than tolerance={tolerance:g}. Nothing was written; a larger tolerance lets it through."
+                    f"than tolerance={tolerance:g}. Nothing was written; pass a larger tolerance to allow it."
                 )

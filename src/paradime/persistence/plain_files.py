@@ -1,4 +1,4 @@
-"""Reading of files that somebody else may have made: neither links nor devices are followed."""
+"""Safe reading of untrusted files: links and devices are refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from paradime.exceptions import ModelFileError
 
 __all__ = ["opened", "read_file"]
 
-# a pipe in place of a file would wait for a writer forever
+# without O_NONBLOCK, opening a pipe would wait for a writer forever
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -24,7 +24,7 @@ def opened(path: Path, *, follow: bool = False) -> Iterator[BinaryIO]:
 
     Args:
         path: The file.
-        follow: Whether it may be a link.
+        follow: Whether links are followed.
 
     Raises:
         ModelFileError: If it is a link, a pipe, or a device.
@@ -33,7 +33,7 @@ def opened(path: Path, *, follow: bool = False) -> Iterator[BinaryIO]:
     if not follow and path.is_symlink():
         _refuse_link(path)
     try:
-        # the second look at the link is the system's own, since it may have been made between
+        # O_NOFOLLOW checks again, since the link may have been created in the meantime
         handle = os.open(path, _FLAGS | (0 if follow else getattr(os, "O_NOFOLLOW", 0)))
     except OSError as error:
         if error.errno == errno.ELOOP and not follow:
@@ -41,7 +41,7 @@ def opened(path: Path, *, follow: bool = False) -> Iterator[BinaryIO]:
         raise
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise ModelFileError(f"{path}: must be a regular file, and is a folder, pipe or device.")
+            raise ModelFileError(f"{path}: must be a regular file, got a folder, pipe or device.")
         yield file
 
 
@@ -49,21 +49,21 @@ def read_file(path: Path, most: int | None) -> bytes:
     """Returns the contents of a regular file.
 
     Args:
-        path: The file, which must be no link.
-        most: How many bytes it may have.
+        path: The file, which must not be a link.
+        most: The largest size in bytes, or ``None``.
 
     Raises:
-        ModelFileError: If it is too long, or no regular file.
+        ModelFileError: If it is too large, or not a regular file.
         OSError: If it cannot be read.
     """
     with opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         if most is not None and size > most:
-            raise ModelFileError(f"{path}: has {size} bytes, more than the {most} that such a file may have.")
+            raise ModelFileError(f"{path}: must have at most {most} bytes, got {size}.")
         return file.read()
 
 
 def _refuse_link(path: Path) -> None:
     raise ModelFileError(
-        f"{path}: is a link, which may lead anywhere, and is not followed. Copy the files themselves: cp -rL."
+        f"{path}: is a link; links are not followed, since they may lead anywhere. Copy the files: cp -rL."
     )

@@ -1,4 +1,4 @@
-"""A saved routine in memory: its configuration, tensors, text and card, as files and back."""
+"""A saved routine in memory, and its conversion to and from files."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ __all__ = ["Saved", "model_card"]
 
 @dataclasses.dataclass
 class Saved:
-    """What is saved of a routine.
+    """The saved state of a routine.
 
     Args:
-        config: What it is, and how it is put together.
+        config: The configuration.
         weights: The state of the model, by name.
         state: Further tensors by name.
-        spec: Its text in the grammar, as nested mappings and lists, if it has one.
+        spec: The specification as nested mappings and lists, if there is one.
         history: Records of the epochs, encoded.
-        path: Where it is from, for messages.
+        path: Its path, for messages.
     """
 
     config: Config
@@ -51,7 +51,7 @@ class Saved:
         """Returns the contents of files by name.
 
         Args:
-            methods: What the routine can do beside ``transform``, for the card.
+            methods: Methods of the routine other than ``transform``, for the card.
 
         Raises:
             ValueError: If a tensor cannot be written.
@@ -68,15 +68,15 @@ class Saved:
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes], path: str) -> Saved:
-        """Reads files.
+        """Builds the state from files.
 
         Args:
             files: Their contents by name.
-            path: Where they are from, for messages.
+            path: Their path, for messages.
 
         Raises:
             ModelFileError: If they are damaged.
-            ValueError: If they are of a newer format.
+            ValueError: If they have a newer format.
         """
         config = unpack_config(files, path)
         if WEIGHTS not in files:
@@ -90,8 +90,8 @@ class Saved:
         return cls(config, weights, state, spec, history, path)
 
     def tensors(self, prefix: str) -> dict[str, torch.Tensor]:
-        """Returns further tensors whose names begin alike, by the rest of their names."""
-        return {name[len(prefix) :]: part for name, part in self.state.items() if name.startswith(prefix)}
+        """Returns further tensors whose names start with a prefix, by name without the prefix."""
+        return {name[len(prefix) :]: tensor for name, tensor in self.state.items() if name.startswith(prefix)}
 
 
 def _json(contents: Any, indent: int | None = None) -> bytes:
@@ -121,23 +121,23 @@ embedding = routine.transform(X)  # {rows}
 - Dimensions of the embedding, and all settings: `spec.json`, `config.json`
 - Weights: `model.safetensors`
 {more}
-The training data are no part of these files.
+These files do not contain the training data.
 """
 
 
 def model_card(config: Config, methods: list[str]) -> str:
-    """Returns the text of a card, with a header as the Hugging Face Hub reads it.
+    """Returns the text of a model card, with a header for the Hugging Face Hub.
 
     Args:
-        config: What was saved.
-        methods: What the routine can do beside ``transform``.
+        config: The configuration.
+        methods: Methods of the routine other than ``transform``.
     """
     shape = config.fitted.row_shape
     rows = f"shape (n, {', '.join(map(str, shape))})"
     more = [f"- Also: {', '.join(f'`{name}`' for name in methods)}"] if methods else []
     names = config.fitted.feature_names
     if names is not None:
-        # names come from the data, and must not become markup
+        # names come from the data and must not be interpreted as markup
         shown = json.dumps(names[:50], ensure_ascii=True).replace("`", "'").replace("<", "\\u003c")
         more.append(f"- Columns: `{shown}`{' and more' if len(names) > 50 else ''}")
     return _CARD.format(

@@ -1,4 +1,4 @@
-"""Tensors as safetensors."""
+"""Conversion of tensors to and from safetensors."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["pack_tensors", "unpack_tensors"]
 
 
 def pack_tensors(tensors: Mapping[str, torch.Tensor], what: str) -> bytes:
-    """Returns tensors as the contents of a safetensors file; from any device, each by itself.
+    """Returns tensors of any device as the contents of a safetensors file; shared memory is copied.
 
     Args:
         tensors: The tensors by name.
-        what: What they are, for messages.
+        what: A description of their owner, for messages.
 
     Raises:
-        ValueError: If one is sparse, quantised, or has no memory.
+        ValueError: If a tensor is sparse, quantised, or on the meta device.
     """
     import safetensors.torch
 
@@ -27,18 +27,18 @@ def pack_tensors(tensors: Mapping[str, torch.Tensor], what: str) -> bytes:
     for name, tensor in tensors.items():
         if not isinstance(tensor, torch.Tensor):
             raise ValueError(
-                f"{what}: the entry {name!r} of its state is of type {type(tensor).__name__}. Only tensors can be "
-                "saved: make it a buffer, or an argument of the constructor."
+                f"{what}: entries of its state must be tensors, got {type(tensor).__name__} for {name!r}. Make it "
+                "a buffer, or an argument of the constructor."
             )
         if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
             raise ValueError(
-                f"{what}: the tensor {name!r} is sparse, quantised, or has no memory. Make it a plain one."
+                f"{what}: the tensor {name!r} must not be sparse, quantised, or on the meta device. Convert it."
             )
-        # views that share memory are stored each with its own numbers
+        # views that share memory are copied
         plain[name] = tensor.detach().to("cpu").clone(memory_format=torch.contiguous_format)
     try:
         return safetensors.torch.save(plain, {"format": "pt"})
-    except Exception as error:  # a type that the format does not know
+    except Exception as error:  # a dtype that the format does not support
         raise ValueError(f"{what}: its tensors cannot be saved: {error}.") from error
 
 
@@ -46,15 +46,15 @@ def unpack_tensors(contents: bytes, what: str) -> dict[str, torch.Tensor]:
     """Returns the tensors of a safetensors file.
 
     Args:
-        contents: The contents of the file. Its header must tell exactly the bytes that follow.
+        contents: The contents of the file. Its header must describe exactly the bytes that follow.
         what: The path, for messages.
 
     Raises:
-        ModelFileError: If it is damaged, or no safetensors file.
+        ModelFileError: If it is damaged, or not a safetensors file.
     """
     import safetensors.torch
 
     try:
         return dict(safetensors.torch.load(contents))
-    except Exception as error:  # of the reader's own types
+    except Exception as error:  # safetensors raises types of its own
         raise ModelFileError(f"{what}: is damaged: {error}.") from error

@@ -1,4 +1,4 @@
-"""Parameters of routines as JSON, and back; nothing that is read can name code that the caller does not allow."""
+"""Conversion of parameters to and from JSON; files can only name code that the caller allows."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ from paradime.training import EarlyStopping, TrainingPhase
 __all__ = ["VALUES", "Decoder", "Encoder", "vocabulary_with"]
 
 VALUES: Registry[type[Any]] = Registry("value")
-"""Frozen dataclasses of plain values that fitted routines hold, by the names that files have for them."""
+"""Frozen dataclasses in the state of fitted routines, by their names in files."""
 
-# what v1's users compose routines of has not always a name in the grammar
+# components of 1.x may have no name in specifications
 _OURS = ("paradime.transforms", "paradime.relations", "paradime.loss", "paradime.models")
 
 _KIND = "@"
-_MOST_NUMBERS = 100_000  # of a tensor that is a parameter; larger ones are data
+_MOST_NUMBERS = 100_000  # larger tensors are data rather than parameters
 _ALL: list[Registry[Any]] = [*CLASSES.values(), *FUNCTIONS.values()]
 _REGISTRIES = {registry.kind: registry for registry in _ALL}
 
 
 def vocabulary_with(allow_imports: Iterable[str]) -> Vocabulary:
-    """Returns the names that saved routines may use: the grammar's, ParaDime's own blocks, and what is allowed."""
+    """Returns the names that saved routines may use: registered names, ParaDime's, and allowed imports."""
     return Vocabulary((*allow_imports, *_OURS))
 
 
 class Encoder:
-    """Writes values as JSON.
+    """Encodes values as JSON.
 
     Args:
         vocabulary: The names that may be written.
-        model: The model of the routine: it and its parameters are written as what they are.
+        model: The model of the routine; it and its parameters are written as references.
 
     Attributes:
-        tensors: Tensors and arrays that were met, by name.
+        tensors: Encoded tensors and arrays, by name.
 
     Example:
         >>> Encoder(Vocabulary()).encode((1, 2.5), "widths")
@@ -59,14 +59,14 @@ class Encoder:
         self.tensors: dict[str, torch.Tensor] = {}
 
     def encode(self, value: Any, place: str) -> Any:
-        """Returns a value as JSON can hold it.
+        """Returns a value as JSON.
 
         Args:
             value: The value.
-            place: Where it is from, for messages.
+            place: Its path in the parameters, for messages.
 
         Raises:
-            ValueError: If no JSON can hold it.
+            ValueError: If it cannot be encoded.
         """
         if value is None or type(value) in (bool, int, str):
             return value
@@ -79,7 +79,7 @@ class Encoder:
         if isinstance(value, torch.device):
             return {_KIND: "device", "value": str(value)}
         if isinstance(value, (list, tuple)):
-            items = [self.encode(part, f"{place}[{i}]") for i, part in enumerate(value)]
+            items = [self.encode(item, f"{place}[{i}]") for i, item in enumerate(value)]
             return items if isinstance(value, list) else {_KIND: "tuple", "items": items}
         if isinstance(value, Mapping):
             return self._mapping(value, place)
@@ -89,14 +89,14 @@ class Encoder:
         if name is not None:
             fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
             return {_KIND: "value", "name": name, "fields": self._mapping(fields, place)}
-        return self._block(value, place)
+        return self._component(value, place)
 
     def _mapping(self, value: Mapping[Any, Any], place: str) -> Any:
-        made = {str(key): self.encode(part, f"{place}.{key}") for key, part in value.items()}
+        encoded = {str(key): self.encode(item, f"{place}.{key}") for key, item in value.items()}
         if all(type(key) is str for key in value) and _KIND not in value:
-            return made
+            return encoded
         keys = [self.encode(key, place) for key in value]
-        return {_KIND: "dict", "items": list(map(list, zip(keys, made.values(), strict=True)))}
+        return {_KIND: "dict", "items": list(map(list, zip(keys, encoded.values(), strict=True)))}
 
     def _tensor(self, value: Any, place: str) -> Any:
         if isinstance(value, torch.nn.Parameter) and self._model is not None:
@@ -112,7 +112,7 @@ class Encoder:
         trained = isinstance(value, torch.nn.Parameter)
         return {_KIND: "tensor", "name": name, "array": isinstance(value, np.ndarray), "trained": trained}
 
-    def _block(self, value: Any, place: str) -> Any:
+    def _component(self, value: Any, place: str) -> Any:
         if value is self._model:
             return {_KIND: "model"}
         if isinstance(value, ModelRecipe):
@@ -134,19 +134,19 @@ class Encoder:
         return {_KIND: "block", "kind": registry.kind, "name": name, "options": settings_of(value, place)}
 
     def _phase(self, phase: TrainingPhase, place: str) -> Any:
-        usual = TrainingPhase().settings()
-        said = {name: value for name, value in phase.settings().items() if not _same(value, usual.get(name))}
-        return {_KIND: "phase", "settings": self._mapping(said, place)}
+        defaults = TrainingPhase().settings()
+        changed = {name: value for name, value in phase.settings().items() if not _same(value, defaults.get(name))}
+        return {_KIND: "phase", "settings": self._mapping(changed, place)}
 
-    def _name_of(self, registry: Registry[Any], block: Any, place: str) -> str:
+    def _name_of(self, registry: Registry[Any], component: Any, place: str) -> str:
         try:
-            return self._vocabulary.name_of(registry, block)
+            return self._vocabulary.name_of(registry, component)
         except ValueError as error:
             raise SpecificationError(f"{place}: {error}") from None
 
 
 class Decoder:
-    """Reads what an :class:`Encoder` has written.
+    """Decodes the output of an :class:`Encoder`.
 
     Args:
         vocabulary: The names that may be read.
@@ -165,20 +165,20 @@ class Decoder:
         """Returns the value.
 
         Raises:
-            ValueError: If names are not known or not allowed.
-            KeyError: If something is missing.
-            TypeError: If something is of another kind.
+            ValueError: If names are unknown or not allowed.
+            KeyError: If an entry is missing.
+            TypeError: If an entry has a wrong type.
         """
         if isinstance(value, list):
-            return [self.decode(part) for part in value]
+            return [self.decode(item) for item in value]
         if not isinstance(value, dict):
             return value
         if _KIND not in value:
-            return {key: self.decode(part) for key, part in value.items()}
+            return {key: self.decode(item) for key, item in value.items()}
         kind = value[_KIND]
         reader: Callable[[dict[str, Any]], Any] | None = getattr(self, f"_read_{kind}", None)
         if not isinstance(kind, str) or reader is None:
-            raise ValueError(f"there is no kind of value {str(kind)[:40]!r}.")
+            raise ValueError(f"the kind of a value must be a known one, got {str(kind)[:40]!r}.")
         return reader(value)
 
     def _read_float(self, value: dict[str, Any]) -> float:
@@ -194,7 +194,7 @@ class Decoder:
         return tuple(self.decode(value["items"]))
 
     def _read_dict(self, value: dict[str, Any]) -> dict[Any, Any]:
-        return {self.decode(key): self.decode(part) for key, part in value["items"]}
+        return {self.decode(key): self.decode(item) for key, item in value["items"]}
 
     def _read_tensor(self, value: dict[str, Any]) -> Any:
         tensor = self._tensors[value["name"]]
@@ -204,15 +204,15 @@ class Decoder:
 
     def _read_parameter(self, value: dict[str, Any]) -> torch.nn.Parameter:
         if self._model is None:
-            raise ValueError("a parameter of the model was met, and there is no model.")
+            raise ValueError("a parameter of the model needs a model, got none.")
         return self._model.get_parameter(value["name"])
 
     def _read_model(self, value: dict[str, Any]) -> torch.nn.Module | None:
         return self._model
 
     def _read_recipe(self, value: dict[str, Any]) -> ModelRecipe:
-        said = {key: self.decode(part) for key, part in value.items() if key not in (_KIND, "type")}
-        return ModelRecipe(self._named("model", value["type"], keep=True), **said)
+        settings = {key: self.decode(item) for key, item in value.items() if key not in (_KIND, "type")}
+        return ModelRecipe(self._named("model", value["type"], keep_name=True), **settings)
 
     def _read_phase(self, value: dict[str, Any]) -> TrainingPhase:
         return TrainingPhase(**self.decode(value["settings"]))
@@ -229,15 +229,15 @@ class Decoder:
     def _read_block(self, value: dict[str, Any]) -> Any:
         return self._named(value["kind"], value["name"])(**value["options"])
 
-    def _named(self, kind: str, name: str, *, keep: bool = False) -> Any:
+    def _named(self, kind: str, name: str, *, keep_name: bool = False) -> Any:
         registry = _REGISTRIES[kind]
-        found = self._vocabulary.find(registry, name)
-        return name if keep and name in registry else found
+        component = self._vocabulary.find(registry, name)
+        return name if keep_name and name in registry else component
 
 
 def _is_of(value: type, registry: Registry[Any]) -> bool:
     return any(known is registry and issubclass(value, base) for base, known in CLASSES.items())
 
 
-def _same(value: Any, usual: Any) -> bool:
-    return type(value) is type(usual) and (value is usual or value == usual)
+def _same(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and (value is default or value == default)

@@ -1,4 +1,4 @@
-"""The weights of a model that was made anew."""
+"""Weights of a model that is built from its description."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ __all__ = ["frozen_names", "restored_model", "take_weights", "tie", "tied_names"
 def restored_model(
     description: Mapping[str, Any], weights: Mapping[str, torch.Tensor], vocabulary: Vocabulary, what: str
 ) -> torch.nn.Module:
-    """Makes a model and gives it its weights.
+    """Builds a model and assigns its weights.
 
     Args:
-        description: How the model is made.
-        weights: Its weights by name, which it takes over.
+        description: The description of the model.
+        weights: Its weights by name, which are not copied.
         vocabulary: The names that the description may use.
         what: The path, for messages.
 
     Raises:
         ModelFileError: If the weights are not those of the model.
-        ValueError: If the description uses names that are not known, or not allowed.
+        ValueError: If the description uses names that are unknown or not allowed.
     """
     model = make_model(description, vocabulary, meta=is_ours(description))
     take_weights(model, weights, what)
     if any(tensor.is_meta for tensor in (*model.parameters(), *model.buffers())):
-        # buffers that are no part of the state follow from the arguments; the sizes are known to be right
+        # non-persistent buffers follow from the arguments; the shapes have been checked
         model = make_model(description, vocabulary)
         take_weights(model, weights, what)
     return model
 
 
 def take_weights(model: torch.nn.Module, weights: Mapping[str, torch.Tensor], what: str) -> None:
-    """Gives a model weights, in the types that they have.
+    """Assigns weights to a model with their dtypes.
 
     Raises:
         ModelFileError: If their names or shapes are not those of the model.
@@ -58,7 +58,7 @@ def take_weights(model: torch.nn.Module, weights: Mapping[str, torch.Tensor], wh
 
 
 def tied_names(model: torch.nn.Module) -> list[tuple[str, str]]:
-    """Returns pairs of names under which a model has one and the same parameter.
+    """Returns pairs of names of the same parameter in a model.
 
     Example:
         >>> layer = torch.nn.Linear(2, 2)
@@ -68,19 +68,19 @@ def tied_names(model: torch.nn.Module) -> list[tuple[str, str]]:
     first: dict[int, str] = {}
     pairs = []
     for name, parameter in model.named_parameters(remove_duplicate=False):
-        known = first.setdefault(id(parameter), name)
-        if known != name:
-            pairs.append((known, name))
+        first_name = first.setdefault(id(parameter), name)
+        if first_name != name:
+            pairs.append((first_name, name))
     return pairs
 
 
 def tie(model: torch.nn.Module, pairs: Iterable[tuple[str, str]]) -> None:
-    """Makes parameters one again."""
+    """Ties pairs of parameters again."""
     for first, second in pairs:
         owner, _, name = second.rpartition(".")
         setattr(model.get_submodule(owner), name, model.get_parameter(first))
 
 
 def frozen_names(model: torch.nn.Module) -> list[str]:
-    """Returns which parameters are not trained."""
+    """Returns the names of parameters that are not trained."""
     return [name for name, parameter in model.named_parameters() if not parameter.requires_grad]

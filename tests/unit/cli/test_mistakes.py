@@ -86,7 +86,7 @@ def test_column_with_a_stray_text_is_told_of(run, forest):
         (["fit", "{made}/forest.csv", "--embedding", "no/m.csv"], "there is no folder 'no'"),
         (["fit", "{made}/forest.csv", "--scale", "max", "--out", "m"], "auto, standard or none"),
         (["transform", "{made}/forest.paradim", "{made}/new.csv"], "Did you mean 'forest.paradime'?"),
-        (["transform", "{made}/new.csv", "{made}/new.csv"], "no saved routine"),
+        (["transform", "{made}/new.csv", "{made}/new.csv"], "not a saved routine"),
         (["transform", "{made}/forest.paradime", "{made}/map.csv"], "lacks column(s)"),
         (["inverse", "{made}/forest.paradime", "{made}/map.csv"], "Fit it with --set decoder=true."),
         (["evaluate", "{made}/forest.paradime", "{made}/new.csv", "--target", "x"], "no column 'x'"),

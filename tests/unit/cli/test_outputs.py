@@ -148,7 +148,7 @@ def test_link_without_a_file_behind_it_may_be_written(run, table):
         (["--out", "no/m"], "there is no folder 'no'"),
         (["--out", "m.csv"], "'.paradime'"),
         (["--out", "m.png"], "'.paradime'"),
-        (["--out", "notes"], "'notes' is no model"),
+        (["--out", "notes"], "got 'notes', a file of another kind"),
         (["--embedding", "no/a.csv"], "there is no folder 'no'"),
         (["--embedding", "a.xlsx"], "suffix"),
         (["--embedding", "folder.csv"], "must be a file, got the folder"),
