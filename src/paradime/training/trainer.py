@@ -26,6 +26,7 @@ from paradime.training.optimizers import load_optimizer_state, optimizer_state, 
 from paradime.training.phase import TrainingPhase
 from paradime.training.schedules import ScheduledRates
 from paradime.training.state import TrainingState
+from paradime.training.threads import StepThreads, work_per_row
 from paradime.training.validation import Validation
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.seed import seeded
@@ -174,6 +175,7 @@ class Trainer:
         state.stop, state.loss, state.epoch_loss, state.validation = False, None, None, None
         n_steps = budget.epochs * max(1, len(sampler))
         model = executed_as(self._model, self._device, precision=phase.precision, compile=phase.compile)
+        threads = StepThreads(self._device, work_per_row(self._model, self._dataset[self._data_key]))
         with self._in_phase(phase, state), self._interruption:
             self._notify("phase_begin", state)
             if self._resumed is not None:
@@ -184,8 +186,10 @@ class Trainer:
                 state.epoch = epoch
                 last_good, started = _copied_state(self._model), time.perf_counter()
                 self._notify("epoch_begin", state)
-                for batch in self._batches.epoch(state.n_epochs_done, state.n_batches_done):
-                    self._step(batch, model, parameters, n_steps, phase.clip_norm, state)
+                with threads:
+                    for batch in self._batches.epoch(state.n_epochs_done, state.n_batches_done):
+                        threads.choose(len(batch["indices"]))
+                        self._step(batch, model, parameters, n_steps, phase.clip_norm, state)
                 with self._changing():
                     objective.checkpoint()
                     state.epoch_loss = objective.history[-1]
