@@ -1,4 +1,4 @@
-"""Pictures of embeddings and of their training, for papers and notebooks, in light and dark.
+"""Plots of embeddings, their quality and their training, for light and dark backgrounds.
 
 All functions draw into given axes or a new figure, return the axes, and change no setting of matplotlib.
 """

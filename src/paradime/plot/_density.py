@@ -1,4 +1,4 @@
-"""More points than can be drawn one by one: an image of where they lie and what they are, by datashader."""
+"""Density images of many points, by datashader."""
 
 from __future__ import annotations
 
@@ -19,29 +19,28 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_density", "require_datashader"]
 
-# pixels of the image for each of the axes': files are often saved with more dots than the screen has
+# pixels of the image per pixel of the axes, since files often have a higher resolution than the screen
 _DETAIL = 1.5
 _MAX_PIXELS = 2_400
-# of 255; a single point of a pixel is to be seen as well
+# of 255; pixels with a single point must be visible
 _MIN_ALPHA = 110
 _UNLABELED = -1
 
 
 def require_datashader() -> None:
-    """Raises ImportError, with what to type, if datashader is missing."""
+    """Raises ImportError with the command for installing it if datashader is missing."""
     others = 'Or draw each point: renderer="points".'
     require("datashader", "An image of this many points", extra="plot", remedy=others)
 
 
 def draw_density(ax: Axes, points: FloatArray, coloring: Classes | Values | None, look: Look) -> AxesImage:
-    """Draws an image: classes are mixed by their share of a pixel, numbers are averaged over it.
+    """Draws an image: in each pixel, classes are mixed by their share, and numbers are averaged.
 
-    The opacity of a pixel grows with the rank of its number of points, so that sparse places show as well as
-    crowded ones; where there are neither classes nor numbers, its colour does. Lone points are spread over a few
-    pixels.
+    The opacity of a pixel grows with the rank of its number of points, so that sparse regions are visible next to
+    crowded ones. Without classes or numbers, its colour does. Isolated points are enlarged to a few pixels.
 
     Args:
-        ax: Axes to draw into, whose limits are set.
+        ax: Axes to draw into, with limits.
         points: Shape (n, 2).
         coloring: Their classes or numbers.
         look: Colours.
@@ -74,7 +73,7 @@ def draw_density(ax: Axes, points: FloatArray, coloring: Classes | Values | None
 
 def _pixels(ax: Axes, aspect: float) -> tuple[int, int]:
     extent = ax.get_window_extent()
-    # the image fills the axes one way, and keeps the data's proportions
+    # the image fills the axes in one direction, with equal scales
     width = min(extent.width, extent.height * aspect) * _DETAIL
     width = min(width, _MAX_PIXELS, _MAX_PIXELS * aspect)
     return max(round(width), 2), max(round(width / aspect), 2)
@@ -86,7 +85,7 @@ def _count_image(count: Any, look: Look) -> Any:
 
     if look.colors is not None:
         return shading.shade(count, cmap=[look.plain_color()], how="eq_hist", min_alpha=_MIN_ALPHA // 2)
-    # nothing else has a colour, so crowds may
+    # without classes or numbers, colour shows the density
     scale = [to_hex(color) for color in look.colormap()(np.linspace(0, 1, 32))]
     return shading.shade(count, cmap=scale, how="eq_hist")
 
@@ -98,7 +97,7 @@ def _classes_image(canvas: Any, frame: Any, classes: Classes, look: Look) -> Any
     xarray = importlib.import_module("xarray")
     colors = [*look.colors_of(classes), look.theme.muted]
     codes = [*range(len(classes.keys)), _UNLABELED]
-    # class by class, for which nothing needs to be compiled that counts have not compiled already
+    # counting per class reuses compiled code; a categorical aggregation would be compiled first
     rows = [classes.codes == code for code in codes]
     counts = [canvas.points(frame[chosen], "x", "y", datashader.count()) for chosen in rows]
     names = [str(code) for code in codes]
@@ -126,19 +125,19 @@ def _values_image(canvas: Any, frame: Any, values: Values, look: Look) -> Any:
 
 
 def _spread_lone(image: Any) -> AnyArray:
-    """Returns an image in which pixels without neighbours, which are hard to see, are larger.
+    """Enlarges pixels without neighbours, which are hard to see.
 
-    Datashader would spread them too, but compiles for many seconds before it does.
+    Datashader's own spreading compiles for many seconds.
     """
     packed = np.array(image.values, dtype=np.uint32)
     has_points = _bytes_of(packed)[..., 3] > 0
-    # of the 9 pixels around it, none but itself
+    # at most one of the 3 × 3 pixels has points
     is_lone = has_points & (ndimage.uniform_filter(has_points.astype(np.float32), 3, mode="constant") < 1.5 / 9)
     spread = ndimage.maximum_filter(np.where(is_lone, packed, 0), size=3)
     return np.asarray(np.where(has_points, packed, spread))
 
 
 def _bytes_of(image: Any) -> AnyArray:
-    # an image holds four bytes a pixel in one number
+    # an image packs the four bytes of a pixel into one integer
     packed = np.array(image, dtype=np.uint32)
     return packed.view(np.uint8).reshape(*packed.shape, 4)

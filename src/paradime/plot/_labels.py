@@ -1,4 +1,4 @@
-"""What colours mean: classes, or numbers, of each point."""
+"""Classes or numbers that colour the points."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Classes:
     """The class of each point.
 
     Args:
-        codes: The class's number, shape (n,); −1 where there is none.
-        keys: The classes as the user calls them, in the order of their numbers.
-        texts: What the legend says, one text a class.
+        codes: The codes of the classes, shape (n,); −1 for unlabelled points.
+        keys: The user's classes, in the order of their codes.
+        texts: The texts of the legend, one per class.
     """
 
     codes: IntArray
@@ -32,26 +32,26 @@ class Classes:
 
     @property
     def missing(self) -> AnyArray:
-        """Which points have no class, shape (n,)."""
+        """A mask of the points without a class, shape (n,)."""
         return np.asarray(self.codes == UNLABELED)
 
     def present(self) -> list[int]:
-        """Returns the numbers of the classes that have points, ascending."""
+        """Returns the codes of the classes with points, ascending."""
         return [int(code) for code in np.unique(self.codes) if code != UNLABELED]
 
     def of_rows(self, rows: Any) -> Classes:
-        """Returns the same classes of some of the points."""
+        """Returns the classes of some of the points."""
         return dataclasses.replace(self, codes=self.codes[rows])
 
 
 @dataclasses.dataclass(frozen=True)
 class Values:
-    """A number of each point.
+    """A number per point.
 
     Args:
-        numbers: Shape (n,), float64; NaN where there is none.
-        low: The number at the lower end of the colour scale.
-        high: The number at its upper end, > low.
+        numbers: Shape (n,), float64; NaN if missing.
+        low: The lower end of the colour scale.
+        high: Its upper end, > low.
     """
 
     numbers: FloatArray
@@ -60,11 +60,11 @@ class Values:
 
     @property
     def missing(self) -> AnyArray:
-        """Which points have no number, shape (n,)."""
+        """A mask of the points without a number, shape (n,)."""
         return np.isnan(self.numbers)
 
     def extend(self) -> str:
-        """Returns at which ends numbers lie beyond the scale, as matplotlib's colour bars call it."""
+        """Returns the ends of the scale with numbers beyond, as matplotlib's option ``extend``."""
         known = self.numbers[~self.missing]
         below, above = bool((known < self.low).any()), bool((known > self.high).any())
         return ("neither", "max", "min", "both")[above + 2 * below]
@@ -78,12 +78,12 @@ def check_positions(Y: Any, name: str = "Y") -> FloatArray:
     """Returns positions in the plane as an array.
 
     Args:
-        Y: Shape (n, 2); a tensor may live on any device.
-        name: What error messages call them.
+        Y: Shape (n, 2); a tensor may be on any device.
+        name: The name of the argument in messages.
 
     Raises:
         TypeError: If they are not numbers.
-        ValueError: If they are of another shape, or not finite.
+        ValueError: If they have another shape, or are not finite.
     """
     try:
         points = _as_array(Y).astype(np.float64)
@@ -104,36 +104,36 @@ def check_positions(Y: Any, name: str = "Y") -> FloatArray:
 def read_coloring(
     labels: Any, values: Any, names: Any, n_points: int, percentiles: tuple[float, float]
 ) -> Classes | Values | None:
-    """Reads what points are coloured by; floating-point labels are numbers, as they are to ``fit``.
+    """Reads the classes or numbers that colour points; floating-point labels are numbers, as in ``fit``.
 
     Args:
-        labels: One a point, or ``None``.
-        values: One number a point, or ``None``.
-        names: Names of classes: by class, or in their order.
-        n_points: How many points there are.
-        percentiles: Of the values, at the ends of the colour scale.
+        labels: One label per point, or ``None``.
+        values: One number per point, or ``None``.
+        names: Names of classes: a mapping, or in their order.
+        n_points: The number of points.
+        percentiles: The percentiles of the values at the ends of the colour scale.
 
     Raises:
-        ValueError: If both are given, or either is not one a point.
+        ValueError: If both are given, or there is not one per point.
     """
     if labels is not None and values is not None:
-        raise ValueError("labels and values both decide the colours, got both. Leave one of them out.")
+        raise ValueError("labels and values both set the colours, got both. Leave one of them out.")
     column = None if labels is None else read_targets(labels, name="labels", n=n_points)
     if isinstance(column, ClassColumn):
         return classes_of(column, names)
     if names is not None:
-        raise ValueError("names are names of classes, got none of these. Pass labels that are integers or texts.")
+        raise ValueError("names are names of classes, got no classes. Pass labels that are integers or strings.")
     if column is not None:
         return read_values(column.numbers, n_points, percentiles)
     return None if values is None else read_values(values, n_points, percentiles)
 
 
 def read_values(values: Any, n_points: int, percentiles: tuple[float, float] = (2, 98)) -> Values:
-    """Reads one number a point, and finds the limits of the colour scale, which extreme numbers do not move.
+    """Reads one number per point, and sets the limits of the colour scale at percentiles.
 
     Raises:
         TypeError: If they are not numbers.
-        ValueError: If they are not one a point, or percentiles are not ascending in [0, 100].
+        ValueError: If there is not one per point, or percentiles are not ascending in [0, 100].
     """
     numbers = read_numbers(values, n=n_points)
     start, end = percentiles
@@ -141,7 +141,7 @@ def read_values(values: Any, n_points: int, percentiles: tuple[float, float] = (
         raise ValueError(f"percentiles must ascend within [0, 100], got {percentiles}. The default is (2, 98).")
     finite = numbers[np.isfinite(numbers)]
     low, high = (float(x) for x in np.percentile(finite, [start, end])) if len(finite) else (0.0, 1.0)
-    if not low < high and len(finite):  # nearly all are equal: the few others decide
+    if not low < high and len(finite):  # if the percentiles coincide, use the whole range
         low, high = float(finite.min()), float(finite.max())
     if not low < high:
         margin = max(abs(low), 1.0) * 0.5
@@ -150,17 +150,17 @@ def read_values(values: Any, n_points: int, percentiles: tuple[float, float] = (
 
 
 def read_classes(labels: Any, names: Any = None, n_points: int | None = None, *, what: str = "labels") -> Classes:
-    """Reads one class per point; floating-point numbers that are equal are a class.
+    """Reads one class per point; equal floating-point numbers form a class.
 
     Args:
         labels: Shape (n,), see :func:`~paradime.utils.targets.read_targets`: −1 among integers, or a missing
-            value, means that there is none. Classes are sorted; categories keep their order.
-        names: What to call them, by class, or in their order.
-        n_points: How many there must be.
-        what: What error messages call the labels.
+            value, means unlabelled. Classes are sorted; categories keep their order.
+        names: Names of the classes: a mapping, or in their order.
+        n_points: The expected number of labels.
+        what: The name of the argument in messages.
 
     Raises:
-        ValueError: If they are not one per point, or names do not fit.
+        ValueError: If there is not one per point, or names do not fit.
 
     Example:
         >>> classes = read_classes(["b", None, "a", "b"])
@@ -171,7 +171,7 @@ def read_classes(labels: Any, names: Any = None, n_points: int | None = None, *,
 
 
 def classes_of(column: ClassColumn, names: Any = None) -> Classes:
-    """Returns classes with what the legend says of them.
+    """Returns classes with their texts in the legend.
 
     Raises:
         ValueError: If names do not fit.
@@ -184,7 +184,7 @@ def _texts(keys: list[Any], names: Any) -> tuple[str, ...]:
     if names is None:
         return tuple(str(key) for key in keys)
     if isinstance(names, Mapping):
-        # where a class has no name it keeps its own
+        # classes that are not in the mapping are written as they are
         return tuple(str(names.get(key, key)) for key in keys)
     listed = [str(name) for name in (names.tolist() if isinstance(names, np.ndarray) else names)]
     if len(listed) == len(keys):
@@ -192,13 +192,13 @@ def _texts(keys: list[Any], names: Any) -> tuple[str, ...]:
     if all(isinstance(key, int) and 0 <= key < len(listed) for key in keys):
         return tuple(listed[int(key)] for key in keys)
     raise ValueError(
-        f"names must be one a class in their order, got {len(listed)} for {len(keys)} classes. "
+        f"names must be one per class in their order, got {len(listed)} for {len(keys)} classes. "
         "Pass a mapping from class to name."
     )
 
 
 def _as_array(X: Any) -> AnyArray:
     if isinstance(X, torch.Tensor):
-        # NumPy knows no bfloat16
+        # NumPy has no bfloat16
         return as_numpy(X.detach().cpu().float() if X.dtype == torch.bfloat16 else X)
     return to_numpy(X)

@@ -1,4 +1,4 @@
-"""What colours mean, told beside the points or among them."""
+"""Legends, colour bars, and names of classes among the points."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _UNLABELED = "unlabelled"
 
 
 def check_legend(place: str) -> None:
-    """Raises ValueError if there is no such place for a legend."""
+    """Raises ValueError if the place of a legend is unknown."""
     if place not in _PLACES:
         places = ", ".join(map(repr, _PLACES))
         raise ValueError(f"legend must be one of {places}, got {place!r}. {did_you_mean(str(place), _PLACES)}")
 
 
 def shortened(text: str, length: int = _MAX_TEXT) -> str:
-    """Shortens a text, of which the end often tells as much as the beginning.
+    """Shortens a text in the middle, since its end is often as informative as its beginning.
 
     Example:
         >>> shortened("Cathedral family - Rock outcrop complex, extremely stony", 20)
@@ -53,9 +53,9 @@ def shortened(text: str, length: int = _MAX_TEXT) -> str:
 
 
 def class_handles(classes: Classes, look: Look, n_points: int) -> list[Line2D]:
-    """Returns the entries of a legend: classes that have points, in order, and the unlabelled at the end.
+    """Returns the entries of a legend: classes with points in order, and unlabelled points at the end.
 
-    Of more than sixty classes, the largest are listed, and how many are left out.
+    Of more than sixty classes, it lists the largest, and the number of the others.
     """
     from matplotlib.lines import Line2D
 
@@ -71,7 +71,7 @@ def class_handles(classes: Classes, look: Look, n_points: int) -> list[Line2D]:
         entries.append((f"… and {len(present) - len(listed)} more", "none", "none"))
     if classes.missing.any():
         entries.append((_UNLABELED, look.theme.muted, "o"))
-    # full opacity and one size, for the points themselves may be faint and tiny
+    # opaque and of one size, since the points themselves may be faint and tiny
     return [
         Line2D([], [], linestyle="none", marker=marker, markersize=6.5, color=color, label=text, markeredgewidth=0)
         for text, color, marker in entries
@@ -91,11 +91,11 @@ def draw_legend(
 
     Args:
         target: Axes, or a figure whose panels share the legend.
-        handles: What it lists.
-        look: For the colours of the texts.
+        handles: Its entries.
+        look: The look, for the colours of the texts.
         place: ``"beside"`` or ``"inside"``.
-        title: What the classes are.
-        height: The height that there is, in points.
+        title: The title of the legend.
+        height: The available height in points.
     """
     font_size = 9 if height > 220 else 8
     # a line takes 1.55 times the font size; padding and title take two
@@ -115,7 +115,7 @@ def draw_legend(
         "facecolor": look.theme.background,
     }
     if place == "inside":
-        # the best place takes long to find among many points
+        # finding the best location takes long with many points
         options |= {"loc": "upper right", "framealpha": 0.75}
     elif hasattr(target, "get_xlim"):
         options |= {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False}
@@ -128,12 +128,12 @@ def draw_legend(
 
 
 def draw_colorbar(axes: Any, values: Values, look: Look, *, title: str | None) -> Colorbar:
-    """Draws a colour bar for one or several axes, with arrows where numbers lie beyond it."""
+    """Draws a colour bar for one or several axes, with arrows for numbers beyond its ends."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
     first = axes if hasattr(axes, "get_xlim") else next(iter(axes))
-    # of the scale alone: points are translucent, their colours in the bar are not
+    # from the scale instead of the points, whose colours are translucent
     scale = ScalarMappable(Normalize(values.low, values.high), look.colormap())
     bar: Colorbar = first.figure.colorbar(scale, ax=axes, extend=values.extend(), shrink=0.7, aspect=28, pad=0.02)
     bar.outline.set_visible(False)
@@ -145,10 +145,10 @@ def draw_colorbar(axes: Any, values: Values, look: Look, *, title: str | None) -
 
 
 def draw_names(ax: Axes, points: FloatArray, classes: Classes, look: Look) -> None:
-    """Writes the name of each class among its points, such that names do not cover each other.
+    """Writes the name of each class among its points, so that names do not overlap.
 
-    A name stands at the point of the class that is nearest to the median of the class, so that it lies on the
-    class also where that falls into several parts.
+    A name is at the point of the class that is nearest to the median of the class, so that it lies on the
+    class even if the class consists of several clusters.
     """
     from matplotlib.patheffects import withStroke
 
@@ -159,9 +159,9 @@ def draw_names(ax: Axes, points: FloatArray, classes: Classes, look: Look) -> No
     texts = [shortened(classes.texts[code], 22) for code in present]
     font_size = 9 if len(present) > 12 else 10
     scale = 72 / ax.figure.dpi if ax.figure is not None else 1.0
-    places = ax.transData.transform(anchors) * scale
+    centers = ax.transData.transform(anchors) * scale
     sizes = np.array([(0.58 * font_size * len(text) + 4, 1.25 * font_size) for text in texts])
-    shifts = spread_boxes(places, sizes) - places
+    shifts = spread_boxes(centers, sizes) - centers
     halo = [withStroke(linewidth=2.5, foreground=look.theme.background)]
     for text, anchor, shift in zip(texts, anchors, shifts, strict=True):
         name = ax.annotate(
@@ -181,12 +181,12 @@ def draw_names(ax: Axes, points: FloatArray, classes: Classes, look: Look) -> No
 
 
 def spread_boxes(centers: FloatArray, sizes: FloatArray, n_rounds: int = 300) -> FloatArray:
-    """Moves boxes apart, as little as is needed, until they do not overlap or the rounds are used up.
+    """Moves boxes apart as little as necessary, until they do not overlap or the rounds are used up.
 
     Args:
         centers: Shape (n, 2).
         sizes: Widths and heights, shape (n, 2).
-        n_rounds: How often all pairs that overlap are moved.
+        n_rounds: Largest number of rounds in which overlapping pairs are moved.
 
     Returns:
         The new centres, shape (n, 2).
@@ -197,7 +197,7 @@ def spread_boxes(centers: FloatArray, sizes: FloatArray, n_rounds: int = 300) ->
         True
     """
     centers = centers.copy()
-    # equal places would not know where to go
+    # break ties of equal centres
     centers[:, 1] += 1e-3 * np.arange(len(centers))
     reach = (sizes[:, None] + sizes[None]) / 2
     for _ in range(n_rounds):

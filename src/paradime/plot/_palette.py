@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["accent", "class_colors", "colormap", "palette", "value_colors"]
 
-# The house colours, lifted for dark backgrounds. Any two lie at least 20 units apart in CIELAB, to normal,
-# protanopic, deuteranopic and tritanopic eyes; all are lighter than L* = 45 (the tests simulate all four).
+# The default colours, lightened for dark backgrounds. Any two are at least 20 units apart in CIELAB for normal,
+# protanopic, deuteranopic and tritanopic vision; all are lighter than L* = 45 (the tests simulate all four).
 _DARK_PALETTE = {
     "petrol": "#08787b",
     "yellow": "#f9e95a",
@@ -31,35 +31,35 @@ _DARK_PALETTE = {
     "purple": "#8963c3",
     "orange": "#eb9235",
 }
-# lightness rises evenly; the lowest colour still stands out from the background
+# lightness increases linearly; the darkest colour is still distinct from the background
 _DARK_ANCHORS = ((0.0, "#1d4f66"), (0.30, "#1f7a80"), (0.66, "#5bc0a6"), (1.0, "#f1f6c3"))
 _PALEST = 0.13
-# From the eleventh class on, colours are those of a grid that lie farthest from all before, on lightness that the
-# background allows, and not so vivid that they would outshine the first ten.
+# From the eleventh class on, each colour is the one of a grid that is farthest from all previous colours, with a
+# lightness suitable for the background, and not more vivid than the first ten.
 _LIGHTNESS = {"light": (22.0, 80.0), "dark": (45.0, 92.0)}
 _MAX_CHROMA = 75.0
 _MAX_DISTINCT = 60
 
 _RGB_TO_XYZ = np.array([[0.4125, 0.3576, 0.1804], [0.2127, 0.7152, 0.0722], [0.0193, 0.1192, 0.9503]])
-# how deuteranopes, the most frequent of the colour-blind, see linear RGB: Machado et al. (2009), full severity
+# linear RGB as seen with deuteranopia, the most frequent colour blindness: Machado et al. (2009), full severity
 _DEUTERANOPIA = np.array([[0.3673, 0.8606, -0.2280], [0.2801, 0.6725, 0.0474], [-0.0118, 0.0429, 0.9689]])
 
 
 def palette(n: int = 10, *, theme: ThemeName = "light") -> list[str]:
-    """Returns the colours that classes take, in their order.
+    """Returns the colours of classes in their order.
 
-    The first ten are the house colours, which the colour-blind can tell apart. Up to sixty, each further colour
-    is the one that is most unlike all before; then colours repeat.
+    The first ten are the default colours, which are distinguishable with colour blindness. Up to sixty, each
+    further colour is the one most different from all previous ones; then colours repeat.
 
     Args:
-        n: How many, at least 0.
-        theme: ``"light"`` or ``"dark"``, the background that the colours are for.
+        n: The number of colours, at least 0.
+        theme: The background, ``"light"`` or ``"dark"``.
 
     Returns:
         ``n`` colours as ``#rrggbb``.
 
     Raises:
-        ValueError: If ``n`` is negative, or there is no such theme.
+        ValueError: If ``n`` is negative, or the theme is unknown.
 
     Example:
         >>> palette(2)
@@ -74,45 +74,45 @@ def palette(n: int = 10, *, theme: ThemeName = "light") -> list[str]:
 
 
 def colormap(theme: ThemeName = "light") -> Colormap:
-    """Returns the house colormap for numbers, whose lightness changes evenly.
+    """Returns the default colormap for numbers, whose lightness changes linearly.
 
     Args:
-        theme: On ``"light"`` backgrounds high numbers are dark, on ``"dark"`` ones they are light: high numbers
-            stand out from the background.
+        theme: The background. High numbers contrast with it: they are dark on ``"light"``, and light on
+            ``"dark"``.
 
     Returns:
         A matplotlib ``Colormap``, which is not registered: pass the object, not its name.
 
     Raises:
         ImportError: If matplotlib is missing.
-        ValueError: If there is no such theme.
+        ValueError: If the theme is unknown.
 
     Example:
         >>> colormap("dark").name
         'paradime_dark'
     """
     name = theme_of(theme).name
-    house = get_colormap()
+    default = get_colormap()
     from matplotlib.colors import LinearSegmentedColormap
 
     if name == "light":
-        # without its lightest part: points are small, and paper is white
-        return LinearSegmentedColormap.from_list("paradime_light", house(np.linspace(_PALEST, 1, 256)))
+        # without its lightest part, since small points would not contrast with the background
+        return LinearSegmentedColormap.from_list("paradime_light", default(np.linspace(_PALEST, 1, 256)))
     return LinearSegmentedColormap.from_list("paradime_dark", _DARK_ANCHORS)
 
 
 def accent(theme: ThemeName) -> str:
-    """Returns the colour of what is to be seen first."""
+    """Returns the colour for emphasis."""
     return palette(4, theme=theme)[3]
 
 
 def class_colors(keys: Iterable[Hashable], colors: Any, theme: ThemeName) -> list[str]:
-    """Returns one colour a class.
+    """Returns one colour per class.
 
     Args:
         keys: The classes in their order.
-        colors: A mapping from class to colour (others take the house's), a list in the order of the classes, the
-            name of a matplotlib colormap, or ``None`` for the house colours.
+        colors: A mapping from class to colour (others get default colours), a list in the order of the classes,
+            the name of a matplotlib colormap, or ``None`` for the default colours.
         theme: The background.
 
     Raises:
@@ -121,28 +121,28 @@ def class_colors(keys: Iterable[Hashable], colors: Any, theme: ThemeName) -> lis
     from matplotlib.colors import to_hex
 
     keys = list(keys)
-    house = palette(len(keys), theme=theme)
+    defaults = palette(len(keys), theme=theme)
     if colors is None:
-        return house
+        return defaults
     if isinstance(colors, Mapping):
-        return [to_hex(colors.get(key, color)) for key, color in zip(keys, house, strict=True)]
+        return [to_hex(colors.get(key, color)) for key, color in zip(keys, defaults, strict=True)]
     if isinstance(colors, str) or callable(colors):
         cmap = as_colormap(colors)
         listed = getattr(cmap, "colors", ())
-        # tab20 and its like name single colours, others are scales to be sampled
-        places = range(len(keys)) if len(keys) <= len(listed) <= 40 else np.linspace(0, 1, len(keys))
-        return [to_hex(cmap(place)) for place in places]
+        # colormaps such as tab20 are lists of colours, others are scales to sample
+        samples = range(len(keys)) if len(keys) <= len(listed) <= 40 else np.linspace(0, 1, len(keys))
+        return [to_hex(cmap(sample)) for sample in samples]
     given = [to_hex(color) for color in colors]
     if len(given) < len(keys):
         raise ValueError(
-            f"colors must be one a class, got {len(given)} for {len(keys)} classes. "
-            "Pass a mapping to colour some of them only."
+            f"colors must be one per class, got {len(given)} for {len(keys)} classes. "
+            "Pass a mapping to colour only some of them."
         )
     return given[: len(keys)]
 
 
 def value_colors(colors: Any, theme: ThemeName) -> Colormap:
-    """Returns the colormap of numbers: of a name, of a list of colours, or the house's for ``None``."""
+    """Returns the colormap for numbers: by name, from a list of colours, or the default for ``None``."""
     if isinstance(colors, Mapping):
         raise ValueError(f"colors of numbers must be a colormap or its name, got {dict(colors)!r}.")
     if colors is None:

@@ -1,4 +1,4 @@
-"""Points of any number: how large, how opaque, in which order."""
+"""Drawing of points: size, opacity, order and markers by their number."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ __all__ = [
 
 _MARKERS = ("o", "s", "^", "D", "P", "v")
 _N_COLORS_OF_A_MARKER = 10
-# of more points each is too small to have a shape
+# more points are too small for different markers
 _MAX_SHAPED = 2_000
-# vector files of more points are slow to open: the points alone become pixels there
+# vector files with more points are slow to open; the points are rasterised
 _MAX_VECTORS = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Look:
-    """How points are coloured and drawn.
+    """The look of points.
 
     Args:
         theme: The theme of the axes.
-        colors: What the user said about colours.
+        colors: The user's colours.
         size: Area of a point in points²; by rule for ``None``.
         alpha: Opacity in (0, 1]; by rule for ``None``.
         seed: Seed of the order of drawing.
@@ -58,15 +58,15 @@ class Look:
     seed: int = 0
 
     def colors_of(self, classes: Classes) -> list[str]:
-        """Returns one colour a class."""
+        """Returns one colour per class."""
         return class_colors(classes.keys, self.colors, self.theme.name)
 
     def colormap(self) -> Colormap:
-        """Returns the colormap of numbers."""
+        """Returns the colormap for numbers."""
         return value_colors(self.colors, self.theme.name)
 
     def plain_color(self) -> str:
-        """Returns the colour of points about which nothing is known."""
+        """Returns the colour of points without classes or numbers."""
         from matplotlib.colors import to_hex
 
         if self.colors is None or isinstance(self.colors, Mapping):
@@ -86,14 +86,14 @@ def check_colors(colors: Any, coloring: Classes | Values | None) -> None:
 
 
 def default_size(n_points: int, area: float) -> float:
-    """Returns the area of a point: all points together would cover a quarter of the axes.
+    """Returns the area of a point: the total area of all points is a quarter of the axes.
 
     Args:
-        n_points: How many are drawn.
-        area: Of the axes, in points² (1/72 inch squared).
+        n_points: The number of points.
+        area: The area of the axes in points² (1/72 inch squared).
 
     Returns:
-        Points², between 1.5 (less cannot be seen) and 36.
+        Points², between 1.5 (less is invisible) and 36.
 
     Example:
         >>> [round(default_size(n, 150_000), 1) for n in (150, 5_000, 60_000)]
@@ -106,9 +106,8 @@ def default_alpha(n_points: int, *, numbers: bool = False) -> float:
     """Returns the opacity of a point: 0.9 up to 1,000 points, less by 0.2 for each factor of ten, at least 0.5.
 
     Args:
-        n_points: How many are drawn.
-        numbers: Whether colours are those of a scale; it can be read if they are mixed little with the background,
-            at 0.8 or more.
+        n_points: The number of points.
+        numbers: Whether colours are those of a scale; it is readable with an opacity of at least 0.8.
 
     Example:
         >>> [round(default_alpha(n), 2) for n in (100, 1_000, 10_000, 1_000_000)]
@@ -119,7 +118,7 @@ def default_alpha(n_points: int, *, numbers: bool = False) -> float:
 
 
 def drawing_order(coloring: Classes | Values | None, n_points: int, seed: int) -> IntArray:
-    """Returns the rows in a random order, so that no class covers another; those without a colour come first."""
+    """Returns the rows in random order, so that no class covers another; rows without a colour come first."""
     order = np.random.default_rng(seed).permutation(n_points)
     if coloring is not None:
         order = order[np.argsort(~coloring.missing[order], kind="stable")]
@@ -127,7 +126,7 @@ def drawing_order(coloring: Classes | Values | None, n_points: int, seed: int) -
 
 
 def markers_of(n_classes: int, n_points: int) -> list[str]:
-    """Returns one marker a class: beyond ten classes also the shape tells, if points are few and large enough."""
+    """Returns one marker per class: more than ten classes also differ in shape, if points are large enough."""
     if n_points > _MAX_SHAPED:
         return ["o"] * n_classes
     return [_MARKERS[i // _N_COLORS_OF_A_MARKER % len(_MARKERS)] for i in range(n_classes)]
@@ -157,7 +156,7 @@ def draw_points(ax: Axes, points: FloatArray, coloring: Classes | Values | None,
         look: Colours, sizes and the seed.
 
     Returns:
-        The collection; of numbers, also their scale.
+        The collection, with a colour scale for numbers.
     """
     n_points = len(points)
     order = drawing_order(coloring, n_points, look.seed)
@@ -165,7 +164,7 @@ def draw_points(ax: Axes, points: FloatArray, coloring: Classes | Values | None,
     options: dict[str, Any] = {
         "s": default_size(n_points, area_of(ax)) if look.size is None else look.size,
         "alpha": look.alpha or default_alpha(n_points, numbers=isinstance(coloring, Values)),
-        "linewidths": 0,  # outlines would double the opacity at the rim
+        "linewidths": 0,  # outlines would double the opacity at the edge
         "rasterized": n_points > _MAX_VECTORS,
     }
     if isinstance(coloring, Values):
@@ -190,18 +189,18 @@ def draw_points(ax: Axes, points: FloatArray, coloring: Classes | Values | None,
 
 
 def fit_limits(ax: Axes, points: FloatArray, margin: float = 0.04) -> None:
-    """Sets limits around points, with a margin; points at one place get a frame of size 1."""
+    """Sets limits around points with a margin; coinciding points get limits of size 1."""
     if not len(points):
         return
     low, high = points.min(axis=0), points.max(axis=0)
     pad = margin * float((high - low).max()) or 0.5
-    # equal scales may widen limits; of those that are fixed matplotlib would complain
+    # with auto=True, equal scales may widen the limits without a warning
     ax.set_xlim(low[0] - pad, high[0] + pad, auto=True)
     ax.set_ylim(low[1] - pad, high[1] + pad, auto=True)
 
 
 def _within(values: Values) -> FloatArray:
-    # infinity is beyond the scale, as other extreme numbers are; only what is unknown has no place on it
+    # infinite numbers are drawn beyond the ends of the scale; only NaN is missing
     reach = values.high - values.low
     return np.clip(values.numbers, values.low - reach, values.high + reach)
 
@@ -221,5 +220,5 @@ def _shape(collection: PathCollection, codes: IntArray, markers: list[str]) -> N
 
     styles = {name: MarkerStyle(name) for name in dict.fromkeys((*markers, "o"))}
     paths = {name: style.get_path().transformed(style.get_transform()) for name, style in styles.items()}
-    # one path a point keeps them all in one collection, whose order is random
+    # one path per point keeps all points in a single collection in random order
     collection.set_paths([paths["o" if code < 0 else markers[code]] for code in codes])

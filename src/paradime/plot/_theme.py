@@ -1,4 +1,4 @@
-"""Light and dark: what backgrounds, texts and lines look like, without a change of matplotlib's settings."""
+"""Light and dark themes, without a change of matplotlib's settings."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ ThemeName: TypeAlias = Literal["light", "dark"]
 
 @dataclasses.dataclass(frozen=True)
 class Theme:
-    """The colours of everything but the data.
+    """The colours of everything except the data.
 
     Args:
         name: ``"light"`` or ``"dark"``.
-        background: Colour behind the data.
+        background: Colour of the background.
         ink: Colour of texts and axes.
-        muted: Colour of points that have no label or value.
-        grid: Colour of lines that help to read values.
+        muted: Colour of points without a label or value.
+        grid: Colour of grid lines.
     """
 
     name: ThemeName
@@ -58,7 +58,7 @@ def theme_of(name: str) -> Theme:
     """Returns a theme.
 
     Raises:
-        ValueError: If there is none of this name.
+        ValueError: If the theme is unknown.
 
     Example:
         >>> theme_of("dark").ink
@@ -70,7 +70,7 @@ def theme_of(name: str) -> Theme:
 
 
 def check_axes(ax: Any) -> None:
-    """Raises TypeError if something is given as axes that is none."""
+    """Raises TypeError if ``ax`` is neither axes nor ``None``."""
     from matplotlib.axes import Axes
 
     if ax is not None and not isinstance(ax, Axes):
@@ -84,14 +84,14 @@ def open_axes(ax: Axes | None, theme: ThemeName | None, figsize: tuple[float, fl
 
     Args:
         ax: Axes of the caller; ``None`` for those of a new figure.
-        theme: A name sets the background of the axes and their figure. ``None`` leaves it as it is, and takes the
-            theme that suits it.
+        theme: A name sets the background of the axes and their figure. ``None`` does not change it, and selects
+            the theme that matches it.
         figsize: Width and height of a new figure in inches.
 
     Raises:
         ImportError: If matplotlib is missing.
-        TypeError: If ``ax`` is no axes.
-        ValueError: If there is no such theme.
+        TypeError: If ``ax`` is not axes.
+        ValueError: If the theme is unknown.
     """
     require_matplotlib()
     check_axes(ax)
@@ -105,7 +105,7 @@ def open_axes(ax: Axes | None, theme: ThemeName | None, figsize: tuple[float, fl
         figure = ax.get_figure()
         if figure is not None:
             figure.set_facecolor(wanted.background)
-    return ax, wanted or _suiting(ax)
+    return ax, wanted or _matching(ax)
 
 
 def new_figure(theme: ThemeName | None, figsize: tuple[float, float]) -> Figure:
@@ -120,21 +120,21 @@ def new_figure(theme: ThemeName | None, figsize: tuple[float, float]) -> Figure:
     return figure
 
 
-def _suiting(ax: Axes) -> Theme:
+def _matching(ax: Axes) -> Theme:
     from matplotlib.colors import to_rgba
 
     color = to_rgba(ax.get_facecolor())
     figure = ax.get_figure()
-    if color[3] < 0.5 and figure is not None:  # one sees what lies behind the axes
+    if color[3] < 0.5 and figure is not None:  # transparent axes show the figure
         color = to_rgba(figure.get_facecolor())
     luminance = float(np.dot(color[:3], (0.2126, 0.7152, 0.0722)))
-    # of a figure without a colour nothing is known; paper is white
+    # a transparent figure is assumed to be on white
     return THEMES["light" if luminance > 0.4 or color[3] < 0.5 else "dark"]
 
 
 def hide_scales(ax: Axes) -> None:
-    """Makes axes a map: equal scales, no ticks, no frame."""
-    # axes that share both limits can only shrink their box
+    """Sets equal scales, and removes ticks and frame."""
+    # axes that share both limits can only change the size of their box
     shared = len(ax.get_shared_x_axes().get_siblings(ax)) > 1 and len(ax.get_shared_y_axes().get_siblings(ax)) > 1
     ax.set_aspect("equal", adjustable="box" if shared else "datalim")
     ax.tick_params(which="both", bottom=False, left=False, labelbottom=False, labelleft=False)
@@ -143,7 +143,7 @@ def hide_scales(ax: Axes) -> None:
 
 
 def frame(ax: Axes, theme: Theme, *, grid: Literal["x", "y", "both"] | None = "y") -> None:
-    """Gives axes two quiet lines, and a grid behind the data."""
+    """Draws two axis lines, and a grid behind the data."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(theme.ink)
     ax.spines[["left", "bottom"]].set_alpha(0.5)

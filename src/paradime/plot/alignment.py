@@ -1,4 +1,4 @@
-"""Embeddings turned, mirrored and scaled, so that they can be compared by eye."""
+"""Alignment of embeddings by rotation, reflection and scaling, for visual comparison."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ __all__ = ["align"]
 
 
 def align(Y: TensorLike, reference: TensorLike, *, scale: bool = True, reflect: bool = True) -> FloatArray:
-    """Moves, turns, mirrors and scales an embedding such that it comes as near to another as it can.
+    """Translates, rotates, reflects and scales an embedding to match another as closely as possible.
 
-    The result minimises the sum of squared distances between equal rows (Procrustes analysis). Distances
-    within the embedding keep their proportions.
+    The result minimises the sum of squared distances between equal rows (Procrustes analysis). Proportions of
+    distances within the embedding do not change.
 
     Args:
         Y: Positions, shape (n, d).
-        reference: Where the same points lie in the other embedding, shape (n, d).
-        scale: Whether sizes are made to agree.
-        reflect: Whether mirroring is allowed.
+        reference: The positions of the same points in the other embedding, shape (n, d).
+        scale: Whether the embedding is scaled.
+        reflect: Whether reflection is allowed.
 
     Returns:
         Shape (n, d), float64.
@@ -34,8 +34,8 @@ def align(Y: TensorLike, reference: TensorLike, *, scale: bool = True, reflect: 
 
     Example:
         >>> Y = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
-        >>> turned = 3 * Y @ np.array([[0.0, 1.0], [-1.0, 0.0]]) + 5
-        >>> bool(np.allclose(align(turned, Y), Y))
+        >>> rotated = 3 * Y @ np.array([[0.0, 1.0], [-1.0, 0.0]]) + 5
+        >>> bool(np.allclose(align(rotated, Y), Y))
         True
     """
     moving, fixed = _checked(Y, "Y"), _checked(reference, "reference")
@@ -48,7 +48,7 @@ def align(Y: TensorLike, reference: TensorLike, *, scale: bool = True, reflect: 
         return moving
     center = fixed.mean(axis=0)
     moving, fixed = moving - moving.mean(axis=0), fixed - center
-    # numbers around 1, whose products neither overflow nor vanish
+    # scale to numbers around 1, so that products neither overflow nor underflow
     size, fixed_size = (float(np.abs(points).max()) for points in (moving, fixed))
     if size == 0 or fixed_size == 0:
         return np.asarray(moving + center)

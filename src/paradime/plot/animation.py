@@ -1,4 +1,4 @@
-"""The training as a film: one frame a snapshot of the embedding."""
+"""Animation of a training, with one frame per snapshot of the embedding."""
 
 from __future__ import annotations
 
@@ -53,22 +53,22 @@ def animate(
     theme: ThemeName | None = None,
     figsize: tuple[float, float] = (6.5, 5.2),
 ) -> Path:
-    """Writes a film of an embedding that changes, such as during its training.
+    """Writes an animation of a changing embedding, such as during its training.
 
     Args:
-        frames: Positions, shape (frames, n, 2); or an object that has them as ``frames``, and the epoch of each as
+        frames: Positions, shape (frames, n, 2); or an object with ``frames`` and the epoch of each as
             ``epochs``, such as ``paradime.training.Snapshots``.
-        path: The file to write; its ending says what: ``.gif``, ``.mp4`` (which needs ffmpeg), or ``.html``, one
-            page with controls. A file that is there is replaced when the new one is complete.
-        labels: One class a point; see :func:`embedding`.
-        values: One number a point.
-        names: What to call the classes.
-        titles: One title a frame; by default the epochs, if they are known.
-        align: Whether to turn, mirror and scale all frames such that they are near the last.
-        fps: Frames a second, > 0.
-        hold: Seconds for which the last frame stays, in [0, 30].
+        path: The file to write. The suffix sets the format: ``.gif``, ``.mp4`` (which needs ffmpeg), or ``.html``,
+            one page with controls. An existing file is replaced atomically.
+        labels: One class per point; see :func:`embedding`.
+        values: One number per point.
+        names: Names of the classes.
+        titles: One title per frame; by default the epochs, if they are known.
+        align: Whether to align all frames with the last, see :func:`align`.
+        fps: Frames per second, > 0.
+        hold: Duration of the last frame in seconds, in [0, 30].
         legend: As in :func:`embedding`, except ``"direct"``.
-        legend_title: What the classes or values are.
+        legend_title: The title of the legend or colour bar.
         colors: As in :func:`embedding`.
         percentiles: As in :func:`embedding`.
         size: As in :func:`embedding`.
@@ -82,15 +82,15 @@ def animate(
 
     Raises:
         ImportError: If matplotlib is missing.
-        OSError: If the file cannot be written, or ffmpeg is missing where it is needed.
+        OSError: If the file cannot be written, or ffmpeg is needed but missing.
         TypeError: If positions are not numbers.
-        ValueError: If frames have another shape or are not finite, or an option is not known or out of range.
+        ValueError: If frames have another shape or are not finite, or an option is unknown or out of range.
 
     Example:
-        >>> path = getfixture("tmp_path") / "turning.gif"
+        >>> path = getfixture("tmp_path") / "growing.gif"
         >>> Y = np.random.default_rng(0).normal(size=(20, 2))
         >>> animate([Y, 2 * Y, 3 * Y], path, labels=Y[:, 0] > 0).name
-        'turning.gif'
+        'growing.gif'
     """
     target = Path(path)
     films = _read_frames(frames, align)
@@ -114,11 +114,11 @@ def animate(
             draw_colorbar(ax, coloring, look, title=legend_title)
         caption = ax.set_title(captions[0], color=look_theme.ink, fontsize=11, loc="left")
         draw_as_written(caption)
-        # the layout is found once: frames must not jump
+        # compute the layout once, so that frames do not jump
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
         order = drawing_order(coloring, films.shape[1], random_state)
-        # looked at longer: what came of it
+        # the final embedding is shown longer
         pause = round(hold * fps)
         sequence = [*range(len(films)), *[len(films) - 1] * pause]
 
@@ -150,13 +150,15 @@ def _read_titles(titles: Sequence[str] | None, epochs: Any, n_frames: int) -> li
         known = epochs is not None and len(epochs) == n_frames
         return [f"epoch {epoch}" for epoch in epochs] if known else [""] * n_frames
     if len(titles) != n_frames:
-        raise ValueError(f"titles must be one a frame, got {len(titles)} for {n_frames} frames.")
+        raise ValueError(f"titles must be one per frame, got {len(titles)} for {n_frames} frames.")
     return [str(title) for title in titles]
 
 
 def _check(target: Path, *, fps: float, hold: float, legend: str) -> None:
     if legend == "direct":
-        raise ValueError("legend='direct' would need names that move. Choose 'beside', 'inside' or 'none'.")
+        raise ValueError(
+            "legend must be 'beside', 'inside' or 'none', got 'direct': names that move are unreadable."
+        )
     if not 0 < fps <= 100:
         raise ValueError(f"fps must lie in (0, 100], got {fps}. Try 10.")
     if not 0 <= hold <= _MAX_PAUSE:
@@ -166,11 +168,11 @@ def _check(target: Path, *, fps: float, hold: float, legend: str) -> None:
     if target.suffix.lower() == ".mp4" and shutil.which("ffmpeg") is None:
         raise OSError(f"{str(target)!r} needs ffmpeg, which is not installed. Write a .gif or .html file instead.")
     if not target.absolute().parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {str(target.absolute().parent)!r}. Make it first.")
+        raise FileNotFoundError(f"there is no folder {str(target.absolute().parent)!r}. Create it first.")
 
 
 def _fit(ax: Any, films: FloatArray) -> None:
-    """Sets limits that hold the last frame as a whole, and nearly all of the others."""
+    """Sets limits that contain the whole last frame, and nearly all points of the others."""
     check_axes(ax)
     last_low, last_high = films[-1].min(axis=0), films[-1].max(axis=0)
     low, high = np.percentile(films.reshape(-1, 2), [0.5, 99.5], axis=0)
@@ -182,7 +184,7 @@ def _fit(ax: Any, films: FloatArray) -> None:
 
 def _write(figure: Figure, show: Any, n_steps: int, target: Path, fps: float) -> None:
     writer = _writer(target.suffix.lower(), fps)
-    # writers choose the format by the ending, and some write several files
+    # writers choose the format by the suffix, and some write several files
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder) / f"film{target.suffix.lower()}"
         with writer.saving(figure, str(film), _DPI):
@@ -200,7 +202,7 @@ def _writer(suffix: str, fps: float) -> AbstractMovieWriter:
         return animation.PillowWriter(fps=fps)  # type: ignore[arg-type]
     if suffix == ".mp4":
         return animation.FFMpegWriter(fps=fps)  # type: ignore[arg-type]
-    # pages of films are short; the limit of matplotlib's settings would cut them silently
+    # matplotlib's default limit would cut large pages silently
     return animation.HTMLWriter(fps=fps, embed_frames=True, embed_limit=1000)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""Importance of features, as bars."""
+"""Bar charts of the importance of features."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["importance"]
 
 @dataclasses.dataclass(frozen=True)
 class _Bars:
-    """Importance of features, shape (n_features, n_series), and what features and series are called."""
+    """Importance of features, shape (n_features, n_series), with the names of features and series."""
 
     values: FloatArray
     names: list[str]
@@ -50,24 +50,24 @@ def importance(
     """Draws the importance of features for each axis of an embedding, the most important on top.
 
     Args:
-        values: Shape (n_features,), or (n_features, n_series) for bars side by side, such as one an axis; or an
-            object that has them as ``values``, and names as ``names``, such as the result of
+        values: Shape (n_features,), or (n_features, n_series) for bars side by side, such as one per axis; or an
+            object with ``values`` and ``names``, such as the result of
             ``paradime.explain.feature_importance``.
-        names: What the features are called; by default the object's names, or ``x0``, ``x1``, ….
-        series: What the columns are called; by default ``x-axis``, ``y-axis``, …
-        top: How many features to draw, at least 1; ``None`` for all.
+        names: Names of the features; by default the object's names, or ``x0``, ``x1``, ….
+        series: Names of the series; by default ``x-axis``, ``y-axis``, …
+        top: Number of features to draw, at least 1; ``None`` for all.
         signed: Whether bars of negative values point to the left; else magnitudes are drawn.
         sort: Whether to sort by the largest magnitude of any series; else features keep their order.
         as_share: Whether to divide each series by the sum of its magnitudes over all features.
-        highlight: The name of a feature to be written in bold.
-        title: Written above.
-        colors: One colour a series.
+        highlight: The name of a feature to write in bold.
+        title: The title.
+        colors: One colour per series.
         ax: Axes to draw into; by default those of a new figure.
-        theme: ``"light"``, ``"dark"``, or ``None`` for what suits the axes.
+        theme: ``"light"``, ``"dark"``, or ``None`` for the one that matches the axes.
         figsize: Width and height of a new figure in inches; by default as high as the features need.
 
     Returns:
-        The axes; the bars are ``ax.containers``, one a series.
+        The axes; the bars are ``ax.containers``, one per series.
 
     Raises:
         ImportError: If matplotlib is missing.
@@ -95,8 +95,8 @@ def importance(
     hues = _hues(colors, n_series, look.name)
     height, drawn = 0.8 / n_series, []
     for i, name in enumerate(bars.series):
-        places = np.arange(len(chosen)) + (i - (n_series - 1) / 2) * height
-        drawn.append(ax.barh(places, shown[chosen, i], 0.92 * height, color=hues[i], label=name))
+        heights = np.arange(len(chosen)) + (i - (n_series - 1) / 2) * height
+        drawn.append(ax.barh(heights, shown[chosen, i], 0.92 * height, color=hues[i], label=name))
     frame(ax, look, grid="x")
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
@@ -105,7 +105,7 @@ def importance(
     ax.set_ylim(len(chosen) - 0.4, -0.6)
     if (shown[chosen] < 0).any():
         ax.axvline(0, color=look.ink, linewidth=0.8)
-    # of the ticks, not of the axes, which has none where it shares those of its neighbour
+    # through the ticks, since axes that share their scale have no labels of their own
     for i, tick in zip(chosen, ax.yaxis.get_major_ticks(), strict=True):
         if bars.names[i] == highlight:
             tick.label1.set_fontweight("bold")
@@ -121,7 +121,7 @@ def _finish(ax: Axes, drawn: list[Any], n_left_out: int, as_share: bool, ink: st
     what = "share of the importance" if as_share else "importance"
     ax.set_xlabel(what + (f" ({n_left_out} less important features left out)" if n_left_out else ""))
     if len(drawn) > 1:
-        # named one by one: names that begin with an underscore would be left out
+        # pass handles, since labels that begin with an underscore would be left out otherwise
         legend = ax.legend(handles=drawn, frameon=False, fontsize=9, labelcolor=ink, loc="lower right")
         draw_as_written(*legend.get_texts())
     if title is not None:
@@ -130,11 +130,11 @@ def _finish(ax: Axes, drawn: list[Any], n_left_out: int, as_share: bool, ink: st
 
 def _hues(colors: Sequence[str] | None, n_series: int, theme: ThemeName) -> list[str]:
     if colors is None:
-        house = palette(max(n_series, 3), theme=theme)
-        # petrol and aqua belong together; yellow beside petrol would look like classes
-        return [house[0], house[2], house[1], *house[3:]][:n_series]
+        defaults = palette(max(n_series, 3), theme=theme)
+        # petrol and aqua are similar; petrol and yellow would look like classes
+        return [defaults[0], defaults[2], defaults[1], *defaults[3:]][:n_series]
     if len(colors) < n_series:
-        raise ValueError(f"colors must be one a series, got {len(colors)} for {n_series}.")
+        raise ValueError(f"colors must be one per series, got {len(colors)} for {n_series}.")
     return list(colors)
 
 
@@ -146,7 +146,7 @@ def _choose(shown: FloatArray, top: int | None, sort: bool) -> AnyArray:
 
 def _read(values: Any, names: Sequence[str] | None, series: Sequence[str] | None) -> _Bars:
     given_names = names if names is not None else getattr(values, "names", None)
-    # arrays of data frames are called so too
+    # data frames have this attribute, too
     numbers = to_numpy(as_tensor(getattr(values, "values", values)).detach().cpu().double())
     numbers = numbers[:, None] if numbers.ndim == 1 else numbers
     if numbers.ndim != 2 or 0 in numbers.shape:
@@ -157,9 +157,9 @@ def _read(values: Any, names: Sequence[str] | None, series: Sequence[str] | None
     n_features, n_series = numbers.shape
     texts = default_names(n_features) if given_names is None else [str(name) for name in given_names]
     if len(texts) != n_features:
-        raise ValueError(f"names must be one a feature, got {len(texts)} for {n_features} features.")
+        raise ValueError(f"names must be one per feature, got {len(texts)} for {n_features} features.")
     axes = [f"{'xyz'[i]}-axis" if n_series <= 3 else f"axis {i + 1}" for i in range(n_series)]
-    called = axes if series is None else [str(name) for name in series]
-    if len(called) != n_series:
-        raise ValueError(f"series must be one a column of values, got {len(called)} for {n_series}.")
-    return _Bars(numbers, texts, called)
+    series_names = axes if series is None else [str(name) for name in series]
+    if len(series_names) != n_series:
+        raise ValueError(f"series must be one per column of values, got {len(series_names)} for {n_series}.")
+    return _Bars(numbers, texts, series_names)

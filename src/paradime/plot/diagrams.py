@@ -1,4 +1,4 @@
-"""Diagrams that judge an embedding: distances against distances, and neighbours preserved at every scale."""
+"""Diagrams of the quality of an embedding: Shepard diagrams, and neighbours preserved at every scale."""
 
 from __future__ import annotations
 
@@ -36,18 +36,17 @@ def shepard(
 ) -> Axes:
     """Draws distances in an embedding against those in the data (a Shepard diagram), with their correlation.
 
-    Pairs of different points are drawn at random; colour shows how many fall into a cell. A line shows the median
-    of the embedding's distances, a band the middle half. The more narrow and rising the band, the better can
-    distances be read off the map.
+    Pairs of points are drawn at random; colour shows the number of pairs in a cell. A line shows the median of the
+    embedding's distances, a band the middle half. A narrow, rising band means that distances are preserved.
 
     Args:
-        X: Data, shape (n, dim); images and the like are flattened. SciPy's sparse matrices are fine.
+        X: Data, shape (n, dim), also a SciPy sparse matrix; images are flattened.
         Y: Positions, shape (n, d).
-        n_pairs: How many pairs to draw, at least 10.
+        n_pairs: Number of pairs, at least 10.
         random_state: Seed of the draw.
-        title: Written above, instead of the correlations.
+        title: The title; by default the correlations.
         ax: Axes to draw into; by default those of a new figure.
-        theme: ``"light"``, ``"dark"``, or ``None`` for what suits the axes.
+        theme: ``"light"``, ``"dark"``, or ``None`` for the one that matches the axes.
         figsize: Width and height of a new figure in inches.
 
     Returns:
@@ -56,7 +55,7 @@ def shepard(
     Raises:
         ImportError: If matplotlib is missing.
         TypeError: If the input is not numbers.
-        ValueError: If there are not as many rows in both, at least 3, or they are not finite.
+        ValueError: If the numbers of rows differ or are less than 3, or rows are not finite.
 
     Source: Shepard, "The analysis of proximities", Psychometrika 27, 1962.
 
@@ -101,25 +100,25 @@ def quality(
     theme: ThemeName | None = None,
     figsize: tuple[float, float] = (7, 4.5),
 ) -> Axes:
-    """Draws how many neighbours embeddings keep, at every size of the neighbourhoods.
+    """Draws the share of neighbours preserved for all sizes of neighbourhoods.
 
     Args:
-        curve: One number for each size k = 1, 2, …: 0 for an embedding at random, 1 for a perfect one; or an
-            object with the sizes as ``k`` and the numbers as ``rescaled``, such as
-            ``paradime.metrics.coranking_curve`` returns; or a mapping from name to such, to be compared.
-        title: Written above.
+        curve: One number for each size k = 1, 2, …: 0 for a random embedding, 1 for a perfect one; or an object
+            with the sizes as ``k`` and the numbers as ``rescaled``, such as the result of
+            ``paradime.metrics.coranking_curve``; or a mapping from name to one of these.
+        title: The title.
         ax: Axes to draw into; by default those of a new figure.
-        theme: ``"light"``, ``"dark"``, or ``None`` for what suits the axes.
+        theme: ``"light"``, ``"dark"``, or ``None`` for the one that matches the axes.
         figsize: Width and height of a new figure in inches.
 
     Returns:
-        The axes, with one line a curve. Sizes are on a logarithmic axis; the legend tells the area below the
+        The axes, with one line per curve. The axis of sizes is logarithmic; the legend gives the area below the
         curve on that axis.
 
     Raises:
         ImportError: If matplotlib is missing.
         TypeError: If curves are not numbers.
-        ValueError: If a curve has another shape than (n,), or is not finite.
+        ValueError: If the shape of a curve is not (n,), or it is not finite.
 
     Source: Lee, Peluffo-Ordóñez, Verleysen, "Multi-scale similarities in stochastic neighbour embedding",
         Neurocomputing 169, 2015.
@@ -136,23 +135,23 @@ def quality(
     curves = curve if isinstance(curve, Mapping) else {"": curve}
     if not curves:
         raise ValueError("curve must hold a curve, got a mapping without entries.")
-    read = {str(name): _read_curve(one, str(name)) for name, one in curves.items()}
+    read = {str(name): _read_curve(values, str(name)) for name, values in curves.items()}
     ax, look = open_axes(ax, theme, figsize)
     lines: list[Any] = []
-    for color, (name, (sizes, kept)) in zip(palette(len(read), theme=look.name), read.items(), strict=True):
-        area = float((kept / sizes).sum() / (1 / sizes).sum())
+    for color, (name, (sizes, preserved)) in zip(palette(len(read), theme=look.name), read.items(), strict=True):
+        area = float((preserved / sizes).sum() / (1 / sizes).sum())
         text = f"{name} (area {area:.2f})" if name else f"area {area:.2f}"
-        lines += ax.plot(sizes, kept, color=color, linewidth=2, label=text)
+        lines += ax.plot(sizes, preserved, color=color, linewidth=2, label=text)
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(ScalarFormatter())
     ax.xaxis.set_minor_formatter(NullFormatter())
     frame(ax, look, grid="y")
     ax.set_xlabel("size of the neighbourhood")
     ax.set_ylabel("neighbours preserved (0 at random, 1 all)")
-    lowest = min(float(kept.min()) for _, kept in read.values())
+    lowest = min(float(preserved.min()) for _, preserved in read.values())
     ax.set_ylim(min(0.0, 1.05 * lowest), 1.02)
-    # names beside the ends of lines would cover each other where curves meet at 0
-    # named one by one: names that begin with an underscore would be left out
+    # a legend, since names at the ends of lines would overlap; with handles, since labels that begin with an
+    # underscore would be left out otherwise
     legend = ax.legend(handles=lines, frameon=False, fontsize=9, labelcolor=look.ink)
     draw_as_written(*legend.get_texts())
     if title is not None:
@@ -161,19 +160,20 @@ def quality(
 
 
 def _read_curve(curve: Any, name: str) -> tuple[FloatArray, FloatArray]:
-    kept = to_numpy(as_tensor(getattr(curve, "rescaled", curve)).detach().cpu().double())
-    sizes = np.asarray(getattr(curve, "k", np.arange(1, len(kept) + 1)), dtype=np.float64)
-    if kept.ndim != 1 or not len(kept) or sizes.shape != kept.shape or not np.isfinite(kept).all():
+    preserved = to_numpy(as_tensor(getattr(curve, "rescaled", curve)).detach().cpu().double())
+    sizes = np.asarray(getattr(curve, "k", np.arange(1, len(preserved) + 1)), dtype=np.float64)
+    is_curve = preserved.ndim == 1 and len(preserved) > 0 and sizes.shape == preserved.shape
+    if not is_curve or not np.isfinite(preserved).all():
         what = f"curve {name!r}" if name else "curve"
-        raise ValueError(f"{what} must be finite numbers, one for each size k, got shape {kept.shape}.")
-    return sizes, kept
+        raise ValueError(f"{what} must be finite numbers, one for each size k, got shape {preserved.shape}.")
+    return sizes, preserved
 
 
 def _matrix(X: Any, name: str) -> Any:
     matrix: Any
     if scipy.sparse.issparse(X):
-        given: Any = X
-        matrix = given.tocsr().astype(np.float64)
+        sparse: Any = X
+        matrix = sparse.tocsr().astype(np.float64)
         values = matrix.data
     else:
         matrix = to_numpy(as_tensor(X).detach().cpu().double())
@@ -187,23 +187,23 @@ def _matrix(X: Any, name: str) -> Any:
 def _draw_pairs(n: int, n_pairs: int, seed: int) -> tuple[AnyArray, AnyArray]:
     rng = np.random.default_rng(seed)
     first = rng.integers(n, size=n_pairs)
-    # another point than the first, without a second try
+    # the offset is never 0, so that the points of a pair differ
     return first, (first + rng.integers(1, n, size=n_pairs)) % n
 
 
 def _distances(points: Any, first: AnyArray, second: AnyArray) -> FloatArray:
-    # blocks bound the memory for data of many columns
+    # blocks bound the memory for data with many columns
     block = max(1, 4_000_000 // max(points.shape[1], 1))
-    parts = []
+    distances = []
     for start in range(0, len(first), block):
         difference: Any = points[first[start : start + block]] - points[second[start : start + block]]
         squares = difference.power(2) if hasattr(difference, "power") else difference**2
-        parts.append(np.sqrt(np.asarray(squares.sum(axis=1)).ravel()))
-    return np.concatenate(parts)
+        distances.append(np.sqrt(np.asarray(squares.sum(axis=1)).ravel()))
+    return np.concatenate(distances)
 
 
 def _draw_band(ax: Axes, in_data: FloatArray, in_map: FloatArray, color: str) -> None:
-    """Draws quartiles of the embedding's distances in bands of equally many pairs."""
+    """Draws quartiles of the embedding's distances in groups of equally many pairs."""
     order = np.argsort(in_data, kind="stable")
     bands = np.array_split(order, min(_N_BANDS, max(len(order) // 5, 1)))
     centers = [float(np.median(in_data[band])) for band in bands]
@@ -214,6 +214,6 @@ def _draw_band(ax: Axes, in_data: FloatArray, in_map: FloatArray, color: str) ->
 
 def _correlations(in_data: FloatArray, in_map: FloatArray) -> tuple[float, float]:
     if np.ptp(in_data) == 0 or np.ptp(in_map) == 0:
-        return 0.0, 0.0  # nothing varies, so nothing varies together
+        return 0.0, 0.0  # constant distances have no correlation
     rank = scipy.stats.spearmanr(in_data, in_map).statistic
     return float(rank), float(np.corrcoef(in_data, in_map)[0, 1])

@@ -46,22 +46,22 @@ def gallery(
 ) -> Figure | SubFigure:
     """Draws several embeddings of the same points in a grid, with one legend or colour bar for all.
 
-    Rotation, mirroring and scale of most embeddings mean nothing; they are made to agree with the reference
-    (:func:`align`), so that what still differs is the embedding. Where axes mean something, as in guided
-    embeddings, pass ``align=False``.
+    Rotation, reflection and scale of most embeddings have no meaning. All embeddings are aligned with the
+    reference (:func:`align`), so that only real differences remain. Pass ``align=False`` if axes have a meaning,
+    as in guided embeddings.
 
     Args:
         embeddings: Positions by title, each of shape (n, 2), the same n points in the same order.
-        labels: One class a point; see :func:`embedding`.
-        values: One number a point.
-        names: What to call the classes.
+        labels: One class per point; see :func:`embedding`.
+        values: One number per point.
+        names: Names of the classes.
         align: Whether to align all with the reference.
-        reference: The title of the one that stays as it is; by default the first.
-        columns: Panels in a row; by default up to four, in rows of equal length where that is possible.
+        reference: The title of the embedding that is not changed; by default the first.
+        columns: Panels in a row; by default up to four, in rows of equal length if possible.
         panel_size: Width and height of a panel in inches, in a new figure.
-        legend: ``"auto"`` or ``"beside"`` for one legend beside the panels, ``"inside"`` for one in the last,
+        legend: ``"auto"`` or ``"beside"`` for one legend next to the panels, ``"inside"`` for one in the last,
             ``"direct"`` for names among the points of each panel, or ``"none"``.
-        legend_title: What the classes or values are.
+        legend_title: The title of the legend or colour bar.
         colors: As in :func:`embedding`.
         percentiles: As in :func:`embedding`.
         size: As in :func:`embedding`.
@@ -77,7 +77,7 @@ def gallery(
     Raises:
         ImportError: If matplotlib is missing.
         TypeError: If positions are not numbers.
-        ValueError: If there is no embedding, they do not hold the same points, or an option is not known.
+        ValueError: If there is no embedding, numbers of points differ, or an option is unknown.
 
     Example:
         >>> from matplotlib.figure import Figure
@@ -111,7 +111,7 @@ def gallery(
         if legend == "direct" and isinstance(coloring, Classes):
             ax.apply_aspect()
             draw_names(ax, positions, coloring, look)
-    _tell(
+    _explain_colors(
         figure, panels, coloring, look, n_points, place=legend, title=legend_title, height=72 * panel_size * n_rows
     )
     return figure
@@ -144,11 +144,11 @@ def _read(embeddings: Any, *, align: bool, reference: str | None) -> dict[str, F
 
 
 def _columns_for(n: int) -> int:
-    """Returns up to four columns, with the fewest empty places, and then the fewest rows."""
+    """Returns up to four columns, with the fewest empty panels, and then the fewest rows."""
     return n if n <= 4 else min((4, 3), key=lambda columns: (-n % columns, -columns))
 
 
-def _tell(
+def _explain_colors(
     figure: Figure | SubFigure,
     panels: list[Axes],
     coloring: Classes | Values | None,

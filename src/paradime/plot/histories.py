@@ -1,4 +1,4 @@
-"""Losses over the epochs of a training."""
+"""Plots of losses over the epochs of a training."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ def losses(
     theme: ThemeName | None = None,
     figsize: tuple[float, float] = (8, 4.5),
 ) -> Axes:
-    """Draws the loss of each epoch, and what each component has in it.
+    """Draws the loss of each epoch, and the weighted losses of its components.
 
-    Phases follow one another and are told apart by lines; each has a loss of its own, so curves are not joined.
-    Components are drawn with their weights, as they count in the sum. Losses of held-out rows are dashed.
+    Phases are separated by lines. Their losses differ, so that curves are not connected. Components are drawn with
+    their weights, as they contribute to the sum. Losses of held-out rows are dashed.
 
     Args:
-        history: A trained routine, its ``history_``, one number an epoch, or several such by name.
-        components: Whether to draw components beside their sum.
-        phases: The names of the phases to draw, or of one; all by default. The first steps of a training, on
-            another scale, may hide what happens later.
-        log: Whether the axis is logarithmic; by default if all is positive and differs by a factor of 20 or more.
-        title: Written above.
+        history: A trained routine, its ``history_``, one number per epoch, or several of these by name.
+        components: Whether to draw components in addition to their sum.
+        phases: The name or names of the phases to draw; by default all. Other phases may be on another scale.
+        log: Whether the axis is logarithmic; by default if losses are positive and differ by a factor of at
+            least 20.
+        title: The title.
         ax: Axes to draw into; by default those of a new figure.
-        theme: ``"light"``, ``"dark"``, or ``None`` for what suits the axes.
+        theme: ``"light"``, ``"dark"``, or ``None`` for the one that matches the axes.
         figsize: Width and height of a new figure in inches.
 
     Returns:
@@ -58,8 +58,8 @@ def losses(
 
     Raises:
         ImportError: If matplotlib is missing.
-        TypeError: If the history is nothing that can be read.
-        ValueError: If there is no epoch, or a logarithmic axis is asked for where losses are not positive.
+        TypeError: If the type of ``history`` is not supported.
+        ValueError: If there are no epochs, or ``log`` is true and losses are not positive.
 
     Example:
         >>> from matplotlib.figure import Figure
@@ -73,7 +73,7 @@ def losses(
     drawn = _selected(read_curves(history), phases)
     is_log = _choose_log(drawn, components, log)
     ax, look = open_axes(ax, theme, figsize)
-    names = list(dict.fromkeys(name for phase in drawn for name in phase.parts if _is_sum(phase)))
+    names = list(dict.fromkeys(name for phase in drawn for name in phase.components if _is_sum(phase)))
     colors = dict(zip(names, palette(len(names) + 1, theme=look.name)[1:], strict=True))
     start = 0
     for phase in drawn:
@@ -104,8 +104,8 @@ def _selected(phases: list[PhaseCurves], names: str | Sequence[str] | None) -> l
 
 
 def _is_sum(phase: PhaseCurves) -> bool:
-    """Says whether components are more than the loss once again."""
-    return len(phase.parts) > 1 or not _known(phase.loss)
+    """Returns whether the components differ from the loss."""
+    return len(phase.components) > 1 or not _known(phase.loss)
 
 
 def _known(values: FloatArray) -> bool:
@@ -113,8 +113,8 @@ def _known(values: FloatArray) -> bool:
 
 
 def _shown(phase: PhaseCurves, components: bool) -> list[FloatArray]:
-    parts = list(phase.parts.values()) if components and _is_sum(phase) else []
-    return [phase.loss, phase.validation, *parts]
+    shown = list(phase.components.values()) if components and _is_sum(phase) else []
+    return [phase.loss, phase.validation, *shown]
 
 
 def _choose_log(phases: Sequence[PhaseCurves], components: bool, log: bool | None) -> bool:
@@ -133,7 +133,7 @@ def _draw_phase(ax: Axes, phase: PhaseCurves, start: int, look: Theme, colors: d
     epochs = start + 1 + np.arange(len(phase.loss))
     marker = "o" if len(epochs) <= _FEW_EPOCHS else None
     options: dict[str, Any] = {"marker": marker, "markersize": 3.5, "solid_capstyle": "round"}
-    for name, values in phase.parts.items():
+    for name, values in phase.components.items():
         if name in colors and _is_sum(phase):
             ax.plot(epochs, values, color=colors[name], linewidth=1.6, gid=f"part:{name}", **options)
     if _known(phase.loss):
@@ -163,9 +163,9 @@ def _mark_phases(ax: Axes, phases: Sequence[PhaseCurves], look: Theme) -> None:
     for phase in phases:
         if start:
             ax.axvline(start + 0.5, color=look.muted, linewidth=1.0, zorder=0.5)
-        place = width * start / total
-        level = level + 1 if place < end else 0  # a name that does not fit beside the last goes above it
-        end = max(end if level else 0.0, place + 5.5 * len(phase.name))
+        left = width * start / total
+        level = level + 1 if left < end else 0  # a name that would overlap the last one is written above it
+        end = max(end if level else 0.0, left + 5.5 * len(phase.name))
         name = ax.annotate(
             phase.name,
             (start + 0.5, 1.0),
@@ -191,7 +191,7 @@ def _draw_legend(ax: Axes, phases: Sequence[PhaseCurves], names: Sequence[str], 
         return
     handles, texts = zip(*entries, strict=True)
     figure = ax.get_figure(root=True)
-    # beside the curves, where the layout makes room
+    # next to the curves if the layout makes space
     beside = figure is not None and figure.get_layout_engine() is not None
     place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if beside else {"loc": "upper right"}
     legend = ax.legend(handles, texts, frameon=False, fontsize=9, labelcolor=look.ink, **place)
@@ -199,7 +199,7 @@ def _draw_legend(ax: Axes, phases: Sequence[PhaseCurves], names: Sequence[str], 
 
 
 def _with_weight(name: str, phases: Sequence[PhaseCurves]) -> str:
-    """Returns a component's name with its weight, or how that changed."""
+    """Returns a component's name with its weight, or its first and last weight."""
     weights = [phase.weights[name] for phase in phases if name in phase.weights]
     values = np.concatenate(weights) if weights else np.ones(1)
     first, last = float(values[0]), float(values[-1])

@@ -1,4 +1,4 @@
-"""Embeddings as maps: by class, by number, with new points on top."""
+"""Maps of embeddings: coloured by class or number, with new points on top."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from paradime._registry import did_you_mean
-from paradime.plot._arrivals import read_arrivals
 from paradime.plot._density import draw_density
 from paradime.plot._labels import Classes, Values, check_positions, read_coloring
 from paradime.plot._legend import (
@@ -19,6 +18,7 @@ from paradime.plot._legend import (
     draw_legend,
     draw_names,
 )
+from paradime.plot._new_points import read_new_points
 from paradime.plot._points import Look, check_colors, draw_points, fit_limits, size_in_points
 from paradime.plot._theme import ThemeName, hide_scales, open_axes
 from paradime.types import FloatArray, TensorLike
@@ -59,46 +59,46 @@ def embedding(
 ) -> Axes:
     """Draws positions in the plane, coloured by class or by a number.
 
-    Points are as large and as opaque as suits their number: together they would cover a quarter of the axes,
-    within 1.5 and 36 points²; opacity is 0.9 up to 1,000 points and falls by 0.2 for each factor of ten, to 0.5
-    (to 0.8 for values, whose scale is to be read). They are drawn in random order, so that no class covers
-    another. Above 200,000 points, an image takes their place, made by datashader: in each pixel, classes are mixed
-    by their share, and values averaged; without either, colour shows how many points there are.
+    Size and opacity follow from the number of points. The total area of the points is a quarter of the axes, with
+    1.5 to 36 points² each; opacity is 0.9 up to 1,000 points and falls by 0.2 for each factor of ten, to 0.5
+    (to 0.8 for values, so that the colour scale is readable). Points are drawn in random order, so that no class
+    covers another. More than 200,000 points are drawn as an image by datashader: in each pixel, classes are mixed
+    by their share, and values averaged; without either, colour shows the number of points.
 
     Args:
         Y: Positions, shape (n, 2), finite.
-        labels: One class a point, shape (n,): integers (−1 for unlabelled), texts (missing values likewise) or
-            others. Floating-point labels count as ``values``, as they do in ``fit``.
-        values: One number a point, shape (n,); NaN for unknown, which is grey.
-        names: What to call the classes: a mapping, or names in the order of the sorted classes.
+        labels: One class per point, shape (n,): integers (−1 for unlabelled), strings (missing values are
+            unlabelled) or others. Floating-point labels are ``values``, as in ``fit``.
+        values: One number per point, shape (n,); NaN for missing values, which are grey.
+        names: Names of the classes: a mapping, or names in the order of the sorted classes.
         new: Positions of new points to draw on top, shape (m, 2); see :func:`new_points`.
         new_labels: Their classes.
-        title: Written above.
-        legend: Where classes are told: ``"beside"`` the axes, ``"inside"`` them, ``"direct"`` for names among the
-            points, or ``"none"``. ``"auto"`` is beside where the figure makes room for it (a new one does), else
-            inside. For values, anything but ``"none"`` draws a colour bar.
-        legend_title: What the classes or values are.
+        title: The title.
+        legend: The place of the legend: ``"beside"`` or ``"inside"`` the axes, ``"direct"`` for names among the
+            points, or ``"none"``. ``"auto"`` is beside if the layout of the figure makes space (as in a new
+            figure), else inside. For values, all but ``"none"`` draw a colour bar.
+        legend_title: The title of the legend or colour bar.
         colors: A mapping from class to colour, a list of colours, or a colormap or its name; by default
             :func:`palette` and :func:`colormap`.
-        percentiles: Of the values, between which the colour scale extends: a few extreme values would otherwise
-            leave one colour to all others.
-        size: Area of a point in points² (1/72 inch squared) instead of the rule.
-        alpha: Opacity of a point in (0, 1] instead of the rule.
+        percentiles: The percentiles of the values at the ends of the colour scale, so that a few extreme values do
+            not dominate it.
+        size: Area of a point in points² (1/72 inch squared); by default as above.
+        alpha: Opacity of a point in (0, 1]; by default as above.
         renderer: ``"points"`` draws each point, ``"datashader"`` an image, ``"auto"`` chooses by their number.
         random_state: Seed of the order of drawing.
         ax: Axes to draw into; by default those of a new figure.
-        theme: ``"light"`` or ``"dark"`` sets the background of axes and figure; ``None`` leaves it as it is and
-            takes the colours that suit it.
-        figsize: Width and height of a new figure in inches; by default 6 × 6 and room for the legend.
+        theme: ``"light"`` or ``"dark"`` sets the background of axes and figure; ``None`` does not change it and
+            selects the colours that match it.
+        figsize: Width and height of a new figure in inches; by default 6 × 6 and space for the legend.
 
     Returns:
         The axes; the points are ``ax.collections[0]``, or the image ``ax.images[0]``.
 
     Raises:
-        ImportError: If matplotlib is missing, or datashader where it is needed.
-        TypeError: If positions or values are not numbers, or ``ax`` is no axes.
-        ValueError: If positions are not finite or not in the plane, if labels or values are not one a point, or
-            an option is not known or out of range.
+        ImportError: If matplotlib is missing, or datashader is needed but missing.
+        TypeError: If positions or values are not numbers, or ``ax`` is not axes.
+        ValueError: If positions are not finite or not in the plane, there is not one label or value per point, or
+            an option is unknown or out of range.
 
     Example:
         >>> from matplotlib.figure import Figure
@@ -111,19 +111,19 @@ def embedding(
     positions = check_positions(Y)
     coloring = read_coloring(labels, values, names, len(positions), percentiles)
     check_options(legend=legend, renderer=renderer, size=size, alpha=alpha)
-    arrivals = read_arrivals(new, new_labels, labels, names, coloring)
+    on_top = read_new_points(new, new_labels, labels, names, coloring)
     check_colors(colors, coloring)
     widens = ax is None and figsize is None
     ax, look_theme = open_axes(ax, theme, figsize or (6, 6))
     look = Look(look_theme, colors, size, alpha, random_state)
-    if arrivals is None:
+    extra: list[Line2D] = []
+    if on_top is None:
         draw_map(ax, positions, coloring, look, renderer)
-        told: tuple[FloatArray, Classes | Values | None, list[Line2D]] = (positions, coloring, [])
     else:
-        below = arrivals.old_coloring if isinstance(coloring, Classes) else coloring
-        draw_map(ax, positions, below, arrivals.paler(look, len(positions)), renderer)
-        told = arrivals.draw(ax, positions, below, look)
-    _tell(ax, told[0], told[1], look, place=legend, title=legend_title, extra=told[2], widens=widens)
+        below = on_top.old_coloring if isinstance(coloring, Classes) else coloring
+        draw_map(ax, positions, below, on_top.paler(look, len(positions)), renderer)
+        positions, coloring, extra = on_top.draw(ax, positions, below, look)
+    _explain_colors(ax, positions, coloring, look, place=legend, title=legend_title, extra=extra, widens=widens)
     if title is not None:
         draw_as_written(ax.set_title(title, color=look_theme.ink, fontsize=12))
     return ax
@@ -138,17 +138,17 @@ def new_points(
     names: Mapping[Any, str] | Sequence[str] | None = None,
     **options: Any,
 ) -> Axes:
-    """Draws where new points come to lie among those that the routine was trained with.
+    """Draws new points over the training points.
 
-    The old points are pale, the new ones larger, with an outline, on top.
+    Training points are pale; new points are larger, with an outline, on top.
 
     Args:
-        Y_old: Positions of the points trained with, shape (n, 2).
+        Y_old: Positions of the training points, shape (n, 2).
         Y_new: Positions of the new points, shape (m, 2).
-        labels: Classes of the old points, shape (n,), or ``None``.
+        labels: Classes of the training points, shape (n,), or ``None``.
         new_labels: Classes of the new points, shape (m,), or ``None``; equal classes have equal colours. Without
-            them, new points have one colour of their own.
-        names: What to call the classes.
+            them, all new points have the same colour.
+        names: Names of the classes.
         **options: Options of :func:`embedding`.
 
     Returns:
@@ -156,32 +156,32 @@ def new_points(
 
     Raises:
         TypeError: If positions are not numbers.
-        ValueError: As :func:`embedding` does.
+        ValueError: As in :func:`embedding`.
 
     Example:
         >>> from matplotlib.figure import Figure
         >>> ax = new_points([[0, 0], [1, 2], [2, 1]], [[1, 1]], ax=Figure().subplots())
         >>> [text.get_text() for text in ax.get_legend().get_texts()]
-        ['3 points trained with', '1 new point']
+        ['3 training points', '1 new point']
     """
     return embedding(Y_old, labels=labels, names=names, new=Y_new, new_labels=new_labels, **options)
 
 
 def points(Y: TensorLike, errors: Any, *, legend_title: str = "error", **options: Any) -> Axes:
-    """Draws a number of each point, such as its error: where can the map be trusted?
+    """Draws a map coloured by a number per point, such as its error.
 
     Args:
         Y: Positions, shape (n, 2).
-        errors: One number a point, shape (n,), or an object that has them as ``values``.
-        legend_title: What they are.
+        errors: One number per point, shape (n,), or an object with ``values``.
+        legend_title: The title of the colour bar.
         **options: Options of :func:`embedding`.
 
     Returns:
         The axes.
 
     Raises:
-        TypeError: If they are not numbers.
-        ValueError: As :func:`embedding` does.
+        TypeError: If positions or errors are not numbers.
+        ValueError: As in :func:`embedding`.
 
     Example:
         >>> from matplotlib.figure import Figure
@@ -189,13 +189,13 @@ def points(Y: TensorLike, errors: Any, *, legend_title: str = "error", **options
         >>> ax.collections[0].get_clim()[0] < 0.2
         True
     """
-    # data frames' columns have an attribute of this name too
+    # columns of data frames have this attribute, too
     numbers = getattr(errors, "values", errors)
     return embedding(Y, values=numbers, legend_title=legend_title, **options)
 
 
 def check_options(*, legend: str, renderer: str, size: float | None, alpha: float | None) -> None:
-    """Raises ValueError if an option of a map is not known or out of range, before anything is drawn."""
+    """Raises ValueError if an option of a map is unknown or out of range."""
     require_matplotlib()
     check_legend(legend)
     if renderer not in _RENDERERS:
@@ -212,19 +212,19 @@ def check_options(*, legend: str, renderer: str, size: float | None, alpha: floa
 def draw_map(
     ax: Axes, positions: FloatArray, coloring: Classes | Values | None, look: Look, renderer: str = "auto"
 ) -> None:
-    """Draws points or their image into axes that become a map; tells nothing of what colours mean."""
+    """Draws points or their image into axes, without a legend."""
     hide_scales(ax)
     fit_limits(ax, positions)
     many = len(positions) > _MAX_POINTS
     if (renderer == "datashader" or (renderer == "auto" and many)) and len(positions):
         draw_density(ax, positions, coloring, look)
-        hide_scales(ax)  # an image has an aspect of its own
+        hide_scales(ax)  # imshow changes the aspect
     else:
         draw_points(ax, positions, coloring, look)
     fit_limits(ax, positions)
 
 
-def _tell(
+def _explain_colors(
     ax: Axes,
     positions: FloatArray,
     coloring: Classes | Values | None,
@@ -235,7 +235,7 @@ def _tell(
     extra: list[Line2D],
     widens: bool,
 ) -> None:
-    """Tells what colours mean, and the ``extra`` entries; a figure of our own may be widened for that."""
+    """Draws the legend or colour bar with ``extra`` entries; widens a new figure for it."""
     _, height = size_in_points(ax)
     if place == "none":
         return

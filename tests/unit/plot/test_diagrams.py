@@ -95,7 +95,7 @@ def test_curves_by_name_have_a_line_each(ax):
         (lambda r: plot.losses([]), ValueError, "no epoch"),
         (lambda r: plot.losses(ParametricMDS()), ValueError, "no epoch to draw. Train"),
         (lambda r: plot.losses(3), TypeError, "got int"),
-        (lambda r: plot.losses(["a"]), TypeError, "one number an epoch"),
+        (lambda r: plot.losses(["a"]), TypeError, "one number per epoch"),
         (lambda r: plot.losses([1.0, -1.0], log=True), ValueError, "losses > 0, got -1"),
         (lambda r: plot.losses({"a": [1.0], "b": [1.0, 2.0]}), ValueError, "got lengths"),
         (lambda r: plot.losses(r, phases=["embeding"]), ValueError, "Did you mean 'embedding'"),

@@ -341,7 +341,7 @@ def test_new_points_have_the_colours_of_their_classes_above_paler_old_ones(ax):
     assert new.get_zorder() > old.get_zorder()
     order = [Y[1000:1010].tolist().index(place) for place in new.get_offsets().tolist()]
     assert [to_hex(color) for color in new.get_facecolors()] == [PALETTE[LABELS[1000 + i]] for i in order]
-    assert texts(ax)[-2:] == ["1,000 points trained with", "10 new points"]
+    assert texts(ax)[-2:] == ["1,000 training points", "10 new points"]
 
 
 def test_new_points_of_a_class_of_their_own_change_the_colours_of_no_legend_entry(ax):
@@ -400,7 +400,7 @@ def test_errors_of_points_are_drawn_as_numbers(ax):
         (lambda: plot.embedding(Y, new_labels=[1]), ValueError, "got no new points"),
         (lambda: plot.new_points(Y, Y[:2], new_labels=[1]), ValueError, "new_labels must have shape"),
         (lambda: plot.new_points(Y, [[0, np.inf]]), ValueError, "new points must be finite"),
-        (lambda: plot.new_points(Y, Y[:2], new_labels=[0.5, 1.0]), ValueError, "new_labels must be classes"),
+        (lambda: plot.new_points(Y, Y[:2], new_labels=[0.5, 1.0]), ValueError, "must both be classes"),
     ],
 )
 def test_wrong_input_says_what_was_given_and_leaves_no_figure(call, error, message):

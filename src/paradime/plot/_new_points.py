@@ -1,4 +1,4 @@
-"""New points over those that a routine was trained with."""
+"""New points drawn over the training points."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-__all__ = ["Arrivals", "read_arrivals"]
+__all__ = ["NewPoints", "read_new_points"]
 
 _OLD_OPACITY = 0.35
 
 
 @dataclasses.dataclass(frozen=True)
-class Arrivals:
+class NewPoints:
     """New points.
 
     Args:
         positions: Shape (m, 2).
         coloring: Their classes, or ``None``.
-        old_coloring: Those of the points below, numbered together with those of the new ones.
+        old_coloring: The classes of the training points, with the same codes.
     """
 
     positions: FloatArray
@@ -37,9 +37,9 @@ class Arrivals:
     old_coloring: Classes | None
 
     def paler(self, look: Look, n_old: int) -> Look:
-        """Returns how the points below are drawn."""
+        """Returns a paler look for the training points."""
         alpha = default_alpha(n_old) if look.alpha is None else look.alpha
-        if self.old_coloring is None:  # one colour, which is not to be taken for a class
+        if self.old_coloring is None:  # a single colour, which must not look like a class
             return dataclasses.replace(look, colors=look.colors or [look.theme.muted], alpha=alpha)
         return dataclasses.replace(look, alpha=_OLD_OPACITY * alpha)
 
@@ -49,7 +49,7 @@ class Arrivals:
         """Draws the new points.
 
         Returns:
-            What is to be told: positions and classes of all points, and the entries of a legend.
+            Positions and classes of all points, and further entries of the legend.
         """
         from matplotlib.colors import to_rgb
 
@@ -68,7 +68,7 @@ class Arrivals:
             c=colors,
             s=size,
             alpha=default_alpha(n_new),
-            # outlines separate the new points from those below; small points would be nothing but outline
+            # outlines separate the new points from those below; small points would be all outline
             edgecolors=look.theme.ink if self.coloring is not None else look.theme.background,
             linewidths=0.7 if size > 10 else 0.0,
             zorder=3,
@@ -91,49 +91,47 @@ class Arrivals:
         color = look.theme.muted if self.coloring is not None else one_color
         edge = look.theme.ink if self.coloring is not None else look.theme.background
         shapes: list[dict[str, Any]] = [
-            {"markersize": 4.5, "color": look.theme.muted, "label": f"{_counted(n_old)} trained with"},
+            {"markersize": 4.5, "color": look.theme.muted, "label": _counted(n_old, "training")},
             {
                 "markersize": 7,
                 "color": color,
                 "markeredgecolor": edge,
-                "label": _counted(n_new, "new "),
+                "label": _counted(n_new, "new"),
             },
         ]
         return [Line2D([], [], linestyle="none", marker="o", **shape) for shape in shapes]
 
 
-def read_arrivals(
+def read_new_points(
     new: Any, new_labels: Any, labels: Any, names: Any, coloring: Classes | Values | None
-) -> Arrivals | None:
-    """Reads new points; classes of old and new points are numbered together, so that equal ones look equal.
+) -> NewPoints | None:
+    """Reads new points; equal classes of training and new points get equal codes and colours.
 
     Raises:
         TypeError: If positions are not numbers.
-        ValueError: If positions or labels are not one a point, or labels are numbers.
+        ValueError: If there is not one position or label per point, or labels are numbers.
     """
     if new is None:
         if new_labels is not None:
-            raise ValueError(
-                "new_labels are labels of new points, got no new points. Pass their positions as new=."
-            )
+            raise ValueError("new_labels need the positions of new points, got no new points. Pass them as new=.")
         return None
     positions = check_positions(new, "new points")
     old = coloring if isinstance(coloring, Classes) else None
     if new_labels is None:
-        return Arrivals(positions, None, old)
+        return NewPoints(positions, None, old)
     column = read_targets(new_labels, name="new_labels", n=len(positions))
     is_numbers = isinstance(column, NumberColumn) and (old is None or column.as_integer_classes() is None)
     if isinstance(coloring, Values) or is_numbers:
         raise ValueError(
-            "new_labels must be classes among classes, got floating-point numbers there or as labels. "
-            "Convert labels to integers, or leave new_labels out."
+            "new_labels and labels must both be classes, got floating-point numbers. Convert them to integers, or "
+            "leave new_labels out."
         )
     if old is None:
-        return Arrivals(positions, classes_of(column.as_classes(), names), None)
-    given = ("labels", labels, len(old.codes)), ("new_labels", new_labels, len(positions))
-    of_old, of_new = (classes_of(one.as_classes(), names) for one in read_targets_together(*given))
-    return Arrivals(positions, of_new, of_old)
+        return NewPoints(positions, classes_of(column.as_classes(), names), None)
+    pair = ("labels", labels, len(old.codes)), ("new_labels", new_labels, len(positions))
+    of_old, of_new = (classes_of(column.as_classes(), names) for column in read_targets_together(*pair))
+    return NewPoints(positions, of_new, of_old)
 
 
-def _counted(n: int, kind: str = "") -> str:
-    return f"{n:,} {kind}point{'' if n == 1 else 's'}"
+def _counted(n: int, kind: str) -> str:
+    return f"{n:,} {kind} point{'' if n == 1 else 's'}"
