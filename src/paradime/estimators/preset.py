@@ -297,13 +297,13 @@ class Preset(ParametricDR):
         taught = (blocks.losses.get(key) for phase in blocks.training_phases for key in phase.loss_keys)
         if any(isinstance(loss, PositionLoss) for loss in taught) and not self._set_components():
             self._check_data(dataset)
-            if is_array(self.__dict__["initialization"]):
+            if is_array(self.__dict__.get("initialization")):
                 given = checked_rows("initialization", self.__dict__["initialization"])
                 dataset.add({GIVEN_POSITIONS: to_numpy(given)})  # in single precision, whatever it came in
 
     def _spec(self) -> dict[str, Any]:
         make, settings = type(self).make_spec, self._settings()
-        if is_array(settings["initialization"]):
+        if is_array(settings.get("initialization")):
             settings["initialization"] = GIVEN_POSITIONS
         spec = make(**{name: settings[name] for name in inspect.signature(make).parameters})
         targets: Targets | None = self._fitted.targets
