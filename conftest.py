@@ -9,7 +9,7 @@ import pytest
 
 # what tests share lies beside them, and is no package
 sys.path.insert(0, str(Path(__file__).parent / "tests"))
-pytest_plugins = ["outcomes", "processes", "skips", "starts"]
+pytest_plugins = ["libraries", "outcomes", "processes", "skips", "starts"]
 
 # a shell lets what it starts in the background ignore Ctrl-C, which some tests press
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

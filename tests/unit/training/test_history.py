@@ -42,7 +42,9 @@ def test_learning_rate_of_each_epoch_follows_the_schedule():
     assert [r["learning_rate"] for r in routine.history_] == pytest.approx([0.01, 0.008, 0.006, 0.004, 0.002])
 
 
-@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize(
+    "library", [pytest.param(name, marks=pytest.mark.needs(name)) for name in ("pandas", "polars")]
+)
 def test_data_frame_has_a_row_an_epoch_and_a_column_a_figure(routine, library):
     frame = routine.history_frame(library)
     assert type(frame).__module__.startswith(library)
@@ -63,6 +65,7 @@ def test_data_frame_has_a_row_an_epoch_and_a_column_a_figure(routine, library):
     assert np.array_equal(np.isfinite(labels), of_main)
 
 
+@pytest.mark.needs("pandas")
 def test_figures_that_were_never_measured_are_missing_numbers():
     X, _ = load_iris(return_X_y=True)
     routine = ParametricMDS(epochs=1, batch_size=50, random_state=0).fit(X)
@@ -79,6 +82,7 @@ def test_a_frame_of_an_unknown_or_missing_library_is_refused(routine, monkeypatc
         routine.history_frame("polars")
 
 
+@pytest.mark.needs("pandas")
 def test_history_as_a_callback_of_the_call_has_the_same_records():
     X, _ = load_iris(return_X_y=True)
     history = History()

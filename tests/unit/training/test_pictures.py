@@ -13,6 +13,8 @@ from paradime._registry import CALLBACKS
 from paradime.training import Callback, EarlyStopping, LivePlot, Snapshots, TensorBoard, TrainingPhase
 from paradime.training.snapshots import frame_epochs
 
+pytestmark = pytest.mark.needs("matplotlib")
+
 
 @pytest.fixture(scope="module")
 def digits():
