@@ -96,7 +96,7 @@ class Preset(ParametricDR):
     schedule: str | Schedule | None
 
     # of each preset
-    initialization: str | TensorLike | None
+    initialization: str | TensorLike | None = None  # of presets without such a parameter
     init_epochs: int
     batch_size: int | Literal["auto"]
     learning_rate: float

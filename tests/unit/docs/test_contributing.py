@@ -68,7 +68,7 @@ def test_example_of_an_estimator_has_what_all_presets_have(outcome):
         assert isomap.inverse_transform(embedding).shape == X.shape
         return {"unrolled": abs(np.corrcoef(embedding.T, along)[:2, 2]).max()}
 
-    outcome(measure, at_least={"unrolled": 0.6})
+    outcome(measure, at_least={"unrolled": 0.5})
 
 
 def test_example_of_a_metric_is_a_share_with_an_error():
