@@ -69,7 +69,7 @@ def step(batch, losses):
 @pytest.mark.parametrize("name", PLANS)
 def test_a_step_on_pairs_waits_for_nothing(name, monkeypatch):
     # on the CPU, reading values is free, so that the draws may end early
-    monkeypatch.setattr("paradime.functional.sampling._may_look", lambda device: False)
+    monkeypatch.setattr("paradime.functional.sampling._reads_are_free", lambda device: False)
     pair_sampler = sampler(PLANS[name], static=True)
     with NoWaiting():
         for batch in pair_sampler.epoch(torch.Generator().manual_seed(0)):
