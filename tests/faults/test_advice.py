@@ -80,9 +80,9 @@ class TestOwnMetrics:
         batch = torch.tensor(X[:4])
         with pytest.raises(ValueError, match=rf"(?s)a metric must return one distance per pair.*{message}"):
             DifferentiablePDist(metric=metric).compute_relations(batch)
-        with pytest.raises(ValueError, match=rf"(?s)a metric must return one distance a row.*{message}"):
+        with pytest.raises(ValueError, match=rf"(?s)a metric must return one distance per row.*{message}"):
             DistsFromTo(metric=metric).compute_relations(torch.stack([batch, batch]))
-        with pytest.raises(ValueError, match=rf"(?s)a metric must return one distance a row.*{message}"):
+        with pytest.raises(ValueError, match=rf"(?s)a metric must return one distance per row.*{message}"):
             ParametricMDS(**FEW, metric=metric).fit(X)
 
 

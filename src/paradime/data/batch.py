@@ -1,4 +1,4 @@
-"""The rows that one training step sees."""
+"""Batches: the data of one training step."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Entry = torch.Tensor | Callable[[], torch.Tensor]
 
 @dataclasses.dataclass(frozen=True)
 class PairPositions:
-    """Where the ends of pairs stand among rows.
+    """Positions of the points of pairs in an array of rows.
 
     Attributes:
-        positions: Shape (2, b(r + 1)).
-        rows: Returns an entry at those rows, by its name; the batch's own rows if ``None``.
-        indices: Returns the numbers of those rows.
-        in_batch: Returns the positions among the batch's own rows, where ``rows`` are others.
-        kinds: How many pairs of each kind (``"near"``, ``"mid"``, ``"far"``) every first point has, in the order
-            in which they come; empty if it is not known.
+        positions: Positions of first and second points, shape (2, b(r + 1)).
+        rows: Returns an entry at these rows, by its name; if ``None``, the rows are those of the batch.
+        indices: Returns the indices of these rows in the data set.
+        in_batch: Returns the positions in the rows of the batch, if ``rows`` are others.
+        kinds: Number of pairs of each kind (``"near"``, ``"mid"``, ``"far"``) per first point, in order; empty if
+            unknown.
     """
 
     positions: torch.Tensor
@@ -38,27 +38,27 @@ class PairPositions:
     indices: Callable[[], torch.Tensor] | None = None
     kinds: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
-    def places(self, kinds: Sequence[str]) -> tuple[int, slice]:
-        """Returns how many pairs a first point has, and which of them are of some kinds that come together.
+    def of_kinds(self, kinds: Sequence[str]) -> tuple[int, slice]:
+        """Returns the number of pairs per first point, and the slice of those of some adjacent kinds.
 
         Raises:
-            UnsupportedConfigurationError: If there are none of these.
+            UnsupportedConfigurationError: If there are no pairs of these kinds.
         """
-        found = [kind for kind in self.kinds if kind in kinds and self.kinds[kind]]
-        if not found:
-            there = [kind for kind, count in self.kinds.items() if count]
+        matching = [kind for kind in self.kinds if kind in kinds and self.kinds[kind]]
+        if not matching:
+            present = [kind for kind, count in self.kinds.items() if count]
             raise UnsupportedConfigurationError(
-                f"a loss compares {' and '.join(kinds)} pairs, and this batch holds {' and '.join(there) or 'no'} "
-                "pairs. Train the phase with sampling=NearMidFarPairs(…), with at least one of the kind."
+                f"a loss needs {' and '.join(kinds)} pairs, got a batch with {' and '.join(present) or 'no'} "
+                "pairs. Train the phase with sampling=NearMidFarPairs(…), with at least one pair of this kind."
             )
         ends = list(itertools.accumulate(self.kinds.values(), initial=0))
         order = list(self.kinds)
-        first, last = order.index(found[0]), order.index(found[-1])
+        first, last = order.index(matching[0]), order.index(matching[-1])
         return ends[-1], slice(ends[first], ends[last + 1])
 
 
 class Pass:
-    """The disjoint batches of one pass over the rows; what each of them needs may cost less for all at once.
+    """The disjoint batches of one pass over the rows, for computations that are cheaper for all batches at once.
 
     Args:
         batches: The rows of each batch.
@@ -69,14 +69,14 @@ class Pass:
         self._results: dict[int, tuple[object, Sequence[Any] | None]] = {}
 
     def computed(self, owner: object, compute: Callable[[Sequence[torch.Tensor]], Sequence[T] | None]) -> Any:
-        """Returns what a function makes of all batches, one result each, or ``None``; called once an owner.
+        """Returns the results of a function for all batches, which is called once per owner.
 
         Args:
-            owner: Whose function it is, such as the relations that it reads.
-            compute: Takes the rows of all batches.
+            owner: The object that identifies the function, such as the relations that it reads.
+            compute: Takes the rows of all batches; returns one result per batch, or ``None``.
         """
         if id(owner) not in self._results:
-            # the owner is kept, or another object could get its identity
+            # storing the owner prevents that another object gets its id
             self._results[id(owner)] = owner, compute(self._batches)
         return self._results[id(owner)][1]
 
@@ -84,16 +84,16 @@ class Pass:
 class Batch(MutableMapping[str, torch.Tensor]):
     """Entries of the data set at the sampled rows, by name, with ``"indices"``.
 
-    Batches of edges also hold, for b positive edges with r negatives each, ``"row"``, ``"col"`` (indices into
+    For b positive edges with r negatives each, batches of edges also have ``"row"``, ``"col"`` (indices into
     the data set), ``"rel"`` (1 for a positive edge, then 0 for each of its r negatives) and ``"kind"`` (0 for
-    near pairs, 1 for mid-near ones, 2 for far ones) of length b(r + 1), and ``"from_to_data"`` of shape
-    (2, b(r + 1), …); all other entries then belong to the rows that occur, each once.
+    near, 1 for mid-near, 2 for far pairs) of length b(r + 1), and ``"from_to_data"`` of shape (2, b(r + 1), …);
+    all other entries then have one row per distinct point.
 
     Args:
-        entries: Tensors, or functions that make one when it is first asked for.
-        pairs: For edges: where the points of each pair stand.
-        part_of: The pass that these rows are a batch of, and its number therein.
-        projections: Rows of the data set that a model's first layer has seen already, by entry.
+        entries: Tensors, or functions that compute a tensor on first access.
+        pairs: For batches of edges, the positions of the points of each pair.
+        part_of: The pass that the batch belongs to, and the position of the batch in it.
+        projections: Precomputed outputs of a model's first layer, by entry.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Batch(MutableMapping[str, torch.Tensor]):
             self._part_of = None
             self._projections.clear()
         if self._pairs is not None and self._pairs.in_batch is not None:
-            # what is encoded from here on is what stands in the batch
+            # from now on, pairs are encoded from the entries of the batch
             self._pairs = PairPositions(self._pairs.in_batch(), kinds=self._pairs.kinds)
 
     def __delitem__(self, key: str) -> None:
@@ -143,19 +143,19 @@ class Batch(MutableMapping[str, torch.Tensor]):
         return key in self._entries
 
     def of_pass(self, owner: object, compute: Callable[[Sequence[torch.Tensor]], Sequence[T] | None]) -> T | None:
-        """Returns this batch's part of what is computed for all batches of a pass at once; see :class:`Pass`.
+        """Returns this batch's result of a computation for all batches of a pass; see :class:`Pass`.
 
         Returns:
-            The part, or ``None`` if the batch belongs to no pass, or the function returns ``None``.
+            The result, or ``None`` if the batch belongs to no pass, or the function returns ``None``.
         """
         if self._part_of is None:
             return None
-        whole, number = self._part_of
-        results = whole.computed(owner, compute)
-        return None if results is None else results[number]
+        whole_pass, position = self._part_of
+        results = whole_pass.computed(owner, compute)
+        return None if results is None else results[position]
 
     def encode(self, model: torch.nn.Module, method: str | None, data_key: str, device: torch.device) -> Any:
-        """Returns what a method of the model makes of an entry; computed once a batch.
+        """Returns the result of a method of the model for an entry, which is computed once per batch.
 
         Args:
             model: The model.
@@ -173,7 +173,7 @@ class Batch(MutableMapping[str, torch.Tensor]):
     def _projected(
         self, model: torch.nn.Module, data_key: str, indices: Callable[[], torch.Tensor]
     ) -> torch.Tensor | None:
-        """Returns some rows as the model's first layer has seen them, if it has."""
+        """Returns the precomputed outputs of the model's first layer for some rows, or ``None``."""
         projection = self._projections.get(data_key)
         return projection.rows.index_select(0, indices()) if projection and projection.serves(model) else None
 
@@ -182,21 +182,20 @@ class Batch(MutableMapping[str, torch.Tensor]):
         return resolve_method(model, method)(as_input(model, rows.to(device)))
 
     def pick_pairs(self, values: torch.Tensor, kinds: Sequence[str]) -> torch.Tensor:
-        """Returns what belongs to the pairs of some kinds, as a view.
+        """Returns the values of the pairs of some kinds, as a view.
 
         Args:
-            values: One entry a pair, shape (…, b k), for the k pairs of each of b first points.
-            kinds: Which kinds, of ``"near"``, ``"mid"``, ``"far"``; those that the batch does not hold are left
-                out.
+            values: One value per pair, shape (…, b k), for the k pairs of each of b first points.
+            kinds: Kinds of pairs, of ``"near"``, ``"mid"``, ``"far"``; those that the batch lacks are ignored.
 
         Returns:
-            Shape (…, b, c), for the c pairs of each first point that are of these kinds.
+            Shape (…, b, c), for the c pairs of these kinds per first point.
 
         Raises:
-            UnsupportedConfigurationError: If the batch holds no pairs of these kinds.
+            UnsupportedConfigurationError: If the batch has no pairs of these kinds.
         """
-        n_each, places = self._require_pairs().places(kinds)
-        return values.view(*values.shape[:-1], -1, n_each)[..., places]
+        n_each, selected = self._require_pairs().of_kinds(kinds)
+        return values.view(*values.shape[:-1], -1, n_each)[..., selected]
 
     def encode_pairs(
         self,
@@ -207,20 +206,20 @@ class Batch(MutableMapping[str, torch.Tensor]):
         *,
         kinds: Sequence[str] | None = None,
     ) -> torch.Tensor:
-        """Returns the embedded ends of the pairs; each row is encoded once.
+        """Returns the embedded points of the pairs; each row is encoded once.
 
         Args:
             model: The model.
             method: The name of its method, such as ``"embed"``.
             data_key: The entry, shape (b, …).
             device: Where to compute.
-            kinds: Which pairs; see :meth:`pick_pairs`. All if ``None``.
+            kinds: Kinds of pairs, see :meth:`pick_pairs`; all if ``None``.
 
         Returns:
             Shape (2, b k, out_dim) for all pairs, (2, b, c, out_dim) for those of some kinds.
 
         Raises:
-            UnsupportedConfigurationError: If the batch holds no pairs, or none of the kinds.
+            UnsupportedConfigurationError: If the batch has no pairs, or none of the kinds.
         """
         pairs = self._require_pairs()
         positions = (pairs.positions if kinds is None else self.pick_pairs(pairs.positions, kinds)).to(device)
@@ -239,7 +238,6 @@ class Batch(MutableMapping[str, torch.Tensor]):
     def _require_pairs(self) -> PairPositions:
         if self._pairs is None:
             raise UnsupportedConfigurationError(
-                "this batch holds no pairs, and a loss compares pairs. "
-                "Train the phase with sampling='negative_edge'."
+                "a loss needs pairs, got a batch without pairs. Train the phase with sampling='negative_edge'."
             )
         return self._pairs

@@ -1,4 +1,4 @@
-"""What the columns of rows are like, found by blocks of columns."""
+"""Statistics of the columns of rows, computed in blocks."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ __all__ = [
     "zeros_are_usual",
 ]
 
-Extremes = tuple[torch.Tensor, torch.Tensor]  # the least and the largest value of each column, shape (d,) each
+Extremes = tuple[torch.Tensor, torch.Tensor]  # minimum and maximum of each column, shape (d,) each
 
 _BLOCK_BYTES = 1 << 24
 
 
 def column_extremes(rows: torch.Tensor | SparseRows) -> Extremes:
-    """Returns the least and the largest value of each column, float64, or int64 of integers that this may round.
+    """Returns the minimum and maximum of each column, float64, or int64 for rows of this dtype.
 
     Args:
-        rows: A tensor of shape (n, …), whose further axes are flattened, or sparse rows.
+        rows: A tensor of shape (n, …), which is flattened to rows, or sparse rows.
     """
     if isinstance(rows, SparseRows):
         return extremes_of(rows)
     flat = rows.detach().reshape(len(rows), -1)
     flat = flat.to(torch.uint8) if flat.dtype == torch.bool else flat
     step = max(1, _BLOCK_BYTES // (8 * flat.shape[1]))
-    # of some rows at a time, in their own type; torch.aminmax along the rows takes several times as long
-    found = [(part.amin(dim=0), part.amax(dim=0)) for part in torch.split(flat, step)]
-    low, high = (torch.stack(bounds) for bounds in zip(*found, strict=True))
+    # in blocks of rows, in their dtype; torch.aminmax along the rows takes several times as long
+    extremes = [(block.amin(dim=0), block.amax(dim=0)) for block in torch.split(flat, step)]
+    low, high = (torch.stack(bounds) for bounds in zip(*extremes, strict=True))
     kind = torch.int64 if flat.dtype == torch.int64 else torch.float64
     return low.amin(dim=0).to(kind), high.amax(dim=0).to(kind)
 
 
 def largest_values(extremes: Extremes) -> torch.Tensor:
-    """The largest absolute value of each column, float64."""
+    """Returns the largest absolute value of each column, float64."""
     return torch.maximum(*(bound.to(torch.float64).abs() for bound in extremes))
 
 
 def lie_far_from_zero(rows: Any) -> bool:
-    """Returns whether columns lie so far from zero, for their spread, that single precision loses their digits.
+    """Returns whether single precision loses digits of a column whose offset is large relative to its scale.
 
     Args:
         rows: A tensor of shape (n, …), or sparse rows.
@@ -65,34 +65,34 @@ def lie_far_from_zero(rows: Any) -> bool:
 
 
 def constant_columns(rows: torch.Tensor | SparseRows) -> torch.Tensor:
-    """Which columns hold one value, shape (d,)."""
+    """Returns which columns are constant, shape (d,)."""
     if isinstance(rows, SparseRows):
         matrix = rows.to_scipy()
         lowest, highest = (matrix.min(axis=0), matrix.max(axis=0))
         return torch.from_numpy(np.asarray(lowest.toarray() == highest.toarray()).reshape(-1))
     flat = rows.reshape(len(rows), -1)
     constant = flat[0] == flat[1]
-    # the first two rows differ in nearly all columns of nearly all data, and then the others are not looked at
-    places = constant.nonzero().squeeze(1)
+    # only columns in which the first two rows are equal need a full check; usually these are few
+    candidates = constant.nonzero().squeeze(1)
     step = max(1, _BLOCK_BYTES // (4 * len(flat)))
-    for some in torch.split(places, step):
-        columns = flat[:, some]
-        constant[some] = (columns == columns[0]).all(dim=0)
+    for chunk in torch.split(candidates, step):
+        columns = flat[:, chunk]
+        constant[chunk] = (columns == columns[0]).all(dim=0)
     return constant
 
 
 def zeros_are_usual(rows: Any, varying: torch.Tensor) -> bool:
-    """Whether most of some columns have a zero, shape of ``varying``: (d,)."""
+    """Returns whether most of the columns in the mask ``varying``, shape (d,), have a zero."""
     if isinstance(rows, SparseRows):
         return True
-    places = varying.nonzero().squeeze(1)
+    selected = varying.nonzero().squeeze(1)
     step = max(1, _BLOCK_BYTES // (4 * len(rows)))
-    with_zeros = sum(int((rows[:, some] == 0).any(dim=0).sum()) for some in torch.split(places, step))
-    return 2 * with_zeros > len(places)
+    with_zeros = sum(int((rows[:, chunk] == 0).any(dim=0).sum()) for chunk in torch.split(selected, step))
+    return 2 * with_zeros > len(selected)
 
 
 def _column_blocks(rows: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Some columns at a time, in double precision."""
+    """Yields blocks of columns, in double precision."""
     flat = rows.detach().reshape(len(rows), -1)
     step = max(1, _BLOCK_BYTES // (8 * len(flat)))
     for start in range(0, flat.shape[1], step):

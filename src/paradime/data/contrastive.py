@@ -1,4 +1,4 @@
-"""Pairs of points and their neighbours, for losses that take their negatives from the batch."""
+"""Sampling of pairs of a point and a neighbour, for losses with negatives from the batch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from paradime.relationdata import RelationData
 __all__ = ["ContrastivePairs", "ContrastiveSampler"]
 
 _ANCHORS = ("rows", "edges")
-_AT_ONCE = 1 << 16  # pairs drawn together: what a draw costs beside its numbers is divided among these
+_AT_ONCE = 1 << 16  # number of pairs per draw, which amortises the fixed cost of a draw
 
 
 class ContrastiveSampler:
@@ -31,8 +31,8 @@ class ContrastiveSampler:
     Args:
         dataset: The points.
         relations: The graph that pairs are drawn from.
-        batch_size: Pairs in a batch, at least 1.
-        batches_per_epoch: Batches in an epoch; if −1, as many as one pass over the rows takes.
+        batch_size: Number of pairs per batch, at least 1.
+        batches_per_epoch: Number of batches per epoch; if −1, that of one pass over the rows.
         anchors: ``"rows"`` or ``"edges"``.
 
     Raises:
@@ -53,20 +53,20 @@ class ContrastiveSampler:
         self._dataset = dataset
         graph = graph_of(relations)
         graph.check_points(len(dataset))
-        # negative weights are refused here, whatever the pairs are drawn by
+        # this checks the weights also for anchors="rows"
         blocks = cumulative_blocks(graph.weights)
         device = dataset["indices"].device
         self._starts, self._cols, self._weights = graph.to(device)
-        # a point without a neighbour is no anchor: there is nothing that it should be near to
+        # points without neighbours cannot be anchors
         self._anchors = self._starts.diff().nonzero().squeeze(1)
         self._by_edges = anchors == "edges"
         self._cumulative = blocks.to(device) if self._by_edges else cumulative_rows(self._starts, self._weights)
         self._slices = slices_of_pass(len(self._anchors), batch_size)
         self._batch_size = batch_size
-        # on the CPU nothing waits, and encoding each row once is cheaper
+        # on the CPU there is no synchronisation cost, and encoding each row once is cheaper
         self._static = device.type != "cpu"
-        a_pass = math.ceil(len(dataset) / batch_size) if self._by_edges else len(self._slices)
-        self._n_batches = a_pass if batches_per_epoch < 0 else batches_per_epoch
+        pass_length = math.ceil(len(dataset) / batch_size) if self._by_edges else len(self._slices)
+        self._n_batches = pass_length if batches_per_epoch < 0 else batches_per_epoch
 
     def __len__(self) -> int:
         return self._n_batches
@@ -78,22 +78,22 @@ class ContrastiveSampler:
             yield batch_of_pairs(self._dataset, firsts, seconds[:, None], {"near": 1}, static=self._static)
 
     def _rows(self, generator: torch.Generator | None) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Draws passes over the anchors, each with one of its neighbours, without end."""
+        """Draws pairs of each anchor and one of its neighbours, pass after pass without end."""
         n = len(self._anchors)
         length = max(1, min(_AT_ONCE // self._batch_size, self._n_batches))
         while True:
             order = torch.randperm(n, device=self._anchors.device, generator=generator)
             for first in range(0, len(self._slices), length):
-                run = self._slices[first : first + length]
-                begin = run[0].start
-                firsts = self._anchors.index_select(0, order[begin : run[-1].stop])
-                # row by row, so that what is read next lies beside what was read before
-                in_order, places = firsts.sort()
+                batches = self._slices[first : first + length]
+                begin = batches[0].start
+                firsts = self._anchors.index_select(0, order[begin : batches[-1].stop])
+                # sorted, so that memory is read sequentially
+                in_order, positions = firsts.sort()
                 entries = draw_from_rows(in_order, self._starts, self._cumulative, generator=generator)
                 seconds = torch.empty_like(firsts)
-                seconds[places] = self._cols.index_select(0, entries).to(torch.int64)
-                for part in run:
-                    batch = slice(part.start - begin, part.stop - begin)
+                seconds[positions] = self._cols.index_select(0, entries).to(torch.int64)
+                for rows in batches:
+                    batch = slice(rows.start - begin, rows.stop - begin)
                     yield firsts[batch], seconds[batch]
 
     def _edges(self, generator: torch.Generator | None) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -110,13 +110,13 @@ class ContrastiveSampler:
 @SAMPLINGS.register("contrastive")
 @dataclasses.dataclass(frozen=True)
 class ContrastivePairs(Sampling):
-    """Batches of pairs of a point and one of its neighbours; losses take their negatives from the batch.
+    """Samples batches of pairs of a point and one of its neighbours; losses take their negatives from the batch.
 
     Args:
         rel_key: The global relations whose edges are the pairs.
-        anchors: ``"rows"``: every row comes once a pass, in random order, with one of its neighbours, drawn in
+        anchors: ``"rows"``: each pass has every row once, in random order, with one of its neighbours, drawn in
             proportion to the relations; rows without neighbours are left out. ``"edges"``: edges are drawn in
-            proportion to the relations, so that rows with more come more often.
+            proportion to the relations, so that rows with larger relations occur more often.
 
     Raises:
         ValueError: If ``anchors`` is unknown.

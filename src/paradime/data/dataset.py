@@ -1,4 +1,4 @@
-"""Named arrays with one row a data point."""
+"""The data set: named arrays with one row per data point."""
 
 from __future__ import annotations
 
@@ -29,34 +29,34 @@ __all__ = ["Dataset"]
 
 _SUBTRACT = "Subtract the offset before the numbers are stored in this precision."
 _CENTER = (
-    "The model computes in it, and does not centre its input. Subtract the offset; or let a "
-    "network be made that does (standardize=True)."
+    "The model computes in this precision, and does not centre its input. Subtract the offset, or use a "
+    "network that centres its input (standardize=True)."
 )
 
 
 class Dataset(Mapping[str, Any]):
-    """Named tensors with one row a data point; ``"indices"`` numbers the rows.
+    """Named tensors with one row per data point; the entry ``"indices"`` has the row indices.
 
-    An entry that is sparse stays sparse: it is a :class:`~paradime.utils.sparse.SparseRows`, from which rows are
-    read like from a tensor, and are dense then.
+    A sparse entry is stored as :class:`~paradime.utils.sparse.SparseRows`, which is indexed like a tensor and
+    returns dense rows.
 
     Args:
         data: An array, tensor, data frame (of pandas, polars or PyArrow) or sparse matrix, which is then named
-            ``"main"``, or a dict of named ones. Each is checked, and converted to single precision, float32 or
-            int32; tensors keep their type. What the model embeds gets the model's type when training begins.
-        may_miss: The names of entries in which NaN stands for a row that has no number: targets, such as those
-            that :class:`~paradime.loss.RegressionLoss` compares.
+            ``"main"``, or a dict of these. Each is checked, and converted to single precision, float32 or
+            int32; the dtype of tensors is not changed. When training begins, the model's input is converted to
+            the dtype of the model.
+        may_miss: Names of entries in which NaN marks a missing value: targets, such as those of
+            :class:`~paradime.loss.RegressionLoss`.
 
     Attributes:
-        columns: The names of the columns, as texts, of each entry that was a data frame; ``"x0"``, … where they
-            had none.
-        names: The same, of entries whose data frame has texts as names; these are what scikit-learn compares.
-        projections: What batches hand to a model in place of an entry's rows, by the entry's name, while it is
-            trained; see :func:`~paradime.models.projection_for`.
+        columns: Column names, as strings, of each entry that was a data frame; ``"x0"``, … if it had none.
+        names: Column names of the entries whose data frame has strings as names, which scikit-learn compares.
+        projections: Precomputed outputs of a model's first layer, by entry, during training; see
+            :func:`~paradime.models.projection_for`.
 
     Raises:
-        TypeError: If an entry is no array of numbers.
-        ValueError: If an entry contains infinity, or NaN where it must not; or the entries differ in their number
+        TypeError: If an entry is not an array of numbers.
+        ValueError: If an entry contains infinity or NaN that is not allowed, or the entries have different numbers
             of rows.
 
     Example:
@@ -83,20 +83,22 @@ class Dataset(Mapping[str, Any]):
     def add(self, data: DataMapping, *, may_miss: Collection[str] = ("labels",)) -> None:
         """Adds entries, or replaces those that have the same name.
 
-        Tensors are read without their autograd graph, and stay as they are.
+        Tensors are read without their autograd graph, and are not changed.
 
         Args:
-            data: Named arrays of shape (n, …), with the n of the entries that are there.
-            may_miss: The names of those in which NaN stands for a row that has no number.
+            data: Named arrays of shape (n, …), with the number of rows n of the existing entries.
+            may_miss: Names of entries in which NaN marks a missing value.
 
         Raises:
-            TypeError: If an entry is no array of numbers.
+            TypeError: If an entry is not an array of numbers.
             ValueError: If an entry is not finite or has another number of rows.
         """
         checked = {key: checked_rows(key, values, may_miss=key in may_miss) for key, values in data.items()}
         lengths = {key: len(values) for key, values in {**self.data, **checked}.items()}
         if len(set(lengths.values())) > 1:
-            raise ValueError(f"all data entries must have the same number of rows, got {lengths}.")
+            raise ValueError(
+                f"all data entries must have the same number of rows, got {lengths}. Pass the same rows in each."
+            )
         if "main" in checked and checked["main"].ndim < 2:
             raise ValueError(
                 f"Expected 2D array for data 'main', got shape {tuple(checked['main'].shape)}. "
@@ -120,7 +122,7 @@ class Dataset(Mapping[str, Any]):
             self.data["indices"] = torch.arange(next(iter(lengths.values())))
 
     def _remember_columns(self, key: str, values: Any) -> None:
-        # the names of an entry that is replaced are no names of what replaces it
+        # a replaced entry's names do not apply to the new values
         self.columns.pop(key, None)
         self.names.pop(key, None)
         row_shape = self.data[key].shape[1:]
@@ -137,7 +139,7 @@ class Dataset(Mapping[str, Any]):
 
     @property
     def num_items(self) -> int:
-        """The same, by the name that 1.x has for it."""
+        """Number of rows, under the name of 1.x."""
         return self.n_points
 
     def __len__(self) -> int:
@@ -150,7 +152,7 @@ class Dataset(Mapping[str, Any]):
         return key in self.data
 
     def __getitem__(self, key: Any) -> Any:
-        """Returns an entry by its name, or a dict of all entries at rows given by number(s) or a slice."""
+        """Returns an entry by its name, or a dict of all entries at rows given by indices or a slice."""
         if not isinstance(key, str):
             return {name: values[key] for name, values in self.data.items()}
         if key not in self.data:
@@ -158,43 +160,44 @@ class Dataset(Mapping[str, Any]):
         return self.data[key]
 
     def source(self, key: str) -> Any:
-        """Returns an entry in the precision in which it was passed."""
+        """Returns an entry in the precision of the passed data."""
         entry = self[key]
         return self._sources.get(key, entry)
 
     def check_scales(self, key: str, power: int | None) -> None:
-        """Warns, once for an entry, if few of its columns outweigh all others in distances between rows.
+        """Warns, once per entry, if few of its columns dominate the distances between rows.
 
         Args:
-            key: Its name.
-            power: To which power differences of columns add up to the distance; ``None`` if they do not.
+            key: Name of the entry.
+            power: Power of the column differences whose sum is the distance, or its power; ``None`` if the metric
+                is not of this form.
         """
         if power is not None and key not in self._scales_checked:
             self._scales_checked.add(key)
             warn_of_outweighing_columns(key, self.source(key), columns=self.columns.get(key), power=power)
 
     def in_need(self, key: str) -> Any:
-        """Returns an entry; in double precision, if single precision loses the digits that were passed."""
+        """Returns an entry, in double precision if single precision loses digits."""
         source = self.source(key)
         return source.to(torch.float64) if lie_far_from_zero(source) else self[key]
 
     def warn_of_lost_digits(self, key: str, model: torch.nn.Module) -> None:
-        """Warns if an entry lies so far from zero that a model which does not centre rows loses its digits."""
+        """Warns if an entry is so far from zero that a model without centring loses digits."""
         if not centers_rows(model):
             extremes, columns = column_extremes(self.source(key)), self.columns.get(key)
             warn_of_lost_digits(key, extremes, torch.float32, _CENTER, columns=columns, stacklevel=3)
 
     def suit(self, key: str, model: torch.nn.Module | None) -> None:
-        """Converts an entry to the type in which a model computes; see :func:`~paradime.models.as_input`.
+        """Converts an entry to the dtype of a model; see :func:`~paradime.models.as_input`.
 
-        A model that centres rows gets those far from zero in double precision.
+        If a model centres its input, rows far from zero are converted to double precision.
 
         Args:
-            key: Its name.
-            model: The model; ``None`` for one that computes in single precision.
+            key: Name of the entry.
+            model: The model; ``None`` for one in single precision.
 
         Raises:
-            ValueError: If a finite number does not fit into that type.
+            ValueError: If a finite number does not fit into this dtype.
         """
         if needs_double(model):
             self.data[key] = rows_for_model(key, self.source(key).to(self.data[key].device), model)
@@ -202,35 +205,37 @@ class Dataset(Mapping[str, Any]):
         self.data[key] = rows_for_model(key, self.data[key], model)
 
     def subset(self, rows: Any) -> Dataset:
-        """Returns a data set of some rows, numbered anew; what is sparse stays sparse, and nothing is warned of.
+        """Returns a data set of some rows, with new indices, without repeating checks and warnings.
 
         Args:
-            rows: Their numbers, a slice, or a mask.
+            rows: Indices of the rows, a slice, or a mask.
         """
-        made = Dataset.__new__(Dataset)
-        made.columns, made.names, made.projections = dict(self.columns), dict(self.names), {}
-        made._scales_checked = set(self._scales_checked)
-        made._sources = {key: _taken(values, rows) for key, values in self._sources.items()}
-        made.data = {key: _taken(values, rows) for key, values in self.data.items() if key != "indices"}
+        result = Dataset.__new__(Dataset)
+        result.columns, result.names, result.projections = dict(self.columns), dict(self.names), {}
+        result._scales_checked = set(self._scales_checked)
+        result._sources = {key: _taken(values, rows) for key, values in self._sources.items()}
+        result.data = {key: _taken(values, rows) for key, values in self.data.items() if key != "indices"}
         device = self.data["indices"].device
-        made.data["indices"] = torch.arange(len(self.data["indices"][rows]), device=device)
-        return made
+        result.data["indices"] = torch.arange(len(self.data["indices"][rows]), device=device)
+        return result
 
-    def project(self, key: str, model: torch.nn.Module, kept: dict[str, Projection]) -> None:
-        """Has the fixed first layer of a model seen an entry's rows once for all batches, where that pays.
+    def project(self, key: str, model: torch.nn.Module, cache: dict[str, Projection]) -> None:
+        """Precomputes the output of a model's fixed first layer for an entry, if this saves time.
 
         Args:
             key: The entry's name.
             model: The model.
-            kept: Projections of earlier phases, which are taken where they still serve.
+            cache: Projections of earlier phases, which are reused while they are valid; updated in place.
         """
         rows = self.data.get(key)
-        found = kept.get(key)
-        if rows is not None and (found is None or found.source is not rows or not found.serves(model)):
-            found = projection_for(model, rows)
-        self.projections = {} if found is None else {key: found}
-        kept.clear()
-        kept.update(self.projections)
+        projection = cache.get(key)
+        if rows is not None and (
+            projection is None or projection.source is not rows or not projection.serves(model)
+        ):
+            projection = projection_for(model, rows)
+        self.projections = {} if projection is None else {key: projection}
+        cache.clear()
+        cache.update(self.projections)
 
     def rows(self, indices: Any) -> dict[str, torch.Tensor]:
         """Returns all entries at some rows."""
@@ -238,12 +243,12 @@ class Dataset(Mapping[str, Any]):
         return {name: values.index_select(0, chosen) for name, values in self.data.items()}
 
     def to(self, device: torch.device) -> Dataset:
-        """Returns the data set on a device; entries that are there already are shared."""
+        """Returns the data set on a device; entries on this device are shared."""
         moved = Dataset.__new__(Dataset)
         moved._sources = self._sources
         moved.columns, moved.names, moved.projections = self.columns, self.names, {}
         moved._scales_checked = self._scales_checked
-        # Apple's graphics processors know no double precision
+        # Apple's GPUs have no double precision
         single = {"dtype": torch.float32} if device.type == "mps" else {}
         moved.data = {
             key: values.to(device, **single) if values.dtype == torch.float64 else values.to(device)

@@ -1,4 +1,4 @@
-"""How densely the data lie around each point."""
+"""Local density of the data, as the radius of each point's neighbourhood."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from paradime.utils.convert import to_numpy
 
 __all__ = ["local_radius"]
 
-_BLOCK_NUMBERS = 2**22  # of differences of rows, in double precision, at a time
-_SMALLEST = 1e-12  # radii below this share of the mean count as that: duplicates have none
+_BLOCK_NUMBERS = 2**22  # number of double-precision differences computed at a time
+_SMALLEST = 1e-12  # lower bound of radii, relative to their mean: duplicates have radius 0
 
 
 @DATA_FUNCTIONS.register("local radius")
 def local_radius(relations: RelationData, X: Any) -> FloatArray:
-    """Logarithms of the local radii of points, log(Σⱼ pᵢⱼ ‖xᵢ − xⱼ‖² / Σⱼ pᵢⱼ) over the relations that are stored.
+    """Computes logarithms of local radii, log(Σⱼ pᵢⱼ ‖xᵢ − xⱼ‖² / Σⱼ pᵢⱼ), over the stored relations.
 
     Args:
-        relations: Relations p ≥ 0 between n points, such as those of t-SNE or UMAP; best sparse ones. Relations of
-            points to themselves do not count.
-        X: The points, shape (n, …); they may be sparse.
+        relations: Relations p ≥ 0 between n points, such as those of t-SNE or UMAP, preferably sparse. Relations
+            of points to themselves are ignored.
+        X: The points, shape (n, …), dense or sparse.
 
     Returns:
         Shape (n,), float32. Points without relations get the mean of the others.
@@ -48,9 +48,10 @@ def local_radius(relations: RelationData, X: Any) -> FloatArray:
     points = points if sparse else points.reshape(n, -1)
     if relations.n_points != n:
         raise ValueError(
-            f"relations and data must have the same number of points, got {relations.n_points} and {n}."
+            f"relations and data must have the same number of points, got {relations.n_points} and {n}. "
+            "Compute the relations from the same data."
         )
-    rows, cols, weights = (to_numpy(part) for part in relations.edges())
+    rows, cols, weights = (to_numpy(array) for array in relations.edges())
     weights = np.where(rows == cols, 0, weights).astype(np.float64)
     sums = np.zeros(n)
     step = max(1, _BLOCK_NUMBERS // (points.nnz // n + 1 if sparse else points.shape[1]))

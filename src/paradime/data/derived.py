@@ -1,4 +1,4 @@
-"""Data that are computed from data or from relations."""
+"""Data that are computed from other data or from relations."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from paradime.utils.sparse import SparseRows
 __all__ = ["DerivedData", "pca", "spectral"]
 
 _TYPES = ("data", "rels")
-_FEW_COLUMNS = 500  # whose covariance is made
+_FEW_COLUMNS = 500  # up to so many columns, sparse PCA decomposes the covariance matrix
 
 
 class DerivedData:
     """A recipe for an entry of the data set that is computed before training.
 
     Args:
-        func: Takes one argument for each of ``type_key_tuples``, in order, and ``kwargs``; returns an array
-            of shape (n, …). Data arrive as tensors, sparse ones as SciPy's CSR arrays, relations as their
+        func: Takes one argument per entry of ``type_key_tuples``, in order, and ``kwargs``; returns an array
+            of shape (n, …). Data are passed as tensors, sparse data as SciPy's CSR arrays, relations as
             containers.
-        type_key_tuples: What it is computed from: pairs of ``"data"`` or ``"rels"`` and a key.
+        type_key_tuples: The arguments: pairs of ``"data"`` or ``"rels"`` and a key.
         **kwargs: Passed to ``func``.
 
     Raises:
-        TypeError: If ``func`` is no function.
+        TypeError: If ``func`` is not callable.
         ValueError: If a pair is malformed.
 
     Example:
@@ -55,7 +55,7 @@ class DerivedData:
         **kwargs: Any,
     ) -> None:
         if not callable(func):
-            raise TypeError(f"func must be a function, got {type(func).__name__}.")
+            raise TypeError(f"func must be a function, got {type(func).__name__}. Pass a callable.")
         self.func = func
         self.type_key_tuples: list[tuple[str, str]] = []
         for pair in type_key_tuples:
@@ -70,7 +70,7 @@ class DerivedData:
 
     @property
     def requires_relations(self) -> bool:
-        """Whether it is computed from relations, perhaps among others."""
+        """Whether any argument is a relation."""
         return any(kind == "rels" for kind, _ in self.type_key_tuples)
 
     def compute(self, data: Mapping[str, Any], relation_data: Mapping[str, RelationData]) -> Any:
@@ -82,9 +82,9 @@ class DerivedData:
         """
         sources: dict[str, Mapping[str, Any]] = {"data": data, "rels": relation_data}
         arguments = (sources[kind][key] for kind, key in self.type_key_tuples)
-        # functions know SciPy's sparse arrays, not ours
-        known = (part.to_scipy() if isinstance(part, SparseRows) else part for part in arguments)
-        return self.func(*known, **self.kwargs)
+        # functions take SciPy's sparse arrays, not ours
+        converted = (value.to_scipy() if isinstance(value, SparseRows) else value for value in arguments)
+        return self.func(*converted, **self.kwargs)
 
     def __repr__(self) -> str:
         name = getattr(self.func, "__name__", repr(self.func))
@@ -95,17 +95,17 @@ class DerivedData:
 def pca(
     X: Any, n_components: int = 2, scale: float | None = None, *, out_dim: int | None = None, **options: Any
 ) -> FloatArray:
-    """Projects onto the first principal components, through scikit-learn.
+    """Projects data onto the first principal components, with scikit-learn.
 
     With ``scale``, values far beyond the usual range of their column (:func:`~paradime.functional.usual_bounds`)
-    are clipped first: an outlier would be the first component, and all other rows one point beside it.
+    are clipped first; otherwise, an outlier could dominate the first component.
 
     Args:
-        X: Shape (n, …); flattened to rows. A SciPy sparse matrix stays sparse.
-        n_components: Number of components; where the data have fewer, the remaining columns are 0.
-        scale: The standard deviation that the first component is given, > 0, the others in proportion; that of the
-            data if ``None``.
-        out_dim: The same as ``n_components``, by the name that version 1 has for it; counts where both are given.
+        X: Shape (n, …); flattened to rows. A SciPy sparse matrix is not made dense.
+        n_components: Number of components; if the data have fewer, the remaining columns are 0.
+        scale: Standard deviation of the first component, > 0, to which the others are scaled in proportion; that
+            of the data if ``None``.
+        out_dim: Name of ``n_components`` in version 1; takes precedence.
         **options: Passed to ``sklearn.decomposition.PCA``.
 
     Returns:
@@ -116,9 +116,9 @@ def pca(
     """
     n_components = n_components if out_dim is None else out_dim
     if n_components < 1:
-        raise ValueError(f"n_components must be at least 1, got {n_components}.")
+        raise ValueError(f"n_components must be at least 1, got {n_components}. Pass a positive integer.")
     if scale is not None and not 0 < scale < np.inf:
-        raise ValueError(f"scale must be a positive number, or None for that of the data, got {scale!r}.")
+        raise ValueError(f"scale must be a positive number, got {scale!r}. None keeps the scale of the data.")
     options.setdefault("random_state", 0)
     sparse = scipy.sparse.issparse(X)
     # in double precision, which holds the squares of all single-precision numbers
@@ -128,13 +128,13 @@ def pca(
     if sparse:
         flat = _decomposable(flat, n_components, options)
     else:
-        # scikit-learn may take the means from the products of columns, which far from zero leaves no digit right
+        # scikit-learn may subtract the means from the products of columns, which loses all digits far from zero
         flat -= flat.mean(axis=0)
-    # identical rows have no variance to take shares of, which says nothing about the projection
+    # for identical rows, scikit-learn divides by a total variance of 0, without effect on the projection
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = min(n_components, *flat.shape)
-        projected: FloatArray = sklearn.decomposition.PCA(found, **options).fit_transform(flat)
-    projected = np.pad(projected, ((0, 0), (0, n_components - found)))
+        n_available = min(n_components, *flat.shape)
+        projected: FloatArray = sklearn.decomposition.PCA(n_available, **options).fit_transform(flat)
+    projected = np.pad(projected, ((0, 0), (0, n_components - n_available)))
     deviation = projected[:, 0].std()
     return projected if scale is None or deviation == 0 else projected * (scale / deviation)
 
@@ -147,10 +147,10 @@ def _double(X: Any) -> scipy.sparse.csr_array:
 
 
 def _clip_far_values(rows: Any) -> None:
-    """Clips an array or sparse rows, in place; entries that are not stored stay zero."""
+    """Clips outliers in an array or in the stored entries of sparse rows, in place."""
     sparse = scipy.sparse.issparse(rows)
-    known = SparseRows(rows) if sparse else torch.from_numpy(rows)
-    low, high = (bound.numpy() for bound in far_bounds(known, torch.Generator().manual_seed(0)))
+    converted = SparseRows(rows) if sparse else torch.from_numpy(rows)
+    low, high = (bound.numpy() for bound in far_bounds(converted, torch.Generator().manual_seed(0)))
     if sparse:
         np.clip(rows.data, np.minimum(low, 0)[rows.indices], np.maximum(high, 0)[rows.indices], out=rows.data)
     else:
@@ -158,18 +158,18 @@ def _clip_far_values(rows: Any) -> None:
 
 
 def _decomposable(rows: scipy.sparse.csr_array, n_components: int, options: dict[str, Any]) -> Any:
-    """Returns rows as scikit-learn decomposes them without making them dense, and chooses how."""
+    """Chooses scikit-learn's solver for sparse rows, and returns the rows in the form that it needs."""
     n, dim = rows.shape
     if dim <= _FEW_COLUMNS:
         options.setdefault("svd_solver", "covariance_eigh")
     elif n_components < n:
         options.setdefault("svd_solver", "arpack")
     else:
-        return rows.toarray()  # so few rows that all of them are components
+        return rows.toarray()  # arpack finds fewer components than rows
     return rows
 
 
-# so that a mistyped option is known before it is passed on
+# for the check of option names in specifications
 pca.extra_options = frozenset(inspect.signature(sklearn.decomposition.PCA).parameters)  # type: ignore[attr-defined]
 
 
@@ -177,12 +177,12 @@ pca.extra_options = frozenset(inspect.signature(sklearn.decomposition.PCA).param
 def spectral(
     relations: RelationData, n_components: int = 2, *, out_dim: int | None = None, **options: Any
 ) -> FloatArray:
-    """Spectral positions of a graph given as relations, which stays sparse.
+    """Computes spectral positions of a graph given as relations, which is not made dense.
 
     Args:
         relations: Symmetric relations ≥ 0 between n points.
         n_components: Number of dimensions.
-        out_dim: The same as ``n_components``, by the name that version 1 has for it; counts where both are given.
+        out_dim: Name of ``n_components`` in version 1; takes precedence.
         **options: Passed to :func:`~paradime.functional.spectral_positions`.
 
     Returns:

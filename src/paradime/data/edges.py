@@ -1,4 +1,4 @@
-"""Edges of a graph of relations, with negatives drawn at random."""
+"""Edges of a graph of relations, with random negatives."""
 
 from __future__ import annotations
 
@@ -29,22 +29,21 @@ _DEGREE_POWER = 0.75
 
 
 class NegSampledEdgeDataset:
-    """The edges of a graph of relations; each comes with pairs of its first point and random other points.
+    """The edges of a graph of relations, each with negative pairs of its first point and random other points.
 
     Args:
         dataset: The points.
-        relations: The graph: an edge is a relation that is not zero, its weight the relation.
-        neg_sampling_rate: Number of negatives r for each edge, at least 0.
-        data_key: The entry of the data set that ``"from_to_data"`` is made of.
+        relations: The graph: each relation that is not zero is the weight of an edge.
+        neg_sampling_rate: Number of negatives r per edge, at least 0.
+        data_key: The entry of the data set for ``"from_to_data"``.
         seed: Seed of the negatives; torch's global generator if ``None``.
         negatives: ``"random"`` draws them from all points; ``"batch"`` from the points of the batch's other
-            edges, so that b edges make at most 2b rows (a batch of one edge, and the rare edge whose first
-            point is most of the batch, draw from all points); ``"degree"`` from all points with probabilities
-            proportional to the power 3/4 of their degree, the sum of the weights of their edges, so that points
-            that attract much repel much (Tang et al., "Visualizing large-scale and high-dimensional data",
-            2016, section 3.2.2).
+            edges, so that b edges have at most 2b distinct points (if these are too few, negatives are drawn from
+            all points); ``"degree"`` from all points with probabilities proportional to the power 3/4 of their
+            degree, which is the sum of the weights of their edges (Tang et al., "Visualizing large-scale and
+            high-dimensional data", 2016, section 3.2.2).
 
-    A sparse graph's weights and columns are shared with ``relations``, which must stay as they are.
+    A sparse graph's weights and columns are shared with ``relations``, which must not be changed.
 
     Raises:
         ValueError: If there is no edge, a weight is negative, the numbers of points differ, or ``negatives`` is
@@ -70,7 +69,7 @@ class NegSampledEdgeDataset:
     ) -> None:
         self.dataset = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
         if neg_sampling_rate < 0:
-            raise ValueError(f"neg_sampling_rate must be at least 0, got {neg_sampling_rate}.")
+            raise ValueError(f"neg_sampling_rate must be at least 0, got {neg_sampling_rate}. 5 suits most data.")
         graph = graph_of(relations)
         graph.check_points(len(self.dataset))
         if negatives not in _NEGATIVES:
@@ -82,7 +81,7 @@ class NegSampledEdgeDataset:
         self.negatives = negatives
         self.neg_sampling_rate = neg_sampling_rate
         self.data_key = data_key
-        # on the CPU nothing waits, and encoding each row once is cheaper
+        # on the CPU there is no synchronisation cost, and encoding each row once is cheaper
         self._static = device.type != "cpu"
         self._generator = None if seed is None else torch.Generator(device).manual_seed(seed)
 
@@ -91,12 +90,12 @@ class NegSampledEdgeDataset:
 
     @functools.cached_property
     def rows(self) -> torch.Tensor:
-        """First points of all edges, shape (m,), int64; made when asked for."""
+        """First points of all edges, shape (m,), int64; computed on first access."""
         return torch.repeat_interleave(self._starts.diff())
 
     @functools.cached_property
     def cols(self) -> torch.Tensor:
-        """Second points of all edges, shape (m,), int64; made when asked for."""
+        """Second points of all edges, shape (m,), int64; computed on first access."""
         return self._cols.to(torch.int64)
 
     @property
@@ -114,7 +113,7 @@ class NegSampledEdgeDataset:
 
         Args:
             size: Number of positive edges b.
-            generator: Source of randomness; torch's global one if ``None``.
+            generator: Source of randomness; torch's global generator if ``None``.
         """
         edges = draw_from_blocks(self._weights, self._cumulative, size, generator=generator)
         return self.batch(edges, generator=generator)
@@ -123,7 +122,7 @@ class NegSampledEdgeDataset:
         """Returns the batch of some edges.
 
         Args:
-            edges: Which edges, shape (b,), int64.
+            edges: Indices of the edges, shape (b,), int64.
             generator: Source of randomness for the negatives.
         """
         firsts = torch.searchsorted(self._starts, edges, right=True) - 1
@@ -149,10 +148,10 @@ class NegSampledEdgeDataset:
         return draw_others(firsts, n, rate, generator=generator)
 
     def _degree_powers(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weights by which negatives are drawn, shape (n,), and their running sums."""
+        """Returns the sampling weights of negatives, shape (n,), and their cumulative sums."""
         n, weights = len(self.dataset), self._weights.to(torch.float64)
         rows = torch.repeat_interleave(self._starts.diff(), output_size=len(weights))
         degrees = weights.new_zeros(n).index_add_(0, rows, weights).index_add_(0, self._cols, weights)
-        # only their ratios matter, and in units of the largest they fit into any precision
+        # only the ratios matter; division by the largest prevents overflow
         powers = (degrees / degrees.max()).pow_(_DEGREE_POWER)
         return powers, cumulative_blocks(powers)

@@ -1,4 +1,4 @@
-"""What a routine expects of its data, said beforehand."""
+"""Declarations of the data entries that a routine requires."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class DataField:
 
     Args:
         name: The entry's name.
-        content: ``"numbers"``, or ``"classes"`` for integers, of which −1 means unlabelled.
+        content: ``"numbers"``, or ``"classes"`` for integers, where −1 means unlabelled.
         shape: The shape of a row, such as (10,) or (1, 28, 28), with ``None`` for any size; any shape if ``None``.
-        description: What it holds, for people.
+        description: Description of the content, for messages.
 
     Raises:
         ValueError: If the content is unknown.
@@ -41,7 +41,7 @@ class DataField:
             raise ValueError(f"unknown content {self.content!r}. {did_you_mean(self.content, get_args(_Content))}")
 
     def check(self, dataset: Dataset) -> None:
-        """Raises ValueError if a data set does not have this entry, or has another in its place."""
+        """Raises a ValueError if a data set lacks this entry, or it has another content or shape."""
         if self.name not in dataset:
             raise ValueError(
                 f"the routine expects data {self.name!r}{self._described()}, which are missing. "
@@ -50,8 +50,8 @@ class DataField:
         entry = dataset[self.name]
         if self.content == "classes" and entry.is_floating_point():
             raise ValueError(
-                f"data {self.name!r}{self._described()} must be integers, the numbers of classes, "
-                f"got {entry.dtype}."
+                f"data {self.name!r}{self._described()} must be integer class labels, got {entry.dtype}. "
+                "Convert them to integers."
             )
         got = tuple(entry.shape[1:])
         fits = self.shape is None or (
@@ -60,7 +60,7 @@ class DataField:
         if not fits:
             raise ValueError(
                 f"rows of data {self.name!r}{self._described()} must have shape {tuple(self.shape or ())}, "
-                f"got {got}."
+                f"got {got}. Reshape the data."
             )
 
     def _described(self) -> str:
@@ -68,6 +68,6 @@ class DataField:
 
 
 def check_fields(fields: Iterable[DataField], dataset: Dataset) -> None:
-    """Raises ValueError if a data set does not have what was announced."""
+    """Raises a ValueError if a data set does not have the declared entries."""
     for field in fields:
         field.check(dataset)

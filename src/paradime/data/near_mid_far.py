@@ -1,4 +1,4 @@
-"""Near, mid-near and far pairs of each point, as PaCMAP draws them."""
+"""Sampling of near, mid-near and far pairs of each point, as in PaCMAP."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ _FAR = ("random", "batch")
 @SAMPLINGS.register("near mid far")
 @dataclasses.dataclass(frozen=True)
 class NearMidFarPairs(Sampling):
-    """Batches of points, each with near, mid-near and far pairs, as PaCMAP draws them.
+    """Samples batches of points, each with near, mid-near and far pairs, as in PaCMAP.
 
-    Every row comes once a pass, in random order; rows without neighbours are left out. Batches hold ``"kind"``
-    (0 near, 1 mid-near, 2 far) beside ``"row"``, ``"col"`` and ``"rel"`` (1, but 0 for far pairs). The defaults
-    are the paper's numbers: half as many mid-near pairs as near ones, and twice as many far ones.
+    Each pass has every row once, in random order; rows without neighbours are left out. Batches have ``"kind"``
+    (0 near, 1 mid-near, 2 far) in addition to ``"row"``, ``"col"`` and ``"rel"`` (0 for far pairs, else 1). The
+    default numbers are those of the paper: half as many mid-near pairs as near pairs, and twice as many far pairs.
 
     Args:
-        near_key: The global relations whose edges are the near pairs; all count the same.
-        n_near: Near pairs of each point, at least 1: different ones where the row stores as many.
-        n_mid: Mid-near pairs of each point, at least 0: each the second nearest of six random others in the
-            data. They are drawn once a phase.
-        n_far: Far pairs of each point, at least 0.
-        far: Where far points come from: ``"random"`` for all points, or ``"batch"`` for the points of the
-            batch's other pairs, so that they cost no encoding.
-        data_key: The entry in which mid-near points are compared.
+        near_key: The global relations whose edges are the near pairs; their weights are ignored.
+        n_near: Number of near pairs per point, at least 1; they are distinct if the row has enough edges.
+        n_mid: Number of mid-near pairs per point, at least 0: each with the second nearest of six random points
+            in the data. They are drawn once per phase.
+        n_far: Number of far pairs per point, at least 0.
+        far: Source of far points: ``"random"`` for all points, or ``"batch"`` for the points of the batch's other
+            pairs, which need no further encoding.
+        data_key: The entry in which distances to mid-near points are computed.
 
     Raises:
-        ValueError: If a number is out of range, or ``far`` unknown.
+        ValueError: If a number is out of range, or ``far`` is unknown.
 
     Source: Wang et al., "Understanding how dimension reduction tools work: PaCMAP", 2021, section 4.
 
@@ -80,7 +80,10 @@ class NearMidFarPairs(Sampling):
         for name, least in (("n_near", 1), ("n_mid", 0), ("n_far", 0)):
             value: Any = getattr(self, name)
             if not isinstance(value, numbers.Integral) or value < least:
-                raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}.")
+                raise ValueError(
+                    f"{name} must be an integer of at least {least}, got {value!r}. "
+                    f"The default is {getattr(type(self), name)}."
+                )
         if self.far not in _FAR:
             raise ValueError(f"unknown far {self.far!r}. {did_you_mean(self.far, _FAR)}")
 
@@ -104,9 +107,9 @@ class NearMidFarSampler:
     Args:
         dataset: The points.
         relations: The graph whose edges are the near pairs.
-        plan: Which pairs, and how many.
-        batch_size: Points in a batch, at least 1.
-        batches_per_epoch: Batches in an epoch; one pass over the rows if −1.
+        plan: The settings of the pairs.
+        batch_size: Number of points per batch, at least 1.
+        batches_per_epoch: Number of batches per epoch; that of one pass over the rows if −1.
 
     Raises:
         ValueError: If there is no edge, or the numbers of points differ.
@@ -125,7 +128,7 @@ class NearMidFarSampler:
         self._dataset, self._plan = dataset, plan
         graph = graph_of(relations)
         graph.check_points(len(dataset))
-        cumulative_blocks(graph.weights)  # refuses a graph without edges
+        cumulative_blocks(graph.weights)  # raises an error for a graph without edges
         device = dataset["indices"].device
         self._starts, self._cols, _ = graph.to(device)
         counts = self._starts.diff()
@@ -134,7 +137,7 @@ class NearMidFarSampler:
         self._mid: torch.Tensor | None = None
         self._slices = slices_of_pass(len(self._anchors), batch_size)
         self._n_batches = len(self._slices) if batches_per_epoch < 0 else batches_per_epoch
-        # on the CPU nothing waits, and encoding each row once is cheaper
+        # on the CPU there is no synchronisation cost, and encoding each row once is cheaper
         self._static = device.type != "cpu"
         self._kinds = {"near": plan.n_near, "mid": plan.n_mid, "far": plan.n_far}
 
@@ -152,7 +155,7 @@ class NearMidFarSampler:
             yield batch_of_pairs(self._dataset, firsts, others, self._kinds, static=self._static)
 
     def _drawn_once(self, generator: torch.Generator | None) -> torch.Tensor:
-        """Draws what stays the same for all epochs: the order of neighbours and the mid-near points."""
+        """Draws the order of neighbours and the mid-near points, which are the same for all epochs."""
         if self._mid is None:
             if self._chooses:
                 self._cols = shuffled_rows(self._starts, self._cols, generator=generator)
@@ -167,8 +170,7 @@ class NearMidFarSampler:
         rows = points.to_scipy()
 
         def sq_dists(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-            found = sparse_sq_dists(rows, as_numpy(first), as_numpy(second))
-            return torch.from_numpy(found).to(first.device)
+            return torch.from_numpy(sparse_sq_dists(rows, as_numpy(first), as_numpy(second))).to(first.device)
 
         empty = torch.empty(len(points), 0, device=points.device)
         return second_nearest_of_random(empty, self._plan.n_mid, generator=generator, sq_dists=sq_dists)
@@ -177,8 +179,8 @@ class NearMidFarSampler:
         while True:
             order = torch.randperm(len(self._anchors), device=self._anchors.device, generator=generator)
             order = self._anchors.index_select(0, order)
-            for part in self._slices:
-                yield order[part]
+            for batch in self._slices:
+                yield order[batch]
 
     def _far(
         self, firsts: torch.Tensor, attracted: torch.Tensor, generator: torch.Generator | None

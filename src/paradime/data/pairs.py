@@ -1,4 +1,4 @@
-"""Relations as a graph, and batches of pairs, made of first points and the other ends of the pairs of each."""
+"""Relations as a graph, and batches of pairs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from paradime.utils.convert import as_tensor
 __all__ = ["KINDS", "Graph", "batch_of_pairs", "distinct_points", "graph_of"]
 
 KINDS = ("near", "mid", "far")
-"""What pairs there are; an entry ``"kind"`` numbers them in this order."""
+"""Kinds of pairs; the entry ``"kind"`` of a batch has indices into this tuple."""
 
 _MOST_POINTS_A_POINT = 16
 
@@ -32,19 +32,17 @@ def batch_of_pairs(
 ) -> Batch:
     """Makes a batch of pairs.
 
-    On the CPU, each point is encoded once. Where the batch is static, the first points are encoded once and all
-    other ends as they come, some of which may be the same: how many points are distinct is known to the device
-    only, and asking for it would wait for the device. The entries at the distinct rows are then made for those
-    who read them.
+    In a batch that is not static, each distinct point is encoded once. In a static batch, the second points of
+    pairs are encoded with repetitions, because reading the number of distinct points would synchronise with the
+    device. The entries at the distinct rows are then computed on first access.
 
     Args:
         dataset: The points.
         firsts: First points, shape (b,), int64.
-        others: The other ends of the pairs of each, shape (b, k), int64: first those that are near, then mid,
-            then far.
-        kinds: How many of the k there are of each of :data:`KINDS`, in this order.
-        data_key: The entry that ``"from_to_data"`` is made of.
-        static: Whether no shape may depend on which points are drawn.
+        others: Second points of the pairs of each first point, shape (b, k), int64: near, then mid-near, then far.
+        kinds: Number of pairs per first point of each of :data:`KINDS`, in this order, k in all.
+        data_key: The entry for ``"from_to_data"``.
+        static: Whether all shapes must be independent of the drawn points.
 
     Returns:
         A batch with ``"row"``, ``"col"``, ``"rel"`` (0 for far pairs, else 1) and ``"kind"`` of length b k.
@@ -64,8 +62,8 @@ def batch_of_pairs(
         "row": lambda: firsts.repeat_interleave(n_each),
         "col": cols,
         "rel": lambda: _targets(others, kinds),
-        "kind": lambda: _numbers(others, kinds),
-        # large, and most losses embed the unique rows instead: made when asked for
+        "kind": lambda: _kind_indices(others, kinds),
+        # computed on first access: it is large, and most losses embed the distinct rows instead
         "from_to_data": lambda: dataset[data_key][torch.stack((firsts.repeat_interleave(n_each), cols))],
     }
     if not static:
@@ -81,9 +79,9 @@ def batch_of_pairs(
     return Batch({**entries, **pairs}, pairs=of_ends, projections=dataset.projections)
 
 
-def _of_pairs(places: torch.Tensor, n_firsts: int, n_each: int) -> torch.Tensor:
-    """Returns where both ends of each pair stand, (2, b k), given it for the first points and then the others."""
-    return torch.stack((places[:n_firsts].repeat_interleave(n_each), places[n_firsts:]))
+def _of_pairs(positions: torch.Tensor, n_firsts: int, n_each: int) -> torch.Tensor:
+    """Returns the positions of both points of each pair, (2, b k), from those of first points, then of others."""
+    return torch.stack((positions[:n_firsts].repeat_interleave(n_each), positions[n_firsts:]))
 
 
 def _targets(others: torch.Tensor, kinds: Mapping[str, int]) -> torch.Tensor:
@@ -92,17 +90,17 @@ def _targets(others: torch.Tensor, kinds: Mapping[str, int]) -> torch.Tensor:
     return targets.reshape(-1)
 
 
-def _numbers(others: torch.Tensor, kinds: Mapping[str, int]) -> torch.Tensor:
-    numbers, place = torch.empty_like(others), 0
-    for number, kind in enumerate(KINDS):
+def _kind_indices(others: torch.Tensor, kinds: Mapping[str, int]) -> torch.Tensor:
+    indices, start = torch.empty_like(others), 0
+    for index, kind in enumerate(KINDS):
         count = kinds.get(kind, 0)
-        numbers[:, place : place + count] = number
-        place += count
-    return numbers.reshape(-1)
+        indices[:, start : start + count] = index
+        start += count
+    return indices.reshape(-1)
 
 
 def distinct_points(points: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns the distinct ones of some of n points in order, and where each stands among them.
+    """Returns the sorted distinct indices of points out of n, and the position of each index among them.
 
     Example:
         >>> distinct_points(torch.tensor([5, 2, 5]), 6)
@@ -110,7 +108,7 @@ def distinct_points(points: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.T
     """
     if n > _MOST_POINTS_A_POINT * len(points):
         return torch.unique(points, return_inverse=True)  # type: ignore[no-any-return]
-    # a table of all points costs less than sorting some of them
+    # a table of all points is cheaper than sorting
     occurs = torch.zeros(n, dtype=torch.bool, device=points.device).index_fill_(0, points, True)
     distinct = occurs.nonzero().squeeze(1)
     table = torch.empty(n, dtype=torch.int64, device=points.device)
@@ -119,10 +117,10 @@ def distinct_points(points: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.T
 
 
 class Graph(NamedTuple):
-    """The edges of a graph, row by row; an edge is a relation that is not zero.
+    """The edges of a graph, sorted by first point; an edge is a relation that is not zero.
 
     Attributes:
-        starts: Where the rows start and the last one ends, shape (n + 1,), int64.
+        starts: Start of each row in ``cols``, and the end of the last row, shape (n + 1,), int64.
         cols: Second points of the edges, shape (m,), int32 or int64.
         weights: The relations, shape (m,).
     """
@@ -132,20 +130,20 @@ class Graph(NamedTuple):
     weights: torch.Tensor
 
     def to(self, device: torch.device) -> Graph:
-        """Returns the graph on a device; what is there already is shared."""
-        return Graph(*(part.to(device) for part in self))
+        """Returns the graph on a device; tensors on this device are shared."""
+        return Graph(*(tensor.to(device) for tensor in self))
 
     def check_points(self, n_points: int) -> None:
-        """Raises ValueError if the graph is one of another number of points."""
+        """Raises a ValueError if the graph has another number of points."""
         if len(self.starts) - 1 != n_points:
             raise ValueError(
                 f"relations and data must have the same number of points, got {len(self.starts) - 1} "
-                f"and {n_points}."
+                f"and {n_points}. Compute the relations from the same data."
             )
 
 
 def graph_of(relations: RelationData) -> Graph:
-    """Returns the graph of some relations; columns and weights are shared with them where they can be."""
+    """Returns the graph of relations, which shares columns and weights with them if possible."""
     matrix = relations.to_sparse_array().data
     if matrix.count_nonzero() < matrix.nnz:
         matrix = matrix.copy()

@@ -1,4 +1,4 @@
-"""Samplers: what the batches of a phase are made of."""
+"""Samplers, which draw the batches of a phase."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["EdgeSampler", "ItemSampler", "Sampler", "StatefulSampler", "slices_o
 
 
 class Sampler(Protocol):
-    """Makes the batches of an epoch."""
+    """Draws the batches of an epoch."""
 
     provides: ClassVar[frozenset[str]]
-    """What its batches hold: ``"items"``, ``"pairs"``, or both."""
+    """Content of the batches: ``"items"``, ``"pairs"``, or both."""
 
     def __len__(self) -> int:
         """Returns the number of batches in an epoch."""
@@ -29,7 +29,7 @@ class Sampler(Protocol):
         """Draws the batches of one epoch.
 
         Args:
-            generator: Source of randomness, on the data set's device; torch's global one if ``None``.
+            generator: Source of randomness, on the data set's device; torch's global generator if ``None``.
         """
 
 
@@ -48,7 +48,7 @@ class StatefulSampler(Sampler, Protocol):
 
 
 def slices_of_pass(n: int, batch_size: int) -> list[slice]:
-    """Cuts n rows into batches; a last batch of a single row is merged into the one before.
+    """Splits n rows into batches; a last batch of a single row is merged into the one before.
 
     Example:
         >>> slices_of_pass(5, 2)
@@ -62,13 +62,13 @@ def slices_of_pass(n: int, batch_size: int) -> list[slice]:
 
 
 class ItemSampler:
-    """Batches of rows, each row once a pass, in random order.
+    """Draws batches of rows in random order, each row once per pass.
 
     Args:
         dataset: The points.
-        batch_size: Rows in a batch, at least 1; more than there are rows means all of them.
-        batches_per_epoch: Batches in an epoch, over as many passes as that takes; one pass if −1. A
-            last batch of a single row is merged into the one before: no relation exists within it.
+        batch_size: Number of rows per batch, at least 1; all rows if there are fewer.
+        batches_per_epoch: Number of batches per epoch, over as many passes as needed; that of one pass if −1. A
+            last batch of a single row, which has no relations, is merged into the one before.
     """
 
     provides: ClassVar[frozenset[str]] = frozenset({"items"})
@@ -86,19 +86,18 @@ class ItemSampler:
         indices = self._dataset["indices"]
         length = len(self._slices)
         for i in range(self._n_batches):
-            number = i % length
-            if number == 0:
+            position = i % length
+            if position == 0:
                 order = torch.randperm(len(indices), device=indices.device, generator=generator)
-                # what is done for a whole pass pays if most of it is used
-                whole = (
-                    Pass([order[rows] for rows in self._slices]) if 2 * (self._n_batches - i) > length else None
-                )
-            part_of = None if whole is None else (whole, number)
-            rows = order[self._slices[number]]
+                # computations for a whole pass save time if most of its batches are used
+                is_mostly_used = 2 * (self._n_batches - i) > length
+                whole_pass = Pass([order[rows] for rows in self._slices]) if is_mostly_used else None
+            part_of = None if whole_pass is None else (whole_pass, position)
+            rows = order[self._slices[position]]
             if not self._dataset.projections:
                 yield Batch(self._dataset.rows(rows), part_of=part_of)
                 continue
-            # wide rows are read by those who ask for them: the model has its own
+            # the model uses the projections, so that wide rows are read only on access
             entries: dict[str, Entry] = {
                 name: functools.partial(values.index_select, 0, rows) for name, values in self._dataset.items()
             }
@@ -106,13 +105,13 @@ class ItemSampler:
 
 
 class EdgeSampler:
-    """Batches of edges, drawn in proportion to their weights, with random negatives.
+    """Draws batches of edges in proportion to their weights, with random negatives.
 
     Args:
         edges: The edges.
-        batch_size: Positive edges in a batch, at least 1.
-        batches_per_epoch: Batches in an epoch; if −1, as many as let an epoch see about n pairs, i.e.
-            n/(r + 1) positive edges for r negatives each.
+        batch_size: Number of positive edges per batch, at least 1.
+        batches_per_epoch: Number of batches per epoch; if −1, an epoch has about n pairs, i.e. n/(r + 1) positive
+            edges with r negatives each.
     """
 
     provides: ClassVar[frozenset[str]] = frozenset({"items", "pairs"})

@@ -1,4 +1,4 @@
-"""Samplings: settings of what the batches of a phase are made of, from which samplers are made."""
+"""Samplings: the settings from which the samplers of a phase are made."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["Edges", "Items", "Sampling"]
 
 
 class Sampling(ABC):
-    """What the batches of a phase are made of. Subclass it as a frozen dataclass and write :meth:`make`."""
+    """Settings of a sampler. Subclass it as a frozen dataclass and write :meth:`make`."""
 
     provides: ClassVar[frozenset[str]]
-    """What the batches hold: ``"items"``, ``"pairs"``, or both."""
+    """Content of the batches: ``"items"``, ``"pairs"``, or both."""
 
     phase_name: ClassVar[str | None] = None
-    """How ``TrainingPhase(sampling=…)`` calls it, if its settings are settings of the phase themselves."""
+    """Its name in ``TrainingPhase(sampling=…)``, if its settings are parameters of the phase."""
 
     def relation_keys(self) -> tuple[str, ...]:
-        """Returns the keys of the global relations that it draws from."""
+        """Returns the keys of the global relations that are sampled."""
         return ()
 
     @abstractmethod
@@ -41,17 +41,17 @@ class Sampling(ABC):
         """Makes the sampler.
 
         Args:
-            dataset: The points, on the device where batches are wanted.
+            dataset: The points, on the device of the batches.
             global_relations: Relations between all points, by key.
-            batch_size: Rows in a batch, or positive pairs, or whatever a sampling counts; at least 1.
-            batches_per_epoch: Batches in an epoch; one pass over the data if −1.
+            batch_size: Number of rows, or of positive pairs, per batch, at least 1.
+            batches_per_epoch: Number of batches per epoch; that of one pass over the data if −1.
         """
 
 
 @SAMPLINGS.register("item")
 @dataclasses.dataclass(frozen=True)
 class Items(Sampling):
-    """Batches of rows, each row once a pass, in random order."""
+    """Samples batches of rows in random order, each row once per pass."""
 
     provides: ClassVar[frozenset[str]] = ItemSampler.provides
     phase_name: ClassVar[str | None] = "standard"
@@ -70,12 +70,12 @@ class Items(Sampling):
 @SAMPLINGS.register("edge")
 @dataclasses.dataclass(frozen=True)
 class Edges(Sampling):
-    """Batches of edges of global relations, drawn in proportion to their weights, with negatives.
+    """Samples batches of edges of global relations in proportion to their weights, with negatives.
 
     Args:
         edge_rel_key: The global relations whose edges are sampled.
-        neg_sampling_rate: Negatives for each edge, at least 0.
-        negatives: Where the negatives come from: ``"random"``, ``"batch"`` or ``"degree"``; see
+        neg_sampling_rate: Number of negatives per edge, at least 0.
+        negatives: Source of the negatives: ``"random"``, ``"batch"`` or ``"degree"``; see
             :class:`~paradime.data.NegSampledEdgeDataset`.
     """
 

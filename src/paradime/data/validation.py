@@ -1,4 +1,4 @@
-"""What data must be like, checked before anything is computed."""
+"""Checks of input data, and conversion to the precision of a model."""
 
 from __future__ import annotations
 
@@ -27,34 +27,36 @@ __all__ = [
     "warn_of_what_does_not_vary",
 ]
 
-_SMALLEST = 1e-36  # of values in single precision: those a tenth and a hundredth as large are normal numbers, too
-_FEWEST_STEPS = 1_000  # of a column between its least and its largest value, in the precision it comes in
+_SMALLEST = 1e-36  # in single precision, a hundredth of this is still a normal number
+_FEWEST_STEPS = 1_000  # smallest number of representable values within the range of a column
 
 
 def checked_rows(name: str, values: Any, *, keep_graph: bool = False, may_miss: bool = False) -> Any:
-    """Returns numbers with one row a data point, in the precision they came in.
+    """Checks an array with one row per data point, and returns it in its precision.
 
     Args:
-        name: What to call the data in messages.
+        name: Name of the data in messages.
         values: An array, tensor, data frame (of pandas, polars, PyArrow), sparse matrix, or nested lists.
-        keep_graph: Whether gradients of what is computed of the rows reach a tensor that was given; else its
-            numbers are taken alone.
-        may_miss: Whether NaN is taken, where a row has no number.
+        keep_graph: Whether the result of a tensor stays connected to its autograd graph.
+        may_miss: Whether NaN is allowed, for missing values.
 
     Returns:
-        A tensor of shape (n, …) that shares memory with ``values`` where possible; a
-        :class:`~paradime.utils.sparse.SparseRows` of what is sparse.
+        A tensor of shape (n, …) that shares memory with ``values`` if possible; sparse input is returned as
+        :class:`~paradime.utils.sparse.SparseRows`.
 
     Raises:
-        TypeError: If it is no array of numbers.
-        ValueError: If it has no rows or columns, is complex or ragged, or contains NaN or infinity; or if a column
-            of a data frame holds no numbers, or misses one.
+        TypeError: If the values are not an array of numbers.
+        ValueError: If there are no rows or columns, or the values are complex or ragged, or contain NaN or
+            infinity; or if a column of a data frame is not numeric, or has missing values.
     """
     if values is None or isinstance(values, (str, bytes, int, float)):
-        raise TypeError(f"data {name!r} must be an array with one row a data point, got {type(values).__name__}.")
-    if hasattr(values, "obsm"):  # asked without an import of anndata
         raise TypeError(
-            f"data {name!r} must be an array with one row a data point, got {type(values).__name__}. Call "
+            f"data {name!r} must be an array with one row per data point, got {type(values).__name__}. "
+            "Pass an array, tensor, data frame or sparse matrix."
+        )
+    if hasattr(values, "obsm"):  # recognises an AnnData without importing anndata
+        raise TypeError(
+            f"data {name!r} must be an array with one row per data point, got {type(values).__name__}. Call "
             "paradime.anndata.embed(adata, routine), or pass adata.X."
         )
     if is_frame(values):
@@ -69,7 +71,7 @@ def checked_rows(name: str, values: Any, *, keep_graph: bool = False, may_miss: 
         tensor = without_graph(tensor)
     if tensor.is_complex():
         raise ValueError(
-            f"Complex data not supported: data {name!r} has complex numbers, which are not supported. "
+            f"Complex data not supported: data {name!r} must be real, got complex numbers. "
             "Pass real and imaginary parts as columns."
         )
     if tensor.ndim == 0 or len(tensor) == 0:
@@ -90,7 +92,7 @@ def _sparse(values: Any) -> SparseRows:
 
 
 def single_precision(name: str, tensor: Any) -> Any:
-    """Returns the numbers as float32 or int32, as ``to_torch`` does; sparse ones as float32.
+    """Converts numbers to float32 or int32, like ``to_torch``; sparse rows to float32.
 
     Raises:
         ValueError: If a finite number does not fit into single precision.
@@ -99,30 +101,30 @@ def single_precision(name: str, tensor: Any) -> Any:
         converted_rows = tensor.to(torch.float32)
         beyond = ~converted_rows.values.isfinite()
         if bool(beyond.any()):
-            place, value = _first_entry(beyond, tensor)
-            raise ValueError(_too_large(name, value, place))
+            position, value = _first_entry(beyond, tensor)
+            raise ValueError(_too_large(name, value, position))
         return converted_rows
-    # in row-major order, so that results do not depend on how the data lie in memory
+    # in row-major order, so that results do not depend on the memory layout
     converted = to_torch(tensor).contiguous()
-    # the sum is finite where all numbers are, and is made without a temporary
+    # checking the sum is fast: it is finite if all numbers are, and needs no temporary
     if tensor.dtype == torch.float64 and not bool(converted.sum(dtype=torch.float64).isfinite()):
-        beyond = converted.isinf()  # NaN, where it is allowed, stands for no number
+        beyond = converted.isinf()  # NaN may be allowed, for missing values
         if bool(beyond.any()):
-            place, value = _first(beyond, tensor)
-            raise ValueError(_too_large(name, value, place))
+            position, value = _first(beyond, tensor)
+            raise ValueError(_too_large(name, value, position))
     return converted
 
 
 def judge_small_columns(
     name: str, extremes: Extremes, *, columns: Sequence[str] | None = None, stacklevel: int = 2
 ) -> None:
-    """Warns, once, of columns so small that single precision takes them for 0, or loses their digits.
+    """Warns once of columns so small that single precision loses their digits.
 
     Args:
-        name: What to call the data in messages.
+        name: Name of the data in messages.
         extremes: See :func:`~paradime.data.columns.column_extremes`.
         columns: Names of the columns; by default ``x0``, ``x1``, ….
-        stacklevel: Whose code the warning names, see :func:`warnings.warn`.
+        stacklevel: As for :func:`warnings.warn`.
 
     Raises:
         ValueError: If all columns that are not 0 are so small.
@@ -137,52 +139,51 @@ def judge_small_columns(
             f"data {name!r} must have values of at least {limit}, got none above {float(largest.max()):.3g}. "
             "Rescale the columns."
         )
-    places = vanishes.nonzero().squeeze(1)
-    shown = _shown(places, columns or default_names(len(largest)))
-    what = f"column {shown}" if len(places) == 1 else f"{len(places)} columns ({shown})"
+    small = vanishes.nonzero().squeeze(1)
+    shown = _shown(small, columns or default_names(len(largest)))
+    subject = f"column {shown}" if len(small) == 1 else f"{len(small)} columns ({shown})"
     warnings.warn(
-        f"data {name!r}: {what} must have values of at least {limit}, got none above "
-        f"{float(largest[places].max()):.3g}: the networks hardly see them. Rescale or drop them.",
+        f"data {name!r}: {subject} must have values of at least {limit}, got none above "
+        f"{float(largest[small].max()):.3g}, so that the network can hardly use them. Rescale or drop them.",
         stacklevel=stacklevel + 1,
     )
 
 
 def rows_for_model(name: str, rows: Any, model: torch.nn.Module | None) -> Any:
-    """Returns checked rows in the type in which a model computes; see :func:`~paradime.models.as_input`.
+    """Converts checked rows to the dtype of a model; see :func:`~paradime.models.as_input`.
 
-    A model that centres rows far from zero gets them in double precision.
+    If a model centres its input, rows far from zero are converted to double precision.
 
     Raises:
-        ValueError: If a finite number does not fit into that type.
+        ValueError: If a finite number does not fit into this dtype.
     """
     if centers_rows(model) and needs_double(model):
-        single_precision(name, rows)  # refuses what is beyond it
+        single_precision(name, rows)  # raises an error for numbers beyond single precision
         return rows.to(torch.float64).contiguous()
     if model is not None and centers_rows(model) and computed_type(model) == torch.float32:
         return single_precision(name, rows).to(torch.float32)
-    made = as_input(model, rows)
-    if made.dtype == torch.float32:
+    converted = as_input(model, rows)
+    if converted.dtype == torch.float32:
         return single_precision(name, rows).to(torch.float32)
-    return made.contiguous()
+    return converted.contiguous()
 
 
-def _too_large(name: str, value: float, place: str) -> str:
-    return f"data {name!r} has a value beyond single precision, {value:g} at {place}. Rescale the column."
+def _too_large(name: str, value: float, position: str) -> str:
+    return f"data {name!r} has a value beyond single precision, {value:g} at {position}. Rescale the column."
 
 
 def warn_of_what_does_not_vary(
     name: str, rows: Any, *, columns: Sequence[str] | None = None, stacklevel: int = 2
 ) -> None:
-    """Warns, once, if all rows are identical, or else if columns hold the same value in all rows.
+    """Warns once if all rows are identical, or else if columns are constant.
 
-    Columns of zeros are not told of where zeros are usual, as in images and counts: where most of the other
-    columns hold some, too.
+    Columns of zeros are ignored if most of the other columns have zeros too, as in images and counts.
 
     Args:
-        name: What to call the data in messages.
+        name: Name of the data in messages.
         rows: A tensor of shape (n, …), or sparse rows.
         columns: Names of the columns; by default ``x0``, ``x1``, ….
-        stacklevel: Whose code the warning names, see :func:`warnings.warn`.
+        stacklevel: As for :func:`warnings.warn`.
     """
     if len(rows) < 2:
         return
@@ -197,11 +198,11 @@ def warn_of_what_does_not_vary(
             constant = constant & ~zero
         if not bool(constant.any()):
             return
-        places = constant.nonzero().squeeze(1)
-        shown = _shown(places, columns or default_names(len(constant)))
+        indices = constant.nonzero().squeeze(1)
+        shown = _shown(indices, columns or default_names(len(constant)))
         message = (
-            f"{len(places)} of {len(constant)} columns of data {name!r} are constant ({shown}): they tell "
-            "nothing, and may be dropped."
+            f"{len(indices)} of {len(constant)} columns of data {name!r} are constant ({shown}): they contain no "
+            "information, and may be dropped."
         )
         if _rounds_integers(rows[0][constant]):
             message += _about_rounding(rows.dtype)
@@ -219,15 +220,15 @@ def warn_of_lost_digits(
     columns: Sequence[str] | None = None,
     stacklevel: int = 2,
 ) -> None:
-    """Warns, once, if columns lie so far from zero that a precision tells few of their values apart.
+    """Warns once if columns are so far from zero that a precision distinguishes few of their values.
 
     Args:
-        name: What to call the data in messages.
+        name: Name of the data in messages.
         extremes: See :func:`~paradime.data.columns.column_extremes`.
-        dtype: The precision. Integers are computed with in double precision, which holds those up to 2**53.
-        remedy: What the user can do, a sentence.
+        dtype: The precision. Integers are converted to double precision, which is exact up to 2**53.
+        remedy: A sentence with the remedy.
         columns: Names of the columns; by default ``x0``, ``x1``, ….
-        stacklevel: Whose code the warning names, see :func:`warnings.warn`.
+        stacklevel: As for :func:`warnings.warn`.
     """
     is_whole = not dtype.is_floating_point
     precision = torch.float64 if is_whole else dtype
@@ -236,16 +237,16 @@ def warn_of_lost_digits(
     eps = torch.finfo(precision).eps
     low, high = extremes
     largest = largest_values(extremes)
-    # differences of integers are exact, unless they overflow, and then the columns span many steps
+    # differences of integers are exact unless they overflow; then the float64 difference is the larger one
     lengths = torch.maximum((high - low).to(torch.float64), high.to(torch.float64) - low.to(torch.float64))
     loses = (high > low) & (largest > (2 / eps if is_whole else 0))
     steps = torch.where(loses, lengths / (largest * eps), torch.inf)
-    place = int(steps.argmin())
-    if float(steps[place]) < _FEWEST_STEPS:
-        column = (columns or default_names(len(low)))[place]
+    coarsest = int(steps.argmin())
+    if float(steps[coarsest]) < _FEWEST_STEPS:
+        column = (columns or default_names(len(low)))[coarsest]
         warnings.warn(
-            f"data {name!r} lie so far from zero that {_DIGITS[precision]} precision tells only some "
-            f"{max(1, round(float(steps[place])))} values apart within the range of column {column!r}. {remedy}",
+            f"data {name!r} are so far from zero that {_DIGITS[precision]} precision distinguishes only about "
+            f"{max(1, round(float(steps[coarsest])))} values within the range of column {column!r}. {remedy}",
             stacklevel=stacklevel + 1,
         )
 
@@ -255,7 +256,7 @@ _DIGITS = {torch.float32: "single", torch.float64: "double"}
 
 def _about_rounding(dtype: torch.dtype) -> str:
     return (
-        f" Integers as large as these are rounded in {_DIGITS[dtype]} precision; if they differed before, "
+        f" Integers of this size are rounded in {_DIGITS[dtype]} precision; if they differed before, "
         "subtract the offset before the numbers are stored in this precision."
     )
 
@@ -264,39 +265,42 @@ def _rounds_integers(row: torch.Tensor) -> bool:
     return row.dtype in _DIGITS and bool((row.abs() > 2 / torch.finfo(row.dtype).eps).any())
 
 
-def _shown(places: torch.Tensor, columns: Sequence[str]) -> str:
-    """The names of the first five of some columns."""
-    return ", ".join(repr(columns[int(place)]) for place in places[:5]) + (", …" if len(places) > 5 else "")
+def _shown(indices: torch.Tensor, columns: Sequence[str]) -> str:
+    """Returns the names of the first five of the given columns."""
+    return ", ".join(repr(columns[int(index)]) for index in indices[:5]) + (", …" if len(indices) > 5 else "")
 
 
 def _refuse_non_finite(name: str, tensor: torch.Tensor, *, may_miss: bool) -> None:
-    # the sum is finite for nearly all finite data: one pass without a temporary
+    # checking the sum is fast: it is finite for nearly all finite data, and needs no temporary
     if bool(tensor.sum(dtype=torch.float64).isfinite()):
         return
-    for found, what, remedy in (
-        (tensor.isnan(), "NaN", "Impute such values or drop the rows"),
-        (tensor.isinf(), "infinity", "Clip or drop such values"),
+    for mask, description, remedy in (
+        (tensor.isnan(), "NaN", "Impute these values or drop the rows"),
+        (tensor.isinf(), "infinity", "Clip or drop these values"),
     ):
-        if bool(found.any()) and not (may_miss and what == "NaN"):
-            place, _ = _first(found, tensor)
-            raise ValueError(f"data {name!r} contains {what}, first at {place}. {remedy}.")
+        if bool(mask.any()) and not (may_miss and description == "NaN"):
+            position, _ = _first(mask, tensor)
+            raise ValueError(f"data {name!r} contains {description}, first at {position}. {remedy}.")
 
 
 def _refuse_non_finite_entries(name: str, rows: SparseRows) -> None:
-    for found, what in ((rows.values.isnan(), "NaN"), (rows.values.isinf(), "infinity")):
-        if bool(found.any()):
-            place, _ = _first_entry(found, rows)
-            raise ValueError(f"data {name!r} contains {what}, first at {place}. Impute or drop such values.")
+    for mask, description in ((rows.values.isnan(), "NaN"), (rows.values.isinf(), "infinity")):
+        if bool(mask.any()):
+            position, _ = _first_entry(mask, rows)
+            raise ValueError(
+                f"data {name!r} contains {description}, first at {position}. Impute or drop these values."
+            )
 
 
-def _first_entry(found: torch.Tensor, rows: SparseRows) -> tuple[str, float]:
-    """The place and the value of the first of some stored numbers."""
-    entry = int(found.nonzero()[0])
-    place = f"row {rows.row_of(entry)}, column {int(rows.column_of(torch.tensor(entry)))}"
-    return place, float(rows.values[entry])
+def _first_entry(mask: torch.Tensor, rows: SparseRows) -> tuple[str, float]:
+    """Returns the position, in words, and the value of the first masked stored entry."""
+    entry = int(mask.nonzero()[0])
+    position = f"row {rows.row_of(entry)}, column {int(rows.column_of(torch.tensor(entry)))}"
+    return position, float(rows.values[entry])
 
 
-def _first(found: torch.Tensor, tensor: torch.Tensor) -> tuple[str, float]:
-    place = tuple(int(i) for i in found.nonzero()[0])
-    words = f"row {place[0]}" + (f", column {place[1]}" if len(place) > 1 else "")
-    return words, float(np.asarray(tensor[place].cpu()))
+def _first(mask: torch.Tensor, tensor: torch.Tensor) -> tuple[str, float]:
+    """Returns the position, in words, and the value of the first masked element."""
+    index = tuple(int(i) for i in mask.nonzero()[0])
+    position = f"row {index[0]}" + (f", column {index[1]}" if len(index) > 1 else "")
+    return position, float(np.asarray(tensor[index].cpu()))

@@ -1,4 +1,4 @@
-"""Pure tensor maths: no state, no classes; everything follows the device and dtype of its input."""
+"""Pure tensor functions without state, whose results have the device and dtype of their input."""
 
 from paradime.functional.calibration import connectivity_weights, perplexity_weights
 from paradime.functional.circular import circular_index, circular_squared_distances, circular_total

@@ -1,4 +1,4 @@
-"""Calibration of kernel widths: all rows at once, bracketed in log space, at any scale of the data."""
+"""Calibration of kernel widths for all rows together, in log space, at any scale of the data."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import torch
 
 __all__ = ["connectivity_weights", "perplexity_weights"]
 
-_CHUNK_ELEMENTS = 1 << 22  # bounds the temporaries; large enough that a chunk's overhead does not show
+_CHUNK_ELEMENTS = 1 << 22  # limits the memory of temporaries; larger chunks are not faster
 _MAX_ITERATIONS = 100
 _LARGEST_LOG = 80.0  # exp of this is finite in single precision
-_SMALLEST_LOG = -30.0  # at this rate all entries are equal, and absent ones, at 1e18, still have weight 0
+_SMALLEST_LOG = -30.0  # at this rate all weights are equal, and those of absent entries, at 1e18, still 0
 
 Objective = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
 
 def perplexity_weights(sq_dists: torch.Tensor, perplexity: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gaussian weights whose perplexity is the same in every row.
+    """Computes Gaussian weights with a given perplexity in every row.
 
     Solves for β in w = exp(−β d²) such that the entropy of each normalised row is log₂(perplexity) bits.
 
     Args:
-        sq_dists: Squared distances to the k neighbours, shape (n, k), self excluded; entries that are
-            infinite are no neighbours.
+        sq_dists: Squared distances to the k neighbours, shape (n, k), self excluded; infinite entries mark
+            missing neighbours.
         perplexity: Effective number of neighbours, in (1, k).
 
     Returns:
-        The weights, shape (n, k), rows summing to 1, and β, shape (n,). A row whose nearest neighbours are
-        tied in greater number than the perplexity has no solution; it gets equal weights on these.
+        The weights, shape (n, k), rows summing to 1, and β, shape (n,). If more nearest neighbours than the
+        perplexity are tied, a row has no solution; it gets equal weights on these.
 
     Raises:
         ValueError: If the perplexity is out of range.
@@ -65,19 +65,19 @@ def perplexity_weights(sq_dists: torch.Tensor, perplexity: float) -> tuple[torch
 
 
 def connectivity_weights(dists: torch.Tensor, n_neighbors: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Exponential weights whose sum is log₂(n_neighbors) in every row.
+    """Computes exponential weights with sum log₂(n_neighbors) in every row.
 
     Solves for σ in w = exp(−(d − d_min)/σ), where d_min is the row's smallest distance.
 
     Args:
-        dists: Distances to the k neighbours, shape (n, k), self excluded; entries that are infinite are no
+        dists: Distances to the k neighbours, shape (n, k), self excluded; infinite entries mark missing
             neighbours.
         n_neighbors: Local connectivity, > 2.
 
     Returns:
-        The weights in [0, 1], shape (n, k), and σ, shape (n,). A row whose nearest neighbours are tied in
-        greater number than the goal has no solution; it gets weight 1 on these and 0 elsewhere. Nor has a row
-        with fewer neighbours than the goal; it gets weight 1 on all.
+        The weights in [0, 1], shape (n, k), and σ, shape (n,). There is no solution if more nearest neighbours
+        than the sum are tied: these get weight 1, and others 0; nor for a row with fewer neighbours than the sum:
+        all get weight 1.
 
     Raises:
         ValueError: If ``n_neighbors`` is out of range.
@@ -90,7 +90,7 @@ def connectivity_weights(dists: torch.Tensor, n_neighbors: float) -> tuple[torch
         2.0
     """
     if not n_neighbors > 2:
-        raise ValueError(f"n_neighbors must be greater than 2, got {n_neighbors:g}.")
+        raise ValueError(f"n_neighbors must be greater than 2, got {n_neighbors:g}. 15 suits most data.")
     goal = math.log2(n_neighbors)
     weights = torch.empty_like(dists)
     sigmas = dists.new_empty(len(dists))
@@ -108,18 +108,18 @@ def _row_chunks(matrix: torch.Tensor) -> list[slice]:
 
 
 def _shift_and_scale(dists: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows from 0 upwards with a mean of 1 over their positive entries: the same problem at any data scale."""
+    """Shifts rows to minimum 0 and scales their positive entries to mean 1, which removes the data's scale."""
     shifted = dists - dists.amin(dim=1, keepdim=True)
     counted = shifted.isfinite() & (shifted > 0)
     count = counted.sum(dim=1).clamp_min(1)
     scale = torch.where(counted, shifted / count[:, None], 0).sum(dim=1)
     scale = torch.where(scale > 0, scale, 1)
-    # absent entries: a finite distance whose weight underflows to 0, so that no product is 0 × inf
+    # absent entries get a finite distance whose weight underflows to 0, because 0 × inf is NaN
     return shifted.div_(scale[:, None]).nan_to_num_(posinf=1e18), scale
 
 
 def _entropy_above(dists: torch.Tensor, log_beta: torch.Tensor, goal: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Entropy (nats) minus goal, and its derivative with respect to log β, −β² Var(d)."""
+    """Returns entropy (nats) minus goal, and its derivative with respect to log β, −β² Var(d)."""
     beta = log_beta.exp()
     kernel = torch.exp(-beta[:, None] * dists)
     norm = kernel.sum(dim=1)
@@ -130,7 +130,7 @@ def _entropy_above(dists: torch.Tensor, log_beta: torch.Tensor, goal: float) -> 
 
 
 def _log_sum_above(dists: torch.Tensor, log_rate: torch.Tensor, goal: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Log Σ w minus log of the goal, and its derivative with respect to the log of the rate 1/σ."""
+    """Returns log Σ w minus log of the goal, and its derivative with respect to the log of the rate 1/σ."""
     rate = log_rate.exp()
     kernel = torch.exp(-rate[:, None] * dists)
     norm = kernel.sum(dim=1)
@@ -138,16 +138,16 @@ def _log_sum_above(dists: torch.Tensor, log_rate: torch.Tensor, goal: float) -> 
 
 
 def _solve_rows(dists: torch.Tensor, objective: Objective) -> torch.Tensor:
-    """Root of a decreasing function of x in every row: Newton's steps, kept inside a shrinking bracket.
+    """Finds the root of a decreasing function of x in every row, by Newton's steps within a shrinking bracket.
 
-    Only the rows that have not converged are evaluated again.
+    Rows that have converged are not evaluated again.
 
     Args:
         dists: Shape (n, k).
         objective: Takes rows (m, k) and x (m,); returns value and derivative, each (m,).
 
     Returns:
-        x, shape (n,), in [−30, 80]; the end of the range where there is no root.
+        x, shape (n,), in [−30, 80]; without a root, an end of this range.
     """
     tolerance = 1e-5 if dists.dtype == torch.float32 else 1e-9
     solution = dists.new_zeros(len(dists))
@@ -159,7 +159,7 @@ def _solve_rows(dists: torch.Tensor, objective: Objective) -> torch.Tensor:
         low, high = torch.where(value > 0, x, low), torch.where(value > 0, high, x)
         step = x - value / slope
         inside = (step > low) & (step < high)
-        # a step beyond the bracket goes at most 3 further: the function is flat far from its root
+        # a step that leaves the bracket is replaced by one of at most 3: the function is flat far from its root
         towards = torch.where(
             value > 0, torch.minimum((low + high) / 2, x + 3), torch.maximum((low + high) / 2, x - 3)
         )
@@ -169,7 +169,7 @@ def _solve_rows(dists: torch.Tensor, objective: Objective) -> torch.Tensor:
             break
         x = torch.where(inside, step, towards)
         if int(running.sum()) < 0.7 * len(rows):
-            # dropping rows costs a copy: done only when it saves more than it costs
+            # dropping rows costs a copy, which pays only for many rows
             active, x, low, high = active[running], x[running], low[running], high[running]
             rows = rows[running]
         else:

@@ -1,9 +1,9 @@
-"""Distances between all pairs of points in the circular layout: each pair once, and nothing is gathered.
+"""Distances between all pairs of points in the circular layout.
 
-Row k holds the pairs (i, i + k + 1 mod n) of all points i, for k < n // 2. The other ends of a row are the points
-themselves, rotated, so that the whole layout is a difference with a view of the points: half the work and memory
-of the square matrix, and much faster than the condensed layout, which gathers both ends of each pair. For even n,
-the last row holds each of its pairs twice.
+Row k has the pairs (i, i + k + 1 mod n) of all points i, for k < n // 2. The second points of a row are the points
+in rotated order, so that all differences are computed from a view of the points. This takes half the time and
+memory of the square matrix, and is much faster than the condensed layout, which gathers both points of each pair.
+For even n, the last row has each of its pairs twice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _INT32_POINTS = 65_000  # half the square of this fits into int32
 
 
 def circular_index(rows: torch.Tensor, cols: torch.Tensor, n: int) -> torch.Tensor:
-    """Returns where the pairs (rows, cols) stand in the flattened circular layout of ``n`` points.
+    """Returns the indices of the pairs (rows, cols) in the flattened circular layout of ``n`` points.
 
     Args:
         rows: Indices in [0, n), any shape, int32 or int64.
@@ -36,13 +36,13 @@ def circular_index(rows: torch.Tensor, cols: torch.Tensor, n: int) -> torch.Tens
         rows, cols = rows.to(torch.int64), cols.to(torch.int64)
     offset = cols - rows
     offset = torch.where(offset < 0, offset + n, offset)
-    # from the first end to the second, or the other way around, whichever is shorter
+    # the shorter way around the circle, from the first point to the second or back
     forward = offset <= n // 2
     return torch.where(forward, offset - 1, n - 1 - offset) * n + torch.where(forward, rows, cols)
 
 
 def circular_total(values: torch.Tensor) -> torch.Tensor:
-    """Sum over the full symmetric matrix, whose diagonal is zero, of values in the circular layout.
+    """Sums the full symmetric matrix, with diagonal zero, of values in the circular layout.
 
     Args:
         values: Shape (n // 2, n).
@@ -59,7 +59,7 @@ def circular_total(values: torch.Tensor) -> torch.Tensor:
 
 
 class _Total(torch.autograd.Function):
-    """Written out, since autograd would make a gradient for the whole and another one for the last row."""
+    """Has an explicit gradient, because autograd would allocate a second one for the last row."""
 
     @staticmethod
     def forward(ctx: Any, values: torch.Tensor) -> torch.Tensor:
@@ -81,7 +81,7 @@ def _last_row_is_double(layout: torch.Size) -> bool:
 
 
 def circular_squared_distances(X: torch.Tensor) -> torch.Tensor:
-    """Squared Euclidean distances between all pairs of rows, in the circular layout; differentiable once.
+    """Computes squared Euclidean distances of all pairs of rows, in the circular layout; differentiable once.
 
     Args:
         X: Points of few dimensions, shape (n, d).
@@ -99,7 +99,7 @@ def circular_squared_distances(X: torch.Tensor) -> torch.Tensor:
 
 
 class _CircularSquares(torch.autograd.Function):
-    """With G = ∂/∂‖xᵢ − xⱼ‖², a pair adds 2 G (xᵢ − xⱼ) to the gradient of xᵢ, and the negative to that of xⱼ."""
+    """With G = ∂/∂‖xᵢ − xⱼ‖², a pair adds 2 G (xᵢ − xⱼ) to the gradient of xᵢ and subtracts it from that of xⱼ."""
 
     @staticmethod
     def forward(ctx: Any, X: torch.Tensor) -> torch.Tensor:
@@ -118,12 +118,12 @@ class _CircularSquares(torch.autograd.Function):
     def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
         (differences,) = ctx.saved_tensors
         d, half, n = differences.shape
-        # row k is written k + 1 places further to the right, so that the sum of a column goes to one other end
+        # row k is written with an offset of k + 1 columns, so that all entries of a column have one second point
         width = n + half + 1
         shifted = differences.new_zeros(d, half, width)
         products = shifted.as_strided((d, half, n), (half * width, width + 1, 1), 1)
         torch.mul(differences, gradient, out=products)
-        at_other_end = shifted.sum(dim=1)
-        at_other_end[:, : half + 1] += at_other_end[:, n:]
-        gradients: torch.Tensor = products.sum(dim=1) - at_other_end[:, :n]
+        at_second_point = shifted.sum(dim=1)
+        at_second_point[:, : half + 1] += at_second_point[:, n:]
+        gradients: torch.Tensor = products.sum(dim=1) - at_second_point[:, :n]
         return gradients.mul_(2).T

@@ -1,4 +1,4 @@
-"""Lloyd's k-means, of rows that are in random order."""
+"""Lloyd's k-means for rows in random order."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _CHUNK_ELEMENTS = 1 << 22
 
 
 def k_means(rows: torch.Tensor, n_centers: int, *, steps: int = 8) -> torch.Tensor:
-    """Returns centres that rows lie near to, by Lloyd's steps from the first rows on.
+    """Computes k-means centres by Lloyd's steps, which start at the first rows.
 
-    A centre that no row is nearest to stays where it is; with fewer distinct rows than centres, some coincide.
+    A centre that is nearest to no row is not moved; with fewer distinct rows than centres, some coincide.
 
     Args:
         rows: Rows in random order, centred, shape (n, d), n at least 1.
-        n_centers: Number of centres, at least 1; rows are taken several times if there are fewer.
+        n_centers: Number of centres, at least 1; with fewer rows, rows are repeated.
         steps: Number of steps.
 
     Returns:
@@ -32,23 +32,23 @@ def k_means(rows: torch.Tensor, n_centers: int, *, steps: int = 8) -> torch.Tens
     first = torch.arange(n_centers, device=rows.device) % len(rows)
     centers = rows[first].to(torch.float64)
     for _ in range(steps):
-        numbers = nearest_center(rows, centers)
-        sizes = torch.bincount(numbers, minlength=n_centers)
-        sums = torch.zeros_like(centers).index_add_(0, numbers, rows.to(torch.float64))
+        assignment = nearest_center(rows, centers)
+        sizes = torch.bincount(assignment, minlength=n_centers)
+        sums = torch.zeros_like(centers).index_add_(0, assignment, rows.to(torch.float64))
         means = sums / sizes.clamp(min=1)[:, None]
         centers = torch.where(sizes[:, None] > 0, means, centers)
     return centers
 
 
 def nearest_center(rows: torch.Tensor, centers: torch.Tensor) -> torch.Tensor:
-    """Returns which centre each row is nearest to, by matrix products of a few megabytes.
+    """Returns the index of the nearest centre of each row, by matrix products of a few megabytes.
 
     Args:
-        rows: Shape (n, d), centred: the products lose the precision that an offset takes.
-        centers: Shape (m, d), of any floating-point type.
+        rows: Shape (n, d), centred, because the products lose precision with an offset.
+        centers: Shape (m, d), of any floating-point dtype.
 
     Returns:
-        Shape (n,), int64; the first of several that are equally near.
+        Shape (n,), int64; the first of several equally near centres.
 
     Example:
         >>> nearest_center(torch.tensor([[0.0], [7.0]]), torch.tensor([[1.0], [9.0]]))
@@ -56,10 +56,10 @@ def nearest_center(rows: torch.Tensor, centers: torch.Tensor) -> torch.Tensor:
     """
     centers = centers.to(rows.dtype)
     half_sq_norms = centers.square().sum(dim=1) / 2
-    numbers = torch.empty(len(rows), dtype=torch.int64, device=rows.device)
+    nearest = torch.empty(len(rows), dtype=torch.int64, device=rows.device)
     step = max(1, _CHUNK_ELEMENTS // len(centers))
     for start in range(0, len(rows), step):
         chunk = slice(start, start + step)
-        # |x - c|² less |x|², and halved
-        numbers[chunk] = torch.addmm(half_sq_norms, rows[chunk], centers.T, alpha=-1).argmin(dim=1)
-    return numbers
+        # (|x - c|² - |x|²) / 2
+        nearest[chunk] = torch.addmm(half_sq_norms, rows[chunk], centers.T, alpha=-1).argmin(dim=1)
+    return nearest

@@ -13,15 +13,15 @@ __all__ = [
     "places_of_others",
 ]
 
-_KERNEL_OF_TSNE = 100  # the sum over all pairs of t-SNE's kernel is about this, times the number of points
+_KERNEL_OF_TSNE = 100  # the sum of t-SNE's kernel over all pairs is about this times the number of points
 
 
 def info_nce_loss(log_positives: torch.Tensor, log_negatives: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of finding the neighbour among random points, −log(q₊ / (q₊ + Σ q₋)).
+    """Computes InfoNCE, the cross-entropy −log(q₊ / (q₊ + Σ q₋)) of a neighbour among random points.
 
     Args:
         log_positives: Logarithms of the similarities q₊ of pairs, shape (…).
-        log_negatives: Logarithms of the similarities q₋ of their negatives, shape (…, m); −∞ leaves one out.
+        log_negatives: Logarithms of the similarities q₋ of their negatives, shape (…, m); −∞ excludes a negative.
 
     Returns:
         A scalar ≥ 0, the mean over pairs.
@@ -39,15 +39,15 @@ def info_nce_loss(log_positives: torch.Tensor, log_negatives: torch.Tensor) -> t
 def noise_contrastive_loss(
     log_positives: torch.Tensor, log_negatives: torch.Tensor, log_noise: float | torch.Tensor
 ) -> torch.Tensor:
-    """Cross-entropy of telling neighbours from random points by the posterior q/(q + c).
+    """Computes the cross-entropy of classifying neighbours and random points by the posterior q/(q + c).
 
     Args:
         log_positives: Logarithms of the similarities q of pairs, shape (…).
-        log_negatives: Those of their negatives, shape (…, m); −∞ leaves one out.
-        log_noise: log c, see :func:`log_noise_ratio`; a tensor may carry a gradient.
+        log_negatives: Logarithms of the similarities of their negatives, shape (…, m); −∞ excludes a negative.
+        log_noise: log c, see :func:`log_noise_ratio`; a tensor may require a gradient.
 
     Returns:
-        A scalar ≥ 0: the sum of a pair's terms, −log(q₊/(q₊ + c)) − Σ log(c/(q₋ + c)), its mean over pairs.
+        A scalar ≥ 0, the mean over pairs of −log(q₊/(q₊ + c)) − Σ log(c/(q₋ + c)).
 
     Source: Damrich et al., "From t-SNE to UMAP with contrastive learning", 2023, sections 3 and 4.
 
@@ -61,15 +61,16 @@ def noise_contrastive_loss(
 
 
 def log_noise_ratio(spectrum: float, n_negatives: int, n_points: int) -> float:
-    """Logarithm of c = Z̄ m/|X|, which weighs noise against data in the posterior q/(q + c).
+    """Computes the logarithm of c = Z̄ m/|X|, the weight of noise in the posterior q/(q + c).
 
-    A pair is one of m random ones with probability m/|X| for each of the |X| = n(n − 1) ordered pairs, and one of
-    the data with probability q/Z̄. Negative sampling keeps the normaliser Z̄ fixed. t-SNE's normaliser, the sum of
-    its kernel over all pairs, is about 100 n; UMAP's posterior q/(q + 1) means Z̄ = |X|/m. In between,
+    Each of the |X| = n(n − 1) ordered pairs has probability m/|X| to be one of m random pairs, and q/Z̄ to be a
+    pair of the data. Negative sampling fixes the normaliser Z̄. t-SNE's normaliser, the sum of its kernel over all
+    pairs, is about 100 n; UMAP's posterior q/(q + 1) implies Z̄ = |X|/m. In between,
     log Z̄ = (1 − s) log(100 n) + s log(|X|/m), so that log c = (1 − s) log(100 m/(n − 1)).
 
     Args:
-        spectrum: s: 0 for t-SNE's, 1 for UMAP's; others go beyond. Where 100 m < n, a larger s attracts more.
+        spectrum: s, which is 0 for t-SNE, 1 for UMAP; values outside [0, 1] extrapolate. If 100 m < n, a larger s
+            attracts more.
         n_negatives: The number m of negatives of a pair.
         n_points: The number n of points.
 
@@ -85,19 +86,19 @@ def log_noise_ratio(spectrum: float, n_negatives: int, n_points: int) -> float:
 
 
 def places_of_others(n_pairs: int, n_ends: int, size: int, device: torch.device | None = None) -> torch.Tensor:
-    """Chooses, for each of some pairs, ends of the other pairs, each at most once.
+    """Chooses points of the other pairs for each pair of a batch, each at most once.
 
-    Pair i takes ends of the pairs i + 1, i + 2, … around the batch, of each another one. Since the pairs of a
-    batch come in random order, these are random ones, and nothing is drawn.
+    Pair i gets points of the pairs i + 1, i + 2, … cyclically, of each pair another point. Because the pairs of a
+    batch are in random order, this is a random choice without drawing random numbers.
 
     Args:
         n_pairs: The number b of pairs, or of points with several pairs each.
-        n_ends: How many ends each has, 2 for plain pairs.
-        size: How many ends each takes, at most (b − 1) × ``n_ends``.
-        device: Where to put the result.
+        n_ends: Number of points per pair, 2 for plain pairs.
+        size: Number of points to choose per pair, at most (b − 1) × ``n_ends``.
+        device: Device of the result.
 
     Returns:
-        Numbers of ends, of which pair i has those from i × ``n_ends`` on, shape (b, size), int64.
+        Indices of points, shape (b, size), int64; the points of pair i have the indices from i × ``n_ends``.
 
     Example:
         >>> places_of_others(3, 2, 3)
@@ -105,8 +106,8 @@ def places_of_others(n_pairs: int, n_ends: int, size: int, device: torch.device 
                 [4, 1, 5],
                 [0, 3, 1]])
     """
-    number, offsets = torch.arange(size, device=device), max(n_pairs - 1, 1)
-    # once around the batch, it goes on with another end of each pair
-    end = (number % offsets + number.div(offsets, rounding_mode="floor")) % n_ends
-    owner = torch.arange(n_pairs, device=device)[:, None] + 1 + number % offsets
-    return owner.remainder_(n_pairs).mul_(n_ends).add_(end)
+    choice, offsets = torch.arange(size, device=device), max(n_pairs - 1, 1)
+    # after each round through the batch, the next point of each pair is chosen
+    end = (choice % offsets + choice.div(offsets, rounding_mode="floor")) % n_ends
+    pair = torch.arange(n_pairs, device=device)[:, None] + 1 + choice % offsets
+    return pair.remainder_(n_pairs).mul_(n_ends).add_(end)

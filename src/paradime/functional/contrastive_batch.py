@@ -1,7 +1,7 @@
-"""Contrastive losses of a whole batch with Cauchy similarities, where all ends of other pairs are negatives.
+"""Contrastive losses of a whole batch with Cauchy similarities, with all points of other pairs as negatives.
 
-Each point is compared with the ends of all pairs. Values and derivatives are made together, some rows of this
-block at a time, so that nothing is stored for later that is as large as the block.
+Each anchor is compared with the points of all pairs. Values and derivatives are computed together, in chunks of
+rows, so that the full matrix of similarities is never stored.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ def info_nce_of_batch(
     neighbor_ids: torch.Tensor,
     temperature: float = 1.0,
 ) -> torch.Tensor:
-    """InfoNCE with similarities q = (1 + d²)^(−1/τ), −log(q₊ / (q₊ + Σ q₋)); differentiable once.
+    """Computes InfoNCE, −log(q₊ / (q₊ + Σ q₋)), with similarities q = (1 + d²)^(−1/τ); differentiable once.
 
-    The negatives of a pair are its anchor's pairs with all other anchors and their neighbours, except with itself.
+    The negatives of a pair are the pairs of its anchor with all other anchors and their neighbours, except itself.
 
     Args:
         anchors: Points, shape (b, d).
         neighbors: The neighbours of each, shape (b, k, d).
-        ids: Which points the anchors are, shape (b,), integers.
-        neighbor_ids: Which points the neighbours are, shape (b, k).
-        temperature: τ > 0; the tails of q are the heavier, the larger it is.
+        ids: Indices of the anchors in the data, shape (b,), integers.
+        neighbor_ids: Indices of the neighbours, shape (b, k).
+        temperature: τ > 0; a larger value gives heavier tails of q.
 
     Returns:
         A scalar ≥ 0, the mean over all b k pairs. Gradients are finite at distance 0.
@@ -59,17 +59,17 @@ def noise_contrastive_of_batch(
     neighbor_ids: torch.Tensor,
     log_noise: torch.Tensor,
 ) -> torch.Tensor:
-    """Tells pairs from all others by the posterior q/(q + c), with q = 1/(1 + d²); differentiable once.
+    """Computes the noise-contrastive loss with the posterior q/(q + c) and q = 1/(1 + d²); differentiable once.
 
     Args:
         anchors: Points, shape (b, d).
         neighbors: The neighbours of each, shape (b, k, d).
-        ids: Which points the anchors are, shape (b,), integers.
-        neighbor_ids: Which points the neighbours are, shape (b, k).
-        log_noise: log c, a scalar, which may carry a gradient.
+        ids: Indices of the anchors in the data, shape (b,), integers.
+        neighbor_ids: Indices of the neighbours, shape (b, k).
+        log_noise: log c, a scalar, which may require a gradient.
 
     Returns:
-        A scalar ≥ 0: the sum of a pair's terms, −log(q₊/(q₊ + c)) − Σ log(c/(q₋ + c)), its mean over all pairs.
+        A scalar ≥ 0, the mean over all pairs of −log(q₊/(q₊ + c)) − Σ log(c/(q₋ + c)).
 
     Source: Damrich et al., "From t-SNE to UMAP with contrastive learning", 2023, sections 3 and 4.
 
@@ -85,9 +85,9 @@ def noise_contrastive_of_batch(
 
 
 class _Block:
-    """Similarities between anchors and all ends, some rows at a time, and the gradient of a function of them.
+    """Similarities between anchors and the points of all pairs, in chunks of rows, and gradients through them.
 
-    Ends come in columns: all anchors, then the first neighbour of each, and so on.
+    The columns are all anchors, then the first neighbour of each anchor, and so on.
     """
 
     def __init__(
@@ -96,15 +96,15 @@ class _Block:
         self.ends = torch.cat((anchors[None], neighbors.transpose(0, 1))).flatten(0, 1)
         self._by_differences = anchors.shape[1] <= _FEW_DIMENSIONS
         if not self._by_differences:
-            # around their centre, so that differences of products keep their precision
+            # centred, because differences of products lose precision far from the origin
             self.ends = self.ends - self.ends.mean(dim=0)
         self.anchors = self.ends[: len(anchors)]
-        # points are told apart by numbers in the type of the similarities, which costs a quarter of comparing
-        # integers; two points of which one is taken for the other are one pair less among the negatives
+        # comparing ids in the dtype of the similarities takes a quarter of the time of comparing integers; a
+        # collision of two ids removes only one negative pair
         numbers = torch.cat((ids[None], neighbor_ids.T)).flatten().remainder(_EXACT_NUMBERS).to(anchors.dtype)
         self.numbers = numbers[: len(ids), None], numbers
         self.of_anchors, self.of_ends = torch.zeros_like(anchors), torch.zeros_like(self.ends)
-        # columns that lie together, or a difference of them costs several times as much
+        # contiguous columns, because differences of strided columns are several times slower
         self._columns = self.ends.T.contiguous()
         self._squares = self.ends.square().sum(dim=1)
         p, limit = len(self.ends), _AT_ONCE.get(anchors.device.type, _AT_ONCE_ELSEWHERE)
@@ -113,7 +113,7 @@ class _Block:
         self._memory = anchors.new_empty(2 + n_differences, self._n_rows, p)
 
     def rows(self) -> Iterator[tuple[slice, torch.Tensor]]:
-        """Yields rows and their similarities, shape (rows, p); zero for pairs that are no negatives."""
+        """Yields rows and their similarities, shape (rows, p), with zeros for pairs that are not negatives."""
         b, p = len(self.anchors), len(self.ends)
         for first in range(0, b, self._n_rows):
             rows = slice(first, min(first + self._n_rows, b))
@@ -128,24 +128,24 @@ class _Block:
                 similarities.mul_(-2).add_(self._squares).add_(self._squares[rows, None]).clamp_(0).add_(1)
             similarities.reciprocal_()
             similarities.mul_(torch.ne(self.numbers[0][rows], self.numbers[1], out=other))
-            # an anchor's own neighbours stand on the diagonals
+            # the diagonals are the anchors' own neighbours
             similarities.view(-1, p // b, b)[:, :, rows].diagonal(dim1=0, dim2=2).zero_()
             yield rows, similarities
 
     def power(self, similarities: torch.Tensor, exponent: float) -> torch.Tensor:
-        """Returns a power of the similarities that were made last; they themselves if it is the first."""
+        """Returns a power of the current chunk of similarities."""
         if exponent == 1:
             return similarities
-        # what told the points apart is of no use any more
+        # the buffer of the mask is free again
         return torch.pow(similarities, exponent, out=self._memory[1, : len(similarities)])
 
     def add_gradient(self, rows: slice, weights: torch.Tensor) -> None:
-        """Adds the gradient of the sum of squared distances with weights, shape (rows, p)."""
+        """Adds the gradient of the weighted sum of squared distances, with weights of shape (rows, p)."""
         if not self._by_differences:
             self._add_products(rows, weights)
             return
         for i, products in enumerate(self._memory[2:, : len(weights)]):
-            # the differences are those of the rows that were made last
+            # the buffer has the differences of the current chunk
             products.mul_(weights)
             self.of_anchors[rows, i] += 2 * products.sum(dim=1)
             self.of_ends[:, i] -= 2 * products.sum(dim=0)
@@ -156,7 +156,7 @@ class _Block:
         self.of_ends += 2 * (ends * weights.sum(dim=0)[:, None] - weights.T @ firsts)
 
     def gradients(self, differences: torch.Tensor, slopes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Returns the gradients of anchors and neighbours; ``slopes`` are those of pairs' squared distances."""
+        """Returns the gradients of anchors and neighbours from the slopes in the squared distances of pairs."""
         b, k, d = differences.shape
         of_pairs = 2 * slopes[:, :, None] * differences
         by_end = self.of_ends.view(1 + k, b, d)
@@ -189,16 +189,16 @@ class _InfoNCE(torch.autograd.Function):
         block, pairs = _Block(anchors, neighbors, ids, neighbor_ids), _Pairs.of(anchors, neighbors)
         inverses = pairs.inverse if p == 1 else pairs.inverse.pow(p)
         sums = anchors.new_empty(len(anchors), 1)
-        wanted = any(ctx.needs_input_grad)
+        needs_gradient = any(ctx.needs_input_grad)
         for rows, cauchy in block.rows():
             similarities = block.power(cauchy, p)
             sums[rows] = similarities.sum(dim=1, keepdim=True)
-            if wanted:
+            if needs_gradient:
                 inverse = inverses[rows]
                 slopes = (inverse / (1 + sums[rows] * inverse)).sum(dim=1, keepdim=True) / inverses.numel()
                 block.add_gradient(rows, cauchy.mul_(similarities).mul_(-p * slopes))
         ratios = sums * inverses
-        if wanted:
+        if needs_gradient:
             slopes = p * ratios / (1 + ratios) / pairs.inverse / ratios.numel()
             ctx.save_for_backward(*block.gradients(pairs.differences, slopes))
         return ratios.log1p().mean()
@@ -226,14 +226,14 @@ class _NoiseContrastive(torch.autograd.Function):
         b, noise = len(anchors), log_noise.detach().exp()
         ratios = noise * pairs.inverse
         repulsion, of_noise = torch.zeros_like(noise), (ratios / (1 + ratios)).mean()
-        wanted = any(ctx.needs_input_grad)
+        needs_gradient = any(ctx.needs_input_grad)
         for rows, similarities in block.rows():
             repulsion = repulsion + (similarities / noise).log1p_().sum() / b
-            if wanted:
+            if needs_gradient:
                 posterior = similarities / (similarities + noise)
                 of_noise = of_noise - posterior.sum() / b
                 block.add_gradient(rows, posterior.mul_(similarities).div_(-b))
-        if wanted:
+        if needs_gradient:
             slopes = noise / (1 + ratios) / ratios.numel()
             ctx.save_for_backward(*block.gradients(pairs.differences, slopes), of_noise)
         return ratios.log1p().mean() + repulsion

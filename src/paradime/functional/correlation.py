@@ -1,4 +1,4 @@
-"""Correlations that gradients flow through, and ranks."""
+"""Differentiable correlations, and ranks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["average_rank", "pearson", "soft_rank", "standardized"]
 
 
 def standardized(X: torch.Tensor) -> torch.Tensor:
-    """Centres columns and scales them to length 1; columns that are constant become 0.
+    """Centres columns and scales them to norm 1; constant columns become 0.
 
     Args:
         X: Shape (b,), or (b, k) for several columns.
@@ -22,24 +22,24 @@ def standardized(X: torch.Tensor) -> torch.Tensor:
                 [ 0.7071,  0.0000]])
     """
     largest = X.detach().abs().amax(dim=0)
-    # numbers around 1, whose squares neither overflow nor vanish; the result does not depend on the scale
+    # scaled to values around 1, whose squares neither overflow nor underflow
     X = X / torch.where(largest == 0, 1, largest)
     centered = X - X.mean(dim=0)
     lengths = torch.linalg.vector_norm(centered, dim=0)
-    # what is left of a constant column is rounding
+    # a constant column may differ from 0 by rounding
     varies = lengths > 4 * torch.finfo(X.dtype).eps * len(X) ** 0.5
     return torch.where(varies, centered / torch.where(varies, lengths, 1), 0)
 
 
 def pearson(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Pearson's correlation; differentiable.
+    """Computes Pearson's correlation; differentiable.
 
     Args:
         x: Shape (b,), or (b, k) for the correlation of each of k columns.
         y: The same shape.
 
     Returns:
-        In [−1, 1], a scalar, or shape (k,); 0 where either is constant.
+        In [−1, 1], a scalar, or shape (k,); 0 if either is constant.
 
     Example:
         >>> round(float(pearson(torch.tensor([0.0, 1.0, 2.0]), torch.tensor([5.0, 3.0, 1.0]))), 6)
@@ -49,7 +49,7 @@ def pearson(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 
 def soft_rank(x: torch.Tensor, temperature: float = 0.1) -> torch.Tensor:
-    """Ranks that gradients flow through: sums of sigmoids of differences.
+    """Computes differentiable ranks as sums of sigmoids of differences.
 
     Args:
         x: Shape (b,).
@@ -71,7 +71,7 @@ def soft_rank(x: torch.Tensor, temperature: float = 0.1) -> torch.Tensor:
 
 
 def average_rank(x: torch.Tensor) -> torch.Tensor:
-    """Exact ranks from 1 on; numbers that are equal share the mean of their ranks. Not differentiable.
+    """Computes exact ranks, from 1; equal numbers get the mean of their ranks. Not differentiable.
 
     Args:
         x: Shape (b,).

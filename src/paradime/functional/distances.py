@@ -1,4 +1,4 @@
-"""Differentiable distances and the condensed layout: each unordered pair once, in row-major order."""
+"""Differentiable distances, and the condensed layout, which has each unordered pair once in row-major order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
     "squared_distances",
 ]
 
-_FEW_COLUMNS = 8  # up to here, differences column by column are as fast as a matrix product, and exact
+_FEW_COLUMNS = 8  # up to so many columns, exact differences are as fast as a matrix product
 
 
 def condensed_size(n: int) -> int:
@@ -32,7 +32,7 @@ def condensed_size(n: int) -> int:
 
 
 def points_of_condensed(size: int) -> int | None:
-    """Returns the number of points that have ``size`` unordered pairs, or ``None`` if no number has.
+    """Returns the number of points that have ``size`` unordered pairs, or ``None`` if there is none.
 
     Example:
         >>> points_of_condensed(6), points_of_condensed(7)
@@ -43,7 +43,7 @@ def points_of_condensed(size: int) -> int | None:
 
 
 def condensed_index(rows: torch.Tensor, cols: torch.Tensor, n: int) -> torch.Tensor:
-    """Returns where the pairs (rows, cols) stand in the condensed layout of ``n`` points.
+    """Returns the indices of the pairs (rows, cols) in the condensed layout of ``n`` points.
 
     Args:
         rows: Indices in [0, n), any shape, int64.
@@ -64,7 +64,7 @@ def _upper_triangle(n: int, device: torch.device) -> torch.Tensor:
 
 
 def condensed_to_square(values: torch.Tensor, n: int) -> torch.Tensor:
-    """Spreads condensed values to the symmetric square matrix with zero diagonal; differentiable.
+    """Converts condensed values to the symmetric square matrix with zero diagonal; differentiable.
 
     Args:
         values: Shape (n(n − 1)/2,).
@@ -92,11 +92,11 @@ def square_to_condensed(square: torch.Tensor) -> torch.Tensor:
 def condensed_distances(
     X: torch.Tensor, *, p: float = 2, metric: str | BinaryTensorFun | None = None
 ) -> torch.Tensor:
-    """Distances between all unordered pairs of rows; differentiable.
+    """Computes distances between all unordered pairs of rows; differentiable.
 
     Args:
         X: Points, shape (n, d).
-        p: Order of the Minkowski distance, used where no metric is given.
+        p: Order of the Minkowski distance, used without ``metric``.
         metric: A name or a function of two (m, d) tensors, see :func:`paired_distances`.
 
     Returns:
@@ -107,19 +107,19 @@ def condensed_distances(
         tensor([1., 3., 2.])
     """
     if metric is None or metric == "euclidean":
-        # its gradient at distance 0 is 0, where that of sqrt(sum(square)) is not a number
+        # pdist has gradient 0 at distance 0, where sqrt(sum(square)) has NaN
         return torch.nn.functional.pdist(X.contiguous(), p=p if metric is None else 2)
     rows, cols = torch.triu_indices(len(X), len(X), 1, device=X.device)
     return paired_distances(X[rows], X[cols], metric=metric)
 
 
 def pairwise_distances(X: torch.Tensor, metric: BinaryTensorFun) -> torch.Tensor:
-    """Distances between all ordered pairs of rows by a function of one's own; differentiable.
+    """Computes distances between all ordered pairs of rows with a user's function; differentiable.
 
     Args:
         X: Points, shape (n, d).
-        metric: A function of two (n, n, d) tensors, of which the first holds row i at (i, j) and the second row j,
-            that returns their distances along the last dimension, shape (n, n).
+        metric: A function of two (n, n, d) tensors, which have row i and row j at (i, j), that returns their
+            distances along the last dimension, shape (n, n).
 
     Returns:
         Shape (n, n).
@@ -150,27 +150,27 @@ def _of_function(
     rule: str,
     remedy: str,
 ) -> torch.Tensor:
-    """Returns the distances that a user's function computes of tensors, if they are some."""
-    wanted = f"a metric must return {rule}, shape {shape}"
+    """Returns the distances that a user's function computes, after checks of type and shape."""
+    expected = f"a metric must return {rule}, shape {shape}"
     try:
         dists: Any = metric(*pairs)
     except torch.OutOfMemoryError:
         raise
-    except Exception as error:  # whatever the user's function raises of tensors
+    except Exception as error:  # a user's function may raise any error
         name = getattr(metric, "__name__", type(metric).__name__)
         raise ValueError(
-            f"{wanted}, but {name} failed: {type(error).__name__}: {error}. {remedy} "
+            f"{expected}, but {name} failed: {type(error).__name__}: {error}. {remedy} "
             "Write it with torch's functions."
         ) from error
     if not isinstance(dists, torch.Tensor):
-        raise ValueError(f"{wanted}, as a tensor, got {dists!r:.80}. {remedy} Write it with torch's functions.")
+        raise ValueError(f"{expected}, as a tensor, got {dists!r:.80}. {remedy} Write it with torch's functions.")
     if dists.shape != shape:
-        raise ValueError(f"{wanted}, got {tuple(dists.shape)}. {remedy}")
+        raise ValueError(f"{expected}, got {tuple(dists.shape)}. {remedy}")
     return dists
 
 
 def squared_distances(X: torch.Tensor) -> torch.Tensor:
-    """Squared Euclidean distances between all pairs of rows; differentiable once.
+    """Computes squared Euclidean distances between all pairs of rows; differentiable once.
 
     Args:
         X: Points, shape (n, d).
@@ -189,13 +189,13 @@ def squared_distances(X: torch.Tensor) -> torch.Tensor:
 
 
 class _SquaredDistances(torch.autograd.Function):
-    """With D = (‖xᵢ − xⱼ‖²) and W = ∂/∂D + (∂/∂D)ᵀ, the gradient is 2 (W1 ⊙ X − WX): two matrix operations."""
+    """With D = (‖xᵢ − xⱼ‖²) and W = ∂/∂D + (∂/∂D)ᵀ, the gradient is 2 (W1 ⊙ X − WX)."""
 
     @staticmethod
     def forward(ctx: Any, X: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(X)
         if X.shape[1] > _FEW_COLUMNS:
-            # centred, or the expansion loses its precision far from the origin
+            # centred, because the expansion loses precision far from the origin
             X = X - X.mean(dim=0)
             sq_norms = X.square().sum(dim=1)
             squares = torch.addmm(sq_norms, X, X.T, alpha=-2).add_(sq_norms[:, None]).clamp_min_(0)
@@ -210,7 +210,7 @@ class _SquaredDistances(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
         (X,) = ctx.saved_tensors
-        X = X - X.mean(dim=0)  # or the two terms cancel in all digits far from the origin
+        X = X - X.mean(dim=0)  # centred, because the two terms cancel far from the origin
         weights = gradient + gradient.T
         result: torch.Tensor = 2 * (weights.sum(dim=1, keepdim=True) * X - weights @ X)
         return result
@@ -219,7 +219,7 @@ class _SquaredDistances(torch.autograd.Function):
 def paired_distances(
     X: torch.Tensor, Y: torch.Tensor, *, metric: str | BinaryTensorFun | None = None
 ) -> torch.Tensor:
-    """Distance of each row of ``X`` to the same row of ``Y``; differentiable.
+    """Computes the distance of each row of ``X`` to the same row of ``Y``; differentiable.
 
     Args:
         X: Shape (m, d).
@@ -243,8 +243,8 @@ def paired_distances(
         metric,
         (X, Y),
         (len(X),),
-        rule="one distance a row",
-        remedy="It is called with two tensors of shape (m, d) and compares them row by row.",
+        rule="one distance per row",
+        remedy="It is called with two tensors of shape (m, d), and must compare them row by row.",
     )
 
 

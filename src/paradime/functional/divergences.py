@@ -1,4 +1,4 @@
-"""Losses between relations of a batch and those of its embedding."""
+"""Losses between the relations of a batch in the data and in the embedding."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def _check_shapes(p: torch.Tensor, q: torch.Tensor) -> None:
     if p.shape != q.shape:
         raise ValueError(
             f"p and q must have the same shape, got {tuple(p.shape)} and {tuple(q.shape)}. "
-            "Let the batch relations end in the layout of the global ones, e.g. with ToSquareTensor()."
+            "Give the batch relations the layout of the global ones, e.g. with ToSquareTensor()."
         )
 
 
 def kullback_leibler_div(p: torch.Tensor, q: torch.Tensor, epsilon: float = 1e-7) -> torch.Tensor:
-    """Kullback-Leibler divergence Σ p (log p − log q), divided by the number of rows.
+    """Computes the Kullback-Leibler divergence Σ p (log p − log q), divided by the number of rows.
 
     Args:
         p: Target relations ≥ 0, shape (b, b), or (m,) for single pairs.
@@ -30,7 +30,7 @@ def kullback_leibler_div(p: torch.Tensor, q: torch.Tensor, epsilon: float = 1e-7
         epsilon: Added to both before the logarithm, so that zeros stay finite.
 
     Returns:
-        A scalar. The diagonal of square input is left out.
+        A scalar. The diagonal of square input is ignored.
 
     Raises:
         ValueError: If the shapes differ.
@@ -50,7 +50,7 @@ def kullback_leibler_div(p: torch.Tensor, q: torch.Tensor, epsilon: float = 1e-7
 def kullback_leibler_of_pairs(
     p: torch.Tensor, q: torch.Tensor, n_rows: int, epsilon: float = 1e-7
 ) -> torch.Tensor:
-    """The same as :func:`kullback_leibler_div`, of the entries that are not zero in p: all others add nothing.
+    """Computes :func:`kullback_leibler_div` from the entries with p > 0; all others contribute nothing.
 
     Args:
         p: Target relations > 0, shape (m,).
@@ -71,7 +71,7 @@ def kullback_leibler_of_pairs(
 
 
 class _KullbackLeibler(torch.autograd.Function):
-    """Written out, since autograd keeps and visits each factor of Σ p log((p + ε)/(q + ε)).
+    """Has an explicit gradient, because autograd would store all factors of Σ p log((p + ε)/(q + ε)).
 
     The derivatives are −p/(q + ε) with respect to q, and log((p + ε)/(q + ε)) + p/(p + ε) with respect to p.
     """
@@ -80,7 +80,7 @@ class _KullbackLeibler(torch.autograd.Function):
     def forward(ctx: Any, p: torch.Tensor, q: torch.Tensor, epsilon: float, n_rows: int) -> torch.Tensor:
         ctx.save_for_backward(p, q)
         ctx.epsilon, ctx.n_rows = epsilon, n_rows
-        # one logarithm of the ratio: logarithms are what this costs
+        # one logarithm of the ratio, because logarithms dominate the cost
         terms = (p + epsilon).div_(q + epsilon).log_().mul_(p)
         total = terms.sum()
         if _is_square(p):
@@ -99,14 +99,14 @@ class _KullbackLeibler(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             gradients[1] = (p / (q + ctx.epsilon)).mul_(-scale)
         if _is_square(p):
-            for part in gradients:
-                if part is not None:
-                    part.fill_diagonal_(0)
+            for matrix in gradients:
+                if matrix is not None:
+                    matrix.fill_diagonal_(0)
         return *gradients, None, None
 
 
 def cross_entropy_loss(p: torch.Tensor, q: torch.Tensor, epsilon: float = 1e-7) -> torch.Tensor:
-    """Fuzzy cross-entropy −Σ (p log q + (1 − p) log(1 − q)), divided by the number of rows.
+    """Computes the fuzzy cross-entropy −Σ (p log q + (1 − p) log(1 − q)), divided by the number of rows.
 
     Args:
         p: Target relations in [0, 1], shape (b, b), or (m,) for single pairs.
@@ -132,14 +132,14 @@ def cross_entropy_loss(p: torch.Tensor, q: torch.Tensor, epsilon: float = 1e-7) 
 
 
 def largevis_loss(p: torch.Tensor, q: torch.Tensor, gamma: float = 7.0, epsilon: float = 1e-4) -> torch.Tensor:
-    """LargeVis's negative log-likelihood −Σ (p log q + γ (1 − p) log(1 − q)), divided by the number of entries.
+    """Computes LargeVis's loss −Σ (p log q + γ (1 − p) log(1 − q)), divided by the number of entries.
 
     Args:
         p: Target relations in [0, 1], any shape: 1 for edges that were drawn by their weights, 0 for negatives.
         q: Relations of the embedding in [0, 1], of the same shape.
         gamma: Weight γ ≥ 0 of the negatives.
-        epsilon: Added to q and 1 − q before the logarithm. As 1 − q is about d² for close points, a negative is
-            repelled at most as one at the distance √ε.
+        epsilon: Added to q and 1 − q before the logarithm. Because 1 − q is about d² for close points, the
+            repulsion of negatives is limited to that at distance √ε.
 
     Returns:
         A scalar.

@@ -1,4 +1,4 @@
-"""Functions of squared distances in the embedding: kernels, local radii, and PaCMAP's losses that saturate."""
+"""Functions of squared distances in the embedding: kernels, local radii, and PaCMAP's saturating losses."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["find_ab", "log_radii", "modified_cauchy", "saturating_attraction", "
 
 
 def student_t(sq_dists: torch.Tensor, alpha: float | torch.Tensor) -> torch.Tensor:
-    """Student's t kernel with α degrees of freedom, (1 + d²/α)^(−(α + 1)/2).
+    """Computes Student's t kernel with α degrees of freedom, (1 + d²/α)^(−(α + 1)/2).
 
     Args:
         sq_dists: Squared distances d² ≥ 0, any shape.
-        alpha: Degrees of freedom > 0; a tensor may carry a gradient.
+        alpha: Degrees of freedom > 0; a tensor may require a gradient.
 
     Returns:
         Similarities in (0, 1], same shape.
@@ -35,7 +35,7 @@ def student_t(sq_dists: torch.Tensor, alpha: float | torch.Tensor) -> torch.Tens
 
 
 class _Cauchy(torch.autograd.Function):
-    """1/(1 + d²), whose derivative is the negative of its square: one temporary each way."""
+    """1/(1 + d²), whose derivative is the negative of its square, with one temporary per direction."""
 
     @staticmethod
     def forward(ctx: Any, sq_dists: torch.Tensor) -> torch.Tensor:
@@ -52,12 +52,12 @@ class _Cauchy(torch.autograd.Function):
 
 
 def modified_cauchy(sq_dists: torch.Tensor, a: float | torch.Tensor, b: float | torch.Tensor) -> torch.Tensor:
-    """UMAP's kernel, 1/(1 + a d^(2b)).
+    """Computes UMAP's kernel, 1/(1 + a d^(2b)).
 
     Args:
         sq_dists: Squared distances d² ≥ 0, any shape.
-        a: Scale > 0; a tensor may carry a gradient.
-        b: Exponent > 0; a tensor may carry a gradient.
+        a: Scale > 0; a tensor may require a gradient.
+        b: Exponent > 0; a tensor may require a gradient.
 
     Returns:
         Similarities in (0, 1], same shape. The gradient at distance 0 is 0.
@@ -68,7 +68,7 @@ def modified_cauchy(sq_dists: torch.Tensor, a: float | torch.Tensor, b: float | 
         >>> modified_cauchy(torch.tensor([0.0, 1.0]), 1.0, 1.0)
         tensor([1.0000, 0.5000])
     """
-    # (d²)^b has no finite gradient at 0 for b < 1: there the kernel is the constant 1
+    # (d²)^b has no finite gradient at 0 for b < 1, where the kernel is replaced by the constant 1
     positive = sq_dists > 0
     powers = torch.where(positive, sq_dists, 1).pow(b)
     return torch.where(positive, (1 + a * powers).reciprocal(), 1)
@@ -96,14 +96,16 @@ def find_ab(spread: float = 1.0, min_dist: float = 0.1) -> tuple[float, float]:
         (1.58, 0.9)
     """
     if spread <= 0:
-        raise ValueError(f"spread must be positive, got {spread}.")
+        raise ValueError(f"spread must be positive, got {spread}. The default is 1.")
     if not 0 <= min_dist < 3 * spread:
-        raise ValueError(f"min_dist must lie in [0, 3 × spread) = [0, {3 * spread}), got {min_dist}.")
+        raise ValueError(
+            f"min_dist must lie in [0, 3 × spread) = [0, {3 * spread}), got {min_dist}. The default is 0.1."
+        )
 
     def curve(d: np.ndarray, a: float, b: float) -> np.ndarray:
         return 1 / (1 + a * d ** (2 * b))
 
-    # in units of the spread, or the fit fails for spreads far from 1; a then scales as spread^(-2b)
+    # in units of the spread, because the fit fails for spreads far from 1; a scales as spread^(-2b)
     d = np.linspace(0, 3, 300)
     target = np.where(d < min_dist / spread, 1.0, np.exp(-(d - min_dist / spread)))
     (a, b), _ = scipy.optimize.curve_fit(
@@ -113,11 +115,11 @@ def find_ab(spread: float = 1.0, min_dist: float = 0.1) -> tuple[float, float]:
 
 
 def log_radii(sq_dists: torch.Tensor, epsilon: float = 1e-8) -> torch.Tensor:
-    """Logarithms of the local radii of embedded points, log(ε + Σⱼ qᵢⱼ dᵢⱼ² / Σⱼ qᵢⱼ) with q = 1/(1 + d²), j ≠ i.
+    """Computes logarithms of local radii, log(ε + Σⱼ qᵢⱼ dᵢⱼ² / Σⱼ qᵢⱼ) with q = 1/(1 + d²) and j ≠ i.
 
     Args:
-        sq_dists: Squared distances between the points, shape (b, b).
-        epsilon: Added before the logarithm, so that points at the same place stay finite.
+        sq_dists: Squared distances between the embedded points, shape (b, b).
+        epsilon: Added before the logarithm, so that the result is finite for coinciding points.
 
     Returns:
         Shape (b,).
@@ -137,11 +139,11 @@ def log_radii(sq_dists: torch.Tensor, epsilon: float = 1e-8) -> torch.Tensor:
 
 
 def saturating_attraction(sq_dists: torch.Tensor, strength: float = 10.0) -> torch.Tensor:
-    """Loss of pairs that should be close, d̃/(s + d̃) with d̃ = d² + 1.
+    """Computes the loss of pairs that should be close, d̃/(s + d̃) with d̃ = d² + 1.
 
     Args:
         sq_dists: Squared distances d² ≥ 0, any shape.
-        strength: s > 0: pairs are pulled most at a distance of about √(s/3), and hardly beyond √s.
+        strength: s > 0: the attraction is largest at a distance of about √(s/3), and small beyond √s.
 
     Returns:
         Values in (0, 1), same shape.
@@ -157,7 +159,7 @@ def saturating_attraction(sq_dists: torch.Tensor, strength: float = 10.0) -> tor
 
 
 def saturating_repulsion(sq_dists: torch.Tensor) -> torch.Tensor:
-    """Loss of pairs that should be apart, 1/(1 + d̃) with d̃ = d² + 1.
+    """Computes the loss of pairs that should be apart, 1/(1 + d̃) with d̃ = d² + 1.
 
     Args:
         sq_dists: Squared distances d² ≥ 0, any shape.

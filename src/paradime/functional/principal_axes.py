@@ -1,4 +1,4 @@
-"""Principal axes, of many rows by their covariance and of many columns by the rows' products."""
+"""Principal axes, from the covariance of columns or from the products of rows."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import torch
 
 __all__ = ["axes_of_covariance", "axes_of_rows", "whitening_factors"]
 
-_NONE = 1e-6  # of the largest deviation: rounding of single precision
-_LITTLE = 1e-4  # of the usual deviation
+_NONE = 1e-6  # deviations below this, relative to the largest, are rounding errors of single precision
+_LITTLE = 1e-4  # deviations below this, relative to the root mean square, are not magnified
 _CHUNK_ELEMENTS = 1 << 22
 
 
 def axes_of_covariance(covariance: torch.Tensor, n_axes: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns the directions in which rows vary most, and how much, of their covariance.
+    """Computes principal axes and the standard deviations along them from a covariance matrix.
 
     Args:
         covariance: Shape (d, d), float64.
-        n_axes: How many axes, at most d.
+        n_axes: Number of axes, at most d.
 
     Returns:
-        The axes, shape (n_axes, d), the largest element of each positive, and the standard deviations along them,
-        shape (n_axes,), in falling order.
+        The axes, shape (n_axes, d), with the sign that makes the element of largest absolute value positive, and
+        the standard deviations, shape (n_axes,), in decreasing order.
 
     Source: Pearson, "On lines and planes of closest fit to systems of points in space", 1901.
 
@@ -35,11 +35,11 @@ def axes_of_covariance(covariance: torch.Tensor, n_axes: int) -> tuple[torch.Ten
 
 
 def axes_of_rows(rows: torch.Tensor, n_axes: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns the same of few rows in many columns: nothing of the size d × d is made.
+    """Computes principal axes and standard deviations of few rows with many columns, without a d × d matrix.
 
     Args:
-        rows: Rows less their mean, shape (n, d).
-        n_axes: How many axes; of those beyond the number of rows, both axis and deviation are zero.
+        rows: Centred rows, shape (n, d).
+        n_axes: Number of axes; axes and deviations beyond the number of rows are zero.
 
     Returns:
         Axes, shape (n_axes, d), and standard deviations, shape (n_axes,), both float64.
@@ -55,26 +55,26 @@ def axes_of_rows(rows: torch.Tensor, n_axes: int) -> tuple[torch.Tensor, torch.T
     for block in blocks:
         block = block.to(torch.float64)
         products.addmm_(block, block.T)
-    found, deviations = axes_of_covariance(products / n, min(n, n_axes))
+    eigenvectors, deviations = axes_of_covariance(products / n, min(n, n_axes))
     varies = deviations > _NONE * deviations[0]
     # an axis is the sum of the rows, weighted by an eigenvector of their products
-    weights = torch.where(varies, 1 / torch.where(varies, deviations, 1), 0)[:, None] * found / n**0.5
+    weights = torch.where(varies, 1 / torch.where(varies, deviations, 1), 0)[:, None] * eigenvectors / n**0.5
     axes = rows.new_zeros(n_axes, d, dtype=torch.float64)
-    axes[: len(found)] = torch.cat([weights @ block.to(torch.float64) for block in blocks], dim=1)
-    padded = torch.nn.functional.pad(torch.where(varies, deviations, 0), (0, n_axes - len(found)))
+    axes[: len(eigenvectors)] = torch.cat([weights @ block.to(torch.float64) for block in blocks], dim=1)
+    padded = torch.nn.functional.pad(torch.where(varies, deviations, 0), (0, n_axes - len(eigenvectors)))
     return _signed(axes), padded
 
 
 def whitening_factors(deviations: torch.Tensor, whitening: float) -> torch.Tensor:
-    """Returns by what to multiply components so that they vary more alike, and by about 1 in all.
+    """Returns factors that partially whiten components, and scale them to about unit size.
 
     The component j of standard deviation s_j is divided by s_j^w s^(1 − w), where s is the root mean square of
-    those that vary. One that hardly varies is divided by s, so that rounding errors are not magnified; one that
-    does not vary at all becomes zero, since nothing could be learned of it.
+    the s_j that are not zero. Components with a very small s_j are divided by s, so that rounding errors are not
+    magnified; constant components have factor 0.
 
     Args:
-        deviations: The s_j, shape (p,).
-        whitening: The exponent w, in [0, 1]: components stay in proportion with 0, and vary alike with 1.
+        deviations: The standard deviations s_j, shape (p,).
+        whitening: The exponent w, in [0, 1]: 0 keeps the proportions of the s_j, 1 makes all equal.
 
     Returns:
         Shape (p,), finite.
@@ -92,6 +92,6 @@ def whitening_factors(deviations: torch.Tensor, whitening: float) -> torch.Tenso
 
 
 def _signed(axes: torch.Tensor) -> torch.Tensor:
-    """Axes have no sign of their own; the same data give the same one."""
+    """Gives axes the sign that makes the element of largest absolute value positive."""
     largest = axes.gather(1, axes.abs().argmax(dim=1, keepdim=True))
     return torch.where(largest < 0, -axes, axes)

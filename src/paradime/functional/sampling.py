@@ -1,4 +1,4 @@
-"""Drawing of indices, without Python per item and for any number of items."""
+"""Vectorised random sampling of indices."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = [
     "draw_others_of_batch",
 ]
 
-_REPEATS = 4  # a point that is half of a batch's ends is drawn from all points 1 time in 16
-_BLOCK = 16  # half a byte of running sums a weight; the weights of a drawn block lie in a cache line or two
+_REPEATS = 4  # number of rejected draws; if a point is half of a batch, 1 draw in 16 is from all points
+_BLOCK = 16  # half a byte of cumulative sums per weight; the weights of a block fill one or two cache lines
 
 
 def cumulative_blocks(weights: torch.Tensor) -> torch.Tensor:
-    """Running sum of blocks of weights in double precision, as :func:`draw_from_blocks` takes it.
+    """Computes the cumulative sums of blocks of weights in double precision, for :func:`draw_from_blocks`.
 
     Args:
         weights: Weights ≥ 0, shape (m,), not all zero.
@@ -35,20 +35,24 @@ def cumulative_blocks(weights: torch.Tensor) -> torch.Tensor:
     sums[whole // _BLOCK :] = weights[whole:].sum(dtype=torch.float64)
     cumulative = sums.cumsum_(dim=0)
     if not len(weights) or bool(weights.min() < 0) or not 0 < float(cumulative[-1]) < float("inf"):
-        raise ValueError("weights must be finite, not negative, and not all zero to sample by them.")
+        received = f"values from {weights.min():g} to {weights.max():g}" if len(weights) else "none"
+        raise ValueError(
+            f"weights to sample by must be finite, not negative, and not all zero, got {received}. "
+            "Check the relations that they come from."
+        )
     return cumulative
 
 
 def draw_from_blocks(
     weights: torch.Tensor, cumulative: torch.Tensor, size: int, *, generator: torch.Generator | None = None
 ) -> torch.Tensor:
-    """Draws indices with replacement, with probabilities proportional to weights: a block first, then within it.
+    """Draws indices with replacement, in proportion to weights: first a block, then an index in the block.
 
     Args:
         weights: Shape (m,); m has no upper limit.
         cumulative: From :func:`cumulative_blocks`, shape (⌈m/16⌉,).
-        size: How many to draw.
-        generator: Source of randomness; torch's global one if ``None``.
+        size: Number of indices to draw.
+        generator: Source of randomness; torch's global generator if ``None``.
 
     Returns:
         Indices in [0, m), shape (size,), int64.
@@ -60,23 +64,23 @@ def draw_from_blocks(
     """
     points = torch.rand(size, dtype=torch.float64, device=weights.device, generator=generator)
     points = torch.minimum(points.mul_(cumulative[-1]), _below(cumulative[-1]))
-    # right=True skips blocks of weight 0, which share their running sum with the block before them
+    # right=True skips blocks of weight 0, whose cumulative sum is that of the block before
     blocks = torch.searchsorted(cumulative, points, right=True)
     points -= torch.where(blocks > 0, cumulative[blocks - 1], 0)
     within = _weights_of_blocks(weights, blocks).to(torch.float64).cumsum(dim=1)
-    # the block's sum may have been rounded otherwise than the running sums: never beyond its last weight
+    # the sum within the block may be rounded differently, so that the point is limited to its last weight
     points = torch.minimum(points, _below(within[:, -1]))
     return blocks * _BLOCK + (within <= points[:, None]).sum(dim=1)
 
 
 def _weights_of_blocks(weights: torch.Tensor, blocks: torch.Tensor) -> torch.Tensor:
-    """Returns the weights of some blocks, shape (size, 16), with zeros after the last weight."""
+    """Returns the weights of blocks, shape (size, 16), padded with zeros."""
     n_whole = len(weights) // _BLOCK
     rest = weights[n_whole * _BLOCK :]
     last = torch.nn.functional.pad(rest, (0, _BLOCK - len(rest)))
     if n_whole == 0:
         return last.expand(len(blocks), -1)
-    # whole rows are gathered several times faster than as many single weights
+    # gathering rows is several times faster than gathering single weights
     picked = weights[: n_whole * _BLOCK].view(-1, _BLOCK).index_select(0, blocks.clamp_max(n_whole - 1))
     return torch.where((blocks == n_whole)[:, None], last, picked) if len(rest) else picked
 
@@ -88,13 +92,13 @@ def _below(sums: torch.Tensor) -> torch.Tensor:
 def draw_others(
     rows: torch.Tensor, n: int, rate: int, *, generator: torch.Generator | None = None
 ) -> torch.Tensor:
-    """Draws, for each row, points other than itself, uniformly and with replacement.
+    """Draws other points for each row, uniformly and with replacement.
 
     Args:
         rows: Indices in [0, n), shape (b,), int64.
         n: Number of points, at least 2.
-        rate: How many to draw for each row.
-        generator: Source of randomness; torch's global one if ``None``.
+        rate: Number of points to draw per row.
+        generator: Source of randomness; torch's global generator if ``None``.
 
     Returns:
         Shape (b, rate), int64.
@@ -106,16 +110,16 @@ def draw_others(
 def draw_distinct_others(
     rows: torch.Tensor, n: int, size: int, *, generator: torch.Generator | None = None
 ) -> torch.Tensor:
-    """Draws, for each row, points other than itself, uniformly and each at most once.
+    """Draws other points for each row, uniformly and without replacement.
 
     Args:
         rows: Indices in [0, n), shape (b,), int64.
         n: Number of points, more than ``size``.
-        size: How many to draw for each row; few, since each is compared with those before it.
-        generator: Source of randomness; torch's global one if ``None``.
+        size: Number of points to draw per row; the cost is quadratic in it.
+        generator: Source of randomness; torch's global generator if ``None``.
 
     Returns:
-        Shape (b, size), int64, in no particular order.
+        Shape (b, size), int64, in arbitrary order.
 
     Source: Floyd's algorithm; Bentley, "A sample of brilliance", 1987.
 
@@ -126,9 +130,9 @@ def draw_distinct_others(
     drawn = rows.new_empty(len(rows), size)
     for i in range(size):
         last = n - 1 - size + i
-        found = torch.randint(last + 1, (len(rows),), device=rows.device, generator=generator)
-        taken = (drawn[:, :i] == found[:, None]).any(dim=1)
-        drawn[:, i] = torch.where(taken, last, found)
+        candidate = torch.randint(last + 1, (len(rows),), device=rows.device, generator=generator)
+        taken = (drawn[:, :i] == candidate[:, None]).any(dim=1)
+        drawn[:, i] = torch.where(taken, last, candidate)
     return drawn.add_(drawn >= rows[:, None])
 
 
@@ -140,27 +144,27 @@ def draw_others_by_weight(
     *,
     generator: torch.Generator | None = None,
 ) -> torch.Tensor:
-    """Draws, for each row, points other than itself, in proportion to weights and with replacement.
+    """Draws other points for each row, in proportion to weights and with replacement.
 
-    Where the row itself is drawn, the draw is repeated a few times; then, which is likely only for a point that
-    has most of the weight, a point is drawn uniformly from all others.
+    If the row itself is drawn, the draw is repeated up to three times, and then replaced by a uniform draw from
+    all other points. This is likely only for a point with most of the weight.
 
     Args:
         rows: Indices in [0, n), shape (b,), int64.
         weights: Weight of each point, shape (n,), n at least 2.
         cumulative: From :func:`cumulative_blocks`.
-        rate: How many to draw for each row.
-        generator: Source of randomness; torch's global one if ``None``.
+        rate: Number of points to draw per row.
+        generator: Source of randomness; torch's global generator if ``None``.
 
     Returns:
         Shape (b, rate), int64.
     """
     drawn = draw_others(rows, len(weights), rate, generator=generator)
     for _ in range(_REPEATS):
-        found = draw_from_blocks(weights, cumulative, drawn.numel(), generator=generator).view_as(drawn)
-        fits = found != rows[:, None]
-        drawn = torch.where(fits, found, drawn)
-        if _may_look(drawn.device) and bool(fits.all()):
+        candidates = draw_from_blocks(weights, cumulative, drawn.numel(), generator=generator).view_as(drawn)
+        is_other = candidates != rows[:, None]
+        drawn = torch.where(is_other, candidates, drawn)
+        if _reads_are_free(drawn.device) and bool(is_other.all()):
             break
     return drawn
 
@@ -168,18 +172,18 @@ def draw_others_by_weight(
 def draw_others_of_batch(
     rows: torch.Tensor, cols: torch.Tensor, n: int, rate: int, *, generator: torch.Generator | None = None
 ) -> torch.Tensor:
-    """Draws, for each edge of a batch, ends of the batch's other edges, uniformly and with replacement.
+    """Draws points of the batch's other edges for each edge of a batch, uniformly and with replacement.
 
-    An end is a place in the list of rows and columns, so that a point is drawn as often as it occurs in it.
-    The edge's first point is never drawn: where it is an end of another edge, the draw is repeated a few times,
-    and then, or if the batch has one edge only, a point is drawn from all other points.
+    Points are drawn in proportion to the number of their occurrences in the batch. The edge's first point is never
+    drawn: if it occurs in another edge, the draw is repeated up to three times, and then replaced by a draw from
+    all other points. So is each draw if the batch has a single edge.
 
     Args:
         rows: First points of the edges, in [0, n), shape (b,), int64.
         cols: Second points, shape (b,), or (b, k) for k edges of each first point.
         n: Number of points, at least 2.
-        rate: How many to draw for each edge.
-        generator: Source of randomness; torch's global one if ``None``.
+        rate: Number of points to draw per edge.
+        generator: Source of randomness; torch's global generator if ``None``.
 
     Returns:
         Shape (b, rate), int64.
@@ -192,16 +196,16 @@ def draw_others_of_batch(
     n_own, ends = ends.shape[1], ends.reshape(-1)
     own = torch.arange(0, len(ends), n_own, device=rows.device)[:, None]
     for _ in range(_REPEATS):
-        places = torch.randint(len(ends) - n_own, (b, rate), device=rows.device, generator=generator)
-        found = ends[places.add_(n_own * (places >= own))]
-        fits = found != rows[:, None]
-        # a fixed number of draws, of which the last that fits counts: nothing waits for the device
-        drawn = torch.where(fits, found, drawn)
-        if _may_look(drawn.device) and bool(fits.all()):
+        positions = torch.randint(len(ends) - n_own, (b, rate), device=rows.device, generator=generator)
+        candidates = ends[positions.add_(n_own * (positions >= own))]
+        is_other = candidates != rows[:, None]
+        # the last valid draw of a fixed number counts, so that there is no synchronisation with the device
+        drawn = torch.where(is_other, candidates, drawn)
+        if _reads_are_free(drawn.device) and bool(is_other.all()):
             break
     return drawn
 
 
-def _may_look(device: torch.device) -> bool:
-    """Whether reading a value waits for nothing."""
+def _reads_are_free(device: torch.device) -> bool:
+    """Returns whether reading a value needs no synchronisation with the device."""
     return device.type == "cpu"

@@ -1,4 +1,4 @@
-"""How smoothly points run along a graph or in time."""
+"""Smoothness of an embedding along a graph or in time."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from paradime.functional.distances import squared_distances
 
 __all__ = ["dirichlet_energy", "nearness"]
 
-_NEAR = 4  # neighbours in time within one scale, in the median
+_NEAR = 4  # median number of neighbours in time within one scale
 
 
 def nearness(times: torch.Tensor, scale: float | None = None) -> torch.Tensor:
-    """Weights exp(−((tᵢ − tⱼ)/scale)²/2) of all pairs of times.
+    """Computes the weights exp(−((tᵢ − tⱼ)/scale)²/2) of all pairs of times.
 
     Args:
         times: Shape (b,).
-        scale: Time > 0 within which rows count as near. ``None`` chooses it from the batch: half of the median
-            time that five successive rows span, so that about four rows lie within one scale.
+        scale: Time scale > 0. If ``None``, it is half of the median time span of five successive rows, so that
+            about four rows are within one scale.
 
     Returns:
         Shape (b, b), with zero diagonal.
@@ -36,24 +36,24 @@ def _time_scale(times: torch.Tensor) -> torch.Tensor:
     ordered = times.sort().values
     apart = min(_NEAR, len(times) - 1)
     spans = ordered[apart:] - ordered[: len(times) - apart]
-    # many rows of the same time have no span
+    # the median is 0 if many rows have the same time
     median = spans.median()
     scale = torch.where(median > 0, median, spans.mean()) / 2
     return torch.where(scale > 0, scale, 1)
 
 
 def dirichlet_energy(Z: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Mean squared distance of weighted pairs, relative to that of all pairs.
+    """Computes the weighted mean squared distance of pairs, relative to the mean over all pairs.
 
-    Σ wᵢⱼ‖zᵢ − zⱼ‖² / (Σ wᵢⱼ · mean of ‖zᵢ − zⱼ‖² over i ≠ j). Shrinking all points changes nothing.
+    Σ wᵢⱼ‖zᵢ − zⱼ‖² / (Σ wᵢⱼ · mean of ‖zᵢ − zⱼ‖² over i ≠ j). It does not depend on the scale of the embedding.
 
     Args:
         Z: Embedded rows, shape (b, d).
-        weights: Weights ≥ 0, shape (b, b); the diagonal does not count.
+        weights: Weights ≥ 0, shape (b, b); the diagonal is ignored.
 
     Returns:
-        A scalar ≥ 0: about 1 for positions that have nothing to do with the weights, and for rows that are all
-        the same; 0 if all weights are 0.
+        A scalar ≥ 0: about 1 for positions that are independent of the weights, and 1 for identical rows; 0 if all
+        weights are 0.
 
     Source: Belkin and Niyogi, "Laplacian eigenmaps for dimensionality reduction and data representation", 2003,
         section 3.
@@ -67,7 +67,7 @@ def dirichlet_energy(Z: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     Z = Z / torch.where(largest == 0, 1, largest)
     centered = Z - Z.mean(dim=0)
     mean_square = 2 * centered.square().sum() / max(1, len(Z) - 1)
-    # what is left of rows that are all the same is rounding
+    # identical rows may differ by rounding after centring
     spread = mean_square > (8 * torch.finfo(Z.dtype).eps) ** 2 * Z.shape[1]
     off_diagonal = weights.to(Z.dtype) * (1 - torch.eye(len(Z), dtype=Z.dtype, device=Z.device))
     total = off_diagonal.sum()

@@ -1,4 +1,4 @@
-"""Columns whose far values are drawn near, and the ranges in which they usually lie, also of sparse rows."""
+"""Soft clipping of outliers, and the usual ranges of columns of dense and sparse rows."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from paradime.utils.sparse import SparseRows
 __all__ = ["extremes_of", "soft_clip", "soft_clip_few", "sparse_usual_ranges", "usual_bounds", "usual_ranges"]
 
 _TAIL = 0.025
-_FEWEST_WITH_TAILS = 5  # from here on the smallest and the largest value are tails
-_BEYOND = 3  # lengths of the usual range that a value may lie beyond it, and count as it is
+_FEWEST_WITH_TAILS = 5  # from so many values on, the smallest and the largest are outside the usual range
+_BEYOND = 3  # distance between usual range and bounds, in lengths of the usual range
 
 
 def soft_clip(X: torch.Tensor, low: torch.Tensor, high: torch.Tensor, reach: torch.Tensor) -> torch.Tensor:
-    """Returns values as they are between two bounds, and beyond these by the logarithm of how far they go.
+    """Clips values softly: values between two bounds are unchanged, distances beyond them grow logarithmically.
 
-    The map x ↦ b ± r log(1 + |x − b| / r) beyond a bound b rises everywhere, with a slope of 1 at the bound.
+    The map x ↦ b ± r log(1 + |x − b| / r) beyond a bound b is strictly increasing, with slope 1 at the bound.
 
     Args:
         X: Values, shape (n, d).
         low: Lower bound of each column, shape (d,); may be −∞.
         high: Upper bound of each column, shape (d,); may be ∞.
-        reach: The length r of each column on which a value counts as far, shape (d,), positive.
+        reach: The length scale r of each column, shape (d,), positive.
 
     Returns:
         Shape (n, d).
@@ -39,7 +39,7 @@ def soft_clip(X: torch.Tensor, low: torch.Tensor, high: torch.Tensor, reach: tor
 
 
 def soft_clip_few(X: torch.Tensor, low: torch.Tensor, high: torch.Tensor, reach: torch.Tensor) -> torch.Tensor:
-    """Returns the same as :func:`soft_clip` without gradients, at less cost where few values lie outside.
+    """Computes :func:`soft_clip` without gradients, faster if few values are outside the bounds.
 
     Example:
         >>> bounds = torch.tensor([-4.0]), torch.tensor([4.0])
@@ -55,10 +55,10 @@ def soft_clip_few(X: torch.Tensor, low: torch.Tensor, high: torch.Tensor, reach:
 
 
 def usual_ranges(X: torch.Tensor) -> torch.Tensor:
-    """Returns between which values, and around which, the values of each column lie but for a twentieth.
+    """Computes the 2.5 % quantile, the median, and the 97.5 % quantile of each column.
 
-    All are values of the column: the 2.5 % and 97.5 % quantiles without interpolation, such that an outlier does
-    not enter, and the median. Of 5 values or more, at least the smallest and the largest are left out.
+    They are not interpolated, so that outliers have no influence. From 5 values on, the quantiles exclude at least
+    the smallest and the largest value.
 
     Args:
         X: Shape (n, d), n at least 1.
@@ -73,19 +73,19 @@ def usual_ranges(X: torch.Tensor) -> torch.Tensor:
     n = len(X)
     left_out = max(int(_TAIL * (n - 1)), int(n >= _FEWEST_WITH_TAILS))
     columns = X.T.contiguous()
-    places = left_out, (n - 1) // 2, n - 1 - left_out
-    return torch.stack([columns.kthvalue(place + 1, dim=1).values for place in places])
+    ranks = left_out, (n - 1) // 2, n - 1 - left_out
+    return torch.stack([columns.kthvalue(rank + 1, dim=1).values for rank in ranks])
 
 
 def usual_bounds(extremes: torch.Tensor, ranges: torch.Tensor) -> torch.Tensor:
-    """Returns the bounds beyond which values of a column are far, and the length that far is measured by.
+    """Computes the bounds and the length scale for soft clipping of each column.
 
-    With l and h from :func:`usual_ranges` and r = h − l, the bounds are l − 3r and h + 3r. Where nearly all values
-    are the same, r is the length that is usual in other columns.
+    With l and h from :func:`usual_ranges` and r = h − l, the bounds are l − 3r and h + 3r. If nearly all values of
+    a column are equal, r is the median of other columns.
 
     Args:
-        extremes: The least and the largest value of each column, shape (2, d).
-        ranges: What :func:`usual_ranges` returns, shape (3, d).
+        extremes: Minimum and maximum of each column, shape (2, d).
+        ranges: Result of :func:`usual_ranges`, shape (3, d).
 
     Returns:
         Lower bound, upper bound and r, shape (3, d); r is positive.
@@ -96,23 +96,23 @@ def usual_bounds(extremes: torch.Tensor, ranges: torch.Tensor) -> torch.Tensor:
         tensor([-5.,  9.,  2.])
     """
     (lowest, highest), (lower, _, upper) = extremes, ranges
-    whole, width = highest - lowest, upper - lower
-    rare = width <= 0
-    lengths = torch.where(rare, whole, width)
-    some = lengths > 0
-    usual = lengths[some].median() if bool(some.any()) else lengths.new_ones(())
-    width = torch.where(rare, torch.minimum(whole, usual), width)
-    width = torch.where(some, width, 1)
-    lower = torch.where(rare, torch.maximum(lowest, lower - width), lower)
-    upper = torch.where(rare, torch.minimum(highest, upper + width), upper)
+    span, width = highest - lowest, upper - lower
+    nearly_constant = width <= 0
+    lengths = torch.where(nearly_constant, span, width)
+    varies = lengths > 0
+    usual = lengths[varies].median() if bool(varies.any()) else lengths.new_ones(())
+    width = torch.where(nearly_constant, torch.minimum(span, usual), width)
+    width = torch.where(varies, width, 1)
+    lower = torch.where(nearly_constant, torch.maximum(lowest, lower - width), lower)
+    upper = torch.where(nearly_constant, torch.minimum(highest, upper + width), upper)
     return torch.stack((lower - _BEYOND * width, upper + _BEYOND * width, width))
 
 
-_SPARSE_TAIL = 0.02  # below the share that usual ranges leave out on either side
+_SPARSE_TAIL = 0.02  # columns with a smaller share of entries have usual range 0; less than _TAIL
 
 
 def extremes_of(rows: SparseRows) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns the least and the largest value of each column, shape (d,) each.
+    """Returns minimum and maximum of each column of sparse rows, shape (d,) each.
 
     Example:
         >>> import scipy.sparse
@@ -128,24 +128,24 @@ def extremes_of(rows: SparseRows) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def sparse_usual_ranges(rows: SparseRows, sample: torch.Tensor, step: int) -> torch.Tensor:
-    """Returns the same as :func:`~paradime.functional.soft_clipping.usual_ranges`, of some sparse rows.
+    """Computes :func:`~paradime.functional.soft_clipping.usual_ranges` of sampled sparse rows.
 
     Args:
         rows: The rows, shape (n, d).
-        sample: Numbers of rows, shape (m,).
-        step: How many columns of these are made dense together.
+        sample: Indices of rows, shape (m,).
+        step: Number of columns to make dense at a time.
 
     Returns:
         Lower value, median and upper value, shape (3, d), float32 or float64.
     """
     columns = rows.take(sample).to_scipy().tocsc()
     n, dim = columns.shape
-    kind = torch.float64 if rows.dtype in (torch.float64, torch.int32, torch.int64) else torch.float32
-    found = torch.zeros(3, dim, dtype=kind)
-    # where next to all values are zero, so are the median and the quantiles
-    some = np.flatnonzero(np.diff(columns.indptr) > (_SPARSE_TAIL * n if n > 1 / _SPARSE_TAIL else 0))
-    for start in range(0, len(some), step):
-        places = some[start : start + step]
-        block = torch.from_numpy(columns[:, places].toarray()).to(kind)
-        found[:, torch.from_numpy(places)] = usual_ranges(block)
-    return found.to(rows.device)
+    dtype = torch.float64 if rows.dtype in (torch.float64, torch.int32, torch.int64) else torch.float32
+    ranges = torch.zeros(3, dim, dtype=dtype)
+    # if nearly all values of a column are zero, so are its median and quantiles
+    filled = np.flatnonzero(np.diff(columns.indptr) > (_SPARSE_TAIL * n if n > 1 / _SPARSE_TAIL else 0))
+    for start in range(0, len(filled), step):
+        chunk = filled[start : start + step]
+        block = torch.from_numpy(columns[:, chunk].toarray()).to(dtype)
+        ranges[:, torch.from_numpy(chunk)] = usual_ranges(block)
+    return ranges.to(rows.device)

@@ -1,4 +1,4 @@
-"""Spectral positions from a sparse graph."""
+"""Spectral positions of a sparse graph."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _DOUBLE_UP_TO = 100_000
 
 
 def spectral_positions(graph: scipy.sparse.csr_array, out_dim: int = 2, *, random_state: int = 0) -> FloatArray:
-    """Laplacian eigenmaps: solutions of L y = λ D y for the graph's Laplacian, from the second smallest λ on.
+    """Computes Laplacian eigenmaps: solutions of L y = λ D y for a graph's Laplacian, from the second smallest λ.
 
-    The graph stays sparse: nothing of size n × n is formed.
+    No dense n × n matrix is formed.
 
     Args:
         graph: Symmetric weights ≥ 0, shape (n, n), sparse.
@@ -35,26 +35,26 @@ def spectral_positions(graph: scipy.sparse.csr_array, out_dim: int = 2, *, rando
     """
     n = graph.shape[0]
     if out_dim < 1:
-        raise ValueError(f"out_dim must be at least 1, got {out_dim}.")
+        raise ValueError(f"out_dim must be at least 1, got {out_dim}. 2 suits a picture.")
     count, _ = scipy.sparse.csgraph.connected_components(graph, directed=False)
     if count > 1:
         warnings.warn(
-            f"the graph has {count} connected components; spectral positions then say little about how "
-            "these lie to each other. Raise n_neighbors, or initialize with 'pca'.",
+            f"spectral positions need a connected graph, got {count} connected components, whose relative "
+            "positions have little meaning. Raise n_neighbors, or initialize with 'pca'.",
             stacklevel=2,
         )
     degree = np.asarray(graph.sum(axis=0), dtype=np.float64).ravel()
     root = np.where(degree > 0, degree, 1) ** -0.5
     inverse_root = scipy.sparse.dia_array((root[None], 0), shape=(n, n))
-    # I + D^-1/2 W D^-1/2 has the Laplacian's eigenvectors in reverse order and no negative eigenvalue, so
-    # that the wanted ones are the largest: the end at which Lanczos needs no factorisation
+    # I + D^-1/2 W D^-1/2 has the Laplacian's eigenvectors in reverse order, and no negative eigenvalue: Lanczos
+    # finds the largest eigenvalues without a factorisation
     operator = scipy.sparse.eye_array(n) + inverse_root @ graph.astype(np.float64) @ inverse_root
     start = np.random.default_rng(random_state).uniform(-1, 1, n)
     k = out_dim + 1
     if n <= 4 * k + 20:
         values, vectors = np.linalg.eigh(operator.toarray())
     else:
-        # positions to begin with need no double precision, and Lanczos is bound by the memory that it reads
+        # initial positions need no double precision, and Lanczos is limited by memory bandwidth
         dtype = np.float32 if n > _DOUBLE_UP_TO else np.float64
         values, vectors = scipy.sparse.linalg.eigsh(
             operator.tocsr().astype(dtype),
@@ -66,7 +66,7 @@ def spectral_positions(graph: scipy.sparse.csr_array, out_dim: int = 2, *, rando
             maxiter=n * 5,
         )
     chosen = vectors[:, np.argsort(-values)[1:k]] * root[:, None]
-    # the sign of an eigenvector is arbitrary: fix it, so that runs agree
+    # the sign of an eigenvector is arbitrary; fixing it makes results reproducible
     chosen = chosen * np.sign(chosen[np.abs(chosen).argmax(axis=0), np.arange(chosen.shape[1])])
     centered = chosen - chosen.mean(axis=0)
     positions: FloatArray = np.zeros((n, out_dim), np.float32)

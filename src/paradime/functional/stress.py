@@ -1,4 +1,4 @@
-"""Distances of the data against those of the embedding."""
+"""Stress: differences between distances in the data and in the embedding."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from paradime.types import BinaryTensorFun
 __all__ = ["STRESS_WEIGHTINGS", "condensed_of_square", "data_distances", "weighted_stress"]
 
 STRESS_WEIGHTINGS = {"none": 0, "sammon": -1, "elastic": -2}
-"""The power of the data's distance that weights a pair, by name."""
+"""Weight of a pair as a power of its distance in the data, by name."""
 
-_MANY_COLUMNS = 64  # from here on, a matrix product is faster than differences
-_SMALLEST = 1e-3  # distances below this share of the mean get no more weight
+_MANY_COLUMNS = 64  # from so many columns on, a matrix product is faster than differences
+_SMALLEST = 1e-3  # lower bound of distances in weights, relative to the mean distance
 
 
 def condensed_of_square(square: torch.Tensor) -> torch.Tensor:
-    """Returns the upper triangle of a square matrix in the condensed layout, without waiting for the device.
+    """Returns the upper triangle of a square matrix in the condensed layout, without device synchronisation.
 
     Args:
         square: Shape (n, n).
@@ -36,12 +36,12 @@ def condensed_of_square(square: torch.Tensor) -> torch.Tensor:
 
 
 def data_distances(X: torch.Tensor, metric: str | BinaryTensorFun = "euclidean") -> torch.Tensor:
-    """Distances between all unordered pairs of rows, which may have many columns; without gradient.
+    """Computes distances between all unordered pairs of rows, without gradient, also for many columns.
 
     Args:
         X: Rows, shape (n, d).
-        metric: See :func:`paired_distances`. Functions are called with both ends of all pairs, which takes memory
-            of order n² d; names take n².
+        metric: See :func:`paired_distances`. A function is called with the points of all pairs, which takes
+            O(n² d) memory; a name takes O(n²).
 
     Returns:
         Shape (n(n − 1)/2,).
@@ -56,7 +56,7 @@ def data_distances(X: torch.Tensor, metric: str | BinaryTensorFun = "euclidean")
     X = X.detach()
     if metric not in ("euclidean", "sqeuclidean", "manhattan", "chebyshev", "cosine"):
         return condensed_distances(X, metric=metric)
-    # squares of very large or small numbers would leave the range of single precision
+    # squares of very large or small numbers would exceed the range of single precision
     unit = magnitude(X)
     return _distances_by_name(X / unit, str(metric)) * unit ** UNIT_POWERS[str(metric)]
 
@@ -76,14 +76,14 @@ def _distances_by_name(X: torch.Tensor, metric: str) -> torch.Tensor:
 def weighted_stress(
     found: torch.Tensor, wanted: torch.Tensor, *, weighting: str = "none", normalize: bool = True
 ) -> torch.Tensor:
-    """Weighted squared differences between distances: Σ w(d − δ)² / Σ w δ².
+    """Computes weighted squared differences between distances, Σ w(d − δ)² / Σ w δ².
 
     Args:
-        found: The embedding's distances d ≥ 0, shape (m,).
-        wanted: The data's distances δ ≥ 0, shape (m,).
+        found: Distances d ≥ 0 in the embedding, shape (m,).
+        wanted: Distances δ ≥ 0 in the data, shape (m,).
         weighting: w = 1 (``"none"``), 1/δ (``"sammon"``) or 1/δ² (``"elastic"``). Distances below a thousandth of
-            the mean δ weigh as much as that, so that points at the same place do not outweigh all others.
-        normalize: Whether to divide by Σ w δ²; if not, this is the mean of w(d − δ)².
+            the mean δ have the weight at this distance, so that coinciding points do not dominate.
+        normalize: Whether to divide by Σ w δ²; if not, the result is the mean of w(d − δ)².
 
     Returns:
         A scalar ≥ 0; a Σ w δ² of 0 counts as 1.

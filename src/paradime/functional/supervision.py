@@ -1,4 +1,4 @@
-"""Contrasts within a batch whose pairs are weighted by labels or numeric targets."""
+"""Contrastive losses within a batch, with pairs weighted by labels or numeric targets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["class_weights", "log_similarities", "target_weights", "weighted_cont
 
 
 def log_similarities(Z: torch.Tensor, similarity: str) -> torch.Tensor:
-    """Logarithms, up to a constant, of the similarities of all pairs of rows.
+    """Computes the logarithms, up to a constant, of the similarities of all pairs of rows.
 
     Args:
         Z: Embedded rows, shape (b, d).
@@ -37,14 +37,14 @@ def log_similarities(Z: torch.Tensor, similarity: str) -> torch.Tensor:
 
 
 def class_weights(labels: torch.Tensor, *, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    """Weights of the pairs of a class: each anchor's sum to 1.
+    """Computes equal weights of all pairs of a class, which sum to 1 per anchor.
 
     Args:
-        labels: Classes, integers of shape (b,); −1 for rows that are in no class.
-        dtype: That of the weights.
+        labels: Classes, integers of shape (b,); −1 for unlabelled rows.
+        dtype: Dtype of the weights.
 
     Returns:
-        Shape (b, b), rows by anchors; rows without another one of their class are 0.
+        Shape (b, b), one row per anchor; rows of 0 for anchors that are alone in their class.
 
     Source: Khosla et al., "Supervised contrastive learning", 2020, eq. 2.
 
@@ -58,7 +58,7 @@ def class_weights(labels: torch.Tensor, *, dtype: torch.dtype = torch.float32) -
 
 
 def target_weights(targets: torch.Tensor, bandwidth: float) -> torch.Tensor:
-    """Weights exp(−(Δy/(bandwidth · std y))²/2) of pairs of numeric targets; each anchor's sum to 1.
+    """Computes weights exp(−(Δy/(bandwidth · std y))²/2) of pairs of numeric targets, normalised per anchor.
 
     Args:
         targets: Floating-point numbers y, shape (b,) with b ≥ 2.
@@ -78,19 +78,19 @@ def target_weights(targets: torch.Tensor, bandwidth: float) -> torch.Tensor:
     itself = torch.eye(len(targets), dtype=torch.bool, device=targets.device)
     lowest = torch.finfo(targets.dtype).min
     exponents = (-0.5 * (unit[:, None] - unit).square()).masked_fill(itself, lowest)
-    # a softmax, since all weights of a row far from the others would vanish
+    # a softmax, because without it all weights of a row far from the others would underflow
     return torch.softmax(exponents, dim=1).masked_fill(itself, 0)
 
 
 def weighted_contrast(
     log_similarity: torch.Tensor, weights: torch.Tensor, *, candidates: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """Mean over anchors of −Σⱼ wᵢⱼ log softmaxⱼ(sᵢⱼ), the softmax over all other candidates.
+    """Computes the mean over anchors of −Σⱼ wᵢⱼ log softmaxⱼ(sᵢⱼ), with the softmax over all other candidates.
 
     Args:
         log_similarity: Shape (b, b).
-        weights: Shape (b, b), with zero diagonal; rows sum to 1, or to 0 for rows that are no anchors.
-        candidates: Which rows the softmax runs over, booleans of shape (b,); all if ``None``.
+        weights: Shape (b, b), with zero diagonal; rows sum to 1, or to 0 for rows that are not anchors.
+        candidates: Mask of the rows in the softmax, booleans of shape (b,); all if ``None``.
 
     Returns:
         A scalar; 0 if there is no anchor.
@@ -104,7 +104,7 @@ def weighted_contrast(
     left_out = torch.eye(len(weights), dtype=torch.bool, device=weights.device)
     if candidates is not None:
         left_out = left_out | ~candidates
-    # a number far below all others and not infinity, which times a weight of 0 is not a number
+    # a very small number instead of −∞, because −∞ times a weight of 0 is NaN
     lowest = torch.finfo(log_similarity.dtype).min / 2
     log_totals = log_similarity.masked_fill(left_out, lowest).logsumexp(dim=1)
     mass = weights.sum(dim=1)

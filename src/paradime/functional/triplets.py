@@ -1,4 +1,4 @@
-"""Triplets within a batch: an anchor, a row of its class, and a row of another class."""
+"""Triplet losses within a batch, over an anchor, a row of its class, and a row of another class."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _Masked = tuple[torch.Tensor, torch.Tensor]
 
 
 def euclidean_distances(sq_dists: torch.Tensor) -> torch.Tensor:
-    """Square root of squared distances, whose gradient at 0 is 0.
+    """Computes the square root of squared distances, with gradient 0 at 0.
 
     Args:
         sq_dists: Squared distances ≥ 0, any shape.
@@ -28,14 +28,14 @@ def euclidean_distances(sq_dists: torch.Tensor) -> torch.Tensor:
 def triplet_hinge(
     distances: torch.Tensor, labels: torch.Tensor, *, margin: float = 1.0, mining: str = "semihard"
 ) -> torch.Tensor:
-    """Mean over triplets of a batch of (d(anchor, positive) − d(anchor, negative) + margin)₊, in O(b²) memory.
+    """Computes the mean of (d(anchor, positive) − d(anchor, negative) + margin)₊ over triplets, in O(b²) memory.
 
     Args:
         distances: Distances between the rows, shape (b, b).
-        labels: Classes, integers of shape (b,); −1 for rows that belong to no triplet.
-        margin: How much nearer positives should be than negatives.
+        labels: Classes, integers of shape (b,); −1 for unlabelled rows, which are in no triplet.
+        margin: Smallest intended difference between the distances to negatives and positives.
         mining: ``"all"`` triplets; ``"semihard"``: for each pair of a class the nearest negative that is further
-            away than the positive, or the furthest negative if none is; ``"hard"``: for each anchor its furthest
+            away than the positive, or else the furthest negative; ``"hard"``: for each anchor its furthest
             positive and its nearest negative.
 
     Returns:
@@ -58,7 +58,7 @@ def triplet_hinge(
 
 
 def _sorted_negatives(distances: torch.Tensor, negative: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns each anchor's distances to its negatives in order, then infinity; and the same with 0 instead."""
+    """Returns each anchor's sorted distances to its negatives, padded with infinity, and padded with 0."""
     ordered = torch.where(negative, distances, torch.inf).sort(dim=1).values
     return ordered.detach(), torch.where(ordered.isinf(), 0, ordered)
 
@@ -96,4 +96,4 @@ TRIPLET_MINING: dict[str, Callable[[torch.Tensor, torch.Tensor, torch.Tensor, fl
     "semihard": _semihard,
     "hard": _hard,
 }
-"""The sum of the hinges and their number, by the name of the mining."""
+"""Functions that return the sum of the hinges and their number, by the name of the mining."""

@@ -1,4 +1,4 @@
-"""Nearest neighbours: backends behind one protocol, the choice among them, measured recall, kept results."""
+"""Nearest-neighbour search: backends with one protocol, their choice, measured recall, and a cache."""
 
 from paradime.neighbors.backend import NeighborBackend
 from paradime.neighbors.cache import NeighborCache

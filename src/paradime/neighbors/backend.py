@@ -1,4 +1,4 @@
-"""The protocol of neighbour searches, and what several of them share."""
+"""The protocol of neighbour searches, and a shared helper."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class NeighborBackend(Protocol):
         """Returns whether the library that this backend needs is installed."""
 
     def supports(self, metric: Metric) -> bool:
-        """Returns whether this backend knows a metric."""
+        """Returns whether this backend supports a metric."""
 
     def search(
         self, X: torch.Tensor, k: int, *, metric: Metric, random_state: int
@@ -31,9 +31,9 @@ class NeighborBackend(Protocol):
 
         Args:
             X: Finite values, shape (n, d).
-            k: Number of neighbours, in [1, n − 1]; a point is no neighbour of itself.
-            metric: The distance.
-            random_state: Seed, for searches that draw at random.
+            k: Number of neighbours, in [1, n − 1]; a point is not its own neighbour.
+            metric: The metric.
+            random_state: Seed of randomised searches.
 
         Returns:
             Indices (int64) and distances (float32), each of shape (n, k), distances ascending.
@@ -43,12 +43,12 @@ class NeighborBackend(Protocol):
 def without_self(
     indices: torch.Tensor, dists: torch.Tensor, own: torch.Tensor | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Removes each point from its own neighbours, or else its last neighbour.
+    """Removes each point from its own neighbours; if it is not among them, removes the last neighbour.
 
-    A duplicate may stand before the point itself, or push it out: it is found by index, never by position.
+    The point is recognised by its index, because a duplicate may precede or replace it.
 
     Args:
-        indices: Neighbours of every point, possibly with itself, shape (m, k + 1).
+        indices: Neighbours of every point, with or without itself, shape (m, k + 1).
         dists: Distances, shape (m, k + 1).
         own: The points' own indices, shape (m,); 0, 1, … if ``None``.
 
@@ -57,7 +57,7 @@ def without_self(
     """
     if own is None:
         own = torch.arange(len(indices), device=indices.device)
-    left_out = indices == own[:, None]
-    left_out[:, -1] |= ~left_out.any(dim=1)
+    removed = indices == own[:, None]
+    removed[:, -1] |= ~removed.any(dim=1)
     shape = len(indices), indices.shape[1] - 1
-    return indices[~left_out].view(shape), dists[~left_out].view(shape)
+    return indices[~removed].view(shape), dists[~removed].view(shape)

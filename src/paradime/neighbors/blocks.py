@@ -1,4 +1,4 @@
-"""Search in lists of near points by matrix products of whole lists."""
+"""Approximate search in clusters of points, by matrix products of whole clusters."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ __all__ = ["BlocksBackend", "sketch_of"]
 log = logging.getLogger(__name__)
 
 _WANTED_RECALL = 0.992
-_AIM = 0.996  # what the sketch loses, and the sample's error, leave 0.99
-_SKETCH_AIM = 0.98  # other rows of a list bring candidates too
+_AIM = 0.996  # leaves a margin to 0.99 for losses of the sketch and the sampling error
+_SKETCH_AIM = 0.98  # lower, because the other rows of a list contribute candidates
 _SKETCH_TRIAL_ROWS = 200
 _BLOCK_ELEMENTS = 1 << 22
 _FEW_COLUMNS = 128
@@ -36,22 +36,22 @@ _LIST_SIZE = 256
 
 
 class BlocksBackend:
-    """Approximate search in lists of near points, one matrix product a list, with a recall of at least 0.99.
+    """Approximate search with one matrix product per list of nearby points, and a recall of at least 0.99.
 
-    The points are split into lists by k-means. All points of a list are compared with those of the nearest lists
-    by one product; how many lists are looked at follows from where the true neighbours of sampled rows are. With
-    many columns, products of the points' leading principal components select candidates first.
+    The points are split into lists by k-means. One product compares all points of a list with those of the nearest
+    lists; the number of lists is chosen so that they contain the true neighbours of sampled rows. With many
+    columns, products of the leading principal components select candidates first.
     """
 
     name: ClassVar[str] = "blocks"
     library: ClassVar[str | None] = None
 
     def available(self) -> bool:
-        """Always, since nothing more is needed."""
+        """Returns True, because no library is needed."""
         return True
 
     def supports(self, metric: Metric) -> bool:
-        """Knows the metrics that are Euclidean on transformed rows."""
+        """Returns whether a metric is Euclidean on transformed rows."""
         return is_euclidean(metric)
 
     def search(
@@ -64,24 +64,24 @@ class BlocksBackend:
         sketched = points.dim > _FEW_COLUMNS
         rows = sketch_of(points, _SKETCH_COLUMNS, generator) if sketched else points.centered(points.dtype)
         lists = split_into_lists(rows, _LIST_SIZE, generator)
-        n_lists = _lists_wanted(lists, trial)
-        n_candidates = _candidates_wanted(rows, trial) if sketched else 0
+        n_lists = _lists_needed(lists, trial)
+        n_candidates = _candidates_needed(rows, trial) if sketched else 0
         while True:
             search = _Search(points, k, lists, n_lists, rows if n_candidates else None, n_candidates)
-            found = search.all()
-            recall = trial.recall(points, found[0][trial.rows])
+            indices, dists = search.all()
+            recall = trial.recall(points, indices[trial.rows])
             log.debug(
                 "blocks: %d of %d lists, %d candidates, recall %.4f", n_lists, len(lists), n_candidates, recall
             )
             if recall >= _WANTED_RECALL or (n_lists >= len(lists) and not n_candidates):
-                return found
-            # a sketch that does not narrow the search is left out
+                return indices, dists
+            # with too many candidates, the sketch saves nothing and is left out
             n_candidates = 2 * n_candidates if n_candidates < _MOST_CANDIDATES else 0
             n_lists = min(2 * n_lists, len(lists))
 
 
 class _Search(NamedTuple):
-    """What is the same for all lists; without a sketch there are no candidates."""
+    """The settings of a search, which are the same for all lists; there are candidates only with a sketch."""
 
     points: EuclideanRows
     k: int
@@ -97,61 +97,63 @@ class _Search(NamedTuple):
         dists = torch.empty(shape, dtype=torch.float32, device=device)
         for number in range(len(self.lists)):
             others = self.lists.near(number, self.n_lists, self.k + 1)
-            for asked in torch.split(self.lists.of(number), max(1, _BLOCK_ELEMENTS // len(others))):
-                found = self.nearest(number, asked, others)
-                indices[asked], dists[asked] = found.indices, self.points.distances(found.sq_dists)
+            for queries in torch.split(self.lists.of(number), max(1, _BLOCK_ELEMENTS // len(others))):
+                nearest = self.nearest(number, queries, others)
+                indices[queries], dists[queries] = nearest.indices, self.points.distances(nearest.sq_dists)
         return indices, dists
 
-    def nearest(self, number: int, asked: torch.Tensor, others: torch.Tensor) -> Nearest:
-        """Finds the nearest of some points to rows of one list."""
+    def nearest(self, number: int, queries: torch.Tensor, others: torch.Tensor) -> Nearest:
+        """Finds the nearest of the other points to rows of one list."""
         if self.sketch is not None:
-            others = others[self._candidates(number, asked, others)]
-        center = self.points.at(asked).mean(dim=0)
-        mine = self.points.around(center, asked)
-        block = expanded(mine, self.points.around(center, others))
-        found = nearest_in_block(self.points, asked, others, block, sq_norms_of(mine), self.k, in_order=False)
-        doubtful = (~found.certain).nonzero().squeeze(1)
-        if len(doubtful):
-            better = self._in_double_precision(center, asked[doubtful], others)
-            for old, new in zip(found, better, strict=True):
-                old[doubtful] = new
-        return found
+            others = others[self._candidates(number, queries, others)]
+        center = self.points.at(queries).mean(dim=0)
+        rows = self.points.around(center, queries)
+        block = expanded(rows, self.points.around(center, others))
+        nearest = nearest_in_block(self.points, queries, others, block, sq_norms_of(rows), self.k, in_order=False)
+        uncertain = (~nearest.certain).nonzero().squeeze(1)
+        if len(uncertain):
+            better = self._in_double_precision(center, queries[uncertain], others)
+            for old, new in zip(nearest, better, strict=True):
+                old[uncertain] = new
+        return nearest
 
-    def _candidates(self, number: int, asked: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+    def _candidates(self, number: int, queries: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
         assert self.sketch is not None
         center = self.lists.centers[number].to(self.sketch.dtype)
-        mine, theirs = ((self.sketch.index_select(0, rows) - center).to(torch.float32) for rows in (asked, others))
-        # each row finds itself among its candidates
-        return smallest_columns(expanded(mine, theirs), max(self.n_candidates, self.k) + 1)
+        query_rows, other_rows = (
+            (self.sketch.index_select(0, rows) - center).to(torch.float32) for rows in (queries, others)
+        )
+        # one more, because each row is its own candidate
+        return smallest_columns(expanded(query_rows, other_rows), max(self.n_candidates, self.k) + 1)
 
-    def _in_double_precision(self, center: torch.Tensor, asked: torch.Tensor, others: torch.Tensor) -> Nearest:
-        mine, theirs = (self.points.at(rows).to(torch.float64) - center for rows in (asked, others))
-        sq_norms = sq_norms_of(mine)
-        return nearest_in_block(self.points, asked, others, expanded(mine, theirs), sq_norms, self.k)
+    def _in_double_precision(self, center: torch.Tensor, queries: torch.Tensor, others: torch.Tensor) -> Nearest:
+        query_rows, other_rows = (self.points.at(rows).to(torch.float64) - center for rows in (queries, others))
+        block = expanded(query_rows, other_rows)
+        return nearest_in_block(self.points, queries, others, block, sq_norms_of(query_rows), self.k)
 
 
-def _lists_wanted(lists: Lists, trial: Trial) -> int:
-    """How many of the nearest lists hold enough of the true neighbours."""
-    own, theirs = lists.of_point[trial.rows], lists.of_point[trial.neighbors]
+def _lists_needed(lists: Lists, trial: Trial) -> int:
+    """Returns the number of nearest lists that contain enough of the true neighbours."""
+    own, of_neighbors = lists.of_point[trial.rows], lists.of_point[trial.neighbors]
     sq_dists = lists.sq_dists_from(own)
-    ranks = torch.searchsorted(sq_dists.sort(dim=1).values, sq_dists.gather(1, theirs))
-    return 1 + _share(ranks[trial.telling()], _AIM)
+    ranks = torch.searchsorted(sq_dists.sort(dim=1).values, sq_dists.gather(1, of_neighbors))
+    return 1 + _quantile(ranks[trial.informative()], _AIM)
 
 
-def _candidates_wanted(rows: torch.Tensor, trial: Trial) -> int:
-    """How many nearest rows of the sketch hold enough of the true neighbours; a list's other rows add to these."""
-    telling = trial.telling().nonzero().squeeze(1)[:_SKETCH_TRIAL_ROWS]
-    asked, ranks = trial.rows[telling], []
+def _candidates_needed(rows: torch.Tensor, trial: Trial) -> int:
+    """Returns the number of nearest rows of the sketch that contain enough of the true neighbours."""
+    informative = trial.informative().nonzero().squeeze(1)[:_SKETCH_TRIAL_ROWS]
+    queries, true_neighbors, ranks = trial.rows[informative], trial.neighbors[informative], []
     n_nearest = min(_MOST_CANDIDATES, len(rows))
-    for part, neighbors in zip(torch.split(asked, 50), torch.split(trial.neighbors[telling], 50), strict=True):
-        block = expanded(rows[part], rows)
+    for chunk, neighbors in zip(torch.split(queries, 50), torch.split(true_neighbors, 50), strict=True):
+        block = expanded(rows[chunk], rows)
         nearest = smallest(block, n_nearest)[0].sort(dim=1).values
         ranks.append(torch.searchsorted(nearest, block.gather(1, neighbors).contiguous()))
-    return 1 + _share(torch.cat(ranks), _SKETCH_AIM)
+    return 1 + _quantile(torch.cat(ranks), _SKETCH_AIM)
 
 
-def _share(ranks: torch.Tensor, share: float) -> int:
-    """Returns the rank below which, or at which, a share of the ranks lies."""
+def _quantile(ranks: torch.Tensor, share: float) -> int:
+    """Returns the rank up to which a share of the ranks lies; 0 if there are none."""
     ordered = ranks.flatten().sort().values
     return int(ordered[int(share * (len(ordered) - 1))]) if len(ordered) else 0
 
@@ -160,15 +162,15 @@ _SAMPLE_ROWS = 4000
 
 
 def sketch_of(points: EuclideanRows, n_columns: int, generator: torch.Generator) -> torch.Tensor:
-    """Returns the leading principal components, as a sample of the points shows them.
+    """Projects points onto the leading principal components of a sample.
 
     Args:
-        points: n points of d columns.
-        n_columns: How many components, at most d.
+        points: n points with d columns.
+        n_columns: Number of components, at most d.
         generator: Draws the sample.
 
     Returns:
-        Shape (n, n_columns), centred, of the points' type.
+        Shape (n, n_columns), centred, in the points' dtype.
     """
     drawn = torch.randperm(len(points), generator=generator)[:_SAMPLE_ROWS].to(points.X.device)
     center = points.center()

@@ -1,4 +1,4 @@
-"""Neighbours that were searched for, kept for as long as a routine works."""
+"""A cache of the results of neighbour searches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _active: contextvars.ContextVar[NeighborCache | None] = contextvars.ContextVar("
 
 
 class _Key(NamedTuple):
-    """What a result depends on, but for the number of neighbours."""
+    """All that a result depends on, except the number of neighbours."""
 
     digest: bytes
     metric: str | int
@@ -30,25 +30,23 @@ class _Key(NamedTuple):
     random_state: int
 
 
-class _Kept(NamedTuple):
-    """A result."""
-
+class _Result(NamedTuple):
     indices: torch.Tensor
     dists: torch.Tensor
 
     def n_bytes(self) -> int:
-        return sum(part.numel() * part.element_size() for part in (self.indices, self.dists))
+        return sum(tensor.numel() * tensor.element_size() for tensor in self)
 
 
 class NeighborCache:
-    """Keeps neighbours by the content of the data, the metric, the backend and the seed.
+    """Stores neighbours by the content of the data, the metric, the backend and the seed.
 
-    A request for fewer neighbours than a kept result holds is answered with its first columns. Metrics that are
-    functions count as the same if they are the same object.
+    A request for fewer neighbours than stored returns the first columns of the stored result. Metrics that are
+    functions are compared by identity.
 
     Args:
-        max_bytes: How much may be kept, ≥ 0; what was not used for longest goes first, and results that are larger
-            than this are not kept at all.
+        max_bytes: Largest size of the stored results, ≥ 0; the least recently used results are removed first, and
+            results larger than this are not stored.
 
     Raises:
         ValueError: If ``max_bytes`` is negative.
@@ -65,20 +63,20 @@ class NeighborCache:
 
     def __init__(self, max_bytes: int = 256 * 2**20) -> None:
         if max_bytes < 0:
-            raise ValueError(f"max_bytes must be at least 0, got {max_bytes}. Use 0 to keep nothing.")
+            raise ValueError(f"max_bytes must be at least 0, got {max_bytes}. 0 disables the cache.")
         self.max_bytes = max_bytes
         self.hits = 0
-        self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
+        self._results: OrderedDict[_Key, _Result] = OrderedDict()
         self._functions: dict[int, Metric] = {}
 
     @property
     def n_bytes(self) -> int:
-        """How much is kept."""
-        return sum(kept.n_bytes() for kept in self._kept.values())
+        """Size of the stored results."""
+        return sum(result.n_bytes() for result in self._results.values())
 
     @contextlib.contextmanager
     def active(self) -> Iterator[NeighborCache]:
-        """Within the block, searches look here first, and leave their results here."""
+        """Lets searches within the ``with`` block read from and write to this cache."""
         token = _active.set(self)
         try:
             yield self
@@ -86,45 +84,45 @@ class NeighborCache:
             _active.reset(token)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # copies and pickles of a routine begin with nothing kept
+        # copies and pickles of a routine have an empty cache
         return NeighborCache, (self.max_bytes,)
 
     def key(self, X: torch.Tensor | SparseRows, metric: Metric, backend: str, random_state: int) -> _Key:
         """Returns the key of a search."""
         if isinstance(metric, str):
             return _Key(_digest(X), metric, backend, random_state)
-        # held, so that no other function can get the same identity
+        # storing the function prevents that another one gets its id
         self._functions[id(metric)] = metric
         return _Key(_digest(X), id(metric), backend, random_state)
 
     def get(self, key: _Key, n_neighbors: int) -> tuple[torch.Tensor, torch.Tensor] | None:
-        """Returns a copy of the first columns of a kept result, or ``None`` if none has enough."""
-        kept = self._kept.get(key)
-        if kept is None or kept.indices.shape[1] < n_neighbors:
+        """Returns a copy of the first columns of a stored result, or ``None`` if none has enough."""
+        result = self._results.get(key)
+        if result is None or result.indices.shape[1] < n_neighbors:
             return None
-        self._kept.move_to_end(key)
+        self._results.move_to_end(key)
         self.hits += 1
-        return kept.indices[:, :n_neighbors].to(torch.int64), kept.dists[:, :n_neighbors].clone()
+        return result.indices[:, :n_neighbors].to(torch.int64), result.dists[:, :n_neighbors].clone()
 
     def put(self, key: _Key, indices: torch.Tensor, dists: torch.Tensor) -> None:
-        """Keeps a copy of a result in place of one with fewer neighbours, and lets old ones go."""
-        # half the bytes of the indices; no search knows more points than fit
-        kept = _Kept(indices.to(torch.int32), dists.clone())
-        if kept.n_bytes() > self.max_bytes:
+        """Stores a copy of a result, which replaces one with fewer neighbours, and removes old results."""
+        # int32 halves the size, and no search supports more points
+        result = _Result(indices.to(torch.int32), dists.clone())
+        if result.n_bytes() > self.max_bytes:
             return
-        self._kept.pop(key, None)
-        self._kept[key] = kept
+        self._results.pop(key, None)
+        self._results[key] = result
         while self.n_bytes > self.max_bytes:
-            self._kept.popitem(last=False)
+            self._results.popitem(last=False)
 
 
 def active_cache() -> NeighborCache | None:
-    """Returns the cache in whose ``active()`` block this is called, if any."""
+    """Returns the cache whose ``active()`` block encloses the call, or ``None``."""
     return _active.get()
 
 
 def _digest(X: torch.Tensor | SparseRows) -> bytes:
-    """Digest of the values, type, shape and device, read in parts so that no copy is made of the whole."""
+    """Computes a digest of values, dtype, shape and device, in chunks to avoid a copy of the data."""
     if isinstance(X, SparseRows):
         matrix = X.to_scipy()
         digest = hashlib.blake2b(f"sparse {X.dtype} {X.shape} {X.device}".encode(), digest_size=16)
@@ -133,6 +131,6 @@ def _digest(X: torch.Tensor | SparseRows) -> bytes:
         return digest.digest()
     digest = hashlib.blake2b(f"{X.dtype} {tuple(X.shape)} {X.device}".encode(), digest_size=16)
     row_bytes = max(1, X.shape[1] * X.element_size())
-    for part in torch.split(X.detach(), max(1, _CHUNK_BYTES // row_bytes)):
-        digest.update(as_numpy(row_major(part.contiguous()).view(torch.uint8)).data)
+    for chunk in torch.split(X.detach(), max(1, _CHUNK_BYTES // row_bytes)):
+        digest.update(as_numpy(row_major(chunk.contiguous()).view(torch.uint8)).data)
     return digest.digest()

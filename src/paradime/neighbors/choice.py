@@ -1,4 +1,4 @@
-"""Which backend suits which data."""
+"""The choice of a search backend for dense data."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ BACKENDS: Registry[NeighborBackend] = Registry("neighbor backend")
 for _backend in (ExactBackend(), BlocksBackend(), FaissBackend(), PynndescentBackend()):
     BACKENDS.add(_backend.name, _backend)
 
-_EXACT_UP_TO = 20_000  # comparing all pairs takes a few seconds at most
+_EXACT_UP_TO = 20_000  # up to so many points, comparing all pairs takes a few seconds at most
 _EXACT_UP_TO_ON_CUDA = 200_000
-_MANY_COLUMNS = 64  # from here on matrix products win over looking at one point after the other
+_MANY_COLUMNS = 64  # with more columns, matrix products are faster than comparing single points
 
 
 class Choice(NamedTuple):
-    """A backend and the reason for it."""
+    """A backend and the reason for its choice."""
 
     backend: NeighborBackend
     reason: str
@@ -36,13 +36,13 @@ class Choice(NamedTuple):
 def choose_backend(
     n: int, metric: Metric = "euclidean", *, dim: int = 2, device: torch.device | str = "cpu"
 ) -> NeighborBackend:
-    """Returns the backend that suits n points of some columns and a metric: exact search up to 20,000 points.
+    """Chooses the backend by number of points and columns, metric and device: exact search up to 20,000 points.
 
     Args:
         n: Number of points.
-        metric: The distance.
+        metric: The metric.
         dim: Number of columns.
-        device: Where the points are.
+        device: Device of the points.
 
     Raises:
         ValueError: If the metric is unknown.
@@ -57,11 +57,11 @@ def choose_backend(
 
 
 def check_search(metric: Metric | None, backend: str) -> None:
-    """Raises ValueError if there is no such metric or backend."""
+    """Raises a ValueError if a metric or backend is unknown."""
     if metric == "precomputed":
         raise ValueError(
-            "metric='precomputed' is no distance between rows. The model needs the rows: pass these to fit, and "
-            "the distances or neighbours as precomputed_knn=… (of relations: precomputed=…)."
+            "metric must be a distance between rows, got 'precomputed'. The model needs the rows: pass them to "
+            "fit, and the distances or neighbours as precomputed_knn=… (of relations: precomputed=…)."
         )
     if backend != "auto" and backend not in BACKENDS:
         raise ValueError(f"unknown backend {backend!r}. {did_you_mean(backend, ['auto', *BACKENDS])}")
@@ -69,7 +69,7 @@ def check_search(metric: Metric | None, backend: str) -> None:
 
 
 def reasoned_choice(n: int, metric: Metric, *, dim: int, device: torch.device | str) -> Choice:
-    """Returns what :func:`choose_backend` chooses, and why."""
+    """Returns the backend of :func:`choose_backend` with the reason."""
     check_metric(metric)
     by_preference = _by_preference(n, dim, torch.device(device).type == "cuda")
     return next(
@@ -81,13 +81,14 @@ def reasoned_choice(n: int, metric: Metric, *, dim: int, device: torch.device | 
 
 def _by_preference(n: int, dim: int, on_cuda: bool) -> list[tuple[str, str]]:
     few = _EXACT_UP_TO_ON_CUDA if on_cuda else _EXACT_UP_TO
-    exact = ("exact", f"up to {few:,} points all pairs are compared" if n <= few else "no other knows the metric")
-    blocks = ("blocks", "matrix products of whole lists suit the device" if on_cuda else "many columns")
-    faiss = ("faiss", f"more than {few:,} points of at most {_MANY_COLUMNS} columns")
-    others = ("pynndescent", "of those for many points it knows the metric")
+    compares_all = f"up to {few:,} points all pairs are compared"
+    exact = ("exact", compares_all if n <= few else "no other backend supports the metric")
+    blocks = ("blocks", "matrix products of whole lists suit the device" if on_cuda else "there are many columns")
+    faiss = ("faiss", f"there are more than {few:,} points of at most {_MANY_COLUMNS} columns")
+    others = ("pynndescent", "it is the backend for many points that supports the metric")
     if n <= few:
         return [exact]
     if on_cuda or dim > _MANY_COLUMNS:
         return [blocks, others, exact]
-    # lists of few columns are long beside the products that they save
+    # with few columns, the search by blocks spends more time on lists than it saves in products
     return [faiss, others, ("blocks", "neither faiss nor pynndescent is installed"), exact]

@@ -1,4 +1,4 @@
-"""Rows whose Euclidean distances have the order of a metric, made as they are asked for."""
+"""Transformed rows whose Euclidean distances have the order of a metric, computed on access."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["EuclideanRows", "is_euclidean"]
 
 _ON_DIRECTIONS = ("cosine", "correlation")
 _CHUNK_ELEMENTS = 1 << 21  # 16 MB in double precision
-# single precision holds these types' values as they are
+# single precision represents the values of these dtypes exactly
 _SINGLE_TYPES = (torch.float32, torch.float16, torch.bfloat16, torch.uint8, torch.int8, torch.int16, torch.bool)
 
 
@@ -21,10 +21,10 @@ def is_euclidean(metric: Metric) -> bool:
 
 
 class EuclideanRows:
-    """A view of points as rows whose Euclidean distances have the order of a metric.
+    """A view of points as transformed rows whose Euclidean distances have the order of a metric.
 
-    Nothing of the size of the data is kept: rows are transformed when they are asked for. Their type is single
-    precision where that holds the data as they are, else double precision.
+    Rows are transformed on access, so that no copy of the data is stored. Their dtype is single precision if it
+    represents the data exactly, else double precision.
 
     Args:
         X: The points, shape (n, d).
@@ -48,20 +48,20 @@ class EuclideanRows:
         return self.X.shape[1]
 
     def at(self, rows: torch.Tensor | slice) -> torch.Tensor:
-        """Returns the rows asked for, shape (m, d), not centred."""
-        part = self.X[rows] if isinstance(rows, slice) else self.X.index_select(0, rows)
-        part = part.to(self.dtype)
+        """Returns the given rows, shape (m, d), not centred."""
+        values = self.X[rows] if isinstance(rows, slice) else self.X.index_select(0, rows)
+        values = values.to(self.dtype)
         if not self.on_directions:
-            return part
+            return values
         if self.metric == "correlation":
-            part = part - part.mean(dim=1, keepdim=True)
-        norms = torch.linalg.vector_norm(part, dim=1, keepdim=True)
-        # a row of zeros has no direction: it stays at the origin, at cosine distance 1/2 of every other
-        return part / torch.where(norms > 0, norms, 1)
+            values = values - values.mean(dim=1, keepdim=True)
+        norms = torch.linalg.vector_norm(values, dim=1, keepdim=True)
+        # a row of zeros has no direction: it is at the origin, with cosine distance 1/2 to all others
+        return values / torch.where(norms > 0, norms, 1)
 
     def around(self, center: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Returns rows minus a centre (that is rounded to their type), in single precision, shape (m, d)."""
-        # differences of numbers that are held as they are lose nothing near the centre, wherever that lies
+        """Returns rows minus a centre (rounded to their dtype), in single precision, shape (m, d)."""
+        # differences of exactly represented numbers are precise near the centre
         return (self.at(rows) - center.to(self.dtype)).to(torch.float32)
 
     def chunks(self) -> list[slice]:
@@ -79,9 +79,9 @@ class EuclideanRows:
         return self._center
 
     def centered(self, dtype: torch.dtype) -> torch.Tensor:
-        """Returns all rows minus their mean, shape (n, d), rounded to a type after that."""
+        """Returns all rows minus their mean, shape (n, d), then rounded to a dtype."""
         rows = torch.empty(self.X.shape, dtype=dtype, device=self.X.device)
-        # every row loses the same centre, so that rounding it changes no distance
+        # the same rounded centre is subtracted from all rows, which changes no distance
         wider = torch.promote_types(self.dtype, dtype)
         center = self.center().to(wider)
         for chunk in self.chunks():
@@ -89,7 +89,7 @@ class EuclideanRows:
         return rows
 
     def pair_sq_dists(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-        """Squared distances of pairs by differences, which are right at any offset.
+        """Computes squared distances of pairs by differences, which are precise at any offset.
 
         Args:
             first: Indices of rows, shape (p,).
@@ -107,7 +107,7 @@ class EuclideanRows:
         return result
 
     def distances(self, sq_dists: torch.Tensor) -> torch.Tensor:
-        """Turns squared distances of these rows into distances of the metric, float32."""
+        """Converts squared distances of these rows to distances of the metric, float32."""
         if self.on_directions:
             return (sq_dists / 2).to(torch.float32)
         return (sq_dists if self.metric == "sqeuclidean" else sq_dists.sqrt()).to(torch.float32)

@@ -1,4 +1,4 @@
-"""Neighbours that the user found elsewhere."""
+"""Checks and conversion of precomputed neighbours and distances."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ __all__ = [
     "neighbors_of_graph",
 ]
 
-_RULE = "precomputed distances must be real numbers from 0 on, finite, and 0 between a point and itself"
-_ROUNDING = 1e-2  # of the typical distance; products in single precision leave so much on a diagonal
-_PAIRS, _ELEMENTS = 5_000, 4_000_000  # that are compared with the rows, at most
-_CONTRARY = -0.5  # the rank correlation from which on distances are hardly any
+_RULE = "precomputed distances must be real numbers of at least 0, finite, and 0 between a point and itself"
+_ROUNDING = 1e-2  # rounding error of a diagonal from single-precision products, relative to the median distance
+_PAIRS, _ELEMENTS = 5_000, 4_000_000  # largest numbers of pairs, and of their elements, that are compared
+_CONTRARY = -0.5  # distances with a lower rank correlation look like similarities
 
 
 def given_neighbors(indices: Any, dists: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Checks neighbours that were found elsewhere, and removes each point from its own neighbours.
+    """Checks precomputed neighbours, and removes each point from its own neighbours.
 
-    Where only some rows hold the point itself, the others lose their last neighbour.
+    If only some rows contain the point itself, the last neighbour of the other rows is removed.
 
     Args:
         indices: Indices of neighbours, shape (n, k), in [0, n).
@@ -42,7 +42,7 @@ def given_neighbors(indices: Any, dists: Any) -> tuple[torch.Tensor, torch.Tenso
         Indices (int64) and distances (float32), each of shape (n, k) or (n, k − 1), distances ascending.
 
     Raises:
-        ValueError: If shapes, indices or distances break these rules, or a row holds an index twice.
+        ValueError: If shapes, indices or distances are invalid, or a row has an index twice.
         TypeError: If the indices are not integers.
 
     Example:
@@ -50,40 +50,41 @@ def given_neighbors(indices: Any, dists: Any) -> tuple[torch.Tensor, torch.Tenso
         >>> indices.tolist(), dists.tolist()
         ([[1], [0]], [[2.0], [2.0]])
     """
-    found, values = as_tensor(indices), without_graph(as_tensor(dists))
-    _check_indices(found)
-    if values.shape != found.shape:
+    neighbors, values = as_tensor(indices), without_graph(as_tensor(dists))
+    _check_indices(neighbors)
+    if values.shape != neighbors.shape:
         raise ValueError(
-            f"precomputed distances must have the shape of the indices, {tuple(found.shape)}, "
+            f"precomputed distances must have the shape of the indices, {tuple(neighbors.shape)}, "
             f"got {tuple(values.shape)}. Pass (indices, distances), in this order."
         )
-    values, found = checked_distances(values), found.to(torch.int64)
-    own = found == torch.arange(len(found), device=found.device)[:, None]
+    values, neighbors = checked_distances(values), neighbors.to(torch.int64)
+    own = neighbors == torch.arange(len(neighbors), device=neighbors.device)[:, None]
     check_diagonal(values[own], values[~own])
     values, order = values.sort(dim=1, stable=True)
-    found, values = found.gather(1, order), values.to(torch.float32)
+    neighbors, values = neighbors.gather(1, order), values.to(torch.float32)
     if bool(own.any()):
-        if found.shape[1] == 1:
+        if neighbors.shape[1] == 1:
             raise ValueError(
-                "precomputed neighbours must hold other points, got only the points themselves. Raise k."
+                "precomputed neighbours must contain other points, got only the points themselves. Raise k."
             )
-        return without_self(found, values)
-    return found, values
+        return without_self(neighbors, values)
+    return neighbors, values
 
 
 def neighbors_of_graph(graph: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns the neighbours that a sparse matrix of distances stores, as :func:`given_neighbors` takes them.
+    """Returns the neighbours stored in a sparse matrix of distances, for :func:`given_neighbors`.
 
     Args:
-        graph: A SciPy sparse matrix (n, n), such as of ``kneighbors_graph(mode="distance")``; row i stores the
-            distances of point i to its neighbours. Where rows store more than others, the farthest are left out.
+        graph: A SciPy sparse matrix (n, n), such as that of ``kneighbors_graph(mode="distance")``; row i has the
+            distances of point i to its neighbours. If rows have different numbers of neighbours, the farthest are
+            left out.
 
     Returns:
-        Indices (int64) and distances (float64), each of shape (n, k), for the k of the row that stores fewest.
+        Indices (int64) and distances (float64), each of shape (n, k), where k is the smallest number in a row.
 
     Raises:
-        ValueError: If it is not square, a row stores less than half of what others do, or what it stores are no
-            distances.
+        ValueError: If the matrix is not square, a row has less than half as many neighbours as another, or the
+            values are not distances.
 
     Example:
         >>> import scipy.sparse
@@ -99,27 +100,27 @@ def neighbors_of_graph(graph: Any) -> tuple[torch.Tensor, torch.Tensor]:
     k, most = int(counts.min()), int(counts.max())
     if k < 1 or 2 * k < most:
         raise ValueError(
-            f"a graph of neighbours must store about as many in each row, got {k} in row {int(counts.argmin())} "
+            f"a graph must have about as many neighbours in each row, got {k} in row {int(counts.argmin())} "
             f"and {most} in row {int(counts.argmax())}. Pass (indices, distances), each of shape (n, k)."
         )
     rows = np.repeat(np.arange(len(counts)), counts)
     order = np.lexsort((csr.data, rows))
-    places = order[starts[:-1, None] + np.arange(k)]
-    return torch.from_numpy(csr.indices[places].astype(np.int64)), torch.from_numpy(csr.data[places] * 1.0)
+    nearest = order[starts[:-1, None] + np.arange(k)]
+    return torch.from_numpy(csr.indices[nearest].astype(np.int64)), torch.from_numpy(csr.data[nearest] * 1.0)
 
 
 def neighbors_of_distances(dists: Any, n_neighbors: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns the nearest neighbours by a matrix of all distances.
+    """Returns the nearest neighbours from a matrix of all distances.
 
     Args:
         dists: Distances ≥ 0 between all pairs of points, symmetric, shape (n, n).
-        n_neighbors: How many, k ≥ 1; at most n − 1 are there.
+        n_neighbors: Number of neighbours k ≥ 1; limited to n − 1.
 
     Returns:
         Indices (int64) and distances (float32), each of shape (n, k), distances ascending.
 
     Raises:
-        ValueError: If it is not square, not symmetric, or what it holds are no distances.
+        ValueError: If the matrix is not square or not symmetric, or the values are not distances.
 
     Example:
         >>> neighbors_of_distances([[0.0, 1.0, 3.0], [1.0, 0.0, 2.0], [3.0, 2.0, 0.0]], 1)[0].tolist()
@@ -132,7 +133,7 @@ def neighbors_of_distances(dists: Any, n_neighbors: int) -> tuple[torch.Tensor, 
         row, column = divmod(int((matrix - matrix.T).abs().argmax()), len(matrix))
         raise ValueError(
             f"precomputed distances must be symmetric, got {float(matrix[row, column]):g} in row {row}, column "
-            f"{column}, and {float(matrix[column, row]):g} the other way round. Take the mean of both."
+            f"{column}, and {float(matrix[column, row]):g} in row {column}, column {row}. Take the mean of both."
         )
     matrix = matrix.clone().fill_diagonal_(torch.inf)
     values, indices = matrix.sort(dim=1, stable=True)
@@ -141,11 +142,11 @@ def neighbors_of_distances(dists: Any, n_neighbors: int) -> tuple[torch.Tensor, 
 
 
 def check_diagonal(diagonal: torch.Tensor, others: torch.Tensor) -> None:
-    """Raises ValueError if the distances of points to themselves are not 0, but for rounding.
+    """Raises a ValueError if the distances of points to themselves are not 0 up to rounding.
 
     Args:
-        diagonal: These distances, in any shape, filled up with zeros.
-        others: Distances between points, in any shape, by which rounding is measured; zeros do not count.
+        diagonal: These distances, in any shape.
+        others: Distances between points, in any shape, to which rounding is compared; zeros are ignored.
     """
     positive = others[others > 0]
     typical = float(positive.median()) if positive.numel() else 0.0
@@ -155,22 +156,22 @@ def check_diagonal(diagonal: torch.Tensor, others: torch.Tensor) -> None:
     remedy = "Set these entries to 0, np.fill_diagonal(D, 0)."
     if value >= typical:
         remedy = (
-            "They look like similarities, which are large where distances are small. Turn them into distances, "
-            "such as 1 - S of correlations or -log(S) of similarities in (0, 1]."
+            "They look like similarities, which are large for close points. Convert them to distances, for "
+            "example 1 - S for correlations or -log(S) for similarities in (0, 1]."
         )
     raise ValueError(f"{_RULE}, got {value:g} there. {remedy}")
 
 
 def looks_like_similarities(points: Any, indices: torch.Tensor, dists: torch.Tensor) -> float | None:
-    """Returns how distances rank against those of the rows, where they clearly rank the other way round.
+    """Returns the rank correlation of given distances with those of the rows, if it is strongly negative.
 
     Args:
         points: The rows, shape (n, d), dense or sparse.
         indices: Neighbours, shape (n, k).
-        dists: What is said to be their distances, shape (n, k).
+        dists: Their given distances, shape (n, k).
 
     Returns:
-        The rank correlation with the Euclidean distances of the rows, of a sample of pairs; ``None`` unless it is
+        The rank correlation with the Euclidean distances of the rows, in a sample of pairs; ``None`` unless it is
         strongly negative.
 
     Example:
@@ -183,15 +184,16 @@ def looks_like_similarities(points: Any, indices: torch.Tensor, dists: torch.Ten
     n_pairs = min(indices.numel(), _PAIRS, max(200, _ELEMENTS // points.shape[1]))
     chosen = torch.linspace(0, indices.numel() - 1, n_pairs, dtype=torch.float64).long()
     first, second = chosen // indices.shape[1], indices.flatten()[chosen]
-    rows = [points[part.to(points.device)].to(torch.float64).cpu() for part in (first, second)]
-    found = torch.linalg.vector_norm((rows[0] - rows[1]).flatten(1), dim=1)
-    ranks = torch.stack([part.argsort().argsort().to(torch.float64) for part in (found, dists.flatten()[chosen])])
+    rows = [points[sampled.to(points.device)].to(torch.float64).cpu() for sampled in (first, second)]
+    of_rows = torch.linalg.vector_norm((rows[0] - rows[1]).flatten(1), dim=1)
+    given = dists.flatten()[chosen]
+    ranks = torch.stack([values.argsort().argsort().to(torch.float64) for values in (of_rows, given)])
     correlation = float(torch.corrcoef(ranks)[0, 1]) if n_pairs > 2 else 0.0
     return correlation if correlation < _CONTRARY else None
 
 
 def looks_like_membership(dists: torch.Tensor) -> bool:
-    """Returns whether distances to neighbours only tell which points are some: all are 1, or all are 0.
+    """Returns whether distances only mark which points are neighbours: all are 1, or all are 0.
 
     Example:
         >>> looks_like_membership(torch.tensor([[1.0, 1.0]])), looks_like_membership(torch.tensor([[1.0, 2.0]]))
@@ -201,7 +203,7 @@ def looks_like_membership(dists: torch.Tensor) -> bool:
 
 
 def checked_distances(dists: Any) -> torch.Tensor:
-    """Returns distances in double precision, if they are real, finite and not negative, wherever they stand."""
+    """Checks that distances are real, finite and not negative, and returns them in double precision."""
     values = without_graph(as_tensor(dists))
     if values.is_complex() or values.dtype == torch.bool:
         remedy = (
@@ -211,40 +213,49 @@ def checked_distances(dists: Any) -> torch.Tensor:
     values = values.to(torch.float64)
     bad = ~(values.isfinite() & (values >= 0))
     if bool(bad.any()):
-        place = bad.nonzero()[0].tolist()
-        value = float(values[tuple(place)])
-        where = f" in row {place[0]}, column {place[1]}" if len(place) == 2 else ""
-        remedy = "Negative values are no distances: pass D, not -D or logarithms of similarities."
+        index = bad.nonzero()[0].tolist()
+        value = float(values[tuple(index)])
+        where = f" in row {index[0]}, column {index[1]}" if len(index) == 2 else ""
+        remedy = "Pass distances, not their negatives or logarithms of similarities."
         if not value < 0:
-            remedy = "Leave such pairs out of a list or a graph of neighbours, or give them a large distance."
+            remedy = "Leave these pairs out of a list or a graph of neighbours, or give them a large distance."
         kind = "negative" if value < 0 else "not finite"
         raise ValueError(f"{_RULE}, got {value:g} ({kind}){where}. {remedy}")
     return values
 
 
 def check_square(shape: tuple[int, ...]) -> None:
-    """Raises ValueError if a shape is not that of a square matrix."""
+    """Raises a ValueError if a shape is not that of a square matrix."""
     if len(shape) != 2 or shape[0] != shape[1]:
-        raise ValueError(f"precomputed distances must be a square matrix (n, n), got shape {tuple(shape)}.")
-
-
-def _check_indices(found: torch.Tensor) -> None:
-    if found.ndim != 2 or found.shape[1] < 1:
-        raise ValueError(f"precomputed indices must have shape (n, k) with k >= 1, got {tuple(found.shape)}.")
-    if found.is_floating_point() or found.is_complex() or found.dtype == torch.bool:
-        raise TypeError(
-            f"precomputed indices must be integers, got {found.dtype}. Pass (indices, distances), in this order."
+        raise ValueError(
+            f"precomputed distances must be a square matrix (n, n), got shape {tuple(shape)}. "
+            "Pass the distances between all pairs of points."
         )
-    outside = ((found < 0) | (found >= len(found))).any(dim=1)
+
+
+def _check_indices(indices: torch.Tensor) -> None:
+    if indices.ndim != 2 or indices.shape[1] < 1:
+        raise ValueError(
+            f"precomputed indices must have shape (n, k) with k >= 1, got {tuple(indices.shape)}. "
+            "Pass one row per point."
+        )
+    if indices.is_floating_point() or indices.is_complex() or indices.dtype == torch.bool:
+        raise TypeError(
+            f"precomputed indices must be integers, got {indices.dtype}. Pass (indices, distances), in this order."
+        )
+    outside = ((indices < 0) | (indices >= len(indices))).any(dim=1)
     if bool(outside.any()):
         row = int(outside.nonzero()[0])
         raise ValueError(
-            f"precomputed indices must lie in [0, {len(found)}), got {found[row].tolist()} in row {row}. "
-            "-1 stands for a neighbour that a search did not find: search again with more effort, or for fewer "
+            f"precomputed indices must lie in [0, {len(indices)}), got {indices[row].tolist()} in row {row}. "
+            "-1 marks a neighbour that a search did not find: search again with more effort, or for fewer "
             "neighbours."
         )
-    ordered = found.sort(dim=1).values
+    ordered = indices.sort(dim=1).values
     repeated = (ordered.diff(dim=1) == 0).any(dim=1)
     if bool(repeated.any()):
         row = int(repeated.nonzero()[0])
-        raise ValueError(f"precomputed indices must differ within a row, got {found[row].tolist()} in row {row}.")
+        raise ValueError(
+            f"precomputed indices must differ within a row, got {indices[row].tolist()} in row {row}. "
+            "Remove repeated neighbours."
+        )

@@ -1,4 +1,4 @@
-"""Lists of points that lie near each other, by k-means on a sample."""
+"""Lists of nearby points, by k-means on a sample."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Lists", "split_into_lists"]
 
 _STEPS = 8
 _SAMPLE_PER_LIST = 40
-_LARGEST = 4  # times the mean
+_LARGEST = 4  # largest size of a list, relative to the intended mean
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Lists:
 
     Attributes:
         members: Indices of all points, list by list, shape (n,).
-        bounds: Where each list starts and the last one ends in ``members``, n_lists + 1 numbers.
+        bounds: Start of each list in ``members``, and end of the last one, n_lists + 1 numbers.
         centers: The lists' means, shape (n_lists, d).
-        of_point: Which list each point is in, shape (n,).
+        of_point: Index of the list of each point, shape (n,).
     """
 
     members: torch.Tensor
@@ -40,66 +40,62 @@ class Lists:
         return self.members[self.bounds[number] : self.bounds[number + 1]]
 
     def sq_dists_from(self, numbers: torch.Tensor) -> torch.Tensor:
-        """Returns squared distances from some lists' centres to all, −1 to their own, shape (m, n_lists)."""
-        mine = self.centers[numbers]
-        sq_dists = torch.cdist(mine, self.centers, compute_mode="donot_use_mm_for_euclid_dist").square_()
+        """Returns squared distances from the centres of given lists to all, −1 to their own, (m, n_lists)."""
+        given = self.centers[numbers]
+        sq_dists = torch.cdist(given, self.centers, compute_mode="donot_use_mm_for_euclid_dist").square_()
         return sq_dists.scatter_(1, numbers[:, None], -1)
 
     def near(self, number: int, n_lists: int, n_points: int) -> torch.Tensor:
-        """Returns the points of the nearest lists of a list, itself first, and at least so many points."""
+        """Returns the points of a list and of the nearest other lists, at least ``n_points``."""
         sq_dists = self.sq_dists_from(torch.tensor([number], device=self.centers.device))[0]
         order = sq_dists.argsort(stable=True).tolist()
-        parts, total = [], 0
-        for place, other in enumerate(order):
-            if place >= n_lists and total >= n_points:
+        members, total = [], 0
+        for rank, other in enumerate(order):
+            if rank >= n_lists and total >= n_points:
                 break
-            parts.append(self.of(other))
-            total += len(parts[-1])
-        return torch.cat(parts)
+            members.append(self.of(other))
+            total += len(members[-1])
+        return torch.cat(members)
 
 
 def split_into_lists(rows: torch.Tensor, size: int, generator: torch.Generator) -> Lists:
-    """Splits points into lists of about the same size, whose points lie near each other.
+    """Splits points into lists of nearby points and of about the same size.
 
-    Lists that come out much larger are split once more, and then cut, so that many equal points are no hindrance.
+    Much larger lists are split once more by k-means, and then by position, so that duplicates are split too.
 
     Args:
         rows: Centred points, shape (n, d).
         size: The mean size of a list.
         generator: Draws the first centres.
     """
-    numbers = _clusters(rows, max(1, len(rows) // size), generator)
-    counts = torch.bincount(numbers)
+    labels = _clusters(rows, max(1, len(rows) // size), generator)
+    counts = torch.bincount(labels)
     n_lists = len(counts)
-    for number in (counts > _LARGEST * size).nonzero().flatten().tolist():
-        members = (numbers == number).nonzero().squeeze(1)
-        part = _clusters(rows[members], math.ceil(len(members) / size), generator)
-        # what even this cannot split is cut
-        order = part.argsort(stable=True)
-        place = torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=order.device))
-        place -= (torch.bincount(part).cumsum(0) - torch.bincount(part))[part]
-        _, part = torch.unique(torch.stack([part, place // (_LARGEST * size)], dim=1), dim=0, return_inverse=True)
-        numbers[members] = n_lists + part
-        n_lists += int(part.max()) + 1
-    _, numbers = torch.unique(numbers, return_inverse=True)
-    return _lists(rows, numbers)
+    for label in (counts > _LARGEST * size).nonzero().flatten().tolist():
+        members = (labels == label).nonzero().squeeze(1)
+        sub_labels = _clusters(rows[members], math.ceil(len(members) / size), generator)
+        # clusters that are still too large are split by position
+        order = sub_labels.argsort(stable=True)
+        position = torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=order.device))
+        sizes = torch.bincount(sub_labels)
+        position -= (sizes.cumsum(0) - sizes)[sub_labels]
+        pieces = torch.stack([sub_labels, position // (_LARGEST * size)], dim=1)
+        _, sub_labels = torch.unique(pieces, dim=0, return_inverse=True)
+        labels[members] = n_lists + sub_labels
+        n_lists += int(sub_labels.max()) + 1
+    _, labels = torch.unique(labels, return_inverse=True)
+    return _lists(rows, labels)
 
 
-def _lists(rows: torch.Tensor, numbers: torch.Tensor) -> Lists:
-    sizes = torch.bincount(numbers)
-    centers = _means(rows, numbers, len(sizes))[0]
-    bounds = [0, *sizes.cumsum(0).tolist()]
-    return Lists(numbers.argsort(stable=True), bounds, centers, numbers)
+def _lists(rows: torch.Tensor, labels: torch.Tensor) -> Lists:
+    sizes = torch.bincount(labels)
+    sums = torch.zeros(len(sizes), rows.shape[1], dtype=torch.float64, device=rows.device)
+    sums.index_add_(0, labels, rows.to(torch.float64))
+    centers = sums / sizes.clamp(min=1)[:, None]
+    return Lists(labels.argsort(stable=True), [0, *sizes.cumsum(0).tolist()], centers, labels)
 
 
 def _clusters(rows: torch.Tensor, n_clusters: int, generator: torch.Generator) -> torch.Tensor:
-    """Numbers of k-means clusters, shape (n,), by Lloyd's steps on a sample."""
+    """Returns the indices of k-means clusters, shape (n,), fitted to a sample."""
     drawn = torch.randperm(len(rows), generator=generator)[: _SAMPLE_PER_LIST * n_clusters].to(rows.device)
     return nearest_center(rows, k_means(rows[drawn], n_clusters, steps=_STEPS))
-
-
-def _means(rows: torch.Tensor, numbers: torch.Tensor, n_clusters: int) -> tuple[torch.Tensor, torch.Tensor]:
-    sizes = torch.bincount(numbers, minlength=n_clusters)
-    sums = torch.zeros(n_clusters, rows.shape[1], dtype=torch.float64, device=rows.device)
-    sums.index_add_(0, numbers, rows.to(torch.float64))
-    return sums / sizes.clamp(min=1)[:, None], sizes

@@ -1,4 +1,4 @@
-"""The metrics that rows can be compared by, each in terms of a few that SciPy computes."""
+"""Metrics between rows, each expressed by a metric of SciPy on transformed rows."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["Comparison", "canonical", "check_metric", "checked_metric", "compari
 
 _SAME = {
     "l2": "euclidean",
-    "minkowski": "euclidean",  # of order 2, the default of all libraries
+    "minkowski": "euclidean",  # with order 2, the default of all libraries
     "l1": "manhattan",
     "cityblock": "manhattan",
     "taxicab": "manhattan",
     "linf": "chebyshev",
     "linfty": "chebyshev",
     "linfinity": "chebyshev",
-    "dot": "cosine",  # of rows that are brought to length 1 first
+    "dot": "cosine",  # for normalised rows
     "direct_cosine": "cosine",
     "standardised_euclidean": "seuclidean",
     "sokalmichener": "rogerstanimoto",
@@ -43,25 +43,25 @@ _SAME = {
 _NEEDS_MORE = {
     "bit_hamming": "rows of packed bits",
     "bit_jaccard": "rows of packed bits",
-    "inner_product": "a sign: it is a similarity, which is large where rows are near; use 'cosine'",
+    "inner_product": "a sign: it is a similarity, which is large for close rows; use 'cosine'",
     "kantorovich": "costs between the columns",
     "sinkhorn": "costs between the columns",
-    "wasserstein": "costs between the columns; of ordered bins, use 'wasserstein-1d'",
+    "wasserstein": "costs between the columns; for ordered bins, use 'wasserstein-1d'",
     "weighted_minkowski": "weights of the columns: scale the columns instead",
     "wminkowski": "weights of the columns: scale the columns instead",
 }
-_SMOOTHED = float(np.finfo(np.float32).eps)  # what logarithms of shares are kept from zero by
+_SMOOTHED = float(np.finfo(np.float32).eps)  # added to counts, because the logarithm of 0 is infinite
 
 
 class Comparison(NamedTuple):
-    """A metric as another one of transformed rows.
+    """A metric expressed by a base metric on transformed rows.
 
     Attributes:
-        base: The metric that the transformed rows are compared by: a name that SciPy knows, or a function of two
-            rows, or of two matrices, which returns all distances, if ``by_blocks``.
-        prepare: Transforms rows, shape (n, d), float64; checks whether they suit the metric.
-        finish: Turns distances of transformed rows into those of the metric, elementwise and increasing.
-        by_row: Whether each row is transformed by itself, so that parts may be transformed apart.
+        base: The metric between transformed rows: a name of SciPy, or a function of two rows; if ``by_blocks``, a
+            function of two matrices that returns all distances.
+        prepare: Checks and transforms rows, shape (n, d), float64.
+        finish: Converts distances of transformed rows to those of the metric; elementwise and increasing.
+        by_row: Whether each row is transformed independently of the others.
         by_blocks: Whether ``base`` is a function of two matrices.
     """
 
@@ -72,20 +72,20 @@ class Comparison(NamedTuple):
     by_blocks: bool = False
 
     def between(self, first: FloatArray, second: FloatArray) -> FloatArray:
-        """Returns the distances of transformed rows, (m, d) and (n, d), as (m, n); NaN where there is none."""
-        found: FloatArray
+        """Returns the distances of transformed rows, (m, d) and (n, d), as (m, n); NaN if undefined."""
+        dists: FloatArray
         if self.by_blocks:
-            found = self.base(first, second)
+            dists = self.base(first, second)
         else:
-            found = scipy.spatial.distance.cdist(first, second, self.base)
-        if np.isnan(found).any():  # rows of zeros have no shares, and yet are alike
-            nothing = np.logical_and.outer((first == 0).all(axis=1), (second == 0).all(axis=1))
-            found = np.where(nothing, 0.0, found)
-        return self.finish(found)
+            dists = scipy.spatial.distance.cdist(first, second, self.base)
+        if np.isnan(dists).any():  # the distance between two rows of zeros is 0
+            both_zero = np.logical_and.outer((first == 0).all(axis=1), (second == 0).all(axis=1))
+            dists = np.where(both_zero, 0.0, dists)
+        return self.finish(dists)
 
 
 def canonical(metric: Metric) -> Metric:
-    """Returns the name that stands for a metric with several.
+    """Returns the canonical name of a metric that has several names.
 
     Example:
         >>> canonical("l1"), canonical("minkowski"), canonical("hellinger")
@@ -95,31 +95,31 @@ def canonical(metric: Metric) -> Metric:
 
 
 def is_metric(name: str) -> bool:
-    """Returns whether a name stands for a metric."""
+    """Returns whether a name is that of a metric."""
     return canonical(name) in _COMPARISONS
 
 
 def check_metric(metric: Metric) -> None:
-    """Raises ValueError if a name stands for no metric, or for one that needs more than rows."""
+    """Raises a ValueError if a name is unknown, or that of a metric that needs more than rows."""
     if not isinstance(metric, str):
         return
     if metric in _NEEDS_MORE:
         raise ValueError(
-            f"metric {metric!r} needs {_NEEDS_MORE[metric]}. A function of two rows, metric=lambda a, b: …, "
-            "can do whatever is needed."
+            f"metric {metric!r} needs {_NEEDS_MORE[metric]}. Pass a function of two rows for anything else: "
+            "metric=lambda a, b: …."
         )
     if not is_metric(metric):
         raise ValueError(
             f"unknown metric {metric!r}. {did_you_mean(metric, [*_COMPARISONS, *_SAME])} A function of two rows "
-            "will do, too."
+            "is accepted, too."
         )
 
 
 def comparison_of(metric: Metric) -> Comparison:
-    """Returns how a metric compares rows.
+    """Returns the comparison that computes a metric.
 
     Args:
-        metric: Its name, see :func:`check_metric`, or a function of two rows.
+        metric: A name, see :func:`check_metric`, or a function of two rows.
 
     Raises:
         ValueError: If the name is unknown.
@@ -138,16 +138,16 @@ def nearest_in(block: FloatArray, own: AnyArray, k: int, metric: Metric) -> tupl
     """Finds the nearest rows by distances.
 
     Args:
-        block: Distances of some rows from all, shape (m, n); they are changed.
-        own: The numbers of these rows, shape (m,); none is its own neighbour.
-        k: How many, in [1, n − 1].
-        metric: What messages call the metric.
+        block: Distances of query rows to all rows, shape (m, n); changed in place.
+        own: Indices of the query rows, shape (m,); a row is not its own neighbour.
+        k: Number of neighbours, in [1, n − 1].
+        metric: The metric, for messages.
 
     Returns:
         Indices (int64) and distances (float64), each of shape (m, k), distances ascending.
 
     Raises:
-        ValueError: If the metric has no finite value for one of these.
+        ValueError: If a distance to a neighbour is not finite.
     """
     block[np.arange(len(own)), own] = np.inf
     distances = torch.from_numpy(block)
@@ -156,8 +156,8 @@ def nearest_in(block: FloatArray, own: AnyArray, k: int, metric: Metric) -> tupl
         row = int(own[int((~values.isfinite()).any(dim=1).nonzero()[0])])
         name = repr(metric) if isinstance(metric, str) else getattr(metric, "__name__", "of yours")
         raise ValueError(
-            f"metric {name} must have finite values, got NaN or infinity between row {row} and others. Leave such "
-            "rows out, or choose another metric."
+            f"metric {name} must have finite values, got NaN or infinity between row {row} and others. Leave "
+            "these rows out, or choose another metric."
         )
     return indices, values
 
@@ -168,12 +168,12 @@ def nearest_in(block: FloatArray, own: AnyArray, k: int, metric: Metric) -> tupl
 def _on_the_globe(rows: FloatArray) -> FloatArray:
     rule = "metric 'haversine' takes two columns, latitude and longitude in radians"
     if rows.shape[1] != 2:
-        raise ValueError(f"{rule}, got {rows.shape[1]} columns. Select the two: X[:, [latitude, longitude]].")
+        raise ValueError(f"{rule}, got {rows.shape[1]} columns. Select them: X[:, [latitude, longitude]].")
     largest = np.abs(rows).max(axis=0)
     if largest[0] > math.pi / 2 * 1.001 or largest[1] > 2 * math.pi * 1.001:
         raise ValueError(
             f"{rule}, got values of up to {largest[0]:g} and {largest[1]:g}, beyond π/2 and 2π. Convert degrees: "
-            "np.radians(X); and put latitude first."
+            "np.radians(X), and put latitude first."
         )
     latitude, longitude = rows.T
     return np.stack(
@@ -187,7 +187,7 @@ def _directions(rows: FloatArray) -> FloatArray:
 
 
 def _angles(chords: FloatArray) -> FloatArray:
-    # of chords rather than cosines, which do not tell small angles apart
+    # computed from chords, because cosines have no precision for small angles
     return 2 * np.arcsin(np.minimum(chords / 2, 1))
 
 
@@ -198,8 +198,8 @@ def _not_negative(rows: FloatArray, metric: str) -> FloatArray:
     if rows.min(initial=0) < 0:
         row, column = np.argwhere(rows < 0)[0]
         raise ValueError(
-            f"metric {metric!r} compares counts or shares, which are not negative, got {rows[row, column]:g} in "
-            f"row {row}, column {column}. Use another metric, or the data before they were centred."
+            f"metric {metric!r} needs counts or shares that are not negative, got {rows[row, column]:g} in "
+            f"row {row}, column {column}. Use another metric, or the data before centring."
         )
     return rows
 
@@ -210,7 +210,7 @@ def _shares(rows: FloatArray, metric: str) -> FloatArray:
 
 
 def _roots(rows: FloatArray) -> FloatArray:
-    # rows of zeros are at the distance 1 of all others: they get a column of their own
+    # an extra column gives rows of zeros distance 1 to all others
     empty = ~rows.any(axis=1, keepdims=True)
     roots: FloatArray = np.hstack([np.sqrt(_shares(rows, "hellinger")), empty])
     return roots
@@ -228,14 +228,14 @@ def _symmetric_kl(first: FloatArray, second: FloatArray) -> FloatArray:
 
 
 def _circular(first: FloatArray, second: FloatArray) -> FloatArray:
-    found = np.empty((len(first), len(second)))
+    dists = np.empty((len(first), len(second)))
     for i, row in enumerate(first):
         steps = second - row
-        found[i] = np.abs(steps - np.median(steps, axis=1, keepdims=True)).sum(axis=1)
-    return found
+        dists[i] = np.abs(steps - np.median(steps, axis=1, keepdims=True)).sum(axis=1)
+    return dists
 
 
-# -- further ones ---------------------------------------------------------------------------------------
+# -- other metrics --------------------------------------------------------------------------------------
 
 
 def _standardized(rows: FloatArray) -> FloatArray:
@@ -249,8 +249,8 @@ def _whitened(rows: FloatArray) -> FloatArray:
     least = np.finfo(np.float64).eps * len(variances) * variances.max(initial=0)
     if variances.min(initial=np.inf) <= least:
         raise ValueError(
-            f"metric 'mahalanobis' needs columns of which none follows from the others, got {len(variances)} of "
-            f"rank {int((variances > least).sum())}. Leave such columns out, or use 'seuclidean'."
+            f"metric 'mahalanobis' needs linearly independent columns, got {len(variances)} of rank "
+            f"{int((variances > least).sum())}. Leave dependent columns out, or use 'seuclidean'."
         )
     return np.asarray((rows - rows.mean(axis=0)) @ (axes / np.sqrt(variances)))
 
@@ -276,7 +276,7 @@ _PLAIN = ("euclidean", "sqeuclidean", "chebyshev", "cosine", "correlation", "can
 _OF_PRESENCE = ("jaccard", "dice", "yule", "rogerstanimoto", "russellrao", "sokalsneath")
 _COMPARISONS: dict[str, Comparison] = {
     **{name: Comparison(name) for name in _PLAIN},
-    # SciPy would take other numbers than 0 and 1 for parts of a truth, with negative distances
+    # SciPy would return negative distances for numbers other than 0 and 1
     **{name: Comparison(name, _is_there) for name in _OF_PRESENCE},
     "manhattan": Comparison("cityblock"),
     "matching": Comparison("hamming", _is_there),
@@ -299,14 +299,14 @@ _COMPARISONS: dict[str, Comparison] = {
 
 
 def checked_metric(metric: Metric | None) -> Any:
-    """Returns a metric that refuses distances that are none, if it is a function; a name as it is.
+    """Wraps a metric that is a function with checks of its results; returns a name unchanged.
 
     Args:
         metric: A name, or a function of two rows.
 
     Returns:
-        The name, or a function that raises ValueError where the metric raises an error, or returns anything but a
-        finite number of at least 0. Functions that are compiled, such as by numba, are left to what calls them.
+        The name, or a function that raises a ValueError if the metric raises an error, or returns anything but a
+        finite number of at least 0. Functions compiled by numba are returned unchanged.
 
     Example:
         >>> checked_metric(lambda a, b: float("nan"))(np.zeros(2), np.ones(2))
@@ -322,20 +322,20 @@ def checked_metric(metric: Metric | None) -> Any:
     @functools.wraps(metric)
     def checked(first: Any, second: Any) -> float:
         try:
-            found: Any = metric(first, second)
-        except Exception as error:  # whatever the user's function raises
+            result: Any = metric(first, second)
+        except Exception as error:  # a user's function may raise any error
             raise ValueError(
                 f"{rule}, but {name} failed: {type(error).__name__}: {error}. It is called with two NumPy "
                 "arrays of shape (d,)."
             ) from error
         try:
-            distance = float(found.detach() if isinstance(found, torch.Tensor) else found)
+            distance = float(result.detach() if isinstance(result, torch.Tensor) else result)
         except (TypeError, ValueError):
             distance = np.nan
         if not 0 <= distance < np.inf:
             raise ValueError(
-                f"{rule}, got {found!r:.80} from {name}. It is called with two NumPy arrays of shape (d,): return "
-                "a number, such as float(np.abs(a - b).sum())."
+                f"{rule}, got {result!r:.80} from {name}. It is called with two NumPy arrays of shape (d,): "
+                "return a number, such as float(np.abs(a - b).sum())."
             )
         return distance
 

@@ -1,4 +1,4 @@
-"""Rows of any unit, brought to one in which the squares of their differences stay within single precision."""
+"""Scaling of rows of any unit, so that squared differences are within single precision."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _SAMPLE_ROWS = 1_000
 
 
 def moderate_rows(X: torch.Tensor | SparseRows, metric: Metric) -> tuple[torch.Tensor | SparseRows, float]:
-    """Returns rows divided by a power of two, so that searches may compare them in single precision.
+    """Divides rows by a power of two, so that searches can compare them in single precision.
 
     Args:
         X: The points, shape (n, d).
-        metric: The distance; rows stay as they are for those that do not grow with a power of the unit.
+        metric: The metric; rows are divided only if distances are proportional to a power of the unit.
 
     Returns:
-        The rows, in double precision if they were divided, and the unit of their distances; the rows themselves
-        and 1 where they have a moderate unit.
+        The rows, in double precision if they were divided, and the unit of their distances; the unchanged rows
+        and 1 if their magnitude is moderate.
 
     Example:
         >>> moderate_rows(torch.tensor([[2.0**100], [3 * 2.0**100]]), "euclidean")
@@ -33,12 +33,12 @@ def moderate_rows(X: torch.Tensor | SparseRows, metric: Metric) -> tuple[torch.T
     power = UNIT_POWERS.get(str(canonical(metric))) if isinstance(metric, str) else None
     if power is None:
         return X, 1.0
-    some = torch.linspace(0, len(X) - 1, min(len(X), _SAMPLE_ROWS)).to(X.device, torch.int64)
-    largest = X.take(some).largest_of_rows() if isinstance(X, SparseRows) else X[some].abs().amax(dim=1)
+    sample = torch.linspace(0, len(X) - 1, min(len(X), _SAMPLE_ROWS)).to(X.device, torch.int64)
+    largest = X.take(sample).largest_of_rows() if isinstance(X, SparseRows) else X[sample].abs().amax(dim=1)
     unit = float(magnitude_of_rows(largest))
     if unit == 1:
         return X, 1.0
-    # in double precision: values far from the others would leave the range of single precision
+    # in double precision, because outliers would exceed the range of single precision
     wide = X.to(torch.float64)
     return wide.scaled(1 / unit) if isinstance(wide, SparseRows) else wide / unit, unit**power
 
@@ -47,15 +47,15 @@ def with_unit(dists: torch.Tensor, unit: float) -> torch.Tensor:
     """Returns distances in the unit of the data, float32.
 
     Raises:
-        ValueError: If they are beyond single precision, or too small for it.
+        ValueError: If they are too large or too small for single precision.
     """
     if unit == 1:
         return dists
-    found = (dists.to(torch.float64) * unit).to(torch.float32)
-    if not bool(found.isfinite().all()) or bool(((found == 0) & (dists > 0)).any()):
+    scaled = (dists.to(torch.float64) * unit).to(torch.float32)
+    if not bool(scaled.isfinite().all()) or bool(((scaled == 0) & (dists > 0)).any()):
         size = float(dists.max()) * unit
         raise ValueError(
-            f"distances must lie within single precision, from 1e-45 to 3.4e+38, got some of {size:.3g}. Rescale "
+            f"distances must lie within single precision, from 1e-45 to 3.4e+38, got up to {size:.3g}. Rescale "
             "the columns, or choose another metric."
         )
-    return found
+    return scaled

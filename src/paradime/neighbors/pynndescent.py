@@ -1,4 +1,4 @@
-"""Search through PyNNDescent, for its many metrics."""
+"""Approximate search with PyNNDescent, for its many metrics."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _OF_DIFFERENCES = ("euclidean", "cityblock", "chebyshev")
 
 @contextlib.contextmanager
 def threads_of_torch_kept() -> Iterator[None]:
-    """Within the block, numba may start its threads; torch has as many afterwards as before.
+    """Restores torch's number of threads after the ``with`` block.
 
-    Both may share one OpenMP library, in which numba sets the number of threads for all.
+    torch and numba may share one OpenMP library, in which numba sets the number of threads for both.
     """
     before = torch.get_num_threads()
     try:
@@ -47,7 +47,7 @@ class PynndescentBackend:
         return importlib.util.find_spec("pynndescent") is not None
 
     def supports(self, metric: Metric) -> bool:
-        """Knows all metrics, some as another one of transformed rows, and functions of two rows by numba."""
+        """Returns True for all metrics of :func:`~paradime.neighbors.metrics.check_metric`, and for functions."""
         return callable(metric) or is_metric(metric)
 
     def search(
@@ -58,40 +58,41 @@ class PynndescentBackend:
         import pynndescent
 
         points = EuclideanRows(X, metric) if is_euclidean(metric) else None
-        words = _in_its_words(X, metric) if points is None else _Words("euclidean", points.centered(torch.float32))
+        arguments = (
+            _arguments(X, metric) if points is None else _Arguments("euclidean", points.centered(torch.float32))
+        )
         with threads_of_torch_kept():
             index = pynndescent.NNDescent(
-                as_numpy(words.rows),
-                metric=words.metric,
+                as_numpy(arguments.rows),
+                metric=arguments.metric,
                 n_neighbors=k + 1,
                 random_state=random_state,
                 n_jobs=min(torch.get_num_threads(), numba.get_num_threads()),
             )
-            found, values = index.neighbor_graph
-        indices, dists = as_tensor(found), as_tensor(words.finish(values))
-        indices, dists = without_self(indices.to(torch.int64), dists)
+            neighbors, values = index.neighbor_graph
+        indices, dists = without_self(as_tensor(neighbors).to(torch.int64), as_tensor(arguments.finish(values)))
         if points is not None:
             dists = points.distances(dists.to(torch.float64).square())
         return indices.to(X.device), dists.to(X.device, torch.float32)
 
 
-class _Words(NamedTuple):
-    """A search as PyNNDescent is told: the metric, the rows, and what becomes of the distances it finds."""
+class _Arguments(NamedTuple):
+    """PyNNDescent's metric and rows for a search, and the conversion of its distances."""
 
     metric: Metric
     rows: Any
     finish: Callable[[FloatArray], FloatArray] = np.asarray
 
 
-def _in_its_words(X: torch.Tensor, metric: Metric) -> _Words:
+def _arguments(X: torch.Tensor, metric: Metric) -> _Arguments:
     comparison, rows = comparison_of(metric), as_numpy(X.to(torch.float64))
     if comparison.by_blocks:
         own = canonical(metric)
-        return _Words(_NAMES.get(own, own), X.to(torch.float32))
+        return _Arguments(_NAMES.get(own, own), X.to(torch.float32))
     prepared = torch.from_numpy(comparison.prepare(rows))
     if comparison.base in _OF_DIFFERENCES:
         prepared = EuclideanRows(prepared, "euclidean").centered(torch.float32)
     prepared = prepared.to(torch.float32)
-    if comparison.base == "jensenshannon":  # a divergence there, whose root is the distance
-        return _Words("jensen-shannon", prepared, lambda dists: comparison.finish(np.sqrt(dists)))
-    return _Words(_NAMES.get(comparison.base, comparison.base), prepared, comparison.finish)
+    if comparison.base == "jensenshannon":  # PyNNDescent computes the divergence, whose root is the distance
+        return _Arguments("jensen-shannon", prepared, lambda dists: comparison.finish(np.sqrt(dists)))
+    return _Arguments(_NAMES.get(comparison.base, comparison.base), prepared, comparison.finish)

@@ -1,4 +1,4 @@
-"""How many of the true neighbours a search found."""
+"""The recall of a neighbour search."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def measured_recall(
     n_rows: int = 500,
     random_state: int = 0,
 ) -> float:
-    """Share of the exact nearest neighbours that are among those found, on sampled rows.
+    """Measures the share of exact nearest neighbours that a search has found, on sampled rows.
 
-    For Euclidean, cosine and correlation distance, others as far as the last exact neighbour count too.
+    For Euclidean, cosine and correlation distance, points as far as the last exact neighbour count as found, too.
 
     Args:
-        X: The points, shape (n, d); they may be sparse.
-        indices: Neighbours found, shape (n, k), or (m, k) for the m rows of ``rows``.
-        metric: The distance.
-        rows: Which rows ``indices`` belongs to; drawn from all if ``None``.
-        n_neighbors: Number of exact neighbours to look for; k if ``None``.
-        n_rows: How many rows are sampled where ``rows`` is ``None``.
+        X: The points, shape (n, d), dense or sparse.
+        indices: Neighbours found by the search, shape (n, k), or (m, k) for the m rows of ``rows``.
+        metric: The metric.
+        rows: Indices of the rows of ``indices``; if ``None``, rows are sampled.
+        n_neighbors: Number of exact neighbours to search; k if ``None``.
+        n_rows: Number of rows to sample if ``rows`` is ``None``.
         random_state: Seed of the sample.
 
     Returns:

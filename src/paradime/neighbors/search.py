@@ -1,4 +1,4 @@
-"""The entrance: chooses a backend and runs it, unless the result is kept."""
+"""Nearest-neighbour search with a chosen backend and the cache."""
 
 from __future__ import annotations
 
@@ -42,27 +42,27 @@ def nearest_neighbors(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Finds the nearest neighbours of every point among the others.
 
-    Within ``NeighborCache.active()`` a result that is kept is returned in place of a new search.
+    Within ``NeighborCache.active()``, a stored result is returned instead of a new search.
 
     Args:
         X: Finite values, shape (n, d), n ≥ 2: an array, a tensor, a data frame, nested lists, or a sparse matrix,
-            which stays sparse. Double precision keeps neighbours apart far from the origin.
-        n_neighbors: Number of neighbours k ≥ 1; reduced to n − 1, with a warning, where there are no more.
-        metric: ``"euclidean"``, ``"sqeuclidean"``, ``"cosine"``, ``"manhattan"``, ``"correlation"``, another name
-            that SciPy or PyNNDescent knows, or a function of two rows. ``"haversine"`` takes two columns, latitude
+            which is not made dense. Far from the origin, double precision is needed to distinguish points.
+        n_neighbors: Number of neighbours k ≥ 1; reduced to n − 1, with a warning, if there are no more points.
+        metric: ``"euclidean"``, ``"sqeuclidean"``, ``"cosine"``, ``"manhattan"``, ``"correlation"``, another
+            metric of SciPy or PyNNDescent, or a function of two rows. ``"haversine"`` takes two columns, latitude
             and longitude in radians.
         backend: ``"exact"``, ``"blocks"``, ``"faiss"``, ``"pynndescent"``, or ``"auto"``, which chooses by the
-            numbers of points and columns, the metric and the device, and logs its reason.
-        random_state: Seed, for searches that draw at random.
+            numbers of points and columns, the metric and the device, and logs the reason.
+        random_state: Seed of randomised searches.
 
     Returns:
         Indices (int64) and distances (float32), tensors of shape (n, k), distances ascending.
 
     Raises:
-        TypeError: If ``X`` is no array of numbers, or ``n_neighbors`` no integer.
-        ValueError: If there are fewer than two points, values are not finite, distances lie beyond single
-            precision, or the metric or backend is unknown.
-        ImportError: If the library of the backend asked for is missing.
+        TypeError: If ``X`` is not an array of numbers, or ``n_neighbors`` is not an integer.
+        ValueError: If there are fewer than two points, values are not finite, distances exceed single precision,
+            or the metric or backend is unknown.
+        ImportError: If the library of the given backend is missing.
 
     Example:
         >>> indices, dists = nearest_neighbors(torch.tensor([[0.0], [1.0], [3.0]]), 1)
@@ -70,7 +70,7 @@ def nearest_neighbors(
         ([[1], [0], [1]], [[1.0], [1.0], [2.0]])
     """
     X = _rows_of(X)
-    n_neighbors, metric = _possible(n_neighbors, len(X)), canonical(metric)
+    n_neighbors, metric = _checked_number(n_neighbors, len(X)), canonical(metric)
     if isinstance(X, SparseRows):
         name, reason = choose_sparse(X, metric, backend)
         search: _Search = functools.partial(search_sparse, backend=name)
@@ -80,18 +80,18 @@ def nearest_neighbors(
     cache = active_cache()
     key = cache.key(X, metric, name, random_state) if cache is not None else None
     if cache is not None and key is not None:
-        kept = cache.get(key, n_neighbors)
-        if kept is not None:
+        stored = cache.get(key, n_neighbors)
+        if stored is not None:
             report(log, f"Neighbors of {len(X)} points: found before.")
-            return kept
+            return stored
     shape = f"{len(X)} points, {X.shape[1]} columns, k = {n_neighbors}, metric {metric}"
     report(log, f"Neighbors of {shape}: backend {name}, since {reason}.")
     rows, unit = moderate_rows(X, metric)
     indices, dists = search(rows, n_neighbors, metric=metric, random_state=random_state)
-    found = indices, with_unit(dists, unit)
+    dists = with_unit(dists, unit)
     if cache is not None and key is not None:
-        cache.put(key, *found)
-    return found
+        cache.put(key, indices, dists)
+    return indices, dists
 
 
 def _rows_of(X: Any) -> torch.Tensor | SparseRows:
@@ -105,20 +105,23 @@ def _rows_of(X: Any) -> torch.Tensor | SparseRows:
         )
     if not bool(rows.isfinite().all()):
         row = int((~rows.isfinite()).any(dim=1).nonzero()[0])
-        raise ValueError(f"X must be finite, got NaN or infinity, first in row {row}. Impute or drop such rows.")
+        raise ValueError(f"X must be finite, got NaN or infinity, first in row {row}. Impute or drop these rows.")
     return rows if rows.is_floating_point() else rows.to(torch.float64)
 
 
-def _possible(n_neighbors: Any, n: int) -> int:
+def _checked_number(n_neighbors: Any, n: int) -> int:
     if isinstance(n_neighbors, bool) or not isinstance(n_neighbors, numbers.Integral):
-        raise TypeError(f"n_neighbors must be an integer, got {n_neighbors!r}. Pass a whole number from 1 on.")
+        raise TypeError(
+            f"n_neighbors must be an integer, got {n_neighbors!r}. Pass an integer of at least 1, such as 15."
+        )
     if n < 2:
-        raise ValueError(f"neighbours need at least 2 points, got {n} sample(s).")
+        raise ValueError(f"neighbours need at least 2 points, got {n} sample(s). Pass more rows.")
     if int(n_neighbors) < 1:
-        raise ValueError(f"n_neighbors must be at least 1, got {n_neighbors}.")
+        raise ValueError(f"n_neighbors must be at least 1, got {n_neighbors}. 15 suits most data.")
     if int(n_neighbors) > n - 1:
         warnings.warn(
-            f"n_neighbors={n_neighbors} is more than {n} points have; n_neighbors reduced to n-1 = {n - 1}.",
+            f"n_neighbors must be less than the number of points, {n}, got {n_neighbors}; n_neighbors reduced to "
+            f"n-1 = {n - 1}.",
             stacklevel=3,
         )
     return min(int(n_neighbors), n - 1)
@@ -135,5 +138,5 @@ def _chosen(X: torch.Tensor, metric: Metric, backend: str) -> Choice:
         library = chosen.library or chosen.name
         raise missing_library(f"backend={backend!r}", library, [library], remedy="Or use backend='auto'.")
     if not chosen.supports(metric):
-        raise ValueError(f"backend {chosen.name!r} does not know the metric {metric!r}. Use backend='auto'.")
-    return Choice(chosen, "it was asked for")
+        raise ValueError(f"backend {chosen.name!r} does not support metric {metric!r}. Use backend='auto'.")
+    return Choice(chosen, "it was specified")

@@ -1,4 +1,4 @@
-"""Search among sparse rows: exact, by products of sparse blocks; beyond that by PyNNDescent."""
+"""Exact search among sparse rows, by products of sparse blocks or by comparing dense blocks."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from paradime.utils.sparse import SparseRows
 
 __all__ = ["SparseComparisons", "SparseProducts", "is_by_products", "sparse_sq_dists", "unit_rows"]
 
-_CHUNK_ELEMENTS = 1 << 23  # of products that are made together
-_PAIR_ENTRIES = 1 << 22  # of rows whose differences are made together
-_FREQUENT = 0.07  # share of the rows from which on a column costs less in dense products
+_CHUNK_ELEMENTS = 1 << 23  # number of products computed at a time
+_PAIR_ENTRIES = 1 << 22  # number of stored entries of rows whose differences are computed at a time
+_FREQUENT = 0.07  # columns stored in a larger share of the rows are faster in dense products
 _FREQUENT_BYTES = 1 << 28
-_FURTHER = 8  # rows beside the k nearest whose distances are made sure
+_FURTHER = 8  # number of candidates beyond the k nearest whose distances are recomputed
 
 
 def unit_rows(rows: SparseRows, metric: Metric) -> scipy.sparse.csr_array:
@@ -29,8 +29,8 @@ def unit_rows(rows: SparseRows, metric: Metric) -> scipy.sparse.csr_array:
 
     Args:
         rows: The points, shape (n, d).
-        metric: ``"euclidean"``, ``"sqeuclidean"`` or ``"cosine"``; for the last, rows get length 1, and
-            those of zeros stay at the origin.
+        metric: ``"euclidean"``, ``"sqeuclidean"`` or ``"cosine"``, for which rows are normalised, except rows of
+            zeros.
     """
     matrix = rows.to_scipy().astype(np.float64)
     if canonical(metric) != "cosine":
@@ -40,12 +40,12 @@ def unit_rows(rows: SparseRows, metric: Metric) -> scipy.sparse.csr_array:
 
 
 def sparse_sq_dists(rows: scipy.sparse.csr_array, first: AnyArray, second: AnyArray) -> AnyArray:
-    """Squared Euclidean distances of pairs of sparse rows, by differences.
+    """Computes squared Euclidean distances of pairs of sparse rows, by differences.
 
     Args:
         rows: Shape (n, d).
-        first: Numbers of rows, shape (p,).
-        second: Numbers of rows, shape (p,).
+        first: Indices of rows, shape (p,).
+        second: Indices of rows, shape (p,).
 
     Returns:
         Shape (p,), float64.
@@ -54,21 +54,21 @@ def sparse_sq_dists(rows: scipy.sparse.csr_array, first: AnyArray, second: AnyAr
         >>> sparse_sq_dists(scipy.sparse.csr_array([[3.0, 0.0], [0.0, 4.0]]), np.array([0]), np.array([1]))
         array([25.])
     """
-    found = np.empty(len(first))
+    sq_dists = np.empty(len(first))
     step = max(1, _PAIR_ENTRIES // max(1, rows.nnz // rows.shape[0]))
     for start in range(0, len(first), step):
         chunk = slice(start, start + step)
         difference = rows[first[chunk]].astype(np.float64) - rows[second[chunk]]
         difference.data **= 2
-        found[chunk] = difference.sum(axis=1)
-    return found
+        sq_dists[chunk] = difference.sum(axis=1)
+    return sq_dists
 
 
 class SparseProducts:
-    """Compares all pairs of sparse rows by products; exact, for Euclidean and cosine distances.
+    """Exact search by products of sparse rows, for Euclidean and cosine distances.
 
-    Columns that many rows share are multiplied dense, and centred; all others sparse. The nearest rows and a few
-    more are then compared by differences, in double precision.
+    Columns that many rows store are centred and multiplied dense, all others sparse. The distances of the nearest
+    rows and a few more are then recomputed by differences, in double precision.
     """
 
     name: ClassVar[str] = "exact"
@@ -91,49 +91,51 @@ class SparseProducts:
     def __len__(self) -> int:
         return int(self._rows.shape[0])
 
-    def of(self, asked: AnyArray, k: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Finds the neighbours of some rows.
+    def of(self, queries: AnyArray, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Finds the neighbours of query rows.
 
         Args:
-            asked: Numbers of rows, shape (m,).
+            queries: Indices of rows, shape (m,).
             k: Number of neighbours, in [1, n − 1].
 
         Returns:
             Indices (int64) and distances (float32), each of shape (m, k), distances ascending.
         """
-        parts = [self._nearest(asked[start : start + self._step], k) for start in range(0, len(asked), self._step)]
+        parts = [
+            self._nearest(queries[start : start + self._step], k) for start in range(0, len(queries), self._step)
+        ]
         indices, dists = (torch.cat(part).to(self.device) for part in zip(*parts, strict=True))
         return indices, dists
 
-    def refined(self, asked: AnyArray, candidates: AnyArray, k: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Returns the k nearest of some candidates of each row, by their exact distances.
+    def refined(self, queries: AnyArray, candidates: AnyArray, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns the k nearest of candidate rows, by their exact distances.
 
         Args:
-            asked: Numbers of rows, shape (m,).
-            candidates: Numbers of other rows, shape (m, c), c at least k; those below 0 are none.
-            k: How many.
+            queries: Indices of rows, shape (m,).
+            candidates: Indices of other rows, shape (m, c), c at least k; negative ones are missing.
+            k: Number of neighbours.
         """
-        pairs = np.repeat(asked, candidates.shape[1]), candidates.reshape(-1)
+        pairs = np.repeat(queries, candidates.shape[1]), candidates.reshape(-1)
         sq_dists = torch.from_numpy(sparse_sq_dists(self._rows, *pairs).reshape(candidates.shape))
-        sq_dists[torch.from_numpy((candidates < 0) | (candidates == asked[:, None]))] = torch.inf
-        # in the order of their numbers, where they are equally far
-        by_number = torch.from_numpy(candidates.astype(np.int64)).sort(dim=1)
-        values, order = sq_dists.gather(1, by_number.indices).sort(dim=1, stable=True)
-        return by_number.values.gather(1, order)[:, :k], self._distances(values[:, :k])
+        sq_dists[torch.from_numpy((candidates < 0) | (candidates == queries[:, None]))] = torch.inf
+        # candidates at equal distance are sorted by index
+        by_index = torch.from_numpy(candidates.astype(np.int64)).sort(dim=1)
+        values, order = sq_dists.gather(1, by_index.indices).sort(dim=1, stable=True)
+        return by_index.values.gather(1, order)[:, :k], self._distances(values[:, :k])
 
     @property
     def _step(self) -> int:
         return max(1, _CHUNK_ELEMENTS // len(self))
 
-    def _nearest(self, asked: AnyArray, k: int) -> tuple[torch.Tensor, torch.Tensor]:
-        block = (self._sparse[asked] @ self._columns).toarray()
-        block += self._dense[asked] @ self._dense.T
+    def _nearest(self, queries: AnyArray, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+        block = (self._sparse[queries] @ self._columns).toarray()
+        block += self._dense[queries] @ self._dense.T
         block *= -2
         block += self._sq_norms
-        block[np.arange(len(asked)), asked] = np.inf
+        block[np.arange(len(queries)), queries] = np.inf
         n_selected = min(k + max(_FURTHER, k // 8), len(self) - 1)
         _, selected = smallest(torch.from_numpy(block), n_selected)
-        return self.refined(asked, as_numpy(selected), k)
+        return self.refined(queries, as_numpy(selected), k)
 
     def _distances(self, sq_dists: torch.Tensor) -> torch.Tensor:
         if self._metric == "cosine":
@@ -142,7 +144,7 @@ class SparseProducts:
 
 
 class SparseComparisons:
-    """Compares all pairs, a block of dense rows with another: for further metrics, and few rows."""
+    """Exact search that compares dense blocks of rows, for other metrics and few rows."""
 
     name: ClassVar[str] = "exact"
     library: ClassVar[str | None] = None
@@ -152,17 +154,17 @@ class SparseComparisons:
         self._metric = metric
         self._comparison = comparison_of(metric)
 
-    def of(self, asked: AnyArray, k: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Finds the neighbours of some rows; see :meth:`SparseProducts.of`."""
+    def of(self, queries: AnyArray, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Finds the neighbours of query rows; see :meth:`SparseProducts.of`."""
         n, dim = self._rows.shape
         step = max(1, _CHUNK_ELEMENTS // max(n, dim))
         indices, dists = [], []
-        for start in range(0, len(asked), step):
-            mine = asked[start : start + step]
-            rows = self._prepared(self._rows[mine])
-            others = (self._prepared(part) for part in self._rows.split(step))
-            block = np.concatenate([self._comparison.between(rows, part) for part in others], 1)
-            nearest, values = nearest_in(block, mine, k, self._metric)
+        for start in range(0, len(queries), step):
+            chunk = queries[start : start + step]
+            rows = self._prepared(self._rows[chunk])
+            others = (self._prepared(block) for block in self._rows.split(step))
+            dists_to_all = np.concatenate([self._comparison.between(rows, block) for block in others], 1)
+            nearest, values = nearest_in(dists_to_all, chunk, k, self._metric)
             indices.append(nearest)
             dists.append(values.to(torch.float32))
         return torch.cat(indices).to(self._rows.device), torch.cat(dists).to(self._rows.device)
@@ -172,12 +174,12 @@ class SparseComparisons:
 
 
 def is_by_products(metric: Metric) -> bool:
-    """Returns whether :class:`SparseProducts` knows a metric."""
+    """Returns whether :class:`SparseProducts` supports a metric."""
     return is_euclidean(metric) and canonical(metric) != "correlation"
 
 
 def _frequent_columns(rows: scipy.sparse.csr_array) -> AnyArray:
-    """Columns that more than a share of the rows store, the most frequent of them if they are many."""
+    """Returns the columns that many rows store, limited to the most frequent ones."""
     n = rows.shape[0]
     counts = np.bincount(rows.indices, minlength=rows.shape[1])
     frequent = np.flatnonzero(counts > _FREQUENT * n)

@@ -1,4 +1,4 @@
-"""Sampled rows whose true neighbours are known, which tell how well a search does."""
+"""Sampled rows with their true neighbours, to measure the recall of a search."""
 
 from __future__ import annotations
 
@@ -38,31 +38,31 @@ class Trial(NamedTuple):
         Args:
             X: The points, shape (n, d).
             k: Number of neighbours.
-            metric: The distance.
+            metric: The metric.
             generator: Draws the rows.
-            n_rows: How many.
+            n_rows: Number of rows.
         """
         rows = torch.randperm(len(X), generator=generator)[:n_rows].to(X.device)
         neighbors, dists = exact_neighbors_of(X, rows, k, metric=metric)
         return cls(rows, neighbors, dists[:, -1])
 
-    def telling(self) -> torch.Tensor:
-        """Which rows tell where neighbours are: those with more than k copies have neighbours everywhere, (m,)."""
+    def informative(self) -> torch.Tensor:
+        """Returns which rows have a unique neighbourhood, (m,), unlike rows with more than k duplicates."""
         return self.farthest > 0
 
-    def recall(self, points: EuclideanRows, found: torch.Tensor) -> float:
-        """Returns the share of neighbours found that are no farther than the k-th true one.
+    def recall(self, points: EuclideanRows, indices: torch.Tensor) -> float:
+        """Returns the recall of a search: its neighbours that are no farther than the k-th true one.
 
-        Where several are equally far, a search may return any of these.
+        Any of several equally far points counts as a true neighbour.
 
         Args:
             points: All points.
-            found: Indices found for the rows of this trial, shape (m, q); the row itself does not count, nor does
-                an index that comes twice.
+            indices: Neighbours found for the rows of this trial, shape (m, q); the row itself and repeated indices
+                are ignored.
         """
-        found = found.sort(dim=1).values
-        pairs = self.rows.repeat_interleave(found.shape[1]), found.flatten()
-        dists = points.distances(points.pair_sq_dists(*pairs)).view(found.shape)
-        near = (dists <= self.farthest[:, None] * _SAME) & (found != self.rows[:, None])
-        near[:, 1:] &= found.diff(dim=1) != 0
+        indices = indices.sort(dim=1).values
+        pairs = self.rows.repeat_interleave(indices.shape[1]), indices.flatten()
+        dists = points.distances(points.pair_sq_dists(*pairs)).view(indices.shape)
+        near = (dists <= self.farthest[:, None] * _SAME) & (indices != self.rows[:, None])
+        near[:, 1:] &= indices.diff(dim=1) != 0
         return float(near.sum(dim=1).clamp(max=self.neighbors.shape[1]).sum()) / self.neighbors.numel()

@@ -9,7 +9,7 @@ CPU = torch.device("cpu")
 
 
 class Counting(torch.nn.Module):
-    """Doubles; counts how often it is asked, and for how many rows."""
+    """Doubles its input, and counts calls and rows."""
 
     def __init__(self):
         super().__init__()
@@ -25,18 +25,18 @@ class Counting(torch.nn.Module):
 
 
 def test_entries_are_made_when_first_asked_for_and_once():
-    made = []
+    calls = []
 
     def make():
-        made.append(1)
+        calls.append(1)
         return torch.ones(2)
 
     batch = Batch({"main": torch.zeros(2, 1), "late": make})
     assert "late" in batch
     assert set(batch) == {"main", "late"}
-    assert made == []
+    assert calls == []
     assert batch["late"] is batch["late"]
-    assert made == [1]
+    assert calls == [1]
 
 
 def test_rows_are_encoded_once_however_many_losses_ask():
@@ -82,7 +82,7 @@ def test_gradients_of_pairs_reach_every_row_as_often_as_it_occurs():
 
 
 def test_batch_of_items_holds_no_pairs_and_says_how_to_get_them():
-    with pytest.raises(UnsupportedConfigurationError, match=r"holds no pairs.*sampling='negative_edge'"):
+    with pytest.raises(UnsupportedConfigurationError, match=r"without pairs.*sampling='negative_edge'"):
         Batch({"main": torch.ones(2, 1)}).encode_pairs(Counting(), "embed", "main", CPU)
 
 

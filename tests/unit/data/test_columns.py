@@ -1,4 +1,4 @@
-"""Names of columns that a data set remembers."""
+"""Column names of a data set."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ FRAME = pd.DataFrame(np.arange(6.0).reshape(3, 2), columns=["age", "height"])
 
 
 class Columnar:
-    """A data frame of another library, as far as it matters."""
+    """The attributes of another library's data frame that are used."""
 
     columns = ("age", "height")
 

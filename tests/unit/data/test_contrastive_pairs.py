@@ -1,4 +1,4 @@
-"""Pairs of points and neighbours: each row once a pass, neighbours by their weights."""
+"""Pairs of points and neighbours: each row once per pass, neighbours by their weights."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ N = 12
 
 
 def matrix():
-    """A graph whose weights and degrees differ; the last point has no neighbours, though it is one."""
+    """A graph with various weights and degrees, whose last point is a neighbour but has none."""
     rng = np.random.default_rng(0)
     weights = np.where(rng.random((N, N)) < 0.4, rng.uniform(0.1, 1, (N, N)), 0)
     np.fill_diagonal(weights, 0)
@@ -45,9 +45,9 @@ def drawn(sampler, seed=0):
 @pytest.mark.parametrize("batch_size", [1, 3, 5, 100])
 def test_every_row_with_neighbours_comes_once_a_pass_with_one_of_them(batch_size, at_once, monkeypatch):
     monkeypatch.setattr(paradime.data.contrastive, "_AT_ONCE", at_once)
-    made = sampler(batch_size)
-    batches = drawn(made)
-    assert len(batches) == len(made)
+    pair_sampler = sampler(batch_size)
+    batches = drawn(pair_sampler)
+    assert len(batches) == len(pair_sampler)
     rows, cols = (torch.cat([batch[key] for batch in batches]) for key in ("row", "col"))
     assert sorted(rows.tolist()) == list(range(N - 1))
     assert rows.tolist() != list(range(N - 1))
@@ -58,8 +58,8 @@ def test_every_row_with_neighbours_comes_once_a_pass_with_one_of_them(batch_size
 
 def test_neighbours_of_a_row_are_drawn_by_their_weights():
     counts = np.zeros((N, N))
-    made = sampler(11, batches_per_epoch=1500)
-    for batch in drawn(made):
+    pair_sampler = sampler(11, batches_per_epoch=1500)
+    for batch in drawn(pair_sampler):
         np.add.at(counts, (batch["row"].numpy(), batch["col"].numpy()), 1)
     assert counts.sum(axis=1).tolist() == [1500] * (N - 1) + [0]
     for of_row, weights in zip(counts[:-1], matrix()[:-1], strict=True):
@@ -67,9 +67,9 @@ def test_neighbours_of_a_row_are_drawn_by_their_weights():
 
 
 def test_edges_are_drawn_by_their_weights_where_these_are_the_anchors():
-    made = sampler(40, batches_per_epoch=500, anchors="edges")
+    pair_sampler = sampler(40, batches_per_epoch=500, anchors="edges")
     counts = np.zeros((N, N))
-    for batch in drawn(made):
+    for batch in drawn(pair_sampler):
         np.add.at(counts, (batch["row"].numpy(), batch["col"].numpy()), 1)
     assert_drawn_by(counts, matrix())
 
@@ -83,11 +83,11 @@ def test_epoch_sees_about_as_many_pairs_as_there_are_rows(anchors):
 
 @pytest.mark.parametrize("anchors", ["rows", "edges"])
 def test_batches_are_those_of_the_generator_and_differ_from_epoch_to_epoch(anchors):
-    made = sampler(6, anchors=anchors)
-    one, other = drawn(made), drawn(made)
+    pair_sampler = sampler(6, anchors=anchors)
+    one, other = drawn(pair_sampler), drawn(pair_sampler)
     assert all(torch.equal(a[key], b[key]) for a, b in zip(one, other, strict=True) for key in ("row", "col"))
     generator = torch.Generator().manual_seed(0)
-    first, second = (next(made.epoch(generator))["row"].tolist() for _ in range(2))
+    first, second = (next(pair_sampler.epoch(generator))["row"].tolist() for _ in range(2))
     assert first != second
 
 
@@ -108,9 +108,9 @@ def test_encoded_pairs_are_the_encoded_data_of_the_pairs_and_rows_are_encoded_on
             seen.append(len(X))
             return super().forward(X)
 
-    seen, model, made = [], Counting(3, 2), sampler(11)
-    made._static = static  # as on CUDA
-    batch = drawn(made)[0]
+    seen, model, pair_sampler = [], Counting(3, 2), sampler(11)
+    pair_sampler._static = static  # as on CUDA
+    batch = drawn(pair_sampler)[0]
     pairs = batch.encode_pairs(model, "embed", "main", torch.device("cpu"))
     near = batch.encode_pairs(model, "embed", "main", torch.device("cpu"), kinds=("near", "mid"))
     assert seen == [22 if static else len(batch["indices"])]

@@ -135,10 +135,10 @@ def test_values_beyond_single_precision_are_named_with_their_column(value):
 
 
 REFUSED = {
-    "none": (None, TypeError, "data 'main' must be an array with one row a data point, got NoneType"),
-    "text": ("data.csv", TypeError, "must be an array with one row a data point, got str"),
-    "number": (3.0, TypeError, "must be an array with one row a data point, got float"),
-    "complex": (rows() + 1j, ValueError, "has complex numbers"),
+    "none": (None, TypeError, "data 'main' must be an array with one row per data point, got NoneType"),
+    "text": ("data.csv", TypeError, "must be an array with one row per data point, got str"),
+    "number": (3.0, TypeError, "must be an array with one row per data point, got float"),
+    "complex": (rows() + 1j, ValueError, "must be real, got complex numbers"),
     "ragged": ([[1.0, 2.0], [3.0]], ValueError, "data 'main': expected rows of equal length, got a ragged"),
     "texts": ([["a", "b"], ["c", "d"]], TypeError, "data 'main': expected numbers"),
     "mixed with text": (np.array([[1, "x"]], dtype=object), ValueError, "expected numbers, got 'x' in column 1"),
@@ -185,10 +185,10 @@ def test_entries_are_added_and_replaced():
 
 @pytest.mark.parametrize("chosen", [[3, 0, 7], np.array([3, 0, 7]), torch.tensor([3, 0, 7])])
 def test_rows_are_those_asked_for_in_all_entries(chosen):
-    found = Dataset({"main": rows(), "labels": np.arange(12) * 10}).rows(chosen)
-    np.testing.assert_array_equal(found["main"], rows()[[3, 0, 7]])
-    assert found["labels"].tolist() == [30, 0, 70]
-    assert found["indices"].tolist() == [3, 0, 7]
+    result = Dataset({"main": rows(), "labels": np.arange(12) * 10}).rows(chosen)
+    np.testing.assert_array_equal(result["main"], rows()[[3, 0, 7]])
+    assert result["labels"].tolist() == [30, 0, 70]
+    assert result["indices"].tolist() == [3, 0, 7]
 
 
 def test_number_or_slice_gives_all_entries_at_these_rows():

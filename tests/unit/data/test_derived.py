@@ -47,24 +47,24 @@ def test_pca_does_not_see_offsets_of_columns(scale):
 
 def test_pca_spans_the_first_principal_components():
     X = np.random.default_rng(0).normal(size=(50, 5)) * [9, 5, 2, 1, 0.5]
-    found = pca(torch.tensor(X), n_components=2)
+    result = pca(torch.tensor(X), n_components=2)
     expected = sklearn.decomposition.PCA(2, svd_solver="full").fit_transform(X)
-    np.testing.assert_allclose(np.abs(found), np.abs(expected), rtol=1e-6)
-    assert found.var() == pytest.approx(expected.var())
+    np.testing.assert_allclose(np.abs(result), np.abs(expected), rtol=1e-6)
+    assert result.var() == pytest.approx(expected.var())
 
 
 @pytest.mark.parametrize("kind", [np.asarray, scipy.sparse.csr_matrix])
 def test_outlier_is_no_component_of_positions_with_a_scale(kind):
     X = np.random.default_rng(0).normal(size=(200, 5)) * [3, 2, 1, 1, 1]
     usual = pca(kind(X), scale=1.0)
-    # nothing is clipped where nothing is far
+    # without outliers, nothing is clipped
     np.testing.assert_allclose(usual, pca(kind(X)) / pca(kind(X))[:, 0].std(), rtol=1e-12)
     X[7, 3] = 1e6
     others = np.arange(200) != 7
-    found = pca(kind(X), scale=1.0)
-    assert np.abs(found[7]).max() < 20
-    # the others lie as they did, but for what one row within the bounds changes
-    aligned = found * np.sign((found * usual)[others].sum(axis=0))
+    result = pca(kind(X), scale=1.0)
+    assert np.abs(result[7]).max() < 20
+    # the other rows change only by the effect of one more row within the bounds
+    aligned = result * np.sign((result * usual)[others].sum(axis=0))
     assert np.abs(aligned - usual)[others].mean() < 0.2
     assert np.abs(pca(kind(X)))[7, 0] > 1e5
 

@@ -182,5 +182,5 @@ def test_distinct_points_are_those_of_a_sort_however_many_points_there_are(n):
     points = torch.randint(50, (200,), generator=torch.Generator().manual_seed(0)) * (n // 50)
     expected = torch.unique(points, return_inverse=True)
     assert all(
-        torch.equal(found, wanted) for found, wanted in zip(distinct_points(points, n), expected, strict=True)
+        torch.equal(result, wanted) for result, wanted in zip(distinct_points(points, n), expected, strict=True)
     )

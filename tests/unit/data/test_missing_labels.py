@@ -1,4 +1,4 @@
-"""An entry "labels" may lack numbers, as ``y`` may: such rows are unlabelled."""
+"""Missing values in an entry "labels" mark unlabelled rows, as in ``y``."""
 
 import numpy as np
 import pandas as pd
@@ -41,9 +41,9 @@ def regression(labels, function=None):
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_labels_without_a_number_are_nan_in_every_form(form):
-    found = Dataset({"main": X, "labels": form(NUMBERS)})["labels"]
-    assert found.is_floating_point()
-    np.testing.assert_array_equal(np.isnan(found.numpy()).ravel(), np.isnan(NUMBERS))
+    result = Dataset({"main": X, "labels": form(NUMBERS)})["labels"]
+    assert result.is_floating_point()
+    np.testing.assert_array_equal(np.isnan(result.numpy()).ravel(), np.isnan(NUMBERS))
 
 
 def test_rows_without_a_label_are_left_out_of_the_loss():

@@ -1,4 +1,4 @@
-"""Near, mid-near and far pairs: how many, which, and how they are drawn."""
+"""Near, mid-near and far pairs: their number, their points, and their distribution."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def positions():
 
 
 def graph(degree=5):
-    """Each point's nearest neighbours, but none of the last."""
+    """The nearest neighbours of each point except the last, which has none."""
     near = torch.cdist(positions(), positions()).fill_diagonal_(torch.inf).argsort(dim=1)[:, :degree]
     square = torch.zeros(N, N).scatter_(1, near, 1.0)
     square[-1] = 0
@@ -37,16 +37,16 @@ def drawn(sampler, seed=0):
 
 
 def ends(batch, kind):
-    """Rows and columns, (b, c) each, of the pairs of a kind."""
+    """First and second points, (b, c) each, of the pairs of a kind."""
     return batch.pick_pairs(torch.stack((batch["row"], batch["col"])), (kind,))
 
 
 @pytest.mark.parametrize("far", ["random", "batch"])
 @pytest.mark.parametrize("batch_size", [1, 4, 7, 100])
 def test_every_row_with_neighbours_comes_once_a_pass_with_its_pairs(batch_size, far):
-    made = sampler(batch_size, far=far)
-    batches = drawn(made)
-    assert len(batches) == len(made)
+    pair_sampler = sampler(batch_size, far=far)
+    batches = drawn(pair_sampler)
+    assert len(batches) == len(pair_sampler)
     firsts = torch.cat([batch["row"].view(-1, 9)[:, 0] for batch in batches])
     assert sorted(firsts.tolist()) == list(range(N - 1))
     for batch in batches:
@@ -60,50 +60,50 @@ def test_every_row_with_neighbours_comes_once_a_pass_with_its_pairs(batch_size, 
 
 def test_near_pairs_are_all_equally_likely_and_none_comes_twice():
     rounds = 600
-    made = sampler(29, rounds)
+    pair_sampler = sampler(29, rounds)
     counts = torch.zeros(N, N)
     orders = set()
-    for batch in drawn(made):
+    for batch in drawn(pair_sampler):
         rows, cols = ends(batch, "near")
         assert (cols.sort(dim=1).values.diff(dim=1) > 0).all()
         counts.index_put_((rows, cols), torch.ones(()), accumulate=True)
         orders.add(tuple(cols[rows[:, 0] == 0][0].tolist()))
     used = graph() > 0
     assert counts[~used].sum() == 0
-    # 3 of 5, whichever they are; a deviation is that of a binomial distribution, and six of these is never reached
+    # 3 of 5 neighbours are drawn at random; six standard deviations of the binomial distribution are never reached
     assert counts[used].sub(0.6 * rounds).abs().max() < 6 * (0.24 * rounds) ** 0.5
     assert len(orders) == 5
 
 
 def test_a_row_that_stores_fewer_neighbours_than_wanted_repeats_them_evenly():
-    made = sampler(29, n_near=12, n_mid=0, n_far=0)
-    for batch in drawn(made):
+    pair_sampler = sampler(29, n_near=12, n_mid=0, n_far=0)
+    for batch in drawn(pair_sampler):
         for row in ends(batch, "near")[1]:
             _, counts = torch.unique(row, return_counts=True)
             assert sorted(counts.tolist()) == [2, 2, 2, 3, 3]
 
 
 def test_mid_near_pairs_are_drawn_once_a_phase_and_lie_between_near_and_far():
-    made = sampler(29)
-    found = [ends(batch, "mid") for epoch in range(3) for batch in drawn(made, epoch)]
-    for rows, cols in found:
+    pair_sampler = sampler(29)
+    result = [ends(batch, "mid") for epoch in range(3) for batch in drawn(pair_sampler, epoch)]
+    for rows, cols in result:
         order = rows[:, 0].argsort()
-        assert torch.equal(cols[order], found[0][1][found[0][0][:, 0].argsort()])
+        assert torch.equal(cols[order], result[0][1][result[0][0][:, 0].argsort()])
     dists = torch.cdist(positions(), positions())
-    mid = torch.stack([dists[tuple(pair)].mean() for pair in found]).mean()
-    near = torch.stack([dists[tuple(ends(batch, "near"))].mean() for batch in drawn(made)]).mean()
-    far = torch.stack([dists[tuple(ends(batch, "far"))].mean() for batch in drawn(made)]).mean()
+    mid = torch.stack([dists[tuple(pair)].mean() for pair in result]).mean()
+    near = torch.stack([dists[tuple(ends(batch, "near"))].mean() for batch in drawn(pair_sampler)]).mean()
+    far = torch.stack([dists[tuple(ends(batch, "far"))].mean() for batch in drawn(pair_sampler)]).mean()
     assert near < mid < far
     # another phase draws others
     other = ends(drawn(sampler(29), seed=5)[0], "mid")
-    assert not torch.equal(other[1][other[0][:, 0].argsort()], found[0][1][found[0][0][:, 0].argsort()])
+    assert not torch.equal(other[1][other[0][:, 0].argsort()], result[0][1][result[0][0][:, 0].argsort()])
 
 
 def test_mid_near_points_are_compared_in_the_entry_asked_for():
-    made = sampler(29, n_mid=40, data_key="other")
-    rows, cols = ends(drawn(made)[0], "mid")
+    pair_sampler = sampler(29, n_mid=40, data_key="other")
+    rows, cols = ends(drawn(pair_sampler)[0], "mid")
     distances = (rows - cols).abs()[rows[:, 0] == 0]
-    # of the points 1 … 29 on a line, seen from 0: none that is nearest, nor any of the four farthest
+    # among the points 1 … 29 on a line, the second nearest of six to 0 is never 1, nor one of the four farthest
     assert int(distances.min()) >= 2
     assert int(distances.max()) <= 25
 
@@ -135,11 +135,11 @@ def test_batches_are_those_of_the_generator(far):
 @pytest.mark.parametrize("static", [False, True])
 @pytest.mark.parametrize("kind", ["near", "mid", "far"])
 def test_pairs_of_a_kind_are_encoded_as_what_they_are(kind, static):
-    made, model = sampler(), torch.nn.Linear(3, 2)
-    made._static = static  # as on CUDA
-    batch = drawn(made)[0]
-    found = batch.encode_pairs(model, "embed", "main", torch.device("cpu"), kinds=(kind,))
-    torch.testing.assert_close(found, model(positions()[ends(batch, kind)]))
+    pair_sampler, model = sampler(), torch.nn.Linear(3, 2)
+    pair_sampler._static = static  # as on CUDA
+    batch = drawn(pair_sampler)[0]
+    result = batch.encode_pairs(model, "embed", "main", torch.device("cpu"), kinds=(kind,))
+    torch.testing.assert_close(result, model(positions()[ends(batch, kind)]))
     batch["main"] = batch["main"] + 1
     changed = batch.encode_pairs(model, "embed", "main", torch.device("cpu"), kinds=(kind,))
     torch.testing.assert_close(changed, model(positions()[ends(batch, kind)] + 1))
@@ -147,9 +147,7 @@ def test_pairs_of_a_kind_are_encoded_as_what_they_are(kind, static):
 
 def test_pairs_that_the_batch_does_not_hold_are_asked_for_in_vain():
     batch = drawn(sampler(n_mid=0))[0]
-    with pytest.raises(
-        UnsupportedConfigurationError, match="compares mid pairs, and this batch holds near and far"
-    ):
+    with pytest.raises(UnsupportedConfigurationError, match="needs mid pairs, got a batch with near and far"):
         batch.encode_pairs(torch.nn.Linear(3, 2), "embed", "main", torch.device("cpu"), kinds=("mid",))
     edges = NegSampledEdgeDataset(positions(), relation_factory(graph()), 2)
     with pytest.raises(UnsupportedConfigurationError, match=r"with sampling=NearMidFarPairs"):

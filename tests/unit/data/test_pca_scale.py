@@ -1,4 +1,4 @@
-"""The scale of principal components that a model is taught first."""
+"""The scale of the PCA coordinates on which a model is pre-trained."""
 
 import numpy as np
 import pytest
@@ -10,9 +10,9 @@ X = np.random.default_rng(0).normal(size=(50, 4)) * [9.0, 3.0, 1.0, 1.0]
 
 @pytest.mark.parametrize("factor", [1e-3, 1.0, 1e6])
 def test_first_component_gets_the_scale_and_the_others_stay_in_proportion(factor):
-    found = pca(factor * X, scale=2.0)
-    assert found[:, 0].std() == pytest.approx(2.0)
-    np.testing.assert_allclose(found, pca(X) * (2.0 / pca(X)[:, 0].std()), rtol=1e-6, atol=1e-9)
+    result = pca(factor * X, scale=2.0)
+    assert result[:, 0].std() == pytest.approx(2.0)
+    np.testing.assert_allclose(result, pca(X) * (2.0 / pca(X)[:, 0].std()), rtol=1e-6, atol=1e-9)
 
 
 def test_scale_of_the_data_is_kept_if_none_is_given():

@@ -51,9 +51,9 @@ def test_entries_belong_to_the_rows_of_the_batch():
 def test_batches_per_epoch_go_on_over_as_many_passes_as_they_take(batches, passes):
     sampler = ItemSampler(dataset(20), 5, batches_per_epoch=batches)
     assert len(sampler) == batches
-    found = drawn(sampler)
-    assert len(found) == batches
-    counts = torch.bincount(torch.cat([b["indices"] for b in found]), minlength=20)
+    result = drawn(sampler)
+    assert len(result) == batches
+    counts = torch.bincount(torch.cat([b["indices"] for b in result]), minlength=20)
     assert int(counts.min()) == passes
     assert int(counts.max()) == -(-batches // 4)
 

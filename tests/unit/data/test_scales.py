@@ -1,4 +1,4 @@
-"""Columns that outweigh all others in distances are noticed, and ordinary data are left alone."""
+"""Columns that dominate distances are detected, without false alarms for ordinary data."""
 
 import warnings
 
@@ -50,10 +50,10 @@ def found_in(X, **options):
     ids=["wine", "breast cancer", "indicators and incomes"],
 )
 def test_columns_that_decide_distances_are_found(X, columns):
-    found = found_in(X)
-    assert [X.columns[column] for column in found.columns] == columns
-    assert 0.98 < found.share <= 1
-    assert found.n_others == X.shape[1] - len(columns)
+    result = found_in(X)
+    assert [X.columns[column] for column in result.columns] == columns
+    assert 0.98 < result.share <= 1
+    assert result.n_others == X.shape[1] - len(columns)
 
 
 def centered_and_sorted(X):
@@ -111,8 +111,8 @@ def test_sentence_names_the_columns_and_rounds_the_share_down():
     assert described(found_in(WINE), list(WINE.columns)).startswith(
         "column 'proline' makes up 99.6 % of the squared"
     )
-    found = found_in(load_breast_cancer().data)
-    assert "columns 'x23' and 'x3' make up 99.1 %" in described(found, [f"x{i}" for i in range(30)])
+    result = found_in(load_breast_cancer().data)
+    assert "columns 'x23' and 'x3' make up 99.1 %" in described(result, [f"x{i}" for i in range(30)])
 
 
 KINDS = [

@@ -1,4 +1,4 @@
-"""Batches of pairs as they are made on a GPU: no operation waits for the device."""
+"""Batches of pairs as on a GPU: no operation synchronises with the device."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from paradime.loss import AttractionLoss, CompoundLoss, ContrastiveLoss, Repulsi
 from paradime.relationdata import NeighborRelationTuple
 
 N = 40
-# results of these have a shape, or are a number, that only the device knows
+# the results of these operations depend on values on the device: a shape, or a Python number
 WAITING = ("_local_scalar_dense", "nonzero", "_unique2", "unique_", "masked_select", "is_nonzero", "equal.default")
 PLANS = {
     "rows": ContrastivePairs(),
@@ -46,10 +46,10 @@ def sampler(plan, static):
         ((torch.arange(N)[:, None] + offsets) % N, torch.rand(N, 5, generator=generator))
     )
     data = Dataset({"main": torch.randn(N, 3, generator=generator), "labels": torch.arange(N)})
-    made = plan.make(data, {"rel": graph}, batch_size=8, batches_per_epoch=6)
-    holder = made._edges if isinstance(plan, Edges) else made
+    pair_sampler = plan.make(data, {"rel": graph}, batch_size=8, batches_per_epoch=6)
+    holder = pair_sampler._edges if isinstance(plan, Edges) else pair_sampler
     holder._static = static  # as on CUDA
-    return made
+    return pair_sampler
 
 
 def losses_for(plan):
@@ -68,11 +68,11 @@ def step(batch, losses):
 
 @pytest.mark.parametrize("name", PLANS)
 def test_a_step_on_pairs_waits_for_nothing(name, monkeypatch):
-    # on the CPU, where nothing waits, the draws may end early
-    monkeypatch.setattr("paradime.functional.sampling._may_look", lambda device: False)
-    made = sampler(PLANS[name], static=True)
+    # on the CPU, reading values is free, so that the draws may end early
+    monkeypatch.setattr("paradime.functional.sampling._reads_are_free", lambda device: False)
+    pair_sampler = sampler(PLANS[name], static=True)
     with NoWaiting():
-        for batch in made.epoch(torch.Generator().manual_seed(0)):
+        for batch in pair_sampler.epoch(torch.Generator().manual_seed(0)):
             step(batch, losses_for(PLANS[name]))
 
 
@@ -82,8 +82,8 @@ def test_batches_that_wait_for_nothing_hold_the_same_and_teach_the_same(name):
         list(sampler(PLANS[name], static).epoch(torch.Generator().manual_seed(1))) for static in (False, True)
     ]
     for one, other in zip(*batches, strict=True):
-        found = [step(batch, losses_for(PLANS[name])) for batch in (one, other)]
-        torch.testing.assert_close(*found, rtol=1e-4, atol=1e-5)
+        result = [step(batch, losses_for(PLANS[name])) for batch in (one, other)]
+        torch.testing.assert_close(*result, rtol=1e-4, atol=1e-5)
         assert list(one) == list(other)
         assert all(torch.equal(one[key], other[key]) for key in one)
 

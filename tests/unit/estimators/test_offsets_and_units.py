@@ -307,7 +307,7 @@ def test_axes_of_whole_numbers_far_from_zero_are_found_in_double_precision(make)
 )
 def test_digits_that_the_data_have_lost_already_are_told(rows, precision):
     with pytest.warns(
-        UserWarning, match=rf"lie so far from zero that {precision} precision tells only some \d+ values"
+        UserWarning, match=rf"are so far from zero that {precision} precision distinguishes only about \d+ values"
     ):
         ParametricMDS(epochs=1).fit(rows)
 
@@ -330,7 +330,9 @@ WHOLE = (X * 10).astype(np.int64)
 )
 @pytest.mark.filterwarnings("ignore::paradime.exceptions.ScaleWarning")
 def test_digits_of_whole_numbers_that_double_precision_loses_are_told(rows):
-    with pytest.warns(UserWarning, match=r"double precision tells only some \d+ values .* Subtract the offset"):
+    with pytest.warns(
+        UserWarning, match=r"double precision distinguishes only about \d+ values .* Subtract the offset"
+    ):
         ParametricMDS(epochs=1).fit(rows)
 
 
@@ -434,5 +436,5 @@ def test_unsigned_tensors_are_embedded_like_arrays():
 
 def test_integers_that_are_rounded_beside_other_numbers_are_told():
     table = pd.DataFrame({"id": np.arange(60) + 2**60, "size": X[:60, 0], "width": X[:60, 1]})
-    with pytest.warns(UserWarning, match=r"constant \('id'\).* Integers as large as these are rounded in double"):
+    with pytest.warns(UserWarning, match=r"constant \('id'\).* Integers of this size are rounded in double"):
         ParametricMDS(epochs=1, random_state=0).fit(table)

@@ -12,7 +12,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 def random_dists(seed, n=5, k=12):
-    """Rows as neighbour searches give them: each of its own scale and concentration."""
+    """Rows like those of a neighbour search, with various scales and concentrations."""
     rng = np.random.default_rng(seed)
     return rng.gamma(rng.uniform(0.5, 5, (n, 1)), size=(n, k)) * 10 ** rng.uniform(-2, 2, (n, 1)) + 1e-6
 
@@ -24,7 +24,7 @@ def perplexity_of(weights):
 
 
 def beta_by_brentq(sq_dists, perplexity):
-    """The scalar problem, solved with SciPy in logarithms of β for one row."""
+    """Solves the problem for one row with SciPy, in log β."""
     shifted = sq_dists - sq_dists.min()
 
     def entropy_above(log_beta):
@@ -129,11 +129,11 @@ def test_equal_distances_get_equal_weights(distance):
 def test_infinite_entries_are_no_neighbours():
     sq_dists = torch.tensor(random_dists(0, n=3, k=8)).square()
     padded = torch.full((3, 12), torch.inf, dtype=torch.float64)
-    places = torch.tensor([0, 2, 3, 5, 6, 8, 9, 11])
-    padded[:, places] = sq_dists
+    columns = torch.tensor([0, 2, 3, 5, 6, 8, 9, 11])
+    padded[:, columns] = sq_dists
     weights, betas = perplexity_weights(sq_dists, 4)
     padded_weights, padded_betas = perplexity_weights(padded, 4)
-    np.testing.assert_allclose(padded_weights[:, places], weights, rtol=1e-9)
+    np.testing.assert_allclose(padded_weights[:, columns], weights, rtol=1e-9)
     np.testing.assert_allclose(padded_betas, betas, rtol=1e-9)
     assert float(padded_weights.sum()) == pytest.approx(3)
 

@@ -1,4 +1,4 @@
-"""The circular layout: each pair once, against square matrices."""
+"""The circular layout, compared with square matrices."""
 
 import numpy as np
 import pytest
@@ -16,11 +16,11 @@ def points(n, d, seed=0, dtype=torch.float64):
 @pytest.mark.parametrize("n", [2, 3, 4, 7, 30, 31])
 def test_every_pair_stands_where_its_index_says_whichever_end_comes_first(n, d):
     X = points(n, d)
-    found = circular_squared_distances(X).reshape(-1)
+    result = circular_squared_distances(X).reshape(-1)
     rows, cols = torch.triu_indices(n, n, 1)
     expected = pdist(X, "sqeuclidean")
-    np.testing.assert_allclose(found[circular_index(rows, cols, n)], expected, rtol=1e-12)
-    np.testing.assert_allclose(found[circular_index(cols, rows, n)], expected, rtol=1e-12)
+    np.testing.assert_allclose(result[circular_index(rows, cols, n)], expected, rtol=1e-12)
+    np.testing.assert_allclose(result[circular_index(cols, rows, n)], expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 6, 9])
@@ -41,13 +41,13 @@ def test_gradients_are_those_of_the_formula(n, d):
 @pytest.mark.parametrize("offset", [1e2, 1e4, 1e5])
 def test_values_and_gradients_keep_their_precision_far_from_the_origin(offset):
     moved = points(50, 2, dtype=torch.float32) + offset
-    found = []
+    result = []
     for X in (moved.clone().requires_grad_(), moved.double().requires_grad_()):
         similarities = 1 / (1 + circular_squared_distances(X))
         circular_total(similarities).backward()
-        found.append((similarities.detach(), X.grad))
-    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-5)
-    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-3, atol=1e-4 * float(found[1][1].abs().max()))
+        result.append((similarities.detach(), X.grad))
+    np.testing.assert_allclose(result[0][0], result[1][0], rtol=1e-5)
+    np.testing.assert_allclose(result[0][1], result[1][1], rtol=1e-3, atol=1e-4 * float(result[1][1].abs().max()))
 
 
 def test_one_point_has_no_pair_and_no_gradient():

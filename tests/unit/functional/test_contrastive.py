@@ -1,4 +1,4 @@
-"""Contrastive losses against plain loops, on single pairs and on whole batches."""
+"""Contrastive losses compared with plain loops, on single pairs and on whole batches."""
 
 import math
 
@@ -39,15 +39,15 @@ def noise_contrastive_by_loops(positives, negatives, c):
 
 def test_info_nce_is_that_of_plain_loops():
     positives, negatives = similarities()
-    found = info_nce_loss(positives.log(), negatives.log())
-    assert float(found) == pytest.approx(info_nce_by_loops(positives.tolist(), negatives.tolist()))
+    result = info_nce_loss(positives.log(), negatives.log())
+    assert float(result) == pytest.approx(info_nce_by_loops(positives.tolist(), negatives.tolist()))
 
 
 @pytest.mark.parametrize("c", [1e-3, 1.0, 20.0])
 def test_noise_contrastive_loss_is_that_of_plain_loops(c):
     positives, negatives = similarities()
-    found = noise_contrastive_loss(positives.log(), negatives.log(), math.log(c))
-    assert float(found) == pytest.approx(noise_contrastive_by_loops(positives.tolist(), negatives.tolist(), c))
+    result = noise_contrastive_loss(positives.log(), negatives.log(), math.log(c))
+    assert float(result) == pytest.approx(noise_contrastive_by_loops(positives.tolist(), negatives.tolist(), c))
 
 
 def test_negatives_at_minus_infinity_count_as_none():
@@ -91,7 +91,7 @@ def test_every_end_is_taken_equally_often_and_few_negatives_are_of_different_pai
 
 
 def batch(b=7, k=1, d=2, seed=0, dtype=torch.float64, repeated=True):
-    """Points of which some stand at several places, as points have the same position wherever they stand."""
+    """Anchors and neighbours in which some points occur several times, always with the same position."""
     generator = torch.Generator().manual_seed(seed)
     positions = torch.randn(3 * b, d, generator=generator, dtype=dtype) * 2
     ids = torch.randperm(3 * b, generator=generator)[:b]
@@ -103,7 +103,7 @@ def batch(b=7, k=1, d=2, seed=0, dtype=torch.float64, repeated=True):
 
 
 def negatives_by_loops(positions, ids, others, i, temperature=1.0):
-    """Similarities of a point to the ends of all other pairs that are not the point itself."""
+    """Similarities of a point to the points of all other pairs, except to itself."""
     ends = [end for j in range(len(ids)) if j != i for end in (int(ids[j]), *others[j].tolist())]
     return [
         (1 + float((positions[ids[i]] - positions[end]).square().sum())) ** (-1 / temperature)
@@ -127,15 +127,15 @@ def by_loops(positions, ids, others, c=None, temperature=1.0):
 @pytest.mark.parametrize("k", [1, 3])
 @pytest.mark.parametrize("c", [None, 0.05, 1.0])
 def test_loss_of_a_batch_is_that_of_plain_loops(d, k, c, monkeypatch):
-    # several runs of rows, the last of which is shorter
+    # several chunks of rows, of which the last is shorter
     monkeypatch.setitem(paradime.functional.contrastive_batch._AT_ONCE, "cpu", 3 * 7 * (1 + k))
     positions, ids, others = batch(k=k, d=d)
     points = positions[ids], positions[others], ids, others
     if c is None:
-        found = info_nce_of_batch(*points)
+        result = info_nce_of_batch(*points)
     else:
-        found = noise_contrastive_of_batch(*points, torch.tensor(math.log(c)))
-    assert float(found) == pytest.approx(by_loops(positions, ids, others, c), rel=1e-6)
+        result = noise_contrastive_of_batch(*points, torch.tensor(math.log(c)))
+    assert float(result) == pytest.approx(by_loops(positions, ids, others, c), rel=1e-6)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 2.0, 3.0])
@@ -143,8 +143,8 @@ def test_loss_of_a_batch_is_that_of_plain_loops(d, k, c, monkeypatch):
 def test_loss_and_gradients_of_a_batch_follow_the_temperature(temperature, d, monkeypatch):
     monkeypatch.setitem(paradime.functional.contrastive_batch._AT_ONCE, "cpu", 3 * 7 * 3)
     positions, ids, others = batch(k=2, d=d)
-    found = info_nce_of_batch(positions[ids], positions[others], ids, others, temperature)
-    assert float(found) == pytest.approx(by_loops(positions, ids, others, temperature=temperature), rel=1e-6)
+    result = info_nce_of_batch(positions[ids], positions[others], ids, others, temperature)
+    assert float(result) == pytest.approx(by_loops(positions, ids, others, temperature=temperature), rel=1e-6)
     anchors, neighbors = positions[ids].requires_grad_(), positions[others].requires_grad_()
     assert torch.autograd.gradcheck(
         lambda a, n: info_nce_of_batch(a, n, ids, others, temperature), (anchors, neighbors)
@@ -180,21 +180,21 @@ def test_points_that_coincide_have_finite_gradients_and_repel_nothing():
 @pytest.mark.parametrize("offset", [0.0, 1e3, 1e5])
 def test_loss_and_gradient_keep_their_precision_far_from_the_origin(offset, d):
     positions, ids, others = batch(30, d=d, dtype=torch.float32)
-    found = []
+    result = []
     for moved in ((positions + offset), (positions + offset).double()):
         moved.requires_grad_()
         loss = info_nce_of_batch(moved[ids], moved[others], ids, others)
         loss.backward()
-        found.append((float(loss.detach()), moved.grad))
-    assert found[0][0] == pytest.approx(found[1][0], rel=1e-4)
-    scale = float(found[1][1].abs().max())
-    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-2, atol=2e-3 * scale)
+        result.append((float(loss.detach()), moved.grad))
+    assert result[0][0] == pytest.approx(result[1][0], rel=1e-4)
+    scale = float(result[1][1].abs().max())
+    np.testing.assert_allclose(result[0][1], result[1][1], rtol=1e-2, atol=2e-3 * scale)
 
 
 def test_a_batch_of_one_pair_has_no_negatives():
     anchors, neighbors = torch.zeros(1, 2), torch.ones(1, 1, 2)
     ids, others = torch.tensor([0]), torch.tensor([[1]])
     assert float(info_nce_of_batch(anchors, neighbors, ids, others)) == 0
-    # what is left is the attraction, log(1 + c (1 + d²))
-    found = noise_contrastive_of_batch(anchors, neighbors, ids, others, torch.tensor(0.0))
-    assert float(found) == pytest.approx(math.log(4))
+    # the rest is the attraction, log(1 + c (1 + d²))
+    result = noise_contrastive_of_batch(anchors, neighbors, ids, others, torch.tensor(0.0))
+    assert float(result) == pytest.approx(math.log(4))

@@ -14,8 +14,8 @@ def normal(*shape, seed=0, dtype=torch.float64):
 def test_pearson_agrees_with_scipy_at_every_scale(scale):
     x, y = normal(50), normal(50, seed=1)
     y = y + x
-    found = pearson((x * scale).float(), (3 * y + 7).float())
-    assert found.item() == pytest.approx(pearsonr(x, y)[0], abs=1e-5)
+    result = pearson((x * scale).float(), (3 * y + 7).float())
+    assert result.item() == pytest.approx(pearsonr(x, y)[0], abs=1e-5)
 
 
 def test_pearson_of_columns_is_that_of_each():

@@ -42,14 +42,14 @@ def test_spreading_to_a_square_and_back_is_scipys_squareform(n, seed):
 def test_index_of_a_pair_points_to_its_entry_whichever_way_round(n, seed):
     values = np.random.default_rng(seed).normal(size=condensed_size(n))
     rows, cols = np.nonzero(~np.eye(n, dtype=bool))
-    places = condensed_index(torch.tensor(rows), torch.tensor(cols), n)
-    np.testing.assert_array_equal(values[places], squareform(values)[rows, cols])
+    indices = condensed_index(torch.tensor(rows), torch.tensor(cols), n)
+    np.testing.assert_array_equal(values[indices], squareform(values)[rows, cols])
 
 
 def test_index_of_pairs_of_many_points_does_not_overflow():
     n = 3_000_000
-    place = condensed_index(torch.tensor([n - 2]), torch.tensor([n - 1]), n)
-    assert int(place) == condensed_size(n) - 1 > 2**31
+    index = condensed_index(torch.tensor([n - 2]), torch.tensor([n - 1]), n)
+    assert int(index) == condensed_size(n) - 1 > 2**31
 
 
 @pytest.mark.parametrize("n", [2, 3, 10, 1000, 123_457])
@@ -78,8 +78,8 @@ def test_gradients_flow_through_the_layouts():
 @pytest.mark.parametrize("metric", METRICS)
 def test_named_distances_are_those_of_scipy(metric):
     X, Y = points(0), points(1)
-    found = condensed_distances(torch.tensor(X), metric=metric)
-    np.testing.assert_allclose(found, pdist(X, METRICS[metric]), rtol=1e-10)
+    result = condensed_distances(torch.tensor(X), metric=metric)
+    np.testing.assert_allclose(result, pdist(X, METRICS[metric]), rtol=1e-10)
     pairs = paired_distances(torch.tensor(X), torch.tensor(Y), metric=metric)
     np.testing.assert_allclose(pairs, cdist(X, Y, METRICS[metric]).diagonal(), rtol=1e-10)
 
@@ -101,21 +101,21 @@ def test_order_of_the_minkowski_distance(p):
 
 def test_metric_may_be_a_function_of_rows():
     X = torch.tensor(points())
-    found = condensed_distances(X, metric=lambda A, B: (A - B).abs().sum(dim=1))
-    np.testing.assert_allclose(found, pdist(X, "cityblock"), rtol=1e-12)
+    result = condensed_distances(X, metric=lambda A, B: (A - B).abs().sum(dim=1))
+    np.testing.assert_allclose(result, pdist(X, "cityblock"), rtol=1e-12)
 
 
 @pytest.mark.parametrize("metric", [None, *METRICS])
 @pytest.mark.parametrize("paired", [False, True])
 def test_gradients_of_equal_rows_and_of_zeros_are_finite(metric, paired):
     X = torch.tensor([[1.0, 2.0], [1.0, 2.0], [0.0, 0.0], [0.0, 0.0], [3.0, 1.0]], requires_grad=True)
-    found = (
+    result = (
         paired_distances(X, X.flip(0).roll(2, 0), metric=metric)
         if paired
         else condensed_distances(X, metric=metric)
     )
-    assert found.isfinite().all()
-    found.sum().backward()
+    assert result.isfinite().all()
+    result.sum().backward()
     assert X.grad.isfinite().all()
 
 
@@ -131,5 +131,5 @@ def test_unknown_metric_gets_a_suggestion():
 
 
 def test_metric_that_returns_a_matrix_is_refused_with_both_shapes():
-    with pytest.raises(ValueError, match=r"one distance a row, shape \(3,\), got \(3, 3\)"):
+    with pytest.raises(ValueError, match=r"one distance per row, shape \(3,\), got \(3, 3\)"):
         paired_distances(torch.ones(3, 2), torch.ones(3, 2), metric=torch.cdist)

@@ -30,16 +30,16 @@ def cross_entropy_in_numpy(p, q, eps=1e-7):
 @given(SEEDS, st.sampled_from([(5, 5), (7,)]))
 def test_kullback_leibler_divergence_is_the_formula(seed, shape):
     p, q = relations(seed, shape)
-    found = kullback_leibler_div(torch.tensor(p), torch.tensor(q))
-    assert float(found) == pytest.approx(kl_in_numpy(p, q), rel=1e-9)
+    result = kullback_leibler_div(torch.tensor(p), torch.tensor(q))
+    assert float(result) == pytest.approx(kl_in_numpy(p, q), rel=1e-9)
 
 
 @settings(max_examples=25, deadline=None)
 @given(SEEDS, st.sampled_from([(5, 5), (7,), (2, 3)]))
 def test_cross_entropy_is_the_formula(seed, shape):
     p, q = relations(seed, shape)
-    found = cross_entropy_loss(torch.tensor(p), torch.tensor(q))
-    assert float(found) == pytest.approx(cross_entropy_in_numpy(p, q), rel=1e-9)
+    result = cross_entropy_loss(torch.tensor(p), torch.tensor(q))
+    assert float(result) == pytest.approx(cross_entropy_in_numpy(p, q), rel=1e-9)
 
 
 @pytest.mark.parametrize("diagonal", [0.0, 1.0, 1e8])

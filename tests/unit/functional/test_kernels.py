@@ -54,7 +54,7 @@ def test_student_t_and_its_gradients_are_finite_at_zero(alpha):
         similarities = student_t(sq_dists, degrees)
         similarities.sum().backward()
         assert similarities.tolist() == [1, 1, 1]
-        # of (1 + d²/α)^(−(α + 1)/2) with respect to d²
+        # the derivative of (1 + d²/α)^(−(α + 1)/2) with respect to d²
         np.testing.assert_allclose(sq_dists.grad, -(alpha + 1) / (2 * alpha), rtol=1e-6)
         assert not isinstance(degrees, torch.Tensor) or degrees.grad.isfinite()
 
@@ -90,7 +90,7 @@ def squared_error(a, b, spread, min_dist):
 
 @pytest.mark.parametrize(
     ("min_dist", "a", "b"),
-    # umap-learn's find_ab_params at spread 1; the first pair is the one its documentation quotes
+    # results of umap-learn's find_ab_params at spread 1; its documentation quotes the first pair
     [(0.1, 1.5769, 0.8951), (0.01, 1.8956, 0.8006), (0.001, 1.9292, 0.7915), (0.5, 0.5830, 1.3342)],
 )
 def test_fit_gives_the_values_known_from_umap(min_dist, a, b):

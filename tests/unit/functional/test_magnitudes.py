@@ -1,4 +1,4 @@
-"""How large numbers are, as a power of two."""
+"""The magnitude of numbers as a power of two."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from paradime.functional import data_distances, magnitude, magnitude_of_rows, se
 @pytest.mark.parametrize("value", [1.0, 1.999, 2.0, 3e-38, 3e38, 1e-40])
 def test_a_magnitude_is_the_power_of_two_below_the_largest_value(value: float, dtype: torch.dtype) -> None:
     X = torch.tensor([0.0, -value], dtype=dtype)
-    found = magnitude(X)
-    assert found.dtype == dtype
-    assert 1 <= float(X.abs().max() / found) < 2
-    assert torch.frexp(found).mantissa == 0.5
-    assert torch.equal((X / found) * found, X)
+    result = magnitude(X)
+    assert result.dtype == dtype
+    assert 1 <= float(X.abs().max() / result) < 2
+    assert torch.frexp(result).mantissa == 0.5
+    assert torch.equal((X / result) * result, X)
 
 
 def test_what_is_nothing_or_zero_has_magnitude_1() -> None:

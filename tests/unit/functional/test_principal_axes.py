@@ -16,8 +16,8 @@ def rows():
 def test_both_ways_agree_with_another_implementation(rows):
     expected = PCA(5, svd_solver="full").fit(rows.numpy())
     deviations = np.sqrt(expected.explained_variance_ * (len(rows) - 1) / len(rows))
-    for axes, found in (axes_of_covariance(rows.T @ rows / len(rows), 5), axes_of_rows(rows, 5)):
-        np.testing.assert_allclose(found, deviations, rtol=1e-8)
+    for axes, result in (axes_of_covariance(rows.T @ rows / len(rows), 5), axes_of_rows(rows, 5)):
+        np.testing.assert_allclose(result, deviations, rtol=1e-8)
         np.testing.assert_allclose((axes.numpy() * expected.components_).sum(axis=1) ** 2, 1, rtol=1e-8)
         assert (axes.max(dim=1).values >= axes.abs().max(dim=1).values).all()
 

@@ -30,7 +30,7 @@ def generator(seed=0):
 @pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
 def test_entries_of_a_row_are_drawn_by_their_weights_at_any_scale(row, scale):
     weights = WEIGHTS.clone()
-    # other rows being much heavier does not matter
+    # much larger weights in other rows have no influence
     first, end = int(STARTS[row]), int(STARTS[row + 1])
     weights[first:end] *= scale
     drawn = draw_from_rows(
@@ -55,11 +55,11 @@ def test_shuffled_rows_keep_their_entries_and_every_order_is_as_likely():
     cols = torch.arange(9, dtype=torch.int32)
     counts = {}
     for seed in range(300):
-        found = shuffled_rows(STARTS, cols, generator=generator(seed))
-        assert found.dtype == torch.int32
-        parts = [sorted(found[a:b].tolist()) for a, b in itertools.pairwise(STARTS)]
+        result = shuffled_rows(STARTS, cols, generator=generator(seed))
+        assert result.dtype == torch.int32
+        parts = [sorted(result[a:b].tolist()) for a, b in itertools.pairwise(STARTS)]
         assert parts == [[0, 1, 2], [], [3], [4, 5, 6, 7, 8]]
-        order = tuple(found[:3].tolist())
+        order = tuple(result[:3].tolist())
         counts[order] = counts.get(order, 0) + 1
     assert len(counts) == 6
     assert_drawn_by(list(counts.values()), np.ones(6))
@@ -78,7 +78,7 @@ def test_runs_of_a_row_repeat_no_entry_while_there_are_others(size):
 
 def test_runs_take_every_entry_equally_often():
     drawn = draw_run_of_rows(torch.full((5000,), 3), STARTS, 2, generator=generator())
-    # without replacement counts vary less still
+    # without replacement, counts vary even less
     assert_drawn_by(torch.bincount(drawn.flatten() - 4), np.ones(5))
 
 
@@ -127,7 +127,7 @@ def test_negatives_of_points_with_several_pairs_are_ends_of_the_others_pairs():
 
 
 def test_mid_near_points_are_the_second_nearest_of_six():
-    # of the points 1 … 12 on a line, seen from 0: the second smallest of six drawn without replacement
+    # among the points 1 … 12 on a line, the second nearest to 0 of six drawn without replacement
     X = torch.arange(13.0)[:, None]
     drawn = second_nearest_of_random(X, 3000, generator=generator())[0]
     counts = torch.bincount(drawn, minlength=13).numpy()
@@ -143,13 +143,13 @@ def test_of_few_points_all_others_are_looked_at(n, expected):
 
 def test_mid_near_points_have_the_ranks_of_a_second_nearest_whatever_the_blocks(monkeypatch):
     X = torch.randn(50, 4, generator=generator(1))
-    kept = second_nearest_of_random(X, 3, generator=generator())
+    default = second_nearest_of_random(X, 3, generator=generator())
     monkeypatch.setattr("paradime.functional.row_sampling._BLOCK_NUMBERS", 7 * 3 * 6 * 4)
     blocks = second_nearest_of_random(X, 3, generator=generator())
-    assert kept.shape == blocks.shape == (50, 3)
-    for found in (kept, blocks):
-        ranks = torch.cdist(X, X).argsort(dim=1).argsort(dim=1).gather(1, found)
-        # the nearest is never the second nearest of six, nor is one of the four farthest
+    assert default.shape == blocks.shape == (50, 3)
+    for result in (default, blocks):
+        ranks = torch.cdist(X, X).argsort(dim=1).argsort(dim=1).gather(1, result)
+        # the nearest point and the four farthest are never the second nearest of six
         assert int(ranks.min()) >= 2
         assert int(ranks.max()) <= 45
     assert second_nearest_of_random(X, 0).shape == (50, 0)

@@ -123,7 +123,7 @@ def test_negatives_of_a_batch_are_uniform_among_the_ends_of_other_edges_and_neve
         others = [int(p) for j in range(4) if j != i for p in (rows[j], cols[j]) if p != rows[i]]
         counts = torch.bincount(drawn[i], minlength=50).double()
         shares = torch.bincount(torch.tensor(others), minlength=50).double() / len(others)
-        # a point that is one of the six ends of other edges, too, is drawn from all points now and then
+        # a point that occurs in other edges is sometimes replaced by a draw from all points
         fails = (1 - len(others) / 6) ** 4
         chances = (1 - fails) * shares + fails / 49
         chances[rows[i]] = 0

@@ -49,7 +49,7 @@ def test_largevis_loss_and_its_gradient_are_finite_where_negatives_coincide():
         loss = largevis_loss(p, similarities)
         (gradient,) = torch.autograd.grad(loss, points, retain_graph=True)
         assert bool(loss.isfinite())
-        # at most as at the distance √ε, where it is γ/√ε
+        # at most the repulsion at distance √ε, which is γ/√ε
         assert float(gradient.abs().max()) <= 7 / 0.01 / 4
 
 

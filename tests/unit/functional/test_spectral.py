@@ -18,7 +18,7 @@ def neighbor_graph(points, k=8):
 
 
 def laplacian_eigenmaps(graph, dims):
-    """Solutions of L y = λ D y from a dense decomposition, the constant vector left out."""
+    """Solutions of L y = λ D y from a dense decomposition, without the constant vector."""
     degree = graph.sum(axis=1)
     _, vectors = scipy.linalg.eigh(np.diag(degree) - graph, np.diag(degree))
     return vectors[:, 1 : dims + 1]
@@ -30,7 +30,7 @@ def test_positions_span_the_eigenmaps_of_the_laplacian(n, dims):
     graph = neighbor_graph(np.random.default_rng(0).normal(size=(n, 3)) * [3, 1.5, 0.7])
     positions = spectral_positions(scipy.sparse.csr_array(graph), dims)
     expected = laplacian_eigenmaps(graph, dims)
-    # angles between the two subspaces: the vectors themselves have no sign
+    # angles between the two subspaces, because the sign of the vectors is arbitrary
     angles = scipy.linalg.subspace_angles(positions.astype(np.float64), expected - expected.mean(axis=0))
     assert angles.max() < 0.02
     np.testing.assert_allclose(positions.std(axis=0, ddof=1), 1, rtol=1e-5)
@@ -52,7 +52,7 @@ def test_two_clusters_with_a_bridge_lie_apart():
 def test_disconnected_graph_warns_with_the_number_of_components(count):
     rng = np.random.default_rng(2)
     points = rng.normal(size=(40 * count, 2)) + 100 * np.repeat(np.arange(count), 40)[:, None]
-    with pytest.warns(UserWarning, match=f"the graph has {count} connected components"):
+    with pytest.warns(UserWarning, match=f"got {count} connected components"):
         positions = spectral_positions(scipy.sparse.csr_array(neighbor_graph(points)), 2)
     assert np.isfinite(positions).all()
 

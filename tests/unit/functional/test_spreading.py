@@ -26,7 +26,7 @@ def test_as_many_as_asked_for_each_once(n_points):
 
 
 def test_offsets_do_not_matter():
-    # sums and the mean of 256 multiples of 1/256 are exact, so that centred rows are the same to the last bit
+    # sums and mean of 256 multiples of 1/256 are exact, so that centred rows are identical
     X = torch.randn(256, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     X = (256 * X).round() / 256
     chosen = [covering_points(X + by, 20, generator=torch.Generator().manual_seed(1)) for by in (0, 4096)]

@@ -45,19 +45,19 @@ def test_stress_agrees_with_the_formula(weighting, normalize):
     d, delta = pdist(rows(seed=1)), pdist(rows())
     w = delta ** POWERS[weighting]
     expected = (w * (d - delta) ** 2).sum() / ((w * delta**2).sum() if normalize else len(d))
-    found = weighted_stress(torch.tensor(d), torch.tensor(delta), weighting=weighting, normalize=normalize)
-    assert found.item() == pytest.approx(expected, rel=1e-10)
+    result = weighted_stress(torch.tensor(d), torch.tensor(delta), weighting=weighting, normalize=normalize)
+    assert result.item() == pytest.approx(expected, rel=1e-10)
 
 
 @pytest.mark.parametrize("weighting", POWERS)
 @pytest.mark.parametrize("wanted", [[0.0, 0.0, 0.0], [0.0, 1.0, 2.0], [1e-6, 1e-6, 0.0], [1e6, 0.0, 1.0]])
 def test_distances_of_zero_give_finite_stress_and_gradient(weighting, wanted):
-    found = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
-    value = weighted_stress(found, torch.tensor(wanted), weighting=weighting)
+    result = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    value = weighted_stress(result, torch.tensor(wanted), weighting=weighting)
     value.backward()
     assert value.isfinite()
-    assert found.grad.isfinite().all()
-    assert found.grad.abs().sum() > 0
+    assert result.grad.isfinite().all()
+    assert result.grad.abs().sum() > 0
 
 
 def test_gradients_of_stress_are_right():

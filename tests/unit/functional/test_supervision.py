@@ -15,7 +15,7 @@ def points(n=7, d=2, seed=0):
 def test_contrast_agrees_with_the_sum_over_anchors_and_positives(similarity):
     Z = points()
     X = Z.numpy()
-    found = weighted_contrast(
+    result = weighted_contrast(
         log_similarities(Z, similarity), class_weights(LABELS, dtype=Z.dtype), candidates=LABELS != -1
     )
     anchors = []
@@ -29,7 +29,7 @@ def test_contrast_agrees_with_the_sum_over_anchors_and_positives(similarity):
         if positives:
             anchors.append(-np.mean([np.log(s[j] / sum(s.values())) for j in positives]))
     assert len(anchors) == 5
-    assert found.item() == pytest.approx(np.mean(anchors), rel=1e-10)
+    assert result.item() == pytest.approx(np.mean(anchors), rel=1e-10)
 
 
 def test_weights_of_targets_agree_with_the_formula():

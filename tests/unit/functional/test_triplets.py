@@ -17,7 +17,7 @@ def distances(X):
 
 
 def by_hand(D, labels, margin, mining):
-    """The definitions, triplet by triplet."""
+    """Applies the definitions to each triplet."""
     hinges = []
     rows = [i for i in range(len(D)) if labels[i] != -1]
     for a in rows:
@@ -40,8 +40,8 @@ def by_hand(D, labels, margin, mining):
 @pytest.mark.parametrize("margin", [0.1, 1.0, 5.0])
 def test_triplets_agree_with_the_definition_triplet_by_triplet(mining, margin):
     D = distances(points())
-    found = triplet_hinge(D, LABELS, margin=margin, mining=mining)
-    assert found.item() == pytest.approx(by_hand(D, LABELS.tolist(), margin, mining), rel=1e-10)
+    result = triplet_hinge(D, LABELS, margin=margin, mining=mining)
+    assert result.item() == pytest.approx(by_hand(D, LABELS.tolist(), margin, mining), rel=1e-10)
 
 
 @pytest.mark.parametrize("mining", ["all", "semihard", "hard"])

@@ -105,7 +105,7 @@ def test_arguments_out_of_range_are_refused_with_the_value(make, words):
         (SmoothnessLoss("huor"), KeyError, "Did you mean 'hour'"),
         (SmoothnessLoss(relation_key="rle"), RelationsNotComputedError, "Did you mean 'rel'"),
         (StressLoss(relation_key="rle"), RelationsNotComputedError, "Did you mean 'rel'"),
-        (StressLoss(lambda X, Y: X), ValueError, "one distance a row"),
+        (StressLoss(lambda X, Y: X), ValueError, "one distance per row"),
         (AnchorLoss(ROWS[:2], np.ones((2, 3))), ValueError, r"must have shape \(2, 3\), got \(2, 2\)"),
         (DensityLoss("raduis"), KeyError, "Did you mean 'radius'"),
         (RegressionLoss(), ValueError, r"prediction must have shape \(2, 1\), got \(2, 3\)"),

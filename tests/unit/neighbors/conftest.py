@@ -11,7 +11,7 @@ import torch
 
 @pytest.fixture
 def pynndescent_stub(monkeypatch):
-    """Stands in for PyNNDescent, whose import compiles for seconds: an exact search with its interface."""
+    """An exact search with the interface of PyNNDescent, whose import compiles for seconds."""
     calls = []
 
     class NNDescent:

@@ -27,7 +27,7 @@ def digits():
 
 @functools.cache
 def wide(n=1200, d=200):
-    """Points near a plane of 8 dimensions in 200 columns, so that a sketch of 64 is made."""
+    """Points near a plane of 8 dimensions in 200 columns, for which a sketch of 64 columns is used."""
     rng = np.random.default_rng(0)
     return torch.from_numpy(rng.normal(size=(n, 8)) @ rng.normal(size=(8, d)) + 0.3 * rng.normal(size=(n, d)))
 
@@ -38,12 +38,12 @@ def distances(X, metric="euclidean"):
     return square.fill_diagonal_(torch.inf)
 
 
-def share(found, true):
-    return np.mean([len(np.intersect1d(a, b)) for a, b in zip(found, true, strict=True)]) / true.shape[1]
+def share(result, true):
+    return np.mean([len(np.intersect1d(a, b)) for a, b in zip(result, true, strict=True)]) / true.shape[1]
 
 
 def recall(X, indices, dists, square=None, atol=0.0):
-    """The share of the true neighbours that was found; asserts what holds of each neighbour, found or not."""
+    """Returns the recall, after assertions on all returned neighbours."""
     square = distances(X) if square is None else square
     assert not (indices == torch.arange(len(X))[:, None]).any()
     assert all(len(set(row)) == len(row) for row in indices.tolist())
@@ -70,8 +70,8 @@ def test_distances_are_those_of_the_metric(metric, outcome):
     square = distances(X, metric)
 
     def measure(seed):
-        found = nearest_neighbors(X, 6, metric=metric, backend="blocks", random_state=seed)
-        return {"recall": recall(X, *found, square)}
+        result = nearest_neighbors(X, 6, metric=metric, backend="blocks", random_state=seed)
+        return {"recall": recall(X, *result, square)}
 
     outcome(measure, seeds=2, at_least={"recall": 0.985})
 
@@ -98,12 +98,12 @@ def cluster_far_away():
 def test_two_clusters_a_million_apart_keep_their_neighbours(backend, outcome):
     X = cluster_far_away()
     square = distances(X)
-    # faiss computes in single precision, which holds half a million to 1/32, for both ends of a distance
+    # faiss computes in single precision, which rounds half a million to 1/32, for both points of a pair
     atol, least = {"blocks": (0, 0.985), "exact": (0, 0.999), "faiss": (1 / 16, 0.95)}[backend]
 
     def measure(seed):
-        found = nearest_neighbors(X, 8, backend=backend, random_state=seed)
-        return {"recall": recall(X, *found, square, atol)}
+        result = nearest_neighbors(X, 8, backend=backend, random_state=seed)
+        return {"recall": recall(X, *result, square, atol)}
 
     outcome(measure, seeds=2, at_least={"recall": least})
 
@@ -121,9 +121,9 @@ def test_points_far_from_the_origin_keep_their_neighbours(data, outcome):
 
 @pytest.mark.parametrize("scale", [2.0**-20, 2.0**20])  # powers of two change no digit
 def test_scale_of_the_data_does_not_matter(scale):
-    found, dists = nearest_neighbors(wide(), 8, backend="blocks")
+    result, dists = nearest_neighbors(wide(), 8, backend="blocks")
     indices, scaled = nearest_neighbors(wide() * scale, 8, backend="blocks")
-    assert torch.equal(indices, found)
+    assert torch.equal(indices, result)
     assert torch.equal(scaled, dists * scale)
 
 

@@ -27,8 +27,8 @@ def test_same_search_is_made_once_and_fewer_neighbours_are_cut_from_it(searches)
     expected = nearest_neighbors(X, 4)
     with NeighborCache().active():
         nearest_neighbors(X, 7)
-        for found in (nearest_neighbors(X.clone(), 4), nearest_neighbors(X, 4)):
-            assert all(torch.equal(part, other) for part, other in zip(found, expected, strict=True))
+        for result in (nearest_neighbors(X.clone(), 4), nearest_neighbors(X, 4)):
+            assert all(torch.equal(part, other) for part, other in zip(result, expected, strict=True))
     assert searches == [4, 7]
 
 
@@ -115,6 +115,6 @@ def test_choice_and_its_reason_are_logged(caplog):
     with verbosely(True):
         nearest_neighbors(X, 3)
         nearest_neighbors(X, 3, backend="blocks")
-    said = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
-    assert any("50 points, 3 columns, k = 3" in line and "exact" in line and "20,000" in line for line in said)
-    assert any("blocks" in line and "asked for" in line for line in said)
+    messages = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
+    assert any("50 points, 3 columns, k = 3" in line and "exact" in line and "20,000" in line for line in messages)
+    assert any("blocks" in line and "was specified" in line for line in messages)

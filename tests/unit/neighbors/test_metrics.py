@@ -1,4 +1,4 @@
-"""Every metric has exact neighbours where they are promised, and says what it wants."""
+"""Exact neighbours in every metric, and messages about unsuitable rows."""
 
 import sys
 
@@ -62,7 +62,7 @@ def tsss(a, b):
     return lengths[0] * lengths[1] * np.sin(theta) / 2 * sector
 
 
-# each by its definition, pair by pair
+# the definition of each metric for a pair of rows
 DEFINITIONS = {
     "manhattan": scipy.spatial.distance.cityblock,
     "matching": lambda a, b: ((a != 0) != (b != 0)).mean(),
@@ -81,7 +81,7 @@ DEFINITIONS = {
 
 
 def defined(metric, rows, asked):
-    """Distances of some rows from all, by the definition."""
+    """Distances of query rows to all rows, by the definition."""
     name = canonical(metric)
     if name == "mahalanobis":
         return scipy.spatial.distance.cdist(rows[asked], rows, name, VI=np.linalg.inv(np.cov(rows.T)))
@@ -96,7 +96,7 @@ def defined(metric, rows, asked):
 def rows_for(metric):
     if metric == "haversine":
         return PLACES
-    # digits have columns that are constant or follow from others
+    # digits have constant and linearly dependent columns
     return DIGITS[:, [10, 20, 30, 45]] if canonical(metric) in ("mahalanobis", "seuclidean") else DIGITS
 
 
@@ -112,10 +112,10 @@ def test_neighbours_by_every_named_metric_are_exact_and_need_no_pynndescent(metr
     indices, dists = nearest_neighbors(torch.from_numpy(rows), K, metric=metric)
     expected = defined(metric, rows, asked)
     expected[np.arange(len(asked)), asked] = np.inf
-    found = np.take_along_axis(expected, indices[asked].numpy(), axis=1)
+    result = np.take_along_axis(expected, indices[asked].numpy(), axis=1)
     nearest = np.sort(expected, axis=1)[:, :K]
-    # distances, since several rows may be equally far
-    np.testing.assert_allclose(np.sort(found, axis=1), nearest, rtol=1e-6, atol=1e-7)
+    # distances are compared, because several rows may be equally far
+    np.testing.assert_allclose(np.sort(result, axis=1), nearest, rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(dists[asked], nearest, rtol=1e-4, atol=1e-6)
 
 
@@ -163,13 +163,13 @@ def test_rows_of_zeros_are_like_each_other(metric, empty):
 @pytest.mark.parametrize(
     ("metric", "rows", "words"),
     [
-        ("haversine", DIGITS, r"two columns, latitude and longitude in radians, got 64 columns.*Select the two"),
+        ("haversine", DIGITS, r"two columns, latitude and longitude in radians, got 64 columns.*Select them"),
         ("haversine", np.degrees(PLACES), r"in radians, got values of up to 8\d.* and 17\d.*np\.radians"),
         ("haversine", PLACES[:, ::-1].copy(), "latitude first"),
-        ("hellinger", DIGITS - 1, "counts or shares, which are not negative, got -1 in row 0, column 0"),
+        ("hellinger", DIGITS - 1, "counts or shares that are not negative, got -1 in row 0, column 0"),
         ("jensenshannon", DIGITS - 1, "not negative"),
         ("wasserstein-1d", DIGITS - 1, "not negative"),
-        ("mahalanobis", DIGITS[:, :12], r"follows from the others, got 12 of rank \d+.*'seuclidean'"),
+        ("mahalanobis", DIGITS[:, :12], r"linearly independent columns, got 12 of rank \d+.*'seuclidean'"),
         ("jensenshannon", np.vstack([DIGITS[:5], np.zeros((1, 64))]), r"finite values, got NaN .*row \d"),
         (lambda a, b: float("nan"), DIGITS[:9], r"finite distance.*got nan"),
     ],
@@ -198,9 +198,9 @@ def test_names_that_stand_for_no_distance_of_rows_are_refused_when_relations_are
 def test_every_preset_with_neighbours_takes_a_metric(kind):
     X = load_iris().data
     size = {"n_neighbors": 10} if kind in (ParametricUMAP, ParametricContrastive) else {"perplexity": 5}
-    made = kind(metric="manhattan", epochs=1, batch_size=50, random_state=0, **size)
-    assert "metric: manhattan" in made.to_spec()
-    relations = made.fit(X).global_relations["rel"]
+    routine = kind(metric="manhattan", epochs=1, batch_size=50, random_state=0, **size)
+    assert "metric: manhattan" in routine.to_spec()
+    relations = routine.fit(X).global_relations["rel"]
     assert relations.metric == "manhattan"
     assert "metric" not in kind(**size).to_spec()  # the default of the relations
     assert kind(metric=by_user, **size).global_relations["rel"].metric is by_user
@@ -231,5 +231,5 @@ def test_all_pairs_are_compared_by_the_same_metrics(metric):
         else sklearn.metrics.pairwise_distances(rows, metric="chebyshev")
     )
     for X in (rows, scipy.sparse.csr_array(rows)):
-        found = PDist(metric).compute_relations(X).to_square_array().data
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+        result = PDist(metric).compute_relations(X).to_square_array().data
+        np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-6)

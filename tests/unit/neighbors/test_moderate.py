@@ -1,4 +1,4 @@
-"""Neighbours of rows in any unit."""
+"""Neighbours of rows in very large and very small units."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def test_the_unit_of_the_rows_changes_no_neighbour(backend: str, metric: str, sc
     if backend == "faiss":
         pytest.importorskip("faiss")
 
-    def found(rows: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    def result(rows: Any) -> tuple[torch.Tensor, torch.Tensor]:
         if backend == "sparse":
             return nearest_neighbors(scipy.sparse.csr_array(rows), 5, metric=metric)
         return nearest_neighbors(rows, 5, metric=metric, backend=backend)
 
-    indices, dists = found(ROWS)
-    scaled_indices, scaled_dists = found(ROWS * scale)
+    indices, dists = result(ROWS)
+    scaled_indices, scaled_dists = result(ROWS * scale)
     assert (indices == scaled_indices).float().mean() > 0.99
     unit = scale if metric == "euclidean" else 1.0
     assert torch.allclose(scaled_dists, dists * unit, rtol=1e-5, atol=0)

@@ -41,8 +41,8 @@ def test_exact_search_tells_points_apart_that_lie_close_together_and_far_away(di
     X = torch.from_numpy(X) + 100
     dists = torch.cdist(X, X, compute_mode="donot_use_mm_for_euclid_dist").fill_diagonal_(torch.inf)
     true = dists.topk(7, largest=False)
-    indices, found = nearest_neighbors(X, 7, backend="exact")
-    np.testing.assert_allclose(found, true.values, rtol=1e-6 if dim < 32 else 1e-5)
+    indices, result = nearest_neighbors(X, 7, backend="exact")
+    np.testing.assert_allclose(result, true.values, rtol=1e-6 if dim < 32 else 1e-5)
     assert torch.equal(indices, true.indices)
 
 
@@ -50,5 +50,5 @@ def test_exact_search_tells_points_apart_that_lie_close_together_and_far_away(di
 def test_exact_search_among_many_equal_distances_finds_the_smallest(dim):
     X = torch.from_numpy(np.random.default_rng(0).integers(0, 3, size=(400, dim)).astype(float))
     dists = torch.cdist(X, X, compute_mode="donot_use_mm_for_euclid_dist").fill_diagonal_(torch.inf)
-    _, found = nearest_neighbors(X, 12, backend="exact")
-    np.testing.assert_allclose(found, dists.topk(12, largest=False).values, rtol=1e-6)
+    _, result = nearest_neighbors(X, 12, backend="exact")
+    np.testing.assert_allclose(result, dists.topk(12, largest=False).values, rtol=1e-6)

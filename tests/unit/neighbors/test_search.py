@@ -25,7 +25,7 @@ def clustered(n, d=8, clusters=30, seed=0):
 
 
 def distances_of(X, indices, metric):
-    """Distances of each row to the rows that were found, one pair at a time."""
+    """Distances of each row to its neighbours, one pair at a time."""
     compare = (
         metric
         if callable(metric)
@@ -38,8 +38,8 @@ def distances_of_rows(X, asked, indices):
     return torch.linalg.vector_norm(X[asked][:, None] - X[indices[asked]], dim=2)
 
 
-def recall(found, expected):
-    return np.mean([len(np.intersect1d(a, b)) / len(b) for a, b in zip(found, expected, strict=True)])
+def recall(result, expected):
+    return np.mean([len(np.intersect1d(a, b)) / len(b) for a, b in zip(result, expected, strict=True)])
 
 
 # -- exact --------------------------------------------------------------------------------------------
@@ -49,9 +49,9 @@ def recall(found, expected):
 def test_exact_search_finds_what_scikit_learn_finds(metric):
     X = points(n=60)
     indices, dists = nearest_neighbors(X, 7, metric=metric)
-    found = sklearn.neighbors.NearestNeighbors(metric=metric, algorithm="brute").fit(X).kneighbors(n_neighbors=7)
-    np.testing.assert_allclose(dists, found[0], rtol=1e-5)
-    np.testing.assert_array_equal(indices, found[1])
+    result = sklearn.neighbors.NearestNeighbors(metric=metric, algorithm="brute").fit(X).kneighbors(n_neighbors=7)
+    np.testing.assert_allclose(dists, result[0], rtol=1e-5)
+    np.testing.assert_array_equal(indices, result[1])
     assert indices.dtype == torch.int64
     assert dists.dtype == torch.float32
 
@@ -114,7 +114,7 @@ def test_no_point_is_its_own_neighbour_among_more_copies_than_neighbours(backend
     indices, dists = nearest_neighbors(X, 4, metric=metric, backend=backend)
     assert not (indices == torch.arange(len(X))[:, None]).any()
     assert all(len(set(row)) == 4 for row in indices.tolist())
-    # the five copies of a row come before all other rows
+    # the five copies of a row precede all other rows
     assert (torch.div(indices, 6, rounding_mode="floor") == torch.arange(len(X))[:, None] // 6).all()
     np.testing.assert_allclose(dists, 0, atol=1e-6)
 
@@ -163,7 +163,7 @@ def test_outlier_leaves_the_neighbours_of_the_others_as_they_are(backend, outcom
 @pytest.mark.parametrize("backend", ["exact", "faiss"])
 def test_more_neighbours_than_points_are_reduced_with_a_warning(backend):
     X = points(n=6)
-    with pytest.warns(UserWarning, match=r"n_neighbors=10 .* n_neighbors reduced to n-1 = 5"):
+    with pytest.warns(UserWarning, match=r"got 10; n_neighbors reduced to n-1 = 5"):
         indices, _ = nearest_neighbors(X, 10, backend=backend)
     assert [sorted([*row, i]) for i, row in enumerate(indices.tolist())] == [list(range(6))] * 6
 
@@ -321,7 +321,7 @@ def test_unknown_metric_gets_a_suggestion():
 
 
 def test_metric_that_the_backend_does_not_know_is_refused():
-    with pytest.raises(ValueError, match="backend 'faiss' does not know the metric 'manhattan'"):
+    with pytest.raises(ValueError, match="backend 'faiss' does not support metric 'manhattan'"):
         nearest_neighbors(points(), 3, metric="manhattan", backend="faiss")
 
 

@@ -8,7 +8,7 @@ from paradime.neighbors.sparse_search import choose_sparse
 from paradime.utils.sparse import SparseRows
 
 
-def made(n=300, d=200, seed=0, kind=np.float32):
+def random_rows(n=300, d=200, seed=0, kind=np.float32):
     return scipy.sparse.random_array((n, d), density=0.05, rng=seed, format="csr").astype(kind)
 
 
@@ -16,7 +16,7 @@ def made(n=300, d=200, seed=0, kind=np.float32):
 @pytest.mark.parametrize("metric", ["euclidean", "sqeuclidean", "cosine", "manhattan", "correlation"])
 def test_neighbours_are_those_of_the_dense_rows(metric, kind):
     shared = np.random.default_rng(0).normal(size=(300, 1))  # a column that all rows have
-    X = scipy.sparse.csr_array(scipy.sparse.hstack([made(), shared])).astype(kind)
+    X = scipy.sparse.csr_array(scipy.sparse.hstack([random_rows(), shared])).astype(kind)
     sparse = nearest_neighbors(SparseRows(X), 8, metric=metric)
     dense = nearest_neighbors(torch.tensor(X.toarray()), 8, metric=metric)
     assert (sparse[0] == dense[0]).float().mean() > 0.999
@@ -24,7 +24,7 @@ def test_neighbours_are_those_of_the_dense_rows(metric, kind):
 
 
 def test_offset_of_a_column_does_not_blur_neighbours():
-    X = made(kind=np.float64)
+    X = random_rows(kind=np.float64)
     expected = nearest_neighbors(SparseRows(X), 8)[0]
     X = scipy.sparse.csr_array(scipy.sparse.hstack([X, np.full((300, 1), 1e6)]))
     assert torch.equal(nearest_neighbors(SparseRows(X), 8)[0], expected)
@@ -32,7 +32,7 @@ def test_offset_of_a_column_does_not_blur_neighbours():
 
 @pytest.mark.slow  # numba compiles the search first
 def test_descent_finds_nearly_all_and_its_recall_is_measured(outcome):
-    rows, threads = SparseRows(made(800)), torch.get_num_threads()
+    rows, threads = SparseRows(random_rows(800)), torch.get_num_threads()
 
     def measure(seed):
         indices, dists = nearest_neighbors(rows, 10, metric="cosine", backend="pynndescent", random_state=seed)
@@ -51,18 +51,18 @@ def test_descent_keeps_the_digits_of_columns_far_from_zero(pynndescent_stub):
     rows = np.random.default_rng(0).random((150, 4))
     expected = nearest_neighbors(rows, 5, metric="manhattan", backend="exact")[1]
     far = scipy.sparse.csr_array(rows + 1e8)
-    found = nearest_neighbors(far, 5, metric="manhattan", backend="pynndescent")[1]
-    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+    result = nearest_neighbors(far, 5, metric="manhattan", backend="pynndescent")[1]
+    torch.testing.assert_close(result, expected, atol=1e-4, rtol=0)
 
 
 def test_choice_goes_by_the_size_of_the_products(monkeypatch):
-    monkeypatch.setattr("paradime.neighbors.sparse_search._descent_knows", lambda metric: metric == "manhattan")
-    few, many = SparseRows(made()), SparseRows(scipy.sparse.csr_array((400_000, 10), dtype=np.float32))
+    monkeypatch.setattr("paradime.neighbors.sparse_search._descent_supports", lambda metric: metric == "manhattan")
+    few, many = SparseRows(random_rows()), SparseRows(scipy.sparse.csr_array((400_000, 10), dtype=np.float32))
     assert choose_sparse(few, "cosine").name == "exact"
     assert choose_sparse(many, "manhattan").name == "pynndescent"
-    with pytest.raises(ValueError, match="does not search sparse data"):
+    with pytest.raises(ValueError, match="backend .* does not support sparse data"):
         choose_sparse(few, "cosine", "faiss")
-    with pytest.raises(ValueError, match="not known for sparse data"):
+    with pytest.raises(ValueError, match="metric .* does not support sparse data"):
         choose_sparse(few, "mahalanobis")
 
 
@@ -70,18 +70,18 @@ def test_pynndescent_is_not_imported_where_it_is_not_needed(monkeypatch):
     def imported(metric):
         raise AssertionError("PyNNDescent would be imported")
 
-    monkeypatch.setattr("paradime.neighbors.sparse_search._descent_knows", imported)
-    few = SparseRows(made())
+    monkeypatch.setattr("paradime.neighbors.sparse_search._descent_supports", imported)
+    few = SparseRows(random_rows())
     for metric in ("euclidean", "cosine", "manhattan"):
         assert choose_sparse(few, metric).name == choose_sparse(few, metric, "exact").name == "exact"
 
 
 def test_neighbours_of_sparse_rows_are_kept():
-    rows, cache = SparseRows(made()), NeighborCache()
+    rows, cache = SparseRows(random_rows()), NeighborCache()
     with cache.active():
         first = nearest_neighbors(rows, 8)
-        again = nearest_neighbors(SparseRows(made()), 5)
-        other = nearest_neighbors(SparseRows(made(seed=1)), 5)
+        again = nearest_neighbors(SparseRows(random_rows()), 5)
+        other = nearest_neighbors(SparseRows(random_rows(seed=1)), 5)
     assert cache.hits == 1
     assert torch.equal(first[0][:, :5], again[0])
     assert not torch.equal(other[0], again[0])

@@ -57,7 +57,7 @@ def loss_and_gradient(batch):
 @pytest.mark.parametrize("negatives", ["random", "batch"])
 def test_a_step_on_edges_waits_for_nothing(negatives, monkeypatch):
     # on the CPU, where nothing waits, the draws may end early
-    monkeypatch.setattr("paradime.functional.sampling._may_look", lambda device: False)
+    monkeypatch.setattr("paradime.functional.sampling._reads_are_free", lambda device: False)
     sampler = EdgeSampler(edges(True, negatives), 16, 3)
     with NoWaiting():
         for batch in sampler.epoch(torch.Generator().manual_seed(0)):
