@@ -63,8 +63,11 @@ def _column(name: str, series: Any) -> Column:
             "parts of them as columns, such as the year, or drop it."
         )
     if kind in (nw.Categorical, nw.Enum, nw.String):
-        series = series.cast(nw.String)
-    elif kind != nw.Object:
+        texts = np.array(series.cast(nw.String).to_list(), dtype=object)
+        # the cast makes texts of what is missing, such as "None", in object columns of pandas 2
+        texts[series.is_null().to_numpy()] = None
+        return _of_objects(name, texts)
+    if kind != nw.Object:
         raise ValueError(f"column {name!r} holds values of type {kind}, no numbers or categories. Drop it.")
     return _of_objects(name, np.array(series.to_list(), dtype=object))
 

@@ -95,3 +95,10 @@ def test_columns_that_pandas_numbers_are_called_as_those_of_an_array():
     assert np.array_equal(encoder.transform(X), encoder.transform(pd.DataFrame(X)))
     with pytest.raises(ValueError, match="'a' is that of columns 1 and 2"):
         encoder.fit(pd.DataFrame(X, columns=["a", "a", "b"]))
+
+
+@pytest.mark.parametrize("kind", [object, "category"])
+def test_missing_texts_are_missing_whatever_the_column_of_pandas_is(kind):
+    column = pd.Series(["red", None, "blue", np.nan], dtype=kind)
+    names = TabularEncoder().fit(pd.DataFrame({"colour": column})).get_feature_names_out()
+    assert names.tolist() == ["colour_blue", "colour_red", "colour_missing"]
