@@ -60,9 +60,9 @@ def test_choice_goes_by_the_size_of_the_products(monkeypatch):
     few, many = SparseRows(random_rows()), SparseRows(scipy.sparse.csr_array((400_000, 10), dtype=np.float32))
     assert choose_sparse(few, "cosine").name == "exact"
     assert choose_sparse(many, "manhattan").name == "pynndescent"
-    with pytest.raises(ValueError, match="backend .* does not support sparse data"):
+    with pytest.raises(ValueError, match=r"backend .* does not support sparse data"):
         choose_sparse(few, "cosine", "faiss")
-    with pytest.raises(ValueError, match="metric .* does not support sparse data"):
+    with pytest.raises(ValueError, match=r"metric .* does not support sparse data"):
         choose_sparse(few, "mahalanobis")
 
 
