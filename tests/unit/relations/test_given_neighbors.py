@@ -77,10 +77,10 @@ def changed(part, value):
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        (changed(0, -1), ValueError, r"must lie in \[0, 40\), got .* in row 7.*-1 stands for"),
+        (changed(0, -1), ValueError, r"must lie in \[0, 40\), got .* in row 7.*-1 marks a neighbour"),
         (changed(0, 40), ValueError, r"must lie in \[0, 40\)"),
         (changed(1, np.nan), ValueError, r"got nan \(not finite\) in row 7, column 2.*large distance"),
-        (changed(1, -0.5), ValueError, r"got -0.5 \(negative\) in row 7, column 2.*pass D"),
+        (changed(1, -0.5), ValueError, r"got -0.5 \(negative\) in row 7, column 2.*Pass distances"),
         (changed(1, 3 + 4j), ValueError, r"real numbers.*got complex.*absolute values"),
         ((with_self(5)[0], with_self(5)[1] > 1), ValueError, r"got bool.*which points are near"),
         (

@@ -73,7 +73,7 @@ def with_entry(matrix, row, column, value):
     [
         ((with_entry(INDICES, 6, 2, -1), DISTS), "-1.* in row 6"),
         ((with_entry(INDICES, 6, 2, 150), DISTS), "150.* in row 6"),
-        ((INDICES, -DISTS - 1), "from 0 on"),
+        ((INDICES, -DISTS - 1), "of at least 0"),
         (np.ones((150, 3)), r"square matrix .*\(150, 3\)"),
         (with_entry(cdist(X, X), 3, 4, -1.0), "negative.* row 3, column 4"),
         (with_entry(cdist(X, X), 3, 4, np.nan), "row 3, column 4"),
@@ -87,7 +87,7 @@ def with_entry(matrix, row, column, value):
         (scipy.sparse.csr_array(np.exp(-cdist(X, X))), "between a point and itself, got 1"),
         (cdist(X, X) * 1j, "real numbers.*complex"),
         (scipy.sparse.csr_array(kneighbors_graph(X, 60) * 1j), "real numbers.*complex"),
-        (scipy.sparse.csr_array(-kneighbors_graph(X, 60)), "negative.*pass D"),
+        (scipy.sparse.csr_array(-kneighbors_graph(X, 60)), "negative.*Pass distances"),
         (cdist(X, X) < 1, "got bool"),
         (np.where(cdist(X, X) > 5, np.inf, cdist(X, X)), "not finite.*large distance"),
         ((INDICES[:, :6], DISTS[:, :6]), "at least 15 other points per row, got 5.*lower n_neighbors"),
@@ -152,7 +152,7 @@ def test_rounding_leaves_something_on_a_diagonal_of_distances():
 def test_precomputed_relations_are_distances_where_a_transform_takes_them_for_such(transform, layout):
     with pytest.raises(ValueError, match="0 between a point and itself, got 1"):
         Precomputed(layout(np.exp(-cdist(X, X))), transform).compute_relations()
-    with pytest.raises(ValueError, match=r"negative.*pass D"):
+    with pytest.raises(ValueError, match=r"negative.*Pass distances"):
         Precomputed(layout(-cdist(X, X)), transform).compute_relations()
     Precomputed(layout(cdist(X, X)), transform).compute_relations()
     Precomputed(layout(np.exp(-cdist(X, X))), Symmetrize()).compute_relations()

@@ -165,7 +165,7 @@ def test_data_fields_are_written_and_checked():
         again.train(X)
     with pytest.raises(ValueError, match=r"'main'.*shape \(4,\), got \(3,\)"):
         again.train({"main": X[:, :3], "species": np.zeros(len(X), int)})
-    with pytest.raises(ValueError, match=r"'species'.*must be integers"):
+    with pytest.raises(ValueError, match=r"'species'.*must be integer class labels"):
         again.train({"main": X, "species": X[:, 0]})
     again.train({"main": X, "species": np.zeros(len(X), int)})
 
