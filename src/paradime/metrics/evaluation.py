@@ -47,9 +47,9 @@ def evaluate(
         embedding: Embedding of the same points, shape (n, out_dim).
         metrics: Names of functions of this package: ``"knn_recall"``, ``"trustworthiness"``, ``"continuity"``.
         n_neighbors: Size k of the neighbourhoods, in [1, n / 2).
-        test_X: Held-out rows, shape (m, dim). With them, these are measured instead, among the rows of ``X``.
+        test_X: Held-out rows, shape (m, dim). If given, these are evaluated instead, among the rows of ``X``.
         test_embedding: Embedding of the held-out rows, shape (m, out_dim).
-        n_samples: Number of rows to measure, drawn at random; all if ``None``.
+        n_samples: Number of randomly drawn rows to evaluate; all if ``None``.
         random_state: Seed of the draw.
         chunk_size: Number of rows to compute at a time; by default a block has a moderate size.
 
