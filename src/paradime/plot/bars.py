@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paradime.plot._legend import shortened
 from paradime.plot._palette import palette
+from paradime.plot._text import draw_as_written, shortened
 from paradime.plot._theme import ThemeName, frame, open_axes
 from paradime.types import AnyArray, FloatArray
-from paradime.utils._drawing import draw_as_written
 from paradime.utils.convert import as_tensor, to_numpy
 from paradime.utils.frames import default_names
 

@@ -10,9 +10,9 @@ import scipy.sparse
 import scipy.stats
 
 from paradime.plot._palette import accent, colormap, palette
-from paradime.plot._theme import ThemeName, frame, open_axes
+from paradime.plot._text import draw_as_written
+from paradime.plot._theme import ThemeName, frame, open_axes, require_matplotlib
 from paradime.types import AnyArray, FloatArray, TensorLike
-from paradime.utils._drawing import draw_as_written, require_matplotlib
 from paradime.utils.convert import as_tensor, to_numpy
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from paradime._registry import did_you_mean
 from paradime.plot._history import PhaseCurves, read_curves
 from paradime.plot._palette import palette
 from paradime.plot._points import size_in_points
-from paradime.plot._theme import Theme, ThemeName, frame, open_axes
+from paradime.plot._text import draw_as_written
+from paradime.plot._theme import Theme, ThemeName, frame, open_axes, require_matplotlib
 from paradime.types import FloatArray
-from paradime.utils._drawing import draw_as_written, require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

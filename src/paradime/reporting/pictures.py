@@ -12,12 +12,11 @@ import numpy as np
 
 from paradime import plot
 from paradime.explain._collinear import COLLINEAR
-from paradime.plot._theme import THEMES, ThemeName
+from paradime.plot._theme import THEMES, ThemeName, require_matplotlib
 from paradime.reporting.describing import recorded_phases
 from paradime.reporting.details import Details
 from paradime.reporting.material import Labels, Material
 from paradime.reporting.scores import Measured
-from paradime.utils._drawing import require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
