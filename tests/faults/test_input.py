@@ -94,7 +94,7 @@ def pa_table(X, columns):
 def test_names_that_columns_share_are_refused(make, method, short, X):
     if method in ("transform", "partial_fit"):
         short.fit(pd.DataFrame(X, columns=list("abcde")))
-    with pytest.raises(ValueError, match=r"names of columns must differ, and 'a' is that of columns 1 and 3"):
+    with pytest.raises(ValueError, match=r"names of columns must differ, got 'a' for columns 1 and 3"):
         getattr(short, method)(make(X, columns=list("abade")))
 
 

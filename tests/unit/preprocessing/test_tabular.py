@@ -93,7 +93,7 @@ def test_columns_that_pandas_numbers_are_called_as_those_of_an_array():
     encoder = TabularEncoder().fit(pd.DataFrame(X))
     assert encoder.get_feature_names_out().tolist() == ["x0", "x1", "x2"]
     assert np.array_equal(encoder.transform(X), encoder.transform(pd.DataFrame(X)))
-    with pytest.raises(ValueError, match="'a' is that of columns 1 and 2"):
+    with pytest.raises(ValueError, match="'a' for columns 1 and 2"):
         encoder.fit(pd.DataFrame(X, columns=["a", "a", "b"]))
 
 
