@@ -27,6 +27,7 @@ __all__ = [
     "class_handles",
     "draw_colorbar",
     "draw_legend",
+    "draw_line_legend",
     "legend_handle",
 ]
 
@@ -44,15 +45,22 @@ def check_legend(place: str) -> None:
         raise ValueError(f"legend must be one of {places}, got {place!r}. {did_you_mean(str(place), _PLACES)}")
 
 
-def legend_handle(text: str, color: Any, marker: Any = "o") -> Line2D:
+def legend_handle(text: str, color: Any, marker: Any = "o", *, size: float = 6.5, edge: Any = None) -> Line2D:
     """Returns an entry of a legend, opaque and of one size, since the points themselves may be faint and tiny."""
     from matplotlib.lines import Line2D
     from matplotlib.markers import MarkerStyle
 
     # markers such as "x" consist of edges only
-    width = 0 if MarkerStyle(marker).is_filled() else None
     return Line2D(
-        [], [], linestyle="none", marker=marker, markersize=6.5, color=color, label=text, markeredgewidth=width
+        [],
+        [],
+        linestyle="none",
+        marker=marker,
+        markersize=size,
+        color=color,
+        label=text,
+        markeredgewidth=0 if edge is None and MarkerStyle(marker).is_filled() else None,
+        markeredgecolor=edge,
     )
 
 
@@ -132,6 +140,20 @@ def draw_legend(
     legend.get_title().set_color(options["labelcolor"])
     draw_as_written(legend.get_title(), *legend.get_texts())
     return legend
+
+
+def draw_line_legend(ax: Axes, handles: Sequence[Any], theme: Theme, **place: Any) -> None:
+    """Draws a legend of lines or bars without a frame.
+
+    Args:
+        ax: The axes.
+        handles: The labelled lines or bars. If matplotlib collected them itself, it would omit labels that begin
+            with an underscore.
+        theme: The theme, for the colour of the texts.
+        **place: The location, as options of ``Axes.legend``.
+    """
+    legend = ax.legend(handles=handles, frameon=False, fontsize=9, labelcolor=theme.ink, **place)
+    draw_as_written(*legend.get_texts())
 
 
 def draw_colorbar(axes: Any, values: Values, look: Look, *, title: str | None) -> Colorbar:

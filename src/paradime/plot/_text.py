@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Text
 
-__all__ = ["draw_as_written", "draw_names", "printable", "shortened"]
+__all__ = ["draw_as_written", "draw_names", "draw_title", "printable", "shortened"]
 
 _MAX_TEXT = 30
 
@@ -38,6 +38,23 @@ def draw_as_written(*texts: Text) -> None:
         text.set_parse_math(False)
         text.set_usetex(False)
         text.set_text(printable(text.get_text()))
+
+
+def draw_title(ax: Axes, title: str | None, ink: str, *, fontsize: float = 12, **options: Any) -> Text:
+    """Sets the title of axes, unless it is ``None``; returns its text.
+
+    Args:
+        ax: The axes.
+        title: The title.
+        ink: The colour of the title.
+        fontsize: The size of the title in points.
+        **options: Options of ``Axes.set_title``.
+    """
+    if title is None:
+        return ax.title
+    text = ax.set_title(title, color=ink, fontsize=fontsize, **options)
+    draw_as_written(text)
+    return text
 
 
 def printable(text: str) -> str:

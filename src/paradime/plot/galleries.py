@@ -10,7 +10,7 @@ from paradime._registry import did_you_mean
 from paradime.plot._labels import Classes, Values, check_positions, read_coloring
 from paradime.plot._legend import LegendPlace, class_handles, draw_colorbar, draw_legend
 from paradime.plot._points import Look, check_colors
-from paradime.plot._text import draw_as_written, draw_names, shortened
+from paradime.plot._text import draw_names, draw_title, shortened
 from paradime.plot._theme import ThemeName, new_figure, open_axes
 from paradime.plot.alignment import align as aligned
 from paradime.plot.maps import Renderer, check_options, draw_map
@@ -107,7 +107,7 @@ def gallery(
         ax, look_theme = open_axes(ax, theme, (1, 1))
         look = Look(look_theme, colors, size, alpha, random_state)
         draw_map(ax, positions, coloring, look, renderer)
-        draw_as_written(ax.set_title(shortened(title, 42), color=look_theme.ink, fontsize=11))
+        draw_title(ax, shortened(title, 42), look_theme.ink, fontsize=11)
         if legend == "direct" and isinstance(coloring, Classes):
             ax.apply_aspect()
             draw_names(ax, positions, coloring, look)

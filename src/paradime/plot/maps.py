@@ -19,7 +19,7 @@ from paradime.plot._legend import (
 )
 from paradime.plot._new_points import read_new_points
 from paradime.plot._points import Look, check_colors, draw_points, fit_limits, size_in_points
-from paradime.plot._text import draw_as_written, draw_names
+from paradime.plot._text import draw_names, draw_title
 from paradime.plot._theme import ThemeName, hide_scales, open_axes, require_matplotlib
 from paradime.types import FloatArray, TensorLike
 
@@ -123,8 +123,7 @@ def embedding(
         draw_map(ax, positions, below, on_top.paler(look, len(positions)), renderer)
         positions, coloring, extra = on_top.draw(ax, positions, below, look)
     _explain_colors(ax, positions, coloring, look, place=legend, title=legend_title, extra=extra, widens=widens)
-    if title is not None:
-        draw_as_written(ax.set_title(title, color=look_theme.ink, fontsize=12))
+    draw_title(ax, title, look_theme.ink)
     return ax
 
 
