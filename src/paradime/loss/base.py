@@ -22,6 +22,7 @@ __all__ = [
     "as_batch",
     "check_shape",
     "is_squared_error",
+    "sample_of_rows",
     "trained_state",
     "typical_length",
 ]
@@ -29,6 +30,7 @@ __all__ = [
 _ABSENT: Any = object()
 _EXTRA_STATE = "_extra_state"  # torch's name
 _MAX_LENGTH = 3  # in units of the median; longer lengths are clipped
+_MAX_SAMPLE = 500  # rows between which distances are computed to measure their typical length
 
 GlobalRelations = Mapping[str, RelationData]
 BatchRelations = Mapping[str, Relations]
@@ -312,6 +314,12 @@ def is_squared_error(function: object) -> bool:
     """Returns whether a loss function is torch's mean squared error, as a function or as a module."""
     module = isinstance(function, torch.nn.MSELoss) and function.reduction == "mean"
     return module or function is torch.nn.functional.mse_loss
+
+
+def sample_of_rows(dataset: Dataset) -> torch.Tensor:
+    """Returns the indices of up to 500 evenly spaced rows, whose distances :func:`typical_length` summarises."""
+    n = len(dataset)
+    return torch.linspace(0, n - 1, min(n, _MAX_SAMPLE), device=dataset["indices"].device).to(torch.int64)
 
 
 def typical_length(values: torch.Tensor) -> float | None:

@@ -19,6 +19,7 @@ from paradime.loss.base import (
     as_batch,
     check_shape,
     is_squared_error,
+    sample_of_rows,
     typical_length,
 )
 from paradime.models import unit_of
@@ -27,8 +28,6 @@ from paradime.relations import DifferentiablePDist, Relations
 from paradime.types import BinaryTensorFun
 
 __all__ = ["RelationLoss"]
-
-_MAX_POINTS = 500  # the sample for the typical length of distances
 
 
 @LOSSES.register("relation")
@@ -150,8 +149,7 @@ class RelationLoss(Loss):
         relations = self._batch_relations(batch_relations)
         if self.normalize_sub or not isinstance(relations, DifferentiablePDist) or not relations.are_distances:
             return None
-        n = len(dataset)
-        sample = torch.linspace(0, n - 1, min(n, _MAX_POINTS), device=dataset["indices"].device).to(torch.int64)
+        sample = sample_of_rows(dataset)
         block = global_relations[self.global_relation_key].sub(sample)
         return typical_length(block[~torch.eye(len(sample), dtype=torch.bool, device=block.device)])
 

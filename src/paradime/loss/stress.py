@@ -19,14 +19,13 @@ from paradime.functional import (
     paired_distances,
     weighted_stress,
 )
-from paradime.loss.base import BatchRelations, GlobalRelations, Trial, typical_length
+from paradime.loss.base import BatchRelations, GlobalRelations, Trial, sample_of_rows, typical_length
 from paradime.loss.embedding import EmbeddingLoss, check_choice, check_relations
 from paradime.types import BinaryTensorFun
 
 __all__ = ["StressLoss", "batch_distances", "check_metric", "try_distances"]
 
 _TRANSLATION_INVARIANT = ("euclidean", "sqeuclidean", "manhattan", "chebyshev")
-_MAX_POINTS = 500  # the sample for the typical length of distances
 
 
 def batch_distances(
@@ -138,8 +137,7 @@ class StressLoss(EmbeddingLoss):
     def embedding_distance(
         self, dataset: Dataset, global_relations: GlobalRelations, batch_relations: BatchRelations
     ) -> float | None:
-        n = len(dataset)
-        sample = torch.linspace(0, n - 1, min(n, _MAX_POINTS), device=dataset["indices"].device).to(torch.int64)
+        sample = sample_of_rows(dataset)
         if self.relation_key is None:
             data_dists = batch_distances(dataset.rows(sample), self.data_key, self.metric, torch.empty(0))
         else:
