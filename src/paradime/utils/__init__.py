@@ -19,3 +19,7 @@ def __getattr__(name: str) -> Any:
     if name == "plotting":
         return importlib.import_module("paradime.utils.plotting")
     raise AttributeError(f"module 'paradime.utils' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
