@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from _common import arguments, machine, product_seconds
 from _environments import PeerError, environment, last_line
+from bench_peers import TORCHDR
 from quality_data import CACHE, LARGE, NAMES, Data, load
 from quality_metrics import evaluate
 from quality_tables import PATH, draw, forget_records, markdown, read_records, write_record
@@ -36,6 +37,7 @@ PEERS = {
     "umap_learn": ("umap-learn==0.5.12",),
     "pacmap": ("pacmap==0.9.1",),
     "opentsne": ("openTSNE==1.0.4",),
+    "torchdr": TORCHDR,
 }
 OURS = ("paradime_umap", "paradime_tsne", "paradime_contrastive", "paradime_pacmap")
 
