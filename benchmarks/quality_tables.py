@@ -38,6 +38,7 @@ HEADINGS = {
     "covertype_sample": "Covertype, sample, 6,000 × 10",
     "pbmc68k": "Blood cells, 600 × 50",
     "hierarchy": "Nested clusters, 12,000 × 30",
+    "wordnet": "WordNet's glosses by MiniLM, 18,000 × 384",
     "fashion_mnist": "Fashion-MNIST, 60,000 × 50",
     "covertype": "Covertype, 571,012 × 10",
 }
