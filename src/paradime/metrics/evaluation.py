@@ -110,7 +110,9 @@ def evaluate(
     held_out: dict[str, Any] = {"test_X": test_X, "test_embedding": test_embedding}
     drawn: dict[str, Any] = {"n_samples": n_samples, "random_state": random_state}
     compared = as_comparison(X, embedding, **held_out, **drawn)
-    k = check_half(n_neighbors, compared)
+    # only metrics of neighbourhoods need a number of rows for k
+    needs_neighbors = any(name in _OF_BLOCKS or name == "knn_accuracy" for name in names)
+    k = check_half(n_neighbors, compared) if needs_neighbors else 0
     of_blocks = [name for name in names if name in _OF_BLOCKS]
     functions = [_OF_BLOCKS[name][0](k, compared) for name in of_blocks]
     values = compared.row_values(*functions, chunk_size=chunk_size) if functions else []

@@ -87,6 +87,13 @@ def test_metrics_of_drawn_triplets_compute_no_distances_of_all_pairs(monkeypatch
     assert list(evaluate(X, X[:, :2], metrics="random_triplet_accuracy")) == ["random_triplet_accuracy"]
 
 
+def test_three_points_have_triplets_but_no_neighbourhoods():
+    names = ["random_triplet_accuracy", "shepard_correlation"]
+    assert list(evaluate(X[:3], X[:3, :2], metrics=names)) == names
+    with pytest.raises(ValueError, match=r"n_neighbors must lie in \[1, 1\]"):
+        evaluate(X[:3], X[:3, :2], metrics=[*names, "continuity"])
+
+
 def test_neighbourhoods_must_be_smaller_than_half_of_the_points():
     with pytest.raises(ValueError, match="n_neighbors"):
         evaluate(X, X[:, :2], n_neighbors=60)
