@@ -104,13 +104,14 @@ def as_pair(X: Any, embedding: Any) -> tuple[torch.Tensor, torch.Tensor]:
     return points, embedded.to(points.device)
 
 
-def check_n_neighbors(n_neighbors: Any, *, n_available: int, points: str) -> int:
+def check_n_neighbors(n_neighbors: Any, *, n_available: int, points: str, of: str = "points") -> int:
     """Checks a number of neighbours.
 
     Args:
         n_neighbors: The number to check.
         n_available: The largest number allowed.
         points: The points that set this limit, for messages.
+        of: What the neighbours are, for messages.
 
     Returns:
         The number as a Python integer.
@@ -130,7 +131,7 @@ def check_n_neighbors(n_neighbors: Any, *, n_available: int, points: str) -> int
     if not 1 <= n_neighbors <= n_available:
         raise ValueError(
             f"n_neighbors must lie in [1, {n_available}] for {points}, got {n_neighbors}. "
-            f"{'Raise it.' if n_neighbors < 1 else 'Lower it, or pass more points.'}"
+            f"{'Raise it.' if n_neighbors < 1 else f'Lower it, or pass more {of}.'}"
         )
     return int(n_neighbors)
 

@@ -120,7 +120,7 @@ def class_mean_neighbors(
             "Use silhouette or knn_accuracy for two classes."
         )
     k = min(10, (n_classes - 1) // 2) if isinstance(n_neighbors, str) and n_neighbors == "auto" else n_neighbors
-    k = check_n_neighbors(k, n_available=n_classes - 2, points=f"{n_classes} classes")
+    k = check_n_neighbors(k, n_available=n_classes - 2, points=f"{n_classes} classes", of="classes")
     in_data, in_embedding = (
         distances.scatter(1, centers.own[:, None], math.inf)
         for distances in (centers.in_data, centers.in_embedding)

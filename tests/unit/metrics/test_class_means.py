@@ -83,7 +83,7 @@ def test_names_of_classes_do_not_matter(digits):
         ({"labels": np.arange(500) % 2}, ValueError, "at least 3 classes to compare neighbours.*got 2"),
         ({"labels": np.zeros(500, dtype=int)}, ValueError, "at least 2 classes, got 1"),
         ({"labels": np.arange(499) % 3}, ValueError, "499"),
-        ({"n_neighbors": 9}, ValueError, r"n_neighbors must lie in \[1, 8\] for 10 classes, got 9"),
+        ({"n_neighbors": 9}, ValueError, r"in \[1, 8\] for 10 classes, got 9. Lower it, or pass more classes"),
         ({"n_neighbors": 0}, ValueError, r"n_neighbors must lie in \[1, 8\] for 10 classes, got 0"),
         ({"n_neighbors": 2.5}, TypeError, "n_neighbors must be an integer, got 2.5"),
         ({"n_neighbors": "all"}, TypeError, "n_neighbors must be an integer, got 'all'"),
