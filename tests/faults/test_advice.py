@@ -94,6 +94,8 @@ class TestMetricsOfSparseRows:
         "stress",
         "sammon_stress",
         "shepard_correlation",
+        "fixed_fraction_recall",
+        "random_triplet_accuracy",
     )
 
     @pytest.mark.parametrize("name", MEASURES)

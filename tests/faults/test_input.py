@@ -172,6 +172,9 @@ def test_masked_entries_are_missing_values(make, short, X):  # row 1
     for call in (
         lambda: metrics.trustworthiness(masked, Y),
         lambda: metrics.knn_accuracy(masked, np.arange(len(X)) % 3),
+        lambda: metrics.fixed_fraction_recall(masked, Y),
+        lambda: metrics.random_triplet_accuracy(masked, Y),
+        lambda: metrics.class_mean_neighbors(masked, Y, np.arange(len(X)) % 3),
         lambda: plot.shepard(masked, Y),
         lambda: plot.embedding(masked[:, 1:3]),
         lambda: scatterplot(masked[:, 1:3]),
