@@ -19,6 +19,7 @@ from paradime.neighbors.products import (
 )
 from paradime.neighbors.trial import Trial
 from paradime.types import Metric
+from paradime.utils.parallel import in_parallel, part_size
 
 __all__ = ["BlocksBackend", "sketch_of"]
 
@@ -95,11 +96,15 @@ class _Search(NamedTuple):
         shape, device = (len(self.points), self.k), self.points.X.device
         indices = torch.empty(shape, dtype=torch.int64, device=device)
         dists = torch.empty(shape, dtype=torch.float32, device=device)
-        for number in range(len(self.lists)):
+        most = part_size(_BLOCK_ELEMENTS) if device.type == "cpu" else _BLOCK_ELEMENTS
+
+        def search_list(number: int) -> None:
             others = self.lists.near(number, self.n_lists, self.k + 1)
-            for queries in torch.split(self.lists.of(number), max(1, _BLOCK_ELEMENTS // len(others))):
+            for queries in torch.split(self.lists.of(number), max(1, most // len(others))):
                 nearest = self.nearest(number, queries, others)
                 indices[queries], dists[queries] = nearest.indices, self.points.distances(nearest.sq_dists)
+
+        in_parallel(search_list, range(len(self.lists)), device)
         return indices, dists
 
     def nearest(self, number: int, queries: torch.Tensor, others: torch.Tensor) -> Nearest:

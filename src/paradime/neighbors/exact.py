@@ -11,6 +11,7 @@ from paradime.neighbors.metrics import comparison_of, is_metric, nearest_in
 from paradime.neighbors.products import Nearest, nearest_in_block, sq_norms_of
 from paradime.types import Metric
 from paradime.utils.convert import as_numpy
+from paradime.utils.parallel import in_parallel, part_size
 
 __all__ = ["ExactBackend", "exact_neighbors_of"]
 
@@ -60,10 +61,17 @@ def exact_neighbors_of(
     indices = torch.empty(len(queries), k, dtype=torch.int64, device=X.device)
     dists = torch.empty(len(queries), k, dtype=torch.float32, device=X.device)
     search = _Products(EuclideanRows(X, metric)) if is_euclidean(metric) else _Comparisons(X, metric)
-    step = max(1, (_CUDA_CHUNK_ELEMENTS if X.is_cuda else _CHUNK_ELEMENTS) // len(X))
-    for start in range(0, len(queries), step):
-        chunk = slice(start, start + step)
+    step = max(1, (_CUDA_CHUNK_ELEMENTS if X.is_cuda else part_size(_CHUNK_ELEMENTS)) // len(X))
+    chunks = [slice(start, start + step) for start in range(0, len(queries), step)]
+
+    def compare(chunk: slice) -> None:
         indices[chunk], dists[chunk] = search.nearest(queries[chunk], k)
+
+    if isinstance(search, _Products):
+        in_parallel(compare, chunks, X.device)
+    else:
+        for chunk in chunks:  # a function of the user's need not be ready for several threads
+            compare(chunk)
     return indices, dists
 
 
