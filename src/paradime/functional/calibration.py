@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from paradime.utils.parallel import in_parallel, part_size
+from paradime.utils.parallel import parallel_map, part_size
 
 __all__ = ["connectivity_weights", "perplexity_weights"]
 
@@ -66,7 +66,9 @@ def perplexity_weights(sq_dists: torch.Tensor, perplexity: float) -> tuple[torch
         weights[rows] = kernel.div_(kernel.sum(dim=1, keepdim=True))
         betas[rows] = log_beta.exp() / scale
 
-    in_parallel(calibrate, _row_chunks(sq_dists), sq_dists.device)
+    chunks = _row_chunks(sq_dists)
+    with parallel_map(len(chunks), sq_dists.device) as apply:
+        list(apply(calibrate, chunks))
     return weights, betas
 
 
@@ -107,16 +109,17 @@ def connectivity_weights(dists: torch.Tensor, n_neighbors: float) -> tuple[torch
         weights[rows] = shifted.mul_(-log_rate.exp()[:, None]).exp_()
         sigmas[rows] = scale / log_rate.exp()
 
-    in_parallel(calibrate, _row_chunks(dists), dists.device)
+    chunks = _row_chunks(dists)
+    with parallel_map(len(chunks), dists.device) as apply:
+        list(apply(calibrate, chunks))
     return weights, sigmas
 
 
 def _row_chunks(matrix: torch.Tensor) -> list[slice]:
-    elements = _CHUNK_ELEMENTS
+    step = max(1, part_size(_CHUNK_ELEMENTS, matrix.device) // max(1, matrix.shape[1]))
     if matrix.device.type == "cpu":
         # a part for each thread also of few rows, which take many operations
-        elements = min(part_size(_CHUNK_ELEMENTS), math.ceil(matrix.numel() / torch.get_num_threads()))
-    step = max(1, elements // max(1, matrix.shape[1]), _LEAST_ROWS)
+        step = min(step, max(_LEAST_ROWS, math.ceil(len(matrix) / torch.get_num_threads())))
     return [slice(start, start + step) for start in range(0, len(matrix), step)]
 
 

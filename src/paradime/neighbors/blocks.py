@@ -19,7 +19,7 @@ from paradime.neighbors.products import (
 )
 from paradime.neighbors.trial import Trial
 from paradime.types import Metric
-from paradime.utils.parallel import in_parallel, part_size
+from paradime.utils.parallel import parallel_map, part_size
 
 __all__ = ["BlocksBackend", "sketch_of"]
 
@@ -96,7 +96,7 @@ class _Search(NamedTuple):
         shape, device = (len(self.points), self.k), self.points.X.device
         indices = torch.empty(shape, dtype=torch.int64, device=device)
         dists = torch.empty(shape, dtype=torch.float32, device=device)
-        most = part_size(_BLOCK_ELEMENTS) if device.type == "cpu" else _BLOCK_ELEMENTS
+        most = part_size(_BLOCK_ELEMENTS, device)
 
         def search_list(number: int) -> None:
             others = self.lists.near(number, self.n_lists, self.k + 1)
@@ -104,7 +104,8 @@ class _Search(NamedTuple):
                 nearest = self.nearest(number, queries, others)
                 indices[queries], dists[queries] = nearest.indices, self.points.distances(nearest.sq_dists)
 
-        in_parallel(search_list, range(len(self.lists)), device)
+        with parallel_map(len(self.lists), device) as apply:
+            list(apply(search_list, range(len(self.lists))))
         return indices, dists
 
     def nearest(self, number: int, queries: torch.Tensor, others: torch.Tensor) -> Nearest:

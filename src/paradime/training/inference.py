@@ -11,7 +11,8 @@ import torch
 
 from paradime.data.validation import checked_rows, rows_for_model
 from paradime.models import Standardization, as_input, in_double_precision, projected_rows, resolve_method
-from paradime.utils.parallel import in_parallel
+from paradime.utils.convert import joined_rows
+from paradime.utils.parallel import parallel_map
 from paradime.utils.seed import seeded
 
 __all__ = ["apply_in_chunks", "apply_to_rows", "embed_rows", "evaluating", "in_evaluation_mode"]
@@ -77,15 +78,8 @@ def apply_to_rows(
 
         if gradients or _has_hooks(precise):
             return torch.cat([result_from(start) for start in starts])
-        first = result_from(0)
-        # filled as results come: if they were kept until the end, they would split the memory that chunks need
-        results = first.new_empty((len(rows), *first.shape[1:]))
-
-        def fill(start: int) -> None:
-            results[start : start + step] = result_from(start) if start else first
-
-        in_parallel(fill, starts, place)
-        return results
+        with parallel_map(len(starts), place) as apply:
+            return joined_rows(apply(result_from, starts), len(rows))
 
 
 def _has_hooks(model: torch.nn.Module) -> bool:

@@ -10,9 +10,14 @@ import torch
 from paradime.functional.calibration import connectivity_weights, perplexity_weights
 from paradime.neighbors.blocks import BlocksBackend
 from paradime.neighbors.exact import ExactBackend
-from paradime.utils.parallel import in_parallel, part_size
+from paradime.utils.parallel import parallel_map, part_size
 
 CPU = torch.device("cpu")
+
+
+def in_parallel(function, parts, device):
+    with parallel_map(len(parts), device) as apply:
+        return list(apply(function, parts))
 
 
 def with_threads(n_threads, function):
@@ -39,7 +44,11 @@ def test_every_part_is_computed_once_on_one_thread_of_torch(three_threads):
         parts.append(part)
         n_threads.add(torch.get_num_threads())
 
-    in_parallel(compute, range(20), CPU)
+    def double(part):
+        compute(part)
+        return 2 * part
+
+    assert in_parallel(double, range(20), CPU) == list(range(0, 40, 2))
     assert sorted(parts) == list(range(20))
     assert n_threads == {1}
     assert torch.get_num_threads() == 3
@@ -90,10 +99,11 @@ def test_a_warning_of_a_part_reaches_the_caller(three_threads):
 
 
 def test_blocks_of_all_threads_have_the_size_of_one():
-    assert with_threads(1, lambda: part_size(1 << 22)) == 1 << 22
-    assert with_threads(2, lambda: part_size(1 << 22)) == 1 << 21
-    assert with_threads(64, lambda: part_size(1 << 22)) > 1 << 16  # a part that is worth the calls
-    assert with_threads(64, lambda: part_size(1000)) == 1000
+    assert with_threads(1, lambda: part_size(1 << 22, CPU)) == 1 << 22
+    assert with_threads(2, lambda: part_size(1 << 22, CPU)) == 1 << 21
+    assert with_threads(64, lambda: part_size(1 << 22, CPU)) > 1 << 16  # a part that is worth the calls
+    assert with_threads(64, lambda: part_size(1000, CPU)) == 1000
+    assert with_threads(64, lambda: part_size(1 << 22, torch.device("cuda"))) == 1 << 22
 
 
 @pytest.mark.parametrize("columns", [5, 200])
