@@ -96,7 +96,8 @@ class _Search(NamedTuple):
         shape, device = (len(self.points), self.k), self.points.X.device
         indices = torch.empty(shape, dtype=torch.int64, device=device)
         dists = torch.empty(shape, dtype=torch.float32, device=device)
-        most = part_size(_BLOCK_ELEMENTS, device)
+        # each part of a list converts all others: up to four threads, parts are as large as on one
+        most = min(_BLOCK_ELEMENTS, part_size(4 * _BLOCK_ELEMENTS, device))
 
         def search_list(number: int) -> None:
             others = self.lists.near(number, self.n_lists, self.k + 1)
