@@ -10,7 +10,7 @@ from typing import Any
 from paradime.cli.console import InputError, say
 from paradime.cli.fitting import FitOptions, fit_table
 from paradime.cli.using import transform_file
-from paradime.utils.table_writing import write_table
+from paradime.preprocessing.table_writing import write_table
 
 __all__ = ["run_demo"]
 

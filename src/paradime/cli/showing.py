@@ -11,8 +11,8 @@ from paradime.cli import outputs
 from paradime.cli.columns import known_column, numbers
 from paradime.cli.console import InputError, say
 from paradime.cli.models import Model, column_of, open_model, read_all_rows
+from paradime.preprocessing.tables import Table, TableError, file_format, read_table
 from paradime.types import AnyArray
-from paradime.utils.tables import Table, TableError, file_format, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,11 +66,10 @@ def explore_files(
     color = page_color(_color(shown.table, color, data or source))
     columns = page_columns(shown.table, [name for name in shown.table.names if name not in shown.used], color)
     chosen: Any = theme
-    arguments: dict[str, Any] = (
-        {"embedding": shown.embedding}
-        if shown.model is None
-        else {"routine": shown.model.routine, "X": shown.features}
-    )
+    arguments: dict[str, Any] = {"embedding": shown.embedding}
+    if shown.model is not None and shown.features is not None:
+        features = shown.model.inputs(shown.features)
+        arguments = {"routine": shown.model.routine, "X": features, "feature_names": list(shown.features)}
     explore(
         columns=columns or None,
         color=color,

@@ -12,8 +12,8 @@ from paradime.cli import outputs
 from paradime.cli.columns import known_column, numbers
 from paradime.cli.console import InputError, say
 from paradime.cli.models import Model, coordinate_names, open_model, read_rows
-from paradime.utils.table_writing import TableWriter
-from paradime.utils.tables import file_format, read_chunks
+from paradime.preprocessing.table_writing import TableWriter
+from paradime.preprocessing.tables import file_format, read_chunks
 
 __all__ = ["export_model", "inverse_file", "model_info", "transform_file"]
 

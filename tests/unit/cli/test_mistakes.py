@@ -46,7 +46,7 @@ def test_values_that_are_no_numbers_are_named_with_row_and_column(run, forest, c
 
 
 def test_row_of_a_wrong_value_is_counted_over_chunks(run, forest, monkeypatch):
-    monkeypatch.setattr("paradime.utils.tables._CHUNK_ROWS", 25)
+    monkeypatch.setattr("paradime.preprocessing.tables._CHUNK_ROWS", 25)
     frame = forest[:60].copy()
     frame.loc[52, "Slope"] = np.nan
     frame.to_csv("t.csv", index=False)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paradime._registry import did_you_mean
+from paradime.preprocessing import _arrow_columns, _text_columns
+from paradime.preprocessing._table_formats import READERS, TableError, first_line, require_pandas, rows_of_chunk
+from paradime.preprocessing._text_tables import open_text
 from paradime.types import AnyArray
-from paradime.utils import _arrow_columns, _text_columns
-from paradime.utils._table_formats import READERS, TableError, first_line, require_pandas, rows_of_chunk
-from paradime.utils._text_tables import open_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,8 +69,8 @@ class Table:
     Args:
         rows: An Arrow table, or a data frame of pandas, whose names are distinct.
         about: Names of columns that stand beside a matrix, such as labels, or are an index.
-        kinds: What columns of texts hold (:func:`paradime.utils._text_columns.kind_of`), by name, where that is
-            known; all columns are texts, as in CSV, if this is not ``None``.
+        kinds: What columns of texts hold (:func:`paradime.preprocessing._text_columns.kind_of`), by name, where
+            that is known; all columns are texts, as in CSV, if this is not ``None``.
         comma: Whether numbers among texts may have a decimal comma.
     """
 
@@ -98,7 +98,7 @@ class Table:
         return self._kinds is not None
 
     def kind(self, name: str) -> str:
-        """Returns what a column of texts holds, see :func:`paradime.utils._text_columns.kind_of`."""
+        """Returns what a column of texts holds, see :func:`paradime.preprocessing._text_columns.kind_of`."""
         assert self._kinds is not None
         if name not in self._kinds:
             self._kinds[name] = _text_columns.kind_of(self._rows.column(name), comma=self._comma)
@@ -118,6 +118,17 @@ class Table:
         if all(isinstance(kind, np.dtype) and kind.kind in "biuf" for kind in frame.dtypes):
             return np.asarray(frame.to_numpy(dtype=np.float64))
         return np.column_stack([_arrow_columns.numbers_of_objects(frame[name]) for name in names])
+
+    def strings(self, name: str) -> AnyArray:
+        """Returns a column as strings, shape (n,), object; ``None`` where a value is missing.
+
+        Strings of CSV are as in the file, whatever other rows hold.
+        """
+        table = self.part([name])
+        column = (table.with_kinds({name: "text"}) if self._is_text else table).frame[name]
+        found: AnyArray = column.astype(str).to_numpy(dtype=object)
+        found[column.isna().to_numpy()] = None
+        return found
 
     def value(self, name: str, row: int) -> Any:
         """Returns a single value, as it stands in the file."""
