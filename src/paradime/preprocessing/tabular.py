@@ -151,9 +151,12 @@ class TabularEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self._check_columns(columns)
         self._check_missing(columns)
         values = _numbers_of(columns)
-        parts: list[AnyArray] = [(np.where(np.isnan(values), self._fill, values) - self._mean) / self._scale]
-        parts += [self._one_hot(column) for column in columns if column.kind == "categories"]
-        encoded: FloatArray = np.concatenate(parts, axis=1)
+        if (missing := np.isnan(values)).any():
+            values = np.where(missing, self._fill, values)
+        if self._mean.any() or (self._scale != 1).any():
+            values = (values - self._mean) / self._scale
+        codes = [self._one_hot(column) for column in columns if column.kind == "categories"]
+        encoded: FloatArray = np.concatenate((values, *codes), axis=1) if codes else values
         return encoded
 
     def inverse_transform(self, X: Any) -> pd.DataFrame:
