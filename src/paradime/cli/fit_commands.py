@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import dataclasses
+import inspect
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from paradime.cli.console import Color, DataPath, Header, Seed, command
 
-__all__ = ["demo", "fit"]
+__all__ = ["FitOptions", "demo", "fit"]
 
 
 @command
@@ -30,77 +32,82 @@ def demo(
     run_demo(out, rows, seed)
 
 
-@command
-def fit(
-    data: DataPath,
+@dataclasses.dataclass(frozen=True)
+class FitOptions:
+    """The arguments and options of ``paradime fit``, from which its signature is made."""
+
+    data: DataPath
     method: Annotated[
         str,
         typer.Option(
             "--method", "-m", metavar="NAME", help="umap, tsne, contrastive, pacmap, largevis, mds or autoencoder."
         ),
-    ] = "umap",
+    ] = "umap"
     spec: Annotated[
         str | None, typer.Option("--spec", metavar="FILE", help="A specification, in place of a method.")
-    ] = None,
-    out: Annotated[str | None, typer.Option("--out", "-o", metavar="MODEL", help="Save the model.")] = None,
+    ] = None
+    out: Annotated[str | None, typer.Option("--out", "-o", metavar="MODEL", help="Save the model.")] = None
     embedding: Annotated[
         str | None, typer.Option("--embedding", "-e", metavar="FILE", help="Write the positions as a table.")
-    ] = None,
-    plot: Annotated[
-        str | None, typer.Option("--plot", metavar="FILE", help="Draw a picture: PNG, SVG, PDF.")
-    ] = None,
+    ] = None
+    plot: Annotated[str | None, typer.Option("--plot", metavar="FILE", help="Draw a picture: PNG, SVG, PDF.")] = (
+        None
+    )
     explore: Annotated[
         str | None, typer.Option("--explore", metavar="FILE", help="Write a page to explore the map: HTML.")
-    ] = None,
+    ] = None
     report: Annotated[
         str | None,
         typer.Option("--report", metavar="FILE", help="Write a report on the quality of the map: HTML."),
-    ] = None,
-    color: Color = None,
+    ] = None
+    color: Color = None
     target: Annotated[
         str | None,
         typer.Option("--target", metavar="COL", help="Labels or numbers that also shape the map."),
-    ] = None,
+    ] = None
     guide: Annotated[
-        list[str] | None,
+        list[str],
         typer.Option(
             "--guide",
             metavar="COL:AXIS:WEIGHT",
             help="Make an axis (x, y) follow a column, with this gradient share (0.2). Repeatable.",
         ),
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
+    ] = dataclasses.field(default_factory=list)
+    settings: Annotated[
+        list[str],
         typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the method. Repeatable."),
-    ] = None,
-    id_: Annotated[
+    ] = dataclasses.field(default_factory=list)
+    id_column: Annotated[
         str | None,
         typer.Option(
             "--id", metavar="COL", help="The column of identifiers: not a feature, but copied to the output."
         ),
-    ] = None,
+    ] = None
     drop: Annotated[
-        list[str] | None, typer.Option("--drop", metavar="COL,…", help="Columns to leave out. Repeatable.")
-    ] = None,
+        list[str], typer.Option("--drop", metavar="COL,…", help="Columns to leave out. Repeatable.")
+    ] = dataclasses.field(default_factory=list)
     columns: Annotated[
-        list[str] | None,
+        list[str],
         typer.Option("--columns", metavar="COL,…", help="The features; by default all numeric columns."),
-    ] = None,
-    header: Header = None,
-    encode: Annotated[
-        bool, typer.Option("--encode", help="One-hot encode columns of strings as features.")
-    ] = False,
+    ] = dataclasses.field(default_factory=list)
+    header: Header = None
+    encode: Annotated[bool, typer.Option("--encode", help="One-hot encode columns of strings as features.")] = (
+        False
+    )
     scale: Annotated[
         str,
         typer.Option(
             "--scale", metavar="HOW", help="standard, none, or auto: standardise if units seem to differ."
         ),
-    ] = "auto",
-    theme: Annotated[
-        str, typer.Option("--theme", metavar="NAME", help="light or dark, for the picture.")
-    ] = "light",
-    seed: Seed = 0,
-) -> None:
+    ] = "auto"
+    theme: Annotated[str, typer.Option("--theme", metavar="NAME", help="light or dark, for the picture.")] = (
+        "light"
+    )
+    seed: Seed = 0
+
+
+@command
+def fit(**given: Any) -> None:
     r"""Fit a model to a table; write the model, positions, a picture, a page or a report.
 
     Numeric columns are features, except those of --target, --id and --drop. Columns that are neither features nor
@@ -113,28 +120,25 @@ def fit(
       paradime fit houses.csv --guide price:x:0.3 --plot houses.png --color price
       cat cells.csv | paradime fit - --embedding - > map.csv
     """
-    from paradime.cli.fitting import FitOptions, fit_table
+    from paradime.cli.fitting import fit_table
 
-    options = FitOptions(
-        data=data,
-        method=method,
-        spec=spec,
-        target=target,
-        color=color,
-        guide=guide or [],
-        out=out,
-        embedding=embedding,
-        plot=plot,
-        explore=explore,
-        report=report,
-        set=set_ or [],
-        id=id_,
-        drop=drop or [],
-        columns=columns or [],
-        header=header,
-        encode=encode,
-        scale=scale,
-        seed=seed,
-        theme=theme,
-    )
-    fit_table(options)
+    fit_table(FitOptions(**given))
+
+
+def _signature() -> inspect.Signature:
+    """Returns the fields of :class:`FitOptions` as parameters, of which typer makes arguments and options."""
+    hints = get_type_hints(FitOptions, include_extras=True)
+    parameters = []
+    for field in dataclasses.fields(FitOptions):
+        default: Any = inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
+        if field.default_factory is not dataclasses.MISSING:
+            default = field.default_factory()
+        parameters.append(
+            inspect.Parameter(
+                field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hints[field.name]
+            )
+        )
+    return inspect.Signature(parameters)
+
+
+fit.__signature__ = _signature()  # type: ignore[attr-defined]

@@ -15,6 +15,7 @@ import numpy as np
 from paradime.cli import outputs
 from paradime.cli.columns import Selection, check_spans, known_column, numbers, select, typed_columns
 from paradime.cli.console import InputError, folded, progress, say, wrapped
+from paradime.cli.fit_commands import FitOptions
 from paradime.cli.folding import check_foldable, fold
 from paradime.cli.methods import make_routine, map_dimensions, parse_guide
 from paradime.cli.models import coordinate_names
@@ -31,33 +32,7 @@ from paradime.types import AnyArray
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FitOptions", "Fitted", "fit_table"]
-
-
-@dataclasses.dataclass(frozen=True)
-class FitOptions:
-    """The options of ``paradime fit``, under their names."""
-
-    data: str
-    method: str = "umap"
-    spec: str | None = None
-    target: str | None = None
-    color: str | None = None
-    guide: list[str] = dataclasses.field(default_factory=list)
-    out: str | None = None
-    embedding: str | None = None
-    plot: str | None = None
-    explore: str | None = None
-    report: str | None = None
-    set: list[str] = dataclasses.field(default_factory=list)
-    id: str | None = None
-    drop: list[str] = dataclasses.field(default_factory=list)
-    columns: list[str] = dataclasses.field(default_factory=list)
-    header: bool | None = None
-    encode: bool = False
-    scale: str = "auto"
-    seed: int = 0
-    theme: str = "light"
+__all__ = ["Fitted", "fit_table"]
 
 
 @dataclasses.dataclass
@@ -103,14 +78,14 @@ def fit_table(options: FitOptions) -> None:
     """
     _check(options)
     with_target = options.target is not None
-    routine = make_routine(options.method, options.spec, options.seed, options.set, with_target=with_target)
+    routine = make_routine(options.method, options.spec, options.seed, options.settings, with_target=with_target)
     _check_outputs(options, map_dimensions(routine))
     table = read_table(options.data, header=options.header)
     selection = select(
         table,
         source=options.data,
         target=options.target,
-        id_column=options.id,
+        id_column=options.id_column,
         drop=options.drop,
         columns=options.columns,
         with_categories=options.encode,
@@ -337,7 +312,7 @@ def _described(fitted: Fitted) -> dict[str, Any]:
         "rows": len(fitted.table),
         "header": options.header,
         "target": options.target,
-        "id": options.id,
+        "id": options.id_column,
     }
     if fitted.mean is not None and fitted.scale is not None:
         facts.update(mean=fitted.mean.tolist(), scale=fitted.scale.tolist())
