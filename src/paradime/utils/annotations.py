@@ -21,8 +21,8 @@ from paradime._registry import with_article
 
 __all__ = ["as_lists", "from_numpy", "hints_of", "readable"]
 
-_WORDS = {int: "an integer", float: "a number", str: "a text", bool: "true or false", type(None): "null"}
-_PLURALS = {"an integer": "integers", "a number": "numbers", "a text": "texts"}
+_WORDS = {int: "an integer", float: "a number", str: "a string", bool: "true or false", type(None): "null"}
+_PLURALS = {"an integer": "integers", "a number": "numbers", "a string": "strings"}
 _SEQUENCES = (list, tuple, Sequence)
 _MAPPINGS = (dict, Mapping)
 _NOT_IN_TEXTS: Any = SkipJsonSchema()  # type: ignore[type-arg]
