@@ -84,7 +84,7 @@ class Loss(torch.nn.Module):
     """
 
     spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    """How the grammar's lists ``data``, ``rels`` and ``methods`` of a loss fill the constructor's arguments."""
+    """Which constructor arguments the lists ``data``, ``rels`` and ``methods`` of a specification give, in order."""
 
     state_attributes: ClassVar[tuple[str, ...]] = ()
     """The names of attributes that :meth:`forward` sets and reads again in later steps: numbers, texts, tensors,

@@ -85,7 +85,7 @@ class ModifiedCauchyTransform(RelationTransform):
         _check_positive("b", self.b)
 
     def spec_options(self) -> dict[str, Any]:
-        """Returns the arguments that follow from others unless they were changed since, for the grammar."""
+        """Returns the arguments that follow from others unless they were changed since, for specifications."""
         return {name: None for name, value in self._fitted.items() if getattr(self, name) is value}
 
     def transform(self, reldata: RelationData) -> RelationData:
