@@ -14,7 +14,7 @@ import numpy as np
 
 from paradime.cli import outputs
 from paradime.cli.columns import Selection, check_spans, known_column, numbers, select, typed_columns
-from paradime.cli.console import InputError, folded, progress, say, wrapped
+from paradime.cli.console import InputError, check_choice, folded, progress, say, wrapped
 from paradime.cli.fit_commands import FitOptions
 from paradime.cli.folding import check_foldable, fold
 from paradime.cli.methods import make_routine, map_dimensions, parse_guide
@@ -124,10 +124,8 @@ def _check(options: FitOptions) -> None:
         raise InputError(
             "nothing to write: pass --out, --embedding, --plot, --explore or --report, each with a file."
         )
-    if options.scale not in ("auto", "standard", "none"):
-        raise InputError(f"--scale: must be auto, standard or none, got {options.scale!r}.")
-    if options.theme not in ("light", "dark"):
-        raise InputError(f"--theme: must be light or dark, got {options.theme!r}.")
+    check_choice("--scale", options.scale, ("auto", "standard", "none"))
+    check_choice("--theme", options.theme, ("light", "dark"))
     outputs.check_distinct({"the table": options.data, "the specification": options.spec}, files)
     _check_outputs(options, None)
 

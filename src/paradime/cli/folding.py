@@ -8,21 +8,14 @@ import numpy as np
 import torch
 
 from paradime.cli.console import InputError
-from paradime.models import FullyConnected, FullyConnectedDecoder, centers_rows
+from paradime.models import centers_rows
 from paradime.models.base import scaling_of
 from paradime.types import AnyArray
 
-__all__ = ["can_be_folded", "check_foldable", "fold"]
+__all__ = ["check_foldable", "fold"]
 
 _TOLERANCE = 1e-3  # of the extent of the embedding
 _REMEDY = "Leave out standardize: false in the specification, or subtract the offsets of the columns."
-
-
-def can_be_folded(model: Any) -> bool:
-    """Returns whether :func:`fold` supports the layers of a model."""
-    encoder, decoder = getattr(model, "encoder", model), getattr(model, "decoder", None)
-    fits = centers_rows(encoder) or (isinstance(encoder, FullyConnected) and len(encoder.layers) > 0)
-    return fits and (not isinstance(decoder, torch.nn.Module) or isinstance(decoder, FullyConnectedDecoder))
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from paradime.cli import outputs
-from paradime.cli.console import InputError, say
+from paradime.cli.console import InputError, check_choice, say
 from paradime.cli.methods import METHODS, method_class
 from paradime.utils.files import atomic_write
 
@@ -23,8 +23,7 @@ def show_spec(source: str, form: str) -> str:
     """
     from paradime.spec import dump, validate_spec
 
-    if form not in ("yaml", "json"):
-        raise InputError(f"--format: must be yaml or json, got {form!r}.")
+    check_choice("--format", form, ("yaml", "json"))
     if source.lower() in METHODS:
         return str(method_class(source)().to_spec(format=form))
     place = Path(source)

@@ -84,7 +84,7 @@ class Loss(torch.nn.Module):
     """
 
     spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    """Which constructor arguments the lists ``data``, ``rels`` and ``methods`` of a specification give, in order."""
+    """The constructor arguments that ``data``, ``rels`` and ``methods`` of a specification give, in order."""
 
     state_attributes: ClassVar[tuple[str, ...]] = ()
     """The names of attributes that :meth:`forward` sets and reads again in later steps: numbers, texts, tensors,

@@ -84,7 +84,7 @@ def test_column_with_a_stray_text_is_told_of(run, forest):
         (["fit", "{made}/forest.csv", "--plot", "m.gif"], ".png"),
         (["fit", "{made}/forest.csv", "--explore", "m.txt"], ".html"),
         (["fit", "{made}/forest.csv", "--embedding", "no/m.csv"], "there is no folder 'no'"),
-        (["fit", "{made}/forest.csv", "--scale", "max", "--out", "m"], "auto, standard or none"),
+        (["fit", "{made}/forest.csv", "--scale", "max", "--out", "m"], "must be one of auto, standard, none"),
         (["transform", "{made}/forest.paradim", "{made}/new.csv"], "Did you mean 'forest.paradime'?"),
         (["transform", "{made}/new.csv", "{made}/new.csv"], "not a saved routine"),
         (["transform", "{made}/forest.paradime", "{made}/map.csv"], "lacks column(s)"),
