@@ -90,13 +90,13 @@ def saved_encoder(routine: Any) -> TabularEncoder | None:
     names = getattr(routine, "feature_names_in_", None)
     if names is None:
         return None
+    features = [str(name) for name in names]
     # earlier versions wrote names of numeric columns, categories, and offsets that were subtracted
-    return encoder_of_numbers(
-        table.get("features", list(map(str, names))),
-        categories=table.get("categories", {}),
-        offsets=table.get("offsets", {}),
-        features=list(map(str, names)),
-    )
+    numbers, categories, offsets = (table.get(key) for key in ("features", "categories", "offsets"))
+    if not (isinstance(numbers, list) and isinstance(categories, dict)):
+        return encoder_of_numbers(features)
+    offsets = offsets if isinstance(offsets, dict) else {}
+    return encoder_of_numbers(numbers, categories=categories, offsets=offsets, features=features)
 
 
 def encoder_of_numbers(

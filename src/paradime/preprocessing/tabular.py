@@ -42,8 +42,8 @@ class _Fitted(pydantic.BaseModel):
 
     @pydantic.model_validator(mode="after")
     def _fits(self) -> Self:
-        if not set(self.categories) <= set(self.columns):
-            raise ValueError("categories must be those of columns")
+        if list(self.categories) != [name for name in self.columns if name in self.categories]:
+            raise ValueError("categories must be those of columns, in their order")
         n_numbers = sum(name not in self.categories for name in self.columns)
         n_features = n_numbers + sum(map(len, self.categories.values()))
         lengths = {"fill": n_numbers, "mean": n_numbers, "scale": n_numbers, "features": n_features}
@@ -232,7 +232,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             array([[3.]])
         """
         try:
-            fitted = _Fitted.model_validate(dict(saved))
+            fitted = _Fitted.model_validate(saved)
         except pydantic.ValidationError as error:
             wrong = error.errors()[0]
             place = "".join(f"{part}: " for part in wrong["loc"])

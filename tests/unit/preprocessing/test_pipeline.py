@@ -124,17 +124,29 @@ def test_other_pipelines_are_refused(frame, tmp_path):
         ({"columns": None}, "columns: "),
         ({"more": 1}, "more: "),
         ({"categories": {"weight": ["a"] * 3}}, "categories must be those of columns"),
+        (None, "valid dictionary"),
     ],
 )
 def test_damaged_encoders_are_told_with_file_and_place(run, frame, damage, told):
     encoder = TabularEncoder().fit(frame)
     routine = short().fit(encoder.transform(frame))
-    routine.save("m.paradime", metadata={"table": {"encoder": {**encoder.to_dict(), **damage}}})
+    damaged = None if damage is None else {**encoder.to_dict(), **damage}
+    routine.save("m.paradime", metadata={"table": {"encoder": damaged}})
     frame.to_csv("t.csv", index=False)
     code, err = run("transform", "m.paradime", "t.csv")
     assert code == 2
     assert "m.paradime: the saved encoder is damaged" in err
     assert told in err
+
+
+def test_metadata_of_ones_own_are_no_encoder(run, frame):
+    frame = frame[["size", "age"]]
+    frame.to_csv("t.csv", index=False)
+    for metadata in ({"table": "cells"}, {"table": {"features": 2}}, {"other": 1}):
+        routine = ParametricMDS(epochs=1, random_state=0).fit(frame)
+        routine.save("m.paradime", metadata=metadata)
+        assert run("transform", "m.paradime", "t.csv", "--out", "map.csv")[0] == 0
+        np.testing.assert_allclose(pd.read_csv("map.csv"), routine.transform(frame), atol=1e-5)
 
 
 def test_encoders_come_back_from_what_they_write(frame):
