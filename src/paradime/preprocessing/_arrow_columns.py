@@ -1,4 +1,4 @@
-"""Columns of Arrow as pandas has them: numbers without loss, whatever is missing among them."""
+"""Conversion of Arrow columns to pandas and NumPy, without loss of numbers where values are missing."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["as_frame", "as_numbers", "as_written", "numbers_of_objects"]
 
 
 def as_frame(table: Any) -> pd.DataFrame:
-    """Returns a table as a data frame of numbers, booleans, dates and texts.
+    """Returns a table as a data frame of numbers, booleans, dates and strings.
 
-    Integers among which some are missing stay integers, decimals are numbers, dates are dates, and values that
-    hold others are their JSON.
+    Integers with missing values stay integers, decimals become numbers, dates stay dates, and nested values become
+    JSON.
 
     Args:
-        table: An Arrow table, whose names are distinct.
+        table: An Arrow table with distinct names.
     """
     import pandas as pd
     import pyarrow
@@ -40,7 +40,7 @@ def as_frame(table: Any) -> pd.DataFrame:
 
 
 def as_numbers(table: Any) -> AnyArray:
-    """Returns the numbers of a table, shape (n, d), float64; NaN where a value is none."""
+    """Returns the numbers of a table, shape (n, d), float64; NaN where a value is not a number."""
     import pyarrow
 
     plain = pyarrow.table([_plain(column) for column in table.columns], names=table.column_names)
@@ -57,7 +57,7 @@ def as_numbers(table: Any) -> AnyArray:
 
 
 def numbers_of_objects(column: pd.Series) -> AnyArray:
-    """Returns the numbers among values of any kind, shape (n,), float64; NaN where a value is none."""
+    """Returns the numbers among values of any kind, shape (n,), float64; NaN where a value is not a number."""
     import pandas as pd
 
     if column.dtype.kind in "cmM":
@@ -67,11 +67,11 @@ def numbers_of_objects(column: pd.Series) -> AnyArray:
 
 
 def as_written(table: Any, *, nested: bool) -> pd.DataFrame:
-    """Returns a table as a data frame that keeps the types of Arrow, and with them every value as it is.
+    """Returns a table as a data frame with the types of Arrow, so that all values are unchanged.
 
     Args:
-        table: An Arrow table, whose names are distinct.
-        nested: Whether values may hold others; they are their JSON if not.
+        table: An Arrow table with distinct names.
+        nested: Whether values may be nested; otherwise they become JSON.
     """
     import pandas as pd
     import pyarrow
@@ -81,10 +81,10 @@ def as_written(table: Any, *, nested: bool) -> pd.DataFrame:
         plain = _decoded(column) if nested else _without_nesting(_decoded(column))
         types, kind = pyarrow.types, plain.type
         if types.is_integer(kind) or types.is_boolean(kind):
-            # whoever reads the file by pandas finds integers there, too, where some are missing
+            # pandas then reads integers also where values are missing
             mapper = _nullable_type if plain.null_count else None
         else:
-            # as texts, numbers of single precision have as few digits as tell them apart
+            # in CSV, numbers of single precision have the fewest digits that distinguish them
             mapper = None if types.is_floating(kind) and not nested else pd.ArrowDtype
         series[name] = plain.to_pandas(types_mapper=mapper)
     return pd.DataFrame(series, index=range(table.num_rows))
@@ -102,7 +102,7 @@ def _plain(column: Any) -> Any:
 
 
 def _decoded(column: Any) -> Any:
-    """Dictionaries differ from chunk to chunk; their values do not."""
+    """Returns the values of a dictionary column, since dictionaries differ from chunk to chunk."""
     import pyarrow
 
     return column.cast(column.type.value_type) if pyarrow.types.is_dictionary(column.type) else column

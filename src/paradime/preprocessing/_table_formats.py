@@ -31,7 +31,7 @@ _MAIN_KEYS = ("data", "X", "main", "x", "features")
 
 
 class TableError(ValueError):
-    """A file is no table, or not of the format that it should have; the message starts with its name."""
+    """A file is not a table, or not of the expected format; the message starts with its name."""
 
 
 def require_pandas() -> Any:
@@ -62,7 +62,7 @@ def require_anndata() -> Any:
 
 
 def check_names(path: str, names: Sequence[str]) -> None:
-    """Refuses names that several columns have: only one of them could be meant.
+    """Refuses names that several columns have.
 
     Raises:
         TableError: If a name occurs twice.
@@ -71,19 +71,19 @@ def check_names(path: str, names: Sequence[str]) -> None:
     for j, name in enumerate(names, 1):
         if name in places:
             raise TableError(
-                f"{path}: names of columns must differ, and {name!r} is that of columns {places[name]} and {j}. "
+                f"{path}: column names must differ, got {name!r} for columns {places[name]} and {j}. "
                 "Rename one of them, or leave it out."
             )
         places[name] = j
 
 
 def first_line(error: BaseException) -> str:
-    """Returns the first line of what an error says."""
+    """Returns the first line of the message of an error."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
 
 
 def rows_of_chunk(n_rows: int, n_columns: int) -> int:
-    """Returns how many rows a chunk of a wide table holds."""
+    """Returns the number of rows in a chunk of a table, which is smaller for wide tables."""
     return min(n_rows, max(_FEWEST_ROWS, _CHUNK_NUMBERS // max(1, n_columns)))
 
 
@@ -119,7 +119,7 @@ def _feather(path: str, n_rows: int | None) -> Iterator[tuple[Any, list[str]]]:
 
 
 class _Tidied:
-    """Makes Arrow tables that pandas has written plain ones: indexes are columns, names are texts.
+    """Makes plain tables of Arrow tables that pandas has written: indexes become columns, and names strings.
 
     Args:
         path: The file, for messages.
@@ -134,7 +134,7 @@ class _Tidied:
         self._n_rows = 0
         indexes = described.get("index_columns", [])
         levels = [index for index in indexes if isinstance(index, str)]
-        # a named range of numbers is written as its beginning and step
+        # a named range of numbers is written as its start and step
         self._ranges = [index for index in indexes if isinstance(index, dict) and index.get("name") is not None]
         self._ranges = [index for index in self._ranges if str(index["name"]) not in schema.names]
         several = len(described.get("column_indexes", [])) > 1
@@ -160,7 +160,7 @@ class _Tidied:
 
 
 def _joined_levels(name: str) -> str:
-    """The levels of a name of several, which are written as Python's tuple, joined by underscores."""
+    """Returns the levels of a name, which pandas writes as a tuple of Python, joined by underscores."""
     with contextlib.suppress(ValueError, SyntaxError):
         levels = ast.literal_eval(name)
         if isinstance(levels, tuple):
@@ -190,8 +190,8 @@ def _npz(path: str, _: int | None) -> Iterator[tuple[pd.DataFrame, list[str]]]:
             yield require_pandas().DataFrame(columns), []
             return
         raise TableError(
-            f"{path}: must hold one matrix of rows, named 'data' or 'X', or one array a column; got "
-            f"{', '.join(f'{name} {array.shape}' for name, array in arrays.items())}."
+            f"{path}: must hold one matrix of rows, named 'data' or 'X', or an array per column, got "
+            f"{', '.join(f'{name} {array.shape}' for name, array in arrays.items())}. Name the matrix 'data'."
         )
     _check_matrix(f"{path}, {chosen!r}", arrays[chosen])
     frame = _framed(arrays[chosen])
@@ -209,7 +209,7 @@ def _h5ad(path: str, n_rows: int | None) -> Iterator[tuple[pd.DataFrame, list[st
         step = n if n_rows is None else rows_of_chunk(n_rows, d)
         for start in range(0, n, max(1, step)):
             with warnings.catch_warnings():
-                # of a setting of pandas that anndata uses
+                # about a setting of pandas that anndata uses
                 warnings.filterwarnings("ignore", message=".*mode.chained_assignment")
                 part = data[start : start + step].to_memory()
             values = part.X.toarray() if hasattr(part.X, "toarray") else np.asarray(part.X)
@@ -217,7 +217,7 @@ def _h5ad(path: str, n_rows: int | None) -> Iterator[tuple[pd.DataFrame, list[st
             obs = part.obs.reset_index(drop=True)
             about = {"obs_names": part.obs_names.to_numpy(dtype=object)}
             about.update({str(name): _without_categories(obs[name]) for name in obs})
-            # a column of obs may be called as a gene is
+            # a column of obs may have the name of a gene
             about = {f"obs_{name}" if name in frame else name: column for name, column in about.items()}
             yield _beside(path, frame, about)
     finally:
@@ -225,7 +225,7 @@ def _h5ad(path: str, n_rows: int | None) -> Iterator[tuple[pd.DataFrame, list[st
 
 
 def _without_categories(column: pd.Series) -> Any:
-    """Categories differ from chunk to chunk; their values do not."""
+    """Returns the values of a categorical column, since categories differ from chunk to chunk."""
     if str(column.dtype) != "category":
         return column
     kind = column.dtype.categories.dtype
@@ -235,7 +235,7 @@ def _without_categories(column: pd.Series) -> Any:
 
 
 def _beside(path: str, frame: pd.DataFrame, about: dict[str, Any]) -> tuple[pd.DataFrame, list[str]]:
-    """Puts columns beside a matrix of numbers."""
+    """Returns a matrix of numbers with further columns, and the names of the latter."""
     check_names(path, [*frame.columns, *about])
     pd = require_pandas()
     return pd.concat([frame, pd.DataFrame(about, index=frame.index)], axis=1), list(about)
@@ -243,9 +243,11 @@ def _beside(path: str, frame: pd.DataFrame, about: dict[str, Any]) -> tuple[pd.D
 
 def _check_matrix(path: str, array: Any) -> None:
     if array.ndim != 2:
-        raise TableError(f"{path}: must hold a matrix, one row a data point, got shape {array.shape}.")
+        raise TableError(
+            f"{path}: must hold a matrix with a row per data point, got shape {array.shape}. Reshape it."
+        )
     if array.dtype.kind not in "biuf":
-        raise TableError(f"{path}: must hold real numbers, got type {array.dtype}.")
+        raise TableError(f"{path}: must hold real numbers, got type {array.dtype}. Convert it.")
 
 
 def _framed(array: Any) -> pd.DataFrame:
@@ -259,8 +261,8 @@ READERS: dict[str, Callable[[str, int | None], Iterator[tuple[Any, Iterable[str]
     "npz": _npz,
     "h5ad": _h5ad,
 }
-"""What reads a format: of a path, in chunks of so many rows, or all at once if ``None``.
+"""The readers of formats: they take a path and the number of rows in a chunk, or ``None`` for all rows.
 
-Each chunk is an Arrow table or a data frame of pandas, with the names of those of its columns that stand beside
-the matrix, or are an index.
+Each chunk is an Arrow table or a data frame of pandas, with the names of the columns that are not in the matrix,
+or that are an index.
 """

@@ -1,4 +1,4 @@
-"""What columns of texts hold: how CSV becomes numbers without loss of what is no number."""
+"""Kinds of columns of strings, and their conversion without loss of values that are not numbers."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from paradime.types import AnyArray
 __all__ = ["MISSING", "as_number", "converted", "kind_of", "merged", "numbers_of", "strings"]
 
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "#N/A", "-nan", "-NaN", "<NA>")
-"""What stands for a missing value in a column of numbers; in a column of texts, "NA" may be a country."""
+"""Strings for missing values in columns of numbers; in a column of strings, "NA" may be a country."""
 
 _TRUE, _FALSE = ("True", "TRUE", "true"), ("False", "FALSE", "false")
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?([iI]nf(inity)?|[nN][aA][nN])$"
 _WITH_COMMA = r"^[+-]?\d*,\d+([eE][+-]?\d+)?$"
 _WHOLE = r"^[+-]?\d+$"
-# a table is converted in groups of columns of so many values, which bounds the memory of the joined texts
+# values in a group of columns that is converted at once, which bounds the memory of the joined strings
 _GROUP = 4_000_000
 
 
 def strings(column: Any) -> Any:
-    """Returns texts without the spaces around them; what stands for a missing value is null."""
+    """Returns strings without surrounding spaces; those for missing values are null."""
     import pyarrow
     import pyarrow.compute as compute
 
@@ -33,16 +33,16 @@ def strings(column: Any) -> Any:
 
 
 def kind_of(column: Any, *, comma: bool = False) -> str:
-    """Returns what a column of texts holds.
+    """Returns the kind of a column of strings.
 
     Args:
-        column: An Arrow array of texts.
+        column: An Arrow array of strings.
         comma: Whether numbers may have a decimal comma.
 
     Returns:
         ``"integer"``, ``"number"``, ``"comma"`` (numbers with a decimal comma), ``"boolean"``, ``"text"``, or
-        ``"empty"`` if all values are missing. Integers with leading zeros, and those that 64 bits do not hold,
-        are codes, and therefore texts.
+        ``"empty"`` if all values are missing. Integers with leading zeros, and those beyond 64 bits, are codes and
+        therefore of kind ``"text"``.
 
     Example:
         >>> import pyarrow
@@ -52,13 +52,13 @@ def kind_of(column: Any, *, comma: bool = False) -> str:
     import pyarrow
     import pyarrow.compute as compute
 
-    # most columns need no cleaning, which takes longer than the conversion
+    # cleaning takes longer than the conversion, and most columns do not need it
     known = column
     if not _casts(known, pyarrow.int64()):
         known = column if _is_plain_numbers(column) else strings(column).drop_null()
         if not len(known):
             return "empty"
-        # Arrow knows no plus sign
+        # Arrow does not parse plus signs
         known = compute.replace_substring_regex(known, r"^\+", "")
     if _casts(known, pyarrow.int64()):
         starts_with_zero = compute.starts_with(known, "0")
@@ -76,7 +76,7 @@ def kind_of(column: Any, *, comma: bool = False) -> str:
 
 
 def merged(kinds: Iterable[str]) -> str:
-    """Returns the kind of a column whose parts are of these kinds.
+    """Returns the kind of a column from the kinds of its parts.
 
     Example:
         >>> merged(["empty", "integer", "number"]), merged(["integer", "text"]), merged(["boolean", "integer"])
@@ -91,12 +91,12 @@ def merged(kinds: Iterable[str]) -> str:
 
 
 def converted(column: Any, kind: str) -> Any:
-    """Returns a column of texts as an Arrow array of its kind; missing values are null."""
+    """Returns a column of strings as an Arrow array of its kind; missing values are null."""
     import pyarrow
     import pyarrow.compute as compute
 
     if kind == "text":
-        # the texts stay as they are: "NA" is one of them
+        # the strings stay unchanged, also "NA"
         return compute.if_else(compute.equal(column, ""), pyarrow.scalar(None, column.type), column)
     known = compute.replace_substring_regex(strings(column), r"^\+", "")
     if kind == "boolean":
@@ -108,14 +108,14 @@ def converted(column: Any, kind: str) -> Any:
 
 
 def numbers_of(table: Any, *, comma: bool = False) -> AnyArray:
-    """Returns the numbers in a table of texts.
+    """Returns the numbers in a table of strings.
 
     Args:
-        table: An Arrow table of columns of texts.
+        table: An Arrow table of columns of strings.
         comma: Whether numbers may have a decimal comma.
 
     Returns:
-        Shape (n, d), float64; NaN where a text is no number.
+        Shape (n, d), float64; NaN where a string is not a number.
     """
     n, d = table.num_rows, table.num_columns
     numbers = np.empty((n, d))
@@ -130,7 +130,7 @@ def _group_numbers(columns: list[Any], n: int, comma: bool) -> AnyArray:
     import pyarrow
     import pyarrow.compute as compute
 
-    # one conversion of all columns: tables of genes have thousands
+    # one conversion for all columns, since tables of genes have thousands
     joined = pyarrow.chunked_array([chunk for column in columns for chunk in column.chunks], columns[0].type)
     try:
         values = compute.cast(joined, pyarrow.float64())
@@ -157,14 +157,14 @@ def _careful_numbers(column: Any, comma: bool) -> Any:
 
 
 def as_number(text: str) -> float | None:
-    """Returns the number that a text says, with decimal point or comma, or ``None``.
+    """Returns the number in a string, with decimal point or comma, or ``None``.
 
     Example:
         >>> as_number(" 1,5"), as_number("1e3"), as_number("setosa"), as_number("1_000")
         (1.5, 1000.0, None, None)
     """
     text = text.strip()
-    if "_" in text:  # Python's own spelling of numbers
+    if "_" in text:  # Python's literals may contain underscores
         return None
     try:
         return float(text if text.count(",") != 1 else text.replace(",", "."))

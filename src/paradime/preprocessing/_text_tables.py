@@ -1,4 +1,4 @@
-"""CSV and TSV: how a file is written, whether it has a line of names, and its rows as texts."""
+"""Reading of CSV and TSV: separator, decimal comma, line of names, and rows as strings."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class TextTable:
 
     Attributes:
         names: Names of the columns.
-        comma: Whether numbers may have a decimal comma, as spreadsheets write them beside semicolons.
-        row_names: Whether the first column holds names of rows, for which R writes no name.
-        parts: The rows as Arrow tables of texts, as they are in the file.
+        comma: Whether numbers may have a decimal comma, which spreadsheets write together with semicolons.
+        row_names: Whether the first column holds names of rows, whose name R omits.
+        parts: The rows as Arrow tables of strings, as they are in the file.
     """
 
     names: list[str]
@@ -50,11 +50,11 @@ def open_text(path: str | os.PathLike[str], separator: str, header: bool | None)
 
     Args:
         path: The file; ``-`` for standard input.
-        separator: What separates columns, unless the first line shows that it is something else.
-        header: Whether the first line is names; if ``None``, it is, and one that looks like data is refused.
+        separator: The separator of columns, unless the first lines show another.
+        header: Whether the first line holds names; if ``None``, it does, and one that looks like data is refused.
 
     Raises:
-        TableError: If the file is no such table.
+        TableError: If the file is not such a table.
         ImportError: If PyArrow is missing.
     """
     require_arrow("csv")
@@ -68,7 +68,7 @@ def open_text(path: str | os.PathLike[str], separator: str, header: bool | None)
         elif header is None and _looks_like_data(names, rows):
             shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
             raise TableError(
-                f"{path}: the first line looks like data, and names of columns are expected, got {shown}. "
+                f"{path}: the first line must hold column names, got {shown}, which looks like data. "
                 "Add --no-header if it is a row, or --header if these are names."
             )
         names, row_names = _completed(names, rows)
@@ -93,7 +93,7 @@ def _parts(
 
     longest = max((end - start for start, end in zip([0, *ends], ends, strict=False)), default=0)
     try:
-        if not stream.peek(1):  # which Arrow refuses
+        if not stream.peek(1):  # Arrow refuses an empty stream
             return
         with arrow_csv.open_csv(
             stream,
@@ -114,12 +114,16 @@ def _parts(
             row = wrong[0]
             line = f"line {row.number + has_header}" if row.number is not None else "a line"
             raise TableError(
-                f"{path}: {line} has {row.actual_columns} values, and {row.expected_columns} are expected. "
-                "Correct it; a value that holds the separator must stand in quotes."
+                f"{path}: {line} must have {row.expected_columns} values, got {row.actual_columns}. Correct it; a "
+                "value that contains the separator must be in quotes."
             ) from None
         if "UTF8" in str(error):
-            raise TableError(f"{path}: is not encoded as UTF-8. Save it as UTF-8.") from None
-        raise TableError(f"{path}: is no table as CSV or TSV ({first_line(error)}).") from None
+            raise TableError(
+                f"{path}: must be encoded as UTF-8, got another encoding. Save it as UTF-8."
+            ) from None
+        raise TableError(
+            f"{path}: must be CSV or TSV, got a file that cannot be read ({first_line(error)}). Check it."
+        ) from None
 
 
 @contextlib.contextmanager
@@ -127,7 +131,9 @@ def _refusing(path: Any) -> Iterator[None]:
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise TableError(f"{path}: is not compressed as .gz says, or is damaged ({first_line(error)}).") from None
+        raise TableError(
+            f"{path}: must be compressed by gzip, got a file that cannot be read ({first_line(error)}). Check it."
+        ) from None
 
 
 def _opened(path: str | os.PathLike[str], stack: contextlib.ExitStack) -> Any:
@@ -139,7 +145,7 @@ def _opened(path: str | os.PathLike[str], stack: contextlib.ExitStack) -> Any:
 
 
 def _head(stream: Any) -> tuple[bytes, bool]:
-    """The beginning of a stream, with some complete lines; and whether that is all of it."""
+    """Returns the beginning of a stream, with some complete lines, and whether it is the whole stream."""
     head = b""
     while len(head) < _PEEK or (head.count(b"\n") < _FEWEST_LINES and len(head) < _MOST_PEEKED):
         part = stream.read(_PEEK)
@@ -150,18 +156,18 @@ def _head(stream: Any) -> tuple[bytes, bool]:
 
 
 class _Joined(io.RawIOBase):
-    """What was read of a stream already, and what follows."""
+    """The part of a stream that was read already, followed by the rest."""
 
     def __init__(self, head: bytes, stream: Any) -> None:
         super().__init__()
         self._head, self._stream = memoryview(head), stream
 
     def readable(self) -> bool:
-        """A stream to read from."""
+        """Returns true."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fills a buffer, and returns with how many bytes."""
+        """Fills a buffer, and returns the number of bytes."""
         part = self._head[: len(buffer)] if len(self._head) else self._stream.read(len(buffer))
         self._head = self._head[len(part) :] if len(self._head) else self._head
         buffer[: len(part)] = part
@@ -172,22 +178,22 @@ class _Joined(io.RawIOBase):
 
 
 def _records(path: Any, head: bytes, separator: str, *, is_whole: bool) -> tuple[list[list[str]], list[int], str]:
-    """The first lines as lists of texts, the byte at which each ends, and the separator."""
+    """Returns the first lines as lists of strings, the byte at which each ends, and the separator."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise TableError(f"{path}: is encoded as UTF-16, and UTF-8 is expected. Save it as UTF-8.")
+        raise TableError(f"{path}: must be encoded as UTF-8, got UTF-16. Save it as UTF-8.")
     complete = head if is_whole else head[: max(head.rfind(b"\n"), head.rfind(b"\r"))]
     try:
         text = complete.decode("utf-8")
     except UnicodeDecodeError as error:
         raise TableError(
-            f"{path}: is not encoded as UTF-8 ({error.reason} at byte {error.start}). Save it as UTF-8."
+            f"{path}: must be encoded as UTF-8, got {error.reason} at byte {error.start}. Save it as UTF-8."
         ) from None
     candidates = [separator, *(other for other in ";\t" if separator == "," and other in text)]
     read = {candidate: _read_records(path, text, candidate, is_whole=is_whole) for candidate in candidates}
     if not read[separator][0]:
-        raise TableError(f"{path}: is empty. It must have a line of names, and rows below it.")
+        raise TableError(f"{path}: must have a line of names and rows below it, got an empty file. Check it.")
     if separator == "," and len(candidates) > 1:
-        # spreadsheets write semicolons where numbers have a decimal comma
+        # spreadsheets write semicolons if numbers have a decimal comma
         separator = max(candidates, key=lambda candidate: _agreement(read[candidate][0]))
     records, ends = read[separator]
     return records, ends, separator
@@ -210,16 +216,18 @@ def _read_records(path: Any, text: str, separator: str, *, is_whole: bool) -> tu
             if len(records) > _MOST_RECORDS:
                 break
     except csv.Error as error:
-        raise TableError(f"{path}: is no table as CSV or TSV ({error}).") from None
-    # the last one may be cut within quotes
+        raise TableError(
+            f"{path}: must be CSV or TSV, got a file that cannot be read ({error}). Check it."
+        ) from None
+    # the last record may be cut within quotes
     n = len(records) if is_whole and len(records) <= _MOST_RECORDS else max(1, len(records) - 1)
     return records[:n], ends[:n]
 
 
 def _agreement(records: list[list[str]]) -> tuple[bool, bool, float, int]:
-    """How well a separator explains lines: all have as many columns, more than one, of numbers, and many.
+    """Returns how well a separator fits: equal numbers of columns, more than one, share of numbers, and width.
 
-    Lines such as ``5,1;3,5`` are as regular with the comma as separator, but ``1;3`` is no number.
+    Lines such as ``5,1;3,5`` are regular with the comma as separator, too, but ``1;3`` is not a number.
     """
     widths = [len(record) for record in records]
     numeric = sum(as_number(text) is not None for record in records for text in record) / max(1, sum(widths))
@@ -227,7 +235,10 @@ def _agreement(records: list[list[str]]) -> tuple[bool, bool, float, int]:
 
 
 def _completed(names: list[str], rows: list[list[str]]) -> tuple[list[str], bool]:
-    """Names of all columns: R writes none for names of rows, and some programs end each line by a separator."""
+    """Returns the names of all columns, and whether the first is that of row names.
+
+    R omits the name of row names, and some programs end each line with a separator.
+    """
     if not rows or any(len(row) != len(names) + 1 for row in rows):
         return names, False
     if all(not row[-1] for row in rows):
@@ -236,7 +247,7 @@ def _completed(names: list[str], rows: list[list[str]]) -> tuple[list[str], bool
 
 
 def _looks_like_data(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Returns whether names of columns of numbers are numbers themselves, other than steps along a scale."""
+    """Returns whether the names of numeric columns are numbers, but not regular steps of a scale."""
     numeric = [j for j in range(len(names)) if _are_numbers([row[j] for row in rows if j < len(row)])]
     heads = [names[j] for j in numeric if names[j] not in MISSING]
     numbers = [as_number(name) for name in heads]
@@ -244,7 +255,7 @@ def _looks_like_data(names: Sequence[str], rows: Sequence[Sequence[str]]) -> boo
         return False
     values = [number for number in numbers if number is not None]
     if values in ([*range(len(values))], [*range(1, len(values) + 1)]):
-        return False  # columns without names, as pandas and R write them
+        return False  # numbers of columns, as pandas and R write them
     steps = [b - a for a, b in itertools.pairwise(values)]
     is_regular = len(steps) > 1 and max(steps) - min(steps) <= 1e-6 * abs(steps[0])
     is_scale = len(set(numbers)) == len(numbers) and (is_regular or (len(steps) > 4 and min(steps) > 0))

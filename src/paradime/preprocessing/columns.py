@@ -1,4 +1,4 @@
-"""The columns of a table, each with what it holds."""
+"""The columns of a table: numbers or categories."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _column(name: str, series: Any) -> Column:
         )
     if kind in (nw.Categorical, nw.Enum, nw.String):
         texts = np.array(series.cast(nw.String).to_list(), dtype=object)
-        # the cast makes texts of what is missing, such as "None", in object columns of pandas 2
+        # in object columns of pandas 2, the cast makes strings such as "None" of missing values
         texts[series.is_null().to_numpy()] = None
         return _of_objects(name, texts)
     if kind != nw.Object:

@@ -1,4 +1,4 @@
-"""Tables that are written by chunks of rows, in the format that the suffix says."""
+"""Writing of tables in chunks of rows, in the format of the suffix."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 
 __all__ = ["TableWriter", "write_table"]
 
-_LARGEST_EXACT = 2**53  # of the integers that double precision holds all
+_LARGEST_EXACT = 2**53  # integers up to this are exact in double precision
 
 
 class TableWriter:
-    """Writes a table chunk by chunk; the file appears, or is replaced, when all is written.
+    """Writes a table chunk by chunk; the file is created or replaced when all chunks are written.
 
-    CSV, TSV, Parquet and Feather take each chunk as it comes. NPY, NPZ and H5AD are written at the end. NPY holds
+    CSV, TSV, Parquet and Feather are written in chunks; NPY, NPZ and H5AD at the end. NPY holds
     the coordinates only; H5AD has them as ``obsm["X_paradime"]``, and the other columns as ``obs``.
 
     Args:
         path: The file; ``-`` for CSV to standard output.
-        coordinates: Which columns are positions.
+        coordinates: Names of the columns of positions.
 
     Raises:
         TableError: If the suffix is not known.
         OSError: If the file cannot be written, with the path.
-        ImportError: If what the format needs is missing.
+        ImportError: If a library for the format is missing.
 
     Example:
         >>> import pandas
@@ -74,7 +74,7 @@ class TableWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Puts the file into its place, or leaves what was there if something went wrong."""
+        """Replaces the file; after an error, an existing file stays."""
         if error is not None:
             self._close_arrow()
             self._stack.__exit__(kind, error, trace)
@@ -84,7 +84,7 @@ class TableWriter:
             self._finish()
 
     def write(self, frame: pd.DataFrame) -> None:
-        """Writes rows, whose columns are those of the first rows.
+        """Writes rows with the columns of the first rows.
 
         Args:
             frame: The rows.
@@ -118,7 +118,7 @@ class TableWriter:
             table = pyarrow.Table.from_pandas(frame, schema=self._schema, preserve_index=False)
         except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError) as error:
             raise TableError(
-                f"{self.path}: a column must hold one kind of values: {str(error).splitlines()[0]}. "
+                f"{self.path}: a column must hold values of one type, got several ({str(error).splitlines()[0]}). "
                 "Write CSV instead."
             ) from None
         if self._arrow is None:
@@ -154,14 +154,14 @@ def write_table(frame: pd.DataFrame, path: str | os.PathLike[str], *, coordinate
     Args:
         frame: The table.
         path: The file; ``-`` for CSV to standard output.
-        coordinates: Which columns are positions.
+        coordinates: Names of the columns of positions.
     """
     with TableWriter(path, coordinates) as table:
         table.write(frame)
 
 
 def _of_usual_types(schema: Any) -> Any:
-    """Lets pandas read columns as it reads those of others, and not as columns of Arrow."""
+    """Returns a schema with which pandas reads columns as its usual types, not as types of Arrow."""
     described = dict(schema.pandas_metadata)
     described["columns"] = [
         column | {"numpy_type": "object"} if "pyarrow" in column["numpy_type"] else column
@@ -181,7 +181,7 @@ def _plain(column: Any) -> Any:
         return column.to_numpy()
     if kind in "iu" and bool((column.abs() <= _LARGEST_EXACT).all()):
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    # objects would be pickled; NumPy knows no missing text, and no missing integer
+    # objects would be pickled; NumPy has no missing strings or integers
     return column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=str)
 
 
@@ -190,7 +190,7 @@ def _write_h5ad(target: Path, frame: pd.DataFrame, coordinates: Sequence[str]) -
     import pandas as pd
 
     def names_of(values: Any) -> Any:
-        # anndata cannot write texts in the form that pandas 3 gives them
+        # anndata cannot write the string type of pandas 3
         return pd.Index([str(value) for value in values], dtype=object)
 
     obs = frame.drop(columns=list(coordinates))

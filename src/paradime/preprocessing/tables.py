@@ -1,4 +1,4 @@
-"""Tables in files: read whole or by chunks, in the format that the suffix says."""
+"""Tables in files: reading of a whole table or of chunks, in the format of the suffix."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ def file_format(path: str | os.PathLike[str]) -> str:
 
 
 class Table:
-    """Rows of a table: what its columns hold, and how these stand in the file.
+    """Rows of a table: the values of its columns, and their form in the file.
 
     Args:
         rows: An Arrow table, or a data frame of pandas, whose names are distinct.
-        about: Names of columns that stand beside a matrix, such as labels, or are an index.
-        kinds: What columns of texts hold (:func:`paradime.preprocessing._text_columns.kind_of`), by name, where
-            that is known; all columns are texts, as in CSV, if this is not ``None``.
-        comma: Whether numbers among texts may have a decimal comma.
+        about: Names of columns besides a matrix, such as labels, or of an index.
+        kinds: Kinds of columns by name, as far as they are known
+            (:func:`paradime.preprocessing._text_columns.kind_of`). If not ``None``, all columns are strings.
+        comma: Whether numbers in CSV may have a decimal comma.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Table:
 
     @functools.cached_property
     def frame(self) -> pd.DataFrame:
-        """All columns as what they hold: numbers, booleans, dates, texts; texts that are empty are missing."""
+        """All columns by type: numbers, booleans, dates, strings; empty strings are missing."""
         if not self._is_arrow:
             return self._rows
         return _arrow_columns.as_frame(self._converted(self.names) if self._is_text else self._rows)
@@ -98,18 +98,18 @@ class Table:
         return self._kinds is not None
 
     def kind(self, name: str) -> str:
-        """Returns what a column of texts holds, see :func:`paradime.preprocessing._text_columns.kind_of`."""
+        """Returns the kind of a column of CSV, see :func:`paradime.preprocessing._text_columns.kind_of`."""
         assert self._kinds is not None
         if name not in self._kinds:
             self._kinds[name] = _text_columns.kind_of(self._rows.column(name), comma=self._comma)
         return self._kinds[name]
 
     def with_kinds(self, kinds: dict[str, str]) -> Table:
-        """Returns the same rows of texts, with what the columns of the whole file hold."""
+        """Returns the same rows of CSV, with the kinds of the columns of the whole file."""
         return Table(self._rows, about=self.about, kinds=dict(kinds), comma=self._comma)
 
     def numbers(self, names: Sequence[str]) -> AnyArray:
-        """Returns numbers of columns, shape (n, d), float64; NaN where a value is missing or no number."""
+        """Returns numbers of columns, shape (n, d), float64; NaN where a value is missing or not a number."""
         if self._is_text:
             return _text_columns.numbers_of(self._rows.select(list(names)), comma=self._comma)
         if self._is_arrow:
@@ -131,19 +131,19 @@ class Table:
         return found
 
     def value(self, name: str, row: int) -> Any:
-        """Returns a single value, as it stands in the file."""
+        """Returns a single value, as it is in the file."""
         return self._rows.column(name)[row].as_py() if self._is_arrow else self._rows[name].iloc[row]
 
     def written(self, names: Sequence[str], form: str) -> pd.DataFrame:
-        """Returns columns as they go into a file, unchanged.
+        """Returns columns in the form for a file, unchanged.
 
         Args:
             names: Names of the columns.
-            form: The format of the file, one of :data:`FORMATS`. Texts of CSV stay texts in CSV and TSV, and
-                become what the whole column holds in other formats.
+            form: The format of the file, one of :data:`FORMATS`. Strings of CSV stay so in CSV and TSV, and are
+                converted by the kind of the whole column for other formats.
         """
         names = list(names)
-        if not names:  # Arrow would forget how many rows there are
+        if not names:  # Arrow would lose the number of rows
             return require_pandas().DataFrame(index=range(len(self)))
         if not self._is_arrow:
             return self._rows[names]
@@ -173,16 +173,16 @@ def read_table(path: str | os.PathLike[str], *, header: bool | None = None) -> T
 
     Args:
         path: The file; ``-`` for CSV from standard input.
-        header: Whether the first line of CSV and TSV is names. If ``None``, it is, and a first line that looks
-            like data is refused. Columns without names are x0, x1, …
+        header: Whether the first line of CSV and TSV holds names. If ``None``, it does, and one that looks like
+            data is refused. Columns without names are x0, x1, …
 
     Returns:
         The table, at least one row.
 
     Raises:
-        TableError: If the file is no such table, or has no rows, or if names of columns are not distinct.
+        TableError: If the file is not a table of this format, or has no rows, or column names are not distinct.
         OSError: If it cannot be read.
-        ImportError: If pandas, or what else the format needs, is missing.
+        ImportError: If pandas, or another library for the format, is missing.
 
     Example:
         >>> folder = getfixture("tmp_path")
@@ -205,23 +205,23 @@ def read_chunks(
     numbers: Collection[str] = (),
     n_rows: int | None = None,
 ) -> Iterator[Table]:
-    """Reads a table by chunks of rows, so that it need not fit into memory; NPZ is read as a whole.
+    """Reads a table in chunks of rows, so that it need not fit into memory; NPZ is read as a whole.
 
     Args:
         path: The file; ``-`` for CSV from standard input.
         header: As in :func:`read_table`.
-        typed: Whether what columns of CSV and TSV hold is found for the whole file before the first chunk, which
-            takes a second reading, or for standard input the memory to hold it.
-        numbers: Columns of which this need not be found, because they are to be numbers.
+        typed: Whether the kinds of columns of CSV and TSV are determined for the whole file before the first
+            chunk. This takes a second reading, or for standard input the memory to hold it.
+        numbers: Columns that are numbers, whose kind need not be determined.
         n_rows: Rows of a chunk; at most 20,000, and about 4 million numbers, if ``None``.
 
     Yields:
         The chunks.
 
     Raises:
-        TableError: If the file is no such table, or has no rows, or if names of columns are not distinct.
+        TableError: If the file is not a table of this format, or has no rows, or column names are not distinct.
         OSError: If it cannot be read.
-        ImportError: If pandas, or what else the format needs, is missing.
+        ImportError: If pandas, or another library for the format, is missing.
     """
     n_rows = n_rows or _CHUNK_ROWS
     kinds: dict[str, str] | None = None
@@ -261,11 +261,11 @@ def _joined(parts: list[Table]) -> Table:
 
 
 def _without_rows(path: Any) -> TableError:
-    return TableError(f"{path}: has no rows below its names of columns. Nothing can be done with it.")
+    return TableError(f"{path}: must have rows below the column names, got none. Add rows.")
 
 
 def _parts(path: str | os.PathLike[str], n_rows: int | None, header: bool | None) -> Iterator[Table]:
-    """Reads chunks of ``n_rows``, or everything at once, or as it comes, if that is ``None``."""
+    """Reads chunks of ``n_rows``; if ``None``, everything at once, or chunks of any size."""
     require_pandas()
     kind = file_format(path)
     if os.fspath(path) != "-":
@@ -282,8 +282,11 @@ def _parts(path: str | os.PathLike[str], n_rows: int | None, header: bool | None
             yield Table(rows, about=beside)
     except (OSError, ImportError, TableError, MemoryError):
         raise
-    except Exception as error:  # each library has exceptions of its own for a damaged file
-        raise TableError(f"{path}: is no {kind.upper()} file, or is damaged ({first_line(error)}).") from error
+    except Exception as error:  # the libraries have different exceptions for damaged files
+        raise TableError(
+            f"{path}: must have the format {kind.upper()}, got a file that cannot be read ({first_line(error)}). "
+            "Check it."
+        ) from error
 
 
 def _rechunked(parts: Iterator[Any], n_rows: int) -> Iterator[Any]:
@@ -302,10 +305,10 @@ def _rechunked(parts: Iterator[Any], n_rows: int) -> Iterator[Any]:
 def _refuse_what_is_no_file(path: str | os.PathLike[str]) -> None:
     place = Path(path)
     if place.is_dir():
-        raise TableError(f"{path}: is a folder, and a table is expected. Name a file in it.")
+        raise TableError(f"{path}: must be a file, got a folder. Name a file in it.")
     if not place.exists():
         near = [entry.name for entry in place.parent.iterdir()] if place.parent.is_dir() else []
         hint = did_you_mean(place.name, near)
         raise FileNotFoundError(f"{path}: no such file. {hint if hint.startswith('Did') else 'Check its name.'}")
     if place.is_file() and place.stat().st_size == 0:
-        raise TableError(f"{path}: is empty. It must have a line of names, and rows below it.")
+        raise TableError(f"{path}: must have a line of names and rows below it, got an empty file. Check it.")

@@ -70,7 +70,8 @@ def _read(source: str | os.PathLike[str]) -> str:
         return contents.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SpecificationError(
-            f"{os.fspath(source)} is not encoded as UTF-8: {error.reason} at byte {error.start}. Save it as UTF-8."
+            f"{os.fspath(source)} must be encoded as UTF-8, got {error.reason} at byte {error.start}. "
+            "Save it as UTF-8."
         ) from None
 
 
@@ -80,7 +81,9 @@ def _load_text(text: str, origin: str) -> Any:
             f"{origin} must have at most {_LARGEST_TEXT:,} characters, got {len(text):,}. Move arrays to the data."
         )
     if not text.strip():
-        raise SpecificationError(f"{origin} is empty. It must have the sections 'losses' and 'training phases'.")
+        raise SpecificationError(
+            f"{origin} must have the sections 'losses' and 'training phases', got nothing. Write them."
+        )
     if text.lstrip().startswith("{"):
         try:
             return json.loads(text, object_pairs_hook=_without_duplicates)

@@ -321,8 +321,8 @@ def test_mistake_in_the_model_is_told_with_its_place(model, said):
         ("losses: []", "losses: must have at least one entry"),
         ('{"losses": [', "line 1"),
         ('{"losses": [], "losses": []}', "duplicate key"),
-        ("", "is empty"),
-        ("   ", "is empty"),
+        ("", "got nothing"),
+        ("   ", "got nothing"),
         ("a\0b", "null character"),
         (b"losses: []\n", "bytes. Decode it"),
         (3, "got an object of type int"),
@@ -408,7 +408,7 @@ def test_files_that_are_no_texts(tmp_path):
         validate_spec(tmp_path / "nowhere.yaml")
     path = tmp_path / "text.yaml"
     path.write_bytes(TEXT.encode("utf-16"))
-    assert "text.yaml is not encoded as UTF-8" in message(path)
+    assert "text.yaml must be encoded as UTF-8" in message(path)
     path.write_bytes(np.random.default_rng(0).bytes(2_000_000))
     assert "bytes, got more" in message(path)
 
