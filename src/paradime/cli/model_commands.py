@@ -180,6 +180,8 @@ def export(
 ) -> None:
     r"""Write a model for other programs; it takes the original columns of the table.
 
+    Columns of strings (fit --encode) must be encoded before; a note lists the features.
+
     \b
     Example:
       paradime export cells.paradime --onnx cells.onnx

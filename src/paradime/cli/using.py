@@ -10,7 +10,7 @@ import numpy as np
 
 from paradime.cli import outputs
 from paradime.cli.columns import known_column, numbers
-from paradime.cli.console import InputError, say
+from paradime.cli.console import InputError, folded, say, wrapped
 from paradime.cli.models import Model, coordinate_names, open_model, read_rows
 from paradime.preprocessing.table_writing import TableWriter
 from paradime.preprocessing.tables import file_format, read_chunks
@@ -77,6 +77,9 @@ def export_model(model_path: str, onnx: str | None, torch_file: str | None) -> N
         if path is not None:
             outputs.check_file(option, path)
     model = open_model(model_path)
+    if model.encoder is not None and not model.encoder.keeps_columns:
+        names = folded(model.encoder.get_feature_names_out().tolist())
+        say(wrapped("note: the exported model takes encoded features, not columns of the table:", names))
     if onnx is not None:
         model.routine.export_onnx(onnx)
         say(f"wrote {onnx}")

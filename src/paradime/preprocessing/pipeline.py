@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from paradime.preprocessing.tabular import TabularEncoder
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 __all__ = ["encoder_of_numbers", "pipeline_of", "save_pipeline", "saved_encoder", "table_metadata"]
 
@@ -67,6 +69,8 @@ def pipeline_of(routine: Any) -> Pipeline:
         )
     if hasattr(routine, "feature_names_in_"):  # which are those of the encoder's features
         encoder.set_output(transform="pandas")
+    from sklearn.pipeline import Pipeline
+
     return Pipeline([("encoder", encoder), ("routine", routine)])
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 import numpy as np
 import pydantic
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from paradime.preprocessing.columns import Column, Kind, columns_of
@@ -126,6 +125,8 @@ class TabularEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             # a column without any number is 0
             self._fill = np.nanmedian(np.where(np.isnan(values).all(axis=0), 0.0, values), axis=0)
         if n_numbers and self.numbers == "standardize":
+            from sklearn.preprocessing import StandardScaler
+
             scaler = StandardScaler().fit(np.where(np.isnan(values), self._fill, values))
             self._mean, self._scale = scaler.mean_, scaler.scale_
         self._features = [column.name for column in columns if column.kind == "numbers"]
@@ -153,7 +154,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         values = _numbers_of(columns)
         if (missing := np.isnan(values)).any():
             values = np.where(missing, self._fill, values)
-        if self._mean.any() or (self._scale != 1).any():
+        if not self._keeps_numbers:
             values = (values - self._mean) / self._scale
         codes = [self._one_hot(column) for column in columns if column.kind == "categories"]
         encoded: FloatArray = np.concatenate((values, *codes), axis=1) if codes else values
@@ -202,6 +203,16 @@ class TabularEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """What the columns of ``fit`` hold, by name and in their order: ``"numbers"`` or ``"categories"``."""
         check_is_fitted(self)
         return {name: "categories" if name in self.categories_ else "numbers" for name in self.feature_names_in_}
+
+    @property
+    def keeps_columns(self) -> bool:
+        """Whether the features are the columns of the table, unchanged except for missing values."""
+        return self._keeps_numbers and not self.categories_
+
+    @property
+    def _keeps_numbers(self) -> bool:
+        check_is_fitted(self)
+        return not self._mean.any() and bool((self._scale == 1).all())
 
     def to_dict(self) -> dict[str, Any]:
         """Returns what the encoder has learned, in a form that JSON can hold; :meth:`from_dict` reads it."""

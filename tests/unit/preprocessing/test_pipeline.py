@@ -59,10 +59,12 @@ def test_the_command_line_encodes_tables_as_the_saved_pipeline_does(run, frame, 
         ["explain", "m.paradime", "t.csv", "--method", "permutation", "--out", "b.csv"],
         ["explore", "m.paradime", "t.csv", "--out", "c.html", "--color", "colour"],
         ["info", "m.paradime"],
+        ["export", "m.paradime", "--torch", "d.pt2"],
     ):
         code, err = run(*words)
         assert code == 0
         assert "warning" not in err
+        assert ("takes encoded features, not columns of the table" in err) == (words[0] == "export")
     assert pd.read_csv("b.csv")["feature"].str.contains("colour=red").any()
 
 
@@ -141,6 +143,8 @@ def test_damaged_encoders_are_told_with_file_and_place(run, frame, damage, told)
 
 def test_metadata_of_ones_own_are_no_encoder(run, frame):
     frame = frame[["size", "age"]]
+    assert TabularEncoder(numbers="keep").fit(frame).keeps_columns
+    assert not TabularEncoder().fit(frame).keeps_columns
     frame.to_csv("t.csv", index=False)
     for metadata in ({"table": "cells"}, {"table": {"features": 2}}, {"other": 1}):
         routine = ParametricMDS(epochs=1, random_state=0).fit(frame)
