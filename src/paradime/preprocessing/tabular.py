@@ -1,4 +1,4 @@
-"""Encoding of tables with numbers and categories as arrays of numbers."""
+"""Encoder of tables with numbers and categories."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class _Fitted(pydantic.BaseModel):
 
 
 class TabularEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Encodes data frames with columns of numbers and of categories as numbers.
+    """Encodes data frames with numeric and categorical columns as arrays of numbers.
 
     Numbers (and booleans) are standardised. Categories and strings are one-hot encoded: each category becomes a
     column of zeros and ones. The encoder precedes a routine in a scikit-learn ``Pipeline``, which
@@ -61,10 +61,10 @@ class TabularEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     Args:
         numbers: ``"standardize"`` for mean 0 and standard deviation 1, or ``"keep"``.
-        unknown: How categories that were not seen in ``fit`` are encoded: as ``"zeros"`` in all features of the
-            column; ``"error"`` refuses them.
-        missing: ``"fill"`` replaces missing numbers by the median of the column, and makes missing categories a
-            category of their own; ``"error"`` refuses them.
+        unknown: Treatment of categories that were not in the data of ``fit``: ``"zeros"`` encodes them as zeros,
+            ``"error"`` raises an error.
+        missing: Treatment of missing values: ``"fill"`` replaces missing numbers by the median and encodes missing
+            categories as a category; ``"error"`` raises an error.
 
     Attributes:
         n_features_in_: Number of columns.
@@ -98,7 +98,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.missing = missing
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learns means, scales and categories.
+        """Fits means, scales and categories.
 
         Args:
             X: A data frame of pandas, polars or PyArrow, or an array, shape (n, d); or its columns, as a list of
@@ -106,11 +106,13 @@ class TabularEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             y: Ignored.
 
         Raises:
-            ValueError: If a column holds neither numbers nor categories, or misses values that are to be refused.
+            ValueError: If a column has neither numbers nor categories, or missing values with ``missing="error"``.
         """
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be one of {choices}, got {getattr(self, name)!r}.")
+                raise ValueError(
+                    f"{name} must be one of {choices}, got {getattr(self, name)!r}. The default is {choices[0]!r}."
+                )
         columns = columns_of(X)
         self._check_missing(columns)
         self.feature_names_in_ = np.array([column.name for column in columns], dtype=object)
@@ -141,11 +143,12 @@ class TabularEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             X: A table with the columns of ``fit``, in any form that ``fit`` takes.
 
         Returns:
-            Shape (m, number of features), float64: all columns of numbers first, then those of categories.
+            Shape (m, number of features), float64: numeric columns first, then categorical ones.
 
         Raises:
             NotFittedError: If it is not fitted.
-            ValueError: If columns differ from those of ``fit``, or hold what is to be refused.
+            ValueError: If columns differ from those of ``fit``, or have missing or unknown values that raise an
+                error.
         """
         check_is_fitted(self)
         columns = columns_of(X)
@@ -190,7 +193,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return pd.DataFrame({name: columns[name] for name in self.feature_names_in_})
 
     def get_feature_names_out(self, input_features: Any = None) -> AnyArray:
-        """Returns the names of the features: those of the columns of numbers, then ``column=category`` for each.
+        """Returns the names of the features: those of numeric columns, then ``column=category`` for each category.
 
         Args:
             input_features: Ignored.
@@ -291,16 +294,18 @@ class TabularEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if kind == "categories" and column.kind == "numbers" and bool(np.isnan(column.values).all()):
                 columns[i] = Column(column.name, kind, np.full(len(column.values), None))
             elif column.kind != kind:
-                raise ValueError(f"column {column.name!r} must hold {kind} as in fit, got {column.kind}.")
+                raise ValueError(
+                    f"column {column.name!r} must have {kind} as in fit, got {column.kind}. Convert the column."
+                )
 
     def _check_missing(self, columns: list[Column]) -> None:
         for column in columns:
             if column.kind == "numbers" and bool(np.isinf(column.values).any()):
-                raise ValueError(f"column {column.name!r} contains infinity. Clip or drop such values.")
+                raise ValueError(f"column {column.name!r} contains infinity. Clip or drop these values.")
             if self.missing == "error" and (missing := column.missing).any():
                 raise ValueError(
                     f"column {column.name!r} has a missing value (NA), first at row {int(missing.argmax())}. "
-                    "Set missing='fill', or drop such rows."
+                    "Set missing='fill', or drop these rows."
                 )
 
 

@@ -107,14 +107,14 @@ def test_mistakes_are_one_line_with_a_remedy(run, words, expected):
 @pytest.mark.parametrize(
     ("name", "contents", "expected"),
     [
-        ("t.csv", b"", "got an empty file"),
-        ("t.csv", b"a,b\n", "must have rows"),
+        ("t.csv", b"", "is empty"),
+        ("t.csv", b"a,b\n", "no rows"),
         ("t.csv", bytes(range(256)) * 4, "UTF-8"),
         ("t.csv", b"a,b\n1,2\n3,4,5,6\n", "line 3"),
-        ("t.parquet", b"no parquet" * 9, "must have the format PARQUET"),
-        ("t.feather", b"no feather" * 9, "must have the format FEATHER"),
-        ("t.npy", b"no array" * 9, "must have the format NPY"),
-        ("t.npz", b"no archive" * 9, "must have the format NPZ"),
+        ("t.parquet", b"no parquet" * 9, "not a valid PARQUET file"),
+        ("t.feather", b"no feather" * 9, "not a valid FEATHER file"),
+        ("t.npy", b"no array" * 9, "not a valid NPY file"),
+        ("t.npz", b"no archive" * 9, "not a valid NPZ file"),
         ("t.csv.gz", b"not zipped", "t.csv.gz"),
     ],
 )

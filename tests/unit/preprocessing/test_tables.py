@@ -115,7 +115,7 @@ def test_spreadsheets_with_decimal_commas_are_recognised(tmp_path, head):
 def test_decimal_commas_are_recognised_without_a_line_of_names(tmp_path):
     # one comma in each number: the lines are as regular with commas as separators
     (tmp_path / "a.csv").write_text("5,1;3,5;1,4\n4,9;3,0;1,3\n" * 5)
-    with pytest.raises(TableError, match=r"got 5,1, 3,5, 1,4, which looks"):
+    with pytest.raises(TableError, match=r"like data: 5,1, 3,5, 1,4\."):
         read_table(tmp_path / "a.csv")
     table = read_table(tmp_path / "a.csv", header=False)
     assert table.names == ["x0", "x1", "x2"]
@@ -367,7 +367,7 @@ def test_npz_with_several_matrices_says_what_it_holds(tmp_path):
 
 def test_pickles_are_not_opened(tmp_path):
     np.save(tmp_path / "t.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(TableError, match="must have the format NPY"):
+    with pytest.raises(TableError, match="not a valid NPY file"):
         read_table(tmp_path / "t.npy")
 
 
