@@ -297,7 +297,9 @@ def _explore(fitted: Fitted, path: str) -> None:
 
     options = fitted.options
     color = page_color(fitted.color)
-    columns = page_columns(fitted.table, fitted.selection.carried, color)
+    # strings are columns of the page also if they are encoded as features
+    names = [*fitted.selection.carried, *fitted.selection.categories]
+    columns = page_columns(fitted.table, names, color)
     title = Path(options.data).name if options.data != "-" else None
     explore(fitted.routine, fitted.features, columns=columns or None, color=color, title=title, path=path)
     say(f"wrote the page {path}")

@@ -111,9 +111,14 @@ def _facts(model: Model) -> dict[str, Any]:
         f"{type(routine.model).__name__}, {sum(p.numel() for p in routine.model.parameters()):,} parameters"
     )
     facts["features"] = model.feature_names or [f"{getattr(routine, 'n_features_in_', 'some')} without names"]
+    if model.encoder is not None and model.encoder.categories_:
+        facts["columns of the table"] = model.encoder.feature_names_in_.tolist()
     if table:
-        facts["fitted to"] = f"{table.get('rows', 0):,} rows"
-        facts["columns"] = "standardised in training" if "mean" in table else "as they are"
+        if "rows" in table:
+            facts["fitted to"] = f"{table['rows']:,} rows"
+        by_encoder = model.encoder is not None and not model.encoder.keeps_numbers
+        unscaled = "standardised by the encoder" if by_encoder else "as they are"
+        facts["columns"] = "standardised in training" if "mean" in table else unscaled
         facts.update({name: table[name] for name in ("target", "id") if table.get(name)})
     can = [name for part, name in (("decode", "inverse"), ("classify", "predict")) if has_part(routine, part)]
     facts["can"] = ["transform", *can]

@@ -157,7 +157,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         values = _numbers_of(columns)
         if (missing := np.isnan(values)).any():
             values = np.where(missing, self._fill, values)
-        if not self._keeps_numbers:
+        if not self.keeps_numbers:
             values = (values - self._mean) / self._scale
         codes = [self._one_hot(column) for column in columns if column.kind == "categories"]
         encoded: FloatArray = np.concatenate((values, *codes), axis=1) if codes else values
@@ -210,10 +210,11 @@ class TabularEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     @property
     def keeps_columns(self) -> bool:
         """Whether the features are the columns of the table, unchanged except for missing values."""
-        return self._keeps_numbers and not self.categories_
+        return self.keeps_numbers and not self.categories_
 
     @property
-    def _keeps_numbers(self) -> bool:
+    def keeps_numbers(self) -> bool:
+        """Whether the features of numeric columns are their numbers, unchanged except for missing values."""
         check_is_fitted(self)
         return not self._mean.any() and bool((self._scale == 1).all())
 

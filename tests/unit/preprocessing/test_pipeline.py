@@ -43,7 +43,7 @@ def short():
 
 
 @pytest.mark.parametrize("names", [True, False], ids=["with names", "without names"])
-def test_the_command_line_encodes_tables_as_the_saved_pipeline_does(run, frame, names):
+def test_the_command_line_encodes_tables_as_the_saved_pipeline_does(run, frame, names, capsys):
     encoder = TabularEncoder().set_output(transform="pandas" if names else "default")
     pipeline = make_pipeline(encoder, short()).fit(frame)
     save_pipeline(pipeline, "m.paradime", metadata={"by": "me"})
@@ -65,14 +65,21 @@ def test_the_command_line_encodes_tables_as_the_saved_pipeline_does(run, frame, 
         assert code == 0
         assert "warning" not in err
         assert ("takes encoded features, not columns of the table" in err) == (words[0] == "export")
+    main(["info", "m.paradime"])
+    assert "standardised by the encoder" in capsys.readouterr().out
     assert pd.read_csv("b.csv")["feature"].str.contains("colour=red").any()
 
 
-def test_python_encodes_data_frames_as_the_command_line_did(run, frame):
+def test_python_encodes_data_frames_as_the_command_line_did(run, frame, monkeypatch):
     frame.loc[3, "colour"] = None
     frame.assign(name=[f"n{i}" for i in range(N)]).to_csv("t.csv", index=False)
     words = ["--encode", "--scale", "standard", "--method", "mds", "--set", "epochs=1"]
-    assert run("fit", "t.csv", "--out", "m", "--embedding", "map.csv", *words)[0] == 0
+    shown = []
+    monkeypatch.setattr("paradime.explorer.explore", lambda *_, columns, **__: shown.append(list(columns)))
+    outputs = ["--out", "m", "--embedding", "map.csv", "--explore", "map.html"]
+    assert run("fit", "t.csv", *outputs, *words)[0] == 0
+    assert run("explore", "m", "t.csv", "--out", "map.html")[0] == 0
+    assert [sorted(columns) for columns in shown] == [["colour", "name"]] * 2
     routine = paradime.load("m")
     assert routine.feature_names_in_.tolist() == [
         "size",
