@@ -114,7 +114,7 @@ def _facts(model: Model) -> dict[str, Any]:
     if model.encoder is not None and model.encoder.categories_:
         facts["columns of the table"] = model.encoder.feature_names_in_.tolist()
     if table:
-        if "rows" in table:
+        if isinstance(table.get("rows"), int):
             facts["fitted to"] = f"{table['rows']:,} rows"
         by_encoder = model.encoder is not None and not model.encoder.keeps_numbers
         unscaled = "standardised by the encoder" if by_encoder else "as they are"
