@@ -28,7 +28,9 @@ def spec_show(
     ],
     form: Format = "yaml",
 ) -> None:
-    r"""Show the specification of a method or a model, or a specification with all defaults.
+    r"""Show the specification of a method, a model or a file.
+
+    That of a file is shown with all defaults.
 
     \b
     Example:
@@ -60,7 +62,9 @@ def spec_validate(
 @spec_app.command("schema")
 @command
 def spec_schema() -> None:
-    r"""Write the JSON Schema of specifications, with which editors complete and check them.
+    r"""Write the JSON Schema of specifications.
+
+    With it, editors complete and check specifications.
 
     \b
     Example:
@@ -80,7 +84,9 @@ def spec_init(
     ] = "-",
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
-    r"""Write the specification of a method, to edit it and pass it to fit --spec.
+    r"""Write the specification of a method.
+
+    Edit it, and pass it to fit --spec.
 
     \b
     Example:
