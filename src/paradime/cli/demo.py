@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from paradime.cli.console import InputError, say
-from paradime.cli.fit_commands import FitOptions
+from paradime.cli.fit_options import FitOptions
 from paradime.cli.fitting import fit_table
 from paradime.cli.using import transform_file
 from paradime.preprocessing.table_writing import write_table

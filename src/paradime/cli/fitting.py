@@ -15,7 +15,7 @@ import numpy as np
 from paradime.cli import outputs
 from paradime.cli.columns import Selection, check_spans, known_column, numbers, select, typed_columns
 from paradime.cli.console import InputError, check_choice, folded, progress, say, wrapped
-from paradime.cli.fit_commands import FitOptions
+from paradime.cli.fit_options import FitOptions
 from paradime.cli.folding import check_foldable, fold
 from paradime.cli.methods import make_routine, map_dimensions, parse_guide
 from paradime.cli.models import coordinate_names

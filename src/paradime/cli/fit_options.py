@@ -1,4 +1,4 @@
-"""The commands ``fit`` and ``demo`` with their options; each imports its requirements when it runs."""
+"""The options of the command ``fit``."""
 
 from __future__ import annotations
 
@@ -8,28 +8,9 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from paradime.cli.console import Color, DataPath, Header, Seed, command
+from paradime.cli.console import Color, DataPath, Header, Seed
 
-__all__ = ["FitOptions", "demo", "fit"]
-
-
-@command
-def demo(
-    out: Annotated[
-        str, typer.Option("--out", "-o", metavar="FOLDER", help="The folder to write to.")
-    ] = "paradime-demo",
-    rows: Annotated[int, typer.Option("--rows", metavar="N", help="Rows to fit, from 200 to 6500.")] = 2000,
-    seed: Seed = 0,
-) -> None:
-    r"""Run an example with bundled data: write tables, a model, a picture and a page, and print the commands.
-
-    \b
-    Example:
-      paradime demo --out demo
-    """
-    from paradime.cli.demo import run_demo
-
-    run_demo(out, rows, seed)
+__all__ = ["FitOptions", "signature"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,26 +87,7 @@ class FitOptions:
     seed: Seed = 0
 
 
-@command
-def fit(**given: Any) -> None:
-    r"""Fit a model to a table; write the model, positions, a picture, a page or a report.
-
-    Numeric columns are features, except those of --target, --id and --drop. Columns that are neither features nor
-    dropped are copied to tables and pages. The saved model takes the original columns of the table.
-
-    \b
-    Examples:
-      paradime fit cells.csv --out cells.paradime --explore cells.html --color type
-      paradime fit cells.parquet --method tsne --set perplexity=50 --embedding map.csv --id cell
-      paradime fit houses.csv --guide price:x:0.3 --plot houses.png --color price
-      cat cells.csv | paradime fit - --embedding - > map.csv
-    """
-    from paradime.cli.fitting import fit_table
-
-    fit_table(FitOptions(**given))
-
-
-def _signature() -> inspect.Signature:
+def signature() -> inspect.Signature:
     """Returns the fields of :class:`FitOptions` as parameters, of which typer makes arguments and options."""
     hints = get_type_hints(FitOptions, include_extras=True)
     parameters = []
@@ -139,6 +101,3 @@ def _signature() -> inspect.Signature:
             )
         )
     return inspect.Signature(parameters)
-
-
-fit.__signature__ = _signature()  # type: ignore[attr-defined]
