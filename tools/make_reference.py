@@ -22,7 +22,7 @@ MODULES = [
         "training",
         "neighbors",
     ),
-    *("functional", "metrics", "datasets", "spec", "exceptions", "types"),
+    *("functional", "metrics", "datasets", "preprocessing", "spec", "exceptions", "types"),
     *("utils.convert", "utils.logging", "utils.plotting", "utils.seed"),
 ]
 

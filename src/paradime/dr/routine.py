@@ -857,7 +857,7 @@ class ParametricDR(Estimator):
         allow_imports: Iterable[str] = (),
         **settings: Any,
     ) -> Self:
-        """Makes a routine from a specification in the grammar.
+        """Makes a routine from a specification.
 
         Args:
             file_or_spec: The path of a YAML or JSON file, its text, or its contents as a dict.
@@ -913,13 +913,13 @@ class ParametricDR(Estimator):
             model: Whether to write the section ``model``. Without it the reader passes a model, or gets a fully
                 connected network.
             allow_imports: Modules or packages whose classes and functions may be written by their importable
-                names, such as ``"mine.losses:MyLoss"``, if they have no name in the grammar.
+                names, such as ``"mine.losses:MyLoss"``, if they are not registered under a name.
 
         Returns:
             The text, or the mapping.
 
         Raises:
-            SpecificationError: If a part has no name in the grammar, or cannot be written; the message starts
+            SpecificationError: If a part is not registered under a name, or cannot be written; the message starts
                 with the place, and says what to do.
             OSError: If the file cannot be written.
 
