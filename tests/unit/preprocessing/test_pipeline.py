@@ -93,6 +93,9 @@ def test_python_encodes_data_frames_as_the_command_line_did(run, frame, monkeypa
     rows = pl.from_pandas(frame).select(pipeline[0].feature_names_in_.tolist())
     expected = pd.read_csv("map.csv")[["x", "y"]].to_numpy()
     np.testing.assert_allclose(pipeline.transform(rows), expected, atol=1e-3 * np.ptp(expected))
+    # what else is known of the table is saved again
+    save_pipeline(pipeline, "again.paradime", metadata={"by": "me"})
+    assert paradime.load("again.paradime").metadata_ == {**routine.metadata_, "by": "me"}
 
 
 def test_categories_of_csv_are_read_alike_whatever_other_rows_of_a_chunk_hold(run, frame, monkeypatch):
