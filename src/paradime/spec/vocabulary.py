@@ -175,5 +175,7 @@ def _has_defaults(function: Any) -> bool:
         return False
     if any(True for _ in function.buffers()):  # class weights
         return False
-    settings = vars(type(function)())
-    return all(vars(function).get(name) == settings[name] for name in settings if not name.startswith("_"))
+    settings = vars(type(function)())  # torch's modules have no other list of their settings
+    return all(
+        getattr(function, name, None) == value for name, value in settings.items() if not name.startswith("_")
+    )
