@@ -151,6 +151,25 @@ def test_damaged_encoders_are_told_with_file_and_place(run, frame, damage, told)
     assert told in err
 
 
+def test_models_that_were_saved_with_categories_in_place_of_an_encoder_are_read(run, frame):
+    """As the command line of earlier versions saved them."""
+    categories = {"colour": ["1.50", "blue", "red"]}
+    features = frame[["size", "age"]].assign(
+        **{f"colour={value}": (frame["colour"] == value).astype(float) for value in categories["colour"]}
+    )
+    features.loc[4, features.columns[2:]] = 0.0
+    routine = short().fit(features)
+    routine.save("m", metadata={"table": {"features": ["size", "age"], "categories": categories, "offsets": {}}})
+    frame.loc[4, "colour"] = None
+    frame.to_csv("t.csv", index=False)
+    assert run("transform", "m", "t.csv", "--out", "map.csv")[0] == 0
+    np.testing.assert_allclose(pd.read_csv("map.csv")[["x", "y"]], routine.transform(features), atol=1e-5)
+    rows = frame[["size", "age", "colour"]]
+    np.testing.assert_allclose(
+        pipeline_of(paradime.load("m")).transform(rows), routine.transform(features), atol=1e-5
+    )
+
+
 def test_metadata_of_ones_own_are_no_encoder(run, frame):
     frame = frame[["size", "age"]]
     assert TabularEncoder(numbers="keep").fit(frame).keeps_columns
