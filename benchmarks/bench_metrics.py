@@ -40,7 +40,10 @@ def judged(X: torch.Tensor, Y: torch.Tensor, y: Any) -> list[Figure]:
         "trustworthiness": lambda: metrics.trustworthiness(X, Y, n_neighbors=15, **settings),
         "neighbors kept at three sizes": lambda: metrics.knn_recall(X, Y, n_neighbors=(5, 15, 50), **settings),
         "co-ranking curve": lambda: metrics.coranking_curve(X, Y, **settings),
+        "neighbors within 0.1 % of the map": lambda: metrics.fixed_fraction_recall(X, Y, **settings),
         "Shepard correlation of 1,000,000 pairs": lambda: metrics.shepard_correlation(X, Y),
+        "random triplets, 100,000": lambda: metrics.random_triplet_accuracy(X, Y),
+        "neighbors of class means": lambda: metrics.class_mean_neighbors(X, Y, y),
         "stress": lambda: metrics.stress(X, Y, rescale=True, **settings),
         "kNN accuracy of all rows": lambda: metrics.knn_accuracy(Y, y),
     }

@@ -28,6 +28,9 @@ import paradime
 RUNNER = Path(__file__).resolve().parent / "peer_runner.py"
 LIMIT_S = 300
 TORCH = "torch==2.13.0"
+# TorchDR imports matplotlib without asking for it; without faiss it compares all pairs, and 60,000 rows take more
+# memory than most machines have
+TORCHDR = (TORCH, "torchdr==0.5", "matplotlib==3.11.2", "faiss-cpu==1.15.1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,12 +67,10 @@ PEERS = [
         (TORCH, "parametric-umap==0.2.0"),
         "3 × 100, 2 epochs, batches of 1,024",
     ),
-    # TorchDR imports matplotlib without asking for it, and without faiss it compares all pairs, which is no
-    # use: 60,000 rows then take more memory than most machines have
     Peer(
         "TorchDR 0.5",
         "torchdr",
-        (TORCH, "torchdr==0.5", "matplotlib==3.11.2", "faiss-cpu==1.15.1"),
+        TORCHDR,
         "UMAP, encoder of 3 × 100, 200 iterations",
     ),
 ]

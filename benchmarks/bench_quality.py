@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 from _common import arguments, machine, product_seconds
 from _environments import PeerError, environment, last_line
-from quality_data import CACHE, LARGE, NAMES, Data, load
+from bench_peers import TORCHDR
+from quality_data import CACHE, NAMES, SMALL, Data, available, load
 from quality_metrics import evaluate
 from quality_tables import PATH, draw, forget_records, markdown, read_records, write_record
 
@@ -36,6 +37,7 @@ PEERS = {
     "umap_learn": ("umap-learn==0.5.12",),
     "pacmap": ("pacmap==0.9.1",),
     "opentsne": ("openTSNE==1.0.4",),
+    "torchdr": TORCHDR,
 }
 OURS = ("paradime_umap", "paradime_tsne", "paradime_contrastive", "paradime_pacmap")
 
@@ -116,7 +118,7 @@ def run(method: str, label: str, data: Data, seed: int, args: argparse.Namespace
 def wanted(args: argparse.Namespace, dataset: str) -> list[tuple[str, str, int]]:
     """Returns the runs of a data set: method, label and seed."""
     done = {(r["method"], r["seed"]) for r in read_records() if r["dataset"] == dataset}
-    n_seeds = args.seeds or (1 if dataset in LARGE else 3)
+    n_seeds = args.seeds or (3 if dataset in SMALL else 1)
     labels = {method: args.label or method for method in args.methods}
     jobs = [(method, labels[method], seed) for method in args.methods for seed in range(n_seeds)]
     if args.measure:
@@ -130,7 +132,9 @@ def parse(arguments_: Sequence[str] | None = None) -> argparse.Namespace:
     methods = [*PEERS, *OURS]
     parser.add_argument("--only", nargs="+", choices=NAMES, metavar="DATASET", help=", ".join(NAMES))
     parser.add_argument("--methods", nargs="+", choices=methods, metavar="NAME", help=", ".join(methods))
-    parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N - 1; by default 3, of large data 1")
+    parser.add_argument(
+        "--seeds", type=int, metavar="N", help="seeds 0 to N - 1; by default 3, of texts and large data 1"
+    )
     parser.add_argument("--again", action="store_true", help="repeat runs that have a record")
     parser.add_argument("--measure", action="store_true", help="measure stored positions again, without a fit")
     parser.add_argument("--table", action="store_true", help="only print the tables, as Markdown")
@@ -144,7 +148,7 @@ def parse(arguments_: Sequence[str] | None = None) -> argparse.Namespace:
     if args.label and len(args.methods or ()) != 1:
         parser.error("--label names one method; pass one with --methods")
     args.methods = args.methods or methods
-    args.only = args.only or [name for name in NAMES if name not in LARGE or args.data]
+    args.only = args.only or [name for name in NAMES if available(name, args.data)]
     return args
 
 

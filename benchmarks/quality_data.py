@@ -1,7 +1,8 @@
 """The data sets that the quality of embeddings is compared on: rows to fit on and rows held out, with classes.
 
 Small ones are made of what is at hand: scikit-learn's digits, the bundled sample of Covertype, cells that the
-scanpy package bundles, and nested clusters made here. The two large ones are read from the ``--data`` folder.
+scanpy package bundles, and nested clusters made here. Texts are made by ``make_text_data.py``. The two large
+ones are read from the ``--data`` folder.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import sklearn.model_selection
 from _common import covertype
 from _environments import ENVIRONMENTS, environment
 from bench_peers import Data, large_data, small_data
+from make_text_data import default_path
 
-__all__ = ["CACHE", "LARGE", "NAMES", "SMALL", "Data", "load"]
+__all__ = ["CACHE", "LARGE", "NAMES", "SMALL", "Data", "available", "load"]
 
 CACHE = ENVIRONMENTS / "quality"
 RUNNER = Path(__file__).resolve().parent / "quality_runner.py"
@@ -80,6 +82,20 @@ def hierarchy() -> Data:
     return _split("hierarchy", X, y, 12_000, 2_000)
 
 
+def wordnet() -> Data:
+    """Returns WordNet's glosses, embedded by MiniLM: 18,000 rows of 384 columns, and 2,000 held out.
+
+    Raises:
+        FileNotFoundError: If they have not been made.
+    """
+    path = default_path()
+    if not path.exists():
+        raise FileNotFoundError(f"the glosses of WordNet must be in {path}. Make them with make_text_data.py.")
+    with np.load(path) as archive:
+        X, y = archive["X"].astype(np.float32), archive["y"]
+    return Data("wordnet", X[:-2_000], X[-2_000:], y[:-2_000], y[-2_000:])
+
+
 def fashion_mnist(folder: Path) -> Data:
     """Returns Fashion-MNIST, reduced to 50 columns by PCA of the rows to fit on: 60,000 rows, 10,000 held out."""
     return dataclasses.replace(large_data(folder), name="fashion_mnist")
@@ -97,7 +113,13 @@ def whole_covertype(folder: Path) -> Data:
 
 SMALL: dict[str, Callable[[], Data]] = {f.__name__: f for f in (digits, covertype_sample, pbmc68k, hierarchy)}
 LARGE: dict[str, Callable[[Path], Data]] = {"fashion_mnist": fashion_mnist, "covertype": whole_covertype}
-NAMES = (*SMALL, *LARGE)
+MADE: dict[str, Callable[[], Data]] = {"wordnet": wordnet}
+NAMES = (*SMALL, *MADE, *LARGE)
+
+
+def available(name: str, folder: Path | None = None) -> bool:
+    """Returns whether a data set can be loaded without another step; see :func:`load`."""
+    return name in SMALL or (name in MADE and default_path().exists()) or (name in LARGE and folder is not None)
 
 
 def load(name: str, folder: Path | None = None) -> Data:
@@ -109,9 +131,10 @@ def load(name: str, folder: Path | None = None) -> Data:
 
     Raises:
         ValueError: If the data are large and there is no folder.
+        FileNotFoundError: If they are made by a script that has not been run.
     """
-    if name in SMALL:
-        return SMALL[name]()
+    if name in SMALL or name in MADE:
+        return (SMALL | MADE)[name]()
     if folder is None:
         raise ValueError(f"{name} is read from a folder, got none. Pass --data FOLDER.")
     return LARGE[name](folder)

@@ -1,12 +1,13 @@
 """How good an embedding is: of the rows it was fitted on, and of rows held out.
 
-All neighbours are exact. Rows are sampled with a fixed seed, so that all methods are measured at the same rows.
-Neighbours in the data are cached in ``.envs/quality``.
+All neighbours are exact. Rows, pairs and triplets are sampled with a fixed seed, so that they are the same for all
+methods. Neighbours in the data are cached in ``.envs/quality``.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 
 import faiss
 import numpy as np
@@ -14,6 +15,8 @@ import scipy.spatial
 import scipy.stats
 import torch
 from quality_data import CACHE, Data
+
+import paradime.metrics
 
 __all__ = ["METRICS", "evaluate"]
 
@@ -23,11 +26,17 @@ METRICS = {
     "knn_held_out": True,
     "preserved_seen": True,
     "preserved_held_out": True,
+    "fraction_seen": True,
+    "fraction_held_out": True,
     "trust": True,
+    "triplets": True,
+    "distances": True,
     "centroids": True,
+    "class_neighbors": True,
     "lost_rate": False,
 }
 VOTERS, PRESERVED, TRUSTED = 10, 30, 15
+NEAREST, FRACTION = 10, 0.001  # neighbours that are searched in a share of all embedded rows
 NEAR = 100  # a held-out row is lost if none of its embedded neighbours is among so many nearest rows
 SAMPLED_VOTES, SAMPLED = 5_000, 2_000
 
@@ -41,14 +50,19 @@ def evaluate(data: Data, embedding: np.ndarray, test_embedding: np.ndarray) -> d
         test_embedding: Positions of the rows held out, shape (m, 2).
 
     Returns:
-        Seven metrics by name:
+        Metrics by name:
 
         - ``knn_seen``, ``knn_held_out``: share of rows classified correctly by the majority of their 10 nearest
           embedded training rows, without the row itself.
         - ``preserved_seen``, ``preserved_held_out``: mean share of a row's 30 nearest training rows in the data
           that are among its 30 nearest in the embedding.
+        - ``fraction_seen``, ``fraction_held_out``: mean share of a row's 10 nearest training rows in the data that
+          are among the nearest 0.1 % of the training rows in the embedding (FFR).
         - ``trust``: trustworthiness of 15 neighbours; 1 if no row that is distant in the data is embedded nearby.
+        - ``triplets``: share of 100,000 random triplets with the same order of distances in data and embedding.
+        - ``distances``: Spearman's correlation of the distances of 100,000 random pairs (CPD).
         - ``centroids``: correlation of the distances between centres of classes, in the data and in the embedding.
+        - ``class_neighbors``: share of nearest class means preserved (KNC); 4 of 10 classes, 10 of many.
         - ``lost_rate``: share of held-out rows none of whose 10 nearest embedded rows is among their 100 nearest
           rows in the data.
 
@@ -64,14 +78,22 @@ def evaluate(data: Data, embedding: np.ndarray, test_embedding: np.ndarray) -> d
     shown = without_self(np.asarray(tree.query(embedding[rows], PRESERVED + 1, workers=-1)[1]), rows)
     shown_test = np.asarray(tree.query(test_embedding, PRESERVED, workers=-1)[1])
     lost = overlaps(shown_test[:, :VOTERS], near_test) == 0
+    n_searched = max(NEAREST, math.ceil(round(FRACTION * len(embedding), 9)))
+    region = np.asarray(tree.query(embedding[rows[:SAMPLED]], n_searched + 1, workers=-1)[1])
+    region_test = np.asarray(tree.query(test_embedding[test_rows], n_searched, workers=-1)[1])
     return {
         "knn_seen": accuracy(data.train_labels, shown, data.train_labels[rows]),
         "knn_held_out": accuracy(data.train_labels, shown_test, data.test_labels),
         "preserved_seen": float(overlaps(shown[:SAMPLED], near).mean()) / PRESERVED,
         "preserved_held_out": float(overlaps(shown_test[test_rows], near_test[test_rows, :PRESERVED]).mean())
         / PRESERVED,
+        "fraction_seen": found(near, without_self(region, rows[:SAMPLED])),
+        "fraction_held_out": found(near_test[test_rows], region_test),
         "trust": trustworthiness(data.train, shown[:SAMPLED, :TRUSTED], rows[:SAMPLED]),
+        "triplets": float(paradime.metrics.random_triplet_accuracy(data.train, embedding)),
+        "distances": float(paradime.metrics.shepard_correlation(data.train, embedding, n_pairs=100_000)),
         "centroids": centroid_correlation(data.train, embedding, data.train_labels),
+        "class_neighbors": paradime.metrics.class_mean_neighbors(data.train, embedding, data.train_labels),
         "lost_rate": float(lost.mean()),
     }
 
@@ -120,6 +142,11 @@ def overlaps(a: np.ndarray, b: np.ndarray, chunk: int = 500) -> np.ndarray:
         (a[i : i + chunk, :, None] == b[i : i + chunk, None, :]).any(2).sum(1) for i in range(0, len(a), chunk)
     ]
     return np.concatenate(counts)
+
+
+def found(near: np.ndarray, region: np.ndarray) -> float:
+    """Returns the mean share of the 10 nearest rows in the data that are in a region of the embedding."""
+    return float(overlaps(near[:, :NEAREST], region).mean()) / NEAREST
 
 
 def accuracy(labels: np.ndarray, neighbors: np.ndarray, truth: np.ndarray) -> float:

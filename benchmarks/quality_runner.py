@@ -66,6 +66,19 @@ def pacmap(train: np.ndarray, test: np.ndarray, seed: int, settings: Settings) -
     return seconds, embedding, model.transform(test, basis=train)
 
 
+def torchdr(train: np.ndarray, test: np.ndarray, seed: int, settings: Settings) -> Fitted:
+    """TorchDR's UMAP without a network; its ``transform`` optimises the positions of new rows."""
+    import torch
+    import torchdr as library
+
+    torch.manual_seed(seed)
+    model = library.UMAP(device="cpu", backend="faiss", random_state=seed, **settings)
+    rows = torch.from_numpy(train)
+    seconds, embedding = timed(lambda: model.fit_transform(rows))
+    placed = model.transform(torch.from_numpy(test), X_train=rows)
+    return seconds, embedding.detach().numpy(), placed.detach().numpy()
+
+
 def preset(name: str) -> Callable[[np.ndarray, np.ndarray, int, Settings], Fitted]:
     """Returns a runner of a preset of ours, as it comes, but for the seed."""
 
@@ -83,6 +96,7 @@ METHODS = {
     "umap_learn": umap_learn,
     "opentsne": opentsne,
     "pacmap": pacmap,
+    "torchdr": torchdr,
     "paradime_umap": preset("ParametricUMAP"),
     "paradime_tsne": preset("ParametricTSNE"),
     "paradime_contrastive": preset("ParametricContrastive"),

@@ -26,17 +26,19 @@ TITLES = {
     "umap_learn": "umap-learn 0.5.12",
     "pacmap": "PaCMAP 0.9.1",
     "opentsne": "openTSNE 1.0.4",
+    "torchdr": "TorchDR 0.5, UMAP",
     "paradime_umap": "ParaDime, UMAP",
     "paradime_tsne": "ParaDime, t-SNE",
     "paradime_contrastive": "ParaDime, contrastive",
     "paradime_pacmap": "ParaDime, PaCMAP",
 }
-PEERS = ("umap_learn", "pacmap", "opentsne")
+PEERS = ("umap_learn", "pacmap", "opentsne", "torchdr")
 HEADINGS = {
     "digits": "Digits, 1,497 × 64",
     "covertype_sample": "Covertype, sample, 6,000 × 10",
     "pbmc68k": "Blood cells, 600 × 50",
     "hierarchy": "Nested clusters, 12,000 × 30",
+    "wordnet": "WordNet's glosses by MiniLM, 18,000 × 384",
     "fashion_mnist": "Fashion-MNIST, 60,000 × 50",
     "covertype": "Covertype, 571,012 × 10",
 }
@@ -110,12 +112,14 @@ def markdown(results: Iterable[Record]) -> str:
 def _section(name: str, records: Sequence[Record]) -> str:
     methods = list(dict.fromkeys(record["method"] for record in records))
     rows = {method: [r for r in records if r["method"] == method] for method in methods}
+    # metrics that were added later are not in all records
+    columns = {column: digits for column, digits in COLUMNS.items() if any(column in r for r in records)}
     lines = [
         f"### {HEADINGS[name]}",
         "",
-        "| | " + " | ".join(name.replace("_", " ") for name in COLUMNS) + " |",
-        "|" + "---|" * (len(COLUMNS) + 1),
-        *(_row(TITLES.get(method, method), runs) for method, runs in rows.items()),
+        "| | " + " | ".join(column.replace("_", " ") for column in columns) + " |",
+        "|" + "---|" * (len(columns) + 1),
+        *(_row(TITLES.get(method, method), runs, columns) for method, runs in rows.items()),
         "",
         _products(records),
         "",
@@ -130,9 +134,9 @@ def _products(records: Sequence[Record]) -> str:
     return f"Before the fits, a product of two 2048 × 2048 float32 matrices took {span}."
 
 
-def _row(title: str, records: Sequence[Record]) -> str:
+def _row(title: str, records: Sequence[Record], columns: Mapping[str, int]) -> str:
     notes = [r["note"] for r in records if "note" in r]
-    cells = [_cell(records, name, digits) for name, digits in COLUMNS.items()]
+    cells = [_cell(records, name, digits) for name, digits in columns.items()]
     if notes:
         cells[0] = notes[0].replace("|", "\\|")
     return f"| {title} | " + " | ".join(cells) + " |"

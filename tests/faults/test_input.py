@@ -94,7 +94,7 @@ def pa_table(X, columns):
 def test_names_that_columns_share_are_refused(make, method, short, X):
     if method in ("transform", "partial_fit"):
         short.fit(pd.DataFrame(X, columns=list("abcde")))
-    with pytest.raises(ValueError, match=r"names of columns must differ, and 'a' is that of columns 1 and 3"):
+    with pytest.raises(ValueError, match=r"names of columns must differ, got 'a' for columns 1 and 3"):
         getattr(short, method)(make(X, columns=list("abade")))
 
 
@@ -172,6 +172,9 @@ def test_masked_entries_are_missing_values(make, short, X):  # row 1
     for call in (
         lambda: metrics.trustworthiness(masked, Y),
         lambda: metrics.knn_accuracy(masked, np.arange(len(X)) % 3),
+        lambda: metrics.fixed_fraction_recall(masked, Y),
+        lambda: metrics.random_triplet_accuracy(masked, Y),
+        lambda: metrics.class_mean_neighbors(masked, Y, np.arange(len(X)) % 3),
         lambda: plot.shepard(masked, Y),
         lambda: plot.embedding(masked[:, 1:3]),
         lambda: scatterplot(masked[:, 1:3]),

@@ -25,6 +25,8 @@ before = random.getstate(), np.random.get_state()[1].copy(), torch.random.get_rn
 names = "dr routines relations relationdata transforms loss models utils exceptions types".split()
 facts["unlike"] = [name for name in names if getattr(paradime, name).__name__ != f"paradime.{name}"]
 facts["extras"] = loaded("matplotlib captum faiss pynndescent")
+facts["tab"] = [name for name in ("convert", "logging", "plotting", "seed") if name in dir(paradime.utils)]
+facts["plots"] = loaded("paradime.plot paradime.utils.plotting")
 parts = [getattr(paradime.utils, name) for name in ("convert", "logging", "plotting", "seed")]
 facts["utils"] = [type(part).__name__ for part in parts]
 facts["random"] = [
@@ -64,6 +66,11 @@ def test_extras_are_imported_when_they_are_needed(facts):
 
 def test_import_of_utils_gives_four_submodules(facts):
     assert facts["utils"] == ["module"] * 4
+    assert facts["tab"] == ["convert", "logging", "plotting", "seed"]
+
+
+def test_plots_are_imported_only_when_they_are_used(facts):
+    assert facts["plots"] == []
 
 
 def test_import_changes_no_global_state(facts):

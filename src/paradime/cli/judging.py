@@ -20,6 +20,7 @@ __all__ = ["evaluate_file", "explain_file"]
 
 _MOST_ROWS, _SAMPLED = 5_000, 2_000
 _N_NEIGHBORS = 15
+_MOST_CLASSES = 500
 _METHODS = ("integrated_gradients", "gradient_x_input", "permutation")
 
 
@@ -103,22 +104,42 @@ def _measured(
     if sampled:
         say(f"measured on {_SAMPLED:,} rows, drawn at random, relative to all {n:,}")
     k = min(_N_NEIGHBORS, (n - 1) // 2)
-    scores = metrics.evaluate(X, embedding, n_neighbors=k, **new, **sampled)
+    is_large = n > 1000 * k  # in smaller tables, 0.1% of the rows are not more than the k nearest
+    names: list[Any] = ["trustworthiness", "continuity", "knn_recall"] + ["fixed_fraction_recall"] * is_large
+    scores = metrics.evaluate(X, embedding, metrics=names, n_neighbors=k, **new, **sampled)
     measures: dict[str, Any] = {
         f"trustworthiness ({k} neighbours)": scores["trustworthiness"],
         f"continuity ({k} neighbours)": scores["continuity"],
         f"neighbours preserved ({k})": scores["knn_recall"],
         "Shepard correlation": metrics.shepard_correlation(X, embedding, n_pairs=100_000, **new),
+        "random triplets in order": metrics.random_triplet_accuracy(X, embedding, **new),
     }
+    if is_large:
+        measures[f"neighbours ({k}) within 0.1% of the map"] = scores["fixed_fraction_recall"]
     if classes is None:
         return measures
     tested = {"test_embedding": new["test_embedding"], "test_labels": new_classes} if new else {}
     name = f"accuracy of {k} nearest neighbours"
     measures[name] = metrics.knn_accuracy(embedding, classes, n_neighbors=k, **tested, **sampled)
-    kinds, new_kinds = (set() if given is None else set(given.dropna()) for given in (classes, new_classes))
-    if 1 < len(kinds) < n and new_kinds <= kinds:
+    present, new_present = (_present(given) for given in (classes, new_classes))
+    if 1 < len(present) < n and new_present <= present:
         measures["silhouette"] = metrics.silhouette(embedding, classes, **tested, **sampled)
+    if 2 < len(present) <= min(_MOST_CLASSES, n - 1) and new_present <= present:
+        of_new = {**new, **tested}
+        measures["neighbours of class centres"] = metrics.class_mean_neighbors(X, embedding, classes, **of_new)
+        if not new or len(new_present) > 1:
+            measures["distances of class centres"] = metrics.centroid_correlation(X, embedding, classes, **of_new)
     return measures
+
+
+def _present(column: Any) -> set[Any]:
+    """Returns the classes of a column that occur; rows without a class have none."""
+    from paradime.utils.targets import read_targets
+
+    if column is None:
+        return set()
+    read = read_targets(column).as_classes()
+    return set(np.asarray(read.classes)[np.unique(read.codes[~read.missing])].tolist())
 
 
 def explain_file(

@@ -61,7 +61,9 @@ def evaluate(
     target: Annotated[
         str | None,
         typer.Option(
-            "--target", metavar="COL", help="Classes: measure how well neighbours in the map predict them."
+            "--target",
+            metavar="COL",
+            help="Classes: measure how well neighbours in the map predict them, and compare their centres.",
         ),
     ] = None,
     out: Annotated[
@@ -76,7 +78,7 @@ def evaluate(
     as_json: AsJson = False,
     header: Header = None,
 ) -> None:
-    r"""Measure how well a map preserves neighbours and distances of the rows of a table.
+    r"""Measure how well a map preserves neighbours, distances and random triplets of the rows of a table.
 
     Neighbours are searched among the rows of DATA, or with --train among the training rows, as is right for new
     rows. Standard errors describe the variation with other new rows, or with other sampled rows. If all rows are

@@ -35,16 +35,16 @@ class Sampler(Protocol):
 
 @runtime_checkable
 class StatefulSampler(Sampler, Protocol):
-    """A sampler whose epochs depend on earlier ones otherwise than by the generator; checkpoints store its state.
+    """A sampler whose epochs depend on earlier epochs beyond the generator; checkpoints store its state.
 
-    What a sampler draws in its first epoch and keeps need not be part of the state: that epoch is drawn again.
+    Values that are drawn once, in the first epoch, need not be part of the state: the first epoch is repeated.
     """
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns what follows from the epochs so far: numbers, texts, and lists and dicts of such."""
+        """Returns the state after the epochs so far: numbers, strings, and lists and dicts of these."""
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes what :meth:`state_dict` returned."""
+        """Restores the result of :meth:`state_dict`."""
 
 
 def slices_of_pass(n: int, batch_size: int) -> list[slice]:

@@ -1,4 +1,4 @@
-"""Data sets: a bundled sample of forest cover data, and the complete data behind it.
+"""Data sets: a bundled sample of forest cover data, and the complete data.
 
 Example:
     >>> from paradime.datasets import load_covertype

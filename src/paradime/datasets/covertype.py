@@ -1,4 +1,4 @@
-"""Forest cover types: terrain of 30 m × 30 m cells, and the kind of trees that grow there."""
+"""Forest cover types: attributes of the terrain of 30 m × 30 m cells, and their tree cover."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def load_covertype(*, return_X_y: bool = False) -> Bunch | tuple[AnyArray, AnyAr
 
     Returns:
         A ``Bunch`` with ``data``, float64, shape (7000, 10); ``target``, int64, shape (7000,), values 1 to 7;
-        ``feature_names``, the 10 column names; ``target_names``, the 7 class names, of which number i belongs
-        to class i + 1; and ``DESCR``, with credit and licence. With ``return_X_y``, the tuple (data, target).
+        ``feature_names``, the 10 column names; ``target_names``, the 7 class names, where index i is that of class
+        i + 1; and ``DESCR``, with credit and licence. With ``return_X_y``, the tuple (data, target).
 
     Source:
         Blackard, J. (1998). Covertype. UCI Machine Learning Repository. https://doi.org/10.24432/C50K5N
@@ -98,14 +98,14 @@ def fetch_covertype(*, data_home: str | os.PathLike[str] | None = None, download
 
     Args:
         data_home: Folder of scikit-learn's data sets; by default ``~/scikit_learn_data``.
-        download_if_missing: Whether to download data that the folder does not hold.
+        download_if_missing: Whether to download the data if they are not in this folder.
 
     Returns:
         A ``Bunch`` like that of :func:`load_covertype`, with ``data`` of shape (581012, 10) and ``target`` of
         shape (581012,), in the order of the source.
 
     Raises:
-        OSError: If the data are not there and ``download_if_missing`` is False, or if the download fails.
+        OSError: If the data are missing and ``download_if_missing`` is False, or if the download fails.
 
     Source:
         Blackard, J. (1998). Covertype. UCI Machine Learning Repository. https://doi.org/10.24432/C50K5N
@@ -131,7 +131,7 @@ def fetch_covertype(*, data_home: str | os.PathLike[str] | None = None, download
 
 def _as_bunch(data: AnyArray, target: AnyArray, *, extent: str) -> Bunch:
     return Bunch(
-        # a copy in row order: a view of the first ten columns would keep all 54 in memory
+        # a copy, because a view of the first ten columns would keep all 54 in memory
         data=np.array(data, dtype=np.float64, order="C"),
         target=np.array(target, dtype=np.int64),
         feature_names=list(_FEATURE_NAMES),

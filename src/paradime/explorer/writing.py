@@ -17,8 +17,8 @@ from paradime.explorer.features import pack_features, pack_network
 from paradime.explorer.packing import Blobs
 from paradime.explorer.page import ExplorerPage, render_page, write_page
 from paradime.explorer.sprites import as_images, pack_images
+from paradime.plot import palette
 from paradime.types import AnyArray
-from paradime.utils._drawing import get_color_palette
 from paradime.utils.columns import ColumnValues
 from paradime.utils.convert import to_numpy
 from paradime.utils.frames import check_distinct_names, is_frame
@@ -106,7 +106,7 @@ def explore(
         "x": blobs.add(positions[:, 0]),
         "y": blobs.add(positions[:, 1]),
         "theme": theme,
-        "palette": list(get_color_palette().values()),
+        "palette": palette(),
         "features": None,
         "network": None,
         "images": None,

@@ -1,4 +1,4 @@
-"""Losses: of relations, positions, classes, reconstructions, or anything else; and their weighted sums."""
+"""Losses of relations, positions, classes, reconstructions and embeddings, and their weighted sums."""
 
 from paradime._registry import LOSS_FUNCTIONS
 from paradime.functional import cross_entropy_loss, kullback_leibler_div, largevis_loss

@@ -1,4 +1,4 @@
-"""The loss that holds anchors where they are."""
+"""The loss that keeps anchors at their positions."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from paradime.utils.autograd import copyable
 
 __all__ = ["AnchorLoss"]
 
-_RESOLUTION = 1e-4  # of the positions' spread; well above what rounding moves a point by, and invisible
+_RESOLUTION = 1e-4  # in units of the positions' spread: above rounding errors, and invisible
 
 
 @LOSSES.register("anchor")
 class AnchorLoss(Loss):
-    """Penalises the mean squared distance of anchors from their positions, in the model's unit if it has one.
+    """The mean squared distance of anchors from their positions, in the model's unit if it has one.
 
-    Anchors are rows that need not be in the data set: with those of an earlier training and where it put them,
-    a training on new data leaves the map where it was. Distances below 1/10,000 of the positions' spread count as
-    none: a model that computed the positions itself begins without a gradient, not with one of rounding errors,
-    which a share of the gradient would magnify.
+    Anchors are rows that need not be in the data set. With rows and positions of an earlier training, a training
+    on new data does not move the embedding. Distances below 1/10,000 of the positions' spread count as zero.
+    Otherwise, a model that has computed the positions itself would have a gradient of rounding errors, which
+    gradient shares amplify.
 
     Args:
-        anchors: Rows as the model takes them, shape (m, …).
-        positions: Where they belong, shape (m, out_dim).
-        max_rows: The most anchors a step embeds, at least 1; steps take turns so that all are used.
-        embedding_method: The method of the model that embeds.
-        name: The loss's name in histories.
+        anchors: Rows as in the model's input, shape (m, …).
+        positions: Their positions, shape (m, out_dim).
+        max_rows: The largest number of anchors per step, at least 1; successive steps use different ones.
+        embedding_method: The model's method for embedding.
+        name: The name of the loss in histories.
 
     Raises:
-        TypeError: If anchors or positions are no arrays of numbers.
+        TypeError: If anchors or positions are not arrays of numbers.
         ValueError: If an argument is out of range or not finite; before training, if the model's embedding does
             not have the shape of the positions.
 
@@ -59,10 +59,11 @@ class AnchorLoss(Loss):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        rows, places = checked_rows("anchors", anchors), checked_rows("positions", positions)
-        if places.ndim != 2 or len(rows) != len(places):
+        rows, targets = checked_rows("anchors", anchors), checked_rows("positions", positions)
+        if targets.ndim != 2 or len(rows) != len(targets):
             raise ValueError(
-                f"positions must have one row a anchor, shape ({len(rows)}, out_dim), got {tuple(places.shape)}."
+                f"positions must have one row per anchor, shape ({len(rows)}, out_dim), got "
+                f"{tuple(targets.shape)}. Pass the positions of these anchors."
             )
         if max_rows < 1:
             raise ValueError(f"max_rows must be at least 1, got {max_rows}.")
@@ -81,7 +82,7 @@ class AnchorLoss(Loss):
         batch: Batch,
         device: torch.device,
     ) -> torch.Tensor:
-        rows, positions = self._turn(device)
+        rows, positions = self._next_anchors(device)
         *_, spread = self._tensors(device)
         unit = unit_of(model)
         embedded: torch.Tensor = resolve_method(model, self.embedding_method)(as_input(model, rows))
@@ -89,41 +90,41 @@ class AnchorLoss(Loss):
         return torch.where(squares > (_RESOLUTION * spread / unit) ** 2, squares, 0).mean()
 
     def _tensors(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Returns the anchors, their positions, and the spread of these."""
+        """Returns the anchors, their positions, and the spread of the positions."""
         if device not in self._on_device:
             rows, positions = (
                 _on(device, checked_rows(name, values))
                 for name, values in (("anchors", self.anchors), ("positions", self.positions))
             )
             positions = positions.to(torch.float32)
-            # in a unit in which squares stay within single precision
+            # in a unit in which squares are within the range of float32
             size = magnitude(positions)
             spread = (positions / size).var(dim=0, unbiased=False).sum().sqrt() * size
             self._on_device = {device: (rows, positions, spread)}
         return self._on_device[device]
 
-    def _turn(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-        """Returns the anchors whose turn it is, with their positions."""
+    def _next_anchors(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns the anchors of the next step with their positions."""
         rows, positions, _ = self._tensors(device)
         n = len(rows)
         if n <= self.max_rows:
             return rows, positions
-        places = torch.arange(self._next, self._next + self.max_rows, device=device) % n
+        indices = torch.arange(self._next, self._next + self.max_rows, device=device) % n
         self._next = (self._next + self.max_rows) % n
-        return rows.index_select(0, places), positions.index_select(0, places)
+        return rows.index_select(0, indices), positions.index_select(0, indices)
 
     def check_setup(self, trial: Trial) -> None:
         rows, positions, _ = self._tensors(trial.device)
-        few = rows[:2]
+        sample = rows[:2]
         check_shape(
-            f"loss {self.name!r}: the model's embedding of {len(few)} anchors",
-            resolve_method(trial.model, self.embedding_method)(as_input(trial.model, few)),
-            (len(few), positions.shape[1]),
-            "It is compared with the positions: it needs as many dimensions.",
+            f"loss {self.name!r}: the model's embedding of {len(sample)} anchors",
+            resolve_method(trial.model, self.embedding_method)(as_input(trial.model, sample)),
+            (len(sample), positions.shape[1]),
+            "It needs as many dimensions as the positions.",
         )
 
 
 def _on(device: torch.device, values: torch.Tensor) -> torch.Tensor:
-    """Numbers on a device, in double precision if they come in it, and the device knows it."""
+    """Moves numbers to a device, in double precision if they have it and the device supports it."""
     is_double = values.dtype == torch.float64 and device.type != "mps"
     return values.to(device, torch.float64 if is_double else torch.float32)

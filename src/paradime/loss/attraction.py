@@ -1,4 +1,4 @@
-"""Attraction and repulsion of the pairs of PaCMAP."""
+"""Attraction and repulsion of pairs, as in PaCMAP."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _REPELLED = ("far", "mid")
 
 
 class _PairLoss(EmbeddingLoss):
-    """The sum of a function of distances over the pairs of each point that are of a kind, its mean over points.
+    """A function of distances, summed over each point's pairs of one kind, and averaged over points.
 
-    PaCMAP's loss is a sum over all pairs. Divided by the number of points in the batch, and not by that of pairs,
-    the paper's weights of near, mid-near and far pairs mean what they mean there, whatever the numbers of pairs.
+    PaCMAP's loss is a sum over all pairs. Division by the number of points in the batch, instead of the number of
+    pairs, makes the weights of the paper applicable for any number of pairs.
     """
 
     spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -33,7 +33,7 @@ class _PairLoss(EmbeddingLoss):
 
     kind: str
 
-    def _of(self, sq_dists: torch.Tensor) -> torch.Tensor:
+    def _of_distances(self, sq_dists: torch.Tensor) -> torch.Tensor:
         raise NotImplementedError
 
     def forward(
@@ -48,7 +48,7 @@ class _PairLoss(EmbeddingLoss):
             model, self.embedding_method, self.data_key, device, kinds=(self.kind,)
         )
         sq_dists = (firsts - others).square().flatten(2).sum(dim=2)
-        return self._of(sq_dists).sum() / len(sq_dists)
+        return self._of_distances(sq_dists).sum() / len(sq_dists)
 
     def needs(self, batch_relations: BatchRelations) -> str:
         return "mid pairs" if self.kind == "mid" else "pairs"
@@ -56,19 +56,19 @@ class _PairLoss(EmbeddingLoss):
 
 @LOSSES.register("attraction")
 class AttractionLoss(_PairLoss):
-    """Pulls the points of near or mid-near pairs together, d̃/(s + d̃) with d̃ = d² + 1.
+    """Attracts the points of near or mid-near pairs, d̃/(s + d̃) with d̃ = d² + 1.
 
-    Summed over the pairs of each point, and the mean over points: the weights of the paper's phases (2, then 3,
-    then 1 for near pairs; 1000 falling to 3, then 3, then 0 for mid-near ones; 1 for far ones) are weights of the
-    losses as they stand.
+    The loss is summed over the pairs of each point and averaged over points, so that the weights of the paper's
+    phases can be used as loss weights (2, then 3, then 1 for near pairs; 1000 falling to 3, then 3, then 0 for
+    mid-near pairs; 1 for far pairs).
 
     Args:
-        kind: Which pairs: ``"near"``, or ``"mid"`` of :class:`~paradime.data.NearMidFarPairs`.
-        strength: s > 0; pairs beyond a distance of about √s are hardly pulled. 10 for near pairs and 10,000 for
-            mid-near ones if ``None``.
-        data_key: The entry that is embedded.
-        embedding_method: The method of the model that embeds.
-        name: The loss's name in histories.
+        kind: The kind of pairs: ``"near"``, or ``"mid"`` of :class:`~paradime.data.NearMidFarPairs`.
+        strength: s > 0; beyond a distance of about √s, the attraction is weak. By default 10 for near pairs and
+            10,000 for mid-near pairs.
+        data_key: The entry to embed.
+        embedding_method: The model's method for embedding.
+        name: The name of the loss in histories.
 
     Raises:
         ValueError: If ``kind`` is unknown, or ``strength`` not positive.
@@ -91,22 +91,22 @@ class AttractionLoss(_PairLoss):
         self.kind = kind
         self.strength = strength
 
-    def _of(self, sq_dists: torch.Tensor) -> torch.Tensor:
+    def _of_distances(self, sq_dists: torch.Tensor) -> torch.Tensor:
         return saturating_attraction(sq_dists, _STRENGTHS[self.kind] if self.strength is None else self.strength)
 
 
 @LOSSES.register("repulsion")
 class RepulsionLoss(_PairLoss):
-    """Pushes the points of far pairs apart, or of mid-near ones, 1/(1 + d̃) with d̃ = d² + 1.
+    """Repels the points of far or mid-near pairs, 1/(1 + d̃) with d̃ = d² + 1.
 
-    Summed over the pairs of each point, and the mean over points, as :class:`AttractionLoss`. Mid-near pairs are
-    negatives that are hard to tell from neighbours: they sharpen what a parametric model blurs.
+    The loss is summed over the pairs of each point and averaged over points, as in :class:`AttractionLoss`.
+    Mid-near pairs are hard negatives: they separate points that a parametric model would blur.
 
     Args:
-        kind: Which pairs: ``"far"``, or ``"mid"`` of :class:`~paradime.data.NearMidFarPairs`.
-        data_key: The entry that is embedded.
-        embedding_method: The method of the model that embeds.
-        name: The loss's name in histories.
+        kind: The kind of pairs: ``"far"``, or ``"mid"`` of :class:`~paradime.data.NearMidFarPairs`.
+        data_key: The entry to embed.
+        embedding_method: The model's method for embedding.
+        name: The name of the loss in histories.
 
     Raises:
         ValueError: If ``kind`` is unknown.
@@ -126,5 +126,5 @@ class RepulsionLoss(_PairLoss):
         check_choice("kind of pairs", kind, _REPELLED)
         self.kind = kind
 
-    def _of(self, sq_dists: torch.Tensor) -> torch.Tensor:
+    def _of_distances(self, sq_dists: torch.Tensor) -> torch.Tensor:
         return saturating_repulsion(sq_dists)

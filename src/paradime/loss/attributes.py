@@ -14,15 +14,15 @@ __all__ = ["Attribute"]
 
 
 class Attribute:
-    """One number a point: a column of an entry of the data set, or an entry of its own.
+    """One number per point: a column of an entry of the data set, or a separate entry.
 
     Args:
-        attribute: The number of a column of ``data_key``, from 0 on; or the name of an entry of shape (n,) or
-            (n, 1), or else that of a column of ``data_key``, where that was a data frame.
-        data_key: The entry whose columns are meant.
+        attribute: The index of a column of ``data_key``, from 0; or the name of an entry of shape (n,) or (n, 1),
+            or else of a column of ``data_key`` if that was a data frame.
+        data_key: The entry that contains the column.
 
     Raises:
-        ValueError: If a number is negative.
+        ValueError: If the index is negative.
 
     Example:
         >>> Attribute(1).values({"main": torch.eye(2)}, torch.device("cpu"))
@@ -31,10 +31,10 @@ class Attribute:
 
     def __init__(self, attribute: str | int, data_key: str = "main") -> None:
         if not isinstance(attribute, str) and attribute < 0:
-            raise ValueError(f"attribute must be a name, or a column's number from 0 on, got {attribute}.")
+            raise ValueError(f"attribute must be a name, or a column's index from 0, got {attribute}.")
         self.attribute = attribute
         self.data_key = data_key
-        # an entry, and the number of its column if it has several
+        # an entry, and the index of its column if it has several
         self._place: tuple[str, int | None] = (
             (attribute, None) if isinstance(attribute, str) else (data_key, int(attribute))
         )
@@ -43,23 +43,24 @@ class Attribute:
         """Finds the attribute in a data set.
 
         Raises:
-            KeyError: If a column's number is given, and the data set has no entry ``data_key``.
-            UnsupportedConfigurationError: If there is no such attribute, or no single one.
+            KeyError: If the attribute is a column's index, and the data set has no entry ``data_key``.
+            UnsupportedConfigurationError: If the attribute does not exist, is not unique, or has missing values.
         """
         if isinstance(self.attribute, str):
             self._place = self._named(self.attribute, dataset)
             missing = self.values(dataset, torch.device("cpu")).isnan()
             if bool(missing.any()):
                 raise UnsupportedConfigurationError(
-                    f"attribute {self.attribute!r} must be there for each row, got none in {int(missing.sum())} "
-                    f"rows, first in row {int(missing.nonzero()[0])}. Fill it in, or leave such rows out."
+                    f"attribute {self.attribute!r} must have a value in each row, got none in "
+                    f"{int(missing.sum())} rows, first in row {int(missing.nonzero()[0])}. Impute values, or drop "
+                    "such rows."
                 )
             return
         shape = tuple(dataset[self.data_key].shape)
         if len(shape) != 2 or self.attribute >= shape[1]:
             raise UnsupportedConfigurationError(
-                f"attribute {self.attribute} is no column of data {self.data_key!r} of shape {shape}. Columns are "
-                "numbered from 0."
+                f"attribute must be the index of a column of data {self.data_key!r}, whose shape is {shape}, got "
+                f"{self.attribute}. Indices begin with 0."
             )
 
     def _named(self, name: str, dataset: Dataset) -> tuple[str, int | None]:
@@ -71,13 +72,13 @@ class Attribute:
             return self.data_key, columns.index(name)
         if name in columns:
             raise UnsupportedConfigurationError(
-                f"attribute {name!r} is the name of {columns.count(name)} columns of data {self.data_key!r}. "
-                "Give the column's number."
+                f"attribute must be the name of one column of data {self.data_key!r}, got {name!r} for "
+                f"{columns.count(name)} columns. Pass the index of the column."
             )
         if name in dataset:
             raise UnsupportedConfigurationError(
-                f"attribute {name!r} must have one number a row, shape ({len(dataset)},), got "
-                f"{tuple(dataset[name].shape)}. Give a column of it: its number, with data_key={name!r}."
+                f"attribute {name!r} must have one number per row, shape ({len(dataset)},), got "
+                f"{tuple(dataset[name].shape)}. Pass the index of one of its columns, and data_key={name!r}."
             )
         raise UnsupportedConfigurationError(
             f"attribute {name!r} is neither an entry of the data set nor a column of data {self.data_key!r}. "
@@ -85,7 +86,7 @@ class Attribute:
         )
 
     def column(self, entries: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Returns the attribute as it is stored, shape (b,), of a batch or of the data set."""
+        """Returns the stored values of the attribute in a batch or the data set, shape (b,)."""
         key, number = self._place
         values = entries[key]
         return values.reshape(-1) if number is None else values[:, number]

@@ -1,4 +1,4 @@
-"""The contract of losses."""
+"""The interface of losses."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ __all__ = [
     "as_batch",
     "check_shape",
     "is_squared_error",
+    "sample_of_rows",
     "trained_state",
-    "usual_length",
+    "typical_length",
 ]
 
 _ABSENT: Any = object()
-_EXTRA_STATE = "_extra_state"  # how torch names it
-_FAR_LENGTH = 3  # times the median length: what is longer counts as this
+_EXTRA_STATE = "_extra_state"  # torch's name
+_MAX_LENGTH = 3  # in units of the median; longer lengths are clipped
+_MAX_SAMPLE = 500  # rows between which distances are computed to measure their typical length
 
 GlobalRelations = Mapping[str, RelationData]
 BatchRelations = Mapping[str, Relations]
@@ -36,14 +38,14 @@ BatchRelations = Mapping[str, Relations]
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """What a loss is tried on before training.
+    """The model and data with which a loss is checked before training.
 
     Attributes:
         model: The model.
         global_relations: The relations between all points, by key.
-        batch_relations: How to compute the relations between embedded points, by key.
+        batch_relations: The relations to compute between embedded points, by key.
         batch: A few rows.
-        device: Where to compute.
+        device: The device of the computation.
         dataset: All rows.
     """
 
@@ -55,22 +57,22 @@ class Trial:
     dataset: Dataset
 
     def encode(self, method: str | None, data_key: str) -> Any:
-        """Returns what a method of the model makes of an entry of the batch."""
+        """Returns the output of a method of the model for an entry of the batch."""
         return self.batch.encode(self.model, method, data_key, self.device)
 
 
 class Loss(torch.nn.Module):
     """A term of the objective. Subclass it and write :meth:`forward`.
 
-    A loss may have parameters; they are trained along with the model's. Its ``state_dict()`` has these, its
-    buffers, and what it remembers of the training: its history, and the attributes that :attr:`state_attributes`
-    names. A checkpoint stores that state.
+    A loss may have parameters, which are trained together with the model's. Its ``state_dict()`` contains these,
+    its buffers, and its training state: its history, and the attributes in :attr:`state_attributes`. Checkpoints
+    store it.
 
     Args:
-        name: The loss's name in histories; the class's name if ``None``.
+        name: The name of the loss in histories; the name of the class if ``None``.
 
     Attributes:
-        history: The loss of each epoch, the sum over its batches.
+        history: The loss of each epoch, summed over its batches.
 
     Example:
         >>> class Size(Loss):
@@ -84,14 +86,14 @@ class Loss(torch.nn.Module):
     """
 
     spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    """How the grammar's lists ``data``, ``rels`` and ``methods`` of a loss fill the constructor's arguments."""
+    """The constructor's arguments in the lists ``data``, ``rels`` and ``methods`` of a specification."""
 
     state_attributes: ClassVar[tuple[str, ...]] = ()
-    """The names of attributes that :meth:`forward` sets and reads again in later steps: numbers, texts, tensors,
-    and lists, tuples and dicts of such. Parameters and buffers need not be named."""
+    """The names of attributes that :meth:`forward` sets and reads in later steps: numbers, strings, tensors, and
+    lists, tuples and dicts of these. Parameters and buffers need not be listed."""
 
     _before: dict[str, Any] | None = None
-    # attributes as they were before an evaluation, as far as they were set since; None while values count
+    # the former values of attributes that an evaluation has set; None outside evaluations
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__()
@@ -110,12 +112,12 @@ class Loss(torch.nn.Module):
         """Computes the loss of a batch.
 
         Args:
-            model: The model that is trained.
-            global_relations: The relations between all points, by key; ``.sub(batch["indices"])`` gives the
+            model: The model.
+            global_relations: The relations between all points, by key; ``.sub(batch["indices"])`` returns the
                 block of the batch.
-            batch_relations: How to compute the relations between embedded points, by key.
+            batch_relations: The relations to compute between embedded points, by key.
             batch: The sampled rows, by name.
-            device: Where to compute.
+            device: The device of the computation.
 
         Returns:
             A scalar.
@@ -125,11 +127,11 @@ class Loss(torch.nn.Module):
     def __call__(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Computes the loss of a batch and adds it to the epoch's sum."""
         value: torch.Tensor = super().__call__(*args, **kwargs)
-        if not self._counts:
+        if self._is_evaluating:
             return value
-        seen = value.detach()
-        # stays on the device: reading it would wait for the device at every step
-        self._accumulated = seen if self._accumulated is None else self._accumulated + seen
+        detached = value.detach()
+        # keep it on the device: reading it would wait for the device in every step
+        self._accumulated = detached if self._accumulated is None else self._accumulated + detached
         return value
 
     def evaluate(
@@ -140,17 +142,17 @@ class Loss(torch.nn.Module):
         batch: Batch,
         device: torch.device,
     ) -> torch.Tensor:
-        """Computes the loss of a batch that does not count, such as one of held-out rows.
+        """Computes the loss of a batch that is not part of the training, such as held-out rows.
 
-        Nothing is added to histories, and attributes that :meth:`forward` sets are set back, those of losses
-        within this one, too. What ``forward`` changes in place, such as a list that it appends to, stays changed.
+        Histories do not change, and attributes that :meth:`forward` sets are restored, also those of component
+        losses. Changes in place, such as appending to a list, are not undone.
 
         Args:
             model: The model.
             global_relations: The relations between all points, by key.
-            batch_relations: How to compute the relations between embedded points, by key.
+            batch_relations: The relations to compute between embedded points, by key.
             batch: The rows, by name.
-            device: Where to compute.
+            device: The device of the computation.
 
         Returns:
             A scalar.
@@ -166,19 +168,19 @@ class Loss(torch.nn.Module):
             >>> loss.evaluate(None, {}, {}, {}, None), loss.n_steps
             (tensor(1.), 0)
         """
-        with self._leaving_no_trace():
-            computed: torch.Tensor = self(model, global_relations, batch_relations, batch, device)
-        return computed
+        with self._restoring_attributes():
+            value: torch.Tensor = self(model, global_relations, batch_relations, batch, device)
+        return value
 
     @property
-    def _counts(self) -> bool:
-        """Whether values are part of the training."""
-        return self._before is None
+    def _is_evaluating(self) -> bool:
+        """Whether values are not part of the training."""
+        return self._before is not None
 
     @contextlib.contextmanager
-    def _leaving_no_trace(self) -> Iterator[None]:
-        """Within the block, no value counts; afterwards all attributes are set back."""
-        losses = [part for part in self.modules() if isinstance(part, Loss) and part._counts]
+    def _restoring_attributes(self) -> Iterator[None]:
+        """Restores the attributes of this loss and its components at the end of the block."""
+        losses = [part for part in self.modules() if isinstance(part, Loss) and not part._is_evaluating]
         for loss in losses:
             object.__setattr__(loss, "_before", {})
         try:
@@ -201,24 +203,24 @@ class Loss(torch.nn.Module):
     # -- state ----------------------------------------------------------------------------------------
 
     def without_history(self) -> Self:
-        """Returns a copy that shares parameters and components, and has a history of its own, which is empty."""
-        made = copy.copy(self)
-        made._forget()
-        return made
+        """Returns a copy with an empty history, which shares parameters and components with the original."""
+        copied = copy.copy(self)
+        copied._reset_history()
+        return copied
 
-    def _forget(self) -> None:
+    def _reset_history(self) -> None:
         self.history, self._accumulated = [], None
 
     def get_extra_state(self) -> dict[str, Any]:
-        """Returns what the loss remembers of the training, which torch makes part of ``state_dict()``.
+        """Returns the training state, which torch includes in ``state_dict()``.
 
-        Whoever overrides it, and :meth:`set_extra_state`, extends what the method of the base class returns.
+        Overrides of this method and :meth:`set_extra_state` must call the method of the base class.
         """
-        own = {name: getattr(self, name) for name in self.state_attributes}
-        return {"history": list(self.history), "accumulated": self._accumulated, "attributes": own}
+        attributes = {name: getattr(self, name) for name in self.state_attributes}
+        return {"history": list(self.history), "accumulated": self._accumulated, "attributes": attributes}
 
     def set_extra_state(self, state: Mapping[str, Any]) -> None:
-        """Takes what :meth:`get_extra_state` returned."""
+        """Sets the training state that :meth:`get_extra_state` returned."""
         self.history, self._accumulated = list(state["history"]), state["accumulated"]
         for name in self.state_attributes:
             setattr(self, name, state["attributes"][name])
@@ -233,34 +235,34 @@ class Loss(torch.nn.Module):
         *rest: Any,
     ) -> None:
         super()._load_from_state_dict(state_dict, prefix, metadata, strict, missing, *rest)
-        # weights alone may be loaded: saved routines have no more, nor do states that 1.x has written
+        # the training state is optional: saved routines and states of 1.x have weights only
         if prefix + _EXTRA_STATE in missing:
             missing.remove(prefix + _EXTRA_STATE)
 
-    # -- what it asks for -----------------------------------------------------------------------------
+    # -- requirements ---------------------------------------------------------------------------------
 
     def needs(self, batch_relations: BatchRelations) -> str:
-        """Returns what a batch must hold: ``"items"``, or ``"pairs"``, which edge sampling provides."""
+        """Returns the required kind of batches: ``"items"``, or ``"pairs"`` of edge sampling."""
         return "items"
 
     def n_outputs(self, dataset: Dataset) -> int | None:
-        """Returns how many outputs it needs of the model's head, such as classes; ``None`` if it needs none."""
+        """Returns the required number of outputs of the model's head, such as classes, or ``None``."""
         return None
 
     def embedding_distance(
         self, dataset: Dataset, global_relations: GlobalRelations, batch_relations: BatchRelations
     ) -> float | None:
-        """Returns how long distances in the embedding are to be, at the root of their mean square.
+        """Returns the root mean square of the distances that the embedding should have.
 
-        ``fit`` gives the networks that it makes such a unit, so that they need not learn it.
+        ``fit`` builds networks with this unit, so that they need not learn it.
 
         Args:
             dataset: The training data.
             global_relations: The relations between all points, by key.
-            batch_relations: How to compute the relations between embedded points, by key.
+            batch_relations: The relations to compute between embedded points, by key.
 
         Returns:
-            A positive length, or ``None`` if the loss does not compare lengths with those of the data.
+            A positive length, or ``None`` if the loss does not compare distances with those of the data.
         """
         return None
 
@@ -268,17 +270,17 @@ class Loss(torch.nn.Module):
         """Raises an error if the loss cannot work with the model and data; called before training.
 
         Args:
-            trial: What the loss would work on, with a batch of two rows; the model is in evaluation mode and
-                computes no gradients.
+            trial: The model and data, with a batch of two rows. The model is in evaluation mode and computes no
+                gradients.
         """
 
     def checkpoint(self) -> None:
-        """Ends an epoch: appends the sum over its batches to the history."""
+        """Ends an epoch: appends its loss, summed over batches, to the history."""
         self.history.append(0.0 if self._accumulated is None else float(self._accumulated))
         self._accumulated = None
 
     def detailed_history(self) -> torch.Tensor:
-        """Returns the loss of each component in each epoch, shape (components, epochs); it is the only one."""
+        """Returns the loss of each component in each epoch, shape (components, epochs); here of one component."""
         return torch.tensor([self.history])
 
     def weight_history(self) -> torch.Tensor:
@@ -290,21 +292,21 @@ class Loss(torch.nn.Module):
 
 
 def trained_state(loss: torch.nn.Module) -> dict[str, Any]:
-    """Returns the parameters and buffers of a loss by name, without what it remembers of the training.
+    """Returns the parameters and buffers of a loss by name, without its training state.
 
-    ``load_state_dict`` takes that as well.
+    ``load_state_dict`` accepts the result.
 
     Example:
         >>> list(Loss().state_dict()), list(trained_state(Loss()))
         (['_extra_state'], [])
     """
     parts = [name for name, part in loss.named_modules() if isinstance(part, Loss)]
-    remembered = {f"{name}.{_EXTRA_STATE}" if name else _EXTRA_STATE for name in parts}
-    return {name: value for name, value in loss.state_dict().items() if name not in remembered}
+    training_state = {f"{name}.{_EXTRA_STATE}" if name else _EXTRA_STATE for name in parts}
+    return {name: value for name, value in loss.state_dict().items() if name not in training_state}
 
 
 def as_batch(batch: Mapping[str, torch.Tensor]) -> Batch:
-    """Returns a batch, also of a plain dict of tensors."""
+    """Converts a dict of tensors to a batch."""
     return batch if isinstance(batch, Batch) else Batch(batch)
 
 
@@ -314,34 +316,40 @@ def is_squared_error(function: object) -> bool:
     return module or function is torch.nn.functional.mse_loss
 
 
-def usual_length(values: torch.Tensor) -> float | None:
-    """Returns the root mean square of lengths, none of which counts more than three times the median.
+def sample_of_rows(dataset: Dataset) -> torch.Tensor:
+    """Returns the indices of up to 500 evenly spaced rows, whose distances :func:`typical_length` summarises."""
+    n = len(dataset)
+    return torch.linspace(0, n - 1, min(n, _MAX_SAMPLE), device=dataset["indices"].device).to(torch.int64)
 
-    A single row far from all others, which is in few of many distances, does not matter.
+
+def typical_length(values: torch.Tensor) -> float | None:
+    """Returns the root mean square of lengths, after clipping them at three times the median.
+
+    A single row far from all others, which takes part in few distances, has little effect.
 
     Args:
         values: Lengths, of any shape.
 
     Returns:
-        A positive number, or ``None`` if there is none.
+        A positive number, or ``None`` without positive, finite lengths.
     """
     lengths = values[values > 0]
     if not lengths.numel() or not bool(lengths.isfinite().all()):
         return None
-    # about the median, so that squares stay within the type's range
+    # in units of the median, so that squares are within the range of the type
     median = float(lengths.median())
-    within = (values / median).clamp(max=_FAR_LENGTH)
-    return median * float(within.square().mean(dtype=torch.float64).sqrt())
+    clipped = (values / median).clamp(max=_MAX_LENGTH)
+    return median * float(clipped.square().mean(dtype=torch.float64).sqrt())
 
 
 def check_shape(what: str, got: Any, expected: tuple[int, ...], remedy: str) -> None:
-    """Raises ValueError if a model's output is no tensor of a shape.
+    """Raises ValueError if a model's output is not a tensor of the expected shape.
 
     Args:
-        what: What was computed, in words.
+        what: A description of the output.
         got: The model's output.
-        expected: The shape; −1 stands for any size.
-        remedy: What the user can do.
+        expected: The shape; −1 for any size.
+        remedy: The remedy, as a sentence.
     """
     if not isinstance(got, torch.Tensor):
         raise ValueError(f"{what} must be a tensor, got {type(got).__name__}. {remedy}")

@@ -16,24 +16,26 @@ from paradime.models import SharedEncodings
 
 __all__ = ["CompoundLoss"]
 
-_RULE = "weights must be one finite number a loss"
+_RULE = "weights must be one finite number per loss"
 
 
 class CompoundLoss(Loss):
-    """A weighted sum of losses, which may be compound themselves.
+    """A weighted sum of losses, which may be compound losses.
 
     Args:
         losses: The components, at least one.
-        weights: One finite number a component; 1 each if ``None``. A pair (start, end) instead of a number
-            changes linearly during training. ``"balanced"`` finds weights under which each component keeps its
-            share of the gradient, whatever the scale of the losses and the data.
-        name: The loss's name in histories.
-        shares: The components' shares of the gradient, positive, for ``weights="balanced"``; equal if ``None``.
-            Beside given weights, the shares of some components, in (0, 1), with ``None`` for the others, which
-            hold the rest together.
+        weights: One finite number per component; 1 each if ``None``. For a pair (start, end), the weight changes
+            linearly during training. With ``"balanced"``, weights follow from the gradients, such that each
+            component has its gradient share (GradNorm): its share of the sum of the gradient norms, whatever the
+            scale of the losses and the data.
+        name: The name of the loss in histories.
+        shares: The gradient shares of the components, positive, for ``weights="balanced"``; equal if ``None``.
+            In combination with weights, the shares of some components, in (0, 1), and ``None`` for the others,
+            which have the remaining share together.
 
     Raises:
-        ValueError: If there is no component, or the numbers of components and weights or shares differ.
+        ValueError: If there is no component, the numbers of components and weights or shares differ, or a weight
+            or share is out of range.
 
     Example:
         >>> from paradime.loss import PositionLoss, ReconstructionLoss
@@ -57,13 +59,13 @@ class CompoundLoss(Loss):
         self.losses = torch.nn.ModuleList(losses)
         self.shares = shares
         self._given = weights
-        self._forget()
+        self._reset_history()
 
-    def _forget(self) -> None:
-        super()._forget()
+    def _reset_history(self) -> None:
+        super()._reset_history()
         n = len(self.losses)
         self._weighting = self._make_weighting(self._given)
-        # kept here and not read from the components: these may serve in several sums and phases
+        # not read from the components, which may be part of several sums and phases
         self._steps: list[torch.Tensor] = []
         self._rows: list[list[float]] = [[] for _ in range(n)]
         self._weight_rows: list[list[float]] = [[] for _ in range(n)]
@@ -92,11 +94,12 @@ class CompoundLoss(Loss):
         if isinstance(weights, str) and weights != "balanced":
             raise ValueError(f"unknown weights {weights!r}. {did_you_mean(weights, ['balanced'])}")
         if shares is not None and len(shares) != len(names):
-            raise ValueError(f"shares must be one a loss, got {shares} for {len(names)} losses {names}.")
+            raise ValueError(f"shares must be one number per loss, got {shares} for {len(names)} losses {names}.")
         complete = shares is not None and None not in shares
         if complete and weights is not None and not isinstance(weights, str):
             raise ValueError(
-                f"weights {weights} have no meaning beside shares {shares} of all losses. Leave one of them out."
+                f"weights must not be combined with shares of all losses, got {weights} and {shares}. "
+                "Leave one of them out."
             )
         if isinstance(weights, str) or complete:
             return self._balanced(shares or [1.0] * len(names))
@@ -112,21 +115,21 @@ class CompoundLoss(Loss):
         positive = [share for share in shares if share is not None and 0 < share < np.inf]
         if len(positive) != len(self.losses):
             raise ValueError(
-                f"shares must be one positive number a loss, got {shares} for {len(self.losses)} losses "
+                f"shares must be one positive number per loss, got {shares} for {len(self.losses)} losses "
                 f"{self.component_names()}."
             )
-        # a single component has all of the gradient
+        # a single component has the whole gradient
         return BalancedWeights(positive) if len(positive) > 1 else LinearWeights([1.0])
 
     def _partial(self, shares: Sequence[float | None]) -> Sequence[float | None]:
-        held = [share for share in shares if share is not None]
-        if not all(share > 0 for share in held) or not sum(held) < 1:
-            raise ValueError(f"shares beside given weights must be positive and sum to less than 1, got {shares}.")
+        given = [share for share in shares if share is not None]
+        if not all(share > 0 for share in given) or not sum(given) < 1:
+            raise ValueError(f"shares beside weights must be positive and sum to less than 1, got {shares}.")
         return shares
 
     @property
     def weights(self) -> list[float]:
-        """The present weights; reading those that are balanced waits for the device."""
+        """The current weights. Reading balanced weights waits for the device."""
         return self._weighting.numbers()
 
     @weights.setter
@@ -134,10 +137,10 @@ class CompoundLoss(Loss):
         self._given, self._weighting = weights, self._make_weighting(weights)
 
     def at(self, progress: float) -> None:
-        """Tells how much of the training is done, which weights that change follow.
+        """Sets the weights that change during training.
 
         Args:
-            progress: The share of the steps that are done, in [0, 1].
+            progress: The completed fraction of the steps, in [0, 1].
         """
         self._weighting.at(progress)
         for loss in self._components():
@@ -158,23 +161,23 @@ class CompoundLoss(Loss):
                 shared.begin_loss()
                 values.append(loss(shared.model, global_relations, batch_relations, batch, device))
         weighted = self._weighting.weigh(values, lambda: self._trained_with(model))
-        if self._counts:
-            # kept on the device, a few numbers a step, and read once an epoch
+        if not self._is_evaluating:
+            # keep a few numbers per step on the device, and read them once per epoch
             self._steps.append(weighted.detach())
         return weighted.sum()
 
     def _trained_with(self, model: torch.nn.Module) -> list[torch.nn.Parameter]:
-        # a loss may hold the model: each parameter counts once
-        own = model.parameters() if isinstance(model, torch.nn.Module) else ()
-        return [p for p in dict.fromkeys((*own, *self.parameters())) if p.requires_grad]
+        # a loss may contain the model, but each parameter counts once
+        of_model = model.parameters() if isinstance(model, torch.nn.Module) else ()
+        return [p for p in dict.fromkeys((*of_model, *self.parameters())) if p.requires_grad]
 
     def embedding_distance(
         self, dataset: Dataset, global_relations: GlobalRelations, batch_relations: BatchRelations
     ) -> float | None:
-        found = (
+        lengths = (
             loss.embedding_distance(dataset, global_relations, batch_relations) for loss in self._components()
         )
-        return next((length for length in found if length is not None), None)
+        return next((length for length in lengths if length is not None), None)
 
     def check_setup(self, trial: Trial) -> None:
         for loss in self._components():
@@ -200,17 +203,17 @@ class CompoundLoss(Loss):
         return torch.tensor(self._weight_rows)
 
     def first_failure(self) -> tuple[int, list[str]] | None:
-        """Returns the first batch of the last epoch whose loss was not finite, and the components at fault.
+        """Returns the first batch of the last epoch with a loss that is not finite, and the failing components.
 
         Returns:
-            The batch's number from 0 and the names, or ``None`` if all were finite.
+            The index of the batch and the names of the components, or ``None`` if all losses were finite.
         """
         failed = ~self._last_epoch.isfinite()
         if not bool(failed.any()):
             return None
         batch = int(failed.any(dim=1).nonzero()[0])
         return batch, [
-            name for name, at_fault in zip(self.component_names(), failed[batch], strict=True) if at_fault
+            name for name, has_failed in zip(self.component_names(), failed[batch], strict=True) if has_failed
         ]
 
     def component_names(self) -> list[str]:

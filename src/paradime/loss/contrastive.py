@@ -1,4 +1,4 @@
-"""The loss that tells neighbours from the other points of a batch."""
+"""The loss that distinguishes neighbours from the other points of a batch."""
 
 from __future__ import annotations
 
@@ -31,35 +31,36 @@ _ATTRACTED = ("near", "mid")
 
 @LOSSES.register("contrastive")
 class ContrastiveLoss(EmbeddingLoss):
-    """Tells the pairs of a batch from pairs of their first points with the ends of its other pairs.
+    """Distinguishes the pairs of a batch from negatives: pairs of their first points with ends of other pairs.
 
-    Works on the pairs with ``rel`` = 1 of any batch of pairs; those of :class:`~paradime.data.ContrastivePairs`
-    suit it best. With the similarity q of two embedded points, (1 + d²)^(−1/τ) or exp(cos/τ), and m negatives
-    a pair, a pair's loss is
+    It uses the pairs with ``rel`` = 1 of any batch of pairs, preferably of
+    :class:`~paradime.data.ContrastivePairs`. With the similarity q of two embedded points, (1 + d²)^(−1/τ) or
+    exp(cos/τ), and m negatives per pair, the loss of a pair is
 
     - −log(q₊/(q₊ + Σ q₋)) for ``"infonce"``,
-    - −log(q₊/(q₊ + c)) − Σ log(c/(q₋ + c)) for the others, where c = Z m/(n(n − 1)): ``"nce"`` learns the
-      normaliser Z, ``"negative sampling"`` keeps it fixed such that c = (100 m/(n − 1))^(1 − s), so that the
-      spectrum s leads from t-SNE (0: Z = 100 n) to UMAP (1: the posterior is q/(q + 1)) and beyond. Where
-      100 m < n, a larger s means more attraction.
+    - −log(q₊/(q₊ + c)) − Σ log(c/(q₋ + c)) for the other kinds, where c = Z m/(n(n − 1)). ``"nce"`` learns the
+      normaliser Z. For ``"negative sampling"``, it is constant such that c = (100 m/(n − 1))^(1 − s), and the
+      spectrum s ranges from t-SNE (0: Z = 100 n) to UMAP (1: the posterior is q/(q + 1)) and beyond. If 100 m <
+      n, a larger s increases the attraction.
 
     Args:
         kind: ``"infonce"``, ``"nce"`` or ``"negative sampling"``.
-        n_negatives: The number m ≥ 1 of negatives of a pair, ends of other pairs of the batch, random as the
-            batch's order is; all of them if ``None``, which costs b × 2b similarities for b pairs.
-        temperature: τ > 0. Among distances, larger ones have heavier tails, which keep more neighbours of large
-            data, but tear its map into many small islands.
-        similarity: ``"cauchy"``, of distances, for embeddings in the plane; or ``"cosine"``, of directions.
-        spectrum: s, any finite number; for negative sampling.
-        data_key: The entry that is embedded.
-        embedding_method: The method of the model that embeds.
-        name: The loss's name in histories.
+        n_negatives: The number m ≥ 1 of negatives per pair, chosen among the ends of other pairs by the random
+            order of the batch; all of them if ``None``, with b × 2b similarities for b pairs.
+        temperature: τ > 0. For distances, larger values have heavier tails, which preserve more neighbours of
+            large data, but split the embedding into many small islands.
+        similarity: ``"cauchy"`` for distances, suited to two dimensions; ``"cosine"`` for directions.
+        spectrum: s, any finite number, for negative sampling.
+        data_key: The entry to embed.
+        embedding_method: The model's method for embedding.
+        name: The name of the loss in histories.
 
     Attributes:
-        log_normalizer: For ``"nce"``, log(Z/n), a parameter that is trained along; log 100 at first.
+        log_normalizer: For ``"nce"``, log(Z/n), a trained parameter with initial value log 100.
 
     Raises:
-        ValueError: If an argument is out of range; before training, if the model's output has not one row a point.
+        ValueError: If an argument is out of range; before training, if the model's output does not have one row
+            per point.
 
     Source: Damrich et al., "From t-SNE to UMAP with contrastive learning", 2023.
 
@@ -102,8 +103,8 @@ class ContrastiveLoss(EmbeddingLoss):
         self.temperature = temperature
         self.similarity = similarity
         self.spectrum = spectrum
-        learned = torch.nn.Parameter(torch.tensor(math.log(100))) if kind == "nce" else None
-        self.register_parameter("log_normalizer", learned)
+        log_normalizer = torch.nn.Parameter(torch.tensor(math.log(100))) if kind == "nce" else None
+        self.register_parameter("log_normalizer", log_normalizer)
         self._n_points: int | None = None
 
     def forward(
@@ -117,7 +118,7 @@ class ContrastiveLoss(EmbeddingLoss):
         batch = as_batch(batch)
         ends = batch.encode_pairs(model, self.embedding_method, self.data_key, device, kinds=_ATTRACTED).flatten(3)
         ids = batch.pick_pairs(torch.stack((batch["row"], batch["col"])), _ATTRACTED).to(device)
-        # all pairs of a first point have it as their first end
+        # the first end of all pairs of a point is this point
         points = ends[0, :, 0], ends[1], ids[0, :, 0], ids[1]
         b, k = ids.shape[1:]
         n_others = (b - 1) * (1 + k)
@@ -134,7 +135,7 @@ class ContrastiveLoss(EmbeddingLoss):
         return noise_contrastive_loss(positives, negatives, self._log_noise(m, ends))
 
     def _log_similarities(self, anchors: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-        """Returns τ log q between points, shape (b, d), and others of each, shape (b, m, d) or (p, d) for all."""
+        """Returns τ log q between points, shape (b, d), and others: (b, m, d) of each, or (p, d) of all."""
         if self.similarity == "cosine":
             anchors, others = (torch.nn.functional.normalize(part, dim=-1) for part in (anchors, others))
             return anchors @ others.T if others.ndim == 2 else (others @ anchors[:, :, None]).squeeze(2)
@@ -148,24 +149,24 @@ class ContrastiveLoss(EmbeddingLoss):
         neighbor_ids: torch.Tensor,
         n_negatives: int,
     ) -> torch.Tensor:
-        """Returns τ log q between points and ends of the others' pairs, −∞ for those that are left out."""
+        """Returns τ log q between points and ends of other pairs; −∞ for excluded ones."""
         b, n_ends = len(anchors), 1 + neighbors.shape[1]
         others = torch.cat((anchors[:, None], neighbors), dim=1).flatten(0, 1)
         other_ids = torch.cat((ids[:, None], neighbor_ids), dim=1).flatten()
         if n_negatives == (b - 1) * n_ends:
             owners = torch.arange(b, device=ids.device)
-            hidden = (other_ids == ids[:, None]) | (owners.repeat_interleave(n_ends) == owners[:, None])
+            excluded = (other_ids == ids[:, None]) | (owners.repeat_interleave(n_ends) == owners[:, None])
         else:
-            places = places_of_others(b, n_ends, n_negatives, ids.device)
-            others = others.index_select(0, places.flatten()).view(*places.shape, -1)
-            hidden = other_ids[places] == ids[:, None]
-        # a first point may be an end of another pair, too, and is not its own negative
-        return self._log_similarities(anchors, others).masked_fill(hidden, -torch.inf)
+            indices = places_of_others(b, n_ends, n_negatives, ids.device)
+            others = others.index_select(0, indices.flatten()).view(*indices.shape, -1)
+            excluded = other_ids[indices] == ids[:, None]
+        # a first point may also be an end of another pair, but is not its own negative
+        return self._log_similarities(anchors, others).masked_fill(excluded, -torch.inf)
 
     def _log_noise(self, n_negatives: int, ends: torch.Tensor) -> torch.Tensor:
         n_points = self._n_points or ends[..., 0].numel()
         if self.log_normalizer is None:
-            # filled in where it is needed: a number that is copied to a device is waited for
+            # created on the device, since a copy would wait for the device
             return ends.new_full((), log_noise_ratio(self.spectrum, n_negatives, n_points))
         return self.log_normalizer + math.log(max(n_negatives, 1) / max(n_points - 1, 1))
 

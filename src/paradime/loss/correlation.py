@@ -1,4 +1,4 @@
-"""The loss that lines up an axis of the embedding with an attribute."""
+"""The loss that correlates an axis of the embedding with an attribute."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ _SIGNS = {"any": 0, "positive": 1, "negative": -1}
 
 @LOSSES.register("correlation")
 class CorrelationLoss(EmbeddingLoss):
-    """Lets an axis of the embedding be correlated with an attribute of the points.
+    """Correlates an axis of the embedding with an attribute of the points.
 
     With the correlation r over the batch, the loss is 1 − r² for any sign, 1 − r for a positive and 1 + r for a
-    negative one; with a target level, the square of what |r| (or r, or −r) lacks.
+    negative sign. With a target level t, it is max(0, t − |r|)², with r or −r in place of |r| for a sign.
 
     Args:
-        attribute: An entry with one number a point, or a column of ``data_key``, by name or number.
-        axis: Which axis of the embedding, from 0 on.
+        attribute: An entry with one number per point, or a column of ``data_key``, by name or number.
+        axis: The index of the axis of the embedding, from 0.
         kind: ``"pearson"`` for a linear relation, ``"rank"`` for a monotonic one (Spearman's, through soft ranks
             of the embedding).
-        sign: Which sign the correlation is to have.
-        target: A level in (0, 1] that suffices; as high as possible if ``None``.
-        data_key: The entry that is embedded.
-        embedding_method: The method of the model that embeds.
+        sign: The desired sign of the correlation.
+        target: A sufficient level of correlation in (0, 1]; if ``None``, the correlation is maximised.
+        data_key: The entry to embed.
+        embedding_method: The model's method for embedding.
         temperature: Width of the soft ranks in standard deviations, see
             :func:`~paradime.functional.soft_rank`.
-        name: The loss's name in histories.
+        name: The name of the loss in histories.
 
     Raises:
-        ValueError: If an argument is out of range; before training, if there is no such attribute or axis.
+        ValueError: If an argument is out of range; before training, if the attribute or axis does not exist.
 
     Example:
         >>> rows = torch.tensor([[0.0, 3.0], [1.0, 1.0], [2.0, 2.0]])
@@ -86,11 +86,11 @@ class CorrelationLoss(EmbeddingLoss):
     def of_embedding(
         self, embedded: torch.Tensor, batch: Batch, global_relations: GlobalRelations
     ) -> torch.Tensor:
-        axis, wanted = embedded[:, self.axis], self._attribute.values(batch, embedded.device)
+        axis, attribute = embedded[:, self.axis], self._attribute.values(batch, embedded.device)
         if self.kind == "rank":
-            axis, wanted = soft_rank(axis, self.temperature), average_rank(wanted)
-        # centred as it comes: far from zero, the precision of the embedding does not tell its values apart
-        r = pearson(axis, (wanted - wanted.mean()).to(axis.dtype))
+            axis, attribute = soft_rank(axis, self.temperature), average_rank(attribute)
+        # centre before the conversion: far from zero, float32 would not distinguish the values
+        r = pearson(axis, (attribute - attribute.mean()).to(axis.dtype))
         sign = _SIGNS[self.sign]
         if self.target is not None:
             return (self.target - (sign * r if sign else r.abs())).clamp_min(0).square()

@@ -1,4 +1,4 @@
-"""The loss that shows where the data are dense."""
+"""The loss that preserves local densities."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ __all__ = ["DensityLoss"]
 
 @LOSSES.register("density")
 class DensityLoss(EmbeddingLoss):
-    """Lets points that are far from their neighbours in the data be so in the embedding: densMAP's term.
+    """Preserves local densities, as in densMAP: distances to neighbours in the data and in the embedding agree.
 
     The loss is 1 − Pearson's correlation over the batch between the logarithms of the local radii in the data and
     those in the embedding, log(ε + Σⱼ qᵢⱼ dᵢⱼ² / Σⱼ qᵢⱼ) with q = 1/(1 + d²).
 
     Args:
-        radius_key: The entry that holds the logarithms of the local radii in the data; see
+        radius_key: The entry with the logarithms of the local radii in the data, see
             :func:`~paradime.data.local_radius`, the data function ``"local radius"``.
-        data_key: The entry that is embedded.
-        embedding_method: The method of the model that embeds.
-        name: The loss's name in histories.
+        data_key: The entry to embed.
+        embedding_method: The model's method for embedding.
+        name: The name of the loss in histories.
 
     Raises:
-        ValueError: Before training, if the radii are not one number a row.
+        ValueError: Before training, if there is not one radius per row.
 
     Source: Narayan, Berger, Cho, "Assessing single-cell transcriptomic variability through density-preserving data
         visualization", 2021.
@@ -62,8 +62,8 @@ class DensityLoss(EmbeddingLoss):
     def of_embedding(
         self, embedded: torch.Tensor, batch: Batch, global_relations: GlobalRelations
     ) -> torch.Tensor:
-        wanted = batch[self.radius_key].to(device=embedded.device, dtype=embedded.dtype).reshape(-1)
-        return 1 - pearson(log_radii(squared_distances(embedded)), wanted)
+        radii = batch[self.radius_key].to(device=embedded.device, dtype=embedded.dtype).reshape(-1)
+        return 1 - pearson(log_radii(squared_distances(embedded)), radii)
 
     def check_setup(self, trial: Trial) -> None:
         super().check_setup(trial)

@@ -1,4 +1,4 @@
-"""What losses of the embedded rows of a batch share."""
+"""The base of losses of the embedded rows of a batch, and checks that losses share."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class EmbeddingLoss(Loss):
     """A loss of the embedded rows of a batch. Subclass it and write :meth:`of_embedding`.
 
     Args:
-        data_key: The entry that is embedded.
-        embedding_method: The method of the model that embeds.
-        name: The loss's name in histories.
+        data_key: The entry to embed.
+        embedding_method: The model's method for embedding.
+        name: The name of the loss in histories.
 
     Raises:
-        ValueError: Before training, if the model's output has not one row a point.
+        ValueError: Before training, if the model's output does not have one row per point.
 
     Example:
         >>> class Size(EmbeddingLoss):
@@ -43,7 +43,7 @@ class EmbeddingLoss(Loss):
     """
 
     in_unit: ClassVar[bool] = False
-    """Whether :meth:`of_embedding` gets positions in the model's unit, whatever the unit of the data."""
+    """Whether :meth:`of_embedding` receives positions in the model's unit, whatever the unit of the data."""
 
     def __init__(self, data_key: str = "main", embedding_method: str = "embed", name: str | None = None) -> None:
         super().__init__(name)
@@ -56,7 +56,7 @@ class EmbeddingLoss(Loss):
         """Computes the loss of embedded rows.
 
         Args:
-            embedded: Shape (b, out_dim), on the device where to compute; in the model's unit if :attr:`in_unit`.
+            embedded: Shape (b, out_dim), on the device of the computation; in the model's unit if :attr:`in_unit`.
             batch: The rows.
             global_relations: The relations between all points, by key.
 
@@ -88,7 +88,7 @@ class EmbeddingLoss(Loss):
 
 
 def check_choice(what: str, value: Any, known: Iterable[str]) -> None:
-    """Raises ValueError if an argument is none of the names that are known."""
+    """Raises ValueError if an argument is not a known name."""
     known = list(known)
     if value not in known:
         raise ValueError(f"unknown {what} {value!r}. {did_you_mean(value, known)}")
@@ -101,49 +101,49 @@ def check_positive(what: str, value: float) -> None:
 
 
 def single_column(loss: Loss, dataset: Dataset, key: str, *, may_miss: bool = False) -> torch.Tensor:
-    """Returns an entry of one number a row, shape (n,).
+    """Returns an entry with one number per row, shape (n,).
 
     Args:
-        loss: The loss that needs it.
+        loss: The loss that needs the entry.
         dataset: The data set.
-        key: The entry's name.
-        may_miss: Whether the loss does without the numbers of some rows, which are NaN.
+        key: The name of the entry.
+        may_miss: Whether numbers may be missing, that is, NaN.
 
     Raises:
-        KeyError: If there is no such entry.
-        ValueError: If it has more than one number a row; or misses one that the loss needs.
+        KeyError: If the entry does not exist.
+        ValueError: If it does not have one number per row, or a number is missing.
     """
     entry: torch.Tensor = dataset[key]
     if entry.shape not in ((len(dataset),), (len(dataset), 1)):
         raise ValueError(
-            f"loss {loss.name!r}: data {key!r} must have one number a row, shape ({len(dataset)},), got "
-            f"{tuple(entry.shape)}. Add the column as an entry of its own."
+            f"loss {loss.name!r}: data {key!r} must have one number per row, shape ({len(dataset)},), got "
+            f"{tuple(entry.shape)}. Add the column as a separate entry."
         )
     missing = entry.reshape(-1).isnan()
     if not may_miss and bool(missing.any()):
         raise ValueError(
             f"loss {loss.name!r}: data {key!r} must have a number in each row, got none in {int(missing.sum())} "
-            f"rows, first in row {int(missing.nonzero()[0])}. Fill them in, or leave such rows out."
+            f"rows, first in row {int(missing.nonzero()[0])}. Impute them, or drop such rows."
         )
     return entry.reshape(-1)
 
 
 def rows_with_target(targets: torch.Tensor, some_miss: bool) -> torch.Tensor | None:
-    """Returns the places of the targets of a batch that are not missing; ``None`` for all.
+    """Returns the indices of the rows of a batch with a target; ``None`` for all rows.
 
     Args:
-        targets: Shape (b,), NaN where there is none.
-        some_miss: Whether some of the training rows have none. Where all have one, only batches of other rows, of
-            which no gradients are recorded, are looked at: that waits for the device.
+        targets: Shape (b,), NaN for rows without a target.
+        some_miss: Whether some training rows have no target. If not, only batches without gradients, which are of
+            other rows, are examined, since this waits for the device.
     """
     if not some_miss and torch.is_grad_enabled():
         return None
-    places = (~targets.isnan()).nonzero().squeeze(1)
-    return None if len(places) == len(targets) else places
+    indices = (~targets.isnan()).nonzero().squeeze(1)
+    return None if len(indices) == len(targets) else indices
 
 
 def check_relations(loss: Loss, trial: Trial, key: str) -> None:
-    """Raises RelationsNotComputedError if there are no global relations of a key."""
+    """Raises RelationsNotComputedError if there are no global relations with a key."""
     if key not in trial.global_relations:
         raise RelationsNotComputedError(
             f"loss {loss.name!r} needs global relations {key!r}. {did_you_mean(key, trial.global_relations)}"

@@ -1,4 +1,4 @@
-"""The loss that keeps the large arrangement of the data."""
+"""The loss that preserves global structure."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ __all__ = ["GlobalStructureLoss"]
 
 @LOSSES.register("global structure")
 class GlobalStructureLoss(EmbeddingLoss):
-    """Lets distances in the embedding be correlated with distances in the data, whatever their scale.
+    """Correlates distances in the embedding with distances in the data, whatever their scale.
 
-    The loss is 1 − Pearson's correlation over pairs of the batch. Beside a loss of neighbourhoods, it decides
-    where the clusters go.
+    The loss is 1 − Pearson's correlation over pairs of the batch. In combination with a loss of neighbourhoods, it
+    determines the arrangement of clusters.
 
     Args:
         metric: The distance between rows of data, see :class:`~paradime.loss.StressLoss`.
-        data_key: The entry that is embedded.
-        embedding_method: The method of the model that embeds.
-        n_points: At most so many points of the batch are compared, evenly spread over it, at least 3; all of them
-            if ``None``. A correlation is found well enough with a hundred, whose pairs cost next to nothing.
-        name: The loss's name in histories.
+        data_key: The entry to embed.
+        embedding_method: The model's method for embedding.
+        n_points: The largest number of points of the batch to compare, evenly spaced in it, at least 3; all if
+            ``None``. A hundred suffice to estimate the correlation at a negligible cost.
+        name: The name of the loss in histories.
 
     Raises:
         ValueError: If the metric is unknown, or ``n_points`` is less than 3.
@@ -72,12 +72,12 @@ class GlobalStructureLoss(EmbeddingLoss):
     ) -> torch.Tensor:
         rows: Mapping[str, torch.Tensor] = batch
         if self.n_points is not None and len(embedded) > self.n_points:
-            chosen = torch.arange(self.n_points, device=embedded.device) * len(embedded) // self.n_points
-            embedded = embedded.index_select(0, chosen)
+            selected = torch.arange(self.n_points, device=embedded.device) * len(embedded) // self.n_points
+            embedded = embedded.index_select(0, selected)
             entry = batch[self.data_key]
-            rows = {self.data_key: entry.index_select(0, chosen.to(entry.device))}
-        wanted = batch_distances(rows, self.data_key, self.metric, embedded)
-        return 1 - pearson(condensed_distances(embedded), wanted)
+            rows = {self.data_key: entry.index_select(0, selected.to(entry.device))}
+        distances = batch_distances(rows, self.data_key, self.metric, embedded)
+        return 1 - pearson(condensed_distances(embedded), distances)
 
     def check_setup(self, trial: Trial) -> None:
         super().check_setup(trial)

@@ -1,4 +1,4 @@
-"""The loss that takes an attribute out of the embedding."""
+"""The loss that removes an attribute from the embedding."""
 
 from __future__ import annotations
 
@@ -19,23 +19,22 @@ __all__ = ["IndependenceLoss"]
 
 @LOSSES.register("independence")
 class IndependenceLoss(EmbeddingLoss):
-    """Lets the embedding say nothing about an attribute, such as the batch in which points were measured.
+    """Makes the embedding independent of an attribute, such as the experiment in which points were measured.
 
-    An attribute of integers or booleans is a category; pass floating-point numbers where distances between values
-    mean something.
+    Integers and booleans are categories. Pass floating-point numbers if distances between values have a meaning.
 
     Args:
-        attribute: An entry with one number a point, or a column of ``data_key``, by name or number.
-        kind: ``"hsic"`` for dependence of any form: the normalised Hilbert-Schmidt independence criterion, in
-            [0, 1], of Gaussian kernels with the median distance as bandwidth (equality, for categories).
-            ``"correlation"`` for linear dependence only, and cheaper: the mean squared correlation of the axes
-            with the attribute, or with each category's indicator.
-        data_key: The entry that is embedded.
-        embedding_method: The method of the model that embeds.
-        name: The loss's name in histories.
+        attribute: An entry with one number per point, or a column of ``data_key``, by name or number.
+        kind: ``"hsic"`` for any dependence: the normalised Hilbert-Schmidt independence criterion, in [0, 1], of
+            Gaussian kernels with the median distance as bandwidth (of equality for categories). ``"correlation"``
+            for linear dependence, which is faster: the mean squared correlation of the axes with the attribute or
+            with the indicator of each category.
+        data_key: The entry to embed.
+        embedding_method: The model's method for embedding.
+        name: The name of the loss in histories.
 
     Raises:
-        ValueError: If ``kind`` is unknown; before training, if there is no such attribute.
+        ValueError: If ``kind`` is unknown; before training, if the attribute does not exist.
 
     Source: Gretton et al., "Measuring statistical dependence with Hilbert-Schmidt norms", 2005; Cortes, Mohri,
         Rostamizadeh, "Algorithms for learning kernels based on centered alignment", 2012, for the normalisation.
@@ -77,13 +76,13 @@ class IndependenceLoss(EmbeddingLoss):
         if self.kind == "correlation":
             correlations = standardized(embedded).T @ standardized(self._indicators(column).to(embedded.dtype))
             return correlations.square().mean()
-        of_column = gaussian_kernel(column[:, None]) if column.is_floating_point() else column[:, None] == column
-        return centered_alignment(gaussian_kernel(embedded), of_column.to(embedded.dtype))
+        kernel = gaussian_kernel(column[:, None]) if column.is_floating_point() else column[:, None] == column
+        return centered_alignment(gaussian_kernel(embedded), kernel.to(embedded.dtype))
 
     def _indicators(self, column: torch.Tensor) -> torch.Tensor:
         if column.is_floating_point():
             return column[:, None]
-        # without a check before training, only the batch tells which categories there are
+        # without check_setup, only the categories of the batch are known
         categories = torch.unique(column) if self._categories is None else self._categories
         return column[:, None] == categories.to(column.device)
 

@@ -1,4 +1,4 @@
-"""The loss that teaches positions."""
+"""The loss of given positions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from paradime.loss.base import (
     as_batch,
     check_shape,
     is_squared_error,
-    usual_length,
+    typical_length,
 )
 from paradime.models import unit_of
 from paradime.types import BinaryTensorFun
@@ -28,17 +28,17 @@ __all__ = ["PositionLoss"]
 
 @LOSSES.register("position")
 class PositionLoss(Loss):
-    """Compares embedded points with positions that are known.
+    """Compares embedded points with given positions.
 
     Args:
-        loss_function: Takes the embedding and the positions, both (b, out_dim); mean squared error if ``None``.
-            That one is in the model's unit where it has one, so that the unit of the data does not matter.
-        data_key: The entry that is embedded.
-        position_key: The entry that holds the positions.
-        embedding_method: The method of the model that embeds.
-        in_unit: Whether the positions are in the model's unit, such as components of scale 1, rather than
-            lengths in the embedding.
-        name: The loss's name in histories.
+        loss_function: A function of the embedding and the positions, both (b, out_dim); mean squared error if
+            ``None``, which is in the model's unit if it has one, so that the unit of the data has no effect.
+        data_key: The entry to embed.
+        position_key: The entry with the positions.
+        embedding_method: The model's method for embedding.
+        in_unit: Whether the positions are in the model's unit, such as components of scale 1, instead of the unit
+            of the embedding.
+        name: The name of the loss in histories.
 
     Raises:
         ValueError: Before training, if embedding and positions differ in shape.
@@ -77,7 +77,7 @@ class PositionLoss(Loss):
         embedded = as_batch(batch).encode(model, self.embedding_method, self.data_key, device)
         positions = batch[self.position_key].to(device)
         compare = torch.nn.functional.mse_loss if self.loss_function is None else self.loss_function
-        # other functions may mean lengths as they are
+        # other functions may depend on the unit of lengths
         unit = unit_of(model) if self.in_unit or is_squared_error(compare) else 1.0
         return compare(embedded / unit, positions if self.in_unit else positions / unit)
 
@@ -88,14 +88,13 @@ class PositionLoss(Loss):
             return None
         positions = dataset[self.position_key].flatten(1)
         deviations = positions.to("cpu", torch.float64) - positions[:1].to("cpu", torch.float64)
-        spread = (deviations - deviations.mean(dim=0)).norm(dim=1)  # from their mean
-        found = usual_length(spread)
-        return None if found is None else math.sqrt(2) * found
+        length = typical_length((deviations - deviations.mean(dim=0)).norm(dim=1))
+        return None if length is None else math.sqrt(2) * length
 
     def check_setup(self, trial: Trial) -> None:
         check_shape(
             f"loss {self.name!r}: the model's embedding",
             trial.encode(self.embedding_method, self.data_key),
             tuple(trial.batch[self.position_key].shape),
-            f"It is compared with the positions in {self.position_key!r}: it needs as many dimensions.",
+            f"It needs as many dimensions as the positions in {self.position_key!r}.",
         )

@@ -28,18 +28,18 @@ LOSS_FUNCTIONS.add("mse", torch.nn.functional.mse_loss)
 
 @LOSSES.register("reconstruction")
 class ReconstructionLoss(Loss):
-    """Compares points with what the model makes of their code.
+    """Compares points with their reconstructions by the model.
 
-    The mean squared error of a decoder that standardises is that of standardised rows: columns weigh alike,
-    whatever their units. Other functions get rows and reconstructions in the units of the data.
+    For a decoder that standardises, the mean squared error is that of standardised rows, so that all columns have
+    the same weight, whatever their units. Other functions receive rows and reconstructions in the units of the
+    data.
 
     Args:
-        loss_function: Takes points and reconstructions, in this order, both (b, …); mean squared error if
-            ``None``.
-        data_key: The entry that is reconstructed.
-        encoding_method: The method of the model that encodes.
-        decoding_method: The method of the model that decodes.
-        name: The loss's name in histories.
+        loss_function: A function of points and reconstructions, both (b, …); mean squared error if ``None``.
+        data_key: The entry to reconstruct.
+        encoding_method: The model's method for encoding.
+        decoding_method: The model's method for decoding.
+        name: The name of the loss in histories.
 
     Raises:
         ValueError: Before training, if reconstructions and points differ in shape.

@@ -1,4 +1,4 @@
-"""The loss that predicts numbers."""
+"""The loss of predicted numbers."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ LOSS_FUNCTIONS.add("bce", torch.nn.functional.binary_cross_entropy_with_logits)
 
 @LOSSES.register("regression")
 class RegressionLoss(Loss):
-    """Compares one predicted number a row with a target.
+    """Compares one predicted number per row with a target.
 
-    Rows whose target is missing, NaN, are left out: the loss is that of the others, and 0 for a batch without any.
+    Rows whose target is missing (NaN) are ignored; for a batch without targets, the loss is 0.
 
     Args:
-        loss_function: Takes predictions and targets, both (b,); mean squared error if ``None``.
-        data_key: The entry that is predicted from.
-        target_key: The entry that holds the targets, one number a row. They are taken as they are: bring them to
-            a moderate scale.
-        regression_method: The method of the model that predicts, with one output column.
-        name: The loss's name in histories.
+        loss_function: A function of predictions and targets, both (b,); mean squared error if ``None``.
+        data_key: The entry from which targets are predicted.
+        target_key: The entry with the targets, one number per row. They are not scaled: scale them to moderate
+            values.
+        regression_method: The model's method for prediction, with one output column.
+        name: The name of the loss in histories.
 
     Raises:
-        ValueError: Before training, if the model's output is not one column, or targets are not one number a row.
+        ValueError: Before training, if the model's output or the targets are not one number per row.
 
     Example:
         >>> entries = {"main": torch.tensor([[1.0], [2.0]]), "labels": torch.tensor([1.0, 4.0])}
@@ -78,8 +78,8 @@ class RegressionLoss(Loss):
         rows = rows_with_target(targets, self._some_miss)
         if rows is not None:
             if not len(rows):
-                nothing: torch.Tensor = 0 * predicted.sum()
-                return nothing
+                zero: torch.Tensor = 0 * predicted.sum()
+                return zero
             predicted, targets = predicted.index_select(0, rows), targets.index_select(0, rows)
         compare = torch.nn.functional.mse_loss if self.loss_function is None else self.loss_function
         return compare(predicted, targets)

@@ -1,4 +1,4 @@
-"""The loss that compares relations."""
+"""The loss that compares relations in the data and in the embedding."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from paradime.loss.base import (
     as_batch,
     check_shape,
     is_squared_error,
-    usual_length,
+    sample_of_rows,
+    typical_length,
 )
 from paradime.models import unit_of
 from paradime.relationdata import FlatRelationTensor, RelationData
@@ -28,30 +29,27 @@ from paradime.types import BinaryTensorFun
 
 __all__ = ["RelationLoss"]
 
-_MOST_POINTS = 500  # between which relations are measured, to know how long distances are
-
 
 @LOSSES.register("relation")
 class RelationLoss(Loss):
     """Compares the relations of a batch with those of its embedding.
 
-    With batch relations between all points of a batch, the target is the batch's block of the global
-    relations. With batch relations of pairs (``DistsFromTo``), it is 1 for the sampled edges and 0 for their
-    negatives.
+    For batch relations between all points, the target is the batch's block of the global relations. For batch
+    relations of pairs (``DistsFromTo``), it is 1 for sampled edges and 0 for their negatives.
 
     Args:
-        loss_function: Takes the target and the embedding's relations, of the same shape (b, b) or (m,);
-            returns a scalar. Mean squared errors of distances are in the model's unit where it has one, so that
-            the unit of the data does not matter.
-        global_relation_key: Which global relations.
-        batch_relation_key: Which batch relations.
-        embedding_method: The method of the model that embeds.
+        loss_function: A function of the target and the embedding's relations, of the same shape (b, b) or (m,),
+            that returns a scalar. Mean squared errors of distances are in the model's unit if it has one, so that
+            the unit of the data has no effect.
+        global_relation_key: The key of the global relations.
+        batch_relation_key: The key of the batch relations.
+        embedding_method: The model's method for embedding.
         normalize_sub: Whether to rescale the block of the global relations to a total of 1.
-        name: The loss's name in histories.
+        name: The name of the loss in histories.
         function_options: Further arguments of the loss function, such as ``{"gamma": 7.0}``.
 
     Raises:
-        ValueError: Before training, if the model's output has not one row a point.
+        ValueError: Before training, if the model's output does not have one row per point.
 
     Source: Hinterreiter et al., "ParaDime", 2023, section 4.2.
     """
@@ -95,30 +93,32 @@ class RelationLoss(Loss):
             return self._compare(batch["rel"].to(device), relations.compute_relations(pairs).values)
         embedded = batch.encode(model, self.embedding_method, relations.data_key, device)
         unit = unit_of(model) if self._compares_lengths(relations) else 1.0
-        found = relations.compute_relations(embedded if unit == 1 else embedded / unit)
-        wanted = global_relations[self.global_relation_key]
+        embedded_relations = relations.compute_relations(embedded if unit == 1 else embedded / unit)
+        data_relations = global_relations[self.global_relation_key]
         if (
             self.loss_function is kullback_leibler_div
             and not self.function_options
-            and not isinstance(found, FlatRelationTensor)
+            and not isinstance(embedded_relations, FlatRelationTensor)
         ):
-            stored = batch.of_pass(wanted, wanted.sub_pairs_of) or wanted.sub_pairs(batch["indices"])
-            if stored is not None and found.n_points == len(embedded):
-                return self._divergence_of_pairs(stored, found, embedded)
-        target = self._normalized(wanted.sub(batch["indices"]).to(device=device, dtype=embedded.dtype))
+            stored = batch.of_pass(data_relations, data_relations.sub_pairs_of) or data_relations.sub_pairs(
+                batch["indices"]
+            )
+            if stored is not None and embedded_relations.n_points == len(embedded):
+                return self._divergence_of_pairs(stored, embedded_relations, embedded)
+        target = self._normalized(data_relations.sub(batch["indices"]).to(device=device, dtype=embedded.dtype))
         target = target if unit == 1 else target / unit
-        # the target is a square block, so the other side is, too, unless it has no such form
-        flat = isinstance(found, FlatRelationTensor)
-        return self._compare(target, found.values if flat else found.to_square())
+        # the target is square; flat relations have no square form
+        flat = isinstance(embedded_relations, FlatRelationTensor)
+        return self._compare(target, embedded_relations.values if flat else embedded_relations.to_square())
 
     def _compares_lengths(self, relations: Relations) -> bool:
-        """Whether lengths are compared by their squared differences, which would have the square of a unit."""
+        """Whether the loss is a squared error of lengths, which depends on their unit."""
         plain = is_squared_error(self.loss_function) and not self.function_options
         are_lengths = isinstance(relations, DifferentiablePDist) and relations.are_distances
         return plain and are_lengths and not self.normalize_sub
 
-    def _compare(self, target: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
-        return self.loss_function(target, found, **(self.function_options or {}))
+    def _compare(self, target: torch.Tensor, embedded_relations: torch.Tensor) -> torch.Tensor:
+        return self.loss_function(target, embedded_relations, **(self.function_options or {}))
 
     def _normalized(self, target: torch.Tensor) -> torch.Tensor:
         if not self.normalize_sub:
@@ -127,18 +127,18 @@ class RelationLoss(Loss):
         return target / torch.where(total == 0, 1, total)
 
     def _divergence_of_pairs(
-        self, pairs: tuple[torch.Tensor, ...], found: RelationData, embedded: torch.Tensor
+        self, pairs: tuple[torch.Tensor, ...], embedded_relations: RelationData, embedded: torch.Tensor
     ) -> torch.Tensor:
-        """The divergence from a sparse symmetric target, to which only its pairs contribute.
+        """Returns the divergence from a sparse symmetric target, to which only its pairs contribute.
 
-        Half of the block's entries stand for all: they are normalised to a total of 1/2.
+        The pairs are half of the entries of the block, and are normalised to a total of 1/2.
         """
         rows, cols, values = (part.to(embedded.device) for part in pairs)
         target = self._normalized(values.to(embedded.dtype)) / (2 if self.normalize_sub else 1)
-        if found.known_symmetric:
-            return 2 * kullback_leibler_of_pairs(target, found.at(rows, cols), len(embedded))
+        if embedded_relations.known_symmetric:
+            return 2 * kullback_leibler_of_pairs(target, embedded_relations.at(rows, cols), len(embedded))
         both_ways = torch.cat((rows, cols)), torch.cat((cols, rows))
-        return kullback_leibler_of_pairs(target.repeat(2), found.at(*both_ways), len(embedded))
+        return kullback_leibler_of_pairs(target.repeat(2), embedded_relations.at(*both_ways), len(embedded))
 
     def needs(self, batch_relations: BatchRelations) -> str:
         return self._batch_relations(batch_relations).needs
@@ -149,10 +149,9 @@ class RelationLoss(Loss):
         relations = self._batch_relations(batch_relations)
         if self.normalize_sub or not isinstance(relations, DifferentiablePDist) or not relations.are_distances:
             return None
-        n = len(dataset)
-        some = torch.linspace(0, n - 1, min(n, _MOST_POINTS), device=dataset["indices"].device).to(torch.int64)
-        block = global_relations[self.global_relation_key].sub(some)
-        return usual_length(block[~torch.eye(len(some), dtype=torch.bool, device=block.device)])
+        sample = sample_of_rows(dataset)
+        block = global_relations[self.global_relation_key].sub(sample)
+        return typical_length(block[~torch.eye(len(sample), dtype=torch.bool, device=block.device)])
 
     def check_setup(self, trial: Trial) -> None:
         relations = self._batch_relations(trial.batch_relations)

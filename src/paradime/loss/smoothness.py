@@ -1,4 +1,4 @@
-"""The loss that lets the embedding run smoothly in time or along a graph."""
+"""The loss of smoothness in time or along a graph."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ __all__ = ["SmoothnessLoss"]
 
 @LOSSES.register("smoothness")
 class SmoothnessLoss(EmbeddingLoss):
-    """Puts rows that follow each other in time, or are joined in a graph, near each other.
+    """Embeds rows near each other if they are near in time or connected in a graph.
 
-    The loss is the mean squared distance of such pairs relative to that of all pairs of the batch, so that
-    shrinking the embedding does not lower it: 1 where the pairs lie as far apart as any.
+    The loss is the mean squared distance of such pairs relative to that of all pairs in the batch, so that a
+    smaller scale of the embedding does not lower it. It is 1 if the pairs are as far apart as all pairs.
 
     Args:
-        time_key: The entry that holds times. Each row's pairs are weighted by exp(−(Δt/scale)²/2).
-        relation_key: Instead, the global relations ≥ 0 whose entries weight the pairs.
-        scale: The time > 0 within which rows count as near. ``None`` chooses it for each batch such that about
-            four rows lie within it: half of the median time that five successive rows span.
-        data_key: The entry that is embedded.
-        embedding_method: The method of the model that embeds.
-        name: The loss's name in histories.
+        time_key: The entry with times. Pairs are weighted by exp(−(Δt/scale)²/2).
+        relation_key: Alternatively, the global relations ≥ 0 that are the weights of the pairs.
+        scale: The time > 0 within which rows are near. By default, it is half of the median time span of five
+            successive rows of the batch, so that about four rows are near.
+        data_key: The entry to embed.
+        embedding_method: The model's method for embedding.
+        name: The name of the loss in histories.
 
     Raises:
         ValueError: If not exactly one of ``time_key`` and ``relation_key`` is given, or ``scale`` is not positive;
-            before training, if times are not one number a row.
-        RelationsNotComputedError: Before training, if there are no such relations.
+            before training, if there is not one time per row.
+        RelationsNotComputedError: Before training, if these relations do not exist.
 
     Source: Belkin and Niyogi, "Laplacian eigenmaps for dimensionality reduction and data representation", 2003,
         for the energy of a graph.
@@ -67,7 +67,7 @@ class SmoothnessLoss(EmbeddingLoss):
         if (time_key is None) == (relation_key is None):
             raise UnsupportedConfigurationError(
                 "a SmoothnessLoss needs either time_key or relation_key, got "
-                f"time_key={time_key!r} and relation_key={relation_key!r}. Give one of them."
+                f"time_key={time_key!r} and relation_key={relation_key!r}. Pass one of them."
             )
         if scale is not None:
             check_positive("scale", scale)
@@ -84,7 +84,7 @@ class SmoothnessLoss(EmbeddingLoss):
         assert self.time_key is not None
         times = batch[self.time_key].to(embedded.device).reshape(-1)
         if not times.is_floating_point():
-            # seconds since 1970, say, have more digits than single precision holds
+            # integers such as seconds since 1970 have more digits than float32
             times = times.to(torch.int64) - times[0]
         return dirichlet_energy(embedded, nearness(times.to(embedded.dtype), self.scale))
 

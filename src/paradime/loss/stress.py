@@ -19,23 +19,22 @@ from paradime.functional import (
     paired_distances,
     weighted_stress,
 )
-from paradime.loss.base import BatchRelations, GlobalRelations, Trial, usual_length
+from paradime.loss.base import BatchRelations, GlobalRelations, Trial, sample_of_rows, typical_length
 from paradime.loss.embedding import EmbeddingLoss, check_choice, check_relations
 from paradime.types import BinaryTensorFun
 
 __all__ = ["StressLoss", "batch_distances", "check_metric", "try_distances"]
 
-_OF_DIFFERENCES = ("euclidean", "sqeuclidean", "manhattan", "chebyshev")
-_MOST_POINTS = 500  # between which distances are measured, to know how long they are
+_TRANSLATION_INVARIANT = ("euclidean", "sqeuclidean", "manhattan", "chebyshev")
 
 
 def batch_distances(
     batch: Mapping[str, torch.Tensor], data_key: str, metric: str | BinaryTensorFun, like: torch.Tensor
 ) -> torch.Tensor:
-    """Returns the distances between the rows of a batch's entry, condensed, on the device of another tensor."""
+    """Returns the condensed distances between rows of an entry, on the device and in the type of ``like``."""
     rows = batch[data_key]
-    if rows.dtype == torch.float64 and metric in _OF_DIFFERENCES:
-        # before they are rounded: an offset takes the digits that tell rows apart
+    if rows.dtype == torch.float64 and metric in _TRANSLATION_INVARIANT:
+        # before the conversion: far from zero, float32 would not distinguish rows
         rows = rows - rows[0]
     elif rows.dtype == torch.float64:
         rows = rows.to(like.device)
@@ -45,10 +44,10 @@ def batch_distances(
 
 
 def try_distances(trial: Trial, data_key: str, metric: str | BinaryTensorFun) -> None:
-    """Computes distances of two rows, and warns where few columns outweigh all others in distances.
+    """Computes distances of two rows, and warns if few columns dominate the distances.
 
     Raises:
-        RuntimeError: If the metric does not take such rows.
+        RuntimeError: If the metric does not support these rows.
     """
     batch_distances(trial.batch, data_key, metric, torch.empty(0, device=trial.device))
     trial.dataset.check_scales(data_key, power_of(metric))
@@ -62,26 +61,27 @@ def check_metric(metric: str | BinaryTensorFun) -> None:
 
 @LOSSES.register("stress")
 class StressLoss(EmbeddingLoss):
-    """Lets distances in the embedding equal distances in the data: metric multidimensional scaling.
+    """Preserves the distances of the data: metric multidimensional scaling.
 
-    For all pairs of the batch, with distances d in the embedding and δ in the data, Σ w(d − δ)² / Σ w δ². The
-    data's distances are computed as they are needed: nothing grows with the square of the number of points.
+    With distances d in the embedding and δ in the data, the loss is Σ w(d − δ)² / Σ w δ² over all pairs of the
+    batch. The distances of the data are computed per batch, so that memory does not grow with the square of the
+    number of points.
 
     Args:
         metric: The distance between rows of data: ``"euclidean"``, ``"sqeuclidean"``, ``"manhattan"``,
             ``"chebyshev"``, ``"cosine"``, or a function of two (m, d) tensors that returns m distances.
-        weighting: w = 1 (``"none"``), 1/δ (``"sammon"``) or 1/δ² (``"elastic"``), which lets near points count
-            as much as far ones.
-        normalize: Whether to divide by Σ w δ²; if not, the loss is the mean of w(d − δ)².
-        data_key: The entry that is embedded.
-        relation_key: Global relations to take δ from, instead of the data: symmetric ones that store all pairs,
-            since a pair that is not stored counts as distance 0.
-        embedding_method: The method of the model that embeds.
-        name: The loss's name in histories.
+        weighting: w = 1 (``"none"``), 1/δ (``"sammon"``) or 1/δ² (``"elastic"``, which weights relative errors
+            equally).
+        normalize: Whether to divide by Σ w δ²; otherwise the loss is the mean of w(d − δ)².
+        data_key: The entry to embed.
+        relation_key: The key of global relations that contain δ. They must be symmetric and store all pairs, since
+            pairs that are not stored have distance 0. By default, δ is computed from the data.
+        embedding_method: The model's method for embedding.
+        name: The name of the loss in histories.
 
     Raises:
         ValueError: If ``metric`` or ``weighting`` is unknown.
-        RelationsNotComputedError: Before training, if there are no such relations.
+        RelationsNotComputedError: Before training, if these relations do not exist.
 
     Source: Kruskal, "Multidimensional scaling by optimizing goodness of fit", 1964; Sammon, "A nonlinear mapping
         for data structure analysis", 1969.
@@ -122,33 +122,32 @@ class StressLoss(EmbeddingLoss):
         self, embedded: torch.Tensor, batch: Batch, global_relations: GlobalRelations
     ) -> torch.Tensor:
         if self.relation_key is None:
-            wanted = batch_distances(batch, self.data_key, self.metric, embedded)
+            data_dists = batch_distances(batch, self.data_key, self.metric, embedded)
         else:
             block = global_relations[self.relation_key].sub(batch["indices"])
-            wanted = condensed_of_square(block.to(embedded.device, embedded.dtype))
+            data_dists = condensed_of_square(block.to(embedded.device, embedded.dtype))
         if not self.normalize:
             return weighted_stress(
-                condensed_distances(embedded), wanted, weighting=self.weighting, normalize=False
+                condensed_distances(embedded), data_dists, weighting=self.weighting, normalize=False
             )
-        # the stress has no unit, but its sums of squares have
-        unit = magnitude(wanted)
-        return weighted_stress(condensed_distances(embedded / unit), wanted / unit, weighting=self.weighting)
+        # in a unit in which sums of squares are within the range of the type; the stress has no unit
+        unit = magnitude(data_dists)
+        return weighted_stress(condensed_distances(embedded / unit), data_dists / unit, weighting=self.weighting)
 
     def embedding_distance(
         self, dataset: Dataset, global_relations: GlobalRelations, batch_relations: BatchRelations
     ) -> float | None:
-        n = len(dataset)
-        some = torch.linspace(0, n - 1, min(n, _MOST_POINTS), device=dataset["indices"].device).to(torch.int64)
+        sample = sample_of_rows(dataset)
         if self.relation_key is None:
-            wanted = batch_distances(dataset.rows(some), self.data_key, self.metric, torch.empty(0))
+            data_dists = batch_distances(dataset.rows(sample), self.data_key, self.metric, torch.empty(0))
         else:
-            wanted = condensed_of_square(global_relations[self.relation_key].sub(some).cpu())
-        if not bool(wanted.isfinite().all()):
+            data_dists = condensed_of_square(global_relations[self.relation_key].sub(sample).cpu())
+        if not bool(data_dists.isfinite().all()):
             raise ValueError(
                 f"loss {self.name!r}: distances between rows of data {self.data_key!r} must lie within single "
-                f"precision, up to 3.4e+38, got some beyond it (metric {self.metric!r}). Rescale the columns."
+                f"precision, up to 3.4e+38, got larger ones (metric {self.metric!r}). Rescale the columns."
             )
-        return usual_length(wanted)
+        return typical_length(data_dists)
 
     def check_setup(self, trial: Trial) -> None:
         super().check_setup(trial)

@@ -1,4 +1,4 @@
-"""Losses that learn from labels."""
+"""The loss of predicted classes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from paradime._registry import LOSS_FUNCTIONS, LOSSES
 from paradime.data import Batch, Dataset
 from paradime.loss.base import BatchRelations, GlobalRelations, Loss, Trial, as_batch, check_shape
 from paradime.types import BinaryTensorFun
+from paradime.utils.targets import UNLABELED
 
 __all__ = ["ClassificationLoss"]
 
-UNLABELLED = -1
-"""The label of rows that have none."""
-_IGNORED = -100  # torch's label for the same
+_IGNORED = -100  # torch's value for UNLABELED
 
 LOSS_FUNCTIONS.add("cross entropy", torch.nn.functional.cross_entropy)
 
@@ -25,23 +24,23 @@ LOSS_FUNCTIONS.add("cross entropy", torch.nn.functional.cross_entropy)
 class ClassificationLoss(Loss):
     """Compares predicted class scores with labels.
 
-    Cross-entropy (``None``, ``torch.nn.functional.cross_entropy`` or a ``torch.nn.CrossEntropyLoss``) takes class
-    numbers in [0, n_classes), or −1 for rows without a label, which are left out: the loss is that of the others,
-    and 0 for a batch that has none. It also takes probabilities of the classes, shape (b, n_classes).
+    Labels for cross-entropy (``None``, ``torch.nn.functional.cross_entropy`` or ``torch.nn.CrossEntropyLoss``) are
+    class codes in [0, n_classes), or −1 for rows without a label. These rows are ignored; for a batch without
+    labels, the loss is 0. Probabilities of the classes, shape (b, n_classes), are also supported.
 
-    Any other function takes labels of any kind as they are, for example 0.0 and 1.0 for
-    ``torch.nn.BCEWithLogitsLoss()``; a label of −1 is left to it. Integers arrive as int64.
+    Other functions receive the labels unchanged, also −1; for example 0.0 and 1.0 for
+    ``torch.nn.BCEWithLogitsLoss()``. Integers are converted to int64.
 
     Args:
-        loss_function: Takes scores (b, n_classes) and labels (b, …); cross-entropy if ``None``.
-        data_key: The entry that is classified.
-        label_key: The entry that holds the labels.
-        classification_method: The method of the model that scores classes.
-        name: The loss's name in histories.
+        loss_function: A function of scores (b, n_classes) and labels (b, …); cross-entropy if ``None``.
+        data_key: The entry to classify.
+        label_key: The entry with the labels.
+        classification_method: The model's method for class scores.
+        name: The name of the loss in histories.
 
     Raises:
-        ValueError: Before training, if the model's output has not one row of scores per point, or if labels
-            for cross-entropy are neither class numbers nor probabilities.
+        ValueError: Before training, if the model's output does not have one row per point, or labels for
+            cross-entropy are neither class codes nor probabilities.
     """
 
     spec_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -63,7 +62,7 @@ class ClassificationLoss(Loss):
         self.data_key = data_key
         self.label_key = label_key
         self.classification_method = classification_method
-        self._partly_labelled = False
+        self._some_unlabeled = False
 
     def forward(
         self,
@@ -82,18 +81,18 @@ class ClassificationLoss(Loss):
             return function(scores, labels)
         if function is torch.nn.functional.cross_entropy:
             return _mean_cross_entropy(scores, labels)
-        if not self._partly_labelled:
+        if not self._some_unlabeled:
             return function(scores, labels)
-        # cross-entropy with settings of its own gets the rows that have a label; this waits for the device
-        rows = (labels != UNLABELLED).nonzero().squeeze(1)
+        # select the rows with a label for cross-entropy with other settings; this waits for the device
+        rows = (labels != UNLABELED).nonzero().squeeze(1)
         if len(rows) == 0:
-            nothing: torch.Tensor = 0 * scores.sum()
-            return nothing
+            zero: torch.Tensor = 0 * scores.sum()
+            return zero
         return function(scores.index_select(0, rows), labels.index_select(0, rows))
 
     @property
     def _is_cross_entropy(self) -> bool:
-        """Whether labels are class numbers, of which −1 stands for none, or probabilities."""
+        """Whether the function is cross-entropy, whose labels are class codes or probabilities."""
         known = self.loss_function in (None, torch.nn.functional.cross_entropy)
         return known or isinstance(self.loss_function, torch.nn.CrossEntropyLoss)
 
@@ -107,7 +106,7 @@ class ClassificationLoss(Loss):
 
     def check_setup(self, trial: Trial) -> None:
         scores, n_rows = trial.encode(self.classification_method, self.data_key), len(trial.batch["indices"])
-        # functions other than cross-entropy may want scores of any shape
+        # other functions may need scores of any shape
         ndim = 2 if self._is_cross_entropy else max(1, getattr(scores, "ndim", 1))
         check_shape(
             f"loss {self.name!r}: the model's class scores",
@@ -126,18 +125,18 @@ class ClassificationLoss(Loss):
                 f"loss {self.name!r}: labels {self.label_key!r} must be integers, got {labels.dtype}. Number the "
                 f"classes from 0, or pass the probabilities of the {n_scores} classes, shape (n, {n_scores})."
             )
-        self._partly_labelled = labels.ndim == 1 and bool((labels == UNLABELLED).any())
+        self._some_unlabeled = labels.ndim == 1 and bool((labels == UNLABELED).any())
         ignored = getattr(self.loss_function, "ignore_index", _IGNORED)
-        used = labels[(labels != ignored) & (labels != UNLABELLED)]
-        if len(used) and not (used.min() >= 0 and used.max() < n_scores):
+        known = labels[(labels != ignored) & (labels != UNLABELED)]
+        if len(known) and not (known.min() >= 0 and known.max() < n_scores):
             raise ValueError(
                 f"loss {self.name!r}: labels {self.label_key!r} must lie in [0, {n_scores}), the model's "
-                f"number of class scores, got labels from {int(used.min())} to {int(used.max())}. "
-                f"Number the classes from 0; {UNLABELLED} stands for no label."
+                f"number of class scores, got labels from {int(known.min())} to {int(known.max())}. "
+                f"Number the classes from 0; {UNLABELED} means unlabelled."
             )
 
 
 def _mean_cross_entropy(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    labels = torch.where(labels == _IGNORED, UNLABELLED, labels)
-    total = torch.nn.functional.cross_entropy(scores, labels, ignore_index=UNLABELLED, reduction="sum")
-    return total / (labels != UNLABELLED).sum().clamp_min(1)
+    labels = torch.where(labels == _IGNORED, UNLABELED, labels)
+    total = torch.nn.functional.cross_entropy(scores, labels, ignore_index=UNLABELED, reduction="sum")
+    return total / (labels != UNLABELED).sum().clamp_min(1)

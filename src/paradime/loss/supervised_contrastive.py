@@ -1,4 +1,4 @@
-"""The loss that arranges the embedding by classes or by a numeric target."""
+"""The contrastive loss of classes or numeric targets."""
 
 from __future__ import annotations
 
@@ -21,27 +21,26 @@ _BANDWIDTH = 0.2
 
 @LOSSES.register("supervised contrastive")
 class SupervisedContrastiveLoss(EmbeddingLoss):
-    """Lets each row of a batch find those of its class, or those with a similar target, among all others.
+    """Distinguishes the rows of the same class, or with a similar target, from the other rows of a batch.
 
     With s the logarithms of similarities, divided by the temperature, the loss is the mean over rows i of
-    −Σⱼ wᵢⱼ log softmaxⱼ(sᵢⱼ). For integer labels, w is the same for all rows of the class; for floating-point
-    labels, w falls with their difference, so that the embedding is organised by the target.
+    −Σⱼ wᵢⱼ log softmaxⱼ(sᵢⱼ). For integer labels, w is equal for all rows of the class. For floating-point labels,
+    w decreases with their difference.
 
     Args:
-        label_key: The entry that holds classes, integers with −1 for rows without a class, which are left out (as
-            negatives, too: they may be of the anchor's class); or numeric targets, floating-point numbers, NaN for
-            rows without one, which are left out likewise.
-        bandwidth: The difference of targets, > 0, in standard deviations of the batch's targets, at which w has
-            fallen to 0.6; 0.2 if ``None``. Classes need none.
-        temperature: Divides s, > 0; if ``None``, 1 for ``"cauchy"`` and 0.1 for ``"cosine"``.
-        similarity: ``"cauchy"`` for 1/(1 + d²), which suits embeddings to look at; ``"cosine"``, which suits
-            codes of many dimensions, for the exponential of the cosine.
-        data_key: The entry that is embedded.
-        embedding_method: The method of the model that embeds.
-        name: The loss's name in histories.
+        label_key: The entry with the labels: classes as integers, −1 for unlabelled rows, or numeric targets as
+            floating-point numbers, NaN for rows without one. Rows without a label are ignored, also as negatives.
+        bandwidth: The difference of targets at which w has decreased to 0.6, > 0, in standard deviations of the
+            targets in the batch; 0.2 if ``None``. Classes do not use it.
+        temperature: The divisor of s, > 0; by default 1 for ``"cauchy"`` and 0.1 for ``"cosine"``.
+        similarity: ``"cauchy"`` for 1/(1 + d²), suited to embeddings in two dimensions; ``"cosine"`` for the
+            exponential of the cosine, suited to many dimensions.
+        data_key: The entry to embed.
+        embedding_method: The model's method for embedding.
+        name: The name of the loss in histories.
 
     Raises:
-        ValueError: If an argument is out of range; before training, if labels are not one number a row.
+        ValueError: If an argument is out of range; before training, if there is not one label per row.
 
     Source: Khosla et al., "Supervised contrastive learning", 2020, eq. 2, for classes; Dufumier et al.,
         "Contrastive learning with continuous proxy meta-data for 3D MRI classification", 2021, for targets; Böhm,

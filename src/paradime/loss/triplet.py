@@ -1,4 +1,4 @@
-"""The loss that puts rows of a class nearer to each other than to other classes."""
+"""The triplet loss of classes."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ __all__ = ["TripletLoss"]
 
 @LOSSES.register("triplet")
 class TripletLoss(EmbeddingLoss):
-    """Puts each row nearer to the rows of its class than to those of other classes, by a margin.
+    """Makes each row nearer to the rows of its class than to rows of other classes, by a margin.
 
-    The triplets (anchor, positive, negative) are those within the batch; the loss is the mean of
-    (d(anchor, positive) − d(anchor, negative) + margin)₊ over those that are mined, and 0 if there are none.
+    The loss is the mean of max(0, d(anchor, positive) − d(anchor, negative) + margin) over the selected triplets
+    of the batch, and 0 without triplets.
 
     Args:
-        label_key: The entry that holds the classes, integers; −1 for rows without a class, which are left out.
-        margin: The margin, > 0, in units of the embedding.
-        mining: ``"all"`` triplets; ``"semihard"``: for each pair of a class the nearest negative that is further
-            away than the positive; ``"hard"``: for each anchor its furthest positive and nearest negative, which
-            suits codes of many dimensions; in two, it may draw all classes together.
-        data_key: The entry that is embedded.
-        embedding_method: The method of the model that embeds.
-        name: The loss's name in histories.
+        label_key: The entry with the classes as integers; rows with −1 are unlabelled and ignored.
+        margin: The margin, > 0, in the unit of the embedding.
+        mining: The selection of triplets: ``"all"``; ``"semihard"``, for each pair of a class the nearest negative
+            farther than the positive; ``"hard"``, for each anchor the farthest positive and the nearest negative,
+            suited to many dimensions, since in two it may collapse all classes.
+        data_key: The entry to embed.
+        embedding_method: The model's method for embedding.
+        name: The name of the loss in histories.
 
     Raises:
-        ValueError: If an argument is out of range; before training, if labels are no integers.
+        ValueError: If an argument is out of range; before training, if labels are not integers.
 
     Source: Schroff, Kalenichenko, Philbin, "FaceNet", 2015; Hermans, Beyer, Leibe, "In defense of the triplet
         loss", 2017.
@@ -79,5 +79,5 @@ class TripletLoss(EmbeddingLoss):
         if labels.is_floating_point():
             raise ValueError(
                 f"loss {self.name!r}: labels {self.label_key!r} must be integers, got {labels.dtype}. "
-                "Number the classes; for numeric targets, there is SupervisedContrastiveLoss."
+                "Number the classes; for numeric targets, use SupervisedContrastiveLoss."
             )

@@ -1,4 +1,4 @@
-"""Weights of a sum of losses: constant, changing with the progress of training, or balancing gradients."""
+"""Weights of a sum of losses: constant, changing linearly, or balancing gradients."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ import torch
 
 __all__ = ["BalancedWeights", "GroupedWeights", "LinearWeights", "Weight", "Weighting", "shared_gradient_norms"]
 
-_LEAST_WINDOW = 5
+_MIN_WINDOW = 5
 
 Weight: TypeAlias = float | Sequence[float]
-"""A number, or a pair (start, end) that the weight goes through linearly."""
+"""A number, or a pair (start, end) of a weight that changes linearly."""
 
 
 class Weighting(ABC):
-    """How the components of a sum are weighed."""
+    """The rule for the weights of a sum of losses."""
 
     @abstractmethod
     def weigh(
         self, values: Sequence[torch.Tensor], parameters: Callable[[], Sequence[torch.Tensor]]
     ) -> torch.Tensor:
-        """Weighs the components' losses in a step.
+        """Multiplies the losses of a step by their weights.
 
         Args:
             values: The k losses, scalars with their graphs.
-            parameters: Returns what is trained; called only by who needs it.
+            parameters: Returns the trained parameters; called only if they are needed.
 
         Returns:
             The weighted losses, shape (k,).
@@ -37,34 +37,34 @@ class Weighting(ABC):
 
     @abstractmethod
     def numbers(self) -> list[float]:
-        """Returns the present weights, k numbers; may wait for the device."""
+        """Returns the k current weights; may wait for the device."""
 
     @abstractmethod
     def at(self, progress: float) -> None:
-        """Tells how much of the training is done.
+        """Sets the weights that change during training.
 
         Args:
-            progress: The share of the steps that are done, in [0, 1].
+            progress: The completed fraction of the steps, in [0, 1].
         """
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
-        """Returns what follows from the training so far."""
+        """Returns the state of the training so far."""
 
     @abstractmethod
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes what :meth:`state_dict` returned of weights with the same settings."""
+        """Sets the state that :meth:`state_dict` returned for weights with the same settings."""
 
 
 class LinearWeights(Weighting):
-    """Weights that stay as they are, or change linearly from a start to an end.
+    """Weights that are constant, or change linearly.
 
     Args:
-        weights: A finite number or a pair (start, end) of such for each component.
+        weights: For each component a finite number, or a pair (start, end) of finite numbers.
 
     Raises:
         TypeError: If a weight is neither a number nor a pair.
-        ValueError: If a weight is not finite, or a sequence other than a pair.
+        ValueError: If a weight is not finite, or a sequence of another length.
 
     Example:
         >>> weighting = LinearWeights([2, (1000, 0)])
@@ -98,28 +98,28 @@ class LinearWeights(Weighting):
 
 
 class BalancedWeights(Weighting):
-    r"""Weights under which the components' gradients keep given shares of the sum of their norms.
+    r"""Weights under which each component's gradient norm is a given share of the sum of the norms.
 
-    With :math:`n_i` the median of the last norms of component i's gradient, and :math:`N_i` the largest that this
-    median has been,
+    Let :math:`n_i` be the median of the last gradient norms of component i, and :math:`N_i` the largest value of
+    this median so far. Then
 
     .. math:: w_i \propto s_i / \max(n_i, \varepsilon N_i),
 
-    scaled such that the component with the largest share has weight 1. Neither the scale of a loss nor that of
-    the data matters. A component that has reached its minimum has no gradient left: the bound ε keeps its weight
-    from growing without end.
+    scaled such that the component with the largest share has weight 1. The scale of the losses and of the data
+    has no effect. The gradient of a component at its minimum vanishes: the floor ε limits its weight.
 
     Args:
-        shares: The share of each component, positive; they need not sum to 1.
-        floor: The bound ε in (0, 1].
-        window: Of how many measurements the median is taken at most, at least 5; of a third of them at first, when
-            norms change fast.
-        interval: Steps between two measurements, at least 1. The first steps are all measured, later ones more and
-            more rarely until this is reached. No whole number, so that it is not always the same batch of an epoch
-            that is measured.
+        shares: The gradient share of each component, positive; they need not sum to 1.
+        floor: The floor ε in (0, 1].
+        window: The largest number of measurements in the median, at least 5. At first, when norms change fast, it
+            is a third of the measurements.
+        interval: Steps between two measurements, at least 1. The first steps are all measured; the distance then
+            grows to this value. The default is not an integer, so that not always the same batch of an epoch is
+            measured.
 
-    Source: the idea to balance gradient norms is of Chen et al., "GradNorm", 2018, where weights are learned;
-    here they follow from the norms.
+    Source: Chen et al., "GradNorm", 2018, for the balance of gradient norms. There, weights are learned; here,
+        they
+    are computed from the norms.
 
     Example:
         >>> x = torch.tensor(3.0, requires_grad=True)
@@ -155,14 +155,14 @@ class BalancedWeights(Weighting):
         return stacked if self._weights is None else self._weights * stacked
 
     def factors(self) -> torch.Tensor | None:
-        """Returns the present weights on the device, shape (k,), or ``None`` before the first measurement."""
+        """Returns the current weights on the device, shape (k,), or ``None`` before the first measurement."""
         return self._weights
 
     def numbers(self) -> list[float]:
         return [1.0] * len(self.shares) if self._weights is None else self._weights.tolist()
 
     def at(self, progress: float) -> None:
-        # the weights follow the gradients alone
+        # the weights depend on the gradients only
         pass
 
     def state_dict(self) -> dict[str, Any]:
@@ -181,35 +181,34 @@ class BalancedWeights(Weighting):
         self._largest, self._weights = state["largest"], state["weights"]
 
     def _update(self, norms: torch.Tensor) -> None:
-        """Takes in the norms of a step, shape (k,), and finds the weights; nothing is read from the device."""
-        # a loss that is not finite is reported as such, and must not spoil the weights of the others
+        """Updates the weights with the norms of a step, shape (k,), without waiting for the device."""
+        # a loss that is not finite must not change the weights of the others; training reports it
         self._norms.append(torch.where(norms.isfinite(), norms, torch.nan))
         self._n_measured += 1
-        window = max(_LEAST_WINDOW, self._n_measured // 3)
+        window = max(_MIN_WINDOW, self._n_measured // 3)
         recent = torch.stack(tuple(self._norms)[-window:])
-        # small batches have gradients many times as long, which would rule a mean
+        # a median, since gradients of small batches are many times as long and would dominate a mean
         typical = recent.nanmedian(dim=0).values
         typical = torch.where(typical > 0, typical, recent.nanmean(dim=0)).nan_to_num()
         self._largest = typical if self._largest is None else torch.maximum(self._largest, typical)
         bounded = torch.maximum(typical, self.floor * self._largest)
         shares = norms.new_tensor(self.shares)
-        # what never had a gradient gets the weight of its share
-        alive = bounded > 0
-        reference = torch.where(alive, shares, -1).argmax(dim=0, keepdim=True)
-        per_norm = shares / torch.where(alive, bounded, 1)
+        # components that never had a gradient are weighted by their share
+        has_gradient = bounded > 0
+        reference = torch.where(has_gradient, shares, -1).argmax(dim=0, keepdim=True)
+        per_norm = shares / torch.where(has_gradient, bounded, 1)
         scaled = per_norm / per_norm.gather(0, reference)
-        self._weights = torch.where(alive, scaled, shares / shares.max())
+        self._weights = torch.where(has_gradient, scaled, shares / shares.max())
 
 
 class GroupedWeights(Weighting):
-    """Weights of which some are given, and others are such that their components keep shares of the gradient.
+    """Weights of which some are given, and others follow from gradient shares.
 
-    The components without a share of their own are added up with their weights, and hold what the shares of the
-    others leave.
+    The components without a gradient share are summed with their weights, and this sum has the remaining share.
 
     Args:
-        weights: A number or a pair (start, end) for each component; of no meaning for those with a share.
-        shares: The share of each component, in (0, 1), or ``None``; they sum to less than 1.
+        weights: A number or a pair (start, end) for each component; without effect for those with a share.
+        shares: The gradient share of each component, in (0, 1), or ``None``; they sum to less than 1.
 
     Example:
         >>> x = torch.tensor(3.0, requires_grad=True)
@@ -219,17 +218,17 @@ class GroupedWeights(Weighting):
     """
 
     def __init__(self, weights: Sequence[Weight], shares: Sequence[float | None]) -> None:
-        held = [share for share in shares if share is not None]
+        given = [share for share in shares if share is not None]
         self._own = LinearWeights(weights)
-        self._balance = BalancedWeights([1 - sum(held), *held])
-        # which of the balance's components each is part of: the first, or one of its own
-        numbers = iter(range(1, len(held) + 1))
+        self._balance = BalancedWeights([1 - sum(given), *given])
+        # the index of each component in the balance: 0 for the sum, or an index of its own
+        numbers = iter(range(1, len(given) + 1))
         self._groups = [0 if share is None else next(numbers) for share in shares]
 
     def weigh(
         self, values: Sequence[torch.Tensor], parameters: Callable[[], Sequence[torch.Tensor]]
     ) -> torch.Tensor:
-        # not of the stacked losses: each would seem to reach the parameters of all
+        # not of the stacked losses, which all depend on the parameters of all
         own = [weight * value for weight, value in zip(self._own.numbers(), values, strict=True)]
         sums: list[Any] = [0] * (max(self._groups) + 1)
         for group, value in zip(self._groups, own, strict=True):
@@ -255,14 +254,14 @@ class GroupedWeights(Weighting):
 
 
 def shared_gradient_norms(values: Sequence[torch.Tensor], parameters: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Norms of the losses' gradients with respect to the parameters that several of them reach.
+    """Returns the norms of the losses' gradients with respect to the parameters on which several losses depend.
 
-    A loss that shares no parameter with another has the norm with respect to all that it reaches, and one that
-    reaches none has 0.
+    For a loss that shares no parameter with another, it is the norm with respect to all its parameters, and for a
+    loss without parameters 0.
 
     Args:
-        values: The k losses, scalars with their graphs, which are kept.
-        parameters: What may be reached; each once.
+        values: The k losses, scalars with their graphs, which are retained.
+        parameters: Distinct parameters.
 
     Returns:
         Shape (k,), without a graph.
@@ -281,10 +280,10 @@ def shared_gradient_norms(values: Sequence[torch.Tensor], parameters: Sequence[t
     several = [sum(part is not None for part in parts) > 1 for parts in zip(*gradients, strict=True)]
     norms = []
     for value, parts in zip(values, gradients, strict=True):
-        reached = [part for part in parts if part is not None]
+        known = [part for part in parts if part is not None]
         shared = [part for part, is_shared in zip(parts, several, strict=True) if part is not None and is_shared]
-        chosen = shared or reached
-        norm = torch.nn.utils.get_total_norm(chosen) if chosen else value.new_zeros(())
+        selected = shared or known
+        norm = torch.nn.utils.get_total_norm(selected) if selected else value.new_zeros(())
         norms.append(norm.detach().to(value.device, value.dtype))
     return torch.stack(norms)
 
@@ -293,7 +292,7 @@ def _ends(weight: Any) -> tuple[float, float]:
     if not isinstance(weight, (list, tuple)):
         weight = (weight, weight)
     if len(weight) != 2:
-        raise ValueError(f"a weight that changes is a pair (start, end), got {weight!r}.")
+        raise ValueError(f"a changing weight must be a pair (start, end), got {weight!r}.")
     start, end = (float(number) for number in weight)
     if not (np.isfinite(start) and np.isfinite(end)):
         raise ValueError(f"a weight must be finite, got {weight!r}.")

@@ -13,16 +13,17 @@ Example:
 
 from paradime.metrics._estimates import Estimate
 from paradime.metrics.alignment import Alignment, axis_alignment
-from paradime.metrics.centroids import centroid_correlation
+from paradime.metrics.centroids import centroid_correlation, class_mean_neighbors
 from paradime.metrics.classification import knn_accuracy
 from paradime.metrics.clusters import silhouette
 from paradime.metrics.coranking import CorankingCurve, coranking_curve
 from paradime.metrics.correlation import axis_correlation
 from paradime.metrics.distortion import sammon_stress, stress
 from paradime.metrics.evaluation import evaluate
-from paradime.metrics.overlap import knn_recall
+from paradime.metrics.overlap import fixed_fraction_recall, knn_recall
 from paradime.metrics.ranks import continuity, trustworthiness
 from paradime.metrics.shepard import shepard_correlation, shepard_pairs
+from paradime.metrics.triplets import random_triplet_accuracy
 
 __all__ = [
     "Alignment",
@@ -31,11 +32,14 @@ __all__ = [
     "axis_alignment",
     "axis_correlation",
     "centroid_correlation",
+    "class_mean_neighbors",
     "continuity",
     "coranking_curve",
     "evaluate",
+    "fixed_fraction_recall",
     "knn_accuracy",
     "knn_recall",
+    "random_triplet_accuracy",
     "sammon_stress",
     "shepard_correlation",
     "shepard_pairs",

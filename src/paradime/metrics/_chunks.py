@@ -15,6 +15,7 @@ from paradime.utils.sparse import SparseRows, is_sparse
 # which reads all points for each block, and on an accelerator.
 _CPU_BLOCK, _CPU_PRODUCT_BLOCK, _ACCELERATOR_BLOCK = 2**20, 2**22, 2**24
 _MIN_ROWS = 16
+_PAIR_ELEMENTS = 2**20
 
 # With more columns than this, distances are computed by a matrix product, which is faster; with fewer, by
 # differences, which stay exact where a cluster is small and far from the centre.
@@ -103,13 +104,14 @@ def as_pair(X: Any, embedding: Any) -> tuple[torch.Tensor, torch.Tensor]:
     return points, embedded.to(points.device)
 
 
-def check_n_neighbors(n_neighbors: Any, *, n_available: int, points: str) -> int:
+def check_n_neighbors(n_neighbors: Any, *, n_available: int, points: str, of: str = "points") -> int:
     """Checks a number of neighbours.
 
     Args:
         n_neighbors: The number to check.
         n_available: The largest number allowed.
         points: The points that set this limit, for messages.
+        of: What the neighbours are, for messages.
 
     Returns:
         The number as a Python integer.
@@ -129,7 +131,7 @@ def check_n_neighbors(n_neighbors: Any, *, n_available: int, points: str) -> int
     if not 1 <= n_neighbors <= n_available:
         raise ValueError(
             f"n_neighbors must lie in [1, {n_available}] for {points}, got {n_neighbors}. "
-            f"{'Raise it.' if n_neighbors < 1 else 'Lower it, or pass more points.'}"
+            f"{'Raise it.' if n_neighbors < 1 else f'Lower it, or pass more {of}.'}"
         )
     return int(n_neighbors)
 
@@ -218,3 +220,30 @@ def nearest(distances: torch.Tensor, n_neighbors: int) -> torch.Tensor:
 def _with_doubles(device: torch.device) -> torch.device:
     # Apple's GPUs have no double precision
     return torch.device("cpu") if device.type == "mps" else device
+
+
+def pair_distances(
+    starts: torch.Tensor, ends: torch.Tensor, first: torch.Tensor, second: torch.Tensor
+) -> torch.Tensor:
+    """Computes the Euclidean distances of pairs from coordinate differences, in chunks.
+
+    Args:
+        starts: Points, shape (m, dim).
+        ends: Points, shape (n, dim).
+        first: Indices of ``starts``, shape (n_pairs,).
+        second: Indices of ``ends``, shape (n_pairs,).
+
+    Returns:
+        The distances, shape (n_pairs,).
+
+    Example:
+        >>> points = torch.tensor([[0.0], [3.0], [4.0]])
+        >>> pair_distances(points, points, torch.tensor([0, 1]), torch.tensor([2, 2]))
+        tensor([4., 1.])
+    """
+    step = max(1, _PAIR_ELEMENTS // ends.shape[1])
+    chunks = [
+        (starts[a] - ends[b]).norm(dim=1)
+        for a, b in zip(torch.split(first, step), torch.split(second, step), strict=True)
+    ]
+    return torch.cat(chunks)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from paradime.metrics._chunks import pair_distances
 from paradime.metrics._comparison import Comparison, as_comparison
 from paradime.metrics._estimates import Estimate
 from paradime.metrics.correlation import check_kind, pearson, spearman
@@ -16,7 +17,6 @@ from paradime.utils.convert import as_numpy
 
 __all__ = ["shepard_correlation", "shepard_pairs"]
 
-_CHUNK_ELEMENTS = 2**20
 _GROUPS = 20
 
 
@@ -30,7 +30,7 @@ def shepard_correlation(
     n_pairs: int = 1_000_000,
     random_state: Any = 0,
 ) -> Estimate:
-    """Computes the correlation of distances in the embedding with those in the data.
+    """Computes the correlation of distances in the embedding with those in the data: by default Spearman's, CPD.
 
     Args:
         X: Data, shape (n, dim), n at least 2.
@@ -49,7 +49,9 @@ def shepard_correlation(
         TypeError: If the inputs are not real numbers.
         ValueError: If the inputs are not finite matrices of equally many rows, or an argument is out of range.
 
-    Source: Shepard, "The analysis of proximities", Psychometrika 27, 1962.
+    Source:
+        Shepard (1962), The analysis of proximities, Psychometrika 27; with ranks, as CPD: Kobak and Berens (2019),
+        The art of using t-SNE for single-cell transcriptomics, Nature Communications 10.
 
     Example:
         >>> X = np.random.default_rng(0).normal(size=(100, 5))
@@ -133,20 +135,8 @@ def _pair_distances(
         first, second = torch.triu_indices(n, n, 1)
     starts = (compared.test_points, compared.test_embedded) if held_out else (compared.points, compared.embedded)
     in_data, in_embedding = (
-        _distances(start, end, first.to(end.device), second.to(end.device))
+        pair_distances(start, end, first.to(end.device), second.to(end.device))
         for start, end in zip(starts, (compared.points, compared.embedded), strict=True)
         if start is not None
     )
     return in_data, in_embedding, is_sample
-
-
-def _distances(
-    starts: torch.Tensor, ends: torch.Tensor, first: torch.Tensor, second: torch.Tensor
-) -> torch.Tensor:
-    """Computes the distances of pairs from coordinate differences, in chunks."""
-    step = max(1, _CHUNK_ELEMENTS // ends.shape[1])
-    chunks = [
-        (starts[a] - ends[b]).norm(dim=1)
-        for a, b in zip(torch.split(first, step), torch.split(second, step), strict=True)
-    ]
-    return torch.cat(chunks)

@@ -1,4 +1,4 @@
-"""Views of a model, some of whose methods do something else, or remember what they returned."""
+"""Views of a model with wrapped methods, and a view that shares encodings between losses."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ Wrap = Callable[[str, Method], Method]
 
 
 def view_of(model: T, names: Iterable[str], wrap: Wrap) -> T:
-    """Returns a view of a model whose methods do what a function makes of them.
+    """Returns a view of a model with wrapped methods.
 
-    A view passes for the model: it is of a subclass of the model's class and has the model's attributes, such as
-    parameters, parts, hooks and modes; what is set of it is set of the model. Methods that call others through
-    ``self`` call those of the view. Copies and pickles of a view are of the model.
+    The view behaves like the model: it is an instance of a subclass of the model's class and shares the model's
+    attributes, such as parameters, submodules, hooks and modes; setting an attribute sets it on the model. Methods
+    that call others through ``self`` call those of the view. Copies and pickles of a view are of the model.
 
     Args:
-        model: The model, or a view, whose wrapped methods are wrapped once more. What is no module, or is
-            scripted, or of a class that has no subclasses, is returned as it is.
-        names: The methods, as far as the model has them. Calling the view calls ``"forward"``.
-        wrap: Takes the name and the method, returns what takes its place.
+        model: The model, or a view, whose methods are then wrapped once more. Objects that are no modules,
+            scripted modules, and instances of classes that cannot be subclassed are returned unchanged.
+        names: Names of the methods; those that the model lacks are skipped. Calling the view calls ``"forward"``.
+        wrap: Takes the name and the method, and returns the replacement.
 
     Example:
         >>> model = torch.nn.Linear(3, 2)
@@ -49,24 +49,24 @@ def view_of(model: T, names: Iterable[str], wrap: Wrap) -> T:
     original = viewed(model)
     present = tuple(name for name in names if callable(getattr(original, name, None)))
     wraps = (*(model._wraps if isinstance(model, _View) else ()), (present, wrap))
-    made_of: Any = type(original)
+    model_type: Any = type(original)
     try:
-        kind = _view_class(made_of, tuple(dict.fromkeys(name for chosen, _ in wraps for name in chosen)))
+        kind = _view_class(model_type, tuple(dict.fromkeys(name for chosen, _ in wraps for name in chosen)))
     except TypeError:
         return model
     view: Any = object.__new__(kind)
     for name, value in (("__dict__", original.__dict__), ("_viewed", original), ("_wraps", wraps)):
-        object.__setattr__(view, name, value)  # not as torch sets attributes of modules
+        object.__setattr__(view, name, value)  # without torch's handling of modules' attributes
     return view  # type: ignore[no-any-return]
 
 
 def viewed(model: T) -> T:
-    """Returns the model that a view is of; any other model is returned as it is."""
+    """Returns the model of a view; any other model is returned unchanged."""
     return model._viewed if isinstance(model, _View) else model
 
 
 class _View:
-    """What views have beside the attributes of their model."""
+    """The attributes of a view in addition to those of its model."""
 
     __slots__ = ()
 
@@ -75,7 +75,7 @@ class _View:
 
 
 class _Replaced:
-    """A method of a view. Python finds it before the model's attributes, since it can be set."""
+    """A method of a view, as a data descriptor, which precedes the model's attributes."""
 
     def __init__(self, kind: type, name: str) -> None:
         self._kind, self._name = kind, name
@@ -83,7 +83,7 @@ class _Replaced:
     def __get__(self, view: Any, owner: type) -> Any:
         if view is None:
             return getattr(self._kind, self._name)
-        # made when it is asked for: a view that held its methods would be freed by the garbage collector alone
+        # bound on access: a view that stored its methods would be a reference cycle
         method = _bound(view._viewed, self._name, view)
         for names, wrap in view._wraps:
             if self._name in names:
@@ -96,44 +96,44 @@ class _Replaced:
 
 @functools.lru_cache(maxsize=64)
 def _view_class(kind: type, names: tuple[str, ...]) -> type:
-    """Makes the class of the views of a class. That takes longer than a step, so it is made once."""
+    """Creates the class of the views of a class; cached, because this takes longer than a training step."""
     same = {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")}
     own = {"__slots__": ("_viewed", "_wraps"), "__reduce_ex__": _reduced}
     replaced = {name: _Replaced(kind, name) for name in names}
-    made: type = type(kind)(kind.__name__, (kind, _View), {**same, **own, **replaced})
-    return made
+    view_class: type = type(kind)(kind.__name__, (kind, _View), {**same, **own, **replaced})
+    return view_class
 
 
 def _bound(model: torch.nn.Module, name: str, view: Any) -> Method:
-    """Returns a method, bound to a view where it is one of the model's class."""
+    """Returns a method of a model, bound to the view if it was bound to the model."""
     method: Any = getattr(model, name)
     of_model = inspect.ismethod(method) and method.__self__ is model
-    found: Method = types.MethodType(method.__func__, view) if of_model else method
-    return found
+    bound: Method = types.MethodType(method.__func__, view) if of_model else method
+    return bound
 
 
-def _reduced(view: Any, protocol: Any) -> Any:  # noqa: ARG001  as Python calls it
+def _reduced(view: Any, protocol: Any) -> Any:  # noqa: ARG001  the signature of __reduce_ex__
     return viewed, (view._viewed,)
 
 
 class _Encoding(NamedTuple):
-    rows: torch.Tensor  # kept, or another tensor could get its identity
+    rows: torch.Tensor  # stored, because otherwise another tensor could get its id
     version: int
     result: torch.Tensor
 
 
 class SharedEncodings:
-    """A view of a model for several losses, in which what it makes of a tensor is computed once.
+    """A view of a model that encodes each tensor once for several losses.
 
-    Losses that users write call ``model.embed(batch["main"])`` each on their own. The methods of the view remember
-    what they returned while the context is entered, and hand a copy of it to the next loss that calls them with
-    the same tensor. A loss that calls twice means two encodings (two masks of a dropout, say), and gets them.
+    Each user's loss may call ``model.embed(batch["main"])``. Within the context, the methods of the view store
+    their results, and return a copy to the next loss that calls them with the same tensor. A loss that calls a
+    method twice gets two encodings, for example with two masks of a dropout.
 
     Args:
-        model: The model, which stays as it is.
+        model: The model, which is not changed.
 
     Attributes:
-        model: The view, which losses get in place of the model.
+        model: The view, which losses get instead of the model.
 
     Example:
         >>> rows = torch.ones(8, 8)
@@ -147,49 +147,49 @@ class SharedEncodings:
     """
 
     def __init__(self, model: torch.nn.Module) -> None:
-        self._known: dict[tuple[Any, ...], _Encoding] = {}
-        self._asked: set[tuple[Any, ...]] = set()
-        self._remembers = False
+        self._encodings: dict[tuple[Any, ...], _Encoding] = {}
+        self._requested: set[tuple[Any, ...]] = set()
+        self._is_active = False
         self._model = model
         self.model = view_of(model, _SHARED, self._remembering)
 
     def __enter__(self) -> Self:
-        self._remembers = True
+        self._is_active = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._remembers = False  # a loss may have kept the view
-        self._known.clear()
+        self._is_active = False  # a loss may have stored the view
+        self._encodings.clear()
         self.model = self._model
 
     def begin_loss(self) -> None:
-        """Tells that the calls to come are of another loss than those before."""
-        self._asked.clear()
+        """Marks the following calls as those of the next loss."""
+        self._requested.clear()
 
     def _mode(self, device: torch.device) -> tuple[bool, ...]:
-        """What a result depends on besides the rows and the weights."""
+        """Returns the modes on which a result depends, in addition to rows and weights."""
         return self._model.training, torch.is_grad_enabled(), torch.is_autocast_enabled(device.type)
 
     def _remembering(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def encode(*args: Any, **kwargs: Any) -> Any:
-            if not self._remembers or kwargs or len(args) != 1 or not isinstance(args[0], torch.Tensor):
+            if not self._is_active or kwargs or len(args) != 1 or not isinstance(args[0], torch.Tensor):
                 return method(*args, **kwargs)
             if torch.compiler.is_compiling():
-                # a compiled method that calls this one: what is remembered would be compiled into it
+                # called by a compiled method, into which a stored result would be compiled
                 return method(*args)
             rows = args[0]
             key = name, id(rows), *self._mode(rows.device)
-            first_time = key not in self._asked
-            self._asked.add(key)
-            known = self._known.get(key)
-            if known is not None and first_time and known.version == rows._version:
-                return known.result.clone()
+            first_time = key not in self._requested
+            self._requested.add(key)
+            stored = self._encodings.get(key)
+            if stored is not None and first_time and stored.version == rows._version:
+                return stored.result.clone()
             result = method(rows)
             if isinstance(result, torch.Tensor):
-                self._known[key] = _Encoding(rows, rows._version, result)
-                # a copy, so that a loss may change what it is given
+                self._encodings[key] = _Encoding(rows, rows._version, result)
+                # a copy, so that a loss may change the result in place
                 return result.clone()
             return result
 

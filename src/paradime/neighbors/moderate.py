@@ -34,7 +34,7 @@ def moderate_rows(X: torch.Tensor | SparseRows, metric: Metric) -> tuple[torch.T
     if power is None:
         return X, 1.0
     sample = torch.linspace(0, len(X) - 1, min(len(X), _SAMPLE_ROWS)).to(X.device, torch.int64)
-    largest = X.take(sample).largest_of_rows() if isinstance(X, SparseRows) else X[sample].abs().amax(dim=1)
+    largest = X.take(sample).max_abs_per_row() if isinstance(X, SparseRows) else X[sample].abs().amax(dim=1)
     unit = float(magnitude_of_rows(largest))
     if unit == 1:
         return X, 1.0

@@ -57,5 +57,5 @@ def measured_recall(
     exact, dists = exact_neighbors_of(X, rows, k, metric=metric)
     if is_euclidean(metric):
         return Trial(rows, exact, dists[:, -1]).recall(EuclideanRows(X, metric), indices)
-    hits = sum(int(torch.isin(e, found).sum()) for e, found in zip(exact, indices, strict=True))
+    hits = sum(int(torch.isin(true, row).sum()) for true, row in zip(exact, indices, strict=True))
     return hits / exact.numel()

@@ -101,10 +101,9 @@ class SparseProducts:
         Returns:
             Indices (int64) and distances (float32), each of shape (m, k), distances ascending.
         """
-        parts = [
-            self._nearest(queries[start : start + self._step], k) for start in range(0, len(queries), self._step)
-        ]
-        indices, dists = (torch.cat(part).to(self.device) for part in zip(*parts, strict=True))
+        starts = range(0, len(queries), self._step)
+        chunks = [self._nearest(queries[start : start + self._step], k) for start in starts]
+        indices, dists = (torch.cat(tensors).to(self.device) for tensors in zip(*chunks, strict=True))
         return indices, dists
 
     def refined(self, queries: AnyArray, candidates: AnyArray, k: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -138,5 +138,5 @@ def measured_sparse_recall(
 ) -> float:
     """Returns the share of exact nearest neighbours of query rows in ``indices``, shape (m, k), in [0, 1]."""
     exact, _ = sparse_neighbors_of(rows, as_numpy(queries), k, metric)
-    hits = sum(int(torch.isin(e, found).sum()) for e, found in zip(exact, indices.to(exact.device), strict=True))
+    hits = sum(int(torch.isin(true, row).sum()) for true, row in zip(exact, indices.to(exact.device), strict=True))
     return hits / exact.numel()

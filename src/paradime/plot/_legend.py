@@ -1,9 +1,9 @@
-"""Legends, colour bars, and names of classes among the points."""
+"""Legends and colour bars."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -11,8 +11,8 @@ import numpy as np
 from paradime._registry import did_you_mean
 from paradime.plot._labels import Classes, Values
 from paradime.plot._points import Look, markers_of
-from paradime.types import AnyArray, FloatArray
-from paradime.utils._drawing import draw_as_written, printable
+from paradime.plot._text import draw_as_written, shortened
+from paradime.plot._theme import Theme
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,13 +21,20 @@ if TYPE_CHECKING:
     from matplotlib.legend import Legend
     from matplotlib.lines import Line2D
 
-__all__ = ["LegendPlace", "check_legend", "class_handles", "draw_colorbar", "draw_legend", "draw_names"]
+__all__ = [
+    "LegendPlace",
+    "check_legend",
+    "class_handles",
+    "draw_colorbar",
+    "draw_legend",
+    "draw_line_legend",
+    "legend_handle",
+]
 
 LegendPlace: TypeAlias = Literal["auto", "beside", "inside", "direct", "none"]
 
 _PLACES = ("auto", "beside", "inside", "direct", "none")
 _MAX_ENTRIES = 60
-_MAX_TEXT = 30
 _UNLABELED = "unlabelled"
 
 
@@ -38,18 +45,23 @@ def check_legend(place: str) -> None:
         raise ValueError(f"legend must be one of {places}, got {place!r}. {did_you_mean(str(place), _PLACES)}")
 
 
-def shortened(text: str, length: int = _MAX_TEXT) -> str:
-    """Shortens a text in the middle, since its end is often as informative as its beginning.
+def legend_handle(text: str, color: Any, marker: Any = "o", *, size: float = 6.5, edge: Any = None) -> Line2D:
+    """Returns an entry of a legend, opaque and of one size, since the points themselves may be faint and tiny."""
+    from matplotlib.lines import Line2D
+    from matplotlib.markers import MarkerStyle
 
-    Example:
-        >>> shortened("Cathedral family - Rock outcrop complex, extremely stony", 20)
-        'Cathedral…emely stony'
-    """
-    text = " ".join(printable(text).split())
-    if len(text) <= length:
-        return text
-    half = (length - 1) // 2
-    return f"{text[:half].rstrip()}…{text[-(length - half) :].lstrip()}"
+    # markers such as "x" consist of edges only
+    return Line2D(
+        [],
+        [],
+        linestyle="none",
+        marker=marker,
+        markersize=size,
+        color=color,
+        label=text,
+        markeredgewidth=0 if edge is None and MarkerStyle(marker).is_filled() else None,
+        markeredgecolor=edge,
+    )
 
 
 def class_handles(classes: Classes, look: Look, n_points: int) -> list[Line2D]:
@@ -57,8 +69,6 @@ def class_handles(classes: Classes, look: Look, n_points: int) -> list[Line2D]:
 
     Of more than sixty classes, it lists the largest, and the number of the others.
     """
-    from matplotlib.lines import Line2D
-
     present = classes.present()
     if len(present) > _MAX_ENTRIES:
         sizes = np.bincount(classes.codes[~classes.missing], minlength=len(classes.keys))
@@ -71,31 +81,29 @@ def class_handles(classes: Classes, look: Look, n_points: int) -> list[Line2D]:
         entries.append((f"… and {len(present) - len(listed)} more", "none", "none"))
     if classes.missing.any():
         entries.append((_UNLABELED, look.theme.muted, "o"))
-    # opaque and of one size, since the points themselves may be faint and tiny
-    return [
-        Line2D([], [], linestyle="none", marker=marker, markersize=6.5, color=color, label=text, markeredgewidth=0)
-        for text, color, marker in entries
-    ]
+    return [legend_handle(*entry) for entry in entries]
 
 
 def draw_legend(
     target: Axes | Figure | SubFigure,
     handles: Sequence[Any],
-    look: Look,
+    theme: Theme,
     *,
     place: str,
     title: str | None = None,
     height: float,
+    overrides: Mapping[str, Any] | None = None,
 ) -> Legend:
     """Draws a legend in as many columns as its entries need.
 
     Args:
         target: Axes, or a figure whose panels share the legend.
         handles: Its entries.
-        look: The look, for the colours of the texts.
+        theme: The theme, for the colours of the texts and the background.
         place: ``"beside"`` or ``"inside"``.
         title: The title of the legend.
         height: The available height in points.
+        overrides: Further options of ``matplotlib.legend.Legend``, in place of the ones chosen here.
     """
     font_size = 9 if height > 220 else 8
     # a line takes 1.55 times the font size; padding and title take two
@@ -105,14 +113,14 @@ def draw_legend(
         "title": title,
         "fontsize": font_size,
         "title_fontsize": font_size,
-        "labelcolor": look.theme.ink,
+        "labelcolor": theme.ink,
         "ncols": max(1, math.ceil(len(handles) / rows)),
         "handletextpad": 0.2,
         "columnspacing": 1.0,
         "labelspacing": 0.5,
         "alignment": "left",
         "edgecolor": "none",
-        "facecolor": look.theme.background,
+        "facecolor": theme.background,
     }
     if place == "inside":
         # finding the best location takes long with many points
@@ -121,10 +129,31 @@ def draw_legend(
         options |= {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False}
     else:
         options |= {"loc": "outside right center", "frameon": False}
+    overrides = overrides or {}
+    if "ncol" in overrides:  # matplotlib's older name
+        del options["ncols"]
+    if {"loc", "bbox_to_anchor"} & overrides.keys():
+        options.pop("loc")
+        options.pop("bbox_to_anchor", None)
+    options |= overrides
     legend = target.legend(**options)
-    legend.get_title().set_color(look.theme.ink)
+    legend.get_title().set_color(options["labelcolor"])
     draw_as_written(legend.get_title(), *legend.get_texts())
     return legend
+
+
+def draw_line_legend(ax: Axes, handles: Sequence[Any], theme: Theme, **place: Any) -> None:
+    """Draws a legend of lines or bars without a frame.
+
+    Args:
+        ax: The axes.
+        handles: The labelled lines or bars. If matplotlib collected them itself, it would omit labels that begin
+            with an underscore.
+        theme: The theme, for the colour of the texts.
+        **place: The location, as options of ``Axes.legend``.
+    """
+    legend = ax.legend(handles=handles, frameon=False, fontsize=9, labelcolor=theme.ink, **place)
+    draw_as_written(*legend.get_texts())
 
 
 def draw_colorbar(axes: Any, values: Values, look: Look, *, title: str | None) -> Colorbar:
@@ -142,79 +171,3 @@ def draw_colorbar(axes: Any, values: Values, look: Look, *, title: str | None) -
         bar.set_label(shortened(title, 60), color=look.theme.ink, fontsize=10)
         draw_as_written(bar.ax.yaxis.label)
     return bar
-
-
-def draw_names(ax: Axes, points: FloatArray, classes: Classes, look: Look) -> None:
-    """Writes the name of each class among its points, so that names do not overlap.
-
-    A name is at the point of the class that is nearest to the median of the class, so that it lies on the
-    class even if the class consists of several clusters.
-    """
-    from matplotlib.patheffects import withStroke
-
-    present = classes.present()
-    if not present:
-        return
-    anchors = np.array([_middle(points[classes.codes == code]) for code in present])
-    texts = [shortened(classes.texts[code], 22) for code in present]
-    font_size = 9 if len(present) > 12 else 10
-    scale = 72 / ax.figure.dpi if ax.figure is not None else 1.0
-    centers = ax.transData.transform(anchors) * scale
-    sizes = np.array([(0.58 * font_size * len(text) + 4, 1.25 * font_size) for text in texts])
-    shifts = spread_boxes(centers, sizes) - centers
-    halo = [withStroke(linewidth=2.5, foreground=look.theme.background)]
-    for text, anchor, shift in zip(texts, anchors, shifts, strict=True):
-        name = ax.annotate(
-            text,
-            anchor,
-            xytext=tuple(shift),
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            fontsize=font_size,
-            fontweight="bold",
-            color=look.theme.ink,
-            path_effects=halo,
-            zorder=5,
-        )
-        draw_as_written(name)
-
-
-def spread_boxes(centers: FloatArray, sizes: FloatArray, n_rounds: int = 300) -> FloatArray:
-    """Moves boxes apart as little as necessary, until they do not overlap or the rounds are used up.
-
-    Args:
-        centers: Shape (n, 2).
-        sizes: Widths and heights, shape (n, 2).
-        n_rounds: Largest number of rounds in which overlapping pairs are moved.
-
-    Returns:
-        The new centres, shape (n, 2).
-
-    Example:
-        >>> moved = spread_boxes(np.array([[0.0, 0.0], [0.0, 4.0]]), np.array([[30.0, 10.0], [30.0, 10.0]]))
-        >>> float(moved[1, 1] - moved[0, 1]) >= 10
-        True
-    """
-    centers = centers.copy()
-    # break ties of equal centres
-    centers[:, 1] += 1e-3 * np.arange(len(centers))
-    reach = (sizes[:, None] + sizes[None]) / 2
-    for _ in range(n_rounds):
-        difference = centers[:, None] - centers[None]
-        overlap = reach - np.abs(difference)
-        hit = np.asarray((overlap > 0).all(axis=2)) & ~np.eye(len(centers), dtype=bool)
-        if not hit.any():
-            break
-        vertical = overlap[..., 1] <= overlap[..., 0]
-        axis_weight = np.stack((hit & ~vertical, hit & vertical), axis=2)
-        centers += (axis_weight * np.sign(difference) * (overlap / 2 + 0.1)).sum(axis=1) / np.maximum(
-            axis_weight.sum(axis=1), 1
-        )
-    return centers
-
-
-def _middle(points: FloatArray) -> AnyArray:
-    distance = ((points - np.median(points, axis=0)) ** 2).sum(axis=1)
-    middle: AnyArray = points[int(distance.argmin())]
-    return middle

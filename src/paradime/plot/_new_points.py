@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paradime.plot._labels import Classes, Values, check_positions, classes_of
+from paradime.plot._legend import legend_handle
 from paradime.plot._palette import accent
 from paradime.plot._points import Look, default_alpha, default_size, drawing_order, fit_limits, size_in_points
 from paradime.types import FloatArray
@@ -85,21 +86,13 @@ class NewPoints:
         return dataclasses.replace(below, codes=np.concatenate((below.codes, self.coloring.codes)))
 
     def _entries(self, n_old: int, look: Look, one_color: str) -> list[Line2D]:
-        from matplotlib.lines import Line2D
-
-        n_new = len(self.positions)
-        color = look.theme.muted if self.coloring is not None else one_color
-        edge = look.theme.ink if self.coloring is not None else look.theme.background
-        shapes: list[dict[str, Any]] = [
-            {"markersize": 4.5, "color": look.theme.muted, "label": _counted(n_old, "training")},
-            {
-                "markersize": 7,
-                "color": color,
-                "markeredgecolor": edge,
-                "label": _counted(n_new, "new"),
-            },
+        has_classes = self.coloring is not None
+        color = look.theme.muted if has_classes else one_color
+        edge = look.theme.ink if has_classes else look.theme.background
+        return [
+            legend_handle(_counted(n_old, "training"), look.theme.muted, size=5.5),
+            legend_handle(_counted(len(self.positions), "new"), color, size=7, edge=edge),
         ]
-        return [Line2D([], [], linestyle="none", marker="o", **shape) for shape in shapes]
 
 
 def read_new_points(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from paradime._registry import did_you_mean
-from paradime.utils._drawing import require_matplotlib
+from paradime.utils.optional import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,8 +21,10 @@ __all__ = [
     "check_axes",
     "frame",
     "hide_scales",
+    "matching_theme",
     "new_figure",
     "open_axes",
+    "require_matplotlib",
     "theme_of",
 ]
 
@@ -69,6 +71,11 @@ def theme_of(name: str) -> Theme:
     return THEMES[name]
 
 
+def require_matplotlib() -> None:
+    """Raises ImportError, with the command that installs it, if matplotlib is missing."""
+    require("matplotlib", "A plot", extra="plot")
+
+
 def check_axes(ax: Any) -> None:
     """Raises TypeError if ``ax`` is neither axes nor ``None``."""
     from matplotlib.axes import Axes
@@ -105,7 +112,7 @@ def open_axes(ax: Axes | None, theme: ThemeName | None, figsize: tuple[float, fl
         figure = ax.get_figure()
         if figure is not None:
             figure.set_facecolor(wanted.background)
-    return ax, wanted or _matching(ax)
+    return ax, wanted or matching_theme(ax)
 
 
 def new_figure(theme: ThemeName | None, figsize: tuple[float, float]) -> Figure:
@@ -120,7 +127,8 @@ def new_figure(theme: ThemeName | None, figsize: tuple[float, float]) -> Figure:
     return figure
 
 
-def _matching(ax: Axes) -> Theme:
+def matching_theme(ax: Axes) -> Theme:
+    """Returns the theme that matches the background of axes."""
     from matplotlib.colors import to_rgba
 
     color = to_rgba(ax.get_facecolor())

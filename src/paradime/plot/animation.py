@@ -14,11 +14,11 @@ import numpy as np
 from paradime.plot._labels import Classes, check_positions, read_coloring
 from paradime.plot._legend import LegendPlace, class_handles, draw_colorbar, draw_legend
 from paradime.plot._points import Look, check_colors, draw_points, drawing_order
+from paradime.plot._text import draw_title
 from paradime.plot._theme import ThemeName, check_axes, hide_scales, new_figure, open_axes
 from paradime.plot.alignment import align as aligned
 from paradime.plot.maps import check_options
 from paradime.types import FloatArray
-from paradime.utils._drawing import draw_as_written
 from paradime.utils.files import atomic_write
 
 if TYPE_CHECKING:
@@ -109,11 +109,10 @@ def animate(
         if isinstance(coloring, Classes) and legend != "none":
             place = "inside" if legend == "inside" else "beside"
             handles = class_handles(coloring, look, films.shape[1])
-            draw_legend(ax, handles, look, place=place, title=legend_title, height=60 * figsize[1])
+            draw_legend(ax, handles, look.theme, place=place, title=legend_title, height=60 * figsize[1])
         elif coloring is not None and legend != "none" and not isinstance(coloring, Classes):
             draw_colorbar(ax, coloring, look, title=legend_title)
-        caption = ax.set_title(captions[0], color=look_theme.ink, fontsize=11, loc="left")
-        draw_as_written(caption)
+        caption = draw_title(ax, captions[0], look_theme.ink, fontsize=11, loc="left")
         # compute the layout once, so that frames do not jump
         figure.draw_without_rendering()
         figure.set_layout_engine("none")

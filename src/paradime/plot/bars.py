@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paradime.plot._legend import shortened
+from paradime.plot._legend import draw_line_legend
 from paradime.plot._palette import palette
+from paradime.plot._text import draw_as_written, draw_title, shortened
 from paradime.plot._theme import ThemeName, frame, open_axes
 from paradime.types import AnyArray, FloatArray
-from paradime.utils._drawing import draw_as_written
 from paradime.utils.convert import as_tensor, to_numpy
 from paradime.utils.frames import default_names
 
@@ -109,23 +109,20 @@ def importance(
     for i, tick in zip(chosen, ax.yaxis.get_major_ticks(), strict=True):
         if bars.names[i] == highlight:
             tick.label1.set_fontweight("bold")
-    _finish(ax, drawn, len(bars.names) - len(chosen), as_share, look.ink, title)
+    _label_axis(ax, len(bars.names) - len(chosen), as_share)
+    if len(drawn) > 1:
+        draw_line_legend(ax, drawn, look, loc="lower right")
+    draw_title(ax, title, look.ink)
     return ax
 
 
-def _finish(ax: Axes, drawn: list[Any], n_left_out: int, as_share: bool, ink: str, title: str | None) -> None:
+def _label_axis(ax: Axes, n_left_out: int, as_share: bool) -> None:
     from matplotlib.ticker import PercentFormatter
 
     if as_share:
         ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     what = "share of the importance" if as_share else "importance"
     ax.set_xlabel(what + (f" ({n_left_out} less important features left out)" if n_left_out else ""))
-    if len(drawn) > 1:
-        # pass handles, since labels that begin with an underscore would be left out otherwise
-        legend = ax.legend(handles=drawn, frameon=False, fontsize=9, labelcolor=ink, loc="lower right")
-        draw_as_written(*legend.get_texts())
-    if title is not None:
-        draw_as_written(ax.set_title(title, color=ink, fontsize=12))
 
 
 def _hues(colors: Sequence[str] | None, n_series: int, theme: ThemeName) -> list[str]:

@@ -9,10 +9,11 @@ import numpy as np
 import scipy.sparse
 import scipy.stats
 
+from paradime.plot._legend import draw_line_legend
 from paradime.plot._palette import accent, colormap, palette
-from paradime.plot._theme import ThemeName, frame, open_axes
+from paradime.plot._text import draw_title
+from paradime.plot._theme import ThemeName, frame, open_axes, require_matplotlib
 from paradime.types import AnyArray, FloatArray, TensorLike
-from paradime.utils._drawing import draw_as_written, require_matplotlib
 from paradime.utils.convert import as_tensor, to_numpy
 
 if TYPE_CHECKING:
@@ -87,8 +88,8 @@ def shepard(
     if title is None:
         rank, linear = _correlations(in_data, in_map)
         title = f"Shepard diagram: Spearman {rank:.2f}, Pearson {linear:.2f}"
-    draw_as_written(ax.set_title(title, color=look.ink, fontsize=12))
-    ax.legend(frameon=False, fontsize=9, labelcolor=look.ink, loc="upper left")
+    draw_title(ax, title, look.ink)
+    draw_line_legend(ax, ax.get_legend_handles_labels()[0], look, loc="upper left")
     return ax
 
 
@@ -150,12 +151,9 @@ def quality(
     ax.set_ylabel("neighbours preserved (0 at random, 1 all)")
     lowest = min(float(preserved.min()) for _, preserved in read.values())
     ax.set_ylim(min(0.0, 1.05 * lowest), 1.02)
-    # a legend, since names at the ends of lines would overlap; with handles, since labels that begin with an
-    # underscore would be left out otherwise
-    legend = ax.legend(handles=lines, frameon=False, fontsize=9, labelcolor=look.ink)
-    draw_as_written(*legend.get_texts())
-    if title is not None:
-        draw_as_written(ax.set_title(title, color=look.ink, fontsize=12))
+    # a legend, since names at the ends of lines would overlap
+    draw_line_legend(ax, lines, look)
+    draw_title(ax, title, look.ink)
     return ax
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from paradime._registry import did_you_mean
 from paradime.plot._labels import Classes, Values, check_positions, read_coloring
-from paradime.plot._legend import LegendPlace, class_handles, draw_colorbar, draw_legend, draw_names, shortened
+from paradime.plot._legend import LegendPlace, class_handles, draw_colorbar, draw_legend
 from paradime.plot._points import Look, check_colors
+from paradime.plot._text import draw_names, draw_title, shortened
 from paradime.plot._theme import ThemeName, new_figure, open_axes
 from paradime.plot.alignment import align as aligned
 from paradime.plot.maps import Renderer, check_options, draw_map
 from paradime.types import FloatArray, TensorLike
-from paradime.utils._drawing import draw_as_written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,7 +107,7 @@ def gallery(
         ax, look_theme = open_axes(ax, theme, (1, 1))
         look = Look(look_theme, colors, size, alpha, random_state)
         draw_map(ax, positions, coloring, look, renderer)
-        draw_as_written(ax.set_title(shortened(title, 42), color=look_theme.ink, fontsize=11))
+        draw_title(ax, shortened(title, 42), look_theme.ink, fontsize=11)
         if legend == "direct" and isinstance(coloring, Classes):
             ax.apply_aspect()
             draw_names(ax, positions, coloring, look)
@@ -165,8 +165,8 @@ def _explain_colors(
         draw_colorbar(panels, coloring, look, title=title)
     elif place == "inside" or (place != "direct" and figure.get_layout_engine() is None):
         handles = class_handles(coloring, look, n_points)
-        draw_legend(panels[-1], handles, look, place="inside", title=title, height=height)
+        draw_legend(panels[-1], handles, look.theme, place="inside", title=title, height=height)
     elif place != "direct":
         draw_legend(
-            figure, class_handles(coloring, look, n_points), look, place="beside", title=title, height=height
+            figure, class_handles(coloring, look, n_points), look.theme, place="beside", title=title, height=height
         )

@@ -10,11 +10,12 @@ import numpy as np
 
 from paradime._registry import did_you_mean
 from paradime.plot._history import PhaseCurves, read_curves
+from paradime.plot._legend import draw_line_legend
 from paradime.plot._palette import palette
 from paradime.plot._points import size_in_points
-from paradime.plot._theme import Theme, ThemeName, frame, open_axes
+from paradime.plot._text import draw_as_written, draw_title
+from paradime.plot._theme import Theme, ThemeName, frame, open_axes, require_matplotlib
 from paradime.types import FloatArray
-from paradime.utils._drawing import draw_as_written, require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,8 +88,7 @@ def losses(
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     _mark_phases(ax, drawn, look)
     _draw_legend(ax, drawn, names, look)
-    if title is not None:
-        draw_as_written(ax.set_title(title, color=look.ink, fontsize=12, pad=20 if len(drawn) > 1 else 6))
+    draw_title(ax, title, look.ink, pad=20 if len(drawn) > 1 else 6)
     return ax
 
 
@@ -182,20 +182,18 @@ def _mark_phases(ax: Axes, phases: Sequence[PhaseCurves], look: Theme) -> None:
 
 def _draw_legend(ax: Axes, phases: Sequence[PhaseCurves], names: Sequence[str], look: Theme) -> None:
     drawn = {line.get_gid(): line for line in reversed(ax.lines)}
-    entries = [(drawn[f"part:{name}"], _with_weight(name, phases)) for name in names if f"part:{name}" in drawn]
-    if "loss" in drawn:
-        entries.insert(0, (drawn["loss"], "sum" if entries else "loss"))
-    if "validation" in drawn:
-        entries.append((drawn["validation"], "held-out rows"))
-    if len(entries) < 2:
+    texts = {f"part:{name}": _with_weight(name, phases) for name in names if f"part:{name}" in drawn}
+    texts = {"loss": "sum" if texts else "loss", **texts, "validation": "held-out rows"}
+    handles = [drawn[key] for key in texts if key in drawn]
+    if len(handles) < 2:
         return
-    handles, texts = zip(*entries, strict=True)
+    for handle in handles:
+        handle.set_label(texts[str(handle.get_gid())])
     figure = ax.get_figure(root=True)
     # next to the curves if the layout makes space
     beside = figure is not None and figure.get_layout_engine() is not None
     place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if beside else {"loc": "upper right"}
-    legend = ax.legend(handles, texts, frameon=False, fontsize=9, labelcolor=look.ink, **place)
-    draw_as_written(*legend.get_texts())
+    draw_line_legend(ax, handles, look, **place)
 
 
 def _with_weight(name: str, phases: Sequence[PhaseCurves]) -> str:

@@ -16,13 +16,12 @@ from paradime.plot._legend import (
     class_handles,
     draw_colorbar,
     draw_legend,
-    draw_names,
 )
 from paradime.plot._new_points import read_new_points
 from paradime.plot._points import Look, check_colors, draw_points, fit_limits, size_in_points
-from paradime.plot._theme import ThemeName, hide_scales, open_axes
+from paradime.plot._text import draw_names, draw_title
+from paradime.plot._theme import ThemeName, hide_scales, open_axes, require_matplotlib
 from paradime.types import FloatArray, TensorLike
-from paradime.utils._drawing import draw_as_written, require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -124,8 +123,7 @@ def embedding(
         draw_map(ax, positions, below, on_top.paler(look, len(positions)), renderer)
         positions, coloring, extra = on_top.draw(ax, positions, below, look)
     _explain_colors(ax, positions, coloring, look, place=legend, title=legend_title, extra=extra, widens=widens)
-    if title is not None:
-        draw_as_written(ax.set_title(title, color=look_theme.ink, fontsize=12))
+    draw_title(ax, title, look_theme.ink)
     return ax
 
 
@@ -254,7 +252,9 @@ def _explain_colors(
     figure = ax.get_figure(root=True)
     makes_room = figure is not None and figure.get_layout_engine() is not None
     beside = place == "beside" or (place == "auto" and makes_room and not isinstance(coloring, Values))
-    drawn = draw_legend(ax, handles, look, place="beside" if beside else "inside", title=title, height=height)
+    drawn = draw_legend(
+        ax, handles, look.theme, place="beside" if beside else "inside", title=title, height=height
+    )
     if widens and beside and figure is not None:
         _widen(ax, drawn.get_window_extent().width / figure.dpi + 0.2)
 

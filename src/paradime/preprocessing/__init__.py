@@ -1,4 +1,4 @@
-"""Preparation of data frames for routines, which take numbers only."""
+"""Encoding of data frames as numbers."""
 
 from paradime.preprocessing.tabular import TabularEncoder
 

@@ -1,4 +1,4 @@
-"""The columns of a table, each with what it holds."""
+"""The columns of a table, classified as numbers or categories."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Column", "columns_of"]
 
 
 class Column(NamedTuple):
-    """A column: numbers (float64, NaN where missing) or categories (texts, ``None`` where missing), shape (n,)."""
+    """A column of shape (n,): numbers (float64, NaN if missing) or categories (strings, ``None`` if missing)."""
 
     name: str
     kind: Literal["numbers", "categories"]
@@ -30,14 +30,14 @@ def columns_of(X: Any) -> list[Column]:
         X: A data frame of pandas, polars or PyArrow, or an array, shape (n, d), whose columns are x0, x1, ….
 
     Raises:
-        ValueError: If it is no table, has no rows or columns, or a column holds neither numbers nor categories.
-        TypeError: If names of columns are texts only in part.
+        ValueError: If it is not a table, has no rows or columns, or a column has neither numbers nor categories.
+        TypeError: If only some column names are strings.
     """
     if is_frame(X):
         check_distinct_names(X, what="the table")
         frame = as_narwhals(X)
         names = feature_names(X, row_shape=(len(frame.columns),))
-        columns = [_column(name, frame[place]) for name, place in zip(names, frame.columns, strict=True)]
+        columns = [_column(name, frame[key]) for name, key in zip(names, frame.columns, strict=True)]
     else:
         array = to_numpy(X)
         if array.ndim != 2:
@@ -46,7 +46,8 @@ def columns_of(X: Any) -> list[Column]:
     if not columns or not len(columns[0].values):
         n = len(columns[0].values) if columns else 0
         raise ValueError(
-            f"the table has {n} sample(s) and {len(columns)} feature(s); at least 1 of each is needed."
+            f"a table needs at least 1 row and 1 column, got {n} sample(s) and {len(columns)} feature(s). "
+            "Pass a table with data."
         )
     return columns
 
@@ -59,16 +60,16 @@ def _column(name: str, series: Any) -> Column:
         return Column(name, "numbers", np.asarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64))
     if kind.is_temporal():
         raise ValueError(
-            f"column {name!r} holds dates or times (type {kind}), which are neither numbers nor categories. Take "
-            "parts of them as columns, such as the year, or drop it."
+            f"column {name!r} must have numbers or categories, got dates or times (type {kind}). Convert them to "
+            "numbers, such as the year, or drop it."
         )
     if kind in (nw.Categorical, nw.Enum, nw.String):
-        texts = np.array(series.cast(nw.String).to_list(), dtype=object)
-        # the cast makes texts of what is missing, such as "None", in object columns of pandas 2
-        texts[series.is_null().to_numpy()] = None
-        return _of_objects(name, texts)
+        strings = np.array(series.cast(nw.String).to_list(), dtype=object)
+        # the cast converts missing values to strings such as "None", in object columns of pandas 2
+        strings[series.is_null().to_numpy()] = None
+        return _of_objects(name, strings)
     if kind != nw.Object:
-        raise ValueError(f"column {name!r} holds values of type {kind}, no numbers or categories. Drop it.")
+        raise ValueError(f"column {name!r} must have numbers or categories, got values of type {kind}. Drop it.")
     return _of_objects(name, np.array(series.to_list(), dtype=object))
 
 
@@ -79,6 +80,6 @@ def _of_objects(name: str, values: AnyArray) -> Column:
     missing = np.array([is_missing(value) for value in objects], dtype=bool)
     if all(isinstance(value, (bool, int, float, Decimal, np.number)) for value in objects[~missing]):
         return Column(name, "numbers", np.where(missing, np.nan, objects).astype(np.float64))
-    texts = np.array([str(value) for value in objects], dtype=object)
-    texts[missing] = None
-    return Column(name, "categories", texts)
+    categories = np.array([str(value) for value in objects], dtype=object)
+    categories[missing] = None
+    return Column(name, "categories", categories)

@@ -1,4 +1,4 @@
-"""Tables of numbers and categories become arrays of numbers."""
+"""Encoder of tables with numbers and categories."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ _CHOICES = {"numbers": ("standardize", "keep"), "unknown": ("zeros", "error"), "
 
 
 class TabularEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Encodes data frames with columns of numbers and of categories as numbers.
+    """Encodes data frames with numeric and categorical columns as arrays of numbers.
 
-    Numbers (and booleans) are standardised; categories and texts become one column a category, of zeros and ones.
-    It stands before a routine in a scikit-learn ``Pipeline``.
+    Numbers (and booleans) are standardised; categories and strings are one-hot encoded. It precedes a routine in a
+    scikit-learn ``Pipeline``.
 
     Args:
         numbers: ``"standardize"`` for mean 0 and standard deviation 1, or ``"keep"``.
-        unknown: What becomes of categories that were not seen in ``fit``: ``"zeros"`` in all columns of the
-            category's column, or an ``"error"``.
-        missing: ``"fill"`` puts the median in the place of missing numbers, and makes missing categories a
-            category of their own; ``"error"`` refuses them.
+        unknown: Treatment of categories that were not in the data of ``fit``: ``"zeros"`` encodes them as zeros,
+            ``"error"`` raises an error.
+        missing: Treatment of missing values: ``"fill"`` replaces missing numbers by the median and encodes missing
+            categories as a category; ``"error"`` raises an error.
 
     Attributes:
         n_features_in_: Number of columns.
         feature_names_in_: Their names; x0, x1, … for arrays.
 
     Raises:
-        ValueError: In ``fit``, if a parameter is none of these.
+        ValueError: In ``fit``, if a parameter has another value.
 
     Example:
         >>> import polars
@@ -64,18 +64,20 @@ class TabularEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.missing = missing
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learns means, scales and categories.
+        """Fits means, scales and categories.
 
         Args:
             X: A data frame of pandas, polars or PyArrow, or an array, shape (n, d).
             y: Ignored.
 
         Raises:
-            ValueError: If a column holds neither numbers nor categories, or misses values that are to be refused.
+            ValueError: If a column has neither numbers nor categories, or missing values with ``missing="error"``.
         """
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be one of {choices}, got {getattr(self, name)!r}.")
+                raise ValueError(
+                    f"{name} must be one of {choices}, got {getattr(self, name)!r}. The default is {choices[0]!r}."
+                )
         columns = columns_of(X)
         self._check_missing(columns)
         self.feature_names_in_ = np.array([column.name for column in columns], dtype=object)
@@ -84,7 +86,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self._scaler, self._encoder = None, None
         if "numbers" in self._kinds:
             scaler = StandardScaler() if self.numbers == "standardize" else FunctionTransformer()
-            # a column without any number is 0
+            # keep_empty_features: a column without any number becomes 0
             fill = SimpleImputer(strategy="median", keep_empty_features=True)
             self._scaler = make_pipeline(fill, scaler).fit(_stacked(columns, "numbers"))
         if "categories" in self._kinds:
@@ -100,26 +102,27 @@ class TabularEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             X: A table with the columns of ``fit``.
 
         Returns:
-            Shape (m, number of features), float64: all columns of numbers first, then those of categories.
+            Shape (m, number of features), float64: numeric columns first, then categorical ones.
 
         Raises:
             NotFittedError: If it is not fitted.
-            ValueError: If columns differ from those of ``fit``, or hold what is to be refused.
+            ValueError: If columns differ from those of ``fit``, or have missing or unknown values that raise an
+                error.
         """
         check_is_fitted(self)
         columns = columns_of(X)
         self._check_columns(columns)
         self._check_missing(columns)
-        parts: list[AnyArray] = []
+        blocks: list[AnyArray] = []
         if self._scaler is not None:
-            parts.append(self._scaler.transform(_stacked(columns, "numbers")))
+            blocks.append(self._scaler.transform(_stacked(columns, "numbers")))
         if self._encoder is not None:
-            parts.append(self._encoder.transform(_stacked(columns, "categories")))
-        encoded: FloatArray = np.concatenate(parts, axis=1)
+            blocks.append(self._encoder.transform(_stacked(columns, "categories")))
+        encoded: FloatArray = np.concatenate(blocks, axis=1)
         return encoded
 
     def get_feature_names_out(self, input_features: Any = None) -> AnyArray:
-        """Returns the names of the features: those of the columns of numbers, then column_category for each.
+        """Returns the names of the features: those of numeric columns, then ``column_category`` for each category.
 
         Args:
             input_features: Ignored.
@@ -151,20 +154,22 @@ class TabularEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if kind == "categories" and column.kind == "numbers" and bool(np.isnan(column.values).all()):
                 columns[i] = Column(column.name, kind, np.full(len(column.values), None))
             elif column.kind != kind:
-                raise ValueError(f"column {column.name!r} must hold {kind} as in fit, got {column.kind}.")
+                raise ValueError(
+                    f"column {column.name!r} must have {kind} as in fit, got {column.kind}. Convert the column."
+                )
 
     def _check_missing(self, columns: list[Column]) -> None:
         for column in columns:
             if column.kind == "numbers" and bool(np.isinf(column.values).any()):
-                raise ValueError(f"column {column.name!r} contains infinity. Clip or drop such values.")
+                raise ValueError(f"column {column.name!r} contains infinity. Clip or drop these values.")
             missing = np.array([is_missing(value) for value in column.values], dtype=bool)
             if self.missing == "error" and missing.any():
                 raise ValueError(
                     f"column {column.name!r} has a missing value (NA), first at row {int(missing.argmax())}. "
-                    "Set missing='fill', or drop such rows."
+                    "Set missing='fill', or drop these rows."
                 )
 
 
 def _stacked(columns: list[Column], kind: str) -> AnyArray:
-    """The columns of a kind, shape (n, c)."""
+    """Returns the columns of a kind as a matrix, shape (n, c)."""
     return np.column_stack([column.values for column in columns if column.kind == kind])

@@ -1,4 +1,4 @@
-"""Containers for relations between points, one a layout, behind one contract."""
+"""Containers for relations between points, one per layout, with a common interface."""
 
 from paradime.relationdata.base import RelationData, relation_factory
 from paradime.relationdata.euclidean import EuclideanPairsTensor, EuclideanRelationTensor, KernelRelationTensor

@@ -1,4 +1,4 @@
-"""What the dense layouts share: one tensor as storage, seen as NumPy array or as tensor."""
+"""Base classes of the dense layouts, which store one tensor and show it as NumPy array or tensor."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["ArrayView", "DenseRelationData", "TensorView", "as_indices", "as_val
 
 
 def as_indices(indices: torch.Tensor | AnyArray | list[int], device: torch.device) -> torch.Tensor:
-    """Returns indices as int64 tensor on a device."""
+    """Converts indices to an int64 tensor on a device."""
     return as_tensor(indices).to(device=device, dtype=torch.int64)
 
 
 def as_values(relations: Any) -> torch.Tensor:
-    """Returns relations as floating-point tensor: normalising and calibrating make fractions of whole numbers.
+    """Converts relations to a floating-point tensor, because normalisation and calibration return fractions.
 
     Raises:
         ValueError: If they are complex.
@@ -31,7 +31,7 @@ def as_values(relations: Any) -> torch.Tensor:
 
 
 class DenseRelationData(RelationData):
-    """Relations whose storage is one tensor."""
+    """Relations stored in one tensor."""
 
     _tensor: torch.Tensor
 
@@ -39,20 +39,20 @@ class DenseRelationData(RelationData):
         self._bind(relations)
 
     def _bind(self, relations: Any) -> None:
-        """Replaces the storage by relations of the same layout."""
+        """Replaces the stored relations by others of the same layout."""
         self._tensor = self._checked(as_values(relations))
 
     @classmethod
     def _checked(cls, tensor: torch.Tensor) -> torch.Tensor:
-        """Returns the tensor if it has the layout's shape; raises ValueError otherwise."""
+        """Returns the tensor if it has the layout's shape, else raises a ValueError."""
         raise NotImplementedError
 
     @classmethod
     def _of(cls, tensor: torch.Tensor) -> Self:
-        """Makes a container without checks and without copying."""
-        made = cls.__new__(cls)
-        made._tensor = tensor
-        return made
+        """Makes a container of a tensor, without checks and without a copy."""
+        relations = cls.__new__(cls)
+        relations._tensor = tensor
+        return relations
 
     @property
     def values(self) -> torch.Tensor:
@@ -66,11 +66,11 @@ class DenseRelationData(RelationData):
 
 
 class ArrayView(DenseRelationData):
-    """Shows the storage as NumPy array."""
+    """Dense relations whose ``data`` are a NumPy array."""
 
     @property
     def data(self) -> AnyArray:
-        """The relations as NumPy array; memory is shared."""
+        """The relations as NumPy array, which shares memory with the container."""
         self._take_storage()
         return as_numpy(self._tensor)
 
@@ -80,11 +80,11 @@ class ArrayView(DenseRelationData):
 
 
 class TensorView(DenseRelationData):
-    """Shows the storage as torch tensor."""
+    """Dense relations whose ``data`` are a torch tensor."""
 
     @property
     def data(self) -> torch.Tensor:
-        """The relations as tensor; memory is shared."""
+        """The relations as tensor, which shares memory with the container."""
         self._take_storage()
         return self._tensor
 

@@ -1,4 +1,4 @@
-"""What the sparse layout does by rows: small temporaries however many entries there are."""
+"""Row-wise operations of the sparse layout, with small temporaries."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ __all__ = [
 ]
 
 CSR: TypeAlias = scipy.sparse.csr_array | scipy.sparse.csr_matrix
-"""Compressed sparse rows of either kind, which differ in what operators such as ``*`` mean."""
+"""A CSR array or matrix of SciPy; they differ in the meaning of operators such as ``*``."""
 
 _BLOCK_ENTRIES = 1 << 21
 
 
 def index_type(n_points: int, n_entries: int) -> type[np.signedinteger]:
-    """Returns the smaller of int32 and int64 that numbers all points and all entries."""
+    """Returns int32 if it can index all points and all entries, else int64."""
     return np.int32 if max(n_points, n_entries) <= np.iinfo(np.int32).max else np.int64
 
 
 def row_blocks(starts: AnyArray, entries: int = _BLOCK_ENTRIES) -> Iterator[slice]:
-    """Cuts rows into runs of about as many entries, at least one row each.
+    """Splits rows into blocks with about the same number of entries, at least one row each.
 
     Args:
-        starts: Where the rows start and the last one ends, shape (n + 1,).
-        entries: How many entries a run may have, unless a single row has more.
+        starts: Start of each row, and end of the last one, shape (n + 1,).
+        entries: Largest number of entries of a block of several rows.
 
     Yields:
         Slices of rows, in order.
@@ -52,15 +52,15 @@ def row_blocks(starts: AnyArray, entries: int = _BLOCK_ENTRIES) -> Iterator[slic
 
 
 def row_numbers(starts: AnyArray, rows: slice) -> AnyArray:
-    """Returns the row of every entry in a run of rows, in the type of ``starts``."""
+    """Returns the row index of every entry in a block of rows, in the dtype of ``starts``."""
     counts = np.diff(starts[rows.start : rows.stop + 1])
     return np.repeat(np.arange(rows.start, rows.stop, dtype=starts.dtype), counts)
 
 
 def upper_half(matrix: CSR) -> tuple[AnyArray, AnyArray, AnyArray]:
-    """Returns columns, values and starts of the rows of the entries on and above the diagonal.
+    """Returns columns, values and row starts of the entries on and above the diagonal.
 
-    Columns have the smallest type that numbers the points: what is read less is read faster.
+    Columns have the smallest dtype that can index the points, which makes reading faster.
     """
     n = matrix.shape[0]
     column_type = np.min_scalar_type(max(0, n - 1))
@@ -68,12 +68,12 @@ def upper_half(matrix: CSR) -> tuple[AnyArray, AnyArray, AnyArray]:
     cols, values = [np.empty(0, column_type)], [matrix.data[:0]]
     for rows in row_blocks(matrix.indptr):
         entries = slice(matrix.indptr[rows.start], matrix.indptr[rows.stop])
-        numbers = row_numbers(matrix.indptr, rows)
-        kept = matrix.indices[entries] >= numbers
-        cols.append(matrix.indices[entries][kept].astype(column_type))
-        values.append(matrix.data[entries][kept])
+        row_indices = row_numbers(matrix.indptr, rows)
+        is_upper = matrix.indices[entries] >= row_indices
+        cols.append(matrix.indices[entries][is_upper].astype(column_type))
+        values.append(matrix.data[entries][is_upper])
         starts[rows.start + 1 : rows.stop + 1] = np.bincount(
-            numbers[kept] - rows.start, minlength=rows.stop - rows.start
+            row_indices[is_upper] - rows.start, minlength=rows.stop - rows.start
         )
     return np.concatenate(cols), np.concatenate(values), starts.cumsum()
 
@@ -81,34 +81,34 @@ def upper_half(matrix: CSR) -> tuple[AnyArray, AnyArray, AnyArray]:
 def read_block(
     cols: AnyArray, values: AnyArray, starts: AnyArray, chosen: AnyArray, *, mirrored: bool
 ) -> AnyArray | None:
-    """Returns the block of a matrix at some points.
+    """Returns the block of a matrix at given points.
 
     Args:
-        cols: Columns of the entries, row by row, shape (m,); none occurs twice in a row.
+        cols: Columns of the entries, row by row, shape (m,), distinct within a row.
         values: The entries, shape (m,).
-        starts: Where the rows start and the last one ends, shape (n + 1,).
-        chosen: Which points, in [0, n), shape (b,).
-        mirrored: Whether each entry stands for its mirror image, too.
+        starts: Start of each row, and end of the last one, shape (n + 1,).
+        chosen: Indices of the points, in [0, n), shape (b,).
+        mirrored: Whether each entry also represents its mirror image.
 
     Returns:
-        Shape (b, b), or ``None`` if a point is chosen twice, which this does not know.
+        Shape (b, b), or ``None`` if a point is chosen twice, which is not supported.
     """
     entries = read_entries(cols, values, starts, chosen)
     if entries is None:
         return None
-    rows, places, found = entries
+    block_rows, block_cols, block_values = entries
     b = len(chosen)
     block = np.zeros(b * b, values.dtype)
-    block[rows.astype(np.int64) * b + places] = found
+    block[block_rows.astype(np.int64) * b + block_cols] = block_values
     if mirrored:
-        block[places.astype(np.int64) * b + rows] = found
+        block[block_cols.astype(np.int64) * b + block_rows] = block_values
     return block.reshape(b, b)
 
 
 def read_entries(
     cols: AnyArray, values: AnyArray, starts: AnyArray, chosen: AnyArray
 ) -> tuple[AnyArray, AnyArray, AnyArray] | None:
-    """Returns rows and columns in [0, b) and values of the entries between some points; see :func:`read_block`."""
+    """Returns rows and columns in [0, b) and values of entries between given points; see :func:`read_block`."""
     n, b = len(starts) - 1, len(chosen)
     order, positions = np.arange(b, dtype=np.int32), np.empty(n, np.int32)
     positions[chosen] = order
@@ -119,59 +119,59 @@ def read_entries(
     firsts, ends = starts[chosen].astype(np.int64), starts[chosen + 1].astype(np.int64)
     read = _joined(cols, firsts, ends)
     inside = np.flatnonzero(is_chosen.take(read))
-    # what is inside is little of what is read: its rows are found by where the rows end in it
+    # few entries are inside, so that searching the row ends among them is fast
     offsets = np.concatenate(([0], np.cumsum(ends - firsts)))
     counts = np.diff(np.searchsorted(inside, offsets))
-    rows, places = np.repeat(order, counts), positions.take(read.take(inside))
-    return rows, places, values.take(inside + np.repeat(firsts - offsets[:-1], counts))
+    block_rows, block_cols = np.repeat(order, counts), positions.take(read.take(inside))
+    return block_rows, block_cols, values.take(inside + np.repeat(firsts - offsets[:-1], counts))
 
 
 def read_all_entries(
     cols: AnyArray, values: AnyArray, starts: AnyArray, batches: Sequence[AnyArray]
 ) -> list[tuple[AnyArray, AnyArray, AnyArray]]:
-    """Returns for each of some disjoint sets of points what :func:`read_entries` does, in one pass over all.
+    """Returns the result of :func:`read_entries` for several disjoint sets of points, in one pass over entries.
 
     Args:
-        cols: Columns of the entries, row by row, shape (m,); none occurs twice in a row.
+        cols: Columns of the entries, row by row, shape (m,), distinct within a row.
         values: The entries, shape (m,).
-        starts: Where the rows start and the last one ends, shape (n + 1,).
+        starts: Start of each row, and end of the last one, shape (n + 1,).
         batches: Disjoint sets of points in [0, n), at least one.
     """
     n = len(starts) - 1
     labels, positions = np.zeros(n, np.min_scalar_type(len(batches))), np.empty(n, np.int32)
     for label, chosen in enumerate(batches, start=1):
         labels[chosen], positions[chosen] = label, np.arange(len(chosen))
-    parts = [_within_a_label(cols, values, starts, rows, labels) for rows in row_blocks(starts)]
-    firsts, seconds, found = (np.concatenate(part) for part in zip(*parts, strict=True))
+    blocks = [_within_a_label(cols, values, starts, rows, labels) for rows in row_blocks(starts)]
+    firsts, seconds, inside = (np.concatenate(arrays) for arrays in zip(*blocks, strict=True))
     owners = labels.take(firsts)
-    # sorted by counting, as the labels are small numbers
+    # a stable sort of small integers is a fast radix sort
     order = np.argsort(owners, kind="stable")
     ends = np.bincount(owners, minlength=len(batches) + 1).cumsum()
-    firsts, seconds, found = (
+    firsts, seconds, inside = (
         positions.take(firsts.take(order)),
         positions.take(seconds.take(order)),
-        found.take(order),
+        inside.take(order),
     )
-    places = [slice(first, end) for first, end in pairwise(ends)]
-    return [(firsts[place], seconds[place], found[place]) for place in places]
+    slices = [slice(first, end) for first, end in pairwise(ends)]
+    return [(firsts[batch], seconds[batch], inside[batch]) for batch in slices]
 
 
 def _within_a_label(
     cols: AnyArray, values: AnyArray, starts: AnyArray, rows: slice, labels: AnyArray
 ) -> tuple[AnyArray, AnyArray, AnyArray]:
-    """Returns rows, columns and values of those entries in a run of rows whose two points have the same label."""
+    """Returns rows, columns and values of the entries in a block of rows whose two points have the same label."""
     bounds = starts[rows.start : rows.stop + 1]
     entries = slice(bounds[0], bounds[-1])
     counts = np.diff(bounds)
     same = np.repeat(labels[rows], counts) == labels.take(cols[entries])
-    places = np.flatnonzero(same)
-    found_counts = np.diff(np.searchsorted(places, bounds - bounds[0]))
-    firsts = np.repeat(np.arange(rows.start, rows.stop), found_counts)
-    return firsts, cols[entries].take(places), values[entries].take(places)
+    inside = np.flatnonzero(same)
+    inside_counts = np.diff(np.searchsorted(inside, bounds - bounds[0]))
+    firsts = np.repeat(np.arange(rows.start, rows.stop), inside_counts)
+    return firsts, cols[entries].take(inside), values[entries].take(inside)
 
 
 def _joined(array: AnyArray, firsts: AnyArray, ends: AnyArray) -> AnyArray:
-    """Returns the runs of an array one after another; joining bytes is the fastest way to copy many short runs."""
+    """Concatenates slices of an array; joining bytes is the fastest way to copy many short slices."""
     memory, size = array.view(np.uint8).data, array.itemsize
-    runs = zip((firsts * size).tolist(), (ends * size).tolist(), strict=True)
-    return np.frombuffer(b"".join([memory[first:end] for first, end in runs]), array.dtype)
+    slices = zip((firsts * size).tolist(), (ends * size).tolist(), strict=True)
+    return np.frombuffer(b"".join([memory[first:end] for first, end in slices]), array.dtype)

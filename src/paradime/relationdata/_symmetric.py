@@ -1,4 +1,4 @@
-"""A sparse matrix and its transpose, added by blocks of rows."""
+"""Symmetrisation of sparse matrices, in blocks of rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def union_with_transpose(matrix: CSR) -> scipy.sparse.csr_array:
 def _with_transpose(matrix: CSR, *, subtract_product: bool) -> scipy.sparse.csr_array:
     matrix = _narrow(matrix)
     transposed = matrix.T.tocsr()
-    # room for two matrices without a common entry; memory that is never written to is never taken
+    # room for two matrices without a common entry; the system allocates memory only when it is written
     room = 2 * matrix.nnz
     index = index_type(matrix.shape[0], room)
     values, cols = np.empty(room, matrix.dtype), np.empty(room, index)
@@ -40,25 +40,27 @@ def _with_transpose(matrix: CSR, *, subtract_product: bool) -> scipy.sparse.csr_
         values[written], cols[written] = union.data[: union.nnz], union.indices[: union.nnz]
         starts[rows.start + 1 : rows.stop + 1] = union.indptr[1:] + end
         end += union.nnz
-    # in place: nobody else holds these, and a slice would keep the room
+    # resized in place, because slices would keep all of the memory
     values.resize(end, refcheck=False)
     cols.resize(end, refcheck=False)
     return scipy.sparse.csr_array((values, cols, starts), shape=matrix.shape)
 
 
 def _narrow(matrix: CSR) -> scipy.sparse.csr_array:
-    """Returns the matrix with indices of the smallest type that its sum with the transpose allows."""
+    """Returns the matrix with indices of the smallest dtype that its sum with the transpose allows."""
     index = index_type(matrix.shape[0], 2 * matrix.nnz)
     cols, starts = matrix.indices.astype(index, copy=False), matrix.indptr.astype(index, copy=False)
     return scipy.sparse.csr_array((matrix.data, cols, starts), shape=matrix.shape)
 
 
 def _rows_of(matrix: CSR, rows: slice) -> scipy.sparse.csr_array:
-    """Returns some rows of a canonical matrix; memory of the entries is shared."""
+    """Returns a block of rows of a canonical matrix, which shares the memory of the entries."""
     starts = matrix.indptr[rows.start : rows.stop + 1]
     entries = slice(starts[0], starts[-1])
     shape = rows.stop - rows.start, matrix.shape[1]
-    made = scipy.sparse.csr_array((matrix.data[entries], matrix.indices[entries], starts - starts[0]), shape=shape)
-    # known, and found out by reading all entries otherwise
-    made.has_canonical_format = True
-    return made
+    block = scipy.sparse.csr_array(
+        (matrix.data[entries], matrix.indices[entries], starts - starts[0]), shape=shape
+    )
+    # set here, because SciPy would read all entries to determine it
+    block.has_canonical_format = True
+    return block

@@ -1,4 +1,4 @@
-"""The contract of all relation containers, the table of them, and one entry for all layouts."""
+"""The interface of relation containers, their registry, and the factory for all layouts."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ __all__ = ["RelationData", "container", "register_container", "relation_factory"
 class RelationData(ABC):
     """Relations between n points in one layout.
 
-    A container knows the maths of its layout through a few primitives; everything else (transforms,
-    conversions, losses) is written in terms of these. No method changes the container or what it was made
-    of. Entries that are not stored count as zero, and elementwise maps touch stored entries only.
+    A container implements a few primitives for its layout, and everything else (transforms, conversions, losses)
+    uses these. No method changes the container or the data that it was made of. Entries that are not stored are
+    zero, and elementwise maps are applied to stored entries only.
     """
 
     layout: ClassVar[str]
-    """The layout in words, for messages."""
+    """Name of the layout, for messages."""
 
     known_symmetric: bool = False
-    """Whether the full matrix is known to be symmetric; ``False`` says nothing."""
+    """Whether the full matrix is known to be symmetric; ``False`` means unknown."""
 
     # -- primitives -----------------------------------------------------------------------------------
 
     @property
     @abstractmethod
     def data(self) -> Any:
-        """What is stored: NumPy for an ``Array``, torch for a ``Tensor``, a ``csr_matrix`` for ``Sparse``."""
+        """The stored data: NumPy for an ``Array``, torch for a ``Tensor``, a ``csr_matrix`` for ``Sparse``."""
 
     @data.setter
     @abstractmethod
     def data(self, data: Any) -> None:
-        """Binds other data of the same layout to this object; what was bound before stays as it is."""
+        """Replaces the data of this object by others of the same layout, without changing the old data."""
 
     @property
     @abstractmethod
@@ -52,7 +52,7 @@ class RelationData(ABC):
     @property
     @abstractmethod
     def values(self) -> torch.Tensor:
-        """The stored entries as a tensor, in any shape; memory is shared with the container."""
+        """The stored entries as a tensor of any shape, which shares memory with the container."""
 
     @abstractmethod
     def with_values(self, values: torch.Tensor) -> RelationData:
@@ -60,7 +60,7 @@ class RelationData(ABC):
 
     @abstractmethod
     def total(self) -> torch.Tensor:
-        """Sum over the full n × n matrix, a scalar."""
+        """Returns the sum over the full n × n matrix, a scalar."""
 
     @abstractmethod
     def row_normalized(self) -> RelationData:
@@ -76,11 +76,11 @@ class RelationData(ABC):
 
         Args:
             function: Takes and returns a tensor of shape (n, k): the relations to k neighbours, or to all
-                k = n − 1 others. Infinite entries fill up rows that store fewer than k. What it takes is a copy,
-                which it may change in place.
+                k = n − 1 others. Rows that store fewer than k are padded with infinity. The tensor is a copy, and
+                may be changed in place.
 
         Returns:
-            The relations to the others: sparse ones in the same layout, all others as neighbours.
+            The relations to the others, in the sparse layout if this is sparse, else in the neighbour layout.
         """
 
     @abstractmethod
@@ -93,13 +93,13 @@ class RelationData(ABC):
 
     @abstractmethod
     def sub(self, indices: torch.Tensor | AnyArray | list[int]) -> torch.Tensor:
-        """Returns the block of the matrix at some points.
+        """Returns the block of the matrix at given points.
 
         Args:
-            indices: Which points, shape (b,), without repetition.
+            indices: Indices of the points, shape (b,), distinct.
 
         Returns:
-            A dense tensor of shape (b, b). Only the rows asked for are read.
+            A dense tensor of shape (b, b). Only the given rows are read.
         """
 
     @abstractmethod
@@ -108,17 +108,17 @@ class RelationData(ABC):
 
     @abstractmethod
     def _copy_storage(self) -> None:
-        """Replaces the storage of this object by a copy of its own, and forgets what was derived from it."""
+        """Replaces the storage of this object by a copy, and clears derived values."""
 
     # -- derived --------------------------------------------------------------------------------------
 
     _borrowed = False
 
     def borrowed(self) -> Self:
-        """Returns the same relations for somebody who may change ``data``, which are copied when asked for."""
-        made = copy.copy(self)
-        made._borrowed = True
-        return made
+        """Returns the same relations, with ``data`` that are copied on access and may be changed in place."""
+        borrowed = copy.copy(self)
+        borrowed._borrowed = True
+        return borrowed
 
     def detached(self) -> RelationData:
         """Returns the same relations without an autograd graph, if there is one."""
@@ -126,7 +126,7 @@ class RelationData(ABC):
         return self.with_values(values.detach()) if values.requires_grad else self
 
     def _take_storage(self) -> None:
-        """Called by ``data``: what is handed out of borrowed relations may be changed in place."""
+        """Copies the storage of borrowed relations before ``data`` returns it."""
         if self._borrowed:
             self._copy_storage()
             self._borrowed = False
@@ -140,35 +140,36 @@ class RelationData(ABC):
         return self.map(lambda values: function(values.square()))
 
     def at(self, rows: torch.Tensor, cols: torch.Tensor) -> torch.Tensor:
-        """Returns the relations of some pairs.
+        """Returns the relations of given pairs.
 
         Args:
             rows: First points, shape (m,), int64.
-            cols: Second points, shape (m,), each another than the first.
+            cols: Second points, shape (m,), different from the first.
 
         Returns:
-            Shape (m,); gradients flow through where they do through :attr:`values`.
+            Shape (m,); differentiable if :attr:`values` are.
         """
         return self.to_square()[rows, cols]
 
     def sub_pairs(
         self, indices: torch.Tensor | AnyArray | list[int]
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None:
-        """Returns what the block at some points stores, if the layout makes that cheaper than the block.
+        """Returns the entries of the block at given points, if this is cheaper than the dense block.
 
         Args:
-            indices: Which points, shape (b,), without repetition.
+            indices: Indices of the points, shape (b,), distinct.
 
         Returns:
-            Rows and columns in [0, b) and values, each of shape (m,): once each unordered pair whose relation is
-            not zero. ``None`` if the relations are not known to be symmetric with a zero diagonal, or not sparse.
+            Rows and columns in [0, b) and values, each of shape (m,), with each unordered pair once whose relation
+            is not zero; ``None`` if the relations are not sparse, or not known to be symmetric with a zero
+            diagonal.
         """
         return None
 
     def sub_pairs_of(
         self, batches: Sequence[torch.Tensor]
     ) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] | None:
-        """Returns :meth:`sub_pairs` of several disjoint sets of points, where all at once cost less.
+        """Returns :meth:`sub_pairs` of several disjoint sets of points, if computing all at once is cheaper.
 
         Args:
             batches: At least one set of points, each of shape (b,).
@@ -181,11 +182,11 @@ class RelationData(ABC):
         return self.map(lambda values: values / torch.where(total == 0, 1, total))
 
     def to_flat_array(self) -> RelationData:
-        """Returns the values one after another, as NumPy array of shape (m,)."""
+        """Returns the values as flat NumPy array of shape (m,)."""
         return self._converted("flat array")
 
     def to_flat_tensor(self) -> RelationData:
-        """Returns the values one after another, as tensor of shape (m,)."""
+        """Returns the values as flat tensor of shape (m,)."""
         return self._converted("flat tensor")
 
     def to_square_array(self) -> RelationData:
@@ -215,23 +216,23 @@ class RelationData(ABC):
     def to_neighbor_tuple(self) -> RelationData:
         """Returns neighbour indices and values, each of shape (n, k) with k the longest row's length.
 
-        Shorter rows are filled up with the point itself at value 0.
+        Shorter rows are padded with the point itself at value 0.
         """
         return self._converted("neighbor tuple")
 
     def to_sparse_array(self) -> RelationData:
-        """Returns the entries that are not zero, as SciPy CSR matrix of shape (n, n)."""
+        """Returns the non-zero entries as SciPy CSR matrix of shape (n, n)."""
         return self._converted("sparse array")
 
     def _converted(self, name: str) -> RelationData:
-        made: RelationData = container(name)._from(self)
-        return made
+        converted: RelationData = container(name)._from(self)
+        return converted
 
     def _condensed(self) -> torch.Tensor:
         square = self.to_square()
         if not torch.allclose(square, square.T, rtol=1e-4, atol=1e-6 * float(square.detach().abs().max())):
             raise UnsupportedConfigurationError(
-                "only symmetric relations have a triangular layout, and these differ from their transpose. "
+                "the triangular layout needs symmetric relations, got relations that differ from their transpose. "
                 "Apply Symmetrize() first."
             )
         return square_to_condensed(square)
@@ -245,13 +246,13 @@ _Container = TypeVar("_Container", bound=type[RelationData])
 
 
 def register_container(name: str) -> Callable[[_Container], _Container]:
-    """Enters a class into the table by which containers convert to each other.
+    """Registers a container class, for conversions between containers.
 
-    Such a class has two constructors beside its own: ``_of`` takes its storage, without checks or a copy, and
-    ``_from`` relations in any layout, of which it reads the primitive that suits its own layout best.
+    The class has two more constructors: ``_of`` takes its storage, without checks or a copy, and ``_from`` takes
+    relations in any layout.
 
     Args:
-        name: The layout and what shows it, such as ``"square array"``.
+        name: The layout and the kind of data, such as ``"square array"``.
     """
 
     def enter(kind: _Container) -> _Container:
@@ -262,24 +263,24 @@ def register_container(name: str) -> Callable[[_Container], _Container]:
 
 
 def container(name: str) -> Any:
-    """Returns the class that was entered under a name."""
+    """Returns the registered class of a name."""
     return _CONTAINERS[name]
 
 
 def relation_factory(relations: Any, force_flat: bool = False) -> RelationData:
-    """Puts relations into the container that fits their shape and kind.
+    """Makes the container for relations of any shape and type.
 
     Args:
-        relations: One of: a container, which is returned as it is; a pair (indices, values) of neighbours,
+        relations: One of: a container, which is returned unchanged; a pair (indices, values) of neighbours,
             each (n, k); a SciPy sparse matrix (n, n); an array or tensor of shape (n, n), (n(n − 1)/2,),
             or (m,).
-        force_flat: Whether one-dimensional input is a plain list even if its length would fit a triangle.
+        force_flat: Whether one-dimensional input is flat even if its length is that of a triangular layout.
 
     Returns:
         The container: an ``Array`` for NumPy arrays and lists, a ``Tensor`` for tensors.
 
     Raises:
-        ValueError: If no layout fits.
+        ValueError: If no layout has this shape.
 
     Example:
         >>> relation_factory(torch.ones(3))
@@ -290,12 +291,12 @@ def relation_factory(relations: Any, force_flat: bool = False) -> RelationData:
     if isinstance(relations, RelationData):
         return relations
     name, storage = _layout_of(relations, force_flat)
-    made: RelationData = container(name)(storage)
-    return made
+    relation_data: RelationData = container(name)(storage)
+    return relation_data
 
 
 def _layout_of(relations: Any, force_flat: bool) -> tuple[str, Any]:
-    """Returns the name of the container that fits, and what it takes."""
+    """Returns the name of the container for relations, and its storage."""
     if scipy.sparse.issparse(relations):
         return "sparse array", relations
     if isinstance(relations, tuple) and len(relations) == 2:
@@ -308,5 +309,5 @@ def _layout_of(relations: Any, force_flat: bool) -> tuple[str, Any]:
         return f"{'flat' if is_flat else 'triangular'} {kind}", tensor
     raise ValueError(
         "relations must be a square matrix, a condensed or flat vector, a pair (indices, values) of "
-        f"neighbours, or a SciPy sparse matrix, got shape {tuple(tensor.shape)}."
+        f"neighbours, or a SciPy sparse matrix, got shape {tuple(tensor.shape)}. Reshape them."
     )

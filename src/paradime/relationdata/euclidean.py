@@ -1,8 +1,8 @@
-"""Euclidean distances within a batch, and kernels of them, made in the form that is asked for.
+"""Euclidean distances within a batch, and kernels of them, computed on access in the requested layout.
 
-Kernels such as Student's t are functions of squared distances. What a loss needs of them is mostly their total and
-single pairs: these come from the circular layout, which has each pair once. Whoever asks for a matrix gets one,
-made and differentiated by a few whole-matrix operations.
+Kernels such as Student's t are functions of squared distances. Most losses need their total and the values of
+single pairs, which are computed in the circular layout with each pair once. The square matrix is computed and
+differentiated by a few matrix operations.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from paradime.relationdata.triangular import TriangularRelationTensor
 
 __all__ = ["EuclideanPairsTensor", "EuclideanRelationTensor", "KernelRelationTensor"]
 
-_FEW_DIMENSIONS = 8  # up to here, differences column by column are faster than a matrix product
+_FEW_DIMENSIONS = 8  # up to so many dimensions, differences per column are faster than a matrix product
 
 
 class _Lazy(TensorView):
-    """Relations that are made of something else when they are asked for.
+    """Relations that are computed from a source on first access.
 
-    Once somebody may change them, by assigning ``data`` or in borrowed ones, they are all that counts.
+    The source is dropped when ``data`` are assigned, or returned by borrowed relations and may be changed.
     """
 
     _source: Any
 
     def _make(self) -> torch.Tensor:
-        """Makes the relations of the source, in the layout's shape."""
+        """Computes the relations from the source, in the layout's shape."""
         raise NotImplementedError
 
     @functools.cached_property
@@ -76,15 +76,15 @@ class _LazyTriangle(_Lazy, TriangularRelationTensor):
 
 
 class KernelRelationTensor(_LazyTriangle):
-    """A kernel of squared Euclidean distances between points, in the form that is asked for.
+    """A kernel of squared Euclidean distances between points, computed on access.
 
-    It is a triangular container in every respect: ``data`` shows each pair once. The square matrix, single pairs
-    and the total are made without it, of distances in the layout that suits them.
+    It is a triangular container, whose ``data`` have each pair once. The square matrix, single pairs and the total
+    are computed directly from distances in the most efficient layout.
 
     Args:
         points: Shape (n, d); gradients flow through.
         kernel: An elementwise function of squared distances.
-        normalize: Whether the relations are rescaled to a total of 1.
+        normalize: Whether to rescale the relations to a total of 1.
 
     Example:
         >>> KernelRelationTensor(torch.tensor([[0.0], [2.0]]), lambda sq_dists: 1 / (1 + sq_dists)).to_square()
@@ -106,17 +106,17 @@ class KernelRelationTensor(_LazyTriangle):
     def _square(self) -> torch.Tensor:
         assert self._source is not None
         hollow = self._kernel(squared_distances(self._source)).clone().fill_diagonal_(0)
-        # not the sum minus the trace: kernels of points that lie far apart vanish beside their diagonal of ones
+        # the diagonal is set to 0 before summation, because subtracting the trace would cancel small kernels
         return hollow / _divisor(hollow.sum()) if self._normalize else hollow
 
     @functools.cached_property
     def _circular(self) -> torch.Tensor:
-        """The kernel in the circular layout, not normalized."""
+        """The kernel in the circular layout, not normalised."""
         assert self._source is not None
         return self._kernel(circular_squared_distances(self._source))
 
     def _has_square(self) -> bool:
-        # many dimensions are compared by a matrix product, whose result is square
+        # with many dimensions, distances are computed by a matrix product, whose result is square
         assert self._source is not None
         return "_square" in self.__dict__ or self._source.shape[1] > _FEW_DIMENSIONS
 
@@ -131,9 +131,9 @@ class KernelRelationTensor(_LazyTriangle):
     def at(self, rows: torch.Tensor, cols: torch.Tensor) -> torch.Tensor:
         if self._source is None or self._has_square():
             return super().at(rows, cols)
-        places = circular_index(rows, cols, self.n_points)
-        picked = self._circular.view(-1).index_select(0, places)
-        return picked / _divisor(circular_total(self._circular)) if self._normalize else picked
+        positions = circular_index(rows, cols, self.n_points)
+        selected = self._circular.view(-1).index_select(0, positions)
+        return selected / _divisor(circular_total(self._circular)) if self._normalize else selected
 
     def normalized(self) -> RelationData:
         if self._source is None:
@@ -148,7 +148,7 @@ class KernelRelationTensor(_LazyTriangle):
 
 
 class _KernelSquare(_Lazy, SquareRelationTensor):
-    """Square relations that are made when they are asked for; single pairs need not all of them."""
+    """Square relations that are computed on access; single pairs are computed without the full matrix."""
 
     known_symmetric = True
     _source: KernelRelationTensor | None
@@ -180,7 +180,7 @@ def _divisor(total: torch.Tensor) -> torch.Tensor:
 
 
 class EuclideanRelationTensor(_LazyTriangle):
-    """Euclidean distances between points, made when they are asked for: as such, or squared for a kernel.
+    """Euclidean distances between points, computed on access, or squared if a kernel is applied.
 
     Args:
         points: Shape (n, d); gradients flow through.
@@ -204,10 +204,10 @@ class EuclideanRelationTensor(_LazyTriangle):
 
 
 class EuclideanPairsTensor(_Lazy, FlatRelationTensor):
-    """Euclidean distances of pairs of points, made when they are asked for: as such, or squared for a kernel.
+    """Euclidean distances of pairs of points, computed on access, or squared if a kernel is applied.
 
     Args:
-        ends: Both ends of each pair, shape (2, m, d); gradients flow through.
+        ends: Both points of each pair, shape (2, m, d); gradients flow through.
 
     Example:
         >>> EuclideanPairsTensor(torch.tensor([[[0.0]], [[2.0]]])).data

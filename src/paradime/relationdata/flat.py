@@ -1,4 +1,4 @@
-"""Values without a place in a matrix, such as those of a list of pairs."""
+"""The flat layout: values without rows and columns, such as those of a list of pairs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _FlatRelations(DenseRelationData):
     @classmethod
     def _checked(cls, tensor: torch.Tensor) -> torch.Tensor:
         if tensor.ndim != 1:
-            raise ValueError(f"flat relations must have shape (m,), got {tuple(tensor.shape)}.")
+            raise ValueError(f"flat relations must have shape (m,), got {tuple(tensor.shape)}. Flatten them.")
         return tensor
 
     @classmethod
@@ -56,9 +56,9 @@ class _FlatRelations(DenseRelationData):
     def edges(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         return self._no_matrix("no rows and columns")
 
-    def _no_matrix(self, what: str) -> NoReturn:
+    def _no_matrix(self, missing: str) -> NoReturn:
         raise UnsupportedConfigurationError(
-            f"flat relations are a plain list of values: they have {what}. "
+            f"flat relations are a plain list of values: they have {missing}. "
             "Use a square, triangular, neighbor or sparse layout for this."
         )
 
@@ -74,17 +74,17 @@ class FlatRelationArray(ArrayView, _FlatRelations):
         relations: Shape (m,).
 
     Raises:
-        ValueError: If the shape is another.
+        ValueError: If the relations have another shape.
     """
 
 
 @register_container("flat tensor")
 class FlatRelationTensor(TensorView, _FlatRelations):
-    """A plain list of relation values as tensor, such as one a pair of a batch; gradients flow through.
+    """A plain list of relation values as tensor, such as one per pair of a batch; gradients flow through.
 
     Args:
         relations: Shape (m,).
 
     Raises:
-        ValueError: If the shape is another.
+        ValueError: If the relations have another shape.
     """

@@ -1,4 +1,4 @@
-"""The relations of each point to its k neighbours."""
+"""The neighbour layout: the relations of each point to its k neighbours."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = ["NeighborRelationTuple"]
 class NeighborRelationTuple(RelationData):
     """Neighbour indices and the relations to these neighbours.
 
-    A point itself, at the value 0, is no neighbour: it stands at the beginning of each row of those that
-    ``NeighborBasedPDist`` finds, and fills up rows that have fewer neighbours than others.
+    A point itself at value 0 is not a neighbour: ``NeighborBasedPDist`` puts it at the beginning of each row, and
+    rows with fewer neighbours than others are padded with it.
 
     Args:
         relations: The pair (indices, values), each of shape (n, k), indices in [0, n).
-        sort: The order of each row by values: ``"ascending"``, ``"descending"``, or as it is with ``None``.
+        sort: Order of each row by values: ``"ascending"``, ``"descending"``, or ``None`` for the given order.
 
     Raises:
         ValueError: If the shapes differ, an index lies outside [0, n), or ``sort`` is unknown.
@@ -48,7 +48,9 @@ class NeighborRelationTuple(RelationData):
         self, relations: Sequence[TensorLike], sort: Literal["ascending", "descending"] | None = None
     ) -> None:
         if sort not in (None, "ascending", "descending"):
-            raise ValueError(f"sort must be 'ascending', 'descending' or None, got {sort!r}.")
+            raise ValueError(
+                f"sort must be 'ascending', 'descending' or None, got {sort!r}. None keeps the order."
+            )
         self.data = relations
         if sort is not None:
             order = self._values.argsort(dim=1, descending=sort == "descending", stable=True)
@@ -56,9 +58,9 @@ class NeighborRelationTuple(RelationData):
 
     @classmethod
     def _of(cls, indices: torch.Tensor, values: torch.Tensor) -> Self:
-        made = cls.__new__(cls)
-        made._indices, made._values = indices, values
-        return made
+        relations = cls.__new__(cls)
+        relations._indices, relations._values = indices, values
+        return relations
 
     @classmethod
     def _from_sparse(cls, matrix: CSR) -> Self:
@@ -76,7 +78,7 @@ class NeighborRelationTuple(RelationData):
 
     @property
     def data(self) -> tuple[AnyArray, AnyArray]:
-        """The pair (indices, values) as NumPy arrays of shape (n, k); memory is shared."""
+        """The pair (indices, values) as NumPy arrays of shape (n, k), which share memory with the container."""
         self._take_storage()
         return as_numpy(self._indices), as_numpy(self._values)
 
@@ -87,15 +89,18 @@ class NeighborRelationTuple(RelationData):
         if indices.ndim != 2 or indices.shape != values.shape:
             raise ValueError(
                 "neighbour indices and values must have the same shape (n, k), "
-                f"got {tuple(indices.shape)} and {tuple(values.shape)}."
+                f"got {tuple(indices.shape)} and {tuple(values.shape)}. Pass one value per index."
             )
         if indices.is_floating_point():
-            raise ValueError(f"neighbour indices must be integers, got {indices.dtype}.")
+            raise ValueError(
+                f"neighbour indices must be integers, got {indices.dtype}. Pass (indices, values), in this order."
+            )
         outside = ((indices < 0) | (indices >= len(indices))).any(dim=1).nonzero()
         if len(outside):
             row = int(outside[0])
             raise ValueError(
-                f"neighbour indices must lie in [0, {len(indices)}), got {indices[row].tolist()} in row {row}."
+                f"neighbour indices must lie in [0, {len(indices)}), got {indices[row].tolist()} in row {row}. "
+                "Pass one row per point."
             )
         self._indices, self._values = indices.to(torch.int64), values
 
@@ -130,33 +135,33 @@ class NeighborRelationTuple(RelationData):
         return self.with_values(self._values / torch.where(sums == 0, 1, sums))
 
     def symmetrized(self, *, subtract_product: bool = False) -> RelationData:
-        # a neighbour's neighbours are others, and of another number: the result is sparse
+        # the rows of the result have different numbers of neighbours, so that it is sparse
         return self.to_sparse_array().symmetrized(subtract_product=subtract_product)
 
     def map_rows(self, function: Callable[[torch.Tensor], torch.Tensor]) -> NeighborRelationTuple:
         rest = self.without_diagonal()
         others = rest._off_diagonal()
         if bool(others.all()):
-            # no entry to leave out: a copy less
+            # without a mask, one copy less is needed
             return rest.with_values(function(rest._values.clone()))
         return rest.with_values(torch.where(others, function(torch.where(others, rest._values, torch.inf)), 0))
 
     def without_diagonal(self) -> NeighborRelationTuple:
-        """Returns relations without those of a point to itself: a column less, if each row has the point once."""
+        """Returns relations without those of points to themselves; if each row has one, with one column less."""
         others = self._off_diagonal()
         n, k = others.shape
         if k == 1 or not bool((others.sum(dim=1) == k - 1).all()):
             return self.with_values(torch.where(others, self._values, 0))
         if bool(others[:, 0].any()):
             return self._of(self._indices[others].view(n, k - 1), self._values[others].view(n, k - 1))
-        # the form in which neighbours are found. Views, which are copied for whoever may change them
+        # each row begins with the point itself; borrowed, because the result consists of views
         return self._of(self._indices[:, 1:], self._values[:, 1:]).borrowed()
 
     def _off_diagonal(self) -> torch.Tensor:
         return self._indices != torch.arange(self.n_points, device=self._indices.device)[:, None]
 
     def to_square(self) -> torch.Tensor:
-        # not by way of SciPy, through which no gradient flows
+        # not through SciPy, which would break the gradient
         return self.sub(torch.arange(self.n_points, device=self._indices.device))
 
     def to_neighbor_tuple(self) -> NeighborRelationTuple:
@@ -165,12 +170,12 @@ class NeighborRelationTuple(RelationData):
     def to_sparse_array(self) -> RelationData:
         n, k = self._indices.shape
         index = index_type(n, n * k)
-        # copies: SciPy drops zeros and sorts rows in place
+        # copies, because SciPy drops zeros and sorts rows in place
         cols, starts = as_numpy(self._indices).astype(index).reshape(-1), np.arange(n + 1, dtype=index) * index(k)
         values = as_numpy(self._values).reshape(-1).copy()
         matrix = scipy.sparse.csr_array((values, cols, starts), shape=(n, n))
         matrix.eliminate_zeros()
-        # SciPy adds and multiplies matrices with sorted rows without a search
+        # SciPy adds and multiplies matrices faster if rows are sorted
         matrix.sum_duplicates()
         relations: RelationData = container("sparse array")._of(matrix)
         return relations
@@ -186,5 +191,5 @@ class NeighborRelationTuple(RelationData):
         return block.index_put_((rows[inside], cols[inside]), self._values[chosen][inside], accumulate=True)
 
     def edges(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        rows, places = self._values.nonzero(as_tuple=True)
-        return rows, self._indices[rows, places], self._values[rows, places]
+        rows, columns = self._values.nonzero(as_tuple=True)
+        return rows, self._indices[rows, columns], self._values[rows, columns]

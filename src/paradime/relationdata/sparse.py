@@ -1,4 +1,4 @@
-"""A sparse n × n matrix."""
+"""The sparse layout: a CSR matrix of shape (n, n)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["SparseRelationArray"]
 
 @register_container("sparse array")
 class SparseRelationArray(RelationData):
-    """Relations of which most are zero, as SciPy CSR matrix.
+    """Relations that are mostly zero, as SciPy CSR matrix.
 
     ``data`` is a ``csr_matrix``, as in version 1: ``m * m`` is the product of matrices, and ``m.sum(axis=1)`` a
     matrix of shape (n, 1), so that ``m / m.sum(axis=1)`` divides each row by its sum.
@@ -31,7 +31,7 @@ class SparseRelationArray(RelationData):
         relations: Anything that ``scipy.sparse.csr_array`` takes, shape (n, n).
 
     Raises:
-        ValueError: If the shape is another.
+        ValueError: If the relations have another shape.
 
     Example:
         >>> SparseRelationArray(np.eye(3)).total()
@@ -41,17 +41,17 @@ class SparseRelationArray(RelationData):
     layout = "sparse"
 
     _symmetric = False
-    """Whether the matrix is known to be symmetric; ``False`` says nothing."""
+    """Whether the matrix is known to be symmetric; ``False`` means unknown."""
 
     def __init__(self, relations: Any) -> None:
         self.data = relations
 
     @classmethod
     def _of(cls, matrix: CSR) -> Self:
-        made = cls.__new__(cls)
-        # the same memory. Operators such as * mean something else to either class: none is used on it here
-        made._matrix = scipy.sparse.csr_matrix(matrix)
-        return made
+        relations = cls.__new__(cls)
+        # shares memory; this module uses no operators such as *, which differ between csr_matrix and csr_array
+        relations._matrix = scipy.sparse.csr_matrix(matrix)
+        return relations
 
     @classmethod
     def _from_edges(cls, rows: torch.Tensor, cols: torch.Tensor, values: torch.Tensor, n_points: int) -> Self:
@@ -64,7 +64,7 @@ class SparseRelationArray(RelationData):
 
     @property
     def data(self) -> scipy.sparse.csr_matrix:
-        """The relations as CSR matrix of shape (n, n); memory is shared."""
+        """The relations as CSR matrix of shape (n, n), which shares memory with the container."""
         self._take_storage()
         return self._matrix
 
@@ -72,12 +72,11 @@ class SparseRelationArray(RelationData):
     def data(self, data: Any) -> None:
         matrix = scipy.sparse.csr_array(data)
         if matrix.shape[0] != matrix.shape[1]:
-            raise ValueError(f"sparse relations must have shape (n, n), got {matrix.shape}.")
+            raise ValueError(f"sparse relations must have shape (n, n), got {matrix.shape}. Pass a square matrix.")
         values = as_values(matrix.data)
         matrix = scipy.sparse.csr_array((to_numpy(values), matrix.indices, matrix.indptr), shape=matrix.shape)
         if not matrix.has_canonical_format:
-            # an entry stored in parts is their sum, and so for functions that are not linear; a copy, since
-            # SciPy sums in place
+            # duplicate entries must be summed before a non-linear function is applied; SciPy sums in place
             matrix = matrix.copy()
             matrix.sum_duplicates()
         self._matrix = scipy.sparse.csr_matrix(matrix)
@@ -111,14 +110,14 @@ class SparseRelationArray(RelationData):
 
     def symmetrized(self, *, subtract_product: bool = False) -> Self:
         combine = union_with_transpose if subtract_product else mean_with_transpose
-        made = self._of(combine(self._matrix))
-        made._symmetric = True
-        return made
+        relations = self._of(combine(self._matrix))
+        relations._symmetric = True
+        return relations
 
     def normalized(self) -> RelationData:
-        made = super().normalized()
-        made._symmetric = self._symmetric  # type: ignore[attr-defined]
-        return made
+        relations = super().normalized()
+        relations._symmetric = self._symmetric  # type: ignore[attr-defined]
+        return relations
 
     def map_rows(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Self:
         others = self._off_diagonal()
@@ -144,14 +143,14 @@ class SparseRelationArray(RelationData):
     def sub(self, indices: torch.Tensor | AnyArray | list[int]) -> torch.Tensor:
         chosen, matrix = to_numpy(indices), self._matrix
         if chosen.dtype.kind in "iu" and len(chosen) and chosen.min() >= 0 and chosen.max() < self.n_points:
-            # half of the entries tell all
-            stored = self._upper if self._symmetric else (matrix.indices, matrix.data, matrix.indptr)
-            cols, values, starts = stored
+            # of a symmetric matrix, half of the entries suffice
+            entries = self._upper if self._symmetric else (matrix.indices, matrix.data, matrix.indptr)
+            cols, values, starts = entries
             chosen = chosen.astype(np.int64, copy=False)
             block = read_block(cols, values, starts, chosen, mirrored=self._symmetric)
             if block is not None:
                 return as_tensor(block)
-        # points chosen twice or counted from the end; rows first: only these are read
+        # repeated or negative indices; selecting rows first limits the entries that are read
         return as_tensor(matrix[chosen][:, chosen].toarray())
 
     def sub_pairs(
@@ -168,8 +167,8 @@ class SparseRelationArray(RelationData):
         if not self._symmetric or self._has_diagonal:
             return None
         chosen = [as_numpy(as_indices(batch, torch.device("cpu"))) for batch in batches]
-        found = read_all_entries(*self._upper, chosen)
-        return [(as_tensor(rows), as_tensor(cols), as_tensor(values)) for rows, cols, values in found]
+        entries = read_all_entries(*self._upper, chosen)
+        return [(as_tensor(rows), as_tensor(cols), as_tensor(values)) for rows, cols, values in entries]
 
     @functools.cached_property
     def _has_diagonal(self) -> bool:

@@ -1,4 +1,4 @@
-"""The full n × n matrix."""
+"""The square layout: the full n × n matrix."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ class _SquareRelations(DenseRelationData):
     @classmethod
     def _checked(cls, tensor: torch.Tensor) -> torch.Tensor:
         if tensor.ndim != 2 or tensor.shape[0] != tensor.shape[1]:
-            raise ValueError(f"square relations must have shape (n, n), got {tuple(tensor.shape)}.")
+            raise ValueError(
+                f"square relations must have shape (n, n), got {tuple(tensor.shape)}. Pass a square matrix."
+            )
         return tensor
 
     @classmethod
@@ -76,7 +78,7 @@ class SquareRelationArray(ArrayView, _SquareRelations):
         relations: Shape (n, n).
 
     Raises:
-        ValueError: If the shape is another.
+        ValueError: If the relations have another shape.
 
     Example:
         >>> import numpy as np
@@ -93,7 +95,7 @@ class SquareRelationTensor(TensorView, _SquareRelations):
         relations: Shape (n, n).
 
     Raises:
-        ValueError: If the shape is another.
+        ValueError: If the relations have another shape.
 
     Example:
         >>> SquareRelationTensor(torch.eye(3)).sub([0, 2])

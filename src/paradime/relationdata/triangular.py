@@ -1,4 +1,4 @@
-"""Each unordered pair once; the diagonal is zero."""
+"""The triangular layout: each unordered pair of symmetric relations with zero diagonal once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class _TriangularRelations(DenseRelationData):
     def _checked(cls, tensor: torch.Tensor) -> torch.Tensor:
         if tensor.ndim != 1 or points_of_condensed(len(tensor)) is None:
             raise ValueError(
-                f"triangular relations must have shape (n(n - 1)/2,), with n >= 2, got {tuple(tensor.shape)}."
+                f"triangular relations must have shape (n(n - 1)/2,), with n >= 2, got {tuple(tensor.shape)}. "
+                "Use a flat layout for other numbers of values."
             )
         return tensor
 
@@ -32,15 +33,15 @@ class _TriangularRelations(DenseRelationData):
 
     @property
     def n_points(self) -> int:
-        # the shape was checked, but for a batch of one point, which has no pair
+        # the shape was checked, except for a batch of one point, which has no pairs
         return points_of_condensed(len(self._tensor)) or 1
 
     def total(self) -> torch.Tensor:
-        # pairs are stored once, so the full matrix sums to twice this
+        # each pair is stored once, but is twice in the full matrix
         return 2 * self._tensor.sum()
 
     def row_normalized(self) -> RelationData:
-        # the rows' sums differ, so the result is not symmetric
+        # row sums differ, so that the result is not symmetric
         return self._square_kind().row_normalized()
 
     def symmetrized(self, *, subtract_product: bool = False) -> RelationData:
@@ -88,7 +89,7 @@ class TriangularRelationArray(ArrayView, _TriangularRelations):
         relations: Shape (n(n − 1)/2,).
 
     Raises:
-        ValueError: If no number of points has that many pairs.
+        ValueError: If no number of points has this number of pairs.
 
     Example:
         >>> TriangularRelationArray([1.0, 2.0, 3.0]).to_square_array().data
@@ -109,7 +110,7 @@ class TriangularRelationTensor(TensorView, _TriangularRelations):
         relations: Shape (n(n − 1)/2,).
 
     Raises:
-        ValueError: If no number of points has that many pairs.
+        ValueError: If no number of points has this number of pairs.
 
     Example:
         >>> TriangularRelationTensor(torch.ones(3)).total()

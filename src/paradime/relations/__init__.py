@@ -1,4 +1,4 @@
-"""Relations between points: of the whole data set (global), or of an embedded batch."""
+"""Relations between points of the whole data set (global), or of an embedded batch."""
 
 from paradime.relations.base import Relations, Transform
 from paradime.relations.differentiable import DifferentiablePDist, DistsFromTo

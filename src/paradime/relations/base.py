@@ -1,4 +1,4 @@
-"""The contract of relations."""
+"""The base class of relations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Relations:
 
     Args:
         transform: One transform, or several that are applied in order.
-        data_key: The entry of the data set (or of the batch) that the relations are computed of.
+        data_key: The entry of the data set or batch from which the relations are computed.
 
     Raises:
         TypeError: If a transform is not a ``RelationTransform``.
@@ -40,16 +40,16 @@ class Relations:
     """
 
     levels: ClassVar[frozenset[str]] = frozenset({"global", "batch"})
-    """Where these relations can be used: of the whole data set, of a batch, or both."""
+    """Whether the relations can be computed for the whole data set, for a batch, or both."""
 
     needs: ClassVar[str] = "items"
-    """What a batch must hold for them: ``"items"``, or ``"pairs"``, which edge sampling provides."""
+    """Required content of a batch: ``"items"``, or ``"pairs"``, which edge sampling provides."""
 
     full_precision: ClassVar[bool] = False
-    """Whether global relations are given the data as the user passed them, before single precision."""
+    """Whether global relations get the data in the precision of the user, before conversion to float32."""
 
     on_cuda: ClassVar[bool] = False
-    """Whether global relations are faster on CUDA, and given the data there if the routine uses it."""
+    """Whether global relations are faster on CUDA, and get the data there if the routine uses CUDA."""
 
     data_key: str = "main"
     transform: Sequence[RelationTransform] = ()
@@ -63,10 +63,10 @@ class Relations:
         if transform is None:
             transform = []
         self.transform = list(transform) if isinstance(transform, Iterable) else [transform]
-        for part in self.transform:
-            if not isinstance(part, RelationTransform):
+        for entry in self.transform:
+            if not isinstance(entry, RelationTransform):
                 raise TypeError(
-                    f"a transform must be a RelationTransform, got {type(part).__name__}. "
+                    f"a transform must be a RelationTransform, got {type(entry).__name__}. "
                     "Wrap a function as Functional(f)."
                 )
         self.data_key = data_key
@@ -77,26 +77,27 @@ class Relations:
         Args:
             X: The points: for global relations the whole entry ``data_key`` of the data set, shape (n, …);
                 for batch relations their embedding, shape (b, out_dim).
-            **kwargs: Whatever a subclass takes.
+            **kwargs: Further arguments of subclasses.
 
         Returns:
-            The relations, transformed.
+            The transformed relations.
         """
         raise NotImplementedError(
-            f"{type(self).__name__} has no compute_relations(). Write it: it takes points, returns RelationData."
+            f"{type(self).__name__} has no compute_relations(). Write it: it takes points and returns "
+            "RelationData."
         )
 
     def summed_power(self) -> int | None:
-        """Returns to which power differences of columns add up to these relations, so that units count.
+        """Returns the power of column differences that are summed in these relations, which depend on units then.
 
         Returns:
-            2 for Euclidean distances, 1 for Manhattan distances; ``None`` for relations that are no such sums.
+            2 for Euclidean distances, 1 for Manhattan distances, ``None`` for other relations.
         """
         return None
 
     @property
     def relations(self) -> RelationData:
-        """The relations that were computed last. A subclass may set them, as anything that makes relation data.
+        """The relations of the last call; a subclass may assign data that ``relation_factory`` takes.
 
         Raises:
             AttributeError: If none were computed yet.
@@ -114,9 +115,9 @@ class Relations:
     def apply_transforms(self, relations: Any) -> RelationData:
         """Applies the transforms in order to relations, or to data that ``relation_factory`` takes.
 
-        The result is what :attr:`relations` returns from then on.
+        The result is stored in :attr:`relations`.
         """
-        self._relations = None  # the memory of the last result is free while the next one is made
+        self._relations = None  # frees the memory of the last result before the next one is computed
         reldata = relation_factory(relations)
         for transform in self.transform:
             reldata = transform(reldata)
@@ -126,7 +127,7 @@ class Relations:
     _transform = apply_transforms  # the name in version 1, which subclasses call
 
     def __getstate__(self) -> dict[str, Any]:
-        # copies and files hold the settings: results may be large, or part of an autograd graph, which has no copy
+        # only settings are copied and saved, because results may be large, or part of an autograd graph
         return {name: value for name, value in vars(self).items() if name != "_relations"}
 
     def __repr__(self) -> str:
@@ -134,17 +135,17 @@ class Relations:
 
 
 Points: TypeAlias = torch.Tensor | SparseRows
-"""Rows as relations read them."""
+"""Rows from which relations are computed."""
 
 
 def points_of(X: Any) -> Points:
-    """Returns points, dense or sparse, in the precision they came in."""
+    """Converts points to a tensor or sparse rows, in their precision."""
     if is_sparse(X):
         return X if isinstance(X, SparseRows) else SparseRows(X)
     return as_tensor(X)
 
 
 def require_points(X: Any, kind: str) -> None:
-    """Raises ValueError if no points were given."""
+    """Raises a ValueError if no points were given."""
     if X is None:
         raise ValueError(f"{kind} needs points: call compute_relations(X) with X of shape (n, d).")

@@ -1,4 +1,4 @@
-"""Distances in the embedding, through which gradients flow."""
+"""Differentiable distances in the embedding."""
 
 from __future__ import annotations
 
@@ -47,13 +47,12 @@ class DifferentiablePDist(Relations):
     """Distances between all pairs of points of a batch, each pair once; differentiable.
 
     Args:
-        p: Order of the Minkowski distance, used where no metric is given; also ``metric_p``.
+        p: Order of the Minkowski distance, used without ``metric``; also ``metric_p``.
         metric: A name (``"euclidean"``, ``"sqeuclidean"``, ``"manhattan"``, ``"chebyshev"``, ``"cosine"``), or
-            a function of two (b, b, d) tensors that returns the (b, b) distances along their last dimension: the
-            first holds point i at (i, j), the second holds point j. The result is then square, and need not be
-            symmetric.
+            a function of two (b, b, d) tensors, which have point i and point j at (i, j), that returns the (b, b)
+            distances along their last dimension. The result of a function is square, and need not be symmetric.
         transform: One transform, or several that are applied in order.
-        data_key: The entry of the batch whose embedding the distances are computed of.
+        data_key: The entry of the batch whose embedding is used.
 
     Example:
         >>> import torch
@@ -71,7 +70,7 @@ class DifferentiablePDist(Relations):
         super().__init__(transform, data_key)
         _check_name(metric)
         if not p >= 0:
-            raise ValueError(f"p must not be negative, got {p}.")
+            raise ValueError(f"p must not be negative, got {p}. 2 is the Euclidean distance.")
         self.p = p
         self.metric = metric
 
@@ -86,15 +85,15 @@ class DifferentiablePDist(Relations):
 
     @property
     def are_distances(self) -> bool:
-        """Whether the result, transformed, has lengths in the embedding as its values."""
-        keeps = all(isinstance(transform, _CONVERSIONS) for transform in self.transform)
-        return keeps and self.metric in (None, "euclidean", "manhattan", "chebyshev")
+        """Whether the values of the transformed result are lengths in the embedding."""
+        only_conversions = all(isinstance(transform, _CONVERSIONS) for transform in self.transform)
+        return only_conversions and self.metric in (None, "euclidean", "manhattan", "chebyshev")
 
     def compute_relations(self, X: Any = None, **kwargs: Any) -> RelationData:
         """Computes the distances of points, shape (b, d).
 
         Returns:
-            The distances, transformed; before, in the triangular layout, or square for a function as metric.
+            The transformed distances. Transforms get the triangular layout, or square if the metric is a function.
 
         Raises:
             ValueError: If a function as metric returns another shape than (b, b).
@@ -111,13 +110,13 @@ class DifferentiablePDist(Relations):
 
 @RELATIONS.register("fromto")
 class DistsFromTo(Relations):
-    """Distances of the pairs of a batch, from one point to another each; differentiable.
+    """Distances between the two points of each pair of a batch; differentiable.
 
     Args:
         metric: A name (``"euclidean"``, ``"sqeuclidean"``, ``"manhattan"``, ``"chebyshev"``, ``"cosine"``), or
             a function of two (m, d) tensors that returns the m distances of their rows.
         transform: One transform, or several that are applied in order.
-        data_key: The entry of the batch whose embedding the distances are computed of.
+        data_key: The entry of the batch whose embedding is used.
 
     Example:
         >>> import torch
@@ -140,21 +139,25 @@ class DistsFromTo(Relations):
         self.metric = metric
 
     def compute_relations(self, X: Any = None, **kwargs: Any) -> RelationData:
-        """Computes the distances of pairs, shape (2, m, d); transformed, in the flat layout before.
+        """Computes the transformed distances of pairs, shape (2, m, d); transforms get the flat layout.
 
         Raises:
-            ValueError: If ``X`` does not have two parts of the same shape.
+            ValueError: If ``X`` does not consist of two arrays of the same shape.
         """
         require_points(X, "DistsFromTo")
         if len(X) != 2 or X[0].shape != X[1].shape:
-            raise ValueError("DistsFromTo compares pairs: X must have shape (2, m, d), from and to.")
+            shapes = [tuple(points.shape) for points in X]
+            raise ValueError(
+                f"DistsFromTo compares pairs: X must have shape (2, m, d), got arrays of shapes {shapes}. "
+                "Pass the first and the second points of the pairs."
+            )
         if self.metric in (None, "euclidean") and isinstance(X, torch.Tensor):
             return self.apply_transforms(EuclideanPairsTensor(X))
         return self.apply_transforms(FlatRelationTensor._of(paired_distances(X[0], X[1], metric=self.metric)))
 
 
 def _check_name(metric: str | BinaryTensorFun | None) -> None:
-    """Raises ValueError if a metric's name is unknown."""
+    """Raises a ValueError if a metric's name is unknown."""
     if isinstance(metric, str):
         one = torch.ones(1, 1)
         paired_distances(one, one, metric=metric)

@@ -35,32 +35,31 @@ log = logging.getLogger(__name__)
 
 @RELATIONS.register("neighbor")
 class NeighborBasedPDist(Relations):
-    """Distances between each point and its nearest neighbours; those to all others count as not stored.
+    """Distances between each point and its nearest neighbours; other distances are not stored.
 
-    Each row begins with the point itself, at the distance 0, as in version 1. Transforms that rescale rows leave
-    it out.
+    Each row begins with the point itself at distance 0, as in version 1. Transforms that rescale rows ignore it.
 
     Args:
-        n_neighbors: Number of other points k ≥ 1. If ``None``: what the first transform that needs neighbours
-            asks for (3 × perplexity, or the connectivity's ``n_neighbors``), else 5 % of n.
-        metric: ``"euclidean"`` (also ``None``), ``"cosine"``, ``"manhattan"``, another name that SciPy or
-            PyNNDescent knows, or a function of two rows. ``"haversine"`` takes two columns, latitude and longitude
-            in radians.
+        n_neighbors: Number of other points k ≥ 1. If ``None``, the number that the first transform with such a
+            number needs (3 × perplexity, or the connectivity's ``n_neighbors``), else 5 % of n.
+        metric: ``"euclidean"`` (also ``None``), ``"cosine"``, ``"manhattan"``, another metric of SciPy or
+            PyNNDescent, or a function of two rows. ``"haversine"`` takes two columns, latitude and longitude in
+            radians.
         transform: One transform, or several that are applied in order.
-        data_key: The entry of the data set that the distances are computed of.
-        verbose: Whether to log what is done.
+        data_key: The entry of the data set from which the distances are computed.
+        verbose: Whether to log progress.
         backend: The search, ``"auto"``, ``"exact"``, ``"blocks"``, ``"faiss"`` or ``"pynndescent"``.
-        random_state: Seed, for searches that draw at random.
-        precomputed: Neighbours that were found elsewhere in place of a search: a pair of indices and distances,
-            each of shape (n, k); a SciPy sparse matrix (n, n) of the distances to neighbours; or a dense matrix
-            (n, n) of all distances. A point is no neighbour of its own; ``n_neighbors`` others are kept.
+        random_state: Seed of randomised searches.
+        precomputed: Precomputed neighbours instead of a search: a pair of indices and distances, each of shape
+            (n, k); a SciPy sparse matrix (n, n) of the distances to neighbours; or a dense matrix (n, n) of all
+            distances. Points themselves are removed, and the ``n_neighbors`` nearest others are used.
         include_self: Whether each row begins with the point itself.
-        measure_recall: Whether to measure, on 500 sampled rows, which share of the true neighbours was found; kept
-            in ``recall`` (``None`` where nothing was measured).
+        measure_recall: Whether to measure the recall of the search on 500 sampled rows, and store it in
+            ``recall`` (otherwise ``None``).
 
     Raises:
-        ValueError: If the metric's or backend's name is unknown; if a transform does not suit the number of
-            points, e.g. perplexity ≥ n; or if precomputed neighbours do not fit the points, or are fewer than
+        ValueError: If the metric's or backend's name is unknown; if a transform is not possible for the number of
+            points, e.g. perplexity ≥ n; or if precomputed neighbours do not match the points, or are fewer than
             ``n_neighbors``.
 
     Example:
@@ -90,7 +89,7 @@ class NeighborBasedPDist(Relations):
     ) -> None:
         super().__init__(transform, data_key)
         if n_neighbors is not None and n_neighbors < 1:
-            raise ValueError(f"n_neighbors must be at least 1, got {n_neighbors}.")
+            raise ValueError(f"n_neighbors must be at least 1, got {n_neighbors}. 15 suits most data.")
         _check_parts(precomputed)
         check_search(metric, backend)
         self.n_neighbors = n_neighbors
@@ -104,9 +103,9 @@ class NeighborBasedPDist(Relations):
         self.recall: float | None = None
 
     def compute_relations(self, X: Any = None, **kwargs: Any) -> RelationData:
-        """Computes the distances of points, shape (n, d); transformed, before as neighbours, shape (n, 1 + k).
+        """Computes the transformed distances of points, shape (n, d); transforms get neighbours, shape (n, 1 + k).
 
-        Sparse points stay sparse. With precomputed neighbours ``X`` may be ``None``, unless the recall is to be
+        Sparse points are not made dense. With precomputed neighbours ``X`` may be ``None``, unless the recall is
         measured.
         """
         if self.precomputed is None or self.measure_recall:
@@ -118,17 +117,17 @@ class NeighborBasedPDist(Relations):
         with verbosely(self.verbose):
             if isinstance(points, torch.Tensor):
                 points = points.reshape(n, -1)
-            found = self._given(n, points) if self.precomputed is not None else self._searched(points)
-            self.recall = self._measured(points, found[0])
-        indices, dists = (part.cpu() for part in found)
-        del found
+            neighbors = self._given(n, points) if self.precomputed is not None else self._searched(points)
+            self.recall = self._measured(points, neighbors[0])
+        indices, dists = (tensor.cpu() for tensor in neighbors)
+        del neighbors
         if self.include_self:
             indices = torch.cat((torch.arange(n)[:, None], indices), dim=1)
             dists = torch.nn.functional.pad(dists, (1, 0))
         return self.apply_transforms(NeighborRelationTuple._of(indices, dists))
 
     def summed_power(self) -> int | None:
-        """Returns 2 for Euclidean and 1 for Manhattan distances that are looked for, else ``None``."""
+        """Returns 2 for Euclidean and 1 for Manhattan distances that are not precomputed, else ``None``."""
         return None if self.precomputed is not None else power_of(self.metric)
 
     def _searched(self, points: Points | None) -> tuple[torch.Tensor, torch.Tensor]:
@@ -136,10 +135,10 @@ class NeighborBasedPDist(Relations):
         report(log, "Indexing nearest neighbors.")
         k, n = self._wanted(len(points)), len(points)
         if self.n_neighbors is None and k > n - 1 > 0:
-            asking = next(t for t in self.transform if t.neighbors_wanted() is not None)
+            transform = next(t for t in self.transform if t.neighbors_wanted() is not None)
             warnings.warn(
-                f"{n} points have {n - 1} others each, fewer than the {k} neighbours that {type(asking).__name__} "
-                f"asks for: n_neighbors reduced to n-1 = {n - 1}.",
+                f"{type(transform).__name__} needs {k} neighbours, got {n} points with {n - 1} others each; "
+                f"n_neighbors reduced to n-1 = {n - 1}.",
                 stacklevel=4,
             )
             k = n - 1
@@ -155,42 +154,42 @@ class NeighborBasedPDist(Relations):
         assert self.precomputed is not None
         if _n_points(self.precomputed) != n:
             raise ValueError(
-                f"precomputed neighbours must have one row a point, {n} in all, got "
-                f"{_n_points(self.precomputed)}. Pass those of the rows that are trained on; or none, so that "
-                "neighbours are searched, as for update and partial_fit (of a preset, "
-                "set_params(precomputed_knn=None))."
+                f"precomputed neighbours must have one row per point, {n} in all, got "
+                f"{_n_points(self.precomputed)}. Pass those of the training rows; or none, so that neighbours are "
+                "searched, as for update and partial_fit (of a preset, set_params(precomputed_knn=None))."
             )
         indices, dists = self._as_lists(n)
         k = indices.shape[1]
-        wanted = self.n_neighbors or self._asked_for() or k
-        self._check_number(k, wanted, n)
+        n_used = self.n_neighbors or self._needed_by_transform() or k
+        self._check_number(k, n_used, n)
         if looks_like_membership(dists):
             warnings.warn(
-                f"precomputed distances between neighbours are all {int(dists[0, 0])}, as those of a graph that "
-                "tells which points are neighbours, but not how near they are. Pass distances: "
-                'kneighbors_graph(X, k, mode="distance") in place of mode="connectivity".',
+                f"precomputed distances between neighbours are all {int(dists[0, 0])}, like those of a graph that "
+                "shows which points are neighbours, but not how near they are. Pass distances: "
+                'kneighbors_graph(X, k, mode="distance") instead of mode="connectivity".',
                 stacklevel=4,
             )
-        contrary = None if points is None else looks_like_similarities(points, indices, dists)
-        if contrary is not None:
+        correlation = None if points is None else looks_like_similarities(points, indices, dists)
+        if correlation is not None:
             warnings.warn(
-                f"precomputed distances are small where the rows lie far apart (rank correlation {contrary:.2f}): "
-                "they look like similarities. Pass distances, such as 1 - S or -log(S) of similarities S.",
+                f"precomputed distances must increase with those of the rows, got rank correlation "
+                f"{correlation:.2f}: they look like similarities. Pass distances, such as 1 - S or -log(S) for "
+                "similarities S.",
                 stacklevel=4,
             )
-        return indices[:, :wanted].contiguous(), dists[:, :wanted].contiguous()
+        return indices[:, :n_used].contiguous(), dists[:, :n_used].contiguous()
 
-    def _check_number(self, k: int, wanted: int, n: int) -> None:
-        """Refuses too few given neighbours; warns of fewer than are usual, unless the rest follows from them."""
+    def _check_number(self, k: int, n_used: int, n: int) -> None:
+        """Raises an error for too few precomputed neighbours, and warns if there are fewer than usual."""
         needs = (transform.neighbors_needed() for transform in self.transform)
         needed = self.n_neighbors or next((need for need in needs if need is not None), 1)
-        # of lists that begin with the point itself, which some count, one less is left for a transform
-        enough = k + (self.n_neighbors is None)
+        # one less is accepted for transforms, because some lists count the point itself
+        available = k + (self.n_neighbors is None)
         lower = "n_neighbors" if self.n_neighbors else "n_neighbors or the perplexity, from which this follows"
-        message = f"be at least {wanted} other points per row, got {k}. Pass more, or lower {lower}."
-        if k < n - 1 and enough < needed:
+        message = f"be at least {n_used} other points per row, got {k}. Pass more, or lower {lower}."
+        if k < n - 1 and available < needed:
             raise ValueError(f"precomputed neighbours must {message}")
-        if k < n - 1 and enough < wanted:
+        if k < n - 1 and available < n_used:
             warnings.warn(f"precomputed neighbours should {message}", stacklevel=5)
 
     def _as_lists(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -211,12 +210,12 @@ class NeighborBasedPDist(Relations):
         return recall
 
     def neighbors_wanted(self) -> int | None:
-        """Returns how many neighbours are looked for, or ``None`` if that follows from the number of points."""
-        return self.n_neighbors or self._asked_for()
+        """Returns the number of neighbours to search, or ``None`` if it follows from the number of points."""
+        return self.n_neighbors or self._needed_by_transform()
 
-    def _asked_for(self) -> int | None:
-        asked = (transform.neighbors_wanted() for transform in self.transform)
-        return next((k for k in asked if k is not None), None)
+    def _needed_by_transform(self) -> int | None:
+        numbers = (transform.neighbors_wanted() for transform in self.transform)
+        return next((k for k in numbers if k is not None), None)
 
     def _wanted(self, n: int) -> int:
         if self.n_neighbors is not None:
@@ -224,13 +223,13 @@ class NeighborBasedPDist(Relations):
         for transform in self.transform:
             wanted = transform.neighbors_wanted()
             if wanted is not None:
-                # what few points lack beyond the need is nothing to warn of
+                # limited to the other points without a warning, unless the transform needs more
                 return min(wanted, max(n - 1, transform.neighbors_needed() or 1))
         return max(1, round(0.05 * n))
 
 
 def _is_pair(precomputed: Any) -> bool:
-    """Whether something is (indices, distances), and no matrix, which may be nested lists, too."""
+    """Returns whether something is a pair (indices, distances), instead of a matrix, also as nested lists."""
     if isinstance(precomputed, tuple):
         return len(precomputed) == 2
     return isinstance(precomputed, list) and len(precomputed) == 2 and np.ndim(precomputed[0]) == 2
@@ -240,12 +239,11 @@ def _check_parts(precomputed: Any) -> None:
     if precomputed is None or _is_pair(precomputed):
         return
     if isinstance(precomputed, tuple) or (not scipy.sparse.issparse(precomputed) and np.ndim(precomputed) != 2):
-        what = (
-            f"{len(precomputed)} parts" if isinstance(precomputed, (tuple, list)) else type(precomputed).__name__
-        )
+        is_sequence = isinstance(precomputed, (tuple, list))
+        received = f"{len(precomputed)} parts" if is_sequence else type(precomputed).__name__
         raise ValueError(
             "precomputed must be a sparse or a square matrix of distances, or a pair (indices, distances), "
-            f"got {what}."
+            f"got {received}. Pass one of these."
         )
     check_square(tuple(np.shape(precomputed)))
 

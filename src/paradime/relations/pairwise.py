@@ -26,21 +26,21 @@ __all__ = ["PDist"]
 
 log = logging.getLogger(__name__)
 
-_BLOCK = 512  # sparse rows that are made dense together
+_BLOCK = 512  # number of sparse rows that are made dense at a time
 
 
 @RELATIONS.register("pdist", "pairwise")
 class PDist(Relations):
     """Distances between all pairs of points, each pair once.
 
-    Time and memory grow with n²; use :class:`NeighborBasedPDist` beyond some 5,000 points.
+    Time and memory grow with n²; use :class:`NeighborBasedPDist` for more than about 5,000 points.
 
     Args:
-        metric: A name that SciPy or PyNNDescent knows, or a function of two rows; Euclidean if ``None``.
+        metric: A metric of SciPy or PyNNDescent, or a function of two rows; Euclidean if ``None``.
         transform: One transform, or several that are applied in order.
-        keep_result: Whether to keep the distances for the next call with the same data.
-        data_key: The entry of the data set that the distances are computed of.
-        verbose: Whether to log what is done.
+        keep_result: Whether to store the distances for the next call with the same data.
+        data_key: The entry of the data set from which the distances are computed.
+        verbose: Whether to log progress.
 
     Example:
         >>> PDist().compute_relations([[0.0], [3.0], [4.0]]).data
@@ -63,24 +63,24 @@ class PDist(Relations):
         self.metric = metric
         self.keep_result = keep_result
         self.verbose = verbose
-        self._kept: tuple[str, torch.Tensor] | None = None
+        self._stored: tuple[str, torch.Tensor] | None = None
 
     def compute_relations(self, X: Any = None, **kwargs: Any) -> RelationData:
-        """Computes the distances of points, shape (n, d); transformed, in the triangular layout before."""
+        """Computes the transformed distances of points, shape (n, d); transforms get the triangular layout."""
         require_points(X, "PDist")
         points = points_of(X)
         if isinstance(points, SparseRows):
             return self.apply_transforms(self._of_sparse(points))
         rows = np.asarray(as_numpy(points), np.float64)
         content = f"{rows.shape} {_digest(rows)}" if self.keep_result else ""
-        if self._kept is None or self._kept[0] != content or not content:
+        if self._stored is None or self._stored[0] != content or not content:
             report(log, "Computing pairwise distances.", verbose=self.verbose)
             dists = _condensed(rows.reshape(len(rows), -1), self.metric or "euclidean")
-            self._kept = content, as_tensor(dists.astype(np.float32))
-        # a copy, if they are kept: what the user does to the result in place must not reach them
-        dists32 = self._kept[1].clone() if self.keep_result else self._kept[1]
+            self._stored = content, as_tensor(dists.astype(np.float32))
+        # stored distances are copied, because the user may change the result in place
+        dists32 = self._stored[1].clone() if self.keep_result else self._stored[1]
         if not self.keep_result:
-            self._kept = None
+            self._stored = None
         return self.apply_transforms(as_numpy(dists32))
 
     def summed_power(self) -> int | None:
@@ -88,21 +88,20 @@ class PDist(Relations):
         return power_of(self.metric)
 
     def _of_sparse(self, rows: SparseRows) -> FloatArray:
-        """Distances of sparse rows, condensed; what is computed last is not kept."""
+        """Computes condensed distances of sparse rows, which are not stored for the next call."""
         report(log, "Computing pairwise distances.", verbose=self.verbose)
         comparison = _comparison(self.metric or "euclidean")
         if not comparison.by_row:
             rows = SparseRows(scipy.sparse.csr_array(comparison.prepare(rows.to_scipy().toarray())))
             comparison = comparison._replace(prepare=np.asarray)
-        n, parts = len(rows), []
+        upper_rows = []
         for i, block in enumerate(rows.split(_BLOCK)):
-            mine = comparison.prepare(as_numpy(block.to(torch.float64)))
+            prepared = comparison.prepare(as_numpy(block.to(torch.float64)))
             later = rows.take(slice(i * _BLOCK, None)).split(_BLOCK)
-            others = (comparison.prepare(as_numpy(part.to(torch.float64))) for part in later)
-            dists = np.concatenate([comparison.between(mine, part) for part in others], 1)
-            parts += [row[j + 1 :].astype(np.float32) for j, row in enumerate(dists)]
-        assert len(parts) == n
-        condensed: FloatArray = np.concatenate(parts)
+            others = (comparison.prepare(as_numpy(other.to(torch.float64))) for other in later)
+            dists = np.concatenate([comparison.between(prepared, other) for other in others], 1)
+            upper_rows += [row[j + 1 :].astype(np.float32) for j, row in enumerate(dists)]
+        condensed: FloatArray = np.concatenate(upper_rows)
         return condensed
 
 
@@ -111,7 +110,7 @@ def _digest(rows: FloatArray) -> str:
 
 
 def _condensed(rows: FloatArray, metric: Metric) -> FloatArray:
-    """Distances of all pairs of dense rows, each once."""
+    """Computes the distances of all pairs of dense rows, each once."""
     comparison = _comparison(metric)
     prepared = comparison.prepare(rows)
     if comparison.by_blocks:
@@ -120,20 +119,20 @@ def _condensed(rows: FloatArray, metric: Metric) -> FloatArray:
 
 
 def _comparison(metric: Metric) -> Comparison:
-    """How a metric compares rows; names of SciPy mean what they mean there."""
-    return Comparison(metric) if isinstance(metric, str) and _scipy_knows(metric) else comparison_of(metric)
+    """Returns the comparison for a metric; names of SciPy have the meaning of SciPy."""
+    return Comparison(metric) if isinstance(metric, str) and _is_of_scipy(metric) else comparison_of(metric)
 
 
-def _scipy_knows(name: str) -> bool:
+def _is_of_scipy(name: str) -> bool:
     try:
         scipy.spatial.distance.cdist(np.eye(4), np.eye(4), name)  # type: ignore[call-overload]
     except ValueError as error:
-        # others say that they need more rows or settings than these
+        # known metrics may fail, too, because they need more rows or settings
         return "nknown" not in str(error)
     return True
 
 
 def _check_name(metric: Metric | None) -> None:
-    """Raises ValueError if a metric's name is unknown."""
-    if isinstance(metric, str) and not _scipy_knows(metric):
+    """Raises a ValueError if a metric's name is unknown."""
+    if isinstance(metric, str) and not _is_of_scipy(metric):
         check_metric(metric)

@@ -1,4 +1,4 @@
-"""Relations that the user has."""
+"""Precomputed relations."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ __all__ = ["Precomputed"]
 
 @RELATIONS.register("precomp", "precomputed")
 class Precomputed(Relations):
-    """Relations that were computed elsewhere.
+    """Precomputed relations.
 
     Args:
         X: A square matrix (n, n), a condensed vector (n(n − 1)/2,), a SciPy sparse matrix (n, n), a pair
             (indices, values) of neighbours, each (n, k), or a relation container. If ``None``, the entry
-            ``data_key`` of the data set is taken for a square matrix.
+            ``data_key`` of the data set is used as a square matrix.
         transform: One transform, or several that are applied in order.
-        data_key: The entry of the data set that holds the relations, if ``X`` is ``None``.
+        data_key: The entry of the data set with the relations, if ``X`` is ``None``.
 
     Raises:
-        ValueError: If no layout fits, or if a value is infinite or not a number; or, where the first transform
-            takes them for distances, such as perplexity, if they are none: negative, or not 0 on the diagonal.
+        ValueError: If no layout has this shape, or a value is infinite or NaN; or if the first transform needs
+            distances, such as perplexity, and values are negative, or not 0 on the diagonal.
 
     Example:
         >>> Precomputed([[0.0, 2.0], [2.0, 0.0]]).compute_relations().sub([0, 1])
@@ -50,13 +50,13 @@ class Precomputed(Relations):
         self._given = None if X is None else _checked(X)
 
     def compute_relations(self, X: Any = None, **kwargs: Any) -> RelationData:
-        """Returns the precomputed relations, transformed; ``X`` is looked at only if there were none."""
+        """Returns the transformed precomputed relations; ``X`` is used only if none were given."""
         if self._given is None:
             require_points(X, "Precomputed without relations of its own")
         given = _checked(X) if self._given is None else self._given
-        # what looks for neighbours takes relations for distances
+        # transforms that need neighbours interpret relations as distances
         if self.transform and self.transform[0].neighbors_wanted() is not None:
-            with contextlib.suppress(UnsupportedConfigurationError):  # a plain list, which the transform refuses
+            with contextlib.suppress(UnsupportedConfigurationError):  # the transform reports a plain list
                 checked_distances(given.values)
                 others = given.without_diagonal().values
                 check_diagonal(given.values - others, others)
@@ -66,5 +66,9 @@ class Precomputed(Relations):
 def _checked(relations: Any) -> RelationData:
     reldata = relation_factory(relations).detached()
     if not bool(reldata.values.isfinite().all()):
-        raise ValueError("precomputed relations contain NaN or infinity. Leave such entries out or set them.")
+        n_bad = int((~reldata.values.isfinite()).sum())
+        raise ValueError(
+            f"precomputed relations must be finite, got NaN or infinity in {n_bad} entries. Leave these entries "
+            "out, or replace them."
+        )
     return reldata

@@ -215,6 +215,12 @@ def _distances(measured: Measured) -> Verdict:
         f"explains {percent(explained)} of the variance of ranks. PCA has {order.pca:.2f}, permuted positions "
         f"{order.random:.2f}."
     ]
+    triplets = measured.figures["order of triplets"]
+    assert triplets.random is not None
+    reasons.append(
+        f"In {with_error(triplets.seen, True)} of random triplets, the nearer of two points is the nearer one "
+        f"in the map (PCA {percent(triplets.pca)}, permuted positions {percent(triplets.random)})."
+    )
     centers = measured.figures.get("distances of class centres")
     if centers is not None and centers.random is not None:
         reasons.append(

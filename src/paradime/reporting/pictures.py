@@ -12,12 +12,12 @@ import numpy as np
 
 from paradime import plot
 from paradime.explain._collinear import COLLINEAR
-from paradime.plot._theme import THEMES, ThemeName
+from paradime.plot._text import shortened
+from paradime.plot._theme import THEMES, ThemeName, require_matplotlib
 from paradime.reporting.describing import recorded_phases
 from paradime.reporting.details import Details
 from paradime.reporting.material import Labels, Material
 from paradime.reporting.scores import Measured
-from paradime.utils._drawing import require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,7 @@ __all__ = ["Picture", "draw_pictures"]
 
 _DPI = 100
 _SIZE, _WIDE = (5.4, 4.2), (5.4, 3.7)
-_MOST_FEATURES, _LONGEST_NAME, _MOST_LEGEND = 12, 28, 20
+_MOST_FEATURES, _MAX_NAME, _MOST_LEGEND = 12, 28, 20
 _MOST_GROUPS, _MOST_MEMBERS = 6, 6
 
 
@@ -162,7 +162,7 @@ def _draw_importance(pictures: list[Picture], details: Details) -> None:
             lambda ax, theme: _draw_image(ax, theme, image),
         )
         return
-    names = [_shortened(name) for name in importance.names]
+    names = [shortened(name, _MAX_NAME) for name in importance.names]
     _add(
         pictures,
         "Important columns",
@@ -177,7 +177,8 @@ def _grouping(groups: dict[str, list[str]]) -> str:
     if not groups:
         return ""
     listed = "; ".join(
-        ", ".join(map(_shortened, members[:_MOST_MEMBERS])) for members in list(groups.values())[:_MOST_GROUPS]
+        ", ".join(shortened(member, _MAX_NAME) for member in members[:_MOST_MEMBERS])
+        for members in list(groups.values())[:_MOST_GROUPS]
     )
     is_cut = len(groups) > _MOST_GROUPS or any(len(members) > _MOST_MEMBERS for members in groups.values())
     more = ", …" if is_cut else ""
@@ -204,13 +205,9 @@ def _coloring(labels: Labels | None) -> dict[str, Any]:
     many = len(labels.names) > _MOST_LEGEND
     return {
         "labels": labels.codes,
-        "names": {i: _shortened(name) for i, name in enumerate(labels.names)},
+        "names": {i: shortened(name, _MAX_NAME) for i, name in enumerate(labels.names)},
         "legend": "none" if many else "auto",
     }
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
 
 
 def _add(

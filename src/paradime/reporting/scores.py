@@ -16,9 +16,11 @@ from paradime.metrics import (
     Estimate,
     axis_alignment,
     centroid_correlation,
+    class_mean_neighbors,
     coranking_curve,
     evaluate,
     knn_accuracy,
+    random_triplet_accuracy,
     shepard_correlation,
 )
 from paradime.reporting.material import Labels, Material, linear_map
@@ -27,6 +29,7 @@ from paradime.types import AnyArray
 __all__ = ["Measured", "Score", "measure", "number", "percent", "with_error"]
 
 _N_PAIRS, _FEW_PAIRS = 30_000, 5_000
+_N_TRIPLETS, _FEW_TRIPLETS = 15_000, 5_000
 _MOST_CLASSES = 500
 _CURVE_ELEMENTS = 1_500_000  # rows are sorted, which is slow
 _SHUFFLES, _FEW_SHUFFLES, _SHUFFLED_ROWS, _FEW_ROWS = 10, 3, 200, 1_000
@@ -39,7 +42,9 @@ _MEANINGS = {
     "kNN accuracy": "share of points that are classified correctly by their {k} nearest",
     "direction of y": "correlation of y with the direction of the map that follows it best",
     "order of distances": "rank correlation of distances in the map and in the data",
+    "order of triplets": "share of random triplets in which the same of two points is nearer in map and data",
     "distances of class centres": "correlation of distances between class centres in the map and in the data",
+    "neighbours of class centres": "share of the nearest class centres in the data that are nearest in the map",
 }
 
 
@@ -154,6 +159,8 @@ def measure(material: Material, *, k: int, n_samples: int, random_state: Any) ->
     )
     pairs = {"n_pairs": _N_PAIRS, "random_state": random_state}
     add("order of distances", shepard_correlation, {"n_pairs": _FEW_PAIRS}, **pairs)
+    triplets = {"n_triplets": _N_TRIPLETS, "random_state": random_state}
+    add("order of triplets", random_triplet_accuracy, {"n_triplets": _FEW_TRIPLETS}, **triplets)
     if old.labels is not None:
         _add_labelled(scores, material, own, pca, k, drawn)
     n_measured = min(n_samples, len(old))
@@ -276,23 +283,24 @@ def _add_centers(
     keep: tuple[torch.Tensor, torch.Tensor | None],
     random_state: Any,
 ) -> None:
-    """Adds the correlation of distances between class centres; views are the data, the map and PCA."""
+    """Adds the scores of class centres, their distances and neighbours; views are the data, the map and PCA."""
     data, own, pca = views
     old, chosen = data.old[keep[0]], keep[1]
 
-    def centers(view: _View, held_out: bool = False) -> Estimate | None:
-        test: dict[str, Any] = {}
-        if held_out:
-            if chosen is None or view.new is None or data.new is None or len(np.unique(codes[1])) < 2:  # type: ignore[arg-type]
-                return None
-            test = {"test_X": data.new[chosen], "test_embedding": view.new[chosen], "test_labels": codes[1]}
-        return _estimate(centroid_correlation(old, view.old[keep[0]], codes[0], **test))
+    def add(name: str, function: Callable[..., float]) -> None:
+        def centers(view: _View, held_out: bool = False) -> Estimate | None:
+            test: dict[str, Any] = {}
+            if held_out:
+                if chosen is None or view.new is None or data.new is None or len(np.unique(codes[1])) < 2:  # type: ignore[arg-type]
+                    return None
+                test = {"test_X": data.new[chosen], "test_embedding": view.new[chosen], "test_labels": codes[1]}
+            return _estimate(function(old, view.old[keep[0]], codes[0], **test))
 
-    chance = _shuffled(
-        lambda positions: centroid_correlation(old, positions, codes[0]), own.old[keep[0]], random_state
-    )
-    name = "distances of class centres"
-    scores[name] = _score(name, 0, centers, own, pca, chance)
+        chance = _shuffled(lambda positions: function(old, positions, codes[0]), own.old[keep[0]], random_state)
+        scores[name] = _score(name, 0, centers, own, pca, chance)
+
+    add("distances of class centres", centroid_correlation)
+    add("neighbours of class centres", class_mean_neighbors)
 
 
 def _add_direction(

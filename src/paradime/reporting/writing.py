@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from paradime.plot._theme import require_matplotlib
 from paradime.reporting.describing import describe_data, describe_routine, specification, versions
 from paradime.reporting.details import Details, look_closer
 from paradime.reporting.judging import headline, judge
@@ -17,7 +18,6 @@ from paradime.reporting.page import Contents, render
 from paradime.reporting.pictures import draw_pictures
 from paradime.reporting.result import Report
 from paradime.reporting.scores import Measured, measure
-from paradime.utils._drawing import require_matplotlib
 from paradime.utils.files import checked_path
 
 __all__ = ["report"]

@@ -1,4 +1,7 @@
-"""Figures of a training that goes on: its losses, and the embedding."""
+"""Plots of a training in progress: its losses, and the embedding.
+
+``paradime.plot`` is imported when something is drawn, since most trainings draw nothing.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paradime.types import AnyArray
-from paradime.utils._drawing import draw_as_written
 from paradime.utils.optional import require
 
 if TYPE_CHECKING:
@@ -17,11 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_embedding", "draw_losses", "new_figure"]
 
-_UNLABELED = -1
-
 
 def new_figure(n_axes: int = 1) -> Figure:
-    """Returns a figure that belongs to nobody else: no state of pyplot is touched.
+    """Returns a figure that is not registered with pyplot, whose state does not change.
 
     Raises:
         ImportError: If matplotlib is not installed.
@@ -33,53 +33,34 @@ def new_figure(n_axes: int = 1) -> Figure:
 
 
 def draw_losses(ax: Axes, records: Sequence[Mapping[str, Any]]) -> None:
-    """Draws the loss of each epoch, and that of held-out rows, dashed, where it was measured.
+    """Draws the loss per epoch, and the loss of held-out rows, dashed, where it was measured.
 
     Args:
-        ax: Where to draw; what is there is removed.
+        ax: Axes to draw into; their former content is removed.
         records: The records of a :class:`~paradime.training.History`.
     """
+    from paradime.plot import losses
+
     ax.clear()
-    for name, style in (("loss", "-"), ("validation_loss", "--")):
-        values = np.array([np.nan if r[name] is None else r[name] for r in records], dtype=float)
-        known = np.flatnonzero(np.isfinite(values))
-        if len(known):
-            ax.plot(known + 1, values[known], style, label=name.replace("_", " "), marker="." * (len(known) == 1))
-    shown = [line.get_ydata() for line in ax.get_lines()]
-    if shown:
-        values = np.concatenate([np.asarray(part, dtype=float) for part in shown])
-        # phases differ in scale, which a linear axis would hide
-        if values.min() > 0 and values.max() > 20 * values.min():
-            ax.set_yscale("log")
-        draw_as_written(*ax.legend(frameon=False).get_texts())
-    for place in range(1, len(records)):
-        if records[place]["phase"] != records[place - 1]["phase"]:
-            ax.axvline(place + 0.5, color="0.8", linewidth=1)
-    ax.set(xlabel="epoch", ylabel="loss", title=str(records[-1]["phase"]) if records else "")
-    draw_as_written(ax.title)
+    if records:
+        losses(records, components=False, title=str(records[-1]["phase"]), ax=ax)
 
 
 def draw_embedding(ax: Axes, embedded: AnyArray, labels: AnyArray | None) -> None:
     """Draws the first two dimensions of an embedding.
 
     Args:
-        ax: Where to draw; what is there is removed.
+        ax: Axes to draw into; their former content is removed.
         embedded: Shape (n, out_dim).
         labels: Classes or numbers, shape (n,), or ``None``; unlabelled points are grey.
     """
+    from paradime.plot._labels import read_coloring
+    from paradime.plot._points import Look, draw_points
+    from paradime.plot._theme import hide_scales, matching_theme
+
     ax.clear()
-    x, y = embedded[:, 0], embedded[:, 1] if embedded.shape[1] > 1 else np.zeros(len(embedded))
-    size = float(np.clip(20_000 / max(len(x), 1), 2, 20))
-    if labels is None:
-        ax.scatter(x, y, s=size, linewidths=0)
-    else:
-        classes = not np.issubdtype(labels.dtype, np.floating)
-        known = labels != _UNLABELED if classes else np.isfinite(labels)
-        ax.scatter(x[~known], y[~known], s=size, c="0.75", linewidths=0)
-        few = classes and int(labels.max(initial=0)) < 10
-        limits: dict[str, Any] = {"vmin": 0, "vmax": 9} if few else {}
-        ax.scatter(
-            x[known], y[known], s=size, c=labels[known], cmap="tab10" if few else "viridis", linewidths=0, **limits
-        )
-    ax.set(xticks=[], yticks=[], title="embedding")
-    ax.set_aspect("equal", adjustable="datalim")
+    hide_scales(ax)
+    y = embedded[:, 1] if embedded.shape[1] > 1 else np.zeros(len(embedded))
+    coloring = read_coloring(labels, None, None, len(embedded), (2, 98))
+    draw_points(ax, np.column_stack((embedded[:, 0], y)), coloring, Look(matching_theme(ax)))
+    ax.set_title("embedding")

@@ -1,4 +1,4 @@
-"""Transforms of relations: each takes a container and returns another, and never changes its input."""
+"""Transforms of relations, which take a container and return a new one."""
 
 from paradime.transforms.base import Functional, Identity, RelationTransform
 from paradime.transforms.calibration import (

@@ -1,4 +1,4 @@
-"""The contract of relation transforms, and those that apply no function, or any."""
+"""The base class of relation transforms, the identity, and transforms by a user's function."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Functional", "Identity", "RelationTransform"]
 
 
 class RelationTransform:
-    """Turns relations into other relations. Subclass it and write :meth:`transform`.
+    """Transforms relations. Subclass it and write :meth:`transform`.
 
     Example:
         >>> class Square(RelationTransform):
@@ -26,27 +26,27 @@ class RelationTransform:
         """Returns the transformed relations.
 
         Args:
-            reldata: Relations in any layout. Assigning its ``data``, or changing them in place, does not show
-                outside.
+            reldata: Relations in any layout. Assigning its ``data``, or changing them in place, has no effect on
+                the caller's relations.
         """
         raise NotImplementedError(
             f"{type(self).__name__} has no transform(). Write it: it takes and returns RelationData."
         )
 
     def neighbors_wanted(self) -> int | None:
-        """Returns how many neighbours this transform needs to work on, or ``None`` if it does not matter."""
+        """Returns the number of neighbours to search for this transform, or ``None`` if any number suffices."""
         return None
 
     def neighbors_needed(self) -> int | None:
-        """Returns how many of these it cannot do without: a search that finds fewer warns."""
+        """Returns the smallest number of neighbours without a warning."""
         return self.neighbors_wanted()
 
     def check_points(self, n_points: int) -> None:
-        """Raises ValueError if the settings do not suit a number of points; called before the search."""
+        """Raises a ValueError if the settings are impossible for a number of points; called before the search."""
 
     def __call__(self, reldata: Any) -> RelationData:
-        """Transforms relations, or data that ``relation_factory`` makes relations of."""
-        # borrowed, so that a transform that changes reldata.data does not reach the caller's container or arrays
+        """Transforms relations, or data that ``relation_factory`` takes."""
+        # borrowed, so that a transform that changes reldata.data does not change the caller's container or arrays
         return relation_factory(self.transform(relation_factory(reldata).borrowed()))
 
     def __repr__(self) -> str:
@@ -55,7 +55,7 @@ class RelationTransform:
 
 
 class Identity(RelationTransform):
-    """Leaves relations as they are."""
+    """Returns relations unchanged."""
 
     def transform(self, reldata: RelationData) -> RelationData:
         return reldata
@@ -67,15 +67,14 @@ class Functional(RelationTransform):
     Args:
         f: With ``in_place``, takes the ``data`` of the relations (NumPy array, tensor, CSR matrix, or pair of
             neighbour indices and values) and returns the new data. Otherwise takes the relations themselves
-            (``RelationData``) and returns others, or data of any layout. It may change what it is given, which is
-            a copy, and return nothing.
-        in_place: Whether the result keeps the layout of the input. With ``False`` the layout is that of the
-            result, or chosen from its shape.
-        check_valid: Whether to check the result for the shape of its layout, when ``in_place``; a result
-            whose layout is chosen is always checked.
+            (``RelationData``) and returns others, or data of any layout. Its argument is a copy, which it may
+            change in place and return nothing.
+        in_place: Whether the result has the layout of the input. Otherwise the layout is that of the result, or
+            chosen from its shape.
+        check_valid: Whether to check that the result has the same number of points, with ``in_place``.
 
     Raises:
-        ValueError: If a result that is checked fits no layout, or another number of points.
+        ValueError: If no layout has the shape of the result, or a checked result has another number of points.
 
     Example:
         >>> import numpy as np
@@ -89,23 +88,23 @@ class Functional(RelationTransform):
 
     def __init__(self, f: Callable[[Any], Any], in_place: bool = True, check_valid: bool = False) -> None:
         if not callable(f):
-            raise TypeError(f"f must be a function of relations, got {type(f).__name__}.")
+            raise TypeError(f"f must be a function of relations, got {type(f).__name__}. Pass a callable.")
         self.f = f
         self.in_place = in_place
         self.check_valid = check_valid
 
     def transform(self, reldata: RelationData) -> RelationData:
-        # a copy, or what copies its data when asked for them: transforms get borrowed relations
-        given = reldata.data if self.in_place else reldata
-        result = self.f(given)
-        result = given if result is None else result
+        # borrowed relations copy their data on access, so that the function may change them
+        argument = reldata.data if self.in_place else reldata
+        result = self.f(argument)
+        result = argument if result is None else result
         if not self.in_place:
             return relation_factory(result)
-        made = copy.copy(reldata)
-        made.data = result
-        if self.check_valid and made.n_points != reldata.n_points:
+        transformed = copy.copy(reldata)
+        transformed.data = result
+        if self.check_valid and transformed.n_points != reldata.n_points:
             raise ValueError(
                 f"the function of a Functional transform must keep the number of points, {reldata.n_points}, "
-                f"got data of {made.n_points}. Use in_place=False for another layout."
+                f"got data of {transformed.n_points}. Use in_place=False for another layout."
             )
-        return made
+        return transformed

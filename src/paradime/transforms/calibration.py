@@ -1,4 +1,4 @@
-"""Rescaling of each point's relations with a width of its own."""
+"""Rescaling of relations with a parameter that is fitted for each point."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ _SOLVER_SETTINGS = frozenset(
 
 
 class AdaptiveNeighborhoodRescale(RelationTransform):
-    """Applies a kernel whose parameter is found for each point separately.
+    """Applies a kernel with a parameter that is fitted for each point.
 
-    Relations in a dense layout become neighbours: each point's relations to all others.
+    Relations in a dense layout are converted to neighbours: each point's relations to all others.
 
     Args:
         kernel: Takes one point's relations to others, a NumPy array of shape (k,), and its parameter; returns
             shape (k,).
-        find_param: Takes one point's relations to others, shape (k,), what ``_get_comparison_constant()`` of a
-            subclass returns (``None`` here), and ``kwargs``; returns its parameter.
-        verbose: Whether to log what is done.
-        **kwargs: Passed to ``find_param``, in the manner of ``scipy.optimize.root_scalar``.
+        find_param: Takes one point's relations to others, shape (k,), the result of
+            ``_get_comparison_constant()`` of a subclass (``None`` here), and ``kwargs``; returns its parameter.
+        verbose: Whether to log progress.
+        **kwargs: Passed to ``find_param``, such as settings of ``scipy.optimize.root_scalar``.
 
     Attributes:
-        kwargs: What is passed to ``find_param``.
-        param_values: The parameters found, shape (n,), after the transform was applied.
+        kwargs: The arguments passed to ``find_param``.
+        param_values: The fitted parameters, shape (n,), after the transform was applied.
 
     Source: Hinterreiter et al., "ParaDime", 2023, section 4.1.
 
@@ -57,7 +57,7 @@ class AdaptiveNeighborhoodRescale(RelationTransform):
     """
 
     extra_options: ClassVar[frozenset[str] | None] = None
-    """What ``kwargs`` may hold; anything if ``None``."""
+    """Accepted names in ``kwargs``; all names if ``None``."""
 
     def __init__(
         self,
@@ -72,13 +72,13 @@ class AdaptiveNeighborhoodRescale(RelationTransform):
         self.kwargs = kwargs
         self.param_values: FloatArray | None = None
 
-    # names of version 1, where a subclass had to write both
+    # version 1 has these methods, and subclasses override both
     def _get_comparison_constant(self) -> float | None:
-        """Returns what each point's relations are compared with to find its parameter."""
+        """Returns the constant that ``find_param`` gets as its second argument."""
         return None
 
     def _set_root_scalar_defaults(self) -> None:
-        """Fills up ``kwargs``; called before the parameters are looked for."""
+        """Sets defaults in ``kwargs``; called before the parameters are fitted."""
 
     def transform(self, reldata: RelationData) -> RelationData:
         report(log, "Calculating probabilities.", verbose=self.verbose)
@@ -86,9 +86,9 @@ class AdaptiveNeighborhoodRescale(RelationTransform):
         return reldata.map_rows(self._rescale)
 
     def _rescale(self, rows: torch.Tensor) -> torch.Tensor:
-        """Returns the rescaled rows, shape (n, k), and keeps the parameters."""
+        """Returns the rescaled rows, shape (n, k), and stores the parameters."""
         rescaled, params = np.zeros(rows.shape), np.zeros(len(rows))
-        # the functions are the user's and take one row: here, and only here, rows are visited one by one
+        # a loop over rows, because the user's functions take one row
         for i, row in enumerate(as_numpy(rows)):
             stored = np.isfinite(row)
             params[i] = self.find_param(row[stored], self._get_comparison_constant(), **self.kwargs)
@@ -99,20 +99,19 @@ class AdaptiveNeighborhoodRescale(RelationTransform):
 
 @TRANSFORMS.register("perplexity")
 class PerplexityBasedRescale(AdaptiveNeighborhoodRescale):
-    """Turns distances into Gaussian probabilities of equal perplexity, as t-SNE does.
+    """Converts distances to Gaussian probabilities of equal perplexity, as in t-SNE.
 
     With w = exp(−β d²), β is chosen for each point such that its normalised weights have an entropy of
-    log₂(perplexity). All points are solved at once, at any scale of the data.
+    log₂(perplexity). All points are solved together, at any scale of the data.
 
     Args:
         perplexity: Effective number of neighbours, in (1, k) for relations to k neighbours; ``"auto"`` for 30, or
-            for (k + 2) / 3 if that is less, a third of the points where each is related to all others.
-        verbose: Whether to log what is done.
-        **kwargs: Settings of a root search (``bracket=…``), accepted for scripts that have them; the solver
-            finds its bracket itself.
+            for (k + 2) / 3 if this is less, which is a third of the points if each is related to all others.
+        verbose: Whether to log progress.
+        **kwargs: Settings of a root search (``bracket=…``), accepted for scripts of version 1 and ignored.
 
     Attributes:
-        betas: The β found, shape (n,); also ``param_values``.
+        betas: The fitted β, shape (n,); also ``param_values``.
 
     Raises:
         ValueError: If the perplexity is out of range.
@@ -131,16 +130,18 @@ class PerplexityBasedRescale(AdaptiveNeighborhoodRescale):
     def __init__(self, perplexity: float | Literal["auto"] = 30, verbose: bool = False, **kwargs: Any) -> None:
         _check_solver_settings(kwargs)
         super().__init__(_gaussian, _find_beta, verbose, **kwargs)
-        given: Any = perplexity
-        if given != "auto" and (isinstance(given, str) or not 1 < given < math.inf):
-            raise ValueError(f"perplexity must be greater than 1 and finite, or 'auto', got {perplexity!r}.")
+        value: Any = perplexity
+        if value != "auto" and (isinstance(value, str) or not 1 < value < math.inf):
+            raise ValueError(
+                f"perplexity must be greater than 1 and finite, or 'auto', got {perplexity!r}. 30 suits most data."
+            )
         self.perplexity = perplexity
 
     def _get_comparison_constant(self) -> float:
         return self._perplexity_of(None)
 
     def _perplexity_of(self, n_neighbors: int | None) -> float:
-        """Returns the perplexity for relations to so many neighbours; to many if ``None``."""
+        """Returns the perplexity for relations to ``n_neighbors`` neighbours; ``None`` stands for many."""
         if self.perplexity != "auto":
             return self.perplexity
         return _USUAL_PERPLEXITY if n_neighbors is None else min(_USUAL_PERPLEXITY, (n_neighbors + 2) / 3)
@@ -149,13 +150,16 @@ class PerplexityBasedRescale(AdaptiveNeighborhoodRescale):
         return math.floor(3 * self._perplexity_of(None))
 
     def neighbors_needed(self) -> int | None:
-        # of few points, all others are neighbours
+        # with few points, all others are neighbours
         return 1 if self.perplexity == "auto" else math.ceil(self.perplexity)
 
     def check_points(self, n_points: int) -> None:
         if self.perplexity == "auto":
             if n_points < _FEWEST_POINTS:
-                raise ValueError(f"a perplexity needs at least {_FEWEST_POINTS} points, got {n_points} sample(s).")
+                raise ValueError(
+                    f"a perplexity needs at least {_FEWEST_POINTS} points, got {n_points} sample(s). "
+                    "Pass more rows."
+                )
         elif self.perplexity >= n_points - 1:
             raise ValueError(
                 f"perplexity must be smaller than the number of points less 1, got perplexity {self.perplexity:g} "
@@ -164,14 +168,14 @@ class PerplexityBasedRescale(AdaptiveNeighborhoodRescale):
 
     @property
     def betas(self) -> FloatArray | None:
-        """The β found, shape (n,), or ``None`` before the first use."""
+        """The fitted β, shape (n,), or ``None`` before the first use."""
         return self.param_values
 
     def _rescale(self, rows: torch.Tensor) -> torch.Tensor:
         if (self.kernel, self.find_param) != (_gaussian, _find_beta):
             return super()._rescale(rows)  # a subclass has functions of its own
         _refuse_negative(rows)
-        # in units that keep squares finite and above zero at any scale of the data; a power of two is exact
+        # divided by a power of two, which is exact, so that squares neither overflow nor underflow
         unit = math.ldexp(1.0, math.frexp(_largest_finite(rows))[1])
         weights, betas = perplexity_weights(rows.div_(unit).square_(), self._perplexity_of(rows.shape[1]))
         self.param_values = as_numpy(betas).astype(np.float64) / unit**2
@@ -180,19 +184,18 @@ class PerplexityBasedRescale(AdaptiveNeighborhoodRescale):
 
 @TRANSFORMS.register("connect", "connectivity")
 class ConnectivityBasedRescale(AdaptiveNeighborhoodRescale):
-    """Turns distances into fuzzy memberships of equal total, as UMAP does.
+    """Converts distances to fuzzy memberships of equal sum, as in UMAP.
 
     With w = exp(−(d − d_min)/σ), σ is chosen for each point such that its weights sum to log₂(n_neighbors).
-    All points are solved at once, at any scale of the data.
+    All points are solved together, at any scale of the data.
 
     Args:
         n_neighbors: Local connectivity, > 2.
-        verbose: Whether to log what is done.
-        **kwargs: Settings of a root search (``bracket=…``), accepted for scripts that have them; the solver
-            finds its bracket itself.
+        verbose: Whether to log progress.
+        **kwargs: Settings of a root search (``bracket=…``), accepted for scripts of version 1 and ignored.
 
     Attributes:
-        sigmas: The σ found, shape (n,); also ``param_values``.
+        sigmas: The fitted σ, shape (n,); also ``param_values``.
 
     Raises:
         ValueError: If ``n_neighbors`` is out of range.
@@ -206,7 +209,9 @@ class ConnectivityBasedRescale(AdaptiveNeighborhoodRescale):
         _check_solver_settings(kwargs)
         super().__init__(_exponential, _find_sigma, verbose, **kwargs)
         if not 2 < n_neighbors < math.inf:
-            raise ValueError(f"n_neighbors must be greater than 2 and finite, got {n_neighbors}.")
+            raise ValueError(
+                f"n_neighbors must be greater than 2 and finite, got {n_neighbors}. 15 suits most data."
+            )
         self.n_neighbors = n_neighbors
 
     def _get_comparison_constant(self) -> float:
@@ -217,7 +222,7 @@ class ConnectivityBasedRescale(AdaptiveNeighborhoodRescale):
 
     @property
     def sigmas(self) -> FloatArray | None:
-        """The σ found, shape (n,), or ``None`` before the first use."""
+        """The fitted σ, shape (n,), or ``None`` before the first use."""
         return self.param_values
 
     def _rescale(self, rows: torch.Tensor) -> torch.Tensor:
@@ -230,7 +235,7 @@ class ConnectivityBasedRescale(AdaptiveNeighborhoodRescale):
 
 
 def _gaussian(dists: FloatArray, beta: float) -> FloatArray:
-    # the smallest distance is taken out, so that not all weights vanish at a large β
+    # relative to the smallest distance, so that not all weights underflow for a large β
     weights: FloatArray = np.exp(-beta * (dists**2 - dists.min() ** 2))
     weights /= weights.sum()
     return weights
@@ -250,20 +255,23 @@ def _find_sigma(dists: FloatArray, n_neighbors: float, **_: Any) -> float:
 
 
 def _refuse_negative(dists: torch.Tensor) -> None:
-    # one number tells, but for NaN, without a mask as long as the entries
+    # checking the minimum is fast; a mask is needed only if it is negative or NaN
     if dists.numel() and not float(dists.min()) >= 0 and bool((dists < 0).any()):
         row = int((dists < 0).any(dim=1).nonzero()[0])
-        raise ValueError(f"distances must not be negative, got {float(dists[row].min()):g} in row {row}.")
+        raise ValueError(
+            f"distances must not be negative, got {float(dists[row].min()):g} in row {row}. Pass distances, not "
+            "similarities or their logarithms."
+        )
 
 
 def _largest_finite(dists: torch.Tensor) -> float:
-    """Returns the largest entry that is not infinite, 0 if there is none."""
+    """Returns the largest finite entry, 0 if there is none."""
     largest = float(dists.max()) if dists.numel() else 0.0
     return largest if math.isfinite(largest) else float(dists.nan_to_num(nan=0, posinf=0).max())
 
 
 def _check_solver_settings(settings: dict[str, Any]) -> None:
-    """Lets the settings of ``scipy.optimize.root_scalar`` pass, and nothing that is mistyped."""
+    """Raises a TypeError for names that are not settings of ``scipy.optimize.root_scalar``."""
     for name in set(settings) - _SOLVER_SETTINGS:
         known = ("perplexity", "n_neighbors", "verbose", *_SOLVER_SETTINGS)
         raise TypeError(f"unexpected argument {name!r}. {did_you_mean(name, known)}")

@@ -1,4 +1,4 @@
-"""Transforms that change the layout only; see the ``to_…`` methods of ``RelationData``."""
+"""Transforms that change only the layout; see the ``to_…`` methods of ``RelationData``."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ class ToSquareTensor(RelationTransform):
 
 
 class ToTriangularArray(RelationTransform):
-    """Converts symmetric relations to one entry a pair, as NumPy array."""
+    """Converts symmetric relations to one entry per pair, as NumPy array."""
 
     def transform(self, reldata: RelationData) -> RelationData:
         return reldata.to_triangular_array()
 
 
 class ToTriangularTensor(RelationTransform):
-    """Converts symmetric relations to one entry a pair, as tensor."""
+    """Converts symmetric relations to one entry per pair, as tensor."""
 
     def transform(self, reldata: RelationData) -> RelationData:
         return reldata.to_triangular_tensor()

@@ -16,15 +16,15 @@ __all__ = ["ModifiedCauchyTransform", "StudentTTransform"]
 
 def _check_positive(name: str, value: float | torch.Tensor) -> None:
     if not isinstance(value, torch.Tensor) and not value > 0:
-        raise ValueError(f"{name} must be positive, got {value}.")
+        raise ValueError(f"{name} must be positive, got {value}. The default suits most data.")
 
 
 @TRANSFORMS.register("t-dist")
 class StudentTTransform(RelationTransform):
-    """Turns distances d into (1 + d²/α)^(−(α + 1)/2); entries that are not stored stay zero.
+    """Converts distances d to (1 + d²/α)^(−(α + 1)/2); entries that are not stored remain zero.
 
     Args:
-        alpha: Degrees of freedom α > 0, or a tensor, such as a parameter of the model that is trained along.
+        alpha: Degrees of freedom α > 0, or a tensor, such as a trained parameter of the model.
 
     Raises:
         ValueError: If ``alpha`` is a number ≤ 0.
@@ -46,11 +46,11 @@ class StudentTTransform(RelationTransform):
 
 @TRANSFORMS.register("modified cauchy")
 class ModifiedCauchyTransform(RelationTransform):
-    """Turns distances d into 1/(1 + a d^(2b)); entries that are not stored stay zero.
+    """Converts distances d to 1/(1 + a d^(2b)); entries that are not stored remain zero.
 
     Args:
         min_dist: Distance up to which points count as fully similar, in [0, 3 × spread).
-        spread: Scale of the decay beyond, > 0.
+        spread: Scale of the decay beyond ``min_dist``, > 0.
         a: Scale > 0, or a tensor, such as a parameter of the model; fitted to ``min_dist`` and ``spread``
             if ``None``.
         b: Exponent > 0, likewise.
@@ -75,7 +75,7 @@ class ModifiedCauchyTransform(RelationTransform):
         self.min_dist = min_dist
         self.spread = spread
         fitted_a, fitted_b = (1.0, 1.0) if a is not None and b is not None else find_ab(spread, min_dist)
-        # so that a text says what was said, not what was fitted
+        # fitted values, which a specification leaves out
         self._fitted = {} if a is not None else {"a": fitted_a}
         if b is None:
             self._fitted["b"] = fitted_b
@@ -85,7 +85,7 @@ class ModifiedCauchyTransform(RelationTransform):
         _check_positive("b", self.b)
 
     def spec_options(self) -> dict[str, Any]:
-        """Returns the arguments that follow from others unless they were changed since, for the grammar."""
+        """Returns ``None`` for fitted arguments that were not changed since, for a specification."""
         return {name: None for name, value in self._fitted.items() if getattr(self, name) is value}
 
     def transform(self, reldata: RelationData) -> RelationData:

@@ -1,4 +1,4 @@
-"""The choice of neighbours by distances in units of the points' own scales."""
+"""Selection of neighbours by locally scaled distances."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ __all__ = ["LocalScaling"]
 
 @TRANSFORMS.register("local scaling")
 class LocalScaling(RelationTransform):
-    """Keeps the nearest neighbours by d²/(σᵢ σⱼ), as PaCMAP does, and sets their relations to 1.
+    """Selects the nearest neighbours by d²/(σᵢ σⱼ), as in PaCMAP, and sets their relations to 1.
 
-    σᵢ is the mean distance of point i to its 4th to 6th neighbour, so that points where the data are dense and
-    points where they are not become each other's neighbours on equal terms.
+    σᵢ is the mean distance of point i to its 4th to 6th neighbour, which compensates for different densities.
 
     Args:
-        n_neighbors: Neighbours preserved of each point, at least 1; all that are stored if these are fewer.
-        n_extra: Neighbours looked at beyond these, at least 0.
+        n_neighbors: Number of neighbours per point, at least 1; all stored ones if there are fewer.
+        n_extra: Number of further candidates, at least 0.
 
     Raises:
         ValueError: If a number is out of range.
@@ -38,9 +37,9 @@ class LocalScaling(RelationTransform):
 
     def __init__(self, n_neighbors: int = 10, n_extra: int = 50) -> None:
         if n_neighbors < 1:
-            raise ValueError(f"n_neighbors must be at least 1, got {n_neighbors}.")
+            raise ValueError(f"n_neighbors must be at least 1, got {n_neighbors}. 10 suits most data.")
         if n_extra < 0:
-            raise ValueError(f"n_extra must be at least 0, got {n_extra}.")
+            raise ValueError(f"n_extra must be at least 0, got {n_extra}. 50 suits most data.")
         self.n_neighbors = n_neighbors
         self.n_extra = n_extra
 
@@ -56,19 +55,19 @@ class LocalScaling(RelationTransform):
         n, k = stored.indices.shape
         own = torch.arange(n, device=stored.indices.device)[:, None]
         dists = torch.where(stored.indices == own, torch.inf, stored.values)
-        # in a row all distances have the same σᵢ: only the other one matters for their order
+        # σᵢ is the same for all distances in a row, so that it has no effect on their order
         scaled = dists / self._scales(dists).sqrt()[stored.indices]
-        kept = scaled.topk(min(self.n_neighbors, k), dim=1, largest=False, sorted=True).indices
-        indices, found = stored.indices.gather(1, kept), dists.gather(1, kept).isfinite()
-        # rows that store too few are filled up with the point itself, at 0
-        return NeighborRelationTuple._of(torch.where(found, indices, own), found.to(stored.values.dtype))
+        selected = scaled.topk(min(self.n_neighbors, k), dim=1, largest=False, sorted=True).indices
+        indices, exists = stored.indices.gather(1, selected), dists.gather(1, selected).isfinite()
+        # rows with fewer neighbours are padded with the point itself, at 0
+        return NeighborRelationTuple._of(torch.where(exists, indices, own), exists.to(stored.values.dtype))
 
     def _scales(self, dists: torch.Tensor) -> torch.Tensor:
-        """Returns σ, shape (n,): of the last neighbours there are where these are fewer, and never 0."""
+        """Returns σ > 0, shape (n,); rows with fewer than 6 neighbours use the last ones."""
         nearest = dists.topk(min(self._SCALE.stop, dists.shape[1]), dim=1, largest=False, sorted=True).values
-        there = nearest.isfinite()
-        # the farthest of a row that stores too few stands for those that are missing
-        farthest = torch.where(there, nearest, 0).amax(dim=1, keepdim=True)
-        used = torch.where(there, nearest, farthest)[:, self._SCALE]
+        exists = nearest.isfinite()
+        # missing neighbours are replaced by the farthest of the row
+        farthest = torch.where(exists, nearest, 0).amax(dim=1, keepdim=True)
+        used = torch.where(exists, nearest, farthest)[:, self._SCALE]
         scales = farthest.squeeze(1) if used.shape[1] == 0 else used.mean(dim=1)
         return scales.clamp_min(torch.finfo(dists.dtype).tiny)

@@ -35,7 +35,7 @@ class Symmetrize(RelationTransform):
 
 @TRANSFORMS.register("normalize rows")
 class NormalizeRows(RelationTransform):
-    """Rescales the relations of each point to sum to 1; a row of zeros stays as it is.
+    """Rescales the relations of each point to sum to 1; a row of zeros is not changed.
 
     Example:
         >>> import numpy as np
@@ -50,7 +50,7 @@ class NormalizeRows(RelationTransform):
 
 @TRANSFORMS.register("normalize")
 class Normalize(RelationTransform):
-    """Rescales relations such that the full n × n matrix sums to 1, whatever the layout stores of it.
+    """Rescales relations such that the full n × n matrix sums to 1, in any layout.
 
     Example:
         >>> Normalize()([1.0, 1.0, 2.0]).data

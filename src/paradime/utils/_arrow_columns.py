@@ -1,4 +1,4 @@
-"""Columns of Arrow as pandas has them: numbers without loss, whatever is missing among them."""
+"""Conversion of Arrow columns to pandas, without loss of precision if values are missing."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ __all__ = ["as_frame", "as_numbers", "as_written", "numbers_of_objects"]
 
 
 def as_frame(table: Any) -> pd.DataFrame:
-    """Returns a table as a data frame of numbers, booleans, dates and texts.
+    """Returns a table as a data frame of numbers, booleans, dates and strings.
 
-    Integers among which some are missing stay integers, decimals are numbers, dates are dates, and values that
-    hold others are their JSON.
+    Integers with missing values remain integers, decimals become floats, and nested values become JSON.
 
     Args:
-        table: An Arrow table, whose names are distinct.
+        table: An Arrow table with distinct names.
     """
     import pandas as pd
     import pyarrow
@@ -40,7 +39,7 @@ def as_frame(table: Any) -> pd.DataFrame:
 
 
 def as_numbers(table: Any) -> AnyArray:
-    """Returns the numbers of a table, shape (n, d), float64; NaN where a value is none."""
+    """Returns the numbers of a table, shape (n, d), float64; NaN for values that are not numbers."""
     import pyarrow
 
     plain = pyarrow.table([_plain(column) for column in table.columns], names=table.column_names)
@@ -57,7 +56,7 @@ def as_numbers(table: Any) -> AnyArray:
 
 
 def numbers_of_objects(column: pd.Series) -> AnyArray:
-    """Returns the numbers among values of any kind, shape (n,), float64; NaN where a value is none."""
+    """Returns the numbers of a column of any type, shape (n,), float64; NaN for values that are not numbers."""
     import pandas as pd
 
     if column.dtype.kind in "cmM":
@@ -67,11 +66,11 @@ def numbers_of_objects(column: pd.Series) -> AnyArray:
 
 
 def as_written(table: Any, *, nested: bool) -> pd.DataFrame:
-    """Returns a table as a data frame that keeps the types of Arrow, and with them every value as it is.
+    """Returns a table as a data frame with Arrow's types, so that no value changes.
 
     Args:
-        table: An Arrow table, whose names are distinct.
-        nested: Whether values may hold others; they are their JSON if not.
+        table: An Arrow table with distinct names.
+        nested: Whether nested values are allowed; if not, they become JSON.
     """
     import pandas as pd
     import pyarrow
@@ -81,10 +80,10 @@ def as_written(table: Any, *, nested: bool) -> pd.DataFrame:
         plain = _decoded(column) if nested else _without_nesting(_decoded(column))
         types, kind = pyarrow.types, plain.type
         if types.is_integer(kind) or types.is_boolean(kind):
-            # whoever reads the file by pandas finds integers there, too, where some are missing
+            # pandas reads these from the file as integers, also if some are missing
             mapper = _nullable_type if plain.null_count else None
         else:
-            # as texts, numbers of single precision have as few digits as tell them apart
+            # in CSV, float32 numbers are written with as few digits as distinguish them
             mapper = None if types.is_floating(kind) and not nested else pd.ArrowDtype
         series[name] = plain.to_pandas(types_mapper=mapper)
     return pd.DataFrame(series, index=range(table.num_rows))
@@ -102,7 +101,7 @@ def _plain(column: Any) -> Any:
 
 
 def _decoded(column: Any) -> Any:
-    """Dictionaries differ from chunk to chunk; their values do not."""
+    """Replaces dictionary codes, which differ between chunks, by their values."""
     import pyarrow
 
     return column.cast(column.type.value_type) if pyarrow.types.is_dictionary(column.type) else column
@@ -113,8 +112,8 @@ def _without_nesting(column: Any) -> Any:
 
     if not pyarrow.types.is_nested(column.type):
         return column
-    texts = [None if value is None else json.dumps(value, default=str) for value in column.to_pylist()]
-    return pyarrow.chunked_array([pyarrow.array(texts, pyarrow.string())])
+    encoded = [None if value is None else json.dumps(value, default=str) for value in column.to_pylist()]
+    return pyarrow.chunked_array([pyarrow.array(encoded, pyarrow.string())])
 
 
 def _nullable_type(kind: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Tables in binary files, read by chunks."""
+"""Readers of tables in binary files, by chunks."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ __all__ = [
     "rows_of_chunk",
 ]
 
-_FEWEST_ROWS, _CHUNK_NUMBERS = 100, 4_000_000
+_MIN_CHUNK_ROWS, _MAX_CHUNK_NUMBERS = 100, 4_000_000
 _MAIN_KEYS = ("data", "X", "main", "x", "features")
 
 
 class TableError(ValueError):
-    """A file is no table, or not of the format that it should have; the message starts with its name."""
+    """A file is not a valid table of its format; the message starts with the path."""
 
 
 def require_pandas() -> Any:
@@ -62,29 +62,29 @@ def require_anndata() -> Any:
 
 
 def check_names(path: str, names: Sequence[str]) -> None:
-    """Refuses names that several columns have: only one of them could be meant.
+    """Checks that columns have distinct names, so that a name identifies a column.
 
     Raises:
         TableError: If a name occurs twice.
     """
-    places: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for j, name in enumerate(names, 1):
-        if name in places:
+        if name in numbers:
             raise TableError(
-                f"{path}: names of columns must differ, and {name!r} is that of columns {places[name]} and {j}. "
+                f"{path}: names of columns must differ, got {name!r} for columns {numbers[name]} and {j}. "
                 "Rename one of them, or leave it out."
             )
-        places[name] = j
+        numbers[name] = j
 
 
 def first_line(error: BaseException) -> str:
-    """Returns the first line of what an error says."""
+    """Returns the first line of an error's message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
 
 
 def rows_of_chunk(n_rows: int, n_columns: int) -> int:
-    """Returns how many rows a chunk of a wide table holds."""
-    return min(n_rows, max(_FEWEST_ROWS, _CHUNK_NUMBERS // max(1, n_columns)))
+    """Returns the number of rows per chunk: fewer than ``n_rows`` for wide tables."""
+    return min(n_rows, max(_MIN_CHUNK_ROWS, _MAX_CHUNK_NUMBERS // max(1, n_columns)))
 
 
 # -- Arrow ----------------------------------------------------------------------------------------------
@@ -92,34 +92,34 @@ def rows_of_chunk(n_rows: int, n_columns: int) -> int:
 
 def _parquet(path: str, n_rows: int | None) -> Iterator[tuple[Any, list[str]]]:
     with require_arrow("parquet").ParquetFile(path) as file:
-        tidy = _Tidied(path, file.schema_arrow)
+        converted = _PandasNames(path, file.schema_arrow)
         if n_rows is None:
-            yield tidy(file.read())
+            yield converted(file.read())
             return
         import pyarrow
 
         for batch in file.iter_batches(batch_size=rows_of_chunk(n_rows, len(file.schema_arrow.names))):
-            yield tidy(pyarrow.Table.from_batches([batch]))
+            yield converted(pyarrow.Table.from_batches([batch]))
 
 
 def _feather(path: str, n_rows: int | None) -> Iterator[tuple[Any, list[str]]]:
     if n_rows is None:
         table = require_arrow("feather").read_table(path)
-        yield _Tidied(path, table.schema)(table)
+        yield _PandasNames(path, table.schema)(table)
         return
     with require_arrow("ipc").open_file(path) as file:
         import pyarrow
 
-        tidy = _Tidied(path, file.schema)
+        converted = _PandasNames(path, file.schema)
         step = rows_of_chunk(n_rows, len(file.schema.names))
         for i in range(file.num_record_batches):
             part = pyarrow.Table.from_batches([file.get_batch(i)])
             for start in range(0, part.num_rows, step):
-                yield tidy(part.slice(start, step))
+                yield converted(part.slice(start, step))
 
 
-class _Tidied:
-    """Makes Arrow tables that pandas has written plain ones: indexes are columns, names are texts.
+class _PandasNames:
+    """Converts Arrow tables written by pandas: indexes become columns, names become strings.
 
     Args:
         path: The file, for messages.
@@ -134,7 +134,7 @@ class _Tidied:
         self._n_rows = 0
         indexes = described.get("index_columns", [])
         levels = [index for index in indexes if isinstance(index, str)]
-        # a named range of numbers is written as its beginning and step
+        # a named RangeIndex is stored as start and step
         self._ranges = [index for index in indexes if isinstance(index, dict) and index.get("name") is not None]
         self._ranges = [index for index in self._ranges if str(index["name"]) not in schema.names]
         several = len(described.get("column_indexes", [])) > 1
@@ -160,7 +160,7 @@ class _Tidied:
 
 
 def _joined_levels(name: str) -> str:
-    """The levels of a name of several, which are written as Python's tuple, joined by underscores."""
+    """Joins the levels of a MultiIndex name, which is stored as a Python tuple, by underscores."""
     with contextlib.suppress(ValueError, SyntaxError):
         levels = ast.literal_eval(name)
         if isinstance(levels, tuple):
@@ -176,27 +176,27 @@ def _npy(path: str, n_rows: int | None) -> Iterator[tuple[pd.DataFrame, list[str
     _check_matrix(path, array)
     step = len(array) if n_rows is None else rows_of_chunk(n_rows, array.shape[1])
     for start in range(0, len(array), max(1, step)):
-        yield _framed(np.array(array[start : start + step])), []
+        yield _as_frame(np.array(array[start : start + step])), []
 
 
 def _npz(path: str, _: int | None) -> Iterator[tuple[pd.DataFrame, list[str]]]:
     with np.load(path, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     matrices = [name for name, array in arrays.items() if array.ndim == 2]
-    chosen = next((name for name in _MAIN_KEYS if name in matrices), matrices[0] if len(matrices) == 1 else None)
+    main_key = next((name for name in _MAIN_KEYS if name in matrices), matrices[0] if len(matrices) == 1 else None)
     columns = {name: array for name, array in arrays.items() if array.ndim == 1}
-    if chosen is None:
+    if main_key is None:
         if not matrices and columns and len({len(array) for array in columns.values()}) == 1:
             yield require_pandas().DataFrame(columns), []
             return
         raise TableError(
-            f"{path}: must hold one matrix of rows, named 'data' or 'X', or one array a column; got "
-            f"{', '.join(f'{name} {array.shape}' for name, array in arrays.items())}."
+            f"{path}: must hold one matrix of rows, named 'data' or 'X', or one array per column, got "
+            f"{', '.join(f'{name} {array.shape}' for name, array in arrays.items())}. Rename or remove arrays."
         )
-    _check_matrix(f"{path}, {chosen!r}", arrays[chosen])
-    frame = _framed(arrays[chosen])
-    about = {name: column for name, column in columns.items() if len(column) == len(frame)}
-    yield _beside(path, frame, about)
+    _check_matrix(f"{path}, {main_key!r}", arrays[main_key])
+    frame = _as_frame(arrays[main_key])
+    extra = {name: column for name, column in columns.items() if len(column) == len(frame)}
+    yield _with_columns(path, frame, extra)
 
 
 def _h5ad(path: str, n_rows: int | None) -> Iterator[tuple[pd.DataFrame, list[str]]]:
@@ -209,23 +209,23 @@ def _h5ad(path: str, n_rows: int | None) -> Iterator[tuple[pd.DataFrame, list[st
         step = n if n_rows is None else rows_of_chunk(n_rows, d)
         for start in range(0, n, max(1, step)):
             with warnings.catch_warnings():
-                # of a setting of pandas that anndata uses
+                # anndata uses a deprecated setting of pandas
                 warnings.filterwarnings("ignore", message=".*mode.chained_assignment")
                 part = data[start : start + step].to_memory()
             values = part.X.toarray() if hasattr(part.X, "toarray") else np.asarray(part.X)
             frame = require_pandas().DataFrame(values, columns=genes)
             obs = part.obs.reset_index(drop=True)
-            about = {"obs_names": part.obs_names.to_numpy(dtype=object)}
-            about.update({str(name): _without_categories(obs[name]) for name in obs})
-            # a column of obs may be called as a gene is
-            about = {f"obs_{name}" if name in frame else name: column for name, column in about.items()}
-            yield _beside(path, frame, about)
+            extra = {"obs_names": part.obs_names.to_numpy(dtype=object)}
+            extra.update({str(name): _without_categories(obs[name]) for name in obs})
+            # a column of obs may have the name of a gene
+            extra = {f"obs_{name}" if name in frame else name: column for name, column in extra.items()}
+            yield _with_columns(path, frame, extra)
     finally:
         data.file.close()
 
 
 def _without_categories(column: pd.Series) -> Any:
-    """Categories differ from chunk to chunk; their values do not."""
+    """Replaces categories, which differ between chunks, by their values."""
     if str(column.dtype) != "category":
         return column
     kind = column.dtype.categories.dtype
@@ -234,21 +234,21 @@ def _without_categories(column: pd.Series) -> Any:
     return column.astype(kind if kind.kind in "iufbM" else object)
 
 
-def _beside(path: str, frame: pd.DataFrame, about: dict[str, Any]) -> tuple[pd.DataFrame, list[str]]:
-    """Puts columns beside a matrix of numbers."""
-    check_names(path, [*frame.columns, *about])
+def _with_columns(path: str, frame: pd.DataFrame, extra: dict[str, Any]) -> tuple[pd.DataFrame, list[str]]:
+    """Adds columns to a matrix of numbers."""
+    check_names(path, [*frame.columns, *extra])
     pd = require_pandas()
-    return pd.concat([frame, pd.DataFrame(about, index=frame.index)], axis=1), list(about)
+    return pd.concat([frame, pd.DataFrame(extra, index=frame.index)], axis=1), list(extra)
 
 
 def _check_matrix(path: str, array: Any) -> None:
     if array.ndim != 2:
-        raise TableError(f"{path}: must hold a matrix, one row a data point, got shape {array.shape}.")
+        raise TableError(f"{path}: must hold a matrix with one row per point, got shape {array.shape}.")
     if array.dtype.kind not in "biuf":
         raise TableError(f"{path}: must hold real numbers, got type {array.dtype}.")
 
 
-def _framed(array: Any) -> pd.DataFrame:
+def _as_frame(array: Any) -> pd.DataFrame:
     return require_pandas().DataFrame(array, columns=default_names(array.shape[1]))
 
 
@@ -259,8 +259,8 @@ READERS: dict[str, Callable[[str, int | None], Iterator[tuple[Any, Iterable[str]
     "npz": _npz,
     "h5ad": _h5ad,
 }
-"""What reads a format: of a path, in chunks of so many rows, or all at once if ``None``.
+"""The reader of each format. Its arguments are the path and the number of rows per chunk, or ``None`` for all
+rows.
 
-Each chunk is an Arrow table or a data frame of pandas, with the names of those of its columns that stand beside
-the matrix, or are an index.
+It yields Arrow tables or pandas data frames, with the names of their columns beside the matrix, or from an index.
 """

@@ -1,4 +1,4 @@
-"""What columns of texts hold: how CSV becomes numbers without loss of what is no number."""
+"""Types of the columns of CSV files, whose values are strings, and their conversion."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from paradime.types import AnyArray
 __all__ = ["MISSING", "as_number", "converted", "kind_of", "merged", "numbers_of", "strings"]
 
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "#N/A", "-nan", "-NaN", "<NA>")
-"""What stands for a missing value in a column of numbers; in a column of texts, "NA" may be a country."""
+"""Strings for missing values in numeric columns. In other columns, they are values: "NA" may be a country."""
 
 _TRUE, _FALSE = ("True", "TRUE", "true"), ("False", "FALSE", "false")
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?([iI]nf(inity)?|[nN][aA][nN])$"
 _WITH_COMMA = r"^[+-]?\d*,\d+([eE][+-]?\d+)?$"
 _WHOLE = r"^[+-]?\d+$"
-# a table is converted in groups of columns of so many values, which bounds the memory of the joined texts
-_GROUP = 4_000_000
+# columns are converted in groups with this number of values, which limits the memory for their strings
+_GROUP_VALUES = 4_000_000
 
 
 def strings(column: Any) -> Any:
-    """Returns texts without the spaces around them; what stands for a missing value is null."""
+    """Strips strings, and replaces those in :data:`MISSING` by null."""
     import pyarrow
     import pyarrow.compute as compute
 
@@ -33,32 +33,32 @@ def strings(column: Any) -> Any:
 
 
 def kind_of(column: Any, *, comma: bool = False) -> str:
-    """Returns what a column of texts holds.
+    """Returns the kind of the values in a column of strings.
 
     Args:
-        column: An Arrow array of texts.
+        column: An Arrow array of strings.
         comma: Whether numbers may have a decimal comma.
 
     Returns:
         ``"integer"``, ``"number"``, ``"comma"`` (numbers with a decimal comma), ``"boolean"``, ``"text"``, or
-        ``"empty"`` if all values are missing. Integers with leading zeros, and those that 64 bits do not hold,
-        are codes, and therefore texts.
+        ``"empty"`` if all values are missing. Integers with leading zeros or of more than 64 bits are identifiers,
+        and therefore text.
 
     Example:
         >>> import pyarrow
-        >>> [kind_of(pyarrow.array(texts)) for texts in (["1", "NA"], ["1", "2.5"], ["007", "1"], ["", "NA"])]
+        >>> [kind_of(pyarrow.array(column)) for column in (["1", "NA"], ["1", "2.5"], ["007"], ["", "NA"])]
         ['integer', 'number', 'text', 'empty']
     """
     import pyarrow
     import pyarrow.compute as compute
 
-    # most columns need no cleaning, which takes longer than the conversion
+    # cleaning takes longer than the conversion, and most columns do not need it
     known = column
     if not _casts(known, pyarrow.int64()):
         known = column if _is_plain_numbers(column) else strings(column).drop_null()
         if not len(known):
             return "empty"
-        # Arrow knows no plus sign
+        # Arrow does not parse plus signs
         known = compute.replace_substring_regex(known, r"^\+", "")
     if _casts(known, pyarrow.int64()):
         starts_with_zero = compute.starts_with(known, "0")
@@ -76,7 +76,7 @@ def kind_of(column: Any, *, comma: bool = False) -> str:
 
 
 def merged(kinds: Iterable[str]) -> str:
-    """Returns the kind of a column whose parts are of these kinds.
+    """Returns the kind of a column from the kinds of its chunks.
 
     Example:
         >>> merged(["empty", "integer", "number"]), merged(["integer", "text"]), merged(["boolean", "integer"])
@@ -91,12 +91,12 @@ def merged(kinds: Iterable[str]) -> str:
 
 
 def converted(column: Any, kind: str) -> Any:
-    """Returns a column of texts as an Arrow array of its kind; missing values are null."""
+    """Converts a column of strings to an Arrow array of its kind; missing values become null."""
     import pyarrow
     import pyarrow.compute as compute
 
     if kind == "text":
-        # the texts stay as they are: "NA" is one of them
+        # do not clean: "NA" is a value here
         return compute.if_else(compute.equal(column, ""), pyarrow.scalar(None, column.type), column)
     known = compute.replace_substring_regex(strings(column), r"^\+", "")
     if kind == "boolean":
@@ -108,18 +108,18 @@ def converted(column: Any, kind: str) -> Any:
 
 
 def numbers_of(table: Any, *, comma: bool = False) -> AnyArray:
-    """Returns the numbers in a table of texts.
+    """Returns the numbers of a table of strings.
 
     Args:
-        table: An Arrow table of columns of texts.
+        table: An Arrow table with columns of strings.
         comma: Whether numbers may have a decimal comma.
 
     Returns:
-        Shape (n, d), float64; NaN where a text is no number.
+        Shape (n, d), float64; NaN for strings that are not numbers.
     """
     n, d = table.num_rows, table.num_columns
     numbers = np.empty((n, d))
-    step = max(1, _GROUP // max(1, n))
+    step = max(1, _GROUP_VALUES // max(1, n))
     for start in range(0, d, step):
         group = [table.column(j) for j in range(start, min(d, start + step))]
         numbers[:, start : start + len(group)] = _group_numbers(group, n, comma)
@@ -130,41 +130,42 @@ def _group_numbers(columns: list[Any], n: int, comma: bool) -> AnyArray:
     import pyarrow
     import pyarrow.compute as compute
 
-    # one conversion of all columns: tables of genes have thousands
+    # convert all columns at once, since gene tables have thousands
     joined = pyarrow.chunked_array([chunk for column in columns for chunk in column.chunks], columns[0].type)
     try:
         values = compute.cast(joined, pyarrow.float64())
     except pyarrow.ArrowInvalid:
         values = _careful_numbers(joined, comma)
-    found: AnyArray = values.to_numpy().reshape(len(columns), n).T
-    return found
+    numbers: AnyArray = values.to_numpy().reshape(len(columns), n).T
+    return numbers
 
 
 def _careful_numbers(column: Any, comma: bool) -> Any:
     import pyarrow
     import pyarrow.compute as compute
 
-    texts = strings(column)
+    cleaned = strings(column)
     if comma:
-        with_comma = compute.match_substring_regex(texts, _WITH_COMMA)
-        texts = compute.if_else(with_comma, compute.replace_substring(texts, ",", "."), texts)
-    texts = compute.replace_substring_regex(texts, r"^\+", "")
-    null = pyarrow.scalar(None, texts.type)
-    for values, digit in ((_TRUE, "1"), (_FALSE, "0")):
-        texts = compute.if_else(compute.is_in(texts, value_set=pyarrow.array(values, texts.type)), digit, texts)
-    texts = compute.if_else(compute.match_substring_regex(texts, _NUMBER), texts, null)
-    return compute.fill_null(compute.cast(texts, pyarrow.float64()), np.nan)
+        with_comma = compute.match_substring_regex(cleaned, _WITH_COMMA)
+        cleaned = compute.if_else(with_comma, compute.replace_substring(cleaned, ",", "."), cleaned)
+    cleaned = compute.replace_substring_regex(cleaned, r"^\+", "")
+    null = pyarrow.scalar(None, cleaned.type)
+    for words, digit in ((_TRUE, "1"), (_FALSE, "0")):
+        is_word = compute.is_in(cleaned, value_set=pyarrow.array(words, cleaned.type))
+        cleaned = compute.if_else(is_word, digit, cleaned)
+    cleaned = compute.if_else(compute.match_substring_regex(cleaned, _NUMBER), cleaned, null)
+    return compute.fill_null(compute.cast(cleaned, pyarrow.float64()), np.nan)
 
 
 def as_number(text: str) -> float | None:
-    """Returns the number that a text says, with decimal point or comma, or ``None``.
+    """Parses a number with a decimal point or comma; returns ``None`` for other strings.
 
     Example:
         >>> as_number(" 1,5"), as_number("1e3"), as_number("setosa"), as_number("1_000")
         (1.5, 1000.0, None, None)
     """
     text = text.strip()
-    if "_" in text:  # Python's own spelling of numbers
+    if "_" in text:  # valid in Python only
         return None
     try:
         return float(text if text.count(",") != 1 else text.replace(",", "."))

@@ -1,4 +1,4 @@
-"""CSV and TSV: how a file is written, whether it has a line of names, and its rows as texts."""
+"""CSV and TSV files: their separator, their header, and their rows as strings."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from paradime.utils.frames import default_names
 
 __all__ = ["TextTable", "open_text"]
 
-_PEEK, _MOST_PEEKED = 1 << 16, 1 << 26
-_FEWEST_LINES, _MOST_RECORDS = 5, 100
+_PEEK, _MAX_PEEK = 1 << 16, 1 << 26
+_MIN_LINES, _MAX_RECORDS = 5, 100
 _BLOCK = 1 << 24
-_SHOWN = 5
+_MAX_SHOWN = 5
 
 
 @dataclasses.dataclass(frozen=True)
 class TextTable:
-    """An opened file.
+    """An open file.
 
     Attributes:
         names: Names of the columns.
-        comma: Whether numbers may have a decimal comma, as spreadsheets write them beside semicolons.
-        row_names: Whether the first column holds names of rows, for which R writes no name.
-        parts: The rows as Arrow tables of texts, as they are in the file.
+        comma: Whether numbers may have a decimal comma, as in files of spreadsheets with semicolons.
+        row_names: Whether the first column holds names of rows, a column to which R gives no name.
+        parts: The rows as Arrow tables of the strings in the file.
     """
 
     names: list[str]
@@ -50,15 +50,16 @@ def open_text(path: str | os.PathLike[str], separator: str, header: bool | None)
 
     Args:
         path: The file; ``-`` for standard input.
-        separator: What separates columns, unless the first line shows that it is something else.
-        header: Whether the first line is names; if ``None``, it is, and one that looks like data is refused.
+        separator: The separator of columns, unless the first lines show another.
+        header: Whether the first line contains names; if ``None``, it must, and a line that looks like data
+            raises an error.
 
     Raises:
-        TableError: If the file is no such table.
+        TableError: If the file is not a valid table.
         ImportError: If PyArrow is missing.
     """
     require_arrow("csv")
-    with contextlib.ExitStack() as stack, _refusing(path):
+    with contextlib.ExitStack() as stack, _gzip_errors_named(path):
         stream = _opened(path, stack)
         head, is_whole = _head(stream)
         records, ends, separator = _records(path, head, separator, is_whole=is_whole)
@@ -66,16 +67,16 @@ def open_text(path: str | os.PathLike[str], separator: str, header: bool | None)
         if header is False:
             names, rows = default_names(len(records[0])), records
         elif header is None and _looks_like_data(names, rows):
-            shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+            shown = ", ".join(names[:_MAX_SHOWN]) + (", …" if len(names) > _MAX_SHOWN else "")
             raise TableError(
-                f"{path}: the first line looks like data, and names of columns are expected, got {shown}. "
+                f"{path}: the first line must hold names of columns, got what looks like data: {shown}. "
                 "Add --no-header if it is a row, or --header if these are names."
             )
         names, row_names = _completed(names, rows)
         names = [name or f"Unnamed: {j}" for j, name in enumerate(names)]
         check_names(os.fspath(path), names)
         start = 0 if header is False else ends[0]
-        rest = io.BufferedReader(_Joined(head[start:], stream), _BLOCK)
+        rest = io.BufferedReader(_Rejoined(head[start:], stream), _BLOCK)
         yield TextTable(names, separator != ",", row_names, _parts(path, rest, names, separator, ends, start > 0))
 
 
@@ -93,7 +94,7 @@ def _parts(
 
     longest = max((end - start for start, end in zip([0, *ends], ends, strict=False)), default=0)
     try:
-        if not stream.peek(1):  # which Arrow refuses
+        if not stream.peek(1):  # Arrow rejects empty streams
             return
         with arrow_csv.open_csv(
             stream,
@@ -114,20 +115,20 @@ def _parts(
             row = wrong[0]
             line = f"line {row.number + has_header}" if row.number is not None else "a line"
             raise TableError(
-                f"{path}: {line} has {row.actual_columns} values, and {row.expected_columns} are expected. "
-                "Correct it; a value that holds the separator must stand in quotes."
+                f"{path}: {line} must have {row.expected_columns} values, got {row.actual_columns}. "
+                "Correct it; a value that contains the separator must be in quotes."
             ) from None
         if "UTF8" in str(error):
             raise TableError(f"{path}: is not encoded as UTF-8. Save it as UTF-8.") from None
-        raise TableError(f"{path}: is no table as CSV or TSV ({first_line(error)}).") from None
+        raise TableError(f"{path}: is not a valid CSV or TSV table ({first_line(error)}).") from None
 
 
 @contextlib.contextmanager
-def _refusing(path: Any) -> Iterator[None]:
+def _gzip_errors_named(path: Any) -> Iterator[None]:
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise TableError(f"{path}: is not compressed as .gz says, or is damaged ({first_line(error)}).") from None
+        raise TableError(f"{path}: is not a valid gzip file ({first_line(error)}). Compress it again.") from None
 
 
 def _opened(path: str | os.PathLike[str], stack: contextlib.ExitStack) -> Any:
@@ -139,9 +140,9 @@ def _opened(path: str | os.PathLike[str], stack: contextlib.ExitStack) -> Any:
 
 
 def _head(stream: Any) -> tuple[bytes, bool]:
-    """The beginning of a stream, with some complete lines; and whether that is all of it."""
+    """Reads the beginning of a stream, with several complete lines; returns whether it is the whole stream."""
     head = b""
-    while len(head) < _PEEK or (head.count(b"\n") < _FEWEST_LINES and len(head) < _MOST_PEEKED):
+    while len(head) < _PEEK or (head.count(b"\n") < _MIN_LINES and len(head) < _MAX_PEEK):
         part = stream.read(_PEEK)
         if not part:
             return head, True
@@ -149,19 +150,19 @@ def _head(stream: Any) -> tuple[bytes, bool]:
     return head, False
 
 
-class _Joined(io.RawIOBase):
-    """What was read of a stream already, and what follows."""
+class _Rejoined(io.RawIOBase):
+    """A stream whose beginning has already been read, from the beginning."""
 
     def __init__(self, head: bytes, stream: Any) -> None:
         super().__init__()
         self._head, self._stream = memoryview(head), stream
 
     def readable(self) -> bool:
-        """A stream to read from."""
+        """Returns True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fills a buffer, and returns with how many bytes."""
+        """Reads into a buffer; returns the number of bytes."""
         part = self._head[: len(buffer)] if len(self._head) else self._stream.read(len(buffer))
         self._head = self._head[len(part) :] if len(self._head) else self._head
         buffer[: len(part)] = part
@@ -172,9 +173,9 @@ class _Joined(io.RawIOBase):
 
 
 def _records(path: Any, head: bytes, separator: str, *, is_whole: bool) -> tuple[list[list[str]], list[int], str]:
-    """The first lines as lists of texts, the byte at which each ends, and the separator."""
+    """Returns the values of the first lines, the byte at which each ends, and the separator."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise TableError(f"{path}: is encoded as UTF-16, and UTF-8 is expected. Save it as UTF-8.")
+        raise TableError(f"{path}: must be encoded as UTF-8, got UTF-16. Save it as UTF-8.")
     complete = head if is_whole else head[: max(head.rfind(b"\n"), head.rfind(b"\r"))]
     try:
         text = complete.decode("utf-8")
@@ -187,7 +188,7 @@ def _records(path: Any, head: bytes, separator: str, *, is_whole: bool) -> tuple
     if not read[separator][0]:
         raise TableError(f"{path}: is empty. It must have a line of names, and rows below it.")
     if separator == "," and len(candidates) > 1:
-        # spreadsheets write semicolons where numbers have a decimal comma
+        # spreadsheets separate by semicolons if numbers have a decimal comma
         separator = max(candidates, key=lambda candidate: _agreement(read[candidate][0]))
     records, ends = read[separator]
     return records, ends, separator
@@ -207,19 +208,19 @@ def _read_records(path: Any, text: str, separator: str, *, is_whole: bool) -> tu
             if record:
                 records.append(record)
                 ends.append(ends_of_lines[reader.line_num - 1])
-            if len(records) > _MOST_RECORDS:
+            if len(records) > _MAX_RECORDS:
                 break
     except csv.Error as error:
-        raise TableError(f"{path}: is no table as CSV or TSV ({error}).") from None
-    # the last one may be cut within quotes
-    n = len(records) if is_whole and len(records) <= _MOST_RECORDS else max(1, len(records) - 1)
+        raise TableError(f"{path}: is not a valid CSV or TSV table ({error}).") from None
+    # the last record may be incomplete
+    n = len(records) if is_whole and len(records) <= _MAX_RECORDS else max(1, len(records) - 1)
     return records[:n], ends[:n]
 
 
 def _agreement(records: list[list[str]]) -> tuple[bool, bool, float, int]:
-    """How well a separator explains lines: all have as many columns, more than one, of numbers, and many.
+    """Returns a sort key of separators: equal numbers of columns, several columns, share of numbers, columns.
 
-    Lines such as ``5,1;3,5`` are as regular with the comma as separator, but ``1;3`` is no number.
+    Lines such as ``5,1;3,5`` are as regular with a comma as separator, but then ``1;3`` is not a number.
     """
     widths = [len(record) for record in records]
     numeric = sum(as_number(text) is not None for record in records for text in record) / max(1, sum(widths))
@@ -227,7 +228,7 @@ def _agreement(records: list[list[str]]) -> tuple[bool, bool, float, int]:
 
 
 def _completed(names: list[str], rows: list[list[str]]) -> tuple[list[str], bool]:
-    """Names of all columns: R writes none for names of rows, and some programs end each line by a separator."""
+    """Adds a missing name: for R's row names, or for the empty last column of lines that end in a separator."""
     if not rows or any(len(row) != len(names) + 1 for row in rows):
         return names, False
     if all(not row[-1] for row in rows):
@@ -236,7 +237,7 @@ def _completed(names: list[str], rows: list[list[str]]) -> tuple[list[str], bool
 
 
 def _looks_like_data(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Returns whether names of columns of numbers are numbers themselves, other than steps along a scale."""
+    """Returns whether numeric columns have numeric names that do not form a scale, such as wavelengths."""
     numeric = [j for j in range(len(names)) if _are_numbers([row[j] for row in rows if j < len(row)])]
     heads = [names[j] for j in numeric if names[j] not in MISSING]
     numbers = [as_number(name) for name in heads]
@@ -244,7 +245,7 @@ def _looks_like_data(names: Sequence[str], rows: Sequence[Sequence[str]]) -> boo
         return False
     values = [number for number in numbers if number is not None]
     if values in ([*range(len(values))], [*range(1, len(values) + 1)]):
-        return False  # columns without names, as pandas and R write them
+        return False  # default names of pandas and R
     steps = [b - a for a, b in itertools.pairwise(values)]
     is_regular = len(steps) > 1 and max(steps) - min(steps) <= 1e-6 * abs(steps[0])
     is_scale = len(set(numbers)) == len(numbers) and (is_regular or (len(steps) > 4 and min(steps) > 0))

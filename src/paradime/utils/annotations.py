@@ -1,4 +1,4 @@
-"""Types of arguments, read off annotations: what may be given, in words, and as pydantic checks it."""
+"""Types of arguments from their annotations: for pydantic's checks, and in words for messages."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from paradime._registry import with_article
 
 __all__ = ["as_lists", "from_numpy", "hints_of", "readable"]
 
-_WORDS = {int: "an integer", float: "a number", str: "a text", bool: "true or false", type(None): "null"}
-_PLURALS = {"an integer": "integers", "a number": "numbers", "a text": "texts"}
+_WORDS = {int: "an integer", float: "a number", str: "a string", bool: "true or false", type(None): "null"}
+_PLURALS = {"an integer": "integers", "a number": "numbers", "a string": "strings"}
 _SEQUENCES = (list, tuple, Sequence)
 _MAPPINGS = (dict, Mapping)
-_NOT_IN_TEXTS: Any = SkipJsonSchema()  # type: ignore[type-arg]
+_NOT_IN_SCHEMA: Any = SkipJsonSchema()  # type: ignore[type-arg]
 _INSTANCE: Any = InstanceOf()  # type: ignore[type-arg]
 
 
 def from_numpy(value: Any) -> Any:
-    """Returns NumPy's scalars and arrays as Python's numbers, texts and lists, also within lists and mappings.
+    """Converts NumPy's scalars and arrays, also within lists and mappings, to Python's own types.
 
     Example:
         >>> from_numpy(np.float64(0.5)), from_numpy([np.array([20, 10])])
@@ -44,9 +44,9 @@ def from_numpy(value: Any) -> Any:
 
 
 def as_lists(value: Any) -> Any:
-    """Returns every sequence, also a tensor or a column of a data frame, as a list of Python's numbers and texts.
+    """Converts every sequence, also a tensor or a column of a data frame, to a list of Python's own types.
 
-    Everything that is no sequence stays as :func:`from_numpy` makes it.
+    Other values are converted by :func:`from_numpy`.
 
     Example:
         >>> as_lists(torch.tensor([20, 10])), as_lists(range(2, 4)), as_lists((20, torch.tensor(10)))
@@ -65,7 +65,7 @@ def as_lists(value: Any) -> Any:
 
 
 def hints_of(block: Any) -> dict[str, Any]:
-    """Returns the annotated types of the arguments of a class or function, as far as they can be read."""
+    """Returns the annotated types of the arguments of a class or function, if they can be evaluated."""
     function: Any = block.__init__ if inspect.isclass(block) else block
     hints = _hints_of(block) if dataclasses.is_dataclass(block) else {}
     return {**hints, **_hints_of(function)}
@@ -74,21 +74,21 @@ def hints_of(block: Any) -> dict[str, Any]:
 def _hints_of(annotated: Any) -> dict[str, Any]:
     try:
         return typing.get_type_hints(annotated)
-    except Exception:  # whatever an annotation raises that only a type checker can read
+    except Exception:  # an annotation for type checkers only may raise anything
         pass
     names = vars(sys.modules.get(getattr(annotated, "__module__", ""), typing))
-    found = {}
+    hints = {}
     for name, hint in getattr(annotated, "__annotations__", {}).items():
         try:
-            # the others are readable
-            found[name] = typing.get_type_hints(types.SimpleNamespace(__annotations__={name: hint}), names)[name]
+            # evaluate one at a time, since one that fails must not hide the others
+            hints[name] = typing.get_type_hints(types.SimpleNamespace(__annotations__={name: hint}), names)[name]
         except Exception:
             continue
-    return found
+    return hints
 
 
 def readable(annotation: Any) -> tuple[Any, str]:
-    """Returns a type as pydantic checks it, and what it stands for in words."""
+    """Returns a type that pydantic can check, and its description in words."""
     if annotation is None or annotation is type(None):
         return type(None), _WORDS[type(None)]
     if annotation in _WORDS:
@@ -101,34 +101,34 @@ def readable(annotation: Any) -> tuple[Any, str]:
     if origin in (Union, types.UnionType):
         return _union([readable(part) for part in arguments])
     if origin in _SEQUENCES or annotation in _SEQUENCES:
-        # a text has lists only, also where the constructor wants a pair
+        # YAML and JSON have lists only, also for arguments that are tuples
         parts = [readable(part) for part in arguments if part is not Ellipsis] or [(Any, "anything")]
-        inner, wants = _union(parts)
+        inner, words = _union(parts)
         if origin is tuple and Ellipsis not in arguments:
-            of_any_length: Any = Sequence[inner]  # type: ignore[valid-type]
+            unlimited: Any = Sequence[inner]  # type: ignore[valid-type]
             length = pydantic.Field(min_length=len(parts), max_length=len(parts))
-            pair: Any = Annotated[of_any_length, length]
-            return pair, f"a list of {len(parts)}, each {wants}"
-        return Sequence[inner], f"a list of {_PLURALS.get(wants, wants)}"  # type: ignore[valid-type]
+            limited: Any = Annotated[unlimited, length]
+            return limited, f"a list of {len(parts)}, each {words}"
+        return Sequence[inner], f"a list of {_PLURALS.get(words, words)}"  # type: ignore[valid-type]
     if origin in _MAPPINGS or annotation in _MAPPINGS:
         inner = readable(arguments[1])[0] if len(arguments) == 2 else Any
         return Mapping[str, inner], "a mapping"  # type: ignore[valid-type]
     if origin is not None and "Callable" in str(origin):
-        return Annotated[Callable[..., Any], _NOT_IN_TEXTS], "a function"
+        return Annotated[Callable[..., Any], _NOT_IN_SCHEMA], "a function"
     if inspect.isclass(annotation) and annotation is not torch.Tensor and origin is None and annotation is not Any:
         try:
             isinstance(None, annotation)
         except TypeError:  # such as a protocol
             return Any, "anything"
-        return Annotated[annotation, _INSTANCE, _NOT_IN_TEXTS], with_article(annotation.__name__)
+        return Annotated[annotation, _INSTANCE, _NOT_IN_SCHEMA], with_article(annotation.__name__)
     if annotation is torch.Tensor:
-        return Annotated[torch.Tensor, _INSTANCE, _NOT_IN_TEXTS], "a tensor"
+        return Annotated[torch.Tensor, _INSTANCE, _NOT_IN_SCHEMA], "a tensor"
     return Any, "anything"
 
 
 def _union(parts: Sequence[tuple[Any, str]]) -> tuple[Any, str]:
-    kinds = list(dict.fromkeys(kind for kind, _ in parts))
-    wants = " or ".join(dict.fromkeys(text for _, text in parts))
-    if Any in kinds:
+    alternatives = list(dict.fromkeys(kind for kind, _ in parts))
+    words = " or ".join(dict.fromkeys(text for _, text in parts))
+    if Any in alternatives:
         return Any, "anything"
-    return functools.reduce(lambda a, b: Union[a, b], kinds), wants  # noqa: UP007  kinds are known at run time
+    return functools.reduce(lambda a, b: Union[a, b], alternatives), words  # noqa: UP007  known at run time only

@@ -1,4 +1,4 @@
-"""What enters ParaDime, kept apart from the caller's autograd graph and from the caller's inference mode."""
+"""Separation of the library's computations from the caller's autograd graph and inference mode."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["copyable", "recording_gradients", "without_graph"]
 
 
 def copyable(value: Any) -> Any:
-    """Returns a value, or a list or tuple of such, that has a deep copy: tensors leave their autograd graph.
+    """Detaches tensors, also in lists and tuples, from their autograd graph, so that deep copies are possible.
 
-    What has a copy as it is stays the same object, also a tensor that gradients are recorded of.
+    Values that can be copied are returned unchanged, including tensors that are leaves of a graph.
 
     Example:
         >>> row = torch.ones(2, requires_grad=True)
@@ -27,10 +27,10 @@ def copyable(value: Any) -> Any:
 
 
 def recording_gradients() -> torch.inference_mode:
-    """Returns a context, also a decorator, in which gradients are recorded whatever the caller has switched off.
+    """Returns a context manager and decorator that records gradients, whatever mode the caller has set.
 
-    Leaving torch's inference mode also ends the effect of ``torch.no_grad()``; afterwards the caller's mode is
-    back.
+    Leaving torch's inference mode also ends the effect of ``torch.no_grad()``. The caller's mode is restored
+    afterwards.
 
     Example:
         >>> with torch.no_grad(), recording_gradients():
@@ -41,10 +41,10 @@ def recording_gradients() -> torch.inference_mode:
 
 
 def without_graph(tensor: torch.Tensor) -> torch.Tensor:
-    """Returns the numbers of a tensor as one that training can use, in memory that is shared where possible.
+    """Returns a tensor without its autograd graph; memory is shared if possible.
 
-    Gradients of what is computed of it do not reach the tensor. A tensor that was made in torch's inference mode
-    is copied, since autograd cannot take it.
+    Gradients of later computations do not reach the given tensor. A tensor from torch's inference mode is copied,
+    since autograd cannot use it.
 
     Example:
         >>> row = torch.ones(2, requires_grad=True)

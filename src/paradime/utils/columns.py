@@ -1,4 +1,4 @@
-"""One column of any container, as an array."""
+"""A column of any container as an array."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class ColumnValues(NamedTuple):
     """The values of a column.
 
     Attributes:
-        array: Shape (n,), or as the array came: numbers, booleans, texts, dates (``datetime64``, NaT where one is
-            missing), durations (``timedelta64``), or Python's objects, among which None, NaN and NA are missing.
-        order: The categories of a categorical column, in their order; ``None`` for others.
+        array: Shape (n,), or that of the given array: numbers, booleans, strings, dates (``datetime64``, NaT for
+            missing ones), durations (``timedelta64``), or Python objects, of which None, NaN and NA are missing.
+        order: The categories of a categorical column, in their order; ``None`` for other columns.
     """
 
     array: AnyArray
@@ -30,22 +30,22 @@ class ColumnValues(NamedTuple):
 
 
 def column_values(values: Any, *, name: str = "y") -> ColumnValues:
-    """Returns the values of one column, in the type in which they came.
+    """Returns the values of one column in their own type.
 
     Args:
         values: An array, also masked; a tensor; a list; a column or an index of pandas, polars or PyArrow, also
             nullable or categorical; a data frame of one column.
-        name: What to call it in messages.
+        name: The name of the argument in messages.
 
     Raises:
-        ValueError: If it is a data frame of several columns.
+        ValueError: If ``values`` is a data frame of several columns.
 
     Example:
         >>> column_values(np.ma.masked_array([3, 4], mask=[False, True])).array.tolist()
         [3, None]
     """
     if isinstance(values, torch.Tensor):
-        # NumPy knows no bfloat16
+        # NumPy has no bfloat16
         return ColumnValues(as_numpy(values.detach().float() if values.dtype == torch.bfloat16 else values))
     if isinstance(values, np.ma.MaskedArray):
         return ColumnValues(_of_masked(values))
@@ -70,21 +70,21 @@ def column_values(values: Any, *, name: str = "y") -> ColumnValues:
     if hasattr(values, "to_pylist"):  # an array of PyArrow
         values = values.to_pylist()
     if isinstance(values, (list, tuple)) and all(value is None or isinstance(value, _SCALARS) for value in values):
-        # numpy would make texts of numbers among texts
-        return ColumnValues(_filled(list(values)))
+        # NumPy would convert numbers among strings to strings
+        return ColumnValues(_object_array(list(values)))
     try:
         return ColumnValues(np.asarray(values))
     except ValueError:  # rows of different lengths
-        return ColumnValues(_filled(list(values)))
+        return ColumnValues(_object_array(list(values)))
 
 
 def is_missing(value: Any) -> bool:
-    """Returns whether a value stands for a missing one: None, NaN, NaT, or pandas' NA."""
+    """Returns whether a value is missing: None, NaN, NaT, or pandas' NA."""
     if value is None:
         return True
     try:
         return not bool(value == value)
-    except (TypeError, ValueError):  # pandas' NA is neither equal to itself nor different; arrays are no values
+    except (TypeError, ValueError):  # comparisons of pandas' NA and of arrays have no truth value
         return type(value).__name__ == "NAType"
 
 
@@ -92,11 +92,11 @@ def _of_masked(values: np.ma.MaskedArray[Any, Any]) -> AnyArray:
     mask = np.ma.getmaskarray(values)
     if not mask.any():
         return np.asarray(values.data)
-    gap = {"f": np.nan, "M": np.datetime64("NaT"), "m": np.timedelta64("NaT")}.get(values.dtype.kind)
+    missing_value = {"f": np.nan, "M": np.datetime64("NaT"), "m": np.timedelta64("NaT")}.get(values.dtype.kind)
     filled = values.data.astype(
-        object if gap is None else np.float64 if values.dtype.kind == "f" else values.dtype
+        object if missing_value is None else np.float64 if values.dtype.kind == "f" else values.dtype
     )
-    filled[mask] = gap
+    filled[mask] = missing_value
     return np.asarray(filled)
 
 
@@ -118,29 +118,30 @@ def _of_series(values: Any) -> ColumnValues:
             order = np.asarray(of_pandas).tolist()
         elif isinstance(kind, nw.Enum):
             order = list(kind.categories)
-        return ColumnValues(_filled(series.to_list()), order)
+        return ColumnValues(_object_array(series.to_list()), order)
     if (kind.is_integer() or kind == nw.Boolean) and series.null_count() == 0:
         return ColumnValues(np.asarray(series.to_numpy()))
     if kind.is_float():
         floats = [np.nan if is_missing(value) else value for value in series.to_list()]
         return ColumnValues(np.array(floats, dtype=np.float64))
-    return ColumnValues(_filled(series.to_list()))
+    return ColumnValues(_object_array(series.to_list()))
 
 
 def as_dates(values: list[Any]) -> AnyArray:
-    """Returns Python's dates, and those of pandas, as ``datetime64[ms]``, in UTC where they have a time zone."""
-    return np.array([_moment(value) for value in values], dtype="datetime64[ms]")
+    """Converts dates of Python and pandas to ``datetime64[ms]``, those with a time zone to UTC."""
+    return np.array([_as_datetime(value) for value in values], dtype="datetime64[ms]")
 
 
 def as_durations(values: list[Any]) -> AnyArray:
-    """Returns durations as ``timedelta64[ms]``."""
-    gap = np.timedelta64("NaT", "ms")
+    """Converts durations to ``timedelta64[ms]``."""
+    missing = np.timedelta64("NaT", "ms")
     return np.array(
-        [gap if is_missing(value) else np.timedelta64(value, "ms") for value in values], dtype="timedelta64[ms]"
+        [missing if is_missing(value) else np.timedelta64(value, "ms") for value in values],
+        dtype="timedelta64[ms]",
     )
 
 
-def _moment(value: Any) -> np.datetime64:
+def _as_datetime(value: Any) -> np.datetime64:
     if is_missing(value):
         return np.datetime64("NaT", "ms")
     if getattr(value, "tzinfo", None) is not None:
@@ -148,7 +149,7 @@ def _moment(value: Any) -> np.datetime64:
     return np.datetime64(value, "ms")
 
 
-def _filled(values: list[Any]) -> AnyArray:
+def _object_array(values: list[Any]) -> AnyArray:
     objects = np.empty(len(values), dtype=object)
     objects[:] = values
     return objects

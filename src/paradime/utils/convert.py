@@ -25,13 +25,13 @@ __all__ = [
 
 
 def to_numpy(X: Any) -> AnyArray:
-    """Converts numbers to a NumPy array of the same precision.
+    """Converts numbers to a NumPy array without a change of precision.
 
     Args:
         X: A NumPy array, a torch tensor (on any device, with or without gradient), or nested lists.
 
     Returns:
-        An array of the same shape. Memory is shared with ``X`` where that is possible.
+        An array of the same shape. Memory is shared with ``X`` if possible.
 
     Example:
         >>> to_numpy(torch.ones(2, requires_grad=True))
@@ -43,14 +43,14 @@ def to_numpy(X: Any) -> AnyArray:
 
 
 def without_mask(X: Any) -> Any:
-    """Returns masked arrays, and lists of these, as arrays in which masked entries are missing; all else as it is.
+    """Replaces masked entries of an array, or of a list of arrays, by missing values.
 
     Args:
-        X: Anything.
+        X: Any value; values other than masked arrays are returned unchanged.
 
     Returns:
-        Of numbers an array with NaN in place of masked entries, in double precision if they were integers; of
-        anything else one of objects, with ``None``. Where nothing is masked, the data of the array.
+        For numbers, an array with NaN for masked entries, in double precision if they are integers; for other
+        types, an array of objects with ``None``. Without masked entries, the data of the array.
 
     Example:
         >>> without_mask(np.ma.masked_array([1, 2], mask=[False, True]))
@@ -72,14 +72,14 @@ def without_mask(X: Any) -> Any:
 
 
 def to_torch(X: Any) -> torch.Tensor:
-    """Converts numbers to a tensor of single precision: float to float32, int to int32.
+    """Converts numbers to a tensor of 32-bit type: float to float32, int to int32.
 
     Args:
         X: A NumPy array, a torch tensor, or nested lists.
 
     Returns:
-        A tensor of the same shape on the same device; of dtype float32 for floating-point input, int32 for
-        integers (int64 where a value does not fit into int32), bool for booleans.
+        A tensor of the same shape on the same device: float32 for floating-point input, int32 for integers (int64
+        if a value does not fit into int32), bool for booleans.
 
     Raises:
         TypeError: If ``X`` is not numeric.
@@ -109,17 +109,17 @@ def _fits_int32(tensor: torch.Tensor) -> bool:
 
 
 def rowcol_to_triu_index(i: int, j: int, dim: int) -> int:
-    """Returns where an entry of a symmetric matrix stands in the list of the entries above its diagonal.
+    """Returns the index of an entry of a symmetric matrix in the list of the entries above its diagonal.
 
-    The list goes row by row, as that of ``scipy.spatial.distance.squareform`` and ``numpy.triu_indices(dim, 1)``.
+    The list is in row-major order, as in ``scipy.spatial.distance.squareform`` and ``numpy.triu_indices(dim, 1)``.
 
     Args:
         i: The row, in [0, dim).
-        j: The column, in [0, dim); which of both is larger does not matter.
+        j: The column, in [0, dim), smaller or larger than ``i``.
         dim: The number of rows of the matrix.
 
     Raises:
-        ValueError: If the entry lies on the diagonal, or outside the matrix.
+        ValueError: If the entry is on the diagonal or outside the matrix.
 
     Example:
         >>> [rowcol_to_triu_index(i, j, 4) for i, j in ((0, 1), (0, 3), (1, 2), (3, 2))]
@@ -140,7 +140,7 @@ def triu_to_square_dim(len_triu: int) -> int:
         len_triu: The number of entries, n (n − 1) / 2.
 
     Raises:
-        ValueError: If no matrix has as many.
+        ValueError: If no matrix has this number of entries.
 
     Example:
         >>> triu_to_square_dim(6)
@@ -150,26 +150,26 @@ def triu_to_square_dim(len_triu: int) -> int:
     dim = (1 + math.isqrt(1 + 8 * int(len_triu))) // 2 if len_triu > 0 else 0
     if dim * (dim - 1) // 2 != len_triu:
         raise ValueError(
-            f"len_triu must be n (n - 1) / 2 for a whole number n, as 1, 3, 6 and 10, got {len_triu}. "
+            f"len_triu must be n (n - 1) / 2 for a whole number n, such as 1, 3, 6 or 10, got {len_triu}. "
             "Pass the entries above the diagonal, without it."
         )
     return dim
 
 
 def as_numpy(tensor: torch.Tensor) -> AnyArray:
-    """Returns a tensor as a NumPy array, sharing memory where it lies on the CPU."""
+    """Returns a tensor as a NumPy array, which shares memory with a tensor on the CPU."""
     return tensor.detach().cpu().resolve_conj().numpy()
 
 
 def as_tensor(X: Any) -> torch.Tensor:
-    """Returns numbers as a tensor of the same precision, sharing memory where possible.
+    """Converts numbers to a tensor without a change of precision; memory is shared if possible.
 
-    Byte order, negative strides, strides of no whole number of entries, and unsigned types wider than a byte,
-    with which torch does not compute, are copied into what it knows.
+    Arrays that torch does not support are copied: those of another byte order, with negative strides or strides
+    of a fraction of an entry, and of unsigned types wider than a byte.
 
     Raises:
         TypeError: If ``X`` is not numeric.
-        ValueError: If rows differ in length, or if there is text among numbers.
+        ValueError: If rows differ in length, or if there are strings among numbers.
     """
     if isinstance(X, torch.Tensor):
         return _signed(X)
@@ -187,17 +187,17 @@ def as_tensor(X: Any) -> torch.Tensor:
     elif array.dtype == np.longdouble and array.dtype.itemsize > 8:
         array = array.astype(np.float64)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    # axes of one entry may have any stride: a copy has those of its shape, where ascontiguousarray keeps them
+    # axes of length 1 may have any stride: copy() resets it, ascontiguousarray would keep it
     if any(stride < 0 or stride % array.itemsize for stride in array.strides):
         array = array.copy(order="C")
     with warnings.catch_warnings():
-        # torch warns that it cannot honour the read-only flag; nothing here writes to what it was given
+        # torch cannot honour the read-only flag, but the library never writes to its input
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)
 
 
 def _signed(tensor: torch.Tensor) -> torch.Tensor:
-    """Returns unsigned integers wider than a byte as int64, or as float64 where one does not fit."""
+    """Converts unsigned integers wider than a byte to int64, or to float64 if one does not fit."""
     if tensor.dtype in (torch.uint16, torch.uint32):
         return tensor.to(torch.int64)
     if tensor.dtype != torch.uint64:
@@ -207,10 +207,10 @@ def _signed(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def row_major(tensor: torch.Tensor) -> torch.Tensor:
-    """Returns a tensor that lies in row-major order with the strides that follow from its shape, if it does.
+    """Resets the strides of a contiguous tensor to those of its shape.
 
-    Torch counts rows of one column, and columns of one row, as row-major whatever the strides of the axes of one
-    entry are, and then refuses to read them in another type. Other tensors are returned as they are.
+    Torch treats tensors as contiguous whatever the strides of their axes of length 1, but then refuses to view
+    them as another type. Tensors that are not contiguous are returned unchanged.
 
     Example:
         >>> column = torch.ones(1, 5).T
@@ -219,39 +219,39 @@ def row_major(tensor: torch.Tensor) -> torch.Tensor:
     """
     if tensor.layout != torch.strided or not tensor.is_contiguous():
         return tensor
-    usual: list[int] = []
+    strides: list[int] = []
     size = 1
     for length in reversed(tensor.shape):
-        usual.insert(0, size)
+        strides.insert(0, size)
         size *= max(1, length)
-    return tensor if list(tensor.stride()) == usual else tensor.as_strided(tensor.shape, usual)
+    return tensor if list(tensor.stride()) == strides else tensor.as_strided(tensor.shape, strides)
 
 
 def _cast_objects(array: AnyArray) -> AnyArray:
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError):
-        places = np.ndindex(array.shape)
-        place = next((p for p in places if not isinstance(array[p], (int, float, np.number))), None)
-    column = f" in column {place[1]}" if place is not None and len(place) > 1 else ""
-    found = repr(array[place]) if place is not None else "mixed objects"
-    if place is not None and isinstance(array[place], Container) and not isinstance(array[place], str):
-        # in Python's own words for float(…) of what is neither
+        indices = np.ndindex(array.shape)
+        index = next((i for i in indices if not isinstance(array[i], (int, float, np.number))), None)
+    column = f" in column {index[1]}" if index is not None and len(index) > 1 else ""
+    value = repr(array[index]) if index is not None else "mixed objects"
+    if index is not None and isinstance(array[index], Container) and not isinstance(array[index], str):
+        # the words of Python's float(…), which scikit-learn's checks expect
         raise TypeError(
-            f"argument must be a string or a number, got {found}{column}. Encode it as a number first."
+            f"argument must be a string or a number, got {value}{column}. Encode it as a number first."
         )
-    raise ValueError(f"expected numbers, got {found}{column}. Encode it as a number first.")
+    raise ValueError(f"expected numbers, got {value}{column}. Encode it as a number first.")
 
 
 def joined_rows(parts: Iterable[torch.Tensor], n_rows: int) -> torch.Tensor:
-    """Puts parts into one tensor as they come, where keeping them until the end would cost memory.
+    """Concatenates tensors one by one, which takes less memory than collecting them first.
 
-    Small results that are kept between large blocks which come and go split the free memory, so that each large
-    block takes new memory.
+    Small tensors that are collected between large temporary ones fragment the memory, so that each large one takes
+    new memory.
 
     Args:
         parts: At least one tensor, shape (b, …) each, without gradients.
-        n_rows: How many rows they have together.
+        n_rows: Their total number of rows.
 
     Example:
         >>> joined_rows((torch.full((2, 1), float(i)) for i in range(2)), 4).flatten()

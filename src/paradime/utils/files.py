@@ -54,7 +54,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def naming_path(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Adds the path of the user to an :class:`OSError` of the block.
+    """Adds the user's path to an :class:`OSError` that the block raises.
 
     Raises:
         OSError: Of the same class and number, with the path.

@@ -1,4 +1,4 @@
-"""Data frames of any library, through narwhals: their columns' names, and their numbers."""
+"""Names and numbers of data frames of any library, through narwhals."""
 
 from __future__ import annotations
 
@@ -20,17 +20,13 @@ __all__ = [
     "is_frame",
 ]
 
-_MARKS = (
-    "columns",
-    "column_names",
-    "null_count",
-    "array",
-)  # of frames and series of any library; arrays have none
+# frames and series of any library have one of these attributes, arrays have none
+_FRAME_ATTRIBUTES = ("columns", "column_names", "null_count", "array")
 
 
 def is_frame(values: Any) -> bool:
-    """Returns whether something is a data frame or a series: of pandas, polars, PyArrow, or others."""
-    if isinstance(values, np.ndarray) or not any(hasattr(type(values), m) for m in _MARKS):
+    """Returns whether a value is a data frame or a series of pandas, polars, PyArrow, or another library."""
+    if isinstance(values, np.ndarray) or not any(hasattr(type(values), name) for name in _FRAME_ATTRIBUTES):
         return False
     from narwhals.stable import v2 as nw
 
@@ -42,14 +38,14 @@ def is_frame(values: Any) -> bool:
 
 
 def column_names(values: Any) -> list[str] | None:
-    """Returns the names of the columns of a data frame, as texts, or ``None`` for what has none.
+    """Returns the names of the columns of a data frame as strings, or ``None`` for other values.
 
     Args:
-        values: Anything; a data frame is what has ``column_names``, or ``columns`` that can be listed. Levels of
-            pandas' names are joined by underscores, as they are in files.
+        values: Any value; data frames have ``column_names``, or ``columns`` that can be listed. Levels of pandas'
+            names are joined by underscores, as in files.
 
     Raises:
-        TypeError: If some names are texts and others are not.
+        TypeError: If only some names are strings.
 
     Example:
         >>> import pyarrow
@@ -79,7 +75,7 @@ def _listed_names(values: Any) -> list[Any] | None:
 
 
 def text_names(values: Any) -> list[str] | None:
-    """Returns the names of a data frame's columns if all of them are texts, which is what scikit-learn compares.
+    """Returns the names of a data frame's columns if all are strings; only these are compared, as in scikit-learn.
 
     Example:
         >>> import pandas as pd
@@ -91,7 +87,7 @@ def text_names(values: Any) -> list[str] | None:
 
 
 def default_names(n: int) -> list[str]:
-    """Returns what columns without names are called, here as everywhere and in scikit-learn.
+    """Returns the names of columns without names, as in scikit-learn.
 
     Example:
         >>> default_names(2)
@@ -101,44 +97,43 @@ def default_names(n: int) -> list[str]:
 
 
 def check_distinct_names(values: Any, *, what: str = "data") -> None:
-    """Refuses a data frame in which several columns have one name: only one of them could be meant.
+    """Checks that the columns of a data frame have distinct names, so that a name identifies a column.
 
     Args:
-        values: Anything; what is no data frame passes.
-        what: What to call it in the message.
+        values: Any value; values other than data frames pass.
+        what: The name of the data in the message.
 
     Raises:
         ValueError: If a name occurs twice.
-        TypeError: If names are texts only in part.
+        TypeError: If only some names are strings.
     """
-    places: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for j, name in enumerate(column_names(values) or [], 1):
-        if name in places:
+        if name in numbers:
             raise ValueError(
-                f"{what}: names of columns must differ, and {name!r} is that of columns {places[name]} and {j}. "
+                f"{what}: names of columns must differ, got {name!r} for columns {numbers[name]} and {j}. "
                 "Rename one of them, or drop it."
             )
-        places[name] = j
+        numbers[name] = j
 
 
 def feature_names(
     X: Any, routine: Any = None, *, row_shape: Sequence[int], given: Sequence[Any] | None = None
 ) -> list[str]:
-    """Returns one name a feature: the one that reports, pages, explanations, pictures and messages use.
+    """Returns one name per feature, for reports, pages, explanations, plots and messages.
 
-    A column whose name is empty has none, and neither have those of a data frame that was made of an array, which
-    pandas numbers from 0 on.
+    Columns with an empty name, and columns that pandas has numbered from 0, count as columns without names.
 
     Args:
         X: The rows as the user passed them.
-        routine: What may know the names of the columns that it was trained on.
+        routine: A routine that may have the names of the training data.
         row_shape: Shape of a row.
-        given: Names as given; by default those of a data frame's columns, else those that the routine knows, else
-            ``"x0"``, ``"x1"``, … or, for rows of several axes, their places, such as ``"(0, 3)"``.
+        given: The user's names. By default those of the data frame, else those of the routine, else ``"x0"``,
+            ``"x1"``, … or, for rows with several axes, the indices, such as ``"(0, 3)"``.
 
     Raises:
-        ValueError: If ``given`` are too many or too few.
-        TypeError: If names of columns are texts only in part.
+        ValueError: If ``given`` has another length.
+        TypeError: If only some names of columns are strings.
 
     Example:
         >>> feature_names(None, row_shape=(1, 2)), feature_names([[1, 2]], row_shape=(2,))
@@ -148,10 +143,10 @@ def feature_names(
     if given is not None:
         if isinstance(given, str) or len(given) != n:
             got = repr(given) if isinstance(given, str) else len(given)
-            raise ValueError(f"feature_names must hold {n} names, one a feature, got {got}.")
+            raise ValueError(f"feature_names must be {n} names, one per feature, got {got}.")
         return [str(name) for name in given]
     if len(row_shape) != 1:
-        return [str(place) for place in np.ndindex(*row_shape)]
+        return [str(index) for index in np.ndindex(*row_shape)]
     known = None if _is_numbered(X) else column_names(X)
     if known is None and getattr(routine, "feature_names_in_", None) is not None:
         known = [str(name) for name in routine.feature_names_in_]
@@ -162,10 +157,10 @@ def feature_names(
 
 
 def _is_numbered(values: Any) -> bool:
-    """Whether columns have the numbers that pandas gives those of an array."""
+    """Returns whether the names of columns are pandas' default numbers."""
     names = _listed_names(values)
     return names is not None and all(
-        isinstance(name, (int, np.integer)) and name == place for place, name in enumerate(names)
+        isinstance(name, (int, np.integer)) and name == i for i, name in enumerate(names)
     )
 
 
@@ -173,17 +168,17 @@ def frame_values(name: str, values: Any, *, may_miss: bool = False) -> AnyArray 
     """Returns the numbers of a data frame or series.
 
     Args:
-        name: What to call the data in messages.
-        values: What :func:`is_frame` accepts.
-        may_miss: Whether values may be missing; they are NaN then.
+        name: The name of the data in messages.
+        values: A data frame or series, see :func:`is_frame`.
+        may_miss: Whether values may be missing; they become NaN.
 
     Returns:
-        Shape (n, d), or (n,) of a series, in the common type of the columns; :class:`SparseRows` of a pandas frame
-        whose columns are all sparse. Memory is shared where possible.
+        Shape (n, d), or (n,) for a series, in the common type of the columns; :class:`SparseRows` for a pandas
+        frame with sparse columns only. Memory is shared if possible.
 
     Raises:
-        ValueError: If a column holds no numbers, or a value is missing; the message names the column.
-        TypeError: If the frame is lazy, or names of columns are texts only in part.
+        ValueError: If a column is not numeric, or a value is missing; the message names the column.
+        TypeError: If the frame is lazy, or only some names of columns are strings.
 
     Example:
         >>> import polars
@@ -208,13 +203,13 @@ def frame_values(name: str, values: Any, *, may_miss: bool = False) -> AnyArray 
         return _numbers(name, str(series.name or name), series, may_miss)
     frame = as_narwhals(values)
     columns = [
-        _numbers(name, shown, frame[place], may_miss) for shown, place in zip(names, frame.columns, strict=True)
+        _numbers(name, shown, frame[column], may_miss) for shown, column in zip(names, frame.columns, strict=True)
     ]
     return np.column_stack(columns) if columns else np.empty((len(frame), 0))
 
 
 def as_narwhals(values: Any) -> Any:
-    """Returns a data frame as narwhals' own, its columns numbered: names in pandas may be equal, or no texts."""
+    """Returns a narwhals data frame; pandas' columns are numbered, since names may repeat or be no strings."""
     from narwhals.stable import v2 as nw
 
     if _is_pandas(values):
@@ -243,8 +238,8 @@ def _numbers(data: str, column: str, series: Any, may_miss: bool) -> AnyArray:
         return _of_objects(data, column, series, may_miss)
     if not (kind.is_numeric() or kind == nw.Boolean):
         raise ValueError(
-            f"data {data!r}: column {column!r} holds {_described(series)}, and numbers are expected. Encode it, "
-            "such as by paradime.preprocessing.TabularEncoder, or drop it."
+            f"data {data!r}: column {column!r} must hold numbers, got {_described(series)}. Encode it, such "
+            "as by paradime.preprocessing.TabularEncoder, or drop it."
         )
     missing = _missing(data, column, series, may_miss)
     array: AnyArray = (series.cast(nw.Float64) if kind == nw.Decimal or missing.any() else series).to_numpy()
@@ -254,21 +249,21 @@ def _numbers(data: str, column: str, series: Any, may_miss: bool) -> AnyArray:
 
 
 def _of_objects(data: str, column: str, series: Any, may_miss: bool) -> AnyArray:
-    """Numbers among Python's objects are cast, as they are in arrays of these."""
+    """Converts Python objects to numbers, as in arrays of objects."""
     objects = np.array(series.to_numpy(), dtype=object)
     objects[_missing(data, column, series, may_miss)] = np.nan
     try:
         return objects.astype(np.float64)
     except (TypeError, ValueError):
-        found = next(value for value in objects if not isinstance(value, (int, float, np.number)))
+        wrong = next(value for value in objects if not isinstance(value, (int, float, np.number)))
         raise ValueError(
-            f"data {data!r}: column {column!r} holds {found!r}, and numbers are expected. Encode it, such as by "
+            f"data {data!r}: column {column!r} must hold numbers, got {wrong!r}. Encode it, such as by "
             "paradime.preprocessing.TabularEncoder, or drop it."
         ) from None
 
 
 def _missing(data: str, column: str, series: Any, may_miss: bool) -> AnyArray:
-    """Returns which values are missing, shape (n,), or refuses them."""
+    """Returns a mask of the missing values, shape (n,); raises ValueError unless they are allowed."""
     missing: AnyArray = np.asarray(series.is_null().to_numpy(), dtype=bool)
     if series.dtype.is_float():
         missing = missing | np.asarray(series.is_nan().fill_null(True).to_numpy(), dtype=bool)
@@ -282,14 +277,14 @@ def _missing(data: str, column: str, series: Any, may_miss: bool) -> AnyArray:
 
 
 def _described(series: Any) -> str:
-    """What a column that holds no numbers holds, in words."""
+    """Describes the values of a column that is not numeric."""
     from narwhals.stable import v2 as nw
 
     kind = series.dtype
     if kind in (nw.Categorical, nw.Enum):
         what = "categories"
     elif kind == nw.String:
-        what = "text"
+        what = "strings"
     elif kind.is_temporal():
         what = "dates or times"
     else:

@@ -1,7 +1,7 @@
-"""Messages of routines and where they go.
+"""Messages of routines, on standard output and in log files.
 
-Importing this module sets up nothing: the logger ``"paradime"`` gets a handler when a routine is verbose,
-when :func:`log` is called, or when :func:`set_logfile` names a file.
+The import has no effect on logging. The logger ``"paradime"`` gets a handler when a routine is verbose, when
+:func:`log` is called, or when :func:`set_logfile` names a file.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ formatter = logging.Formatter(LOGGING_FORMAT)
 
 
 class _StdoutHandler(logging.StreamHandler[TextIO]):
-    """Writes to whatever ``sys.stdout`` is at the time, so that redirected output stays redirected."""
+    """Writes to the current ``sys.stdout``, so that redirection of the output is respected."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
@@ -46,9 +46,9 @@ class _StdoutHandler(logging.StreamHandler[TextIO]):
 
 
 ch = _StdoutHandler()
-"""What prints messages; one handler for the whole process, so that its level can be set, or it can be removed."""
+"""The handler that prints messages: one for the process, so that users can set its level or remove it."""
 
-# attached once: whoever removes it afterwards is not to be overruled
+# the handler is attached only once, so that it stays removed if the user removes it
 _stdout_pending = True
 
 _verbose = contextvars.ContextVar("verbose", default=False)
@@ -59,17 +59,17 @@ def _show_messages() -> None:
     if _stdout_pending:
         logger.addHandler(ch)
         _stdout_pending = False
-    _let_info_pass()
+    _enable_info()
 
 
-def _let_info_pass() -> None:
-    if logger.level == logging.NOTSET:  # a level that the user has set stays
+def _enable_info() -> None:
+    if logger.level == logging.NOTSET:  # do not change a level that the user has set
         logger.setLevel(logging.INFO)
 
 
 @contextlib.contextmanager
 def verbosely(verbose: bool) -> Iterator[None]:
-    """Within the block, all that is reported is also shown, if ``verbose``: a routine speaks for its parts."""
+    """Shows all messages within the block if ``verbose``: those of a verbose routine's components, too."""
     token = _verbose.set(verbose or _verbose.get())
     try:
         yield
@@ -77,30 +77,30 @@ def verbosely(verbose: bool) -> Iterator[None]:
         _verbose.reset(token)
 
 
-def report(speaker: logging.Logger, msg: str, *, verbose: bool = False) -> None:
-    """Logs a step: shown (level INFO) if the part or the routine around it is verbose, else at level DEBUG.
+def report(module_logger: logging.Logger, msg: str, *, verbose: bool = False) -> None:
+    """Logs a step at level INFO if the component or its routine is verbose, else at level DEBUG.
 
     Args:
-        speaker: The logger of the module that speaks.
+        module_logger: The logger of the calling module.
         msg: The message.
-        verbose: Whether the part itself was asked to be verbose.
+        verbose: Whether the component itself is verbose.
     """
     if verbose or _verbose.get():
         _show_messages()
-        speaker.info(msg)
+        module_logger.info(msg)
     else:
-        speaker.debug(msg)
+        module_logger.debug(msg)
 
 
 def log(message: str) -> None:
-    """Prints a message, preceded by the time, to standard output and to the log files that are set.
+    """Writes a message with the time to standard output and to the log files.
 
     Args:
         message: The message.
 
     Example:
-        >>> log("Ten rows left out.")
-        20...: Ten rows left out.
+        >>> log("Ten rows omitted.")
+        20...: Ten rows omitted.
     """
     _show_messages()
     logger.info(message)
@@ -115,10 +115,10 @@ def set_logfile(
     """Writes messages to a file.
 
     Args:
-        filename: Where to write; the folder must exist.
+        filename: The file, in an existing folder.
         mode: ``"a"`` appends to an existing file, ``"w"`` overwrites it.
         disable_stdout: Whether to stop printing messages to standard output.
-        disable_other_files: Whether to stop writing to files that were set before.
+        disable_other_files: Whether to stop writing to the files of previous calls.
 
     Raises:
         ValueError: If ``mode`` is neither ``"a"`` nor ``"w"``.
@@ -139,4 +139,4 @@ def set_logfile(
         logger.removeHandler(ch)
     _stdout_pending = not disable_stdout
     logger.addHandler(handler)
-    _let_info_pass()
+    _enable_info()

@@ -1,4 +1,4 @@
-"""Libraries that need not be installed: their import, and the message that says what to install."""
+"""Optional libraries: their import, and the message that says what to install."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from paradime.exceptions import MissingLibraryError
 
 __all__ = ["EXTRAS", "check_installed", "missing_library", "require"]
 
-# What each extra of pyproject.toml brings. Messages name the libraries: what the public index calls paradime is
-# ParaDime 1.x, which other people maintain.
+# The libraries of each extra in pyproject.toml. Messages name the libraries, because the distribution paradime on
+# the public index is ParaDime 1.x, which has other maintainers.
 EXTRAS: Mapping[str, Sequence[str]] = MappingProxyType(
     {
         "plot": ("matplotlib", "datashader", "pandas"),
@@ -30,13 +30,13 @@ EXTRAS: Mapping[str, Sequence[str]] = MappingProxyType(
 def missing_library(
     purpose: str, library: str, install: Sequence[str], *, remedy: str = ""
 ) -> MissingLibraryError:
-    """Returns the error of a library that cannot be imported.
+    """Returns the error for a library that cannot be imported.
 
     Args:
-        purpose: What needs it; the beginning of the message.
-        library: What is missing.
-        install: What pip is to install.
-        remedy: What else one may do, as a sentence.
+        purpose: The feature that needs the library; the beginning of the message.
+        library: The missing library.
+        install: The libraries to install.
+        remedy: An alternative remedy, as a sentence.
 
     Example:
         >>> print(missing_library("The explorer", "plotly", EXTRAS["explore"]))
@@ -47,13 +47,13 @@ def missing_library(
 
 
 def require(module: str, purpose: str, *, extra: str | None = None, remedy: str = "") -> Any:
-    """Imports a module of a library that need not be installed.
+    """Imports a module of an optional library.
 
     Args:
-        module: Its name; its first part is the name of the library.
-        purpose: What needs it; the beginning of the message.
-        extra: The extra that brings the library; ``None`` if none does.
-        remedy: What else one may do, as a sentence.
+        module: The name of the module; its first part is the name of the library.
+        purpose: The feature that needs the library; the beginning of the message.
+        extra: The extra that contains the library, or ``None``.
+        remedy: An alternative remedy, as a sentence.
 
     Returns:
         The module.
@@ -69,6 +69,6 @@ def require(module: str, purpose: str, *, extra: str | None = None, remedy: str 
 
 
 def check_installed(purpose: str, library: str, extra: str) -> None:
-    """Raises MissingLibraryError if a library is missing, without its import."""
+    """Raises MissingLibraryError if a library is not installed; does not import it."""
     if importlib.util.find_spec(library) is None:
         raise missing_library(purpose, library, EXTRAS[extra])

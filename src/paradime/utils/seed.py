@@ -1,4 +1,4 @@
-"""Seeds, what may be given as ``random_state``, and seeding of random number generators."""
+"""Seeds, values of ``random_state``, and seeding of random number generators."""
 
 from __future__ import annotations
 
@@ -13,26 +13,25 @@ import torch
 __all__ = ["RandomState", "as_seed", "seed_all", "seed_of", "seeded"]
 
 _END = 2**31 - 1
-_BITS = 32  # that torch's generator on the CPU and NumPy's older one take
+_BITS = 32  # the size of seeds of torch's CPU generator and of NumPy's legacy generator
 
 
 RandomState: TypeAlias = (
     int | np.integer[Any] | np.random.RandomState | np.random.Generator | torch.Generator | None
 )
-"""A seed, a generator that a seed is drawn from at each fit, or ``None`` for torch's global generator."""
+"""A seed, a generator from which each fit draws a seed, or ``None`` for torch's global generator."""
 
 
 def as_seed(number: int) -> int:
-    """Returns a seed that every generator takes: the number itself if it has at most 32 bits, else a hash of it.
+    """Returns a seed for any generator: the number itself if it has at most 32 bits, else its hash.
 
-    Torch's generator on the CPU looks at 32 bits only, so that larger seeds with the same last 32 bits would give
-    the same numbers.
+    Torch's CPU generator uses 32 bits only: larger seeds with the same last 32 bits would give the same numbers.
 
     Args:
         number: An integer of at least 0.
 
     Raises:
-        ValueError: If it is negative.
+        ValueError: If the number is negative.
 
     Example:
         >>> as_seed(7), as_seed(2**32) == as_seed(2**33)
@@ -44,13 +43,13 @@ def as_seed(number: int) -> int:
 
 
 def seed_of(random_state: RandomState) -> int | None:
-    """Returns a seed, drawn from the generator if one is given.
+    """Returns a seed, or draws one from a generator.
 
     Args:
-        random_state: A seed, or a generator of NumPy or torch, which advances; or ``None``.
+        random_state: A seed; a generator of NumPy or torch, whose state advances; or ``None``.
 
     Raises:
-        TypeError: If it is something else.
+        TypeError: If ``random_state`` has another type.
         ValueError: If it is a negative number.
 
     Example:
@@ -82,7 +81,7 @@ def seed_of(random_state: RandomState) -> int | None:
 def seed_all(seed: int) -> torch.Generator:
     """Seeds the global generators of Python, NumPy and torch (all devices).
 
-    This changes global state, on purpose. Routines with a ``random_state`` need no global seed.
+    It changes global state. Routines with a ``random_state`` need no global seed.
 
     Args:
         seed: Any integer of at least 0.
@@ -101,7 +100,7 @@ def seed_all(seed: int) -> torch.Generator:
     """
     seed = as_seed(seed)
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - the global state is what is meant
+    np.random.seed(seed)  # noqa: NPY002 - the purpose is the global state
     return torch.manual_seed(seed)
 
 
@@ -109,19 +108,19 @@ def seed_all(seed: int) -> torch.Generator:
 def seeded(seed: int | None, device: torch.device | None = None) -> Iterator[None]:
     """Seeds torch's global generators within the block and restores them after; ``None`` changes nothing.
 
-    Modules of torch draw their initial weights, and dropout its masks, from the global generators; this makes them
-    reproducible without a lasting change.
+    Torch draws initial weights and dropout masks from the global generators. Within the block, they are
+    reproducible.
 
     Args:
         seed: The seed, or ``None``.
-        device: A device whose generator is meant beside that of the CPU, if it is a CUDA device.
+        device: A device whose generator is seeded, too. On CUDA devices, its state is restored.
     """
     if seed is None:
         yield
         return
     kind = None if device is None else device.type
     with torch.random.fork_rng(devices=[device] if kind == "cuda" else []):
-        # torch.manual_seed would seed all devices, also those whose state is not restored
+        # torch.manual_seed would also seed devices whose state is not restored
         torch.default_generator.manual_seed(seed)
         if device is not None and kind == "cuda":
             with torch.cuda.device(device):

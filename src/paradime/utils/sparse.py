@@ -1,4 +1,4 @@
-"""Rows of a sparse matrix, which become dense only as far as they are asked for."""
+"""Sparse matrices that are read by dense rows."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ import torch
 from paradime.types import AnyArray
 from paradime.utils.convert import as_tensor
 
-__all__ = ["MOST_DENSE_BYTES", "SparseRows", "is_sparse", "without_offset"]
+__all__ = ["MAX_DENSE_BYTES", "SparseRows", "is_sparse", "without_offset"]
 
-MOST_DENSE_BYTES = 1 << 30
-"""How much rows may take that are made dense together; who asks for more gets an error."""
+MAX_DENSE_BYTES = 1 << 30
+"""The largest block of rows that is converted to dense at once."""
 
 _INDEX_TYPES = {np.dtype(np.int32): torch.int32, np.dtype(np.int64): torch.int64}
 
 
 def is_sparse(values: Any) -> bool:
-    """Returns whether something is a sparse matrix: of SciPy's, of torch's, or :class:`SparseRows`."""
+    """Returns whether a value is a sparse matrix of SciPy or torch, or :class:`SparseRows`."""
     if isinstance(values, torch.Tensor):
         return values.layout != torch.strided
     return isinstance(values, SparseRows) or bool(scipy.sparse.issparse(values))
 
 
 class SparseRows:
-    """A sparse matrix that is read like a tensor, by rows, which then are dense.
+    """A sparse matrix that is indexed by rows like a tensor; the selected rows are dense.
 
-    Where a data set keeps it in place of a tensor, batches and whatever else takes rows work as with dense data,
-    and never hold more than the rows that they asked for.
+    A data set can hold it in place of a tensor. Batches and other readers of rows work as with dense data, and
+    only the rows that they select are dense.
 
     Args:
-        matrix: A sparse matrix or array of SciPy's, of any format, or a sparse tensor, shape (n, d). Entries that
-            are stored twice count together.
+        matrix: A sparse matrix or array of SciPy in any format, or a sparse tensor, shape (n, d). Entries that are
+            stored twice are summed.
 
     Raises:
-        ValueError: If it is not two-dimensional.
-        TypeError: If it does not hold numbers.
+        ValueError: If the matrix is not two-dimensional.
+        TypeError: If it is not numeric.
 
     Example:
         >>> rows = SparseRows(scipy.sparse.eye_array(4, format="csr"))
@@ -58,7 +58,7 @@ class SparseRows:
         if csr.dtype.kind not in "biufc":
             raise TypeError(f"expected numbers, got a sparse matrix of dtype {csr.dtype}. Encode them as numbers.")
         if not csr.has_canonical_format:
-            # a copy, since the user's matrix stays as it is
+            # a copy, so that the user's matrix does not change
             csr = csr.copy()
             csr.sum_duplicates()
         self._starts = torch.from_numpy(csr.indptr.astype(np.int64))
@@ -66,80 +66,83 @@ class SparseRows:
         self._values = as_tensor(csr.data)
         self.shape: tuple[int, int] = csr.shape
 
-    # -- what a tensor has ----------------------------------------------------------------------------
+    # -- interface of tensors -------------------------------------------------------------------------
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type of the numbers."""
+        """The type of the entries."""
         return self._values.dtype
 
     @property
     def device(self) -> torch.device:
-        """Where the numbers are."""
+        """The device of the entries."""
         return self._values.device
 
     @property
     def is_cuda(self) -> bool:
-        """Whether they are on CUDA."""
+        """Whether the entries are on a CUDA device."""
         return self._values.is_cuda
 
     @property
     def values(self) -> torch.Tensor:
-        """The numbers that are stored, row by row; all others are zero."""
+        """The stored entries in row-major order; all others are zero."""
         return self._values
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def numel(self) -> int:
-        """Returns n d, the number of elements that the dense matrix would have."""
+        """Returns n · d, the number of entries of the dense matrix."""
         return self.shape[0] * self.shape[1]
 
     def is_floating_point(self) -> bool:
-        """Returns whether the numbers have a fraction."""
+        """Returns whether the type is a floating-point type."""
         return self._values.is_floating_point()
 
     def is_complex(self) -> bool:
-        """Returns whether the numbers are complex."""
+        """Returns whether the type is complex."""
         return self._values.is_complex()
 
     def detach(self) -> SparseRows:
-        """Returns the same rows; gradients do not flow to data."""
+        """Returns the same rows, which never require gradients."""
         return self
 
     def contiguous(self) -> SparseRows:
-        """Returns the same rows, which have no other order."""
+        """Returns the same rows, which are always in row-major order."""
         return self
 
     def to(self, *args: Any, **kwargs: Any) -> SparseRows:
-        """Returns the rows in another type or on another device; what is there already is shared."""
+        """Returns the rows in another type or on another device; memory is shared if possible."""
         values = self._values.to(*args, **kwargs)
         if values is self._values:
             return self
         return self._with(values, self._starts.to(values.device), self._columns.to(values.device))
 
     def __getitem__(self, rows: Any) -> torch.Tensor:
-        """Returns some rows, dense: one by its number, or those of a slice, list, mask, or tensor of numbers."""
+        """Returns rows as a dense tensor: one for an integer, several for a slice, list, mask or tensor."""
         if isinstance(rows, int):
             return self.index_select(0, torch.tensor([range(len(self))[rows]], device=self.device))[0]
         if isinstance(rows, tuple):
-            raise TypeError("sparse rows are read by their numbers alone: rows[i], not rows[i, j].")
-        chosen = self._numbers(rows)
-        return self.index_select(0, chosen.reshape(-1)).view(*chosen.shape, self.shape[1])
+            raise TypeError(
+                "sparse rows take one index, got several. Select rows first: rows[i][j], not rows[i, j]."
+            )
+        index = self._index(rows)
+        return self.index_select(0, index.reshape(-1)).view(*index.shape, self.shape[1])
 
     def index_select(self, dim: int, index: torch.Tensor) -> torch.Tensor:
-        """Returns some rows, dense, shape (m, d).
+        """Returns selected rows as a dense tensor, shape (m, d).
 
         Args:
             dim: Must be 0.
-            index: Their numbers, shape (m,).
+            index: The indices of the rows, shape (m,).
 
         Raises:
-            MemoryError: If that many rows are large when dense.
+            ValueError: If ``dim`` is not 0.
+            MemoryError: If the dense rows would take more than :data:`MAX_DENSE_BYTES`.
         """
         if dim != 0:
-            raise ValueError(f"sparse rows are selected along dimension 0, got {dim}.")
-        self._refuse_large(len(index))
+            raise ValueError(f"dim must be 0 for sparse rows, got {dim}. Convert them: rows.to_scipy().")
+        self._check_dense_size(len(index))
         index = index.to(self.device, torch.int64)
         entries, row = self._entries_of(index)
         dense = self._values.new_zeros(len(index) * self.shape[1])
@@ -147,7 +150,7 @@ class SparseRows:
         return dense.view(len(index), self.shape[1])
 
     def split(self, size: int) -> Iterator[torch.Tensor]:
-        """Yields successive blocks of rows, dense."""
+        """Yields successive blocks of rows as dense tensors."""
         for start in range(0, len(self), max(1, size)):
             yield self[start : start + max(1, size)]
 
@@ -155,9 +158,11 @@ class SparseRows:
         return (self[i] for i in range(len(self)))
 
     def mean(self, dim: int = 0) -> torch.Tensor:
-        """Returns the means of the columns, shape (d,), float32 unless the numbers are float64."""
+        """Returns the means of the columns, shape (d,), float64 for entries in float64, else float32."""
         if dim != 0:
-            raise ValueError(f"the mean of sparse rows is taken over dimension 0, got {dim}.")
+            raise ValueError(
+                f"dim must be 0 for the mean of sparse rows, got {dim}. Convert them: rows.to_scipy()."
+            )
         sums = torch.zeros(self.shape[1], dtype=torch.float64, device=self.device)
         sums.index_add_(0, self._columns, self._values.to(torch.float64))
         return (sums / len(self)).to(torch.float64 if self.dtype == torch.float64 else torch.float32)
@@ -177,46 +182,46 @@ class SparseRows:
         return mean, ((squares + (n - n_stored) * mean.square()) / n).sqrt()
 
     def scaled(self, factor: float) -> SparseRows:
-        """Returns the rows times a number."""
+        """Returns the rows multiplied by a number."""
         return self._with(self._values * factor, self._starts, self._columns)
 
-    def largest_of_rows(self) -> torch.Tensor:
+    def max_abs_per_row(self) -> torch.Tensor:
         """Returns the largest absolute value of each row, shape (n,)."""
         matrix = self.to_scipy()
         return torch.from_numpy(abs(matrix).max(axis=1).toarray().reshape(-1)).to(self.device)
 
-    # -- what a sparse matrix has ---------------------------------------------------------------------
+    # -- interface of sparse matrices -----------------------------------------------------------------
 
     def take(self, rows: Any) -> SparseRows:
-        """Returns some rows, which stay sparse; rows are chosen as by ``[]``."""
-        index = self._numbers(rows).to(torch.int64)
+        """Returns selected rows as sparse rows; ``rows`` as for ``[]``."""
+        index = self._index(rows).to(torch.int64)
         entries, _ = self._entries_of(index)
         counts = (self._starts[1:] - self._starts[:-1])[index]
         starts = torch.nn.functional.pad(counts.cumsum(0), (1, 0))
-        made = self._with(self._values[entries], starts, self._columns[entries])
-        made.shape = (len(index), self.shape[1])
-        return made
+        selected = self._with(self._values[entries], starts, self._columns[entries])
+        selected.shape = (len(index), self.shape[1])
+        return selected
 
     def to_scipy(self) -> scipy.sparse.csr_array:
-        """Returns the rows as a SciPy array; it shares memory with these on the CPU and must not be changed."""
+        """Returns the rows as a SciPy array, which shares memory with rows on the CPU and must not be changed."""
         parts = (self._values, self._columns, self._starts)
         values, columns, starts = (part.detach().cpu().numpy() for part in parts)
-        made = scipy.sparse.csr_array((values, columns, starts.astype(columns.dtype)), shape=self.shape)
-        made.has_sorted_indices = made.has_canonical_format = True
-        return made
+        matrix = scipy.sparse.csr_array((values, columns, starts.astype(columns.dtype)), shape=self.shape)
+        matrix.has_sorted_indices = matrix.has_canonical_format = True
+        return matrix
 
     def column_of(self, entries: torch.Tensor) -> torch.Tensor:
-        """Returns the columns of stored numbers, given their places in :attr:`values`."""
+        """Returns the columns of stored entries, given their indices in :attr:`values`."""
         return self._columns[entries]
 
     def row_of(self, entry: int) -> int:
-        """Returns the row of a stored number, given its place in :attr:`values`."""
+        """Returns the row of a stored entry, given its index in :attr:`values`."""
         return int(torch.searchsorted(self._starts, entry, right=True)) - 1
 
     def __array__(self, *args: Any, **kwargs: Any) -> AnyArray:
         raise TypeError(
-            "sparse rows are not made dense as a whole. Read some of them, rows[indices], or take the SciPy "
-            "array, rows.to_scipy()."
+            "sparse rows are not converted to a dense array as a whole. Select some, rows[indices], or use the "
+            "SciPy array, rows.to_scipy()."
         )
 
     def __repr__(self) -> str:
@@ -225,39 +230,39 @@ class SparseRows:
     # -- helpers --------------------------------------------------------------------------------------
 
     def _with(self, values: torch.Tensor, starts: torch.Tensor, columns: torch.Tensor) -> SparseRows:
-        made = SparseRows.__new__(SparseRows)
-        made._values, made._starts, made._columns, made.shape = values, starts, columns, self.shape
-        return made
+        rows = SparseRows.__new__(SparseRows)
+        rows._values, rows._starts, rows._columns, rows.shape = values, starts, columns, self.shape
+        return rows
 
-    def _numbers(self, rows: Any) -> torch.Tensor:
-        """Numbers of rows given in any way that tensors know."""
+    def _index(self, rows: Any) -> torch.Tensor:
+        """Returns the indices of rows that are selected in any way that tensors support."""
         if isinstance(rows, slice):
             return torch.arange(len(self), device=self.device)[rows]
-        chosen = torch.as_tensor(rows, device=self.device)
-        if chosen.dtype == torch.bool:
-            return chosen.nonzero().squeeze(1)
-        return torch.where(chosen < 0, chosen + len(self), chosen)
+        index = torch.as_tensor(rows, device=self.device)
+        if index.dtype == torch.bool:
+            return index.nonzero().squeeze(1)
+        return torch.where(index < 0, index + len(self), index)
 
     def _entries_of(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Places of the stored numbers of some rows, and which of these rows each belongs to."""
+        """Returns the indices of the stored entries of rows, and the position in ``index`` of the row of each."""
         starts = self._starts.index_select(0, index)
         counts = self._starts.index_select(0, index + 1) - starts
         row = torch.repeat_interleave(counts)
         ends = counts.cumsum(0)
-        first = starts - ends + counts  # of a row's entries, less how many came before
+        first = starts - ends + counts  # a row's first entry, minus the number of entries before it
         return torch.arange(len(row), device=row.device) + first.index_select(0, row), row
 
-    def _refuse_large(self, n_rows: int) -> None:
+    def _check_dense_size(self, n_rows: int) -> None:
         n_bytes = n_rows * self.shape[1] * self._values.element_size()
-        if n_bytes > MOST_DENSE_BYTES:
+        if n_bytes > MAX_DENSE_BYTES:
             raise MemoryError(
                 f"{n_rows} rows of {self.shape[1]} columns would take {n_bytes / 2**30:.1f} GB when dense, more "
-                f"than {MOST_DENSE_BYTES / 2**30:g} GB. Ask for fewer rows at once (batch_size)."
+                f"than {MAX_DENSE_BYTES / 2**30:g} GB. Select fewer rows at once (batch_size)."
             )
 
 
 def without_offset(*matrices: scipy.sparse.csr_array) -> list[scipy.sparse.csr_array]:
-    """Returns sparse rows less the first row, in the columns that all of them store; differences stay the same.
+    """Subtracts the first row in the columns that all rows store; differences of rows do not change.
 
     Args:
         *matrices: Shape (n, d) each, n at least 1, without entries that are stored twice.
@@ -271,11 +276,13 @@ def without_offset(*matrices: scipy.sparse.csr_array) -> list[scipy.sparse.csr_a
     first = np.zeros(n_columns)
     row = slice(0, matrices[0].indptr[1])
     first[matrices[0].indices[row]] = matrices[0].data[row]
-    for part in matrices:
-        first[np.bincount(part.indices, minlength=n_columns) < part.shape[0]] = 0
+    for matrix in matrices:
+        first[np.bincount(matrix.indices, minlength=n_columns) < matrix.shape[0]] = 0
     return [
-        scipy.sparse.csr_array((part.data - first[part.indices], part.indices, part.indptr), shape=part.shape)
-        for part in matrices
+        scipy.sparse.csr_array(
+            (matrix.data - first[matrix.indices], matrix.indices, matrix.indptr), shape=matrix.shape
+        )
+        for matrix in matrices
     ]
 
 

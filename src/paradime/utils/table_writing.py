@@ -1,4 +1,4 @@
-"""Tables that are written by chunks of rows, in the format that the suffix says."""
+"""Tables written by chunks of rows, in the format of the suffix."""
 
 from __future__ import annotations
 
@@ -23,23 +23,24 @@ if TYPE_CHECKING:
 
 __all__ = ["TableWriter", "write_table"]
 
-_LARGEST_EXACT = 2**53  # of the integers that double precision holds all
+_MAX_EXACT = 2**53  # up to this, float64 represents all integers
 
 
 class TableWriter:
-    """Writes a table chunk by chunk; the file appears, or is replaced, when all is written.
+    """Writes a table chunk by chunk; the file is created or replaced at the end.
 
-    CSV, TSV, Parquet and Feather take each chunk as it comes. NPY, NPZ and H5AD are written at the end. NPY holds
-    the coordinates only; H5AD has them as ``obsm["X_paradime"]``, and the other columns as ``obs``.
+    CSV, TSV, Parquet and Feather files are written by chunks, NPY, NPZ and H5AD files at the end. NPY files
+    contain the coordinates only; H5AD files contain them as ``obsm["X_paradime"]``, and the other columns as
+    ``obs``.
 
     Args:
         path: The file; ``-`` for CSV to standard output.
-        coordinates: Which columns are positions.
+        coordinates: The columns of positions.
 
     Raises:
-        TableError: If the suffix is not known.
+        TableError: If the suffix is unknown.
         OSError: If the file cannot be written, with the path.
-        ImportError: If what the format needs is missing.
+        ImportError: If a library that the format needs is missing.
 
     Example:
         >>> import pandas
@@ -61,7 +62,7 @@ class TableWriter:
         self._arrow: Any = None
         self._schema: Any = None
         self._target: Path | None = None
-        self._kept: list[pd.DataFrame] = []
+        self._chunks: list[pd.DataFrame] = []
 
     def __enter__(self) -> Self:
         """Opens a temporary file, or standard output."""
@@ -74,7 +75,7 @@ class TableWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Puts the file into its place, or leaves what was there if something went wrong."""
+        """Creates or replaces the file, or leaves it unchanged after an error."""
         if error is not None:
             self._close_arrow()
             self._stack.__exit__(kind, error, trace)
@@ -84,10 +85,10 @@ class TableWriter:
             self._finish()
 
     def write(self, frame: pd.DataFrame) -> None:
-        """Writes rows, whose columns are those of the first rows.
+        """Writes rows.
 
         Args:
-            frame: The rows.
+            frame: The rows, with the same columns as the first ones.
 
         Raises:
             OSError: If they cannot be written.
@@ -98,7 +99,7 @@ class TableWriter:
         elif self._kind in ("parquet", "feather"):
             self._write_arrow(frame)
         else:
-            self._kept.append(frame[self.coordinates] if self._kind == "npy" and self.coordinates else frame)
+            self._chunks.append(frame[self.coordinates] if self._kind == "npy" and self.coordinates else frame)
         self.n_rows += len(frame)
 
     def _opened(self) -> Any:
@@ -107,7 +108,7 @@ class TableWriter:
             import gzip
 
             return gzip.open(self._target, "wt", encoding="utf-8", newline="")
-        return io.open(self._target, "w", encoding="utf-8", newline="")  # noqa: UP020  beside gzip.open
+        return io.open(self._target, "w", encoding="utf-8", newline="")  # noqa: UP020  like gzip.open
 
     def _write_arrow(self, frame: pd.DataFrame) -> None:
         require_arrow("parquet")
@@ -123,7 +124,7 @@ class TableWriter:
             ) from None
         if self._arrow is None:
             make = parquet.ParquetWriter if self._kind == "parquet" else ipc.new_file
-            self._schema = _of_usual_types(table.schema)
+            self._schema = _with_default_types(table.schema)
             self._arrow = make(str(self._target), self._schema)
         self._arrow.write_table(table.replace_schema_metadata(self._schema.metadata))
 
@@ -136,7 +137,7 @@ class TableWriter:
             return
         import pandas as pd
 
-        frame = pd.concat(self._kept, ignore_index=True)
+        frame = pd.concat(self._chunks, ignore_index=True)
         assert self._target is not None
         if self._kind == "h5ad":
             _write_h5ad(self._target, frame, self.coordinates)
@@ -154,14 +155,14 @@ def write_table(frame: pd.DataFrame, path: str | os.PathLike[str], *, coordinate
     Args:
         frame: The table.
         path: The file; ``-`` for CSV to standard output.
-        coordinates: Which columns are positions.
+        coordinates: The columns of positions.
     """
     with TableWriter(path, coordinates) as table:
         table.write(frame)
 
 
-def _of_usual_types(schema: Any) -> Any:
-    """Lets pandas read columns as it reads those of others, and not as columns of Arrow."""
+def _with_default_types(schema: Any) -> Any:
+    """Changes the metadata such that pandas reads columns with its default types instead of Arrow's."""
     described = dict(schema.pandas_metadata)
     described["columns"] = [
         column | {"numpy_type": "object"} if "pyarrow" in column["numpy_type"] else column
@@ -179,9 +180,9 @@ def _plain(column: Any) -> Any:
     kind, has_gaps = column.dtype.kind, bool(column.isna().any())
     if kind in "fMm" or (kind in "biu" and not has_gaps):
         return column.to_numpy()
-    if kind in "iu" and bool((column.abs() <= _LARGEST_EXACT).all()):
+    if kind in "iu" and bool((column.abs() <= _MAX_EXACT).all()):
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    # objects would be pickled; NumPy knows no missing text, and no missing integer
+    # objects would be pickled, and NumPy has no missing strings or integers
     return column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=str)
 
 
@@ -189,20 +190,20 @@ def _write_h5ad(target: Path, frame: pd.DataFrame, coordinates: Sequence[str]) -
     anndata = require_anndata()
     import pandas as pd
 
-    def names_of(values: Any) -> Any:
-        # anndata cannot write texts in the form that pandas 3 gives them
+    def as_index(values: Any) -> Any:
+        # anndata cannot write the string type of pandas 3
         return pd.Index([str(value) for value in values], dtype=object)
 
     obs = frame.drop(columns=list(coordinates))
     names = obs.pop("obs_names") if "obs_names" in obs else frame.index
-    obs.index, obs.columns = names_of(names), names_of(obs.columns)
+    obs.index, obs.columns = as_index(names), as_index(obs.columns)
     for name in obs.columns:
         if obs[name].dtype.kind not in "biuf":
-            texts = [
+            values = [
                 None if missing else str(value) for value, missing in zip(obs[name], obs[name].isna(), strict=True)
             ]
-            known = sorted({text for text in texts if text is not None})
-            obs[name] = pd.Categorical(texts, categories=names_of(known))
+            categories = sorted({value for value in values if value is not None})
+            obs[name] = pd.Categorical(values, categories=as_index(categories))
     positions = {"X_paradime": frame[list(coordinates)].to_numpy()} if coordinates else {}
-    no_columns = pd.DataFrame(index=names_of([]))
+    no_columns = pd.DataFrame(index=as_index([]))
     anndata.AnnData(obs=obs, var=no_columns, obsm=positions).write_h5ad(target)

@@ -1,4 +1,4 @@
-"""Tables in files: read whole or by chunks, in the format that the suffix says."""
+"""Tables in files, read as a whole or by chunks, in the format of the suffix."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def file_format(path: str | os.PathLike[str]) -> str:
     """Returns the format of a table, one of those in :data:`FORMATS`.
 
     Args:
-        path: The file; ``-``, which stands for standard input or output, is CSV.
+        path: The file; ``-`` for standard input or output, which is CSV.
 
     Raises:
-        TableError: If the suffix is not known.
+        TableError: If the suffix is unknown.
 
     Example:
         >>> file_format("cells.H5AD"), file_format("rows.csv.gz"), file_format("-")
@@ -56,22 +56,22 @@ def file_format(path: str | os.PathLike[str]) -> str:
         return "csv"
     name = Path(path).name.lower()
     suffix = Path(name.removesuffix(".gz")).suffix
-    found = FORMATS.get(suffix)
-    if found is None or (name.endswith(".gz") and found not in _TEXT):
+    form = FORMATS.get(suffix)
+    if form is None or (name.endswith(".gz") and form not in _TEXT):
         hint = did_you_mean(suffix, FORMATS) if suffix else f"Known: {', '.join(sorted(FORMATS))}."
         raise TableError(f"{path}: the suffix must say the format of a table, got {suffix or 'none'!r}. {hint}")
-    return found
+    return form
 
 
 class Table:
-    """Rows of a table: what its columns hold, and how these stand in the file.
+    """Rows of a table, both converted to the types of its columns and as in the file.
 
     Args:
-        rows: An Arrow table, or a data frame of pandas, whose names are distinct.
-        about: Names of columns that stand beside a matrix, such as labels, or are an index.
-        kinds: What columns of texts hold (:func:`paradime.utils._text_columns.kind_of`), by name, where that is
-            known; all columns are texts, as in CSV, if this is not ``None``.
-        comma: Whether numbers among texts may have a decimal comma.
+        rows: An Arrow table or a pandas data frame with distinct names.
+        about: Names of columns beside a matrix, such as labels, or from an index.
+        kinds: For tables of strings, as in CSV: the kinds of columns as far as they are known, by name, see
+            :func:`paradime.utils._text_columns.kind_of`. ``None`` for other tables.
+        comma: Whether numbers in strings may have a decimal comma.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Table:
 
     @functools.cached_property
     def frame(self) -> pd.DataFrame:
-        """All columns as what they hold: numbers, booleans, dates, texts; texts that are empty are missing."""
+        """All columns as numbers, booleans, dates or strings; empty strings are missing values."""
         if not self._is_arrow:
             return self._rows
         return _arrow_columns.as_frame(self._converted(self.names) if self._is_text else self._rows)
@@ -98,18 +98,18 @@ class Table:
         return self._kinds is not None
 
     def kind(self, name: str) -> str:
-        """Returns what a column of texts holds, see :func:`paradime.utils._text_columns.kind_of`."""
+        """Returns the kind of a column of strings, see :func:`paradime.utils._text_columns.kind_of`."""
         assert self._kinds is not None
         if name not in self._kinds:
             self._kinds[name] = _text_columns.kind_of(self._rows.column(name), comma=self._comma)
         return self._kinds[name]
 
     def with_kinds(self, kinds: dict[str, str]) -> Table:
-        """Returns the same rows of texts, with what the columns of the whole file hold."""
+        """Returns the same rows of strings with the kinds of the columns of the whole file."""
         return Table(self._rows, about=self.about, kinds=dict(kinds), comma=self._comma)
 
     def numbers(self, names: Sequence[str]) -> AnyArray:
-        """Returns numbers of columns, shape (n, d), float64; NaN where a value is missing or no number."""
+        """Returns the numbers of columns, shape (n, d), float64; NaN for missing or other values."""
         if self._is_text:
             return _text_columns.numbers_of(self._rows.select(list(names)), comma=self._comma)
         if self._is_arrow:
@@ -120,19 +120,19 @@ class Table:
         return np.column_stack([_arrow_columns.numbers_of_objects(frame[name]) for name in names])
 
     def value(self, name: str, row: int) -> Any:
-        """Returns a single value, as it stands in the file."""
+        """Returns a single value as in the file."""
         return self._rows.column(name)[row].as_py() if self._is_arrow else self._rows[name].iloc[row]
 
     def written(self, names: Sequence[str], form: str) -> pd.DataFrame:
-        """Returns columns as they go into a file, unchanged.
+        """Returns columns without change, for writing to a file.
 
         Args:
             names: Names of the columns.
-            form: The format of the file, one of :data:`FORMATS`. Texts of CSV stay texts in CSV and TSV, and
-                become what the whole column holds in other formats.
+            form: The format of the file, one of :data:`FORMATS`. Values of CSV remain strings in CSV and TSV, and
+                are converted to the kind of the column in other formats.
         """
         names = list(names)
-        if not names:  # Arrow would forget how many rows there are
+        if not names:  # a table of Arrow without columns has no number of rows
             return require_pandas().DataFrame(index=range(len(self)))
         if not self._is_arrow:
             return self._rows[names]
@@ -162,16 +162,16 @@ def read_table(path: str | os.PathLike[str], *, header: bool | None = None) -> T
 
     Args:
         path: The file; ``-`` for CSV from standard input.
-        header: Whether the first line of CSV and TSV is names. If ``None``, it is, and a first line that looks
-            like data is refused. Columns without names are x0, x1, …
+        header: Whether the first line of CSV and TSV contains names. If ``None``, it must, and a first line that
+            looks like data raises an error. Without header, columns are named x0, x1, …
 
     Returns:
-        The table, at least one row.
+        The table, with at least one row.
 
     Raises:
-        TableError: If the file is no such table, or has no rows, or if names of columns are not distinct.
+        TableError: If the file is not a valid table or has no rows, or if names of columns are not distinct.
         OSError: If it cannot be read.
-        ImportError: If pandas, or what else the format needs, is missing.
+        ImportError: If pandas, or another library that the format needs, is missing.
 
     Example:
         >>> folder = getfixture("tmp_path")
@@ -194,23 +194,23 @@ def read_chunks(
     numbers: Collection[str] = (),
     n_rows: int | None = None,
 ) -> Iterator[Table]:
-    """Reads a table by chunks of rows, so that it need not fit into memory; NPZ is read as a whole.
+    """Reads a table by chunks of rows, so that it need not fit into memory; NPZ files are read as a whole.
 
     Args:
         path: The file; ``-`` for CSV from standard input.
         header: As in :func:`read_table`.
-        typed: Whether what columns of CSV and TSV hold is found for the whole file before the first chunk, which
-            takes a second reading, or for standard input the memory to hold it.
-        numbers: Columns of which this need not be found, because they are to be numbers.
-        n_rows: Rows of a chunk; at most 20,000, and about 4 million numbers, if ``None``.
+        typed: Whether to determine the kinds of columns of CSV and TSV from the whole file before the first chunk.
+            Files are then read twice, and standard input is held in memory.
+        numbers: Numeric columns, whose kind is not determined.
+        n_rows: Rows per chunk; by default 20,000, or fewer such that a chunk has about 4 million numbers.
 
     Yields:
         The chunks.
 
     Raises:
-        TableError: If the file is no such table, or has no rows, or if names of columns are not distinct.
+        TableError: If the file is not a valid table or has no rows, or if names of columns are not distinct.
         OSError: If it cannot be read.
-        ImportError: If pandas, or what else the format needs, is missing.
+        ImportError: If pandas, or another library that the format needs, is missing.
     """
     n_rows = n_rows or _CHUNK_ROWS
     kinds: dict[str, str] | None = None
@@ -229,12 +229,12 @@ def read_chunks(
 
 
 def _kinds_of_all(parts: Iterable[Table], numbers: Collection[str]) -> dict[str, str]:
-    found: dict[str, list[str]] = {}
+    kinds_by_name: dict[str, list[str]] = {}
     for part in parts:
         for name in part.names:
             if name not in numbers:
-                found.setdefault(name, []).append(part.kind(name))
-    return {name: _text_columns.merged(kinds) for name, kinds in found.items()}
+                kinds_by_name.setdefault(name, []).append(part.kind(name))
+    return {name: _text_columns.merged(kinds) for name, kinds in kinds_by_name.items()}
 
 
 def _joined(parts: list[Table]) -> Table:
@@ -250,15 +250,15 @@ def _joined(parts: list[Table]) -> Table:
 
 
 def _without_rows(path: Any) -> TableError:
-    return TableError(f"{path}: has no rows below its names of columns. Nothing can be done with it.")
+    return TableError(f"{path}: has no rows below its names of columns. Add at least one.")
 
 
 def _parts(path: str | os.PathLike[str], n_rows: int | None, header: bool | None) -> Iterator[Table]:
-    """Reads chunks of ``n_rows``, or everything at once, or as it comes, if that is ``None``."""
+    """Reads chunks of ``n_rows``; for ``None``, CSV in chunks of any size, and other formats at once."""
     require_pandas()
     kind = file_format(path)
     if os.fspath(path) != "-":
-        _refuse_what_is_no_file(path)
+        _check_file(path)
     if kind in _TEXT:
         with open_text(path, "\t" if kind == "tsv" else ",", header) as text:
             step = None if n_rows is None else rows_of_chunk(n_rows, len(text.names))
@@ -271,8 +271,8 @@ def _parts(path: str | os.PathLike[str], n_rows: int | None, header: bool | None
             yield Table(rows, about=beside)
     except (OSError, ImportError, TableError, MemoryError):
         raise
-    except Exception as error:  # each library has exceptions of its own for a damaged file
-        raise TableError(f"{path}: is no {kind.upper()} file, or is damaged ({first_line(error)}).") from error
+    except Exception as error:  # each library raises its own exceptions for damaged files
+        raise TableError(f"{path}: is not a valid {kind.upper()} file ({first_line(error)}).") from error
 
 
 def _rechunked(parts: Iterator[Any], n_rows: int) -> Iterator[Any]:
@@ -288,13 +288,13 @@ def _rechunked(parts: Iterator[Any], n_rows: int) -> Iterator[Any]:
         yield rest
 
 
-def _refuse_what_is_no_file(path: str | os.PathLike[str]) -> None:
-    place = Path(path)
-    if place.is_dir():
-        raise TableError(f"{path}: is a folder, and a table is expected. Name a file in it.")
-    if not place.exists():
-        near = [entry.name for entry in place.parent.iterdir()] if place.parent.is_dir() else []
-        hint = did_you_mean(place.name, near)
+def _check_file(path: str | os.PathLike[str]) -> None:
+    file = Path(path)
+    if file.is_dir():
+        raise TableError(f"{path}: must be a file, got a folder. Name a file in it.")
+    if not file.exists():
+        names = [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
+        hint = did_you_mean(file.name, names)
         raise FileNotFoundError(f"{path}: no such file. {hint if hint.startswith('Did') else 'Check its name.'}")
-    if place.is_file() and place.stat().st_size == 0:
+    if file.is_file() and file.stat().st_size == 0:
         raise TableError(f"{path}: is empty. It must have a line of names, and rows below it.")

@@ -1,4 +1,4 @@
-"""Reads one target per row from any container: classes or numbers, and which rows have none."""
+"""Targets from any container, one per row: classes or numbers, of which some may be missing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 UNLABELED = -1
-"""The code of rows without a class; among integers, the value that means the same."""
+"""The code of rows without a class, and the integer label of such rows."""
 
 _SCALARS = (str, bytes, bool, int, float, np.generic)
 _DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
@@ -36,10 +36,10 @@ class ClassColumn:
     """One class per row.
 
     Args:
-        codes: The places of the classes among ``classes``, shape (n,), int64; −1 where there is none.
-        classes: The classes in the type in which they came, shape (c,): sorted, or in the order of the categories
-            of a categorical column.
-        is_ordered: Whether the classes came with an order of their own.
+        codes: The indices of the classes in ``classes``, shape (n,), int64; −1 for rows without a class.
+        classes: The classes in their own type, shape (c,): sorted, or in the order of the categories of a
+            categorical column.
+        is_ordered: Whether the order is that of a categorical column.
     """
 
     codes: IntArray
@@ -49,7 +49,7 @@ class ClassColumn:
 
     @property
     def missing(self) -> AnyArray:
-        """Which rows have no class, shape (n,)."""
+        """A mask of the rows without a class, shape (n,)."""
         return np.asarray(self.codes == UNLABELED)
 
     def as_classes(self) -> ClassColumn:
@@ -57,9 +57,9 @@ class ClassColumn:
         return self
 
     def among(self, classes: AnyArray, is_ordered: bool = False) -> ClassColumn:
-        """Returns the same rows, coded among other classes, which contain those that occur."""
-        places = {value: place for place, value in enumerate(classes.tolist())}
-        table = np.array([*(places[value] for value in self.classes.tolist()), UNLABELED], dtype=np.int64)
+        """Returns the same column with the codes of other classes, which must contain its own."""
+        code_of = {value: code for code, value in enumerate(classes.tolist())}
+        table = np.array([*(code_of[value] for value in self.classes.tolist()), UNLABELED], dtype=np.int64)
         return ClassColumn(table[self.codes], classes, is_ordered)
 
 
@@ -68,7 +68,7 @@ class NumberColumn:
     """One number per row.
 
     Args:
-        numbers: Shape (n,), float64; NaN where there is none.
+        numbers: Shape (n,), float64; NaN for missing numbers.
     """
 
     numbers: FloatArray
@@ -76,18 +76,18 @@ class NumberColumn:
 
     @property
     def missing(self) -> AnyArray:
-        """Which rows have no number, shape (n,)."""
+        """A mask of the rows without a number, shape (n,)."""
         return np.isnan(self.numbers)
 
     def as_classes(self) -> ClassColumn:
-        """Returns classes of equal numbers."""
+        """Returns the distinct numbers as classes."""
         return _of_classes(self.numbers, self.missing, None)
 
     def as_integer_classes(self) -> ClassColumn | None:
-        """Returns the classes of integers that became floating-point since some are missing; −1 is missing, too.
+        """Returns the classes of integers stored as floats because some are missing; −1 is missing, too.
 
         Returns:
-            ``None`` if there are other numbers.
+            The classes, or ``None`` if a number is not an integer.
 
         Example:
             >>> read_targets([4.0, None, 2.0, -1.0]).as_integer_classes().codes.tolist()
@@ -98,8 +98,8 @@ class NumberColumn:
             or np.isinf(self.numbers).any()
         ):
             return None
-        found = NumberColumn(np.where(self.numbers == UNLABELED, np.nan, self.numbers)).as_classes()
-        return dataclasses.replace(found, classes=found.classes.astype(np.int64))
+        column = NumberColumn(np.where(self.numbers == UNLABELED, np.nan, self.numbers)).as_classes()
+        return dataclasses.replace(column, classes=column.classes.astype(np.int64))
 
 
 TargetColumn: TypeAlias = ClassColumn | NumberColumn
@@ -107,23 +107,23 @@ TargetColumn: TypeAlias = ClassColumn | NumberColumn
 
 
 def read_targets(y: Any, *, name: str = "y", n: int | None = None) -> TargetColumn:
-    """Reads one target per row: floating-point numbers and decimals are numbers, everything else is classes.
+    """Reads one target per row: floating-point numbers and decimals are numbers, other values are classes.
 
-    A row has no target where the value is missing (NaN, None, NA, a null or masked entry), or −1 among integers.
+    A row has no target if the value is missing (NaN, None, NA, a null or masked entry), or −1 among integers.
 
     Args:
         y: Shape (n,) or (n, 1): an array, also masked; a tensor; a list; a column or an index of pandas, polars or
             PyArrow, also nullable or categorical.
-        name: What to call it in messages.
-        n: How many rows there must be; any number if ``None``.
+        name: The name of the argument in messages.
+        n: The expected number of rows; any number if ``None``.
 
     Raises:
-        ValueError: If it has another shape or length; holds dates, times or complex numbers; or holds values that
-            are neither numbers nor texts.
+        ValueError: If the shape or length is wrong, or if values are dates, times, complex numbers, or neither
+            numbers nor strings.
 
     Example:
-        >>> found = read_targets(["b", "a", None, "b"])
-        >>> found.kind, found.classes.tolist(), found.codes.tolist()
+        >>> column = read_targets(["b", "a", None, "b"])
+        >>> column.kind, column.classes.tolist(), column.codes.tolist()
         ('classes', ['a', 'b'], [1, 0, -1, 1])
         >>> read_targets([10, 2, -1]).classes.tolist(), read_targets([0.5, None]).numbers.tolist()
         ([2, 10], [0.5, nan])
@@ -143,19 +143,19 @@ def read_targets(y: Any, *, name: str = "y", n: int | None = None) -> TargetColu
 
 
 def read_numbers(values: Any, *, name: str = "values", n: int | None = None) -> FloatArray:
-    """Reads one number per row, of any container that :func:`read_targets` takes.
+    """Reads one number per row from any container that :func:`read_targets` supports.
 
     Args:
         values: Shape (n,) or (n, 1).
-        name: What to call them in messages.
-        n: How many rows there must be; any number if ``None``.
+        name: The name of the argument in messages.
+        n: The expected number of rows; any number if ``None``.
 
     Returns:
-        Shape (n,), float64; NaN where a value is missing.
+        Shape (n,), float64; NaN for missing values.
 
     Raises:
-        TypeError: If they are not numbers.
-        ValueError: If there is another number of them, or they are dates.
+        TypeError: If values are not numbers.
+        ValueError: If the shape or length is wrong, or values are dates.
 
     Example:
         >>> read_numbers([3, None, -1])
@@ -177,49 +177,52 @@ def read_numbers(values: Any, *, name: str = "values", n: int | None = None) -> 
 
 
 def read_targets_together(*columns: tuple[str, Any, int | None]) -> list[TargetColumn]:
-    """Reads targets of several sets of rows, such that equal classes have equal codes.
+    """Reads the targets of several sets of rows; equal classes get equal codes.
 
-    Whole numbers among which some are missing are integers where the other sets have integers as classes.
+    If the other sets have integer classes, floating-point numbers that are integers or missing are classes, too.
 
     Args:
-        columns: The name for messages, the targets, and the number of rows or ``None``, of each set.
+        columns: For each set: the name in messages, the targets, and the expected number of rows or ``None``.
 
     Raises:
-        ValueError: If they are not all classes, or not all numbers; and as :func:`read_targets` does.
+        ValueError: If some sets are classes and others numbers; and as :func:`read_targets`.
 
     Example:
         >>> old, new = read_targets_together(("y", ["b", "a"], 2), ("y_new", ["c"], 1))
         >>> old.codes.tolist(), new.codes.tolist(), new.classes.tolist()
         ([1, 0], [2], ['a', 'b', 'c'])
     """
-    found = [read_targets(y, name=name, n=n) for name, y, n in columns]
-    coded = [one for one in found if isinstance(one, ClassColumn)]
-    if coded and all(one.classes.dtype.kind in "iu" for one in coded):
-        found = [(one.as_integer_classes() or one) if isinstance(one, NumberColumn) else one for one in found]
-        coded = [one for one in found if isinstance(one, ClassColumn)]
-    if coded and len(coded) < len(found):
+    targets = [read_targets(y, name=name, n=n) for name, y, n in columns]
+    classes = [column for column in targets if isinstance(column, ClassColumn)]
+    if classes and all(column.classes.dtype.kind in "iu" for column in classes):
+        targets = [
+            (column.as_integer_classes() or column) if isinstance(column, NumberColumn) else column
+            for column in targets
+        ]
+        classes = [column for column in targets if isinstance(column, ClassColumn)]
+    if classes and len(classes) < len(targets):
         raise ValueError(
-            f"{columns[0][0]} and {columns[1][0]} must be of one kind, got {found[0].kind} and {found[1].kind}. "
-            "Convert one of them."
+            f"{columns[0][0]} and {columns[1][0]} must be of one kind, got {targets[0].kind} and "
+            f"{targets[1].kind}. Convert one of them."
         )
-    return list(_coded_alike(coded, [name for name, _, _ in columns])) if coded else found
+    return list(_with_equal_codes(classes, [name for name, _, _ in columns])) if classes else targets
 
 
 def read_classes_together(*columns: tuple[str, Any, int | None]) -> list[ClassColumn]:
-    """Reads classes of several sets of rows, such that equal ones have equal codes; equal numbers are a class.
+    """Reads the classes of several sets of rows; equal classes get equal codes, and equal numbers are a class.
 
     Args:
-        columns: The name for messages, the targets, and the number of rows or ``None``, of each set.
+        columns: For each set: the name in messages, the targets, and the expected number of rows or ``None``.
 
     Raises:
-        ValueError: As :func:`read_targets` does.
+        ValueError: As :func:`read_targets`.
     """
-    found = [read_targets(y, name=name, n=n).as_classes() for name, y, n in columns]
-    return _coded_alike(found, [name for name, _, _ in columns])
+    classes = [read_targets(y, name=name, n=n).as_classes() for name, y, n in columns]
+    return _with_equal_codes(classes, [name for name, _, _ in columns])
 
 
 def _flat(values: AnyArray, name: str, n: int | None) -> AnyArray:
-    """Values of shape (n,)."""
+    """Returns the values with shape (n,)."""
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1 or (n is not None and len(values) != n):
@@ -231,36 +234,36 @@ def _flat(values: AnyArray, name: str, n: int | None) -> AnyArray:
     return values
 
 
-def _coded_alike(columns: Sequence[ClassColumn], names: Sequence[str]) -> list[ClassColumn]:
-    """Codes several columns among the classes of all: sorted, or in the order of the first, if it has one."""
-    first, *others = [{isinstance(value, (str, bytes)) for value in one.classes.tolist()} for one in columns]
+def _with_equal_codes(columns: Sequence[ClassColumn], names: Sequence[str]) -> list[ClassColumn]:
+    """Returns columns with codes of the classes of all: sorted, or in the order of the first if it has one."""
+    first, *others = [{isinstance(value, (str, bytes)) for value in column.classes.tolist()} for column in columns]
     for name, other in zip(names[1:], others, strict=True):
         if first and other and not first & other:
-            kinds = ("texts", "numbers") if True in first else ("numbers", "texts")
+            kinds = ("strings", "numbers") if True in first else ("numbers", "strings")
             raise ValueError(
                 f"{names[0]} and {name} must be of one kind, got {kinds[0]} and {kinds[1]}. Convert one of them."
             )
     is_ordered = columns[0].is_ordered
-    distinct = list(dict.fromkeys(value for one in columns for value in one.classes.tolist()))
+    distinct = list(dict.fromkeys(value for column in columns for value in column.classes.tolist()))
     classes = _as_array(distinct if is_ordered else _sorted(distinct))
-    return [one.among(classes, is_ordered) for one in columns]
+    return [column.among(classes, is_ordered) for column in columns]
 
 
 def _of_classes(values: AnyArray, missing: AnyArray, order: list[Any] | None) -> ClassColumn:
-    """Codes values of one type; classes keep it."""
-    classes, codes = np.unique(values[~missing], return_inverse=True)
-    numbered = np.full(len(values), UNLABELED, dtype=np.int64)
-    numbered[~missing] = codes.reshape(-1)
-    found = ClassColumn(numbered, classes)
-    return found if order is None else _in_order(found, order)
+    """Returns the classes of values of one type, in this type."""
+    classes, known_codes = np.unique(values[~missing], return_inverse=True)
+    codes = np.full(len(values), UNLABELED, dtype=np.int64)
+    codes[~missing] = known_codes.reshape(-1)
+    column = ClassColumn(codes, classes)
+    return column if order is None else _in_order(column, order)
 
 
 def _of_objects(values: AnyArray, name: str, order: list[Any] | None) -> TargetColumn:
-    """Reads Python's objects by what they are: one type of numbers or texts, or several."""
+    """Reads Python objects of one or several types."""
     listed = [value.item() if isinstance(value, np.generic) else value for value in values.tolist()]
     missing = np.array([is_missing(value) for value in listed], dtype=bool)
-    present = [value for value, lacks in zip(listed, missing, strict=True) if not lacks]
-    _refuse_what_is_no_target(present, name)
+    present = [value for value, is_gap in zip(listed, missing, strict=True) if not is_gap]
+    _check_scalars(present, name)
     kinds = {type(value) for value in present}
     if (
         order is None
@@ -272,34 +275,34 @@ def _of_objects(values: AnyArray, name: str, order: list[Any] | None) -> TargetC
         numbers[~missing] = [float(value) for value in present]
         return NumberColumn(numbers)
     missing |= np.array([type(value) is int and value == UNLABELED for value in listed], dtype=bool)
-    distinct = list(dict.fromkeys(value for value, lacks in zip(listed, missing, strict=True) if not lacks))
+    distinct = list(dict.fromkeys(value for value, is_gap in zip(listed, missing, strict=True) if not is_gap))
     classes = _sorted(distinct)
-    places = {value: place for place, value in enumerate(classes)}
-    codes = [UNLABELED if lacks else places[value] for value, lacks in zip(listed, missing, strict=True)]
-    found = ClassColumn(np.array(codes, dtype=np.int64), _as_array(classes))
-    return found if order is None else _in_order(found, order)
+    code_of = {value: code for code, value in enumerate(classes)}
+    codes = [UNLABELED if is_gap else code_of[value] for value, is_gap in zip(listed, missing, strict=True)]
+    column = ClassColumn(np.array(codes, dtype=np.int64), _as_array(classes))
+    return column if order is None else _in_order(column, order)
 
 
 def _in_order(column: ClassColumn, order: Iterable[Any]) -> ClassColumn:
-    """Recodes classes in the order of categories, those that occur."""
+    """Returns the column with its classes in the order of the categories."""
     present = set(column.classes.tolist())
     return column.among(_as_array([value for value in order if value in present]), is_ordered=True)
 
 
-def _refuse_what_is_no_target(values: Sequence[Any], name: str) -> None:
+def _check_scalars(values: Sequence[Any], name: str) -> None:
     for value in values:
         if isinstance(value, _DATES) or type(value).__name__ == "Period":
             raise ValueError(_no_dates(name, type(value).__name__))
         if not isinstance(value, (*_SCALARS, decimal.Decimal)):
             raise ValueError(
                 f"{name} must be one class or number per row, got a value of type {type(value).__name__}. Convert "
-                "it to a text or a number."
+                "it to a string or a number."
             )
 
 
 def _type_in(container: Any, values: AnyArray) -> str:
-    """The type of values, as their container calls it if it has one for all."""
-    dtypes: Any = getattr(container, "dtypes", None)  # of a data frame of one column
+    """Returns the name of the type of values, that of the container if it has one."""
+    dtypes: Any = getattr(container, "dtypes", None)  # a data frame with one column
     dtype = dtypes.iloc[0] if hasattr(dtypes, "iloc") else getattr(container, "dtype", None)
     return str(values.dtype if dtype is None else dtype)
 
@@ -314,12 +317,12 @@ def _no_dates(name: str, kind: str) -> str:
 def _sorted(values: list[Any]) -> list[Any]:
     try:
         return sorted(values)
-    except TypeError:  # numbers among texts
+    except TypeError:  # numbers and strings
         return sorted(values, key=lambda value: (not isinstance(value, (int, float)), str(value)))
 
 
 def _as_array(values: list[Any]) -> AnyArray:
-    """Values as an array of their type, of objects where there are several types."""
+    """Returns values as an array of their type, or of objects if there are several types."""
     kinds = {type(value) for value in values}
     if kinds in ({str}, {bytes}, {bool}, {float}):
         return np.array(values)

@@ -129,7 +129,7 @@ def test_tables_without_names_lose_no_row(run, numbers, short):
     numbers.to_csv("t.csv", index=False, header=False)
     code, _, err = run("fit", "t.csv", "--out", "m", *short)
     assert code == 2
-    assert "the first line looks like data" in err
+    assert "the first line must hold names of columns, got what looks like data" in err
     assert "--no-header" in err
     assert run("fit", "t.csv", "--no-header", "--out", "m", "--embedding", "a.csv", *short)[0] == 0
     assert len(pd.read_csv("a.csv")) == N

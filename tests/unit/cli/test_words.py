@@ -32,12 +32,15 @@ def test_new_rows_are_compared_with_those_of_the_training(run, numbers, short):
     }
     accuracy = metrics.knn_accuracy(Y, old["kind"], n_neighbors=15, test_embedding=Y_new, test_labels=new["kind"])
     assert found["accuracy of 15 nearest neighbours"]["value"] == pytest.approx(float(accuracy))
-    # of the correlation of distances, all pairs were measured
-    assert [name for name, entry in found.items() if not entry["standard error"]] == ["Shepard correlation"]
+    triplets = metrics.random_triplet_accuracy(X, Y, test_X=X_new, test_embedding=Y_new)
+    assert found["random triplets in order"]["value"] == pytest.approx(float(triplets))
+    # all pairs and all triplets were measured
+    all_measured = ["Shepard correlation", "random triplets in order"]
+    assert [name for name, entry in found.items() if not entry["standard error"]] == all_measured
 
 
 def test_rows_compared_with_each_other_have_no_standard_error_and_say_so(run, numbers, short):
-    numbers.to_csv("t.csv", index=False)
+    numbers[:40].to_csv("t.csv", index=False)  # few enough to measure all triplets
     assert run("fit", "t.csv", "--out", "m", "-q", *short)[0] == 0
     code, out, err = run("evaluate", "m", "t.csv", "--json", "--out", "a.csv")
     assert code == 0
@@ -60,6 +63,39 @@ def test_rows_without_a_class_are_left_out_of_the_figures_of_classes(run, number
     Y = model.transform(numbers)[keep]
     expected = metrics.knn_accuracy(Y, np.array(["x", "y"] * (N // 4)), n_neighbors=15)
     assert json.loads(out)["accuracy of 15 nearest neighbours"]["value"] == pytest.approx(float(expected))
+
+
+def test_centres_of_at_least_three_classes_are_compared(run, numbers, short):
+    kinds = np.array(["x", "y", "z", "u", "v"] * (N // 5))
+    numbers.assign(kind=kinds, number=np.arange(N) % 3 - 1).to_csv("t.csv", index=False)
+    assert run("fit", "t.csv", "--out", "m", "-q", "--scale", "none", "--drop", "kind,number", *short)[0] == 0
+    X, Y = numbers.to_numpy(), load("m").transform(numbers)
+    expected = {
+        "neighbours of class centres": metrics.class_mean_neighbors(X, Y, kinds),
+        "distances of class centres": metrics.centroid_correlation(X, Y, kinds),
+    }
+    found = json.loads(run("evaluate", "m", "t.csv", "--target", "kind", "--json")[1])
+    assert {name: found[name]["value"] for name in expected} == pytest.approx(expected)
+    # −1 is no class: two are left
+    found = json.loads(run("evaluate", "m", "t.csv", "--target", "number", "--json")[1])
+    assert "silhouette" in found
+    assert expected.keys().isdisjoint(found)
+
+
+def test_neighbours_within_a_share_of_the_map_are_measured_in_large_tables(run, numbers, short):
+    numbers.to_csv("t.csv", index=False)
+    large = pd.DataFrame(np.random.default_rng(1).normal(size=(15_001, 3)), columns=["a", "b", "c"]).round(4)
+    large.to_csv("large.csv", index=False)
+    assert run("fit", "t.csv", "--out", "m", "-q", "--scale", "none", *short)[0] == 0
+    found = {name: json.loads(run("evaluate", "m", f"{name}.csv", "--json")[1]) for name in ("t", "large")}
+    Y = load("m").transform(large)
+    expected = metrics.fixed_fraction_recall(large.to_numpy(), Y, n_neighbors=15, n_samples=2_000)
+    name = "neighbours (15) within 0.1% of the map"
+    assert found["large"][name] == {
+        "value": pytest.approx(float(expected), abs=0.002),
+        "standard error": pytest.approx(expected.standard_error, rel=0.1),
+    }
+    assert name not in found["t"]
 
 
 @pytest.mark.parametrize(

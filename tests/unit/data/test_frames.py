@@ -41,13 +41,15 @@ def test_fit_and_transform_take_frames_as_arrays(make):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        (["red"] * 60, "text"),
+        (["red"] * 60, "strings"),
         (np.array(["2020-01-01"] * 60, "datetime64[ns]"), "dates or times"),
     ],
-    ids=["text", "datetime"],
+    ids=["strings", "datetime"],
 )
 def test_columns_without_numbers_are_refused_by_name_with_a_remedy(make, values, words):
-    with pytest.raises(ValueError, match=f"column 'odd' holds {words} .type .*TabularEncoder, or drop"):
+    with pytest.raises(
+        ValueError, match=f"column 'odd' must hold numbers, got {words} .type .*TabularEncoder, or drop"
+    ):
         Dataset(make(columns(odd=values)))
 
 
@@ -61,7 +63,7 @@ def test_columns_without_numbers_are_refused_by_name_with_a_remedy(make, values,
     ids=list(MAKERS),
 )
 def test_categories_are_refused_by_name(frame):
-    with pytest.raises(ValueError, match="column 'odd' holds categories"):
+    with pytest.raises(ValueError, match="column 'odd' must hold numbers, got categories"):
         Dataset(frame)
 
 

@@ -69,7 +69,7 @@ def test_labels_beyond_single_precision_are_refused_beside_missing_ones():
 
 
 def test_losses_that_need_all_labels_refuse_gaps():
-    with pytest.raises(UnsupportedConfigurationError, match="must be there for each row, got none in 50 rows"):
+    with pytest.raises(UnsupportedConfigurationError, match="must have a value in each row, got none in 50 rows"):
         regression(NUMBERS, loss.CorrelationLoss("labels"))
 
 

@@ -35,7 +35,7 @@ def test_columns_hold_the_attributes_that_their_names_say():
     forest = load_covertype()
     assert forest.feature_names == FEATURE_NAMES
     column = dict(zip(forest.feature_names, forest.data.T, strict=True))
-    # ranges that the documentation of the source gives, and that no other column meets
+    # ranges in the documentation of the source, which are different for all columns
     assert column["Elevation"].min() > 1800
     assert column["Elevation"].max() < 3900
     assert 340 < column["Aspect"].max() <= 360

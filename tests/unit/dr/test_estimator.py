@@ -286,7 +286,7 @@ class TestNumbersOfWhichSomeAreMissing:
     def test_a_loss_that_needs_all_of_them_says_so(self):
         routine = mds(epochs=1).add_loss("guide", CorrelationLoss("labels"), share=0.2)
         with pytest.raises(
-            UnsupportedConfigurationError, match=r"'labels' must be there for each row, .* in 50 rows"
+            UnsupportedConfigurationError, match=r"'labels' must have a value in each row, .* in 50 rows"
         ):
             routine.fit(X, self.gaps)
         routine = mds(epochs=1).add_loss("smooth", SmoothnessLoss(time_key="labels"), share=0.2)

@@ -232,7 +232,7 @@ def test_sparse_rows_are_explained_as_dense_ones(form):
         ({"n_samples": 0}, "n_samples must be an integer of at least 1, got 0"),
         ({"n_steps": 0}, "n_steps must be an integer of at least 1, got 0"),
         ({"n_repeats": 2.5}, "n_repeats must be an integer of at least 1, got 2.5"),
-        ({"feature_names": ["a"]}, "must hold 5 names, one a feature, got 1"),
+        ({"feature_names": ["a"]}, "must be 5 names, one per feature, got 1"),
         ({"X": np.full((3, 5), np.nan)}, "contains NaN, first at row 0"),
         ({"X": np.zeros((3, 4))}, r"cannot embed rows of shape \(4,\)"),
         ({"X": np.zeros((0, 5))}, r"0 sample\(s\)"),

@@ -115,7 +115,7 @@ def test_large_integers_keep_their_digits(tmp_path, written):
         ({"age": np.ones((N, 2))}, ValueError, "one value per point"),
         (np.ones((N, 2)), TypeError, "data frame or a dict"),
         ("age", TypeError, "data frame or a dict"),
-        (pd.DataFrame(np.ones((N, 2)), columns=["a", "a"]), ValueError, "'a' is that of columns 1 and 2"),
+        (pd.DataFrame(np.ones((N, 2)), columns=["a", "a"]), ValueError, "'a' for columns 1 and 2"),
     ],
 )
 def test_columns_that_do_not_fit_are_refused(columns, error, match, tmp_path):
@@ -238,5 +238,5 @@ def test_names_of_columns_that_are_no_texts_become_texts(tmp_path, written):
     page = written(explore(embedding=POSITIONS, columns=frame, path=tmp_path / "page.html").path)
     assert [column["name"] for column in page.described["columns"]] == ["a", "7"]
     twice = frame.assign(**{"7": 1})
-    with pytest.raises(ValueError, match="names of columns must differ, and '7'"):
+    with pytest.raises(ValueError, match="names of columns must differ, got '7'"):
         explore(embedding=POSITIONS, columns=twice, path=tmp_path / "page.html")

@@ -263,7 +263,7 @@ def test_routine_of_three_dimensions_is_told_to_train_with_two(wine, tmp_path):
         ),
         ({"embedding": np.eye(2), "theme": "blue"}, ValueError, "theme must be"),
         ({"embedding": np.eye(2), "y": ["a", "b"], "color": "labl"}, ValueError, "Did you mean 'label'"),
-        ({"embedding": np.eye(2), "X": np.eye(2), "feature_names": ["a"]}, ValueError, "must hold 2 names"),
+        ({"embedding": np.eye(2), "X": np.eye(2), "feature_names": ["a"]}, ValueError, "must be 2 names"),
     ],
 )
 def test_wrong_arguments_are_refused(options, error, match, tmp_path):

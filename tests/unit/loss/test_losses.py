@@ -385,7 +385,7 @@ def test_gradients_reach_the_model_and_parameters_of_losses(model):
 
 @pytest.mark.parametrize("weights", [[1.0], [1, 2, 3], [1.0, float("nan")], [float("inf"), 1]])
 def test_weights_that_do_not_fit_are_refused_with_the_components(weights):
-    with pytest.raises(ValueError, match=r"one finite number a loss, got .* for 2 losses \['a', 'b'\]"):
+    with pytest.raises(ValueError, match=r"one finite number per loss, got .* for 2 losses \['a', 'b'\]"):
         CompoundLoss([Constant(1.0, "a"), Constant(1.0, "b")], weights)
 
 

@@ -263,10 +263,10 @@ def test_a_step_waits_for_nothing():
     ("settings", "words"),
     [
         ({"weights": "balance"}, r"unknown weights 'balance'\. Did you mean 'balanced'\?"),
-        ({"weights": "balanced", "shares": [1]}, r"shares must be one a loss, got \[1\] for 2 losses"),
+        ({"weights": "balanced", "shares": [1]}, r"shares must be one number per loss, got \[1\] for 2 losses"),
         ({"weights": "balanced", "shares": [1, 0]}, "positive number"),
         ({"weights": "balanced", "shares": [1, float("nan")]}, "positive number"),
-        ({"weights": [1, 2], "shares": [1, 1]}, "weights .* have no meaning beside shares"),
+        ({"weights": [1, 2], "shares": [1, 1]}, "weights must not be combined with shares"),
         ({"weights": [1, 2], "shares": [None, 1]}, "sum to less than 1"),
         ({"weights": [1, 2], "shares": [None, -0.5]}, "must be positive"),
     ],

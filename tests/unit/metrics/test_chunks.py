@@ -10,8 +10,10 @@ from paradime.metrics import (
     axis_correlation,
     continuity,
     coranking_curve,
+    fixed_fraction_recall,
     knn_accuracy,
     knn_recall,
+    random_triplet_accuracy,
     sammon_stress,
     shepard_correlation,
     silhouette,
@@ -20,7 +22,7 @@ from paradime.metrics import (
 )
 from paradime.metrics._chunks import distance_blocks
 
-PAIR_METRICS = [trustworthiness, continuity, knn_recall, stress]
+PAIR_METRICS = [trustworthiness, continuity, knn_recall, fixed_fraction_recall, stress]
 
 
 class LargestTensor(TorchDispatchMode):
@@ -62,6 +64,7 @@ def measure_all(X, embedding, values):
         lambda X, e: silhouette(e, X[:, 0] > 0),
         lambda X, e: coranking_curve(X, e, n_samples=500),
         lambda X, e: shepard_correlation(X, e, n_pairs=20_000),
+        lambda X, e: random_triplet_accuracy(X, e, n_triplets=20_000),
         lambda X, e: knn_recall(X, e, test_X=X, test_embedding=e),
         lambda X, e: neighborhood_error(X, e, n_neighbors=3),
     ],
@@ -69,7 +72,7 @@ def measure_all(X, embedding, values):
 def test_no_metric_holds_a_square_matrix_of_distances(metric, monkeypatch):
     # the block size is small compared with this number of points
     monkeypatch.setattr("paradime.metrics._chunks._CPU_BLOCK", 2**16)
-    monkeypatch.setattr("paradime.metrics.shepard._CHUNK_ELEMENTS", 2**16)
+    monkeypatch.setattr("paradime.metrics._chunks._PAIR_ELEMENTS", 2**16)
     n = 1500
     X, embedding = make_pair(n)
     with LargestTensor() as largest:

@@ -5,9 +5,21 @@ import pytest
 import torch
 
 from paradime.metrics import _comparison as comparison
-from paradime.metrics import continuity, evaluate, knn_recall, trustworthiness
+from paradime.metrics import (
+    centroid_correlation,
+    class_mean_neighbors,
+    continuity,
+    evaluate,
+    fixed_fraction_recall,
+    knn_accuracy,
+    knn_recall,
+    random_triplet_accuracy,
+    shepard_correlation,
+    trustworthiness,
+)
 
 X = np.random.default_rng(0).normal(size=(120, 6))
+y = np.arange(120) % 5
 SINGLE = {"knn_recall": knn_recall, "trustworthiness": trustworthiness, "continuity": continuity}
 
 
@@ -44,6 +56,42 @@ def test_metrics_are_chosen_by_name():
     assert list(evaluate(X, X[:, :2], metrics=["continuity"])) == ["continuity"]
     with pytest.raises(ValueError, match=r"unknown metric 'trust'.*trustworthiness"):
         evaluate(X, X[:, :2], metrics=["trust"])
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+def test_all_metrics_are_those_of_the_single_functions(held_out):
+    Y = X[:, :2]
+    new = {"test_X": X[:20] + 0.1, "test_embedding": Y[:20] + 0.1} if held_out else {}
+    of_new = {**new, "test_labels": y[:20]} if held_out else {}
+    scores = evaluate(X, Y, labels=y, metrics="all", n_neighbors=6, **of_new)
+    tested = {"test_embedding": Y[:20] + 0.1, "test_labels": y[:20]} if held_out else {}
+    expected = {name: function(X, Y, n_neighbors=6, **new) for name, function in SINGLE.items()}
+    expected["fixed_fraction_recall"] = fixed_fraction_recall(X, Y, n_neighbors=6, **new)
+    expected["random_triplet_accuracy"] = random_triplet_accuracy(X, Y, **new)
+    expected["shepard_correlation"] = shepard_correlation(X, Y, **new)
+    expected["knn_accuracy"] = knn_accuracy(Y, y, n_neighbors=6, **tested)
+    expected["centroid_correlation"] = centroid_correlation(X, Y, y, **of_new)
+    expected["class_mean_neighbors"] = class_mean_neighbors(X, Y, y, **of_new)
+    assert scores == expected
+    assert list(scores) == list(expected)
+
+
+def test_metrics_of_classes_need_labels():
+    assert "knn_accuracy" not in evaluate(X, X[:, :2], metrics="all")
+    with pytest.raises(ValueError, match="knn_accuracy needs the classes of the points, got no labels"):
+        evaluate(X, X[:, :2], metrics=["continuity", "knn_accuracy"])
+
+
+def test_metrics_of_drawn_triplets_compute_no_distances_of_all_pairs(monkeypatch):
+    monkeypatch.setattr(comparison, "distance_blocks", None)
+    assert list(evaluate(X, X[:, :2], metrics="random_triplet_accuracy")) == ["random_triplet_accuracy"]
+
+
+def test_three_points_have_triplets_but_no_neighbourhoods():
+    names = ["random_triplet_accuracy", "shepard_correlation"]
+    assert list(evaluate(X[:3], X[:3, :2], metrics=names)) == names
+    with pytest.raises(ValueError, match=r"n_neighbors must lie in \[1, 1\]"):
+        evaluate(X[:3], X[:3, :2], metrics=[*names, "continuity"])
 
 
 def test_neighbourhoods_must_be_smaller_than_half_of_the_points():

@@ -13,8 +13,8 @@ from paradime.utils.plotting import scatterplot
 NAMES = ["from $5 to $10", r"$\frac$", "a$ b_$", r"back\slash \$", "_hidden", "x_1^2 & 50 %"]
 Y = np.random.default_rng(0).normal(size=(20, 2))
 LOSSES = [
-    {"phase": "NAME", "loss": 2.0, "validation_loss": None},
-    {"phase": "NAME", "loss": 1.0, "validation_loss": None},
+    {"phase": "NAME", "epoch": 0, "loss": 2.0, "validation_loss": None},
+    {"phase": "NAME", "epoch": 1, "loss": 1.0, "validation_loss": None},
 ]
 
 

@@ -4,11 +4,12 @@ import itertools
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
 
 from paradime import plot
 from paradime.plot._theme import THEMES
-from paradime.utils.plotting import get_color_palette, get_colormap
+from paradime.utils.plotting import get_color_palette, get_colormap, scatterplot
 
 # Machado, Oliveira and Fernandes (2009), full severity, on linear RGB
 VISION = {
@@ -93,3 +94,27 @@ def test_colours_repeat_beyond_sixty_classes():
 def test_wrong_options_of_colours_say_what_was_given(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("draw", [plot.embedding, scatterplot], ids=["embedding", "scatterplot"])
+def test_listed_colormap_with_too_few_colours_is_refused(draw):
+    labels = np.arange(12)
+    name = "colors" if draw is plot.embedding else "colormap"
+    with pytest.raises(ValueError, match=f"{name} must be one per class, got 10 for 12 classes"):
+        draw(np.zeros((12, 2)), labels=labels, **{name: "tab10"}, ax=Figure().subplots())
+
+
+def test_scatterplot_of_many_classes_has_the_colours_of_the_palette():
+    ax = Figure().subplots()
+    scatterplot(np.zeros((30, 2)), np.arange(30), ax=ax)
+    assert [to_hex(color) for color in ax.collections[0].get_facecolors()] == plot.palette(30)
+
+
+def test_scatterplot_takes_colours_by_label():
+    ax = Figure().subplots()
+    scatterplot(np.zeros((3, 2)), ["b", "a", "b"], colormap={"b": "#ff0000"}, ax=ax)
+    assert [to_hex(color) for color in ax.collections[0].get_facecolors()] == [
+        "#ff0000",
+        plot.palette()[0],
+        "#ff0000",
+    ]

@@ -1,4 +1,4 @@
-"""Euclidean distances that are made when asked for, and kernels of them."""
+"""Euclidean distances that are computed on access, and kernels of them."""
 
 import copy
 import operator
@@ -108,13 +108,13 @@ def test_kernels_of_points_that_lie_far_apart_keep_their_total_in_single_precisi
 @pytest.mark.parametrize("offset", [1e2, 1e4, 1e5])
 def test_squares_and_gradients_keep_their_precision_far_from_the_origin(d, offset):
     moved = points(n=60, d=d, dtype=torch.float32) + offset
-    found = []
+    result = []
     for X in (moved.clone().requires_grad_(), moved.double().requires_grad_()):
         similarities = kernel(squared_distances(X))
         similarities.log().sum().backward()
-        found.append((similarities.detach(), X.grad))
-    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-4)
-    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-3, atol=1e-4 * float(found[1][1].abs().max()))
+        result.append((similarities.detach(), X.grad))
+    np.testing.assert_allclose(result[0][0], result[1][0], rtol=1e-4)
+    np.testing.assert_allclose(result[0][1], result[1][1], rtol=1e-3, atol=1e-4 * float(result[1][1].abs().max()))
 
 
 @pytest.mark.parametrize("d", [2, 20])

@@ -45,8 +45,8 @@ def test_container_fits_shape_and_kind(given, kind):
     ("size", "triangular"), [(1, True), (2, False), (3, True), (4, False), (10, True), (11, False)]
 )
 def test_vector_is_a_triangle_if_some_number_of_points_has_that_many_pairs(size, triangular):
-    found = relation_factory(np.ones(size))
-    assert type(found) is (TriangularRelationArray if triangular else FlatRelationArray)
+    result = relation_factory(np.ones(size))
+    assert type(result) is (TriangularRelationArray if triangular else FlatRelationArray)
 
 
 @pytest.mark.parametrize("kind", [np.ones, torch.ones])

@@ -1,4 +1,4 @@
-"""What the contract of all layouts leaves open: how each of them stores."""
+"""The storage of each layout."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_nearly_symmetric_relations_have_a_triangular_layout():
 @pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
 def test_asymmetry_is_judged_relative_to_the_scale_of_the_relations(scale):
     matrix = np.random.default_rng(0).random((5, 5)) * scale
-    with pytest.raises(ValueError, match="only symmetric relations"):
+    with pytest.raises(ValueError, match="needs symmetric relations"):
         SquareRelationArray(matrix).to_triangular_array()
     assert SquareRelationArray(matrix + matrix.T).to_triangular_array().n_points == 5
 
@@ -55,12 +55,12 @@ def test_neighbours_listed_twice_count_twice_in_matrix_and_block():
 
 def test_rows_of_different_length_are_filled_up_with_the_point_itself():
     matrix = np.array([[0, 1, 2, 3], [4, 0, 0, 0], [0, 0, 0, 0], [0, 5, 6, 0.0]])
-    found = SparseRelationArray(matrix).to_neighbor_tuple()
-    indices, values = found.data
+    result = SparseRelationArray(matrix).to_neighbor_tuple()
+    indices, values = result.data
     assert indices.shape == (4, 3)
     assert indices.tolist() == [[1, 2, 3], [0, 1, 1], [2, 2, 2], [1, 2, 3]]
     assert values[2].tolist() == [0, 0, 0]
-    np.testing.assert_array_equal(found.to_square(), matrix)
+    np.testing.assert_array_equal(result.to_square(), matrix)
 
 
 def test_rowwise_map_of_neighbours_sees_filled_up_places_as_infinite():
@@ -104,9 +104,9 @@ def test_neighbour_index_out_of_range_names_the_row(index):
 
 @pytest.mark.parametrize("kind", [np.int32, np.int64, np.uint8])
 def test_neighbour_indices_may_be_any_integers(kind):
-    found = NeighborRelationTuple((np.array([[1], [2], [0]], kind), np.ones((3, 1))))
-    assert found.indices.dtype == torch.int64
-    np.testing.assert_array_equal(found.to_square(), np.roll(np.eye(3), 1, axis=1))
+    result = NeighborRelationTuple((np.array([[1], [2], [0]], kind), np.ones((3, 1))))
+    assert result.indices.dtype == torch.int64
+    np.testing.assert_array_equal(result.to_square(), np.roll(np.eye(3), 1, axis=1))
 
 
 def test_blocks_of_large_sparse_relations_read_only_their_rows():

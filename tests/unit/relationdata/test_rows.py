@@ -19,7 +19,7 @@ def sparse(dense):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    """Makes runs of rows so short that a small matrix has many."""
+    """Makes blocks of rows so small that a small matrix has many."""
     monkeypatch.setattr(_rows.row_blocks, "__defaults__", (50,))
 
 
@@ -110,10 +110,10 @@ def test_neighbours_named_twice_count_as_their_sum_when_symmetrised():
 
 
 def test_result_of_symmetrising_takes_no_more_memory_than_its_entries():
-    made = sparse(matrix(50, 0.9)).symmetrized().data
-    owner = made.data if made.data.base is None else made.data.base
-    assert owner.nbytes == 8 * made.nnz
-    assert made.indices.dtype == np.int32
+    symmetric = sparse(matrix(50, 0.9)).symmetrized().data
+    owner = symmetric.data if symmetric.data.base is None else symmetric.data.base
+    assert owner.nbytes == 8 * symmetric.nnz
+    assert symmetric.indices.dtype == np.int32
 
 
 def test_row_blocks_hold_all_rows_once_whatever_their_length():

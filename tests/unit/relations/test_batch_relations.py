@@ -98,7 +98,7 @@ def test_metric_that_compares_other_dimensions_than_the_last_is_refused_with_the
 
 
 def test_points_in_place_of_pairs_are_refused():
-    with pytest.raises(ValueError, match=r"X must have shape \(2, m, d\), from and to"):
+    with pytest.raises(ValueError, match=r"X must have shape \(2, m, d\), got arrays of shapes"):
         DistsFromTo().compute_relations(torch.ones(5, 2))
 
 

@@ -12,7 +12,7 @@ X = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
 
 
 def with_self(k):
-    """Neighbours as other libraries give them, each point first among its own."""
+    """Neighbours in the form of other libraries, with each point as its own first neighbour."""
     indices, dists = nearest_neighbors(X, k)
     return torch.cat([torch.arange(40)[:, None], indices], 1).numpy(), torch.cat(
         [torch.zeros(40, 1), dists], 1
@@ -93,7 +93,7 @@ def changed(part, value):
         ((np.arange(40), np.zeros(40)), ValueError, r"shape \(n, k\) with k >= 1, got \(40,\)"),
         ((np.ones((40, 2), int), np.ones((40, 2))), ValueError, "must differ within a row"),
         ((np.arange(40)[:, None], np.zeros((40, 1))), ValueError, "only the points themselves"),
-        (tuple(part[:30] % 30 for part in with_self(5)), ValueError, "one row a point, 40 in all, got 30"),
+        (tuple(part[:30] % 30 for part in with_self(5)), ValueError, "one row per point, 40 in all, got 30"),
     ],
 )
 def test_neighbours_that_break_a_rule_are_refused(given, error, message):

@@ -160,7 +160,7 @@ def test_point_itself_adds_nothing_to_the_matrix_whatever_kernel_is_applied():
 
 
 def neighbours_searched(transform, n):
-    """The number of neighbours that the first transform is given, the point itself not counted."""
+    """The number of neighbours that the first transform gets, without the point itself."""
     seen = []
     look = Functional(lambda data: seen.append(data[0].shape[1] - 1))
     NeighborBasedPDist(transform=[look, *transform]).compute_relations(points(n=n))
@@ -315,7 +315,7 @@ def test_precomputed_relations_are_not_changed_by_transforms():
 def test_precomputed_relations_that_are_not_finite_are_refused(value, make):
     matrix = SQUARE.copy()
     matrix[2, 3] = value
-    with pytest.raises(ValueError, match="contain NaN or infinity"):
+    with pytest.raises(ValueError, match="must be finite, got NaN or infinity"):
         Precomputed(make(matrix))
 
 

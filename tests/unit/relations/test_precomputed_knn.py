@@ -48,12 +48,12 @@ def test_every_form_gives_the_neighbours_that_a_search_finds(form):
 
 @pytest.mark.parametrize(("routine", "settings"), PRESETS, ids=lambda part: getattr(part, "__name__", ""))
 def test_presets_take_neighbours_in_place_of_a_search(routine, settings, monkeypatch):
-    made = routine(epochs=3 if routine is ParametricPaCMAP else 1, random_state=0, **settings)
-    searched = made.fit(X).graph_
+    preset = routine(epochs=3 if routine is ParametricPaCMAP else 1, random_state=0, **settings)
+    searched = preset.fit(X).graph_
     monkeypatch.delattr("paradime.relations.neighbor.nearest_neighbors")
-    given = made.set_params(precomputed_knn=(INDICES, DISTS)).fit(X).graph_
+    given = preset.set_params(precomputed_knn=(INDICES, DISTS)).fit(X).graph_
     assert abs(searched - given).max() < 1e-5
-    assert np.isfinite(made.transform(X[:5])).all()
+    assert np.isfinite(preset.transform(X[:5])).all()
 
 
 def test_distances_of_a_user_decide_what_is_near():
@@ -185,5 +185,5 @@ def test_text_holds_short_lists_and_names_the_place_of_long_ones():
     ids=["graph", "pair", "all"],
 )
 def test_a_graph_that_only_tells_which_points_are_neighbours_is_warned_of(form):
-    with pytest.warns(UserWarning, match=r'are all 1, .*not how near.*mode="distance"\) in place of'):
+    with pytest.warns(UserWarning, match=r'are all 1, .*not how near.*mode="distance"\) instead of'):
         NeighborBasedPDist(15, precomputed=form).compute_relations(X)

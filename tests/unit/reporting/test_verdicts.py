@@ -9,7 +9,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import paradime
 from paradime import ParametricMDS
-from paradime.metrics import Estimate
+from paradime.metrics import Estimate, class_mean_neighbors, random_triplet_accuracy
 from paradime.reporting.judging import compare
 
 NEAR, NEW, FAR, WHERE = range(4)
@@ -64,6 +64,21 @@ def test_figures_are_those_of_other_libraries(digits, plane, bent):
     expected = KNeighborsClassifier(10).fit(X, y).score(X_new, y_new)
     assert accuracy.data_held_out == pytest.approx(expected, abs=0.011)
     assert made.figures["neighbours preserved"].random == pytest.approx(10 / (len(X) - 1), abs=0.01)
+
+
+def test_triplets_and_class_centres_are_those_of_the_metrics(digits, bent):
+    X, X_new, y, y_new = digits
+    made = paradime.report(bent, X, y, X_new, y_new, n_samples=len(X), k=10)
+    Y, Y_new = (bent(torch.as_tensor(rows, dtype=torch.float32)).detach().numpy() for rows in (X, X_new))
+    triplets, centers = made.figures["order of triplets"], made.figures["neighbours of class centres"]
+    assert triplets.seen == pytest.approx(random_triplet_accuracy(X, Y), abs=4 * triplets.seen.standard_error)
+    new = {"test_X": X_new, "test_embedding": Y_new}
+    expected = random_triplet_accuracy(X, Y, **new)
+    assert triplets.held_out == pytest.approx(expected, abs=4 * triplets.held_out.standard_error)
+    assert triplets.random == pytest.approx(0.5, abs=0.05)
+    assert centers.seen == class_mean_neighbors(X, Y, y)
+    assert centers.held_out == class_mean_neighbors(X, Y, y, **new, test_labels=y_new)
+    assert any(f"In {triplets.seen:.0%}" in reason for reason in made.verdicts[FAR].reasons)
 
 
 def test_new_rows_from_elsewhere_are_told(digits, routine):

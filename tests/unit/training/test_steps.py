@@ -124,7 +124,7 @@ def test_phase_refuses_weights_and_shares_that_do_not_fit(settings, words):
 
 @pytest.mark.parametrize("weight", [(1, 2, 3), (), "high", (1, float("nan")), None])
 def test_weights_that_are_neither_numbers_nor_pairs_are_refused(weight):
-    with pytest.raises(ValueError, match=r"one finite number a loss, got .* for 1 losses \['Sum'\]"):
+    with pytest.raises(ValueError, match=r"one finite number per loss, got .* for 1 losses \['Sum'\]"):
         CompoundLoss([Sum()], [weight])
 
 

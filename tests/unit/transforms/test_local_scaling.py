@@ -10,7 +10,7 @@ from paradime.transforms import LocalScaling
 
 
 def two_densities(n=40, seed=0):
-    """A dense cloud beside one of ten times its size."""
+    """A dense cloud, and one of ten times its size."""
     rng = np.random.default_rng(seed)
     return np.concatenate((rng.normal(0, 0.1, (n // 2, 2)), rng.normal(1.5, 1, (n // 2, 2))))
 
@@ -31,7 +31,7 @@ def test_neighbours_kept_are_those_of_the_paper_at_any_scale_of_the_data(n_neigh
     found = LocalScaling(n_neighbors)(dists)
     np.testing.assert_array_equal(np.sort(found.data[0], axis=1), by_loops(X, n_neighbors))
     assert (found.data[1] == 1).all()
-    # it does not keep just the nearest ones
+    # the selected neighbours are not just the nearest
     nearest = np.sort(np.argsort(dists, axis=1)[:, 1 : n_neighbors + 1], axis=1)
     assert (np.sort(found.data[0], axis=1) != nearest).any()
 

@@ -330,7 +330,7 @@ def test_inputs_are_left_alone(ax):
 
 @pytest.mark.parametrize("coords", [np.ones(4), np.ones((4, 3)), np.ones((2, 2, 2)), []])
 def test_coords_that_are_not_planar_name_their_shape(coords):
-    with pytest.raises(ValueError, match=re.escape(f"(n, 2), got {np.shape(coords)}")):
+    with pytest.raises(ValueError, match=re.escape(f"(n, 2), positions in the plane, got {np.shape(coords)}")):
         scatterplot(coords)
 
 
@@ -348,7 +348,7 @@ def test_coords_that_are_not_finite_are_counted():
         ({"labels": list("abab"), "labels_to_index": {"a": 0}}, ValueError, "none for 'b'"),
         ({"labels": list("abab"), "labels_to_index": {"a": 0, "b": -1}}, ValueError, "got -1 for 'b'"),
         ({"labels": list("abab"), "colormap": "virids"}, ValueError, "Did you mean 'viridis'"),
-        ({"labels": list("abab"), "colormap": ["red"]}, ValueError, "got 1 colours for 2"),
+        ({"labels": list("abab"), "colormap": ["red"]}, ValueError, "colormap must be one per class, got 1 for 2"),
         ({"labels": list("abab"), "legend": "right"}, ValueError, "True or False, got 'right'"),
         ({"labels": list("abab"), "legend_options": {"lok": 1}}, ValueError, "'lok'. Did you mean 'loc'"),
         ({"ax": np.array([None, None])}, TypeError, "got ndarray"),

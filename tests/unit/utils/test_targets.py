@@ -121,7 +121,7 @@ def test_columns_read_together_share_their_codes_and_the_first_one_decides_the_o
 def test_columns_of_unlike_kinds_are_not_read_together():
     with pytest.raises(ValueError, match="y and y_new must be of one kind, got classes and numbers"):
         read_targets_together(("y", [1, 2], 2), ("y_new", [0.5], 1))
-    with pytest.raises(ValueError, match="got numbers and texts"):
+    with pytest.raises(ValueError, match="got numbers and strings"):
         read_targets_together(("y", [1, 2], 2), ("y_new", ["1"], 1))
 
 
