@@ -809,6 +809,11 @@ class ParametricDR(Estimator):
         return self._known("drift_", self._fitted.drift)
 
     @property
+    def refined_map_(self) -> RefinedMap:
+        """The positions of the training rows, and how new rows are placed; of a routine with ``refine=True``."""
+        return self._known("refined_map_", self._fitted.refined)
+
+    @property
     def metadata_(self) -> Mapping[str, Any]:
         """What was said when the routine was saved, of one that was loaded; other data drop it."""
         return self._known("metadata_", self._fitted.metadata)
@@ -972,7 +977,7 @@ class ParametricDR(Estimator):
         """Saves what was learned and how to train further; :func:`paradime.load` reads it.
 
         Tensors are written as safetensors, all else as JSON; nothing is pickled, and the training data are not
-        written. All other attributes are, also those of subclasses, but for ``unsaved_attributes``. What was there
+        written, except for those of a refined map (``refine=True``), in a short form. All other attributes are, also those of subclasses, but for ``unsaved_attributes``. What was there
         before stays intact until all is written. What was written is made again in memory and compared before
         anything is replaced.
 
