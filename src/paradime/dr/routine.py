@@ -977,9 +977,9 @@ class ParametricDR(Estimator):
         """Saves what was learned and how to train further; :func:`paradime.load` reads it.
 
         Tensors are written as safetensors, all else as JSON; nothing is pickled, and the training data are not
-        written, except for those of a refined map (``refine=True``), in a short form. All other attributes are, also those of subclasses, but for ``unsaved_attributes``. What was there
-        before stays intact until all is written. What was written is made again in memory and compared before
-        anything is replaced.
+        written, except for those of a refined map (``refine=True``), in a short form. All other attributes are,
+        also those of subclasses, but for ``unsaved_attributes``. What was there before stays intact until all is
+        written. What was written is made again in memory and compared before anything is replaced.
 
         Args:
             path: A folder, which is made if it is missing; or, if it ends in ``".paradime"``, a single file.
