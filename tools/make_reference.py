@@ -23,7 +23,7 @@ MODULES = [
         "refinement",
         "neighbors",
     ),
-    *("functional", "metrics", "datasets", "spec", "exceptions", "types"),
+    *("functional", "metrics", "datasets", "preprocessing", "spec", "exceptions", "types"),
     *("utils.convert", "utils.logging", "utils.plotting", "utils.seed"),
 ]
 

@@ -1,4 +1,4 @@
-"""Makes ``docs/specification.md``: every section, name and option of the grammar, from its JSON Schema."""
+"""Makes ``docs/specification.md``: every section, name and option of specifications, from their JSON Schema."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ from paradime.spec.options import first_sentence
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "specification.md"
 
-INTRODUCTION = """# The grammar
+INTRODUCTION = """# The specification format
 
-A routine as a text: YAML or JSON, read by `paradime.dr.ParametricDR.from_spec(file)`, written by
-`routine.to_spec()`, checked by `paradime.dr.validate_spec(file)`. This page is made from the schema by
-`tools/make_pages.py`.
+A specification describes a routine in YAML or JSON. `routine.to_spec()` writes it,
+`paradime.dr.validate_spec(file)` checks it, and `paradime.dr.ParametricDR.from_spec(file)` makes a routine of it.
+This page is made from the schema by `tools/make_pages.py`.
 
-This is what `print(ParametricTSNE().to_spec())` prints. Edit it, and train what you wrote:
+`print(ParametricTSNE().to_spec())` prints the following specification. Edit it, and fit the result:
 
 ```yaml
 {text}```
 
-- A block that needs no options is its name: `transforms: [symmetrize]`, `optimizer: adam`, `schedule: cosine`.
-- Keys may be written with spaces or underscores. Names are those below, names that you gave with
-  `@paradime.spec.register("name")`, or importable ones such as `mine.losses:MyLoss`, if the reader allows
-  their module: `from_spec(file, allow_imports=["mine"])`. Nothing else in a text runs code.
-- Mistakes are errors before anything is trained, with the place, the value, and what was probably meant.
-- Texts of version 1 are read as they are.
-- For completion and checking in an editor, save the JSON Schema and name it in the first line of a text:
+- A component without options can be written as its name: `transforms: [symmetrize]`, `optimizer: adam`.
+- Keys may have spaces or underscores.
+- Names are those below, names that you registered with `@paradime.spec.register("name")`, or importable names such
+  as `mine.losses:MyLoss`. The latter need permission for their module: `from_spec(file, allow_imports=["mine"])`.
+  Nothing else in a specification runs code.
+- Mistakes are reported before training, all at once, each with its place, the value and a suggestion.
+- Specifications of version 1 can be read.
+- For completion and checks in an editor, save the JSON Schema, and name it in the first line of a YAML file:
 
 ```
 python -c "import json, paradime.spec as s; print(json.dumps(s.json_schema()))" > paradime.schema.json
@@ -49,7 +50,7 @@ HEADS = {
 
 SECTIONS = [
     ("RoutineSpec", "Sections"),
-    ("FieldSpec", "`data`: what the data must have"),
+    ("FieldSpec", "`data`: requirements on the data"),
     ("DerivedDataSpec", "`derived data`"),
     ("RelationsSpec", "`relations`"),
     ("TransformSpec", "`transforms` of relations"),
@@ -88,17 +89,17 @@ def keys(definition: dict[str, Any]) -> list[str]:
 
 
 def options_of_components(name: str, definitions: dict[str, Any]) -> list[str]:
-    """Returns a part for each building block that a section can name."""
+    """Returns a part for each component that a section can name."""
     if name == "PhaseSpec":
         stopping = definitions[name]["properties"]["early stopping"]["anyOf"][0]["properties"]
-        return ["### `stopping`", "", *(entry(key, option) for key, option in stopping.items()), ""]
+        return ["### `early stopping`", "", *(entry(key, option) for key, option in stopping.items()), ""]
     component = next((part for part in COMPONENTS if part.__name__ == name), None)
     if component is None:
         return []
     lines: list[str] = []
     for block_name, block in component.registry.items():
         if not block.__module__.startswith(("paradime.", "torch.")):
-            continue  # somebody's own
+            continue  # registered by others
         aliases = component.registry.aliases_of(block_name)
         also = f" (also {', '.join(f'`{alias}`' for alias in aliases)})" if aliases else ""
         lines += [f"### `{block_name}`{also}", "", sentence(block), ""]
@@ -109,7 +110,7 @@ def options_of_components(name: str, definitions: dict[str, Any]) -> list[str]:
         lines += [
             entry(key, option)
             for key, option in options.items()
-            # what is filled from elsewhere, or accepted without effect
+            # except options that other keys give, or that have no effect
             if key not in filled
             and (what(option) != "anything" or (name != "DerivedDataSpec" and described(option)))
         ]
@@ -149,11 +150,9 @@ def what(schema: dict[str, Any]) -> str:
     if "$ref" in schema:
         return "options (see below)" if ": " in schema["$ref"] or "classifier" in schema["$ref"] else "see below"
     if "anyOf" in schema:
-        names = [
-            what(part) for part in schema["anyOf"] if part.get("description") != "A name that may be imported."
-        ]
+        names = [what(part) for part in schema["anyOf"] if part.get("description") != "An importable name."]
         names = list(dict.fromkeys(names))
-        # so that null is not taken for an entry of the list
+        # null is not an entry of the list
         return (", or " if any(name.startswith("a list of") for name in names[:-1]) else " or ").join(names)
     if "enum" in schema:
         shown = schema["enum"]
@@ -164,7 +163,7 @@ def what(schema: dict[str, Any]) -> str:
     if kind == "array":
         inner = schema.get("items", {})
         return "a list" if "$ref" in inner or not inner else f"a list of {plural(inner)}"
-    words = {"integer": "integer", "number": "number", "string": "text", "boolean": "true or false"}
+    words = {"integer": "integer", "number": "number", "string": "string", "boolean": "true or false"}
     return {**words, "object": "mapping", "null": "null"}.get(str(kind), "anything")
 
 
@@ -177,7 +176,7 @@ def plural(schema: dict[str, Any]) -> str:
     """
     if "anyOf" in schema:
         return " and ".join(dict.fromkeys(plural(part) for part in schema["anyOf"]))
-    words = {"integer": "integers", "number": "numbers", "string": "texts", "boolean": "true and false"}
+    words = {"integer": "integers", "number": "numbers", "string": "strings", "boolean": "true and false"}
     words |= {"object": "mappings", "null": "nulls", "array": "lists"}
     return what(schema) if "enum" in schema else words.get(str(schema.get("type")), what(schema))
 
@@ -192,14 +191,14 @@ def default(schema: dict[str, Any]) -> str:
 
 
 def sentence(block: Any) -> str:
-    """Returns what a block of ours says of itself."""
+    """Returns the first sentence of the docstring of a component of ParaDime."""
     ours = block.__module__.startswith("paradime.")
     return first_sentence(block).replace("``", "`") if ours else ""
 
 
 def described(schema: dict[str, Any]) -> str:
-    """Returns what is said of an entry."""
-    said = schema.get("description", "")
+    """Returns the description of an entry."""
+    text = schema.get("description", "")
     # references that only a documentation builder resolves
-    said = re.sub(r":\w+:`~?(?:[\w.]+\.)?(\w+)`", r"`\1`", said)
-    return f". {said}" if said else ""
+    text = re.sub(r":\w+:`~?(?:[\w.]+\.)?(\w+)`", r"`\1`", text)
+    return f". {text}" if text else ""

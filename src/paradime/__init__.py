@@ -1,4 +1,4 @@
-"""ParaDime: a grammar and an engine for parametric dimensionality reduction.
+"""ParaDime: a specification format and an engine for parametric dimensionality reduction.
 
 An independent implementation of the framework of Hinterreiter et al., "ParaDime: A Framework for Parametric
 Dimensionality Reduction", Computer Graphics Forum 42(3), 2023.

@@ -38,7 +38,7 @@ def with_article(name: str) -> str:
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """A mapping from the names of the grammar to building blocks of one kind.
+    """A mapping from names in specifications to components of one kind.
 
     Args:
         kind: What the entries are, in words, for messages (``"transform"``).
@@ -155,7 +155,7 @@ class Registry(Mapping[str, T], Generic[T]):
         return f"unknown {self.kind} {name!r}. {did_you_mean(name, self.names())}"
 
 
-# The grammar's vocabulary. Each building block enters its name beside its definition.
+# The names in specifications. Each component is registered beside its definition.
 DATA_FUNCTIONS: Registry[Callable[..., Any]] = Registry("data function")
 RELATIONS: Registry[type[Any]] = Registry("relation type")
 TRANSFORMS: Registry[type[Any]] = Registry("transform")

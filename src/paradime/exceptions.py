@@ -53,7 +53,7 @@ class UnsupportedConfigurationError(ParaDimeError, ValueError):
 
 
 class SpecificationError(ParaDimeError, ValueError):
-    """A specification in the grammar is wrong; the message starts with the path of the offending entry."""
+    """A specification is wrong; the message starts with the path of the offending entry."""
 
 
 class ModelFileError(ParaDimeError, ValueError):

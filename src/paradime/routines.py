@@ -14,6 +14,7 @@ import torch
 
 from paradime import estimators
 from paradime.data import Dataset
+from paradime.dr.components import StoredParameter
 from paradime.estimators.common import Extras
 from paradime.estimators.composition import Composition
 from paradime.estimators.preset import Preset
@@ -42,23 +43,20 @@ def _as_it_was(composition: Composition) -> Composition:
     return composition
 
 
-class _Following:
+class _Following(StoredParameter):
     """A parameter that is read as the value of another one where it is ``None``; it is stored as it was given."""
 
     def __init__(self, other: str) -> None:
         self._other = other
 
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
     def __get__(self, routine: Preset | None, owner: type) -> Any:
         if routine is None:
             return self
-        given = routine.__dict__[self._name]
+        given = self.stored(routine)
         return getattr(routine, self._other) if given is None else given
 
     def __set__(self, routine: Preset, value: Any) -> None:
-        routine.__dict__[self._name] = value
+        self.store(routine, value)
 
 
 class ParametricTSNE(estimators.ParametricTSNE):

@@ -54,4 +54,4 @@ Metric: TypeAlias = str | Callable[[Any, Any], float]
 """A metric's name, or a function of two rows."""
 
 Spec: TypeAlias = Mapping[str, Any]
-"""A specification in the grammar, as nested mappings and lists."""
+"""A specification, as nested mappings and lists."""

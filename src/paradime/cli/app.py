@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from paradime._version import __version__
-from paradime.cli import fit_commands, model_commands
+from paradime.cli import commands
 from paradime.cli.console import WRONG_INPUT, quoting_hint, settings
 from paradime.cli.spec_commands import spec_app
 
@@ -41,16 +41,16 @@ app = typer.Typer(
 _GLOBAL = ("--quiet", "-q", "--debug")
 
 _COMMANDS: list[tuple[Callable[..., None], str]] = [
-    (fit_commands.demo, "Run an example with bundled data."),
-    (fit_commands.fit, "Fit a model to a table."),
-    (model_commands.transform, "Embed new rows with a model."),
-    (model_commands.inverse, "Reconstruct rows from positions."),
-    (model_commands.evaluate, "Measure the quality of a map."),
-    (model_commands.explain, "Measure the importance of features."),
-    (model_commands.plot, "Draw a map."),
-    (model_commands.explore, "Write a page to explore a map."),
-    (model_commands.export, "Write a model for other programs."),
-    (model_commands.info, "Describe a model."),
+    (commands.demo, "Run an example with bundled data."),
+    (commands.fit, "Fit a model to a table."),
+    (commands.transform, "Embed new rows with a model."),
+    (commands.inverse, "Reconstruct rows from positions."),
+    (commands.evaluate, "Measure the quality of a map."),
+    (commands.explain, "Measure the importance of features."),
+    (commands.plot, "Draw a map."),
+    (commands.explore, "Write a page to explore a map."),
+    (commands.export, "Write a model for other programs."),
+    (commands.info, "Describe a model."),
 ]
 
 for _function, _short in _COMMANDS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,14 +11,15 @@ import numpy as np
 from paradime._registry import did_you_mean
 from paradime.cli.console import InputError, names_of
 from paradime.cli.suspicions import suspicions
+from paradime.preprocessing.columns import Column, Kind
 from paradime.types import AnyArray
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from paradime.utils.tables import Table
+    from paradime.preprocessing.tables import Table
 
-__all__ = ["Selection", "encode", "framed", "known_column", "numbers", "select", "split_names"]
+__all__ = ["Selection", "check_spans", "known_column", "numbers", "select", "split_names", "typed_columns"]
 
 _SHOWN = 8
 # a column with more distinct strings, and more than half as many as rows, holds names rather than categories
@@ -32,61 +33,36 @@ class Selection:
     """The roles of the columns of a table.
 
     Attributes:
-        features: Names of the numeric columns that are features.
-        categories: Names of the columns that are one-hot encoded as features, with their categories.
+        numbers: Names of the numeric columns that are features.
+        categories: Names of the columns that are one-hot encoded as features.
         carried: Names of the columns that are copied to the output, the identifier first.
         notes: Messages about the selection.
-        offsets: Numbers that are subtracted from numeric columns before the model. Only models of earlier
-            versions have offsets; networks centre columns themselves.
     """
 
-    features: list[str]
-    categories: dict[str, list[str]]
+    numbers: list[str]
+    categories: list[str]
     carried: list[str]
-    notes: list[str] = dataclasses.field(default_factory=list)
-    offsets: dict[str, float] = dataclasses.field(default_factory=dict)
+    notes: list[str]
 
     @property
-    def names(self) -> list[str]:
-        """Names of the features of the model: numeric columns, then ``column=category``."""
-        numbers = [self.name_of(name) for name in self.features]
-        return [*numbers, *(f"{name}={value}" for name, values in self.categories.items() for value in values)]
+    def kinds(self) -> dict[str, Kind]:
+        """What the features hold, by name."""
+        return {**dict.fromkeys(self.numbers, "numbers"), **dict.fromkeys(self.categories, "categories")}
 
-    def name_of(self, column: str) -> str:
-        """Returns the name of the feature of a numeric column.
 
-        Example:
-            >>> Selection(["time"], {}, [], offsets={"time": 1.7e9}).name_of("time")
-            'time - 1700000000'
-        """
-        offset = self.offsets.get(column)
-        return column if offset is None else f"{column} {'-' if offset > 0 else '+'} {abs(offset):.0f}"
+def check_spans(columns: Iterable[Column]) -> None:
+    """Refuses numeric columns whose range exceeds that of single precision.
 
-    def check_spans(self, X: AnyArray) -> None:
-        """Refuses numeric columns whose range exceeds that of single precision.
-
-        Args:
-            X: The features, shape (n, d).
-
-        Raises:
-            InputError: If there is such a column.
-        """
-        spans = np.ptp(X[:, : len(self.features)], axis=0)
-        beyond = np.flatnonzero((spans > _WIDEST) | ((spans > 0) & (spans < 1 / _WIDEST)))
-        if len(beyond):
-            name, span = self.features[beyond[0]], spans[beyond[0]]
+    Raises:
+        InputError: If there is such a column.
+    """
+    for column in columns:
+        span = float(np.ptp(column.values)) if column.kind == "numbers" else 0.0
+        if span and not 1 / _WIDEST <= span <= _WIDEST:
             raise InputError(
-                f"column {name!r} must span {1 / _WIDEST:g} to {_WIDEST:g}, the range of single precision, "
+                f"column {column.name!r} must span {1 / _WIDEST:g} to {_WIDEST:g}, the range of single precision, "
                 f"got {span:.3g}. Rescale it, or leave it out."
             )
-
-    def shifted(self, X: AnyArray) -> AnyArray:
-        """Returns features with their offsets subtracted, shape (n, d)."""
-        if not self.offsets:
-            return X
-        shifts = np.zeros(X.shape[1])
-        shifts[: len(self.features)] = [self.offsets.get(name, 0.0) for name in self.features]
-        return X - shifts
 
 
 def split_names(given: Iterable[str], columns: Sequence[str]) -> list[str]:
@@ -139,38 +115,17 @@ def select(
     """
     known, frame = table.names, table.frame
     drop, columns = split_names(drop, known), split_names(columns, known)
-    roles: dict[str, Sequence[str | None]] = {
-        "--target": [target],
-        "--id": [id_column],
-        "--drop": drop,
-        "--columns": columns,
-    }
-    for option, names in roles.items():
-        for name in names:
-            if name is not None:
-                known_column(name, known, option=option, source=source)
     taken = {target, id_column, *drop}
-    if both := [name for name in columns if name in taken]:
-        raise InputError(f"--columns: {both[0]!r} already has another role. Name it once.")
+    _check_roles(known, source, target=target, id_column=id_column, drop=drop, columns=columns)
     notes: list[str] = []
     # labels stored next to a matrix are not features
     free = columns or [name for name in known if name not in taken and name not in table.about]
     strings = [name for name in free if not _is_numeric(frame[name]) and not _is_date(frame[name])]
-    categories: dict[str, list[str]] = {}
-    if with_categories:
-        named = columns if columns else ()
-        categories = {
-            name: _categories(frame[name]) for name in strings if _has_categories(frame[name], named, notes)
-        }
+    categories = [name for name in strings if with_categories and _has_categories(frame[name], columns, notes)]
     if columns:
         features = [name for name in columns if name not in categories]
     else:
-        features = [name for name in free if _is_numeric(frame[name])]
-        counting = [name for name in features if _counts_rows(frame[name])]
-        features = [name for name in features if name not in counting]
-        notes += [
-            f"{name!r} numbers the rows and is not a feature (--columns overrides this)" for name in counting
-        ]
+        features = _quantities(table, free, notes)
         for name in strings:
             if name not in categories:
                 notes += _nearly_numbers(name, table)
@@ -186,30 +141,54 @@ def select(
     return Selection(features, categories, carried, notes)
 
 
-def encode(table: Table, selection: Selection, *, source: str, first_row: int = 0) -> AnyArray:
-    """Returns the features of a table as numbers without subtracting offsets, shape (n, d), float64.
+def _check_roles(
+    known: Sequence[str],
+    source: str,
+    *,
+    target: str | None,
+    id_column: str | None,
+    drop: Sequence[str],
+    columns: Sequence[str],
+) -> None:
+    """Refuses names that the table lacks, and features that have another role."""
+    roles: dict[str, Sequence[str | None]] = {
+        "--target": [target],
+        "--id": [id_column],
+        "--drop": drop,
+        "--columns": columns,
+    }
+    for option, names in roles.items():
+        for name in names:
+            if name is not None:
+                known_column(name, known, option=option, source=source)
+    if both := [name for name in columns if name in {target, id_column, *drop}]:
+        raise InputError(f"--columns: {both[0]!r} already has another role. Name it once.")
+
+
+def _quantities(table: Table, free: Sequence[str], notes: list[str]) -> list[str]:
+    """Returns the names of the numeric columns that do not number the rows; adds a note on those that do."""
+    numeric = [name for name in free if _is_numeric(table.frame[name])]
+    counting = [name for name in numeric if _counts_rows(table.frame[name])]
+    notes += [f"{name!r} numbers the rows and is not a feature (--columns overrides this)" for name in counting]
+    return [name for name in numeric if name not in counting]
+
+
+def typed_columns(table: Table, kinds: Mapping[str, Kind], *, source: str, first_row: int = 0) -> list[Column]:
+    """Returns the columns of a table that are features.
 
     Args:
         table: The table.
-        selection: Its features.
+        kinds: What they hold, by name.
         source: The name of the table in messages.
         first_row: The number of its first row, from 0.
 
     Raises:
-        InputError: If a value is missing or not a number; with its row and column.
+        InputError: If a number is missing or no number; with its row and column.
     """
-    blocks = [numbers(table, selection.features, source=source, first_row=first_row)] if selection.features else []
-    for name, categories in selection.categories.items():
-        strings = table.part([name]).frame[name].astype(str).to_numpy()
-        blocks += [(strings == category).astype(np.float64)[:, None] for category in categories]
-    return np.concatenate(blocks, axis=1)
-
-
-def framed(X: AnyArray, selection: Selection) -> pd.DataFrame:
-    """Returns features with their offsets subtracted, as a data frame for the model."""
-    import pandas as pd
-
-    return pd.DataFrame(selection.shifted(X), columns=selection.names)
+    numeric = [name for name, kind in kinds.items() if kind == "numbers"]
+    values = numbers(table, numeric, source=source, first_row=first_row).T if numeric else ()
+    columns = {name: Column(name, "numbers", column) for name, column in zip(numeric, values, strict=True)}
+    return [columns.get(name) or Column(name, kind, table.strings(name)) for name, kind in kinds.items()]
 
 
 def numbers(table: Table, names: Sequence[str], *, source: str, first_row: int = 0) -> AnyArray:
@@ -264,10 +243,6 @@ def _counts_rows(column: pd.Series) -> bool:
         return False
     values = column.to_numpy()
     return bool((np.diff(values) == 1).all())
-
-
-def _categories(column: pd.Series) -> list[str]:
-    return sorted({str(value) for value in column.dropna()})
 
 
 def _has_categories(column: pd.Series, named: Sequence[str], notes: list[str]) -> bool:

@@ -35,6 +35,7 @@ __all__ = [
     "SourcePath",
     "TableOut",
     "Title",
+    "check_choice",
     "command",
     "folded",
     "names_of",
@@ -106,6 +107,16 @@ class Settings:
 
 
 settings = Settings()
+
+
+def check_choice(option: str, value: str, choices: Sequence[str]) -> None:
+    """Refuses a value of an option that is not among its choices.
+
+    Raises:
+        InputError: If it is not.
+    """
+    if value not in choices:
+        raise InputError(f"{option}: must be one of {', '.join(choices)}, got {value!r}.")
 
 
 def say(message: str) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from paradime.cli.console import InputError, say
-from paradime.cli.fitting import FitOptions, fit_table
+from paradime.cli.fit_options import FitOptions
+from paradime.cli.fitting import fit_table
 from paradime.cli.using import transform_file
-from paradime.utils.table_writing import write_table
+from paradime.preprocessing.table_writing import write_table
 
 __all__ = ["run_demo"]
 
@@ -45,7 +46,7 @@ def run_demo(out: str, rows: int, seed: int) -> None:
     outputs: dict[str, Any] = {name: str(folder / file) for name, file in _FILES.items()}
     options = " ".join(f"--{name} {shlex.quote(path)}" for name, path in outputs.items())
     say(f"\n$ paradime fit {shlex.quote(table)} --id Cell --color Cover {options}")
-    fit_table(dataclasses.replace(FitOptions(table, id="Cell", color="Cover", seed=seed), **outputs))
+    fit_table(dataclasses.replace(FitOptions(table, id_column="Cell", color="Cover", seed=seed), **outputs))
     new_map = str(folder / "new_map.csv")
     say(f"\n$ paradime transform {shlex.quote(outputs['out'])} {shlex.quote(new)} --out {shlex.quote(new_map)}")
     transform_file(outputs["out"], new, new_map)

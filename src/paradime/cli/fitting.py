@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paradime.cli import outputs
-from paradime.cli.columns import Selection, encode, framed, known_column, numbers, select
-from paradime.cli.console import InputError, folded, progress, say, wrapped
+from paradime.cli.columns import Selection, check_spans, known_column, numbers, select, typed_columns
+from paradime.cli.console import InputError, check_choice, folded, progress, say, wrapped
+from paradime.cli.fit_options import FitOptions
 from paradime.cli.folding import check_foldable, fold
 from paradime.cli.methods import make_routine, map_dimensions, parse_guide
 from paradime.cli.models import coordinate_names
@@ -22,40 +23,16 @@ from paradime.cli.showing import page_color, page_columns
 from paradime.cli.suspicions import targets_of
 from paradime.data.scales import outweighing_columns
 from paradime.exceptions import ScaleWarning
+from paradime.preprocessing import TabularEncoder
+from paradime.preprocessing.pipeline import table_metadata
+from paradime.preprocessing.table_writing import write_table
+from paradime.preprocessing.tables import Table, file_format, read_table
 from paradime.types import AnyArray
-from paradime.utils.table_writing import write_table
-from paradime.utils.tables import Table, file_format, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FitOptions", "Fitted", "fit_table"]
-
-
-@dataclasses.dataclass(frozen=True)
-class FitOptions:
-    """The options of ``paradime fit``, under their names."""
-
-    data: str
-    method: str = "umap"
-    spec: str | None = None
-    target: str | None = None
-    color: str | None = None
-    guide: list[str] = dataclasses.field(default_factory=list)
-    out: str | None = None
-    embedding: str | None = None
-    plot: str | None = None
-    explore: str | None = None
-    report: str | None = None
-    set: list[str] = dataclasses.field(default_factory=list)
-    id: str | None = None
-    drop: list[str] = dataclasses.field(default_factory=list)
-    columns: list[str] = dataclasses.field(default_factory=list)
-    header: bool | None = None
-    encode: bool = False
-    scale: str = "auto"
-    seed: int = 0
-    theme: str = "light"
+__all__ = ["Fitted", "fit_table"]
 
 
 @dataclasses.dataclass
@@ -65,7 +42,8 @@ class Fitted:
     Attributes:
         options: The options.
         table: The table.
-        selection: Its features.
+        selection: The roles of its columns.
+        encoder: What encodes its columns as features.
         features: The features, shape (n, d).
         rows: The rows that the routine was fitted to: the features, perhaps standardised.
         mean: The means that were subtracted from the features, or ``None``.
@@ -77,6 +55,7 @@ class Fitted:
     options: FitOptions
     table: Table
     selection: Selection
+    encoder: TabularEncoder
     features: pd.DataFrame
     rows: pd.DataFrame
     mean: AnyArray | None
@@ -99,25 +78,24 @@ def fit_table(options: FitOptions) -> None:
     """
     _check(options)
     with_target = options.target is not None
-    routine = make_routine(options.method, options.spec, options.seed, options.set, with_target=with_target)
+    routine = make_routine(options.method, options.spec, options.seed, options.settings, with_target=with_target)
     _check_outputs(options, map_dimensions(routine))
     table = read_table(options.data, header=options.header)
     selection = select(
         table,
         source=options.data,
         target=options.target,
-        id_column=options.id,
+        id_column=options.id_column,
         drop=options.drop,
         columns=options.columns,
         with_categories=options.encode,
     )
     if options.color is not None:
         known_column(options.color, table.names, option="--color", source=options.data)
-    X = encode(table, selection, source=options.data)
-    selection.check_spans(X)
-    _describe(selection, len(table))
+    encoder, features = _encoded(table, selection, options.data)
+    X = features.to_numpy()
+    _describe(selection, list(features), len(table))
     guides = _add_guides(routine, options, table, selection)
-    features = framed(X, selection)
     mean, scale = _standardization(X, options, routine)
     rows = features if mean is None else (features - mean) / scale
     y = None
@@ -130,7 +108,7 @@ def fit_table(options: FitOptions) -> None:
         routine.fit({"main": rows, **guides} if guides else rows, y, callbacks=progress("training"))
     say(f"fitted {type(routine).__name__} to {len(table):,} rows in {time.perf_counter() - start:.1f} s")
     embedding = routine.apply(rows, "embed").numpy()
-    _write(Fitted(options, table, selection, features, rows, mean, scale, routine, embedding))
+    _write(Fitted(options, table, selection, encoder, features, rows, mean, scale, routine, embedding))
 
 
 def _check(options: FitOptions) -> None:
@@ -146,10 +124,8 @@ def _check(options: FitOptions) -> None:
         raise InputError(
             "nothing to write: pass --out, --embedding, --plot, --explore or --report, each with a file."
         )
-    if options.scale not in ("auto", "standard", "none"):
-        raise InputError(f"--scale: must be auto, standard or none, got {options.scale!r}.")
-    if options.theme not in ("light", "dark"):
-        raise InputError(f"--theme: must be light or dark, got {options.theme!r}.")
+    check_choice("--scale", options.scale, ("auto", "standard", "none"))
+    check_choice("--theme", options.theme, ("light", "dark"))
     outputs.check_distinct({"the table": options.data, "the specification": options.spec}, files)
     _check_outputs(options, None)
 
@@ -167,8 +143,18 @@ def _check_outputs(options: FitOptions, n_axes: int | None) -> None:
         outputs.check_page("--report", options.report, ("matplotlib", "plot"), None)
 
 
-def _describe(selection: Selection, n_rows: int) -> None:
-    say(wrapped(f"{n_rows:,} rows, {len(selection.names)} features:", folded(selection.names)))
+def _encoded(table: Table, selection: Selection, source: str) -> tuple[TabularEncoder, pd.DataFrame]:
+    """Returns the encoder of a table, and its features."""
+    import pandas as pd
+
+    columns = typed_columns(table, selection.kinds, source=source)
+    check_spans(columns)
+    encoder = TabularEncoder(numbers="keep").fit(columns)
+    return encoder, pd.DataFrame(encoder.transform(columns), columns=encoder.get_feature_names_out())
+
+
+def _describe(selection: Selection, features: list[str], n_rows: int) -> None:
+    say(wrapped(f"{n_rows:,} rows, {len(features)} features:", folded(features)))
     if selection.carried:
         say(wrapped("copied to the output:", folded(selection.carried)))
     for note in selection.notes:
@@ -218,7 +204,7 @@ def _add_guides(routine: Any, options: FitOptions, table: Table, selection: Sele
     for i, guide in enumerate(options.guide):
         column, axis, share = parse_guide(guide, table.names)
         attribute = column
-        if column not in selection.features:
+        if column not in selection.numbers:
             attribute = f"guide {column}"
             values = numbers(table, [column], source=options.data)[:, 0]
             # centring does not change a correlation, and preserves digits in single precision
@@ -277,7 +263,7 @@ def _taking_original_columns(fitted: Fitted) -> Iterator[None]:
 
 
 def _save(fitted: Fitted, path: str) -> None:
-    fitted.routine.save(path, metadata={"table": _described(fitted)})
+    fitted.routine.save(path, metadata=_described(fitted))
     say(f"wrote the model {path}")
 
 
@@ -311,23 +297,23 @@ def _explore(fitted: Fitted, path: str) -> None:
 
     options = fitted.options
     color = page_color(fitted.color)
-    columns = page_columns(fitted.table, fitted.selection.carried, color)
+    # strings are columns of the page also if they are encoded as features
+    names = [*fitted.selection.carried, *fitted.selection.categories]
+    columns = page_columns(fitted.table, names, color)
     title = Path(options.data).name if options.data != "-" else None
     explore(fitted.routine, fitted.features, columns=columns or None, color=color, title=title, path=path)
     say(f"wrote the page {path}")
 
 
 def _described(fitted: Fitted) -> dict[str, Any]:
-    """Returns the description of the table for the metadata of the model."""
-    options, selection = fitted.options, fitted.selection
-    described: dict[str, Any] = {
-        "features": selection.features,
-        "categories": selection.categories,
+    """Returns the metadata of the model: the encoder, and the description of the table."""
+    options = fitted.options
+    facts: dict[str, Any] = {
         "rows": len(fitted.table),
         "header": options.header,
         "target": options.target,
-        "id": options.id,
+        "id": options.id_column,
     }
     if fitted.mean is not None and fitted.scale is not None:
-        described.update(mean=fitted.mean.tolist(), scale=fitted.scale.tolist())
-    return described
+        facts.update(mean=fitted.mean.tolist(), scale=fitted.scale.tolist())
+    return table_metadata(fitted.encoder, **facts)

@@ -8,20 +8,14 @@ import numpy as np
 import torch
 
 from paradime.cli.console import InputError
-from paradime.models import FullyConnected, FullyConnectedDecoder, InputScaling, Standardization, centers_rows
+from paradime.models import centers_rows
+from paradime.models.base import scaling_of
 from paradime.types import AnyArray
 
-__all__ = ["can_be_folded", "check_foldable", "fold"]
+__all__ = ["check_foldable", "fold"]
 
 _TOLERANCE = 1e-3  # of the extent of the embedding
 _REMEDY = "Leave out standardize: false in the specification, or subtract the offsets of the columns."
-
-
-def can_be_folded(model: Any) -> bool:
-    """Returns whether :func:`fold` supports the layers of a model."""
-    encoder, decoder = getattr(model, "encoder", model), getattr(model, "decoder", None)
-    fits = centers_rows(encoder) or (isinstance(encoder, FullyConnected) and len(encoder.layers) > 0)
-    return fits and (not isinstance(decoder, torch.nn.Module) or isinstance(decoder, FullyConnectedDecoder))
 
 
 @torch.no_grad()
@@ -51,15 +45,13 @@ def fold(routine: Any, X: AnyArray, mean: AnyArray, scale: AnyArray) -> None:
     before = routine.apply(_framed((original - mean) / scale, names), "embed").numpy()
     encoder, decoder = getattr(model, "encoder", model), getattr(model, "decoder", None)
     m, s = torch.from_numpy(mean), torch.from_numpy(scale)
-    scaling = getattr(encoder, "scaling", None)
-    if isinstance(scaling, Standardization):
-        _fold_standardization(scaling, m, s)
-    elif isinstance(scaling, InputScaling):
-        _fold_scaling(scaling, m, s)
-    else:
+    scaling = scaling_of(encoder)
+    if scaling is None:
         _fold_first(encoder.layers[0], m, s)
+    else:
+        scaling.precede(m, s)
     if decoder is not None and decoder.scaling is not None:
-        _fold_standardization(decoder.scaling, m, s)
+        decoder.scaling.precede(m, s)
     elif decoder is not None:
         last = decoder.layers[-1]
         weight, bias = last.weight.double().cpu(), last.bias.double().cpu()
@@ -90,24 +82,6 @@ def check_foldable(mean: AnyArray, scale: AnyArray) -> None:
             f"--scale: columns must lie within {largest:,.0f} standard deviations of zero for a model that does "
             f"not centre them, got {ratio:,.0f}: it computes in single precision. {_REMEDY}"
         )
-
-
-def _fold_standardization(scaling: Standardization, m: torch.Tensor, s: torch.Tensor) -> None:
-    scaling.take(m + s * scaling.mean().cpu(), s * scaling.scale.double().cpu())
-
-
-def _fold_scaling(scaling: InputScaling, m: torch.Tensor, s: torch.Tensor) -> None:
-    center = scaling.center.double().cpu()
-    wanted = m + s * center
-    # the bias compensates for the rounding to single precision
-    scaling.center.copy_(wanted)
-    rest = scaling.center.double().cpu() - wanted
-    weight = scaling.weight.double().cpu() / s
-    for bound in (scaling.low, scaling.high):
-        bound.copy_(bound.double().cpu() * s - rest)
-    scaling.reach.copy_(scaling.reach.double().cpu() * s)
-    scaling.weight.copy_(weight)
-    scaling.bias.copy_(scaling.bias.double().cpu() + weight @ rest)
 
 
 def _fold_first(layer: torch.nn.Linear, m: torch.Tensor, s: torch.Tensor) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paradime.cli import outputs
-from paradime.cli.console import InputError, folded, say, wrapped
+from paradime.cli.console import InputError, check_choice, folded, say, wrapped
 from paradime.cli.models import Rows, column_of, open_model, read_all_rows
 from paradime.cli.suspicions import without_missing_texts
 
@@ -157,8 +157,7 @@ def explain_file(
     """Computes the importance of features; correlated ones count as one, unless ``each`` is true."""
     from paradime import explain
 
-    if method not in _METHODS:
-        raise InputError(f"--method: must be one of {', '.join(_METHODS)}, got {method!r}.")
+    check_choice("--method", method, _METHODS)
     outputs.check_distinct({"the model": model_path, "the table": data}, {"--out": out, "--plot": plot})
     if out is not None:
         outputs.check_table("--out", out)

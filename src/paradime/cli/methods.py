@@ -1,4 +1,4 @@
-"""Methods by their names on the command line, and their parameters as texts."""
+"""Methods by their names on the command line, and their parameters in options."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def method_class(name: str) -> Any:
 
 
 def parse_settings(given: Iterable[str], kind: Any) -> dict[str, Any]:
-    """Returns parameters from texts such as ``"n_neighbors=30"``; values are JSON, or else texts.
+    """Returns parameters from options such as ``"n_neighbors=30"``, whose values are JSON or strings.
 
     Args:
-        given: The texts.
-        kind: The class that takes them.
+        given: The options.
+        kind: The class of the routine.
 
     Raises:
-        InputError: If a text has no name, or the class has no such parameter.
+        InputError: If an option has no name, or the class has no such parameter.
 
     Example:
         >>> from paradime import ParametricUMAP
@@ -61,16 +61,16 @@ def parse_settings(given: Iterable[str], kind: Any) -> dict[str, Any]:
     from paradime.dr.parameters import describe_unknown
 
     known = inspect.signature(kind).parameters
-    found = {}
-    for text in given:
-        name, equals, value = text.partition("=")
+    parameters = {}
+    for option in given:
+        name, equals, value = option.partition("=")
         name = name.strip().replace("-", "_")
         if not equals or not name:
-            raise InputError(f"--set: must read NAME=VALUE, got {text!r}, such as --set epochs=20.")
+            raise InputError(f"--set: must have the form NAME=VALUE, got {option!r}. An example: --set epochs=20.")
         if name not in known:
             raise InputError(f"--set: {describe_unknown(kind, name, known)}")
-        found[name] = _value(value.strip())
-    return found
+        parameters[name] = _value(value.strip())
+    return parameters
 
 
 def _value(text: str) -> Any:
@@ -83,18 +83,18 @@ def _value(text: str) -> Any:
 def make_routine(
     method: str, spec: str | None, seed: int, given: Iterable[str], *, with_target: bool = False
 ) -> Any:
-    """Makes the routine that is to be fitted.
+    """Makes a routine.
 
     Args:
         method: The name of a method.
-        spec: A file in the grammar, in place of a method.
+        spec: A file with a specification, in place of a method.
         seed: Seed of all random choices.
-        given: Further parameters as texts.
-        with_target: Whether there will be targets, which add to the building blocks.
+        given: Options with further parameters.
+        with_target: Whether there will be targets, which add components.
 
     Raises:
-        InputError: If the method, or a parameter, is not known or refused.
-        SpecificationError: If the text in the grammar is wrong.
+        InputError: If the method or a parameter is unknown, or a value is wrong.
+        SpecificationError: If the specification is wrong.
     """
     if spec is None:
         kind = method_class(method)
@@ -111,7 +111,7 @@ def make_routine(
     def make(**chosen: Any) -> Any:
         routine = maker(**chosen)
         if not with_target:
-            _ = routine.losses  # the building blocks, and with them the ranges of the parameters
+            _ = routine.losses  # making the components checks the ranges of the parameters
         return routine
 
     try:
@@ -127,22 +127,22 @@ def make_routine(
 
 
 def _of_parameters(message: str, settings: dict[str, Any]) -> str:
-    """Says which parameter each line of a message is about: the one it begins with, or whose value it has."""
-    said: dict[str, str] = {}
+    """Returns a message in which each line names its parameter: the one it begins with, or whose value it has."""
+    messages: dict[str, str] = {}
     for line in message.splitlines():
         subject = re.split(r"[ .:]", line, maxsplit=1)[0]
         by_value = [name for name, value in settings.items() if repr(value) in line]
         name = next((name for name in (subject, *by_value) if name in settings), "")
-        told = f"--set{' ' * bool(name)}{name}: {line.removeprefix(f'{name} ')}"
+        message_of = f"--set{' ' * bool(name)}{name}: {line.removeprefix(f'{name} ')}"
         value = settings.get(name)
         if isinstance(value, str) and "," in value and " a list" in line:
-            told += f" Lists have brackets: --set '{name}=[{value}]'."
-        said.setdefault(name, told)
-    return "\n".join(said.values())
+            message_of += f" Lists have brackets: --set '{name}=[{value}]'."
+        messages.setdefault(name, message_of)
+    return "\n".join(messages.values())
 
 
 def _of_unfit_value(make: Callable[..., Any], settings: dict[str, Any], error: Exception) -> str:
-    """Says which parameter has a value of a kind that nothing can be made of."""
+    """Returns a message with the parameter whose value has a wrong type."""
     for name, value in settings.items():
         try:
             make(**{name: value})
@@ -159,7 +159,7 @@ def map_dimensions(routine: Any) -> int | None:
     """Returns the number of dimensions of a routine's map, or ``None`` if only the fitted model knows."""
     from paradime.estimators import Preset
 
-    # a parameter, not the block of this name, which would be made now
+    # reading the component of this name would make it
     is_plain = isinstance(routine, Preset) and routine.get_params(deep=False).get("model") is None
     return int(routine.n_components) if is_plain else None
 
@@ -168,11 +168,11 @@ def parse_guide(text: str, columns: Iterable[str]) -> tuple[str, int, float]:
     """Returns the column, axis and share of a guide such as ``"age:x:0.3"``; the share may be left out.
 
     Args:
-        text: The text.
-        columns: Names of the columns there are; they may hold colons.
+        text: The guide.
+        columns: Names of the columns; they may contain colons.
 
     Raises:
-        InputError: If it reads otherwise, or the column is not known.
+        InputError: If it has another form, or there is no such column.
 
     Example:
         >>> parse_guide("age:y", ["age", "height"])
@@ -190,7 +190,9 @@ def parse_guide(text: str, columns: Iterable[str]) -> tuple[str, int, float]:
         axis = _AXES[axis_text] if axis_text in _AXES else int(axis_text)
         share = float(rest[1]) if len(rest) > 1 else _SHARE
     except ValueError:
-        raise InputError(f"--guide: must read COLUMN:AXIS:WEIGHT, such as age:x:0.2, got {text!r}.") from None
+        raise InputError(
+            f"--guide: must have the form COLUMN:AXIS:WEIGHT, got {text!r}. An example: age:x:0.2."
+        ) from None
     if column not in known:
         raise InputError(f"--guide: no column {column!r}. {did_you_mean(column, known)}")
     if axis < 0 or not 0 < share < 1 or len(rest) > 2:

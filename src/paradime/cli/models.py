@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paradime._registry import did_you_mean
-from paradime.cli.columns import Selection, encode, framed, known_column
+from paradime.cli.columns import known_column, typed_columns
 from paradime.cli.console import InputError
+from paradime.preprocessing import TabularEncoder
+from paradime.preprocessing.pipeline import encoder_of_numbers, saved_encoder
+from paradime.preprocessing.tables import Table, read_chunks, read_table
 from paradime.types import AnyArray
 from paradime.utils.frames import default_names
-from paradime.utils.tables import Table, read_chunks, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,37 +51,36 @@ class Model:
         routine: The routine.
         path: Its path.
         table: The description of the table that it was fitted to; empty if it was not saved by the command line.
+        encoder: What encodes tables as features; ``None`` if the model has no names of columns.
     """
 
     routine: Any
     path: str
     table: dict[str, Any]
+    encoder: TabularEncoder | None
 
     @property
     def feature_names(self) -> list[str] | None:
-        """Names of the columns that the network takes; ``None`` if they are unknown."""
-        names = getattr(self.routine, "feature_names_in_", None)
-        return None if names is None else [str(name) for name in names]
+        """Names of the features that the network takes; ``None`` if they are unknown."""
+        return None if self.encoder is None else self.encoder.get_feature_names_out().tolist()
 
     @property
-    def columns(self) -> list[str] | None:
-        """Names of the numeric columns that are its features; ``None`` if they are unknown."""
-        names: list[str] | None = self.table.get("features", self.feature_names)
-        return names
+    def numeric_columns(self) -> list[str]:
+        """Names of the numeric columns that are features; empty if they are unknown."""
+        kinds = {} if self.encoder is None else self.encoder.kinds
+        return [name for name, kind in kinds.items() if kind == "numbers"]
 
-    def selection(self, table: Table, source: str) -> Selection:
-        """Returns the features among the columns of a table.
+    def encoder_of(self, table: Table, source: str) -> TabularEncoder:
+        """Returns the encoder of the model; of its numeric columns if the model has no names of columns.
 
         Args:
             table: The table.
             source: The name of the table in messages.
 
         Raises:
-            InputError: If a feature is missing.
+            InputError: If a column is missing.
         """
-        categories: dict[str, list[str]] = self.table.get("categories", {})
-        names, columns = self.columns, table.names
-        if names is None:
+        if self.encoder is None:
             names = list(table.frame.select_dtypes(["number", "bool"]).columns)
             expected = getattr(self.routine, "n_features_in_", len(names))
             if len(names) != expected:
@@ -87,32 +88,48 @@ class Model:
                     f"{source}: must have {expected} numeric columns, got {len(names)}; the model has no names of "
                     "columns to select them by. Remove the others."
                 )
-        missing = [name for name in [*names, *categories] if name not in columns]
+            return encoder_of_numbers(names)
+        missing = [name for name in self.encoder.feature_names_in_ if name not in table.names]
         if missing:
             shown = ", ".join(map(repr, missing[:_MOST_NAMED])) + (", …" if len(missing) > _MOST_NAMED else "")
-            hint = did_you_mean(missing[0], columns)
+            hint = did_you_mean(missing[0], table.names)
             hint = hint if hint.startswith("Did") else "Rename the columns as in the training table."
             raise InputError(f"{source}: lacks column(s) of the model: {shown}. {hint}")
-        used = {*names, *categories}
-        offsets = self.table.get("offsets", {})
-        return Selection(list(names), categories, [name for name in columns if name not in used], offsets=offsets)
+        return self.encoder
 
-    def restored(self, decoded: AnyArray) -> pd.DataFrame:
-        """Returns decoded rows as columns of the table, with their offsets added, shape (m, d)."""
+    def rows(self, table: Table, encoder: TabularEncoder, *, source: str, first_row: int = 0) -> Rows:
+        """Embeds the rows of a table.
+
+        Args:
+            table: The table.
+            encoder: The encoder for it.
+            source: The name of the table in messages.
+            first_row: The number of its first row, from 0.
+
+        Raises:
+            InputError: If values are not numbers; with row and column.
+        """
         import pandas as pd
 
-        names = self.feature_names or default_names(decoded.shape[1])
-        frame = pd.DataFrame(decoded, columns=names)
-        selection = Selection(self.table.get("features", []), {}, [], offsets=self.table.get("offsets", {}))
-        for column, offset in selection.offsets.items():
-            frame[selection.name_of(column)] = frame[selection.name_of(column)].astype(np.float64) + offset
-        return frame.rename(columns={selection.name_of(column): column for column in selection.offsets})
+        columns = typed_columns(table, encoder.kinds, source=source, first_row=first_row)
+        features = pd.DataFrame(encoder.transform(columns), columns=encoder.get_feature_names_out())
+        used = set(encoder.feature_names_in_)
+        carried = [name for name in table.names if name not in used]
+        return Rows(table, features, self.embed(features), carried)
+
+    def restored(self, decoded: AnyArray) -> pd.DataFrame:
+        """Returns decoded rows as columns of the table, shape (m, d)."""
+        encoder = self.encoder or encoder_of_numbers(default_names(decoded.shape[1]))
+        return encoder.inverse_transform(decoded)
 
     def embed(self, features: pd.DataFrame) -> AnyArray:
         """Returns the positions of rows, shape (n, out_dim)."""
-        rows = features if self.feature_names else features.to_numpy()
-        positions: AnyArray = self.routine.apply(rows, "embed").numpy()
+        positions: AnyArray = self.routine.apply(self.inputs(features), "embed").numpy()
         return positions
+
+    def inputs(self, features: pd.DataFrame) -> pd.DataFrame | AnyArray:
+        """Returns features for the routine: with names if it was fitted to names, shape (n, d)."""
+        return features if hasattr(self.routine, "feature_names_in_") else features.to_numpy()
 
     def scaled(self, features: pd.DataFrame) -> AnyArray:
         """Returns the rows with the scaling of the training, shape (n, d)."""
@@ -140,7 +157,11 @@ def open_model(path: str) -> Model:
 
     routine = load(path)
     table = (getattr(routine, "metadata_", None) or {}).get("table", {})
-    return Model(routine, path, table if isinstance(table, dict) else {})
+    try:
+        encoder = saved_encoder(routine)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+    return Model(routine, path, table if isinstance(table, dict) else {}, encoder)
 
 
 def read_rows(model: Model, path: str, *, header: bool | None = None, typed: bool = False) -> Iterator[Rows]:
@@ -159,22 +180,19 @@ def read_rows(model: Model, path: str, *, header: bool | None = None, typed: boo
         InputError: If columns are missing, or values are not numbers; with row and column.
         TableError: If the file is not a table.
     """
-    chunks = read_chunks(path, header=_header(model, header), typed=typed, numbers=model.columns or ())
-    selection: Selection | None = None
+    chunks = read_chunks(path, header=_header(model, header), typed=typed, numbers=model.numeric_columns)
+    encoder: TabularEncoder | None = None
     start = 0
     for table in chunks:
-        selection = model.selection(table, path) if selection is None else selection
-        features = framed(encode(table, selection, source=path, first_row=start), selection)
-        yield Rows(table, features, model.embed(features), selection.carried)
+        encoder = encoder or model.encoder_of(table, path)
+        yield model.rows(table, encoder, source=path, first_row=start)
         start += len(table)
 
 
 def read_all_rows(model: Model, path: str, *, header: bool | None = None) -> Rows:
     """Reads a whole table and embeds it; see :func:`read_rows`."""
     table = read_table(path, header=_header(model, header))
-    selection = model.selection(table, path)
-    features = framed(encode(table, selection, source=path), selection)
-    return Rows(table, features, model.embed(features), selection.carried)
+    return model.rows(table, model.encoder_of(table, path), source=path)
 
 
 def _header(model: Model, header: bool | None) -> bool | None:

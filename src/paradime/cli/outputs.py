@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paradime.cli.console import InputError
+from paradime.preprocessing.table_writing import write_table
+from paradime.preprocessing.tables import file_format
 from paradime.types import AnyArray
 from paradime.utils.optional import check_installed
-from paradime.utils.table_writing import write_table
-from paradime.utils.tables import file_format
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from paradime.cli import outputs
 from paradime.cli.columns import known_column, numbers
-from paradime.cli.console import InputError, say
+from paradime.cli.console import InputError, check_choice, say
 from paradime.cli.models import Model, column_of, open_model, read_all_rows
+from paradime.preprocessing.tables import Table, TableError, file_format, read_table
 from paradime.types import AnyArray
-from paradime.utils.tables import Table, TableError, file_format, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,8 +37,7 @@ def plot_files(
     """Draws a map."""
     outputs.check_distinct({"the model" if data else "the table": source, "a table": data}, {"--out": out})
     outputs.check_picture("--out", out)
-    if theme not in ("light", "dark"):
-        raise InputError(f"--theme: must be light or dark, got {theme!r}.")
+    check_choice("--theme", theme, ("light", "dark"))
     shown = _map(source, data, axes, header)
     outputs.draw(out, shown.embedding, _color(shown.table, color, data or source), title=title, theme=theme)
     say(f"wrote the picture {out}")
@@ -60,17 +59,15 @@ def explore_files(
 
     outputs.check_distinct({"the model" if data else "the table": source, "a table": data}, {"--out": out})
     outputs.check_page("--out", out, ("plotly", "explore"))
-    if theme not in ("auto", "light", "dark"):
-        raise InputError(f"--theme: must be auto, light or dark, got {theme!r}.")
+    check_choice("--theme", theme, ("auto", "light", "dark"))
     shown = _map(source, data, axes, header)
     color = page_color(_color(shown.table, color, data or source))
     columns = page_columns(shown.table, [name for name in shown.table.names if name not in shown.used], color)
     chosen: Any = theme
-    arguments: dict[str, Any] = (
-        {"embedding": shown.embedding}
-        if shown.model is None
-        else {"routine": shown.model.routine, "X": shown.features}
-    )
+    arguments: dict[str, Any] = {"embedding": shown.embedding}
+    if shown.model is not None and shown.features is not None:
+        features = shown.model.inputs(shown.features)
+        arguments = {"routine": shown.model.routine, "X": features, "feature_names": list(shown.features)}
     explore(
         columns=columns or None,
         color=color,

@@ -1,4 +1,4 @@
-"""Commands on texts in the grammar; each imports what it needs when it runs."""
+"""Commands on specifications; each imports its requirements when it runs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from paradime.cli.console import Format, command
 __all__ = ["spec_app"]
 
 spec_app = typer.Typer(
-    help="Texts in the grammar: what a method is made of, to be read, edited and fitted.",
-    short_help="Texts in the grammar.",
+    help="Specifications: the components of a method as YAML or JSON, to read, edit and fit.",
+    short_help="Show, check and write specifications.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -23,11 +23,14 @@ spec_app = typer.Typer(
 @command
 def spec_show(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A method, a saved model, or a text.", show_default=False)
+        str,
+        typer.Argument(metavar="SOURCE", help="A method, a saved model, or a specification.", show_default=False),
     ],
     form: Format = "yaml",
 ) -> None:
-    r"""Show what a method, a model or a text is made of.
+    r"""Show the specification of a method, a model or a file.
+
+    That of a file is shown with all defaults.
 
     \b
     Example:
@@ -41,9 +44,11 @@ def spec_show(
 @spec_app.command("validate")
 @command
 def spec_validate(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A text; - for standard input.", show_default=False)],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A specification; - for standard input.", show_default=False)
+    ],
 ) -> None:
-    r"""Check a text; all mistakes are told, each with its place.
+    r"""Check a specification; report all mistakes, each with its place.
 
     \b
     Example:
@@ -57,7 +62,9 @@ def spec_validate(
 @spec_app.command("schema")
 @command
 def spec_schema() -> None:
-    r"""Write the JSON Schema of the grammar, by which editors complete and check texts.
+    r"""Write the JSON Schema of specifications.
+
+    With it, editors complete and check specifications.
 
     \b
     Example:
@@ -71,13 +78,15 @@ def spec_schema() -> None:
 @spec_app.command("init")
 @command
 def spec_init(
-    method: Annotated[str, typer.Argument(metavar="METHOD", help="The method to begin with.", show_default=False)],
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="The method.", show_default=False)],
     out: Annotated[
-        str, typer.Option("--out", "-o", metavar="FILE", help="The text to write, YAML or JSON.")
+        str, typer.Option("--out", "-o", metavar="FILE", help="The file to write: YAML or JSON.")
     ] = "-",
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
-    r"""Write the text of a method, to be edited and passed to fit --spec.
+    r"""Write the specification of a method.
+
+    Edit it, and pass it to fit --spec.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""Texts in the grammar: shown, checked, begun."""
+"""The commands ``spec show``, ``validate``, ``schema`` and ``init``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from paradime.cli import outputs
-from paradime.cli.console import InputError, say
+from paradime.cli.console import InputError, check_choice, say
 from paradime.cli.methods import METHODS, method_class
 from paradime.utils.files import atomic_write
 
@@ -16,15 +16,14 @@ __all__ = ["init_spec", "schema", "show_spec", "validate_file"]
 
 
 def show_spec(source: str, form: str) -> str:
-    """Returns the text of a method, a saved model, or a file with all defaults.
+    """Returns the specification of a method, a saved model, or a file with all defaults.
 
     Raises:
-        InputError: If it is none of these.
+        InputError: If there is no such method or file.
     """
     from paradime.spec import dump, validate_spec
 
-    if form not in ("yaml", "json"):
-        raise InputError(f"--format: must be yaml or json, got {form!r}.")
+    check_choice("--format", form, ("yaml", "json"))
     if source.lower() in METHODS:
         return str(method_class(source)().to_spec(format=form))
     place = Path(source)
@@ -36,7 +35,11 @@ def show_spec(source: str, form: str) -> str:
 
 
 def validate_file(source: str) -> None:
-    """Checks a text; all mistakes are told at once."""
+    """Checks a specification.
+
+    Raises:
+        SpecificationError: If it is wrong, with a line for each mistake.
+    """
     from paradime.spec import validate_spec
 
     checked: dict[str, Any] = validate_spec(_text_of(source))
@@ -45,30 +48,38 @@ def validate_file(source: str) -> None:
 
 
 def schema() -> str:
-    """Returns the JSON Schema of the grammar."""
+    """Returns the JSON Schema of specifications."""
     from paradime.spec import json_schema
 
     return json.dumps(json_schema(), indent=1, ensure_ascii=False)
 
 
 def init_spec(method: str, out: str, force: bool) -> None:
-    """Writes the text of a method, to be edited."""
+    """Writes the specification of a method.
+
+    Raises:
+        InputError: If there is no such method, or the file exists or cannot be written.
+    """
     text = show_spec(method_key(method), "json" if out.endswith(".json") else "yaml")
     if out == "-":
         sys.stdout.write(text)
         return
     outputs.check_file("--out", out)
     if Path(out).suffix.lower() not in (".yaml", ".yml", ".json"):
-        raise InputError(f"--out: a specification ends in .yaml, .yml or .json, got {out!r}.")
+        raise InputError(f"--out: a specification must end in .yaml, .yml or .json, got {out!r}.")
     if Path(out).exists() and not force:
-        raise InputError(f"--out: {out} is there already. Choose another name, or --force.")
+        raise InputError(f"--out: must be a new file, got {out}, which exists. Choose another name, or --force.")
     with atomic_write(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
     say(f"wrote {out}: edit it, and pass it to paradime fit --spec")
 
 
 def method_key(name: str) -> str:
-    """Returns the name of a method as it is known; refuses others."""
+    """Returns the key of a method in :data:`METHODS`.
+
+    Raises:
+        InputError: If there is no such method.
+    """
     kind = method_class(name).__name__
     return next(key for key, found in METHODS.items() if found == kind)
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paradime.cli.console import say
+from paradime.preprocessing._text_columns import MISSING
 from paradime.types import AnyArray
-from paradime.utils._text_columns import MISSING
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,10 +10,10 @@ import numpy as np
 
 from paradime.cli import outputs
 from paradime.cli.columns import known_column, numbers
-from paradime.cli.console import InputError, say
+from paradime.cli.console import InputError, folded, say, wrapped
 from paradime.cli.models import Model, coordinate_names, open_model, read_rows
-from paradime.utils.table_writing import TableWriter
-from paradime.utils.tables import file_format, read_chunks
+from paradime.preprocessing.table_writing import TableWriter
+from paradime.preprocessing.tables import file_format, read_chunks
 
 __all__ = ["export_model", "inverse_file", "model_info", "transform_file"]
 
@@ -77,6 +77,9 @@ def export_model(model_path: str, onnx: str | None, torch_file: str | None) -> N
         if path is not None:
             outputs.check_file(option, path)
     model = open_model(model_path)
+    if model.encoder is not None and not model.encoder.keeps_columns:
+        names = folded(model.encoder.get_feature_names_out().tolist())
+        say(wrapped("note: the exported model takes encoded features, not columns of the table:", names))
     if onnx is not None:
         model.routine.export_onnx(onnx)
         say(f"wrote {onnx}")
@@ -108,9 +111,14 @@ def _facts(model: Model) -> dict[str, Any]:
         f"{type(routine.model).__name__}, {sum(p.numel() for p in routine.model.parameters()):,} parameters"
     )
     facts["features"] = model.feature_names or [f"{getattr(routine, 'n_features_in_', 'some')} without names"]
+    if model.encoder is not None and model.encoder.categories_:
+        facts["columns of the table"] = model.encoder.feature_names_in_.tolist()
     if table:
-        facts["fitted to"] = f"{table.get('rows', 0):,} rows"
-        facts["columns"] = "standardised in training" if "mean" in table else "as they are"
+        if isinstance(table.get("rows"), int):
+            facts["fitted to"] = f"{table['rows']:,} rows"
+        by_encoder = model.encoder is not None and not model.encoder.keeps_numbers
+        unscaled = "standardised by the encoder" if by_encoder else "as they are"
+        facts["columns"] = "standardised in training" if "mean" in table else unscaled
         facts.update({name: table[name] for name in ("target", "id") if table.get(name)})
     can = [name for part, name in (("decode", "inverse"), ("classify", "predict")) if has_part(routine, part)]
     facts["can"] = ["transform", *can]

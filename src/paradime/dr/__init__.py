@@ -1,4 +1,4 @@
-"""Parametric dimensionality reduction: the routine, its data, its phases, and the grammar's entrance."""
+"""Parametric dimensionality reduction: the routine, its data, its phases, and specifications."""
 
 from collections.abc import Mapping
 from typing import TypeAlias

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from paradime.dr.inputs import embedded_entry
 from paradime.dr.targets import Targets
 from paradime.exceptions import SpecificationError, UnsupportedConfigurationError
 from paradime.loss import trained_state
@@ -43,7 +44,8 @@ BLOCKS = (
 """Parameters of a composed routine that its text tells."""
 
 NAMED_IN_FILE = frozenset(
-    {"_overrides", "_components", "_fitted", "_handed_on", "_returns_tensors", "_sklearn_output_config"}
+    {"_made_components", "_overrides", "_fitted", "_handed_on", "_returns_tensors", "_sklearn_output_config"}
+    | {"_components"}
     | {"_ranges", "_row_shape", "_targets", "feature_names_in_", "metadata_", "n_features_in_", "n_samples_seen_"}
 )
 """Attributes of a fitted routine, now or earlier, for which the file's format has places of their own."""
@@ -148,7 +150,7 @@ def ranges_of(routine: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns the usual ranges of the columns: of the data, or as they were saved of a routine that was loaded."""
     dataset = routine._components.dataset
     if dataset is not None:
-        return column_ranges(dataset[routine._model_key])
+        return column_ranges(dataset[embedded_entry(dataset, routine.data_key)])
     shape, known = routine._fitted.row_shape, routine._fitted.ranges
     return (-torch.ones(shape), torch.ones(shape)) if known is None else known
 
@@ -248,7 +250,7 @@ def further_attributes(routine: Any) -> dict[str, Any]:
     }
     of_data = {_DRIFT: routine._fitted.drift, _SOURCE: routine._fitted.source}
     known = {name: value for name, value in of_data.items() if value is not None}
-    return {**{name: value for name, value in vars(routine).items() if name not in others}, **known}
+    return {**{name: value for name, value in routine._stored.items() if name not in others}, **known}
 
 
 def _attributes(routine: Any, encoder: Encoder) -> dict[str, Any]:
@@ -266,7 +268,7 @@ def _attributes(routine: Any, encoder: Encoder) -> dict[str, Any]:
 
 def _fitted(routine: Any, row_shape: tuple[int, ...], encoder: Encoder) -> Fitted:
     fitted, names = routine._fitted, routine._fitted.feature_names
-    output = routine.__dict__.get("_sklearn_output_config", {}).get("transform")
+    output = getattr(routine, "_sklearn_output_config", {}).get("transform")
     floats = [part.dtype for part in routine._components.model.parameters() if part.is_floating_point()]
     return Fitted(
         row_shape=row_shape,

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 
 from paradime.data import DataField, Dataset, DerivedData
@@ -21,9 +22,17 @@ from paradime.spec.values import listed
 from paradime.training import History, TrainingPhase, Workspace, determine_losses, resolve_device
 from paradime.types import AnyArray, FloatArray
 from paradime.utils.autograd import recording_gradients
-from paradime.utils.seed import seed_of
+from paradime.utils.seed import RandomState, seed_of
 
-__all__ = ["COMPONENTS", "Component", "Components", "Overrides", "PhasesComponent", "make_components"]
+__all__ = [
+    "COMPONENTS",
+    "Component",
+    "Components",
+    "Overrides",
+    "PhasesComponent",
+    "StoredParameter",
+    "make_components",
+]
 
 T = TypeVar("T")
 
@@ -66,6 +75,11 @@ class Components:
         return [
             name for name, was in self._as_made.items() if not _is_same(was, _outline(getattr(self, name)), kept)
         ]
+
+    def training_seed(self, random_state: RandomState) -> int | None:
+        """Returns the seed of a training; one that was drawn from a generator is that of the initial weights."""
+        is_generator = random_state is not None and not isinstance(random_state, (int, np.integer))
+        return self.seed if is_generator else seed_of(random_state)
 
     @property
     def model(self) -> torch.nn.Module | None:
@@ -172,7 +186,7 @@ class Overrides:
             present = getattr(routine._components, other)
             self.losses.clear()
             self.phases.clear()
-            routine.__dict__[other] = copy.copy(present)
+            getattr(type(routine), other).store(routine, copy.copy(present))
 
 
 def make_components(settings: Mapping[str, Any], *, owner: str = "the routine") -> Components:
@@ -247,32 +261,48 @@ def _is_same(was: Any, now: Any, kept: Sequence[TrainingPhase]) -> bool:
     )
 
 
-class Component:
-    """An attribute that is set as a parameter and read as the building block made of it.
+class StoredParameter:
+    """A parameter that is stored as it was set, and read as something else.
 
-    scikit-learn wants constructors that only store; users want to read and reuse the blocks before
-    training. The parameter stays in the instance's ``__dict__``, the block is made when it is read.
+    It lies under its own name in the instance's ``__dict__``: there, pickles and ``get_params`` find it.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
+
+    def stored(self, routine: Any) -> Any:
+        """Returns the parameter as it was set."""
+        return routine.__dict__[self.name]
+
+    def store(self, routine: Any, value: Any) -> None:
+        """Sets the parameter and nothing else."""
+        routine.__dict__[self.name] = value
+
+
+class Component(StoredParameter):
+    """An attribute that is set as a parameter and read as the component made of it.
+
+    scikit-learn wants constructors that only store; users want to read and reuse the components before
+    training. A component is made when it is first read.
+    """
 
     def __get__(self, routine: Any, owner: type) -> Any:
         return self if routine is None else getattr(routine._components, self.name)
 
     @recording_gradients()
     def __set__(self, routine: Any, value: Any) -> None:
-        if "_overrides" in routine.__dict__:
-            routine._overrides.give_way(self.name, routine)
-        routine.__dict__[self.name] = value
-        if "_components" in routine.__dict__:
-            # the other blocks stay: phases may have been added, relations computed
-            if self.name == "model":
-                routine._components.replace_network(routine._build(routine.__dict__))
-            else:
-                setattr(routine._components, self.name, getattr(make_components({self.name: value}), self.name))
-        if "_components" in routine.__dict__ and self.name in COMPONENTS:
-            routine._components.remember_components([self.name])
+        routine._overrides.give_way(self.name, routine)
+        self.store(routine, value)
+        components: Components | None = routine._made_components
+        if components is None:
+            return
+        # the other components stay: phases may have been added, relations computed
+        if self.name == "model":
+            components.replace_network(routine._build(routine._stored))
+        else:
+            setattr(components, self.name, getattr(make_components({self.name: value}), self.name))
+        if self.name in COMPONENTS:
+            components.remember_components([self.name])
 
 
 class PhasesComponent(Component):

@@ -25,16 +25,16 @@ def renewed_components(routine: Estimator) -> Components:
         ValueError: If the parameters describe another network; the routine then has its blocks from before.
     """
     routine._require_made_components("training further")
-    before: Components = routine.__dict__.pop("_components")
+    before, routine._made_components = routine._components, None
     try:
-        blocks: Components = routine._components
+        blocks = routine._components
         if blocks.network.recipe != before.network.recipe:
             raise ValueError(
                 f"the parameters of this {type(routine).__name__} describe another network than the one that is "
                 "trained, which cannot be trained further. Undo the change, or set warm_start=False."
             )
     except BaseException:
-        routine.__dict__["_components"] = before
+        routine._made_components = before
         raise
     if blocks.network.recipe is not None or blocks.model is before.model:
         blocks.network, blocks.initial_weights = before.network, before.initial_weights

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import functools
 import inspect
+import types
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
-import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import ClassifierTags, Tags
@@ -31,7 +30,7 @@ from paradime.relationdata import RelationData
 from paradime.training import TrainingPhase, determine_losses
 from paradime.utils.autograd import copyable, recording_gradients
 from paradime.utils.logging import verbosely
-from paradime.utils.seed import RandomState, seed_of
+from paradime.utils.seed import RandomState
 
 __all__ = ["Estimator"]
 
@@ -60,51 +59,38 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     own_parts: ClassVar[frozenset[str]] = frozenset()
     """Parts beside the encoder that every model of the routine has."""
 
+    data_key = "main"
+    """The entry that rows become; of named entries without it, the first is embedded. A parameter of presets."""
+
+    _made_components: Components | None = None
+    _overrides: Overrides
+    _neighbor_cache: NeighborCache
     _fitted: FittedState = FittedState()
     _handed_on: tuple[str, ...] = ()
     _returns_tensors = False
 
     # -- components -----------------------------------------------------------------------------------
 
-    @functools.cached_property
-    @recording_gradients()
+    @property
     def _components(self) -> Components:
-        return self._overrides.apply(self._build(self.__dict__))
+        """The components, made of the parameters when they are first needed."""
+        if self._made_components is None:
+            with recording_gradients():
+                self._made_components = self._overrides.apply(self._build(self._stored))
+        return self._made_components
 
-    @functools.cached_property
-    def _overrides(self) -> Overrides:
-        return Overrides()
+    @property
+    def _stored(self) -> Mapping[str, Any]:
+        """The attributes as they were set, also by constructors of users' subclasses.
 
-    @functools.cached_property
-    def _neighbor_cache(self) -> NeighborCache:
-        return NeighborCache()
+        Components are read from here as they were passed: the attributes of these names give what is made of them.
+        """
+        return types.MappingProxyType(self.__dict__)
 
     def _build(self, settings: Mapping[str, Any]) -> Components:
         """Makes the building blocks of constructor arguments; presets, which have others, override this."""
         checked = checked_parameters(type(self), settings)
         return make_components({**settings, **checked}, owner=type(self).__name__)
-
-    @property
-    def _made_components(self) -> Components | None:
-        """The building blocks if they are made: parameters that do not fit are refused by what uses them."""
-        return self.__dict__.get("_components")
-
-    @property
-    def _data_key(self) -> str:
-        """The entry that rows become; of named entries without it, the first is embedded."""
-        return getattr(self, "data_key", "main")
-
-    @property
-    def _model_key(self) -> str:
-        """The entry of the data set that the model embeds."""
-        dataset, key = self._components.workspace.require_dataset(), self._data_key
-        return key if key in dataset else next(iter(dataset))
-
-    @property
-    def _seed(self) -> int | None:
-        """The seed; one that was drawn of a generator stays that of the building blocks."""
-        given = self.random_state
-        return seed_of(given) if given is None or isinstance(given, (int, np.integer)) else self._components.seed
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:
@@ -131,7 +117,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def _start_afresh(self) -> None:
         """Forgets what was learned: the next use makes the blocks anew, of the present parameters."""
-        blocks: Components | None = self.__dict__.pop("_components", None)
+        blocks, self._made_components = self._made_components, None
         if blocks is not None and blocks.model is not None and blocks.initial_weights is not None:
             blocks.model.load_state_dict(blocks.initial_weights)
 
@@ -265,9 +251,9 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         """
         with self._working(), self._composing() as blocks:
             blocks.workspace.add(data)
-            if self._data_key in data:
+            if self.data_key in data:
                 # rows that are replaced take what is known of them along
-                self._fitted = self._fitted.of_other_data(data, self._data_key)
+                self._fitted = self._fitted.of_other_data(data, self.data_key)
         self._overrides.recipes.update({k: entry for k, entry in data.items() if isinstance(entry, DerivedData)})
 
     def compute_derived_data(self, only: str | Iterable[str] | None = None) -> None:
@@ -309,14 +295,14 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def _set_components(self) -> dict[str, Any]:
         """Returns the components that were set though they are no parameters, such as those of a preset."""
         known = self._get_param_names()
-        return {name: self.__dict__[name] for name in COMPONENTS if name in self.__dict__ and name not in known}
+        return {name: self._stored[name] for name in COMPONENTS if name in self._stored and name not in known}
 
     def _changed_components(self) -> list[str]:
         """Returns the names of the components that were changed in place."""
-        if "_components" not in self.__dict__:
+        if self._made_components is None:
             return []
-        given = self.__dict__.get("training_phases") or ()
-        return self._components.changed_components([*given, *self._overrides.phases])
+        given = self._stored.get("training_phases") or ()
+        return self._made_components.changed_components([*given, *self._overrides.phases])
 
     def _require_made_components(self, by: str) -> None:
         """Raises UnsupportedConfigurationError if components were changed in place, and would be made anew.
@@ -337,6 +323,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         """Answers names that the constructor does not take, and remembers which its ``**kwargs`` hand on."""
         others = handed_on(cls, settings)
         made: Self = super().__new__(cls)
+        made._overrides, made._neighbor_cache = Overrides(), NeighborCache()
         if others:
             made._handed_on = others
         return made
@@ -352,7 +339,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Returns the constructor's arguments as they were given, also those that its ``**kwargs`` hand on."""
         names = dict.fromkeys([*self._get_param_names(), *self._handed_on])
-        return {name: self.__dict__[name] for name in names if name in self.__dict__}
+        return {name: self._stored[name] for name in names if name in self._stored}
 
     def set_params(self, **params: Any) -> Self:
         """Sets parameters; what is trained stays until the next :meth:`fit`.
@@ -381,11 +368,11 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         made: Self = super(
             Estimator, copy.copy(self)
         ).__sklearn_clone__()  # the copy's parameters have deep copies
-        made.__dict__.update(copy.deepcopy(self._set_components()))
+        for name, component in copy.deepcopy(self._set_components()).items():
+            setattr(made, name, component)
         if self._returns_tensors:
             made._returns_tensors = True
-        if "_overrides" in self.__dict__:
-            made.__dict__["_overrides"] = copy.deepcopy(self.__dict__["_overrides"])
+        made._overrides = copy.deepcopy(self._overrides)
         return made
 
     def __getstate__(self) -> dict[str, Any]:
@@ -448,8 +435,8 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:
-        # blocks that are not made yet stay so: parameters that do not fit are refused by what uses them
-        return "_components" in self.__dict__ and self.trained
+        # components that are not made yet stay so: parameters that do not fit are refused by what uses them
+        return self._made_components is not None and self._made_components.trained
 
     def __dir__(self) -> list[str]:
         # scikit-learn's reads every attribute, which would make the components and embed all rows

@@ -10,7 +10,7 @@ from paradime.dr.targets import Targets
 from paradime.types import Data
 from paradime.utils.sparse import is_sparse
 
-__all__ = ["as_dataset", "entry_of", "number_of_rows", "with_targets"]
+__all__ = ["as_dataset", "embedded_entry", "entry_of", "number_of_rows", "with_targets"]
 
 
 def names_entries(X: Any) -> bool:
@@ -26,6 +26,18 @@ def as_dataset(X: Data, key: str) -> Dataset:
     if isinstance(X, Dataset):
         return X.subset(slice(None))
     return Dataset(X if names_entries(X) else {key: X})
+
+
+def embedded_entry(dataset: Dataset, key: str) -> str:
+    """Returns the entry of a data set that is embedded: the one of that name, or the first one.
+
+    Example:
+        >>> embedded_entry(Dataset({"first": [[1.0]], "main": [[2.0]]}), "main")
+        'main'
+        >>> embedded_entry(Dataset({"first": [[1.0]]}), "main")
+        'first'
+    """
+    return key if key in dataset else next(iter(dataset))
 
 
 def entry_of(X: Any, key: str) -> Any:

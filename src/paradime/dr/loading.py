@@ -57,11 +57,12 @@ def restored(
         parameters |= _place(parameters, device)
     routine = kind(**parameters)
     if not takes_device:  # its constructor says where
-        routine.__dict__.update(_place(routine.__dict__, device))
+        for name, value in _place(routine._stored, device).items():
+            setattr(routine, name, value)
     fitted = config.fitted
     # what the target is decides on the heads and losses of a preset
     routine._fitted = FittedState(targets=_targets(fitted.targets))
-    routine.__dict__["_overrides"] = _overrides(saved, decoder, vocabulary)
+    routine._overrides = _overrides(saved, decoder, vocabulary)
     blocks = routine._components
     blocks.network.restore(network.to(blocks.device), fitted.row_shape)
     for key, loss in blocks.losses.items() if config.with_training else ():
@@ -161,7 +162,7 @@ def _remember(routine: Any, saved: Saved, decoder: Decoder) -> None:
     for name, value in attributes.items():
         if not _is_free(routine, name):
             raise ModelFileError(f"{saved.path}: {name[:40]!r} cannot be an attribute of a saved routine.")
-        routine.__dict__[name] = value
+        setattr(routine, name, value)
 
 
 def _refined(saved: Saved) -> RefinedMap | None:

@@ -61,21 +61,22 @@ def has_part(routine: Any, needed: str) -> bool:
         routine: The routine. Building blocks that are not made yet stay so.
         needed: ``"decode"`` or ``"classify"``.
     """
-    blocks = routine.__dict__.get("_components")
-    given = routine.__dict__.get("model")
-    model = given if blocks is None or blocks.model is None else blocks.model
+    components = routine._made_components
+    given = routine._stored.get("model")
+    model = given if components is None or components.model is None else components.model
     if isinstance(model, torch.nn.Module):
         return _can(model, needed)
     part = _PART_OF[needed]
     if isinstance(model, ModelRecipe):
         return bool(getattr(model, part)) or _type_can(model.model_type, needed)
-    return bool(routine.__dict__.get(part, False)) or part in type(routine).own_parts
+    return bool(routine._stored.get(part, False)) or part in type(routine).own_parts
 
 
 def _can(model: torch.nn.Module, method: str) -> bool:
     if isinstance(model, EmbeddingModel) and getattr(type(model), method) is getattr(EmbeddingModel, method):
         return getattr(model, _PART_OF[method]) is not None or _type_can(type(model.encoder), method)
-    return _type_can(type(model), method) or method in model.__dict__
+    found = getattr(model, method, None)  # of its class, or one that was put into the model
+    return getattr(found, "__func__", found) not in (None, getattr(Model, method))
 
 
 def _type_can(model_type: type, method: str) -> bool:

@@ -134,21 +134,17 @@ def read_resumed(
 
 
 def description_of(
-    blocks: Components,
-    parameters: Mapping[str, Any],
+    routine: Estimator,
     phases: Sequence[TrainingPhase],
     callbacks: Sequence[Callback],
-    seed: int | None,
     resumed: Mapping[str, Any] | None,
 ) -> dict[str, Any] | None:
     """Describes what a training is made of, for checkpoints; ``None`` where nobody needs that.
 
     Args:
-        blocks: The building blocks, with all that is computed of the data.
-        parameters: The routine's parameters.
+        routine: The routine, whose components hold all that is computed of the data.
         phases: The phases.
         callbacks: What is called during training.
-        seed: The seed of sampling.
         resumed: What a checkpoint holds, from which the training goes on, or ``None``.
 
     Raises:
@@ -157,13 +153,14 @@ def description_of(
     all_callbacks = [*callbacks, *(one for phase in phases for one in phase.callbacks)]
     if resumed is None and not any(isinstance(one, Checkpoints) for one in all_callbacks):
         return None
+    blocks = routine._components
     dataset = blocks.workspace.require_dataset()
     assert blocks.model is not None
-    settings = {name: value for name, value in parameters.items() if name not in _NOT_COMPARED}
+    settings = {name: value for name, value in routine.get_params().items() if name not in _NOT_COMPARED}
     described = {
         "data": describe_data(dataset, list(blocks.derived_data)),
         "parameters": describe_settings(settings),
-        "random_state": seed,
+        "random_state": blocks.training_seed(routine.random_state),
         "model": describe_model(blocks.model),
         "phases": describe_phases([phase for phase in phases if phase.epochs != 0], len(dataset)),
         "relations": describe_relations(blocks.workspace.relation_data),

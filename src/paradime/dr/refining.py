@@ -11,6 +11,7 @@ import torch
 
 from paradime.dr.estimator import Estimator
 from paradime.dr.inference import apply_model
+from paradime.dr.inputs import embedded_entry
 from paradime.refinement import (
     Attraction,
     FreePositions,
@@ -54,9 +55,10 @@ def refined_map(routine: Estimator) -> RefinedMap:
     Raises:
         KeyboardInterrupt: If Ctrl-C ended it, unless what was reached is to be kept.
     """
-    blocks, owner, key = routine._components, type(routine).__name__, routine._model_key
+    blocks, owner = routine._components, type(routine).__name__
     dataset, model = blocks.workspace.require_dataset(), blocks.model
     assert model is not None
+    key, seed = embedded_entry(dataset, routine.data_key), blocks.training_seed(routine.random_state)
     objective = find_objective(blocks.training_phases, blocks.losses, blocks.batch_relations, owner)
     relations = blocks.workspace.relation_data[objective.relation_key]
     attraction = Attraction.of(neighbor_probabilities(relations, by_rows=objective.by_rows))
@@ -64,7 +66,7 @@ def refined_map(routine: Estimator) -> RefinedMap:
     metric = getattr(blocks.global_relations.get(objective.relation_key), "metric", None) or "euclidean"
     made = RefinedMap.of(dataset[key], by_network, attraction.perplexity, metric)
     start, center, factor = scaled_start(made.positions)
-    generator = None if routine._seed is None else torch.Generator(blocks.device).manual_seed(routine._seed)
+    generator = None if seed is None else torch.Generator(blocks.device).manual_seed(seed)
     guidance = None
     weights = objective.guiding_weights(blocks.history.records)
     if weights:
@@ -85,7 +87,7 @@ def refined_map(routine: Estimator) -> RefinedMap:
         )
     free = FreePositions(start, attraction, guidance)
     began = time.perf_counter()
-    with seeded(routine._seed, blocks.device):
+    with seeded(seed, blocks.device):
         _move(free, routine)
     report(
         log,

@@ -19,7 +19,7 @@ from paradime.dr.estimator import Estimator
 from paradime.dr.fitted import Drift, FittedState
 from paradime.dr.held_out import check_hold_out, held_out_rows, hold_out, validation_of
 from paradime.dr.inference import UnknownAttributeError, apply_model, score_of
-from paradime.dr.inputs import as_dataset, with_targets
+from paradime.dr.inputs import as_dataset, embedded_entry, with_targets
 from paradime.dr.parts import needs_part
 from paradime.dr.preparation import check_and_compute, description_of, read_resumed, spare_parameters
 from paradime.dr.refining import check_refinable, refined_map
@@ -237,16 +237,16 @@ class ParametricDR(Estimator):
         read_resumed(self, resume_from, callbacks)  # a file that is refused leaves what was learned as it is
         self._require_made_components("fit")
         # data that are refused leave what was learned as it is
-        dataset = as_dataset(X, self._data_key)
+        dataset = as_dataset(X, self.data_key)
         targets = with_targets(dataset, y)
         check_hold_out(self.validation_fraction, len(dataset), validation_data)
         self._check_data(dataset)
-        held_out = held_out_rows(validation_data, targets, self._data_key)
+        held_out = held_out_rows(validation_data, targets, self.data_key)
         goes_on = bool(self.warm_start) and resume_from is None and self.__sklearn_is_fitted__()
         if goes_on:
-            self._fitted.check_rows(X, self._data_key, self)
+            self._fitted.check_rows(X, self.data_key, self)
             self._fitted.check_targets(y, self)
-        known = self._fitted.of_other_data(X, self._data_key).replace(targets=targets)
+        known = self._fitted.of_other_data(X, self.data_key).replace(targets=targets)
         with self._restored_on_error() if goes_on else self._kept_until_trained() as former:
             self._fitted = known
             if goes_on:
@@ -255,7 +255,7 @@ class ParametricDR(Estimator):
                 self._start_afresh()
             spare_parameters(self)
             self._train(dataset, callbacks, validation_data=held_out, resume_from=resume_from, former=former)
-            if not self.trained:
+            if not self._components.trained:
                 raise ValueError(
                     "fit learns nothing where all phases have epochs=0. Give one of them at least 1 epoch."
                 )
@@ -291,7 +291,7 @@ class ParametricDR(Estimator):
         """
         with self._working():
             dataset = data if data is None or isinstance(data, Dataset) else Dataset(data)
-            known = self._fitted if data is None else self._fitted.of_other_data(data, self._data_key)
+            known = self._fitted if data is None else self._fitted.of_other_data(data, self.data_key)
             settings: Any = {"validation_data": validation_data, "resume_from": resume_from}
             self._train(dataset, callbacks, known=known, **settings)
 
@@ -348,15 +348,15 @@ class ParametricDR(Estimator):
         if is_first and classes is None:
             return self.fit(X, y, callbacks=callbacks)
         if not is_first:
-            self._fitted.check_rows(X, self._data_key, self)
+            self._fitted.check_rows(X, self.data_key, self)
             if classes is not None:
                 self._fitted.check_targets(classes, self)
-        dataset = as_dataset(X, self._data_key)
+        dataset = as_dataset(X, self.data_key)
         targets = new_targets(dataset, y, classes if is_first else None, self._fitted.targets)
         n_seen = 0 if is_first else self._n_rows_seen
         n_total = n_seen + len(dataset)
         if is_first:
-            self._fitted = self._fitted.of_other_data(X, self._data_key).replace(targets=targets)
+            self._fitted = self._fitted.of_other_data(X, self.data_key).replace(targets=targets)
             self._start_afresh()
             spare_parameters(self)
             self._train(dataset, callbacks)
@@ -427,7 +427,7 @@ class ParametricDR(Estimator):
         check_update(keep, anchors, share)
         check_epochs(epochs)
         self._require_trained()
-        self._fitted.check_rows(X, self._data_key, self)
+        self._fitted.check_rows(X, self.data_key, self)
         earlier, new, targets = rows_to_update(self, X, y, old)
         n_seen = self._n_rows_seen + len(new)
         held = Anchors.of(self, earlier, anchors)
@@ -472,14 +472,14 @@ class ParametricDR(Estimator):
                 self._fitted = known or self._fitted
                 if dataset is not None:
                     blocks.workspace.register(dataset)
-                blocks.workspace.require_dataset()
+                key = embedded_entry(blocks.workspace.require_dataset(), self.data_key)
                 self._prepare_training()
                 hold_out(
                     blocks,
                     validation_data,
                     fraction=self.validation_fraction,
-                    key=self._model_key,
-                    seed=self._seed,
+                    key=key,
+                    seed=blocks.training_seed(self.random_state),
                     is_new=dataset is not None,
                 )
                 trainer = self._trainer(blocks.training_phases, callbacks, resumed)
@@ -499,9 +499,10 @@ class ParametricDR(Estimator):
         resumed: Mapping[str, Any] | None = None,
     ) -> Trainer:
         """Checks phases, computes what they need of the data that are there, and makes what trains them."""
-        blocks, key, seed = self._components, self._model_key, self._seed
+        blocks = self._components
+        dataset, seed = blocks.workspace.require_dataset(), blocks.training_seed(self.random_state)
+        key = embedded_entry(dataset, self.data_key)
         model = check_and_compute(blocks, phases, key, self._fitted.targets)
-        dataset = blocks.workspace.require_dataset()
         self._fitted = self._fitted.replace(row_shape=tuple(dataset[key].shape[1:]))
         called = [*checked_callbacks(self.callbacks), *checked_callbacks(callbacks)]
         called = [_NoteTraining(self), blocks.history, ReportLoss(), *called]
@@ -515,7 +516,7 @@ class ParametricDR(Estimator):
             data_key=key,
             seed=seed,
             callbacks=called,
-            description=description_of(blocks, self.get_params(), phases, called, seed, resumed),
+            description=description_of(self, phases, called, resumed),
             validation=validation_of(blocks, self.validation_every, key, self._given_positions()),
             on_interrupt=self.on_interrupt,
         )
@@ -523,7 +524,9 @@ class ParametricDR(Estimator):
     def _add_rows(self, refined: RefinedMap | None, dataset: Dataset) -> None:
         """Adds rows to a refined map, in which the earlier ones stay where they are."""
         if refined is not None:
-            self._fitted = self._fitted.replace(refined=refined.with_rows(dataset[self._model_key]))
+            self._fitted = self._fitted.replace(
+                refined=refined.with_rows(dataset[embedded_entry(dataset, self.data_key)])
+            )
 
     @contextlib.contextmanager
     def _restored_on_error(self) -> Iterator[Components | None]:
@@ -532,7 +535,7 @@ class ParametricDR(Estimator):
         try:
             yield None
         except BaseException:
-            self.__dict__["_components"], self._fitted = blocks, fitted
+            self._made_components, self._fitted = blocks, fitted
             blocks.embedding = None  # the network may have learned
             raise
 
@@ -540,11 +543,12 @@ class ParametricDR(Estimator):
     def _data_kept_on_error(self) -> Iterator[None]:
         """If the block raises, a routine that is trained has the data from before, and what is known of them."""
         fitted = self._fitted
-        with self._components.data_kept_on_error() if self.trained else contextlib.nullcontext():
+        blocks = self._components
+        with blocks.data_kept_on_error() if blocks.trained else contextlib.nullcontext():
             try:
                 yield
             except BaseException:
-                self._fitted = fitted if self.trained else self._fitted
+                self._fitted = fitted if blocks.trained else self._fitted
                 raise
 
     @contextlib.contextmanager
@@ -561,7 +565,7 @@ class ParametricDR(Estimator):
         except BaseException:
             now = self._made_components
             if now is None or not now.trained:
-                self.__dict__["_components"], self._fitted = before, fitted
+                self._made_components, self._fitted = before, fitted
                 if model is not None and weights is not None:
                     model.load_state_dict(weights)
             raise
@@ -624,7 +628,7 @@ class ParametricDR(Estimator):
     def _apply(self, X: Any, method: str | None = None, **how: bool) -> torch.Tensor:
         """Applies the trained model to points, shape (m, …), whose columns have the names of the training."""
         self._require_trained()
-        rows = self._fitted.check_names(X, self._data_key, self, method)
+        rows = self._fitted.check_names(X, self.data_key, self, method)
         return apply_model(self._components, rows, method, self._fitted, owner=type(self).__name__, **how)
 
     def transform(self, X: Any, *, refine: bool = True) -> Any:
@@ -739,7 +743,7 @@ class ParametricDR(Estimator):
             True
         """
         self._require_trained("score")
-        return score_of(X, self._data_key, lambda rows: self._apply(rows, "embed"))
+        return score_of(X, self.data_key, lambda rows: self._apply(rows, "embed"))
 
     # -- what was learned -----------------------------------------------------------------------------
 
@@ -761,7 +765,7 @@ class ParametricDR(Estimator):
                 f"this {type(self).__name__} does not hold the data it was trained on. Call transform(X)."
             )
         if blocks.embedding is None:
-            rows = blocks.dataset[self._model_key]
+            rows = blocks.dataset[embedded_entry(blocks.dataset, self.data_key)]
             blocks.embedding = apply_model(blocks, rows, "embed", self._fitted, owner=type(self).__name__).numpy()
         return blocks.embedding
 
@@ -886,7 +890,7 @@ class ParametricDR(Estimator):
         allow_imports: Iterable[str] = (),
         **settings: Any,
     ) -> Self:
-        """Makes a routine from a specification in the grammar.
+        """Makes a routine from a specification.
 
         Args:
             file_or_spec: The path of a YAML or JSON file, its text, or its contents as a dict.
@@ -942,13 +946,13 @@ class ParametricDR(Estimator):
             model: Whether to write the section ``model``. Without it the reader passes a model, or gets a fully
                 connected network.
             allow_imports: Modules or packages whose classes and functions may be written by their importable
-                names, such as ``"mine.losses:MyLoss"``, if they have no name in the grammar.
+                names, such as ``"mine.losses:MyLoss"``, if they are not registered under a name.
 
         Returns:
             The text, or the mapping.
 
         Raises:
-            SpecificationError: If a part has no name in the grammar, or cannot be written; the message starts
+            SpecificationError: If a part is not registered under a name, or cannot be written; the message starts
                 with the place, and says what to do.
             OSError: If the file cannot be written.
 

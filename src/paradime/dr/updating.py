@@ -18,7 +18,7 @@ from paradime.dr.continuing import add_known_targets
 from paradime.dr.estimator import Estimator
 from paradime.dr.fitted import Drift
 from paradime.dr.inference import apply_model
-from paradime.dr.inputs import as_dataset
+from paradime.dr.inputs import as_dataset, embedded_entry
 from paradime.dr.overrides import AddedLoss
 from paradime.dr.targets import Targets
 from paradime.functional.spreading import covering_points, relative_movement
@@ -52,8 +52,8 @@ class Anchors:
     @classmethod
     def of(cls, routine: Estimator, earlier: Dataset, n_anchors: int) -> Anchors:
         """Chooses anchors among earlier rows; 500 to look at if there are to be none."""
-        blocks, key = routine._components, routine._data_key
-        rows = earlier[key if key in earlier else next(iter(earlier))]
+        blocks = routine._components
+        rows = earlier[embedded_entry(earlier, routine.data_key)]
         positions = apply_model(blocks, rows, "embed", routine._fitted, owner=type(routine).__name__, refine=False)
         # in double precision, which holds the squares of all numbers of single precision
         deviations = (positions - positions.mean(dim=0)).to(torch.float64)
@@ -96,7 +96,7 @@ def rows_to_update(
         ValueError: If the routine holds no earlier rows and none are given, or entries are missing.
     """
     earlier = _earlier_rows(routine, old)
-    new, targets = as_dataset(X, routine._data_key), routine._fitted.targets
+    new, targets = as_dataset(X, routine.data_key), routine._fitted.targets
     if y is not None and targets is None:
         raise ValueError(f"this {type(routine).__name__} was fitted without y. Leave y out: update(X).")
     if y is not None and targets is not None:
@@ -140,8 +140,8 @@ def _generator(seed: int | None) -> torch.Generator | None:
 
 def _earlier_rows(routine: Estimator, old: Data | None) -> Dataset:
     if old is not None:
-        routine._fitted.check_rows(old, routine._data_key, routine)
-        return as_dataset(old, routine._data_key)
+        routine._fitted.check_rows(old, routine.data_key, routine)
+        return as_dataset(old, routine.data_key)
     blocks = routine._components
     if blocks.dataset is None:
         raise ValueError(

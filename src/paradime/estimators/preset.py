@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import inspect
 import os
 import reprlib
 from collections.abc import Mapping, Sequence
@@ -119,9 +120,10 @@ class Preset(ParametricDR):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        init = cls.__dict__.get("__init__")
-        common = None if init is None else common_of(init)
-        if init is not None and common is not None:
+        init: Any = inspect.getattr_static(cls, "__init__")
+        is_own = init is not inspect.getattr_static(super(cls, cls), "__init__")
+        common = common_of(init) if is_own else None
+        if common is not None:
             # editors and type checkers read the typed dict; scikit-learn and help() read this
             defaults = {**DEFAULTS, **cls.common}
             chosen = {name: default for name, default in defaults.items() if name in common}
@@ -184,6 +186,7 @@ class Preset(ParametricDR):
     def _prepare_training(self) -> None:
         """Adds the positions that were given to the data, if a phase teaches them."""
         dataset, blocks = self._components.workspace.require_dataset(), self._components
+        dataset[self.data_key]  # raises if it is missing: a method's relations are of this entry and no other
         taught = (blocks.losses.get(key) for phase in blocks.training_phases for key in phase.loss_keys)
         if any(isinstance(loss, PositionLoss) for loss in taught) and not self._set_components():
             self._check_data(dataset)
@@ -218,7 +221,7 @@ class Preset(ParametricDR):
 
     def _settings(self) -> dict[str, Any]:
         """Returns the parameters, checked, by the names that components are made of."""
-        given = {name: self.__dict__[name] for name in type(self).defaults}
+        given = {name: self._stored[name] for name in type(self).defaults}
         return {**given, **checked_parameters(type(self), given)}
 
     def _build(self, settings: Mapping[str, Any]) -> Components:
@@ -234,7 +237,7 @@ class Preset(ParametricDR):
 
     def _composition(self, chosen: Mapping[str, Any]) -> Composition:
         """Returns the components of the method, and what all presets can add to them."""
-        plain = object.__new__(type(self))
+        plain = type(self).__new__(type(self))
         for name, value in chosen.items():
             setattr(plain, name, value)
         if plain.initialization is not None:
@@ -264,10 +267,6 @@ class Preset(ParametricDR):
                 for phase in made.training_phases
             ]
         return made
-
-    @property
-    def _model_key(self) -> str:
-        return self.data_key
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         defaults = known_parameters(type(self))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from paradime.utils.parallel import parallel_map
+
 __all__ = ["cauchy_attraction", "cauchy_divergence"]
 
 _ROWS_AT_ONCE = 1 << 10  # whose edges stay in the cache
@@ -32,7 +34,8 @@ def cauchy_attraction(
     axes = [axis.contiguous() for axis in points.unbind(dim=1)]  # of which edges are gathered fastest
     counts, places = starts.diff(), starts.tolist()
     sums = torch.empty_like(points)
-    for first in range(0, len(points), _ROWS_AT_ONCE):
+
+    def attract(first: int) -> None:
         last = min(first + _ROWS_AT_ONCE, len(points))
         rows, edges = slice(first, last), slice(places[first], places[last])
         ends, numbers = columns[edges], counts[rows]
@@ -46,6 +49,10 @@ def cauchy_attraction(
         pulls, offsets = weights[edges] / squares, starts[first : last + 1] - places[first]
         for axis, difference in enumerate(differences):
             sums[rows, axis] = torch.segment_reduce(pulls * difference, "sum", offsets=offsets)
+
+    blocks = range(0, len(points), _ROWS_AT_ONCE)
+    with parallel_map(len(blocks), points.device) as apply:
+        list(apply(attract, blocks))
     return sums
 
 

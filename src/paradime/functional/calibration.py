@@ -7,9 +7,12 @@ from collections.abc import Callable
 
 import torch
 
+from paradime.utils.parallel import parallel_map, part_size
+
 __all__ = ["connectivity_weights", "perplexity_weights"]
 
 _CHUNK_ELEMENTS = 1 << 22  # limits the memory of temporaries; larger chunks are not faster
+_LEAST_ROWS = 512
 _MAX_ITERATIONS = 100
 _LARGEST_LOG = 80.0  # exp of this is finite in single precision
 _SMALLEST_LOG = -30.0  # at this rate all weights are equal, and those of absent entries, at 1e18, still 0
@@ -55,12 +58,17 @@ def perplexity_weights(sq_dists: torch.Tensor, perplexity: float) -> tuple[torch
     goal = math.log(perplexity)
     weights = torch.empty_like(sq_dists)
     betas = sq_dists.new_empty(len(sq_dists))
-    for rows in _row_chunks(sq_dists):
+
+    def calibrate(rows: slice) -> None:
         shifted, scale = _shift_and_scale(sq_dists[rows])
         log_beta = _solve_rows(shifted, lambda d, x: _entropy_above(d, x, goal))
         kernel = shifted.mul_(-log_beta.exp()[:, None]).exp_()
         weights[rows] = kernel.div_(kernel.sum(dim=1, keepdim=True))
         betas[rows] = log_beta.exp() / scale
+
+    chunks = _row_chunks(sq_dists)
+    with parallel_map(len(chunks), sq_dists.device) as apply:
+        list(apply(calibrate, chunks))
     return weights, betas
 
 
@@ -94,16 +102,24 @@ def connectivity_weights(dists: torch.Tensor, n_neighbors: float) -> tuple[torch
     goal = math.log2(n_neighbors)
     weights = torch.empty_like(dists)
     sigmas = dists.new_empty(len(dists))
-    for rows in _row_chunks(dists):
+
+    def calibrate(rows: slice) -> None:
         shifted, scale = _shift_and_scale(dists[rows])
         log_rate = _solve_rows(shifted, lambda d, x: _log_sum_above(d, x, goal))
         weights[rows] = shifted.mul_(-log_rate.exp()[:, None]).exp_()
         sigmas[rows] = scale / log_rate.exp()
+
+    chunks = _row_chunks(dists)
+    with parallel_map(len(chunks), dists.device) as apply:
+        list(apply(calibrate, chunks))
     return weights, sigmas
 
 
 def _row_chunks(matrix: torch.Tensor) -> list[slice]:
-    step = max(1, _CHUNK_ELEMENTS // max(1, matrix.shape[1]))
+    step = max(1, part_size(_CHUNK_ELEMENTS, matrix.device) // max(1, matrix.shape[1]))
+    if matrix.device.type == "cpu":
+        # a part for each thread also of few rows, which take many operations
+        step = min(step, max(_LEAST_ROWS, math.ceil(len(matrix) / torch.get_num_threads())))
     return [slice(start, start + step) for start in range(0, len(matrix), step)]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from paradime.utils.parallel import parallel_map, part_size
+
 __all__ = ["k_means", "nearest_center"]
 
 _CHUNK_ELEMENTS = 1 << 22
@@ -56,10 +58,12 @@ def nearest_center(rows: torch.Tensor, centers: torch.Tensor) -> torch.Tensor:
     """
     centers = centers.to(rows.dtype)
     half_sq_norms = centers.square().sum(dim=1) / 2
-    nearest = torch.empty(len(rows), dtype=torch.int64, device=rows.device)
-    step = max(1, _CHUNK_ELEMENTS // len(centers))
-    for start in range(0, len(rows), step):
-        chunk = slice(start, start + step)
+    step = max(1, part_size(_CHUNK_ELEMENTS, rows.device) // len(centers))
+
+    def nearest(chunk: torch.Tensor) -> torch.Tensor:
         # (|x - c|² - |x|²) / 2
-        nearest[chunk] = torch.addmm(half_sq_norms, rows[chunk], centers.T, alpha=-1).argmin(dim=1)
-    return nearest
+        return torch.addmm(half_sq_norms, chunk, centers.T, alpha=-1).argmin(dim=1)
+
+    chunks = torch.split(rows, step)
+    with parallel_map(len(chunks), rows.device) as apply:
+        return torch.cat(list(apply(nearest, chunks)))

@@ -196,6 +196,28 @@ class InputScaling(torch.nn.Module):
         last = self.out_dim - 1 - torch.arange(n_shared, device=device) % self.out_dim
         self.weight[torch.cat((free, last)), new] = (1 / lengths).to(self.weight)
 
+    @torch.no_grad()
+    def precede(self, mean: torch.Tensor, scale: torch.Tensor) -> None:
+        """Includes a standardisation: the layer then maps X as it mapped ``(X - mean) / scale`` before.
+
+        Args:
+            mean: What is subtracted from the columns, shape (in_dim,), float64.
+            scale: What they are divided by, shape (in_dim,), float64, positive.
+        """
+        center, low, high, reach, weight, bias = (
+            buffer.double().cpu()
+            for buffer in (self.center, self.low, self.high, self.reach, self.weight, self.bias)
+        )
+        wanted = mean + scale * center
+        self.center.copy_(wanted)
+        # the bias compensates for the rounding to single precision
+        rest = self.center.double().cpu() - wanted
+        self.low.copy_(low * scale - rest)
+        self.high.copy_(high * scale - rest)
+        self.reach.copy_(reach * scale)
+        self.weight.copy_(weight / scale)
+        self.bias.copy_(bias + (weight / scale) @ rest)
+
     def _fit_bounds(self, rows: torch.Tensor | SparseRows, sample: torch.Tensor) -> torch.Tensor:
         """Fits centre and bounds, and returns which columns vary, shape (in_dim,)."""
         extremes, ranges = columns_of(rows, sample)

@@ -127,6 +127,15 @@ class Standardization(torch.nn.Module):
         self.scale.copy_(_representable(scale))
         self._is_prepared.fill_(True)
 
+    def precede(self, mean: torch.Tensor, scale: torch.Tensor) -> None:
+        """Includes a standardisation: the layer then maps X as it mapped ``(X - mean) / scale`` before.
+
+        Args:
+            mean: What is subtracted from the columns, float64, in the order of :attr:`center`.
+            scale: What they are divided by, float64, positive.
+        """
+        self.take(mean + scale * self.mean().flatten().cpu(), scale * self.scale.double().flatten().cpu())
+
     def mean(self) -> torch.Tensor:
         """Returns the means, float64."""
         return self.center.double() + self.rest.double()

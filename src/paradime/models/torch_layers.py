@@ -86,18 +86,19 @@ def in_double_precision(model: torch.nn.Module, device: torch.device) -> torch.n
 def _is_known(module: torch.nn.Module) -> bool:
     # exactly these classes: a subclass may run other code
     known = type(module) in _LAYERS or type(module).__module__.startswith(_OURS)
-    return known and not any(name in module.__dict__ for name in _METHODS)
+    # a method that somebody put into the module takes the place of the class's
+    return known and not any(name in vars(module) for name in _METHODS)
 
 
 def _copied(module: torch.nn.Module, device: torch.device) -> torch.nn.Module:
     # copied by hand, because copy.deepcopy takes longer than embedding a row
     result = copy.copy(module)
     for name, tensors in (("_parameters", module._parameters), ("_buffers", module._buffers)):
-        result.__dict__[name] = {key: None if t is None else _converted(t, device) for key, t in tensors.items()}
-    result.__dict__["_modules"] = {
+        setattr(result, name, {key: None if t is None else _converted(t, device) for key, t in tensors.items()})
+    result._modules = {
         key: None if child is None else _copied(child, device) for key, child in module._modules.items()
     }
-    result.__dict__["training"] = False
+    result.training = False
     return result
 
 

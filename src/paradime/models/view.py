@@ -56,7 +56,8 @@ def view_of(model: T, names: Iterable[str], wrap: Wrap) -> T:
         return model
     view: Any = object.__new__(kind)
     for name, value in (("__dict__", original.__dict__), ("_viewed", original), ("_wraps", wraps)):
-        object.__setattr__(view, name, value)  # without torch's handling of modules' attributes
+        # not as torch sets attributes of modules; the attributes are the model's own, also those set later
+        object.__setattr__(view, name, value)
     return view  # type: ignore[no-any-return]
 
 

@@ -19,6 +19,7 @@ from paradime.neighbors.products import (
 )
 from paradime.neighbors.trial import Trial
 from paradime.types import Metric
+from paradime.utils.parallel import parallel_map, part_size
 
 __all__ = ["BlocksBackend", "sketch_of"]
 
@@ -95,11 +96,17 @@ class _Search(NamedTuple):
         shape, device = (len(self.points), self.k), self.points.X.device
         indices = torch.empty(shape, dtype=torch.int64, device=device)
         dists = torch.empty(shape, dtype=torch.float32, device=device)
-        for number in range(len(self.lists)):
+        # each part of a list converts all others: up to four threads, parts are as large as on one
+        most = min(_BLOCK_ELEMENTS, part_size(4 * _BLOCK_ELEMENTS, device))
+
+        def search_list(number: int) -> None:
             others = self.lists.near(number, self.n_lists, self.k + 1)
-            for queries in torch.split(self.lists.of(number), max(1, _BLOCK_ELEMENTS // len(others))):
+            for queries in torch.split(self.lists.of(number), max(1, most // len(others))):
                 nearest = self.nearest(number, queries, others)
                 indices[queries], dists[queries] = nearest.indices, self.points.distances(nearest.sq_dists)
+
+        with parallel_map(len(self.lists), device) as apply:
+            list(apply(search_list, range(len(self.lists))))
         return indices, dists
 
     def nearest(self, number: int, queries: torch.Tensor, others: torch.Tensor) -> Nearest:

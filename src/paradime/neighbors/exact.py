@@ -11,6 +11,7 @@ from paradime.neighbors.metrics import comparison_of, is_metric, nearest_in
 from paradime.neighbors.products import Nearest, nearest_in_block, sq_norms_of
 from paradime.types import Metric
 from paradime.utils.convert import as_numpy
+from paradime.utils.parallel import parallel_map, part_size
 
 __all__ = ["ExactBackend", "exact_neighbors_of"]
 
@@ -60,10 +61,15 @@ def exact_neighbors_of(
     indices = torch.empty(len(queries), k, dtype=torch.int64, device=X.device)
     dists = torch.empty(len(queries), k, dtype=torch.float32, device=X.device)
     search = _Products(EuclideanRows(X, metric)) if is_euclidean(metric) else _Comparisons(X, metric)
-    step = max(1, (_CUDA_CHUNK_ELEMENTS if X.is_cuda else _CHUNK_ELEMENTS) // len(X))
-    for start in range(0, len(queries), step):
-        chunk = slice(start, start + step)
-        indices[chunk], dists[chunk] = search.nearest(queries[chunk], k)
+    step = max(1, part_size(_CUDA_CHUNK_ELEMENTS if X.is_cuda else _CHUNK_ELEMENTS, X.device) // len(X))
+    chunks = [slice(start, start + step) for start in range(0, len(queries), step)]
+
+    # a metric that is a user's function need not be ready for several threads
+    n_parts = len(chunks) if isinstance(search, _Products) else 1
+    with parallel_map(n_parts, X.device) as apply:
+        results = apply(lambda chunk: search.nearest(queries[chunk], k), chunks)
+        for chunk, (nearest, nearest_dists) in zip(chunks, results, strict=True):
+            indices[chunk], dists[chunk] = nearest, nearest_dists
     return indices, dists
 
 

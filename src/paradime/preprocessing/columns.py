@@ -12,28 +12,41 @@ from paradime.utils.columns import is_missing
 from paradime.utils.convert import to_numpy
 from paradime.utils.frames import as_narwhals, check_distinct_names, default_names, feature_names, is_frame
 
-__all__ = ["Column", "columns_of"]
+__all__ = ["Column", "Kind", "columns_of"]
+
+
+Kind = Literal["numbers", "categories"]
 
 
 class Column(NamedTuple):
     """A column of shape (n,): numbers (float64, NaN if missing) or categories (strings, ``None`` if missing)."""
 
     name: str
-    kind: Literal["numbers", "categories"]
+    kind: Kind
     values: AnyArray
+
+    @property
+    def missing(self) -> AnyArray:
+        """Where values are missing, shape (n,), boolean."""
+        if self.kind == "numbers":
+            return np.asarray(np.isnan(self.values))
+        return np.array([value is None for value in self.values], dtype=bool)
 
 
 def columns_of(X: Any) -> list[Column]:
     """Returns the columns of a table.
 
     Args:
-        X: A data frame of pandas, polars or PyArrow, or an array, shape (n, d), whose columns are x0, x1, ….
+        X: A data frame of pandas, polars or PyArrow, or an array, shape (n, d), whose columns are x0, x1, …; or
+            the columns themselves, as a list.
 
     Raises:
         ValueError: If it is not a table, has no rows or columns, or a column has neither numbers nor categories.
         TypeError: If only some column names are strings.
     """
-    if is_frame(X):
+    if isinstance(X, list) and X and all(isinstance(column, Column) for column in X):
+        columns = list(X)
+    elif is_frame(X):
         check_distinct_names(X, what="the table")
         frame = as_narwhals(X)
         names = feature_names(X, row_shape=(len(frame.columns),))

@@ -18,7 +18,7 @@ __all__ = ["ReferenceRows", "chunks_of"]
 
 _MOST_COLUMNS = 100  # more are reduced to as many principal components
 _SAMPLED_ROWS = 2_000  # whose principal axes are those of all
-_CHUNK_ELEMENTS = 1 << 22
+_CHUNK_ELEMENTS = 1 << 21
 _LARGEST = 1_024.0  # of the stored numbers, far from the ends of half precision
 _LARGEST_HALF = 65_504.0
 _MARGIN = 8  # neighbours more than asked for: which ones are nearest is decided in double precision

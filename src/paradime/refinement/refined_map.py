@@ -13,6 +13,7 @@ import torch
 from paradime.functional import perplexity_weights, place_by_neighbors
 from paradime.refinement.reference import ReferenceRows, chunks_of
 from paradime.types import Metric
+from paradime.utils.parallel import parallel_map
 
 __all__ = ["RefinedMap"]
 
@@ -79,12 +80,14 @@ class RefinedMap:
         n = len(self.positions)
         k = min(n, max(2, math.ceil(_NEIGHBORS * self.perplexity)))
         wide = self.positions.to(torch.float64)
-        parts = [self.positions[:0]]
-        for rows in torch.split(X, self.reference.chunk_size(k)):
+
+        def place(rows: torch.Tensor) -> torch.Tensor:
             indices, squares = self.reference.nearest(rows, k)
-            weights = _weights(squares, self.perplexity)
-            parts.append(place_by_neighbors(weights, wide[indices]).to(torch.float32))
-        return torch.cat(parts)
+            return place_by_neighbors(_weights(squares, self.perplexity), wide[indices]).to(torch.float32)
+
+        parts = torch.split(X, self.reference.chunk_size(k))
+        with parallel_map(len(parts), X.device) as apply:
+            return torch.cat([self.positions[:0], *apply(place, parts)])
 
     # -- files ----------------------------------------------------------------------------------------
 

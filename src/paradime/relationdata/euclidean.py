@@ -98,16 +98,19 @@ class KernelRelationTensor(_LazyTriangle):
         super().__init__(points)
         self._kernel = kernel
         self._normalize = normalize
+        self._made_square: torch.Tensor | None = None
 
     def _make(self) -> torch.Tensor:
         return square_to_condensed(self._square)
 
-    @functools.cached_property
+    @property
     def _square(self) -> torch.Tensor:
-        assert self._source is not None
-        hollow = self._kernel(squared_distances(self._source)).clone().fill_diagonal_(0)
-        # the diagonal is set to 0 before summation, because subtracting the trace would cancel small kernels
-        return hollow / _divisor(hollow.sum()) if self._normalize else hollow
+        if self._made_square is None:
+            assert self._source is not None
+            hollow = self._kernel(squared_distances(self._source)).clone().fill_diagonal_(0)
+            # the diagonal is set to 0 before summation, because subtracting the trace would cancel small kernels
+            self._made_square = hollow / _divisor(hollow.sum()) if self._normalize else hollow
+        return self._made_square
 
     @functools.cached_property
     def _circular(self) -> torch.Tensor:
@@ -118,7 +121,7 @@ class KernelRelationTensor(_LazyTriangle):
     def _has_square(self) -> bool:
         # with many dimensions, distances are computed by a matrix product, whose result is square
         assert self._source is not None
-        return "_square" in self.__dict__ or self._source.shape[1] > _FEW_DIMENSIONS
+        return self._made_square is not None or self._source.shape[1] > _FEW_DIMENSIONS
 
     def total(self) -> torch.Tensor:
         if self._source is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -43,6 +42,10 @@ class SparseRelationArray(RelationData):
     _symmetric = False
     """Whether the matrix is known to be symmetric; ``False`` means unknown."""
 
+    # of the matrix, once somebody has asked for it
+    _known_upper: tuple[AnyArray, AnyArray, AnyArray] | None = None
+    _known_diagonal: bool | None = None
+
     def __init__(self, relations: Any) -> None:
         self.data = relations
 
@@ -81,8 +84,7 @@ class SparseRelationArray(RelationData):
             matrix.sum_duplicates()
         self._matrix = scipy.sparse.csr_matrix(matrix)
         self._symmetric = False
-        for derived in ("_upper", "_has_diagonal"):
-            self.__dict__.pop(derived, None)
+        self._known_upper = self._known_diagonal = None
 
     def _copy_storage(self) -> None:
         self.data = self._matrix.copy()
@@ -170,13 +172,17 @@ class SparseRelationArray(RelationData):
         entries = read_all_entries(*self._upper, chosen)
         return [(as_tensor(rows), as_tensor(cols), as_tensor(values)) for rows, cols, values in entries]
 
-    @functools.cached_property
+    @property
     def _has_diagonal(self) -> bool:
-        return bool((self._matrix.diagonal() != 0).any())
+        if self._known_diagonal is None:
+            self._known_diagonal = bool((self._matrix.diagonal() != 0).any())
+        return self._known_diagonal
 
-    @functools.cached_property
+    @property
     def _upper(self) -> tuple[AnyArray, AnyArray, AnyArray]:
-        return upper_half(self._matrix)
+        if self._known_upper is None:
+            self._known_upper = upper_half(self._matrix)
+        return self._known_upper
 
     def to_sparse_array(self) -> RelationData:
         if self._matrix.count_nonzero() == self._matrix.nnz:

@@ -128,7 +128,8 @@ class Relations:
 
     def __getstate__(self) -> dict[str, Any]:
         # only settings are copied and saved, because results may be large, or part of an autograd graph
-        return {name: value for name, value in vars(self).items() if name != "_relations"}
+        state: Any = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_relations"}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(transform={self.transform!r}, data_key={self.data_key!r})"

@@ -1,4 +1,4 @@
-"""The grammar: reading, checking, building and writing of specifications."""
+"""Specifications of routines: reading, checking, building and writing."""
 
 from paradime.spec.build import build
 from paradime.spec.json_schema import json_schema

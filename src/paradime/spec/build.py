@@ -1,4 +1,4 @@
-"""Building blocks from checked specifications."""
+"""Components from checked specifications."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ B = TypeVar("B")
 
 
 def build(spec: RoutineSpec, vocabulary: Vocabulary | None = None) -> dict[str, Any]:
-    """Makes the building blocks of a routine.
+    """Makes the components of a routine.
 
     Args:
         spec: A checked specification.
@@ -51,17 +51,17 @@ def build(spec: RoutineSpec, vocabulary: Vocabulary | None = None) -> dict[str, 
 
     Returns:
         Arguments of ``ParametricDR``: ``derived_data``, ``global_relations``, ``batch_relations``, ``losses``,
-        ``training_phases``, and, where the text has them, ``model`` and ``data_fields``.
+        ``training_phases``, and, if the specification has them, ``model`` and ``data_fields``.
 
     Raises:
-        SpecificationError: If options do not fit, or a name is used that does not exist; the message starts with
-            the place.
+        SpecificationError: If an option or a name is wrong; the message has a line for each mistake, which starts
+            with the place.
     """
     return _Builder(vocabulary or Vocabulary()).routine(spec)
 
 
 class _Builder:
-    """Makes each part of a specification; there is no branch for any single building block."""
+    """Makes each part of a specification; there is no branch for any single component."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._find = vocabulary.find
@@ -95,7 +95,7 @@ class _Builder:
         return made
 
     def _all(self, make: Callable[[E, str], B], entries: Sequence[E], section: str) -> list[B]:
-        """Makes all entries of a section, and notes what is wrong with each."""
+        """Makes all entries of a section, and collects their mistakes."""
         made: list[Any] = []
         for i, entry in enumerate(entries):
             try:
@@ -131,20 +131,20 @@ class _Builder:
         made: Relations = call(kind, {**taken, **entry.options}, path)
         if entry.level not in made.levels:
             raise SpecificationError(
-                f"{path}.level: relations of type {entry.type!r} are for the level "
+                f"{path}.level: the level of relations of type {entry.type!r} must be "
                 f"{' or '.join(sorted(made.levels))}, got {entry.level!r}."
             )
         return made
 
     def _refuse_ignored(self, entry: RelationsSpec, taken: Mapping[str, Any], path: str) -> None:
-        for key, argument, said in (
+        for key, argument, is_given in (
             ("transforms", "transform", bool(entry.transforms)),
             ("field", "data_key", entry.field != "main"),
         ):
-            if said and argument not in taken:
+            if is_given and argument not in taken:
                 raise SpecificationError(
-                    f"{path}.{key}: relations of type {entry.type!r} take none: their class has no argument "
-                    f"{argument!r}."
+                    f"{path}.{key}: relations of type {entry.type!r} take none, since their class has no "
+                    f"argument {argument!r}. Leave it out."
                 )
 
     def _loss(self, entry: LossSpec, path: str) -> Loss:
@@ -159,12 +159,14 @@ class _Builder:
                 place = path if name == "func" else f"{path}.keys"
                 raise SpecificationError(
                     f"{place}.{name}: a loss of type {entry.type!r} takes {list(names) or 'none'}, "
-                    f"got {len(values)}."
+                    f"got {len(values)} entries. Leave the others out."
                 )
             arguments.update(zip(names, values, strict=False))
         for name in arguments:
             if name in entry.options:
-                raise SpecificationError(f"{path}.options.{name}: is given twice, also by 'keys'. Leave one out.")
+                raise SpecificationError(
+                    f"{path}.options.{name}: must be given once, got it also by 'keys'. Leave one out."
+                )
         offered = {"name": entry.name} if "name" in options_of(kind) else {}
         places = {
             argument: ".func" if name == "func" else f".keys.{name}"
@@ -185,7 +187,7 @@ class _Builder:
         if "lr" in optimizer:
             if "learning_rate" in optimizer:
                 raise SpecificationError(
-                    f"{path}.optimizer.options.lr: is given twice, also as 'learning_rate'. Leave one out."
+                    f"{path}.optimizer.options.lr: must be given once, got also 'learning_rate'. Leave one out."
                 )
             optimizer["learning_rate"] = optimizer.pop("lr")
         stopping = entry.early_stopping
@@ -219,7 +221,7 @@ class _Builder:
         return made
 
     def _schedule(self, entry: ScheduleSpec, path: str) -> Any:
-        # a name says it all where there are no options
+        # the name suffices if there are no options
         return call(self._find(SCHEDULES, entry.type), entry.options, path) if entry.options else entry.type
 
     def _sampling(self, entry: SamplingSpec, path: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Whether options fit the constructor they are for."""
+"""Checks of options against the arguments of constructors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
     "missing_options",
 ]
 
-# what follows from the encoder and the data
+# arguments that follow from the encoder and the data
 OF_DECODER = frozenset({"in_dim", "out_shape"})
 OF_CLASSIFIER = frozenset({"in_dim", "out_dim"})
 
@@ -45,8 +45,8 @@ def check_options(
         block: The class or function.
         options: Options by name.
         hidden: Arguments that are no options.
-        also: Names that are options all the same: arguments of ``owner``.
-        owner: Whose options these are.
+        also: Names of further options, which are arguments of ``owner``.
+        owner: The class or function of these options.
 
     Raises:
         pydantic.ValidationError: With an error for each option that does not fit.
@@ -74,7 +74,7 @@ def _of_wrong_type(block: Any, options: Mapping[str, Any], hidden: frozenset[str
     except pydantic.ValidationError as refused:
         arguments = options_of(block)
         wrong = dict.fromkeys(str(detail["loc"][0]) for detail in refused.errors(include_url=False))
-        # NumPy's numbers stand for Python's, and any sequence for a list
+        # NumPy's numbers are read as Python's, and any sequence as a list
         wrong = {
             name: None
             for name in wrong
@@ -93,7 +93,7 @@ def _fits(model: type[pydantic.BaseModel], name: str, value: Any) -> bool:
 
 
 def _error(message: str, *location: str | int) -> InitErrorDetails:
-    # as an argument, since braces in a message are no places to fill
+    # passed as an argument, since braces in a message would be placeholders
     kind = PydanticCustomError("option", "{message}", {"message": message})
     return InitErrorDetails(type=kind, loc=location, input=None)
 
@@ -102,7 +102,7 @@ def check_decoder(encoder: Any, options: Mapping[str, Any]) -> None:
     """Checks the options of a model's decoder.
 
     Args:
-        encoder: The class of the encoder, whose decoder is the usual one if ``type`` is not among the options.
+        encoder: The class of the encoder, which determines the decoder if ``type`` is not among the options.
         options: ``type`` and options of this decoder.
 
     Raises:
@@ -135,7 +135,7 @@ def check_classifier(options: Mapping[str, Any]) -> None:
 
 
 def check_heads(encoder: Any, decoder: bool | Mapping[str, Any], classifier: bool | Mapping[str, Any]) -> None:
-    """Checks the options of a model's decoder and classifier, as far as there are any.
+    """Checks the options of a model's decoder and classifier, if there are any.
 
     Raises:
         ValueError: If there is no such decoder, or with a line for each option that does not fit.
@@ -159,7 +159,7 @@ def _line(head: str, detail: Any) -> str:
 
 
 def _head(n_classes: int) -> None:
-    """What a classifier has beside the arguments of its layers.
+    """Declares what a classifier takes besides the arguments of its layers.
 
     Args:
         n_classes: Number of classes, at least 1; that of the labels if left out.

@@ -1,4 +1,4 @@
-"""The parts of specifications that name a building block and its options."""
+"""The parts of specifications that name a component and give its options."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ __all__ = [
 
 
 class Entry(BaseModel):
-    """What all parts of a specification share: unknown keys are errors, spaces and underscores are the same."""
+    """The base of all parts: unknown keys are errors, and spaces and underscores are equivalent."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True)
 
@@ -68,17 +68,17 @@ class Entry(BaseModel):
 
 
 class Component(Entry):
-    """A part that names a building block of a registry by ``type``, and gives its ``options``."""
+    """A part that names a component of a registry by ``type``, and gives its ``options``."""
 
     registry: ClassVar[Registry[Any]]
     key: ClassVar[str] = "type"
     """The field that holds the name."""
 
     also: ClassVar[frozenset[str]] = frozenset()
-    """Options that belong to the whole around it; known by the builder."""
+    """Options that belong to the enclosing part; the builder handles them."""
 
     hidden: ClassVar[frozenset[str]] = frozenset()
-    """Arguments that come from elsewhere in the text."""
+    """Arguments that other keys of the specification give."""
 
     @model_validator(mode="before")
     @classmethod
@@ -98,14 +98,14 @@ class Component(Entry):
     @classmethod
     def _fitting(cls, options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         name = info.data.get(cls.key)
-        if name is not None:  # or the name was wrong, and that was said
+        if name is not None:  # otherwise the name is reported
             block = _vocabulary(info).find(cls.registry, name)
             check_options(block, options, hidden=cls.hidden_of(block), also=cls.also)
         return options
 
     @classmethod
-    def hidden_of(cls, block: Any) -> frozenset[str]:  # noqa: ARG003  not all need it
-        """Returns the arguments of a building block that come from elsewhere in the text."""
+    def hidden_of(cls, block: Any) -> frozenset[str]:  # noqa: ARG003  not all subclasses need it
+        """Returns the arguments of a component that other keys of the specification give."""
         return cls.hidden
 
 
@@ -127,7 +127,7 @@ class DerivedDataSpec(Component):
     @classmethod
     def hidden_of(cls, block: Any) -> frozenset[str]:
         """Returns the first argument, which ``keys`` fill."""
-        # how many of them there are is checked when the entry is built
+        # their number is checked when the entry is built
         return frozenset(list(options_of(block))[:1])
 
 
@@ -141,7 +141,7 @@ class TransformSpec(Component):
 
 
 class RelationsSpec(Component):
-    """Relations between all points, or between those of an embedded batch."""
+    """Relations between all points, or between the embedded points of a batch."""
 
     registry: ClassVar[Registry[Any]] = RELATIONS
     hidden: ClassVar[frozenset[str]] = frozenset({"transform", "data_key"})
@@ -155,7 +155,7 @@ class RelationsSpec(Component):
 
 
 class LossKeysSpec(Entry):
-    """What a loss works on."""
+    """The data, relations and methods that a loss uses."""
 
     data: Names = Field(default=[], description="Entries of the data set.")
     rels: Names = Field(default=[], description="Relations: global ones, then batch relations.")
@@ -180,7 +180,7 @@ _Head = Annotated[StrictBool | Options, _HEAD]
 
 
 class ModelSpec(Component):
-    """The network, made for the data when training begins."""
+    """The network, which is made when training begins."""
 
     registry: ClassVar[Registry[Any]] = MODELS
 
@@ -197,13 +197,13 @@ class ModelSpec(Component):
         if not isinstance(options, bool):
             if info.field_name == "classifier":
                 check_classifier(options)
-            elif "type" in info.data:  # or the name of the model was wrong, and that was said
+            elif "type" in info.data:  # otherwise the name of the model is reported
                 check_decoder(_vocabulary(info).find(MODELS, info.data["type"]), options)
         return options
 
 
 class SamplingSpec(Component):
-    """What batches are made of."""
+    """How batches are drawn."""
 
     registry: ClassVar[Registry[Any]] = SAMPLINGS
     also: ClassVar[frozenset[str]] = frozenset({"batch_size", "batches_per_epoch", "report_interval"})
@@ -213,7 +213,7 @@ class SamplingSpec(Component):
 
 
 class OptimizerSpec(Component):
-    """How steps are taken."""
+    """The optimizer."""
 
     registry: ClassVar[Registry[Any]] = OPTIMIZERS
     also: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
@@ -233,7 +233,7 @@ class ScheduleSpec(Component):
 
 
 class CallbackSpec(Component):
-    """What is called during a phase."""
+    """A callback of a phase."""
 
     registry: ClassVar[Registry[Any]] = CALLBACKS
 

@@ -1,4 +1,4 @@
-"""Calls of constructors, whose refusals become errors of the specification with their place."""
+"""Calls of constructors, whose errors become errors of the specification with their place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from paradime.training import TrainingPhase
 
 __all__ = ["call", "check_call", "check_known", "try_model", "try_optimizer"]
 
-# rows of which nothing is known; larger than the images of most, so that no stack of convolutions is refused
+# shapes of unknown rows; images are large, so that no stack of convolutions is refused
 _ANY_ROW = (100,)
 _ANY_IMAGE = (1, 4096, 4096)
 
@@ -34,11 +34,11 @@ def call(
     Args:
         function: The constructor.
         arguments: Its arguments by name.
-        path: The place in the text.
-        places: Where arguments stand in the text, relative to ``path``; under ``options`` if not said.
+        path: The place in the specification.
+        places: Places of arguments, relative to ``path``; by default under ``options``.
 
     Raises:
-        SpecificationError: If it refuses the arguments, or if some are missing.
+        SpecificationError: If it raises an error, or if arguments are missing.
     """
     missing = missing_options(function, arguments)
     if missing:
@@ -69,38 +69,38 @@ def check_call(
         function: The function.
         kinds: ``"data"`` or ``"rels"`` for each of its first arguments.
         options: Its other arguments.
-        name: What the text calls it.
-        path: The place in the text.
+        name: Its name in the specification.
+        path: The place in the specification.
 
     Raises:
-        SpecificationError: If an argument is missing, given twice, or of the other kind.
+        SpecificationError: If an argument is missing, given twice, or of another kind.
     """
     given = list(kinds)
     try:
         bound = inspect.signature(function).bind(*given, **options)
-    except ValueError:  # it does not tell
+    except ValueError:  # it has no signature
         return
     except TypeError as error:
         taken = ", ".join(options_of(function))
         raise SpecificationError(
-            f"{path}.keys: {error}. {name!r} takes ({taken}), of which 'keys' fill the first, here {len(given)}."
+            f"{path}.keys: {error}. {name!r} takes ({taken}), and 'keys' gives the first {len(given)}."
         ) from None
     for i, (argument, kind) in enumerate(zip(bound.arguments, given, strict=False)):
         option = options_of(function).get(argument)
         if kind == "data" and option is not None and option.wants == with_article(RelationData.__name__):
             raise SpecificationError(
-                f"{path}.keys[{i}]: {name!r} is computed of relations here, got data. Write [rels, …]."
+                f"{path}.keys[{i}]: {name!r} takes relations here, got data. Write [rels, …]."
             )
 
 
 def try_model(recipe: ModelRecipe) -> None:
-    """Makes a model of ours without memory for its weights, to learn what its constructors refuse.
+    """Makes a model of ParaDime without memory for its weights, to check its options.
 
     Raises:
-        SpecificationError: If they refuse something.
+        SpecificationError: If a constructor raises an error.
     """
     if not recipe.model_type.__module__.startswith("paradime."):
-        return  # who knows what it does
+        return  # the constructor of another class may have side effects
     options, decoder = dict(recipe.options or {}), recipe.decoder
     images = decoder.get("image_shape") if isinstance(decoder, Mapping) else None
     kind: Any = recipe.model_type
@@ -108,7 +108,7 @@ def try_model(recipe: ModelRecipe) -> None:
     unknown = _ANY_IMAGE if of_images else _ANY_ROW
     shape = options.get("in_shape") or options.get("in_dim") or images or unknown
     row_shape = tuple(shape) if isinstance(shape, (list, tuple)) else (shape,)
-    said: dict[str, Any] = {"kind": recipe.kind, "out_dim": recipe.out_dim, "options": options}
+    settings: dict[str, Any] = {"kind": recipe.kind, "out_dim": recipe.out_dim, "options": options}
     heads: dict[str, dict[str, Any]] = {
         "options": {},
         "decoder": {"decoder": decoder},
@@ -119,19 +119,19 @@ def try_model(recipe: ModelRecipe) -> None:
             continue
         try:
             with torch.device("meta"):
-                ModelRecipe(**{**said, **head}).make(row_shape, n_classes=1)
+                ModelRecipe(**{**settings, **head}).make(row_shape, n_classes=1)
         except (TypeError, ValueError) as error:
             raise SpecificationError(f"model.{name}: {error}") from None
         except RuntimeError as error:
-            if shape is not unknown:  # or the shape is to blame
+            if shape is not unknown:  # otherwise the assumed shape may be the cause
                 raise SpecificationError(f"model.{name}: {error}") from None
 
 
 def try_optimizer(phase: TrainingPhase, path: str) -> None:
-    """Makes an optimizer of torch for a number, to learn what it refuses.
+    """Makes an optimizer of torch for one parameter, to check its options.
 
     Raises:
-        SpecificationError: If it refuses a setting.
+        SpecificationError: If the optimizer refuses an option.
     """
     if not str(getattr(phase.optimizer, "__module__", "")).startswith("torch.optim"):
         return

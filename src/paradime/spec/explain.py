@@ -1,4 +1,4 @@
-"""What pydantic refuses, in words for those who write texts."""
+"""Messages about mistakes in specifications, from pydantic's errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_LINES = 25
 
 
 def explain(error: pydantic.ValidationError) -> str:
-    """Returns a line for each mistake, which starts with the place; after some, only their number."""
+    """Returns a line for each mistake, which starts with the place; beyond 25, only their number."""
     details = error.errors(include_url=False)
     lines = [_line(detail) for detail in details[:_MOST_LINES]]
     if len(details) > _MOST_LINES:
@@ -67,14 +67,14 @@ _MESSAGES: dict[str, Callable[[ErrorDetails], str]] = {
     "tuple_type": lambda detail: f"must be a pair such as [data, main], got {shown(detail['input'])}.",
     "too_short": lambda _: "must have at least one entry, got none.",
     "bool_type": lambda detail: f"must be true or false, got {shown(detail['input'])}.",
-    "string_type": lambda detail: f"must be a text, got {shown(detail['input'])}.",
+    "string_type": lambda detail: f"must be a string, got {shown(detail['input'])}.",
     **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), _no_mapping),
     **dict.fromkeys(("value_error", "option"), lambda detail: detail["msg"].removeprefix("Value error, ")),
 }
 
 
 def _keys_at(location: tuple[int | str, ...]) -> list[str]:
-    """The keys that the schema knows at a place."""
+    """Returns the keys of the schema at a place."""
     model: type[pydantic.BaseModel] = RoutineSpec
     for part in location:
         if isinstance(part, str):

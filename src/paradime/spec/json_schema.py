@@ -1,4 +1,4 @@
-"""The grammar as a JSON Schema, for editors that complete and check texts while one writes."""
+"""The specification format as a JSON Schema, with which editors complete and check specifications."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ _IMPORTED = r"^[\w.]+:\w+$"
 
 
 def json_schema() -> dict[str, Any]:
-    """Returns the JSON Schema (draft 2020-12) of the grammar, with all building blocks that have names now.
+    """Returns the JSON Schema (draft 2020-12) of specifications, with all components that are registered now.
 
-    Save it as a file, and name it in the first line of a YAML text, ``# yaml-language-server:
+    Save it as a file, and name it in the first line of a YAML file, ``# yaml-language-server:
     $schema=paradime.schema.json``: editors then complete keys, names and options, and mark mistakes.
 
     Example:
@@ -61,7 +61,7 @@ def json_schema() -> dict[str, Any]:
     }
     made: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A routine in ParaDime's grammar",
+        "title": "A specification of a routine of ParaDime",
         **_without_titles({key: value for key, value in schema.items() if key != "title"}),
     }
     return made
@@ -91,7 +91,7 @@ def _complete(definitions: dict[str, Any], component: type[Component]) -> None:
     if component is ModelSpec:
         _complete_heads(definitions, properties)
     if component.key == "type" and "name" not in properties:
-        # "adam" stands for {type: adam}
+        # "adam" is short for {type: adam}
         definitions[component.__name__] = {"anyOf": [_name({}, component.registry), definition]}
 
 
@@ -102,11 +102,15 @@ def _complete_heads(definitions: dict[str, Any], properties: dict[str, Any]) -> 
         place = f"{DECODERS.kind}: {name}"
         definitions[place] = made = _options(kind, OF_DECODER)
         names = [name, *DECODERS.aliases_of(name)]
-        description = "Which decoder; like the encoder if left out."
+        description = "The kind of decoder; that of the encoder if left out."
         made["properties"] = {"type": {"enum": names, "description": description}, **made["properties"]}
         places["decoder"].append(place)
     definitions["classifier"] = made = _options(FullyConnected, OF_CLASSIFIER)
-    n_classes = {"type": "integer", "minimum": 1, "description": "Classes; those of the labels if left out."}
+    n_classes = {
+        "type": "integer",
+        "minimum": 1,
+        "description": "Number of classes; that of the labels if left out.",
+    }
     made["properties"] = {"n_classes": n_classes, **made["properties"]}
     for head, options in places.items():
         references = [{"$ref": f"#/$defs/{place}"} for place in options]
@@ -114,10 +118,10 @@ def _complete_heads(definitions: dict[str, Any], properties: dict[str, Any]) -> 
 
 
 def _name(property_schema: dict[str, Any], registry: Registry[Any]) -> dict[str, Any]:
-    """Changes the schema of a text to one of a name in a registry."""
+    """Changes the schema of a string to that of a name in a registry."""
     optional = any(part.get("type") == "null" for part in property_schema.get("anyOf", ()))
     known = {"enum": registry.names(), "type": "string"}
-    imported = {"pattern": _IMPORTED, "type": "string", "description": "A name that may be imported."}
+    imported = {"pattern": _IMPORTED, "type": "string", "description": "An importable name."}
     property_schema.pop("type", None)
     property_schema["anyOf"] = [known, imported, *([{"type": "null"}] if optional else [])]
     return property_schema
@@ -143,13 +147,13 @@ def _described(property_schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_titles(schema: Any, *, names: bool = False) -> Any:
-    """Leaves out the titles that pydantic makes of names; ``names`` says that the keys are names of properties."""
+    """Removes the titles that pydantic adds; with ``names``, the keys are names of properties, which stay."""
     if isinstance(schema, dict):
-        kept = {
+        others = {
             key: value for key, value in schema.items() if names or key != "title" or not isinstance(value, str)
         }
         return {
             key: _without_titles(value, names=key in ("properties", "$defs") and not names)
-            for key, value in kept.items()
+            for key, value in others.items()
         }
     return [_without_titles(part) for part in schema] if isinstance(schema, list) else schema

@@ -1,4 +1,4 @@
-"""The contents of texts: loaded as YAML or JSON, within limits, and with nothing in them that runs code."""
+"""Loading of specifications from YAML and JSON, within limits of size, and without running code."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from paradime.types import Spec
 __all__ = ["MOST_ENTRIES", "MOST_OF_YAML", "check_extent", "load", "place_of"]
 
 MOST_ENTRIES = 100_000
-"""Values, mappings and lists in a specification, aliases unfolded."""
+"""Largest number of values, mappings and lists in a specification, with aliases expanded."""
 
 MOST_OF_YAML = 12_000
-"""The same, with keys, in a text of YAML, whose parser takes a second for somewhat more."""
+"""Largest number of entries and keys in YAML, whose parser takes a second for somewhat more."""
 
 _LARGEST_TEXT = 1_000_000  # bytes
 _LARGEST_INTEGER = 2**63 - 1
@@ -26,32 +26,33 @@ _DEEPEST = 40
 
 
 def load(source: str | os.PathLike[str] | Spec) -> Any:
-    """Returns the contents of a specification, not checked but for their extent.
+    """Returns the contents of a specification, of which only the size is checked.
 
     Args:
-        source: The path of a YAML or JSON file, its text, or its contents as a dict.
+        source: The path of a YAML or JSON file, its contents as a string, or as a dict.
 
     Raises:
-        SpecificationError: If the text is no YAML, or too long.
+        SpecificationError: If it is not valid YAML or JSON, or too long.
         OSError: If the file cannot be read.
     """
     if isinstance(source, Mapping):
         return source
     given: Any = source
     if not isinstance(given, (str, os.PathLike)):
-        decode = " Decode it." if isinstance(given, bytes) else ""
+        remedy = "Decode it." if isinstance(given, bytes) else "Pass one of these."
         raise SpecificationError(
-            f"a specification is a path, a text or a dict, got an object of type {type(given).__name__}.{decode}"
+            f"a specification must be a path, a string or a dict, got an object of type {type(given).__name__}. "
+            f"{remedy}"
         )
     if isinstance(source, str) and _is_text(source):
-        return _load_text(source, "the text")
+        return _load_text(source, "the specification")
     return _load_text(_read(source), os.fspath(source))
 
 
 def _is_text(source: str) -> bool:
     if not source.strip() or "\n" in source or source.lstrip().startswith("{"):
         return True
-    # "losses: []" on one line, or a rather strange name of a file
+    # "losses: []" on one line, unless it is the name of a file
     return ": " in source and not os.path.exists(source)
 
 
@@ -59,28 +60,35 @@ def _read(source: str | os.PathLike[str]) -> str:
     if "\0" in os.fspath(source):
         raise SpecificationError(f"a path must not contain a null character, got {os.fspath(source)!r}.")
     with Path(source).open("rb") as file:
-        # the size of a file may be unknown, as that of a device
+        # the size of a device is unknown
         contents = file.read(_LARGEST_TEXT + 1)
     if len(contents) > _LARGEST_TEXT:
-        raise SpecificationError(f"{os.fspath(source)} has more than the {_LARGEST_TEXT} bytes allowed.")
+        raise SpecificationError(
+            f"{os.fspath(source)} must have at most {_LARGEST_TEXT:,} bytes, got more. Move arrays to the data."
+        )
     try:
         return contents.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SpecificationError(
-            f"{os.fspath(source)} is not encoded as UTF-8: {error.reason} at byte {error.start}. Save it as UTF-8."
+            f"{os.fspath(source)} must be encoded as UTF-8, got {error.reason} at byte {error.start}. "
+            "Save it as UTF-8."
         ) from None
 
 
 def _load_text(text: str, origin: str) -> Any:
     if len(text) > _LARGEST_TEXT:
-        raise SpecificationError(f"{origin} has {len(text)} characters, more than the {_LARGEST_TEXT} allowed.")
+        raise SpecificationError(
+            f"{origin} must have at most {_LARGEST_TEXT:,} characters, got {len(text):,}. Move arrays to the data."
+        )
     if not text.strip():
-        raise SpecificationError(f"{origin} is empty. It must have the sections 'losses' and 'training phases'.")
+        raise SpecificationError(
+            f"{origin} must have the sections 'losses' and 'training phases', got nothing. Write them."
+        )
     if text.lstrip().startswith("{"):
         try:
             return json.loads(text, object_pairs_hook=_without_duplicates)
         except (ValueError, RecursionError):
-            pass  # the parser of YAML, which includes JSON, says on which line
+            pass  # YAML includes JSON, and its parser reports the line
     return _load_yaml(text, origin)
 
 
@@ -92,7 +100,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _load_yaml(text: str, origin: str) -> Any:
-    """Loads YAML 1.2; no tag runs code, and a key may not be given twice."""
+    """Loads YAML 1.2; tags do not run code, and keys must differ."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -108,7 +116,7 @@ def _load_yaml(text: str, origin: str) -> Any:
     except YAMLError as error:
         what = " ".join(str(error).replace('in "<unicode string>", ', "").split())
         raise SpecificationError(f"{origin} is not valid YAML: {_short(what)}.") from None
-    except ValueError as error:  # of a number with thousands of digits, or the 30th of February
+    except ValueError as error:  # a number with thousands of digits, or the 30th of February
         raise SpecificationError(f"{origin} has a value that cannot be read: {_short(str(error))}.") from None
 
 
@@ -122,10 +130,10 @@ def _bounded_composer() -> type[Any]:
     from ruamel.yaml.events import AliasEvent
 
     class Bounded(Composer):
-        """Composes nodes as long as they are not too many and not too deep.
+        """Composes nodes up to a limit of number and depth.
 
-        Aliases are composed once, but visited at every place: a few lines may unfold to billions of entries. Each
-        counts with all that it stands for.
+        A few lines with aliases may expand to billions of entries. Therefore, an alias counts with all entries
+        that it refers to.
         """
 
         def __init__(self, loader: Any = None) -> None:
@@ -143,7 +151,7 @@ def _bounded_composer() -> type[Any]:
                 node = super().compose_node(parent, index)
                 extent = self._extents.get(id(node))
                 if extent is None:
-                    raise ComposerError(None, None, f"alias {anchor!r} stands for what is around it", mark)
+                    raise ComposerError(None, None, f"alias {anchor!r} refers to a part that contains it", mark)
                 self._seen += extent
             else:
                 self._depth += 1
@@ -153,7 +161,8 @@ def _bounded_composer() -> type[Any]:
                 self._depth -= 1
                 self._extents[id(node)] = self._seen - before
             if self._seen > MOST_OF_YAML:
-                problem = f"it unfolds to more than {MOST_OF_YAML} entries. Write less, or fewer aliases, or JSON"
+                limit = f"it has more than {MOST_OF_YAML} entries, with aliases expanded"
+                problem = f"{limit}. Write less, or fewer aliases, or JSON"
                 raise ComposerError(None, None, problem, mark)
             return node
 
@@ -161,43 +170,43 @@ def _bounded_composer() -> type[Any]:
 
 
 def check_extent(contents: Any) -> int:
-    """Refuses contents that are too many, too deep, or hold numbers that are none.
+    """Refuses contents that are too large or too deep, or that contain nan.
 
     Args:
         contents: Nested mappings and lists.
 
     Returns:
-        How many keys and values there are.
+        The number of keys and values.
 
     Raises:
         SpecificationError: With the place.
     """
-    open_ends: list[tuple[Any, tuple[Any, ...]]] = [(contents, ())]
+    remaining: list[tuple[Any, tuple[Any, ...]]] = [(contents, ())]
     seen = keys = 0
-    while open_ends:
-        entry, path = open_ends.pop()
+    while remaining:
+        entry, path = remaining.pop()
         seen += 1
         if seen > MOST_ENTRIES:
             raise SpecificationError(f"specification: has more than {MOST_ENTRIES} entries. Write less.")
         if len(path) > _DEEPEST:
             raise SpecificationError(f"{place_of(path[:3])}: has more than {_DEEPEST} levels of nesting.")
         if isinstance(entry, Mapping):
-            open_ends.extend((part, (*path, str(key))) for key, part in entry.items())
+            remaining.extend((part, (*path, str(key))) for key, part in entry.items())
             keys += len(entry)
         elif isinstance(entry, (list, tuple)):
-            open_ends.extend((part, (*path, i)) for i, part in enumerate(entry))
+            remaining.extend((part, (*path, i)) for i, part in enumerate(entry))
         elif isinstance(entry, int) and abs(entry) > _LARGEST_INTEGER:
             raise SpecificationError(
                 f"{place_of(path)}: an integer must lie between -2^63 and 2^63, "
                 f"got one of {entry.bit_length()} bits."
             )
         elif isinstance(entry, float) and math.isnan(entry):
-            raise SpecificationError(f"{place_of(path)}: must be a number, got nan, which is none.")
+            raise SpecificationError(f"{place_of(path)}: must be a number, got nan. Leave it out.")
     return seen + keys
 
 
 def place_of(location: tuple[int | str, ...]) -> str:
-    """Returns a place as text.
+    """Returns a place as a string.
 
     Example:
         >>> place_of(("losses", 0, "type"))

@@ -1,4 +1,4 @@
-"""What a text may say about a building block: read off its constructor, never written twice."""
+"""Options of components, which are read from the signatures and docstrings of their constructors."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from paradime.utils.annotations import hints_of, readable
 
 __all__ = ["Option", "chosen", "first_sentence", "options_model", "options_of", "parameters_of", "takes_anything"]
 
-# what strings stand for where constructors alone know
+# tables of the names that a string argument takes
 _CHOICES: Mapping[str, Mapping[str, Any]] = {"activation": ACTIVATIONS}
 _FILLED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 @dataclasses.dataclass(frozen=True)
 class Option:
-    """An argument of a building block's constructor.
+    """An argument of a constructor of a component.
 
     Attributes:
         name: Its name.
-        type: Its type, as pydantic checks it; what a text cannot express is left out of the JSON Schema.
-        default: Its default; ``inspect.Parameter.empty`` if it must be given.
-        description: What its docstring says.
-        wants: What may be given, in words.
+        type: Its type, as pydantic checks it; what YAML cannot express is not part of the JSON Schema.
+        default: Its default; ``inspect.Parameter.empty`` if it is required.
+        description: Its description in the docstring.
+        wants: The values that it takes, in words.
         kind: Whether it is given by position, by name, or both, as ``inspect.Parameter.kind``.
     """
 
@@ -51,7 +51,7 @@ class Option:
 
 @functools.cache
 def options_of(block: Any) -> Mapping[str, Option]:
-    """Returns the arguments of a building block that have a name, in order.
+    """Returns the named arguments of a component, in order.
 
     Args:
         block: A class, or a function.
@@ -74,7 +74,7 @@ def options_of(block: Any) -> Mapping[str, Option]:
 
 
 def parameters_of(block: Any) -> Mapping[str, inspect.Parameter]:
-    """Returns the parameters of a class or function; ``**options`` for one that does not tell."""
+    """Returns the parameters of a class or function; ``**options`` for one without a signature."""
     try:
         return inspect.signature(block).parameters
     except (ValueError, TypeError):  # written in C
@@ -82,28 +82,28 @@ def parameters_of(block: Any) -> Mapping[str, inspect.Parameter]:
 
 
 def takes_anything(block: Callable[..., Any]) -> frozenset[str] | None:
-    """Returns which further options a building block takes; ``None`` stands for any."""
+    """Returns the further options that a component takes; ``None`` means any."""
     parameters = parameters_of(block).values()
     if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
         return frozenset()
     extra: frozenset[str] | None = getattr(block, "extra_options", None)
-    # those with a name of their own have a type, too
+    # named arguments are options with a type
     return None if extra is None else extra - set(parameters_of(block))
 
 
 @functools.cache
 def options_model(block: Any, hidden: frozenset[str]) -> type[pydantic.BaseModel]:
-    """Returns a pydantic model of the options of a building block.
+    """Returns a pydantic model of the options of a component.
 
     Args:
         block: A class, or a function.
-        hidden: Arguments that are filled from elsewhere in the text.
+        hidden: Arguments that other keys of the specification give.
     """
     fields: dict[str, Any] = {}
     for option in options_of(block).values():
         if option.name not in hidden:
-            # an alias, since a pydantic field may not be called "copy" or "json"; what is missing is told by the
-            # constructor, as an argument may also be filled by other keys of the text
+            # an alias, since a pydantic field cannot be called "copy" or "json". Missing arguments are checked
+            # later, since other keys of the specification may give them
             default = option.default if _in_json(option.default) else None
             fields[f"option_{option.name}"] = (
                 option.type,
@@ -135,12 +135,12 @@ def _in_json(default: Any) -> bool:
 
 
 def chosen(name: str, kind: Any, wants: str) -> tuple[Any, str]:
-    """Returns the type of an argument and what is wanted in words; names in a table, which may grow, are these.
+    """Returns the type of an argument and its values in words; the names of a table are those it has now.
 
     Args:
         name: The argument.
         kind: Its type, as pydantic checks it.
-        wants: What may be given, in words.
+        wants: The values that it takes, in words.
     """
     if name not in _CHOICES or kind is not str:
         return kind, wants
@@ -156,7 +156,7 @@ def chosen(name: str, kind: Any, wants: str) -> tuple[Any, str]:
 
 
 def _argument_docs(block: Callable[..., Any]) -> dict[str, str]:
-    """Returns what the section ``Args`` of a docstring says, by argument, each on one line.
+    """Returns the descriptions in the section ``Args`` of a docstring by argument, each on one line.
 
     Example:
         >>> from paradime.transforms import Symmetrize
@@ -168,4 +168,4 @@ def _argument_docs(block: Callable[..., Any]) -> dict[str, str]:
     if section is None:
         return {}
     entries = re.findall(r"^ {4}\*{0,2}(\w+): (.*(?:\n(?: {5,}.*|\s*$))*)", section[1], flags=re.MULTILINE)
-    return {name: re.sub(r"\s+", " ", said).replace("``", "`").strip() for name, said in entries}
+    return {name: re.sub(r"\s+", " ", description).replace("``", "`").strip() for name, description in entries}

@@ -1,4 +1,4 @@
-"""Reading specifications from files, text and dicts, and checking them."""
+"""Reading of specifications from files, strings and dicts, and their checks."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ __all__ = ["parse_spec", "read_spec", "validate_spec"]
 def validate_spec(
     file_or_spec: str | os.PathLike[str] | Spec, *, allow_imports: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Checks a specification in the grammar.
+    """Checks a specification.
 
     Args:
-        file_or_spec: The path of a YAML or JSON file, its text, or its contents as a dict.
+        file_or_spec: The path of a YAML or JSON file, its contents as a string, or as a dict.
         allow_imports: Modules or packages from which names such as ``"mine.losses:MyLoss"`` may be imported.
 
     Returns:
@@ -37,13 +37,13 @@ def validate_spec(
     """
     vocabulary = Vocabulary(tuple(allow_imports))
     spec = read_spec(file_or_spec, vocabulary)
-    # what only the constructors know, such as the range of a number
+    # constructors check the rest, such as ranges of numbers
     build(spec, vocabulary)
     return spec.model_dump(by_alias=True)
 
 
 def read_spec(file_or_spec: str | os.PathLike[str] | Spec, vocabulary: Vocabulary | None = None) -> RoutineSpec:
-    """Reads a specification and checks its shape, names and types of options; see :func:`validate_spec`."""
+    """Reads a specification and checks its shape, names, and types of options; see :func:`validate_spec`."""
     return parse_spec(load(file_or_spec), vocabulary)
 
 

@@ -1,4 +1,4 @@
-"""Names of the grammar for building blocks of one's own."""
+"""Registration of components under names for specifications."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ __all__ = [
 
 B = TypeVar("B", bound=Callable[..., Any])
 
-# Version 1 had these names in specifications, and refused to register them. Names that came later were free: a
-# script that binds one of them to a block of its own gets its own.
+# Version 1 had these names and refused to register them. Later names may be replaced, since scripts for version 1
+# may register components under them.
 _OF_VERSION_1 = frozenset(
     {
         *("pca", "spectral"),
@@ -46,20 +46,20 @@ _OF_VERSION_1 = frozenset(
 
 
 def register(name: str, *aliases: str, kind: str | None = None) -> Callable[[B], B]:
-    """Returns a decorator that gives a building block a name in the grammar.
+    """Returns a decorator that registers a component under a name for specifications.
 
     The kind of a class follows from its base: a loss, relations, a transform, a model (any torch module), a
-    sampling, a schedule, a callback, an optimizer. Its constructor's arguments are its options; to be written
-    back to a text, it keeps each in an attribute of the same name.
+    sampling, a schedule, a callback, an optimizer. Its constructor's arguments are its options. To be written
+    to a specification, it must store each in an attribute of the same name.
 
     Args:
-        name: The name, after ``type``, ``func`` or ``data func`` in a text.
+        name: The name, after ``type``, ``func`` or ``data func`` in a specification.
         *aliases: Further names.
         kind: For functions: ``"loss function"`` or ``"data function"``.
 
     Raises:
-        KeyError: If a built-in block has the name.
-        TypeError: If the block is of no such kind.
+        KeyError: If a built-in component has the name.
+        TypeError: If it is of no such kind.
         ValueError: If the name is empty, or ``kind`` unknown.
 
     Example:
@@ -87,9 +87,9 @@ def _registry_for(block: Any, kind: str | None) -> Registry[Any]:
             if issubclass(block, base):
                 return registry
         bases = ", ".join(sorted(base.__name__ for base in CLASSES))
-        raise TypeError(f"{block.__name__} is no building block: a class must be derived from one of {bases}.")
+        raise TypeError(f"{block.__name__} is not a component: a class must be derived from one of {bases}.")
     if not callable(block):
-        raise TypeError(f"a building block must be a class or a function, got {type(block).__name__}.")
+        raise TypeError(f"a component must be a class or a function, got {type(block).__name__}.")
     if kind is None:
         kinds = " or ".join(f"kind={known!r}" for known in FUNCTIONS)
         raise TypeError(f"the kind of a function must be given: {kinds}.")
@@ -97,7 +97,7 @@ def _registry_for(block: Any, kind: str | None) -> Registry[Any]:
 
 
 def register_data_func(name: str, data_func: Callable[..., Any]) -> None:
-    """Makes a function for derived data known to the grammar; see also :func:`register`.
+    """Registers a function for derived data under a name for specifications; see also :func:`register`.
 
     Args:
         name: The name after ``data func``.
@@ -111,7 +111,7 @@ def register_data_func(name: str, data_func: Callable[..., Any]) -> None:
 
 
 def register_loss_func(name: str, loss_func: Callable[..., Any]) -> None:
-    """Makes a loss function known to the grammar; see also :func:`register`.
+    """Registers a loss function under a name for specifications; see also :func:`register`.
 
     Args:
         name: The name after ``func`` of a loss.
@@ -125,12 +125,12 @@ def register_loss_func(name: str, loss_func: Callable[..., Any]) -> None:
 
 
 def register_relations(name: str, rel: type[Relations]) -> None:
-    """Makes a class of relations known to the grammar; see also :func:`register`.
+    """Registers a class of relations under a name for specifications; see also :func:`register`.
 
     Args:
         name: The name after ``type`` of relations.
         rel: A subclass of ``Relations``; ``field`` becomes its argument ``data_key``, ``transforms`` its
-            argument ``transform``, where it has them, and ``options`` its other arguments.
+            argument ``transform``, if it has them, and ``options`` its other arguments.
 
     Raises:
         KeyError: If the name is one of version 1's own, such as ``"pdist"``.
@@ -140,7 +140,7 @@ def register_relations(name: str, rel: type[Relations]) -> None:
 
 
 def register_transform(name: str, tf: type[RelationTransform]) -> None:
-    """Makes a class of transforms known to the grammar; see also :func:`register`.
+    """Registers a class of transforms under a name for specifications; see also :func:`register`.
 
     Args:
         name: The name after ``type`` of a transform.
@@ -154,7 +154,7 @@ def register_transform(name: str, tf: type[RelationTransform]) -> None:
 
 
 def register_loss(name: str, loss: type[Loss]) -> None:
-    """Makes a class of losses known to the grammar; see also :func:`register`.
+    """Registers a class of losses under a name for specifications; see also :func:`register`.
 
     Args:
         name: The name after ``type`` of a loss.

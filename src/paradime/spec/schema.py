@@ -1,4 +1,4 @@
-"""The shape of specifications, as pydantic models."""
+"""The structure of specifications, as pydantic models."""
 
 from __future__ import annotations
 
@@ -31,22 +31,24 @@ LATEST_VERSION = 2
 
 
 class FieldSpec(Entry):
-    """An entry that the data must have."""
+    """A required entry of the data."""
 
     name: Text
     content: Literal["numbers", "classes"] = Field(
-        "numbers", description="Numbers, or integers that number classes, of which −1 means unlabelled."
+        "numbers", description="Numbers, or class numbers, where −1 means unlabelled."
     )
     shape: Annotated[list[Count | None] | None, simply("a list of sizes of at least 1, or null for any")] = Field(
         None, description="The shape of a row, with null for any size; any shape if it is left out."
     )
-    description: str = Field("", description="What it holds, for people.")
+    description: str = Field("", description="A description for readers.")
 
 
 def _all_different(names: list[str]) -> list[str]:
     twice = sorted(name for name, times in collections.Counter(names).items() if times > 1)
     if twice:
-        raise ValueError(f"the loss {shown(twice[0])} is named twice. Give it one weight that is the sum.")
+        raise ValueError(
+            f"the loss {shown(twice[0])} must be named once, got it twice. Give it one weight, the sum."
+        )
     return names
 
 
@@ -62,11 +64,11 @@ class PhaseLossSpec(Entry):
         BeforeValidator(lambda weights: weights if isinstance(weights, (str, Mapping)) else listed(weights)),
     ] = Field(
         None,
-        description="One number a component, or a pair of numbers between which the weight changes over the "
-        "phase; 1 each if left out. 'balanced' keeps the shares of the gradient's norm.",
+        description="A number per component, or a pair of numbers between which the weight changes over the "
+        "phase; 1 each if left out. 'balanced' adapts weights to the gradient shares.",
     )
     shares: dict[str, Number] | None = Field(
-        None, description="With balanced weights: the share of each component; equal ones if left out."
+        None, description="With balanced weights: the gradient share of each component; equal shares if left out."
     )
 
 
@@ -76,26 +78,25 @@ class PhaseSpec(Entry):
     name: str | None = None
     epochs: AutoEpochs = Field(
         5,
-        description="Number of epochs; auto for as many as take the steps that data of this size need. "
-        "0 skips the phase.",
+        description="Number of epochs; with auto, it follows from the number of rows. 0 skips the phase.",
     )
     sampling: SamplingSpec = SamplingSpec()
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: ScheduleSpec = ScheduleSpec()
     clip_norm: Number | None = Field(
-        None, alias="clip norm", description="The largest norm of the gradient; any if left out."
+        None, alias="clip norm", description="The largest norm of the gradient; unlimited if left out."
     )
     early_stopping: Options | None = Field(
-        None, alias="early stopping", description="When to end the phase early; never if left out."
+        None, alias="early stopping", description="Settings of early stopping; none if left out."
     )
     callbacks: Annotated[list[CallbackSpec], BeforeValidator(listed)] = Field(default=[])
     loss: PhaseLossSpec
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: Annotated[StrictBool | StrictStr, simply("true, false, or the name of a backend")] = Field(
-        False, description="Whether to compile the model, or by which backend of torch."
+        False, description="Whether to compile the model, or the backend of torch that compiles it."
     )
     report_interval: Count | None = Field(
-        None, alias="report interval", description="Epochs between reports of the loss."
+        None, alias="report interval", description="Number of epochs between reports of the loss."
     )
 
     @field_validator("early_stopping", mode="after")
@@ -110,7 +111,9 @@ def _unique_names(entries: list[E]) -> list[E]:
     names = collections.Counter(entry.name for entry in entries)  # type: ignore[attr-defined]
     twice = sorted(name for name, times in names.items() if times > 1)
     if twice:
-        raise ValueError(f"the name {shown(twice[0])} is used twice. Give every entry a name of its own.")
+        raise ValueError(
+            f"the name {shown(twice[0])} must differ from other names, got it twice. Give each entry its own name."
+        )
     return entries
 
 
@@ -125,19 +128,20 @@ def _readable_version(version: int) -> int:
         raise ValueError(f"must be 1 or {LATEST_VERSION}, got {version}.")
     if version > LATEST_VERSION:
         raise ValueError(
-            f"the text is of version {version} of the grammar, this is version {LATEST_VERSION}. Upgrade paradime."
+            f"must be at most {LATEST_VERSION}, the version that this paradime reads, got {version}. Upgrade "
+            "paradime."
         )
     return version
 
 
 class RoutineSpec(Entry):
-    """A whole routine: a specification in ParaDime's grammar."""
+    """A specification of a routine."""
 
     version: Annotated[Whole, AfterValidator(_readable_version)] = Field(
-        LATEST_VERSION, description="The version of the grammar; texts of version 1 mean the same."
+        LATEST_VERSION, description="The version of the specification format; version 1 has the same meaning."
     )
     data: Annotated[list[FieldSpec], AfterValidator(_unique_names)] = Field(
-        [], description="What the data must have; nothing is checked if left out."
+        [], description="Requirements on the data; nothing is checked if left out."
     )
     derived_data: Annotated[list[DerivedDataSpec], AfterValidator(_unique_names)] = Field([], alias="derived data")
     relations: Annotated[list[RelationsSpec], AfterValidator(_unique_names_per_level)] = Field(default=[])

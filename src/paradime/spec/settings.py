@@ -1,4 +1,4 @@
-"""The arguments of a building block, as an instance keeps them and a text can hold them."""
+"""The constructor arguments of a component, as its instance stores them, in a form for YAML and JSON."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from paradime.spec.values import shown
 __all__ = ["attribute_of", "plain", "settings_of", "without_empty"]
 
 _LARGEST_WHOLE = 1e6
-_LONGEST = 10_000  # numbers in an array: more belong into the data
+_LONGEST = 10_000  # numbers in an array: longer ones belong to the data
 
 
 def settings_of(block: object, path: str, hidden: Sequence[str] = (), *, numbers: bool = False) -> dict[str, Any]:
-    """Returns the constructor's arguments that differ from their defaults, as an instance keeps them.
+    """Returns the constructor arguments that differ from their defaults, as an instance stores them.
 
     Args:
         block: The instance.
-        path: Its place, for messages.
+        path: Its place in the specification, for messages.
         hidden: Arguments to leave out.
-        numbers: Whether to write numbers that have their default, too: they are what people change.
+        numbers: Whether to include numbers that have their default, for readers who edit them.
     """
     own: Callable[[], Mapping[str, Any]] | None = getattr(block, "spec_options", None)
     given = dict(own()) if own is not None else {}
@@ -40,8 +40,8 @@ def settings_of(block: object, path: str, hidden: Sequence[str] = (), *, numbers
         if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
             if len(value) > 0:
                 raise SpecificationError(
-                    f"{path}: a text names all arguments, and those of *{name} of {type(block).__name__} have no "
-                    "names. Make them one argument, a list."
+                    f"{path}: all arguments must have names in a specification, and those of *{name} of "
+                    f"{type(block).__name__} have none. Make them one argument, a list."
                 )
         elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
             if not isinstance(value, Mapping):
@@ -55,14 +55,15 @@ def settings_of(block: object, path: str, hidden: Sequence[str] = (), *, numbers
 
 
 def attribute_of(block: object, name: str, path: str) -> Any:
-    """Returns an argument of a constructor, which an instance keeps as an attribute.
+    """Returns an argument of a constructor, which an instance stores as an attribute.
 
     Raises:
-        SpecificationError: If it does not.
+        SpecificationError: If there is no such attribute.
     """
     if not hasattr(block, name):
         raise SpecificationError(
-            f"{path}: {type(block).__name__} does not keep its argument {name!r}. Store it: self.{name} = {name}."
+            f"{path}: {type(block).__name__} must store its argument {name!r} as an attribute. Add self.{name} = "
+            f"{name}."
         )
     return getattr(block, name)
 
@@ -75,41 +76,44 @@ def _equal(value: Any, default: Any) -> bool:
 
 
 def plain(value: Any, path: str) -> Any:
-    """Returns a value as a text can hold it.
+    """Returns a value in a form for YAML and JSON.
 
     Raises:
-        SpecificationError: If no text can.
+        SpecificationError: If there is none.
     """
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and math.isnan(value):
-        raise SpecificationError(f"{path}: must be a number, got nan, which is none.")
+        raise SpecificationError(f"{path}: must be a number, got nan. Replace it.")
     if isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST_WHOLE:
-        return int(value)  # "30" reads better than "30.0", and means the same
+        return int(value)  # "30" is easier to read than "30.0"
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, torch.Tensor) and value.requires_grad:
-        raise SpecificationError(f"{path}: a parameter that is trained cannot be written as text. Pass a number.")
+        raise SpecificationError(
+            f"{path}: must be a number to be written to a specification, got a trained parameter. Pass a number."
+        )
     if isinstance(value, (np.ndarray, torch.Tensor)):
         if np.prod(value.shape) > _LONGEST:
             raise SpecificationError(
-                f"{path}: an array of shape {tuple(value.shape)} is too long for a text. "
-                "Make it an entry of the data."
+                f"{path}: an array in a specification must have at most {_LONGEST:,} numbers, got shape "
+                f"{tuple(value.shape)}. Make it an entry of the data."
             )
         return plain(value.tolist(), path)
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
-            raise SpecificationError(f"{path}: the keys of a mapping must be texts, got {shown(list(value))}.")
+            raise SpecificationError(f"{path}: the keys of a mapping must be strings, got {shown(list(value))}.")
         return {str(key): plain(part, f"{path}.{key}") for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(part, f"{path}[{i}]") for i, part in enumerate(value)]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return settings_of(value, path)
     raise SpecificationError(
-        f"{path}: a value of type {type(value).__name__} cannot be written as text. Pass a name, number or list."
+        f"{path}: must be a name, number, list or mapping to be written to a specification, got "
+        f"{type(value).__name__}. Pass one of these."
     )
 
 
 def without_empty(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what is neither ``None`` nor empty."""
+    """Returns the entries that are neither ``None`` nor empty."""
     return {key: part for key, part in entry.items() if part is not None and part != {} and part != []}

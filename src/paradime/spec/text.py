@@ -16,15 +16,15 @@ _WIDTH = 110
 
 
 def dump(spec: Mapping[str, Any], format: str = "yaml") -> str:  # noqa: A002  what it is
-    """Returns a specification as text that people edit.
+    """Returns a specification as a string of YAML or JSON, in a layout for readers.
 
     Args:
         spec: Nested mappings and lists.
-        format: ``"yaml"``, with short parts on one line, or ``"json"``.
+        format: ``"yaml"``, with short parts on one line; or ``"json"``.
 
     Raises:
         ValueError: If the format is unknown.
-        SpecificationError: If YAML of this length could not be read again.
+        SpecificationError: If it is too large for YAML.
 
     Example:
         >>> print(dump({"losses": [{"name": "a", "type": "position", "func": "mse"}]}))
@@ -38,8 +38,8 @@ def dump(spec: Mapping[str, Any], format: str = "yaml") -> str:  # noqa: A002  w
         raise ValueError(f"format must be 'yaml' or 'json', got {format!r}.")
     if check_extent(spec) > MOST_OF_YAML:
         raise SpecificationError(
-            f"specification: has more than {MOST_OF_YAML} entries, too many for YAML. Make long arrays entries of "
-            "the data, or write JSON."
+            f"specification: must have at most {MOST_OF_YAML} entries for YAML, got more. Make long arrays "
+            "entries of the data, or write JSON."
         )
     from ruamel.yaml import YAML
 
@@ -51,7 +51,7 @@ def dump(spec: Mapping[str, Any], format: str = "yaml") -> str:  # noqa: A002  w
 
 
 def _arranged(part: Any, indent: int) -> Any:
-    """Returns the same for ruamel's dumper, with parts that fit into a line marked to stand on one."""
+    """Returns the same for ruamel's dumper, where parts that fit into a line are marked to be written on one."""
     from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
     if not isinstance(part, (Mapping, list, tuple)):
@@ -62,7 +62,7 @@ def _arranged(part: Any, indent: int) -> Any:
             made[key] = _arranged(value, indent + 2)
     else:
         made.extend(_arranged(value, indent + 2) for value in part)
-    # the whole text and its sections stay lists, however short
+    # sections are written on several lines, however short
     if indent >= 4 and len(json.dumps(part, ensure_ascii=False)) + indent <= _WIDTH:
         made.fa.set_flow_style()
     return made

@@ -1,4 +1,4 @@
-"""The kinds of values in specifications, each with what is wanted in words."""
+"""The types of values in specifications, each with a description for messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHORT.maxstring = _SHORT.maxother = 80
 
 
 def shown(value: Any) -> str:
-    """Returns a value as messages show it, on one line and not too long.
+    """Returns a value for messages, on one line and abbreviated.
 
     Example:
         >>> shown({"type": "adam"}), shown(list(range(9)))
@@ -32,7 +32,7 @@ def shown(value: Any) -> str:
 
 
 def simply(wanted: str) -> WrapValidator:
-    """Returns a validator that says in one line what is wanted."""
+    """Returns a validator whose message names the wanted values in one line."""
 
     def check(value: Any, check_types: ValidatorFunctionWrapHandler) -> Any:
         try:
@@ -44,21 +44,21 @@ def simply(wanted: str) -> WrapValidator:
 
 
 def listed(entry: Any) -> Any:
-    """Lets a list of one entry be written without brackets; an array is a list, too."""
+    """Returns a list: of one entry if it is written without brackets, or of an array."""
     entry = from_numpy(entry)
     return [entry] if isinstance(entry, (str, int, float, Mapping)) else entry
 
 
 def _no_text(value: Any) -> Any:
-    """Neither "3" nor true are numbers."""
+    """Refuses "3" and true as numbers."""
     value = from_numpy(value)
     if isinstance(value, (bool, str, bytes)):
-        raise ValueError  # said by what is around it
+        raise ValueError  # simply() writes the message
     return value
 
 
 def _underscored(options: Any) -> Any:
-    """Lets options be written with spaces, ``batch size`` for ``batch_size``; NumPy's numbers become plain."""
+    """Returns options with Python's numbers, and with underscores for spaces in names."""
     if options is None:
         return {}
     if not isinstance(options, Mapping):
@@ -67,7 +67,7 @@ def _underscored(options: Any) -> Any:
     for key, value in options.items():
         name = str(key).replace(" ", "_")
         if name in made:
-            raise ValueError(f"the option {name!r} is given twice, once as {str(key)!r}. Leave one out.")
+            raise ValueError(f"the option {name!r} must be given once, got also {str(key)!r}. Leave one out.")
         made[name] = value if isinstance(value, np.ndarray) else from_numpy(value)
     return made
 
@@ -77,6 +77,6 @@ Count = Annotated[int, Field(ge=1), BeforeValidator(_no_text), simply("an intege
 _Epochs = Annotated[int, Field(ge=0), BeforeValidator(_no_text)]
 AutoEpochs = Annotated[_Epochs | Literal["auto"], simply("an integer of at least 0, or 'auto'")]
 Whole = Annotated[int, BeforeValidator(_no_text), simply("an integer")]
-Text = Annotated[str, Field(min_length=1), simply("a text that is not empty")]
+Text = Annotated[str, Field(min_length=1), simply("a string that is not empty")]
 Options = Annotated[dict[str, Any], BeforeValidator(_underscored)]
 Names = Annotated[list[Text], BeforeValidator(listed)]

@@ -1,4 +1,4 @@
-"""Names of building blocks: those of the registries, and importable ones that a caller allows."""
+"""Names of components: those of the registries, and importable names that the caller allows."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ CLASSES: dict[type[Any], Registry[type[Any]]] = {
     Callback: CALLBACKS,
     Schedule: SCHEDULES,
     torch.optim.Optimizer: OPTIMIZERS,
-    # after the losses, which are modules, too
+    # after the losses, which are also modules
     torch.nn.Module: MODELS,
 }
-"""Whose subclasses have names in which registry."""
+"""The registries of classes, by base class."""
 
 FUNCTIONS: dict[str, Registry[Callable[..., Any]]] = {
     registry.kind: registry for registry in (DATA_FUNCTIONS, LOSS_FUNCTIONS)
 }
-"""The registries of functions, by what they are called."""
+"""The registries of functions, by kind."""
 
-# modules of torch that do the same as a function with a name, as long as they have their defaults
+# modules of torch that are equivalent to a named function if they have their default settings
 _SAME_AS: dict[type[torch.nn.Module], str] = {
     torch.nn.MSELoss: "mse",
     torch.nn.CrossEntropyLoss: "cross entropy",
@@ -61,7 +61,7 @@ _SAME_AS: dict[type[torch.nn.Module], str] = {
     torch.nn.BCEWithLogitsLoss: "bce",
 }
 
-# what to do about blocks that are made of code, so that a name would not help
+# remedies for components that consist of code and cannot have a name
 _REMEDIES: dict[Any, str] = {
     CompoundLoss: "Give its parts to the routine, and name them with their weights in the phase.",
     Functional: 'Write its function as a subclass of RelationTransform with @register("…").',
@@ -73,8 +73,8 @@ class Vocabulary:
     """The names that a specification may use.
 
     Args:
-        allow_imports: What may be imported by names such as ``"mine.losses:MyLoss"``, beside the names of the
-            registries: such names themselves, modules (``"mine.losses"``), or packages (``"mine"``).
+        allow_imports: Importable names (``"mine.losses:MyLoss"``), modules (``"mine.losses"``) or packages
+            (``"mine"``) that are allowed besides the names of the registries.
 
     Example:
         >>> from paradime._registry import LOSSES
@@ -83,16 +83,16 @@ class Vocabulary:
         >>> Vocabulary().find(LOSSES, "mine:MyLoss")
         Traceback (most recent call last):
         ...
-        ValueError: 'mine:MyLoss' would be imported, which is not allowed. Pass allow_imports=['mine'].
+        ValueError: importing 'mine:MyLoss' is not allowed. Pass allow_imports=['mine'].
     """
 
     allow_imports: tuple[str, ...] = ()
 
     def find(self, registry: Registry[Any], name: object) -> Any:
-        """Returns the building block of a name.
+        """Returns the component of a name.
 
         Raises:
-            ValueError: If the name is unknown, may not be imported, or is bound to something of another kind.
+            ValueError: If the name is unknown, may not be imported, or names something of another kind.
         """
         if not isinstance(name, str):
             raise ValueError(f"must be the name of {with_article(registry.kind)}, got {shown(name)}.")
@@ -102,19 +102,19 @@ class Vocabulary:
             return registry[name]
         module_name, _, attribute = name.partition(":")
         if not self._allows(name):
-            raise ValueError(
-                f"{name!r} would be imported, which is not allowed. Pass allow_imports=[{module_name!r}]."
-            )
+            raise ValueError(f"importing {name!r} is not allowed. Pass allow_imports=[{module_name!r}].")
         try:
             found = getattr(importlib.import_module(module_name), attribute)
         except (ImportError, AttributeError, ValueError, TypeError, SyntaxError) as error:
             raise ValueError(f"{name!r} cannot be imported: {error}.") from None
         if not _fits(registry, found):
-            raise ValueError(f"{name!r} is no {registry.kind}, but {shown(found)}.")
+            raise ValueError(
+                f"{name!r} must name {with_article(registry.kind)}, got {shown(found)}. Check the name."
+            )
         return found
 
     def name_of(self, registry: Registry[Any], block: Any) -> str:
-        """Returns the name of a building block.
+        """Returns the name of a component.
 
         Args:
             registry: The registry of its kind.
@@ -150,7 +150,7 @@ def _nameless(registry: Registry[Any], block: Any, place: str | None) -> str:
     called = getattr(block, "__qualname__", None) or f"an object of type {type(block).__name__}"
     article = "an" if registry.kind[0] in "aeiou" else "a"
     rule = f"{called} has no name as {article} {registry.kind}."
-    remedy = next((said for kind, said in _REMEDIES.items() if block is kind), None)
+    remedy = next((advice for kind, advice in _REMEDIES.items() if block is kind), None)
     if remedy is not None:
         return f"{rule} {remedy}"
     if not _fits(registry, block):
@@ -170,10 +170,12 @@ def _fits(registry: Registry[Any], block: Any) -> bool:
 
 
 def _has_defaults(function: Any) -> bool:
-    """Whether this is a module of torch that does the same as the function of the same name."""
+    """Returns whether this is a module of torch that is equivalent to the function in :data:`_SAME_AS`."""
     if type(function) not in _SAME_AS:
         return False
-    if any(True for _ in function.buffers()):  # weights of classes
+    if any(True for _ in function.buffers()):  # class weights
         return False
-    settings = vars(type(function)())
-    return all(vars(function).get(name) == settings[name] for name in settings if not name.startswith("_"))
+    settings = vars(type(function)())  # torch's modules have no other list of their settings
+    return all(
+        getattr(function, name, None) == value for name, value in settings.items() if not name.startswith("_")
+    )

@@ -1,4 +1,4 @@
-"""Specifications from building blocks: the way back."""
+"""Specifications from components."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def write(
     data_fields: Sequence[DataField] = (),
     vocabulary: Vocabulary | None = None,
 ) -> dict[str, Any]:
-    """Writes building blocks as a specification; what has its default is left out.
+    """Writes components as a specification, without values that are the default.
 
     Args:
         derived_data: Recipes for further entries of the data set, by key.
@@ -57,15 +57,15 @@ def write(
         losses: Losses by key.
         training_phases: The phases, in order.
         model: The recipe of the model; left out if ``None``.
-        data_fields: What the data must have.
+        data_fields: Requirements on the data.
         vocabulary: The names that it may use; those of the registries if ``None``.
 
     Returns:
-        Nested mappings and lists of texts and numbers, such that building them gives the same blocks.
+        Nested mappings and lists of strings and numbers; building them gives the same components.
 
     Raises:
-        SpecificationError: If a part has no name, or an argument that a text cannot hold; the message starts with
-            the place, and says what to do.
+        SpecificationError: If a part has no name, or an argument that YAML cannot express; the message starts with
+            the place, and has a remedy.
     """
     parts: dict[str, Any] = {
         "derived_data": derived_data,
@@ -83,7 +83,7 @@ def write(
 
 
 def _read_back(spec: dict[str, Any], vocabulary: Vocabulary) -> None:
-    """Refuses a text that cannot be read, or that means something else; whatever users' classes do.
+    """Refuses a specification that cannot be read, or that has another meaning, as classes of users may cause.
 
     Raises:
         SpecificationError: With the place.
@@ -91,18 +91,18 @@ def _read_back(spec: dict[str, Any], vocabulary: Vocabulary) -> None:
     try:
         again = _Writer(vocabulary).routine(**build(parse_spec(spec, vocabulary), vocabulary))
     except SpecificationError as error:
-        raise SpecificationError(f"{error}\nThe routine has no text that could be read.") from None
+        raise SpecificationError(f"{error}\nThe routine has no specification that can be read.") from None
     difference = _difference(spec, again, ())
     if difference is not None:
         place, written, found = difference
         raise SpecificationError(
-            f"{place_of(place)}: would be written as {shown(written)}, and read as {shown(found)}. Store each "
-            "argument of the constructor as it is given, in an attribute of the same name."
+            f"{place_of(place)}: must be read as it is written, got {shown(found)} for {shown(written)}. Store "
+            "each argument of the constructor unchanged, in an attribute of the same name."
         )
 
 
 def _difference(first: Any, second: Any, place: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any, Any] | None:
-    """Returns the first place where contents differ, and what stands there."""
+    """Returns the first place where contents differ, and both values."""
     if isinstance(first, dict) and isinstance(second, dict):
         pairs = [(key, first.get(key), second.get(key)) for key in {**first, **second}]
     elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
@@ -178,7 +178,7 @@ class _Writer:
     def relations(self, level: str, key: str, entry: Relations, path: str) -> dict[str, Any]:
         what = self.component(RELATIONS, entry, path, hidden=("transform", "data_key"))
         kind: Any = type(entry)
-        taken = options_of(kind)  # a class may choose its transforms and data itself
+        taken = options_of(kind)  # a class may have fixed transforms and data
         transforms = [
             self.short(TRANSFORMS, part, f"{path}.transforms[{i}]")
             for i, part in enumerate(entry.transform if "transform" in taken else ())
@@ -199,11 +199,11 @@ class _Writer:
         taken = ["name"]
         for kind, arguments in type(entry).spec_arguments.items():
             values = [attribute_of(entry, argument, path) for argument in arguments]
-            # the lists of a text hold names without gaps: what comes after something else stands among the options
+            # the lists have names without gaps; arguments after another value are written as options
             known = list(itertools.takewhile(callable if kind == "func" else _is_name, values))
             taken += arguments[: len(known)]
-            said = any(v != defaults[a].default for a, v in zip(arguments, known, strict=False))
-            if said or kind in ("func", "rels"):
+            is_changed = any(v != defaults[a].default for a, v in zip(arguments, known, strict=False))
+            if is_changed or kind in ("func", "rels"):
                 lists[kind] = known
         func = lists.pop("func", [])
         return without_empty(
@@ -270,19 +270,20 @@ def _exactly(kind: type[Any], entry: object, path: str) -> dict[str, Any]:
 def _refuse_subclass(kind: type[Any], entry: object, path: str) -> None:
     if type(entry) is not kind:
         raise SpecificationError(
-            f"{path}: a text has no word for {type(entry).__name__}, only for {kind.__name__} itself. Use that."
+            f"{path}: must be a {kind.__name__} to be written to a specification, got the subclass "
+            f"{type(entry).__name__}. Use {kind.__name__} itself."
         )
 
 
 def _refuse_shared_parameters(losses: Mapping[str, Loss]) -> None:
-    """In a text each loss has parameters of its own."""
+    """Refuses losses that share parameters, which a specification cannot express."""
     owners: dict[int, int] = {}
     for i, loss in enumerate(losses.values()):
         for parameter in loss.parameters():
             if owners.setdefault(id(parameter), i) != i:
                 raise SpecificationError(
-                    f"losses[{i}]: trains the same parameters as losses[{owners[id(parameter)]}], which a text "
-                    "cannot say. Use one loss in several phases, or make two."
+                    f"losses[{i}]: must have parameters of its own, got those of losses[{owners[id(parameter)]}]. "
+                    "Use one loss in several phases, or make two."
                 )
 
 

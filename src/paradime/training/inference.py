@@ -12,6 +12,7 @@ import torch
 from paradime.data.validation import checked_rows, rows_for_model
 from paradime.models import Standardization, as_input, in_double_precision, projected_rows, resolve_method
 from paradime.utils.convert import joined_rows
+from paradime.utils.parallel import parallel_map
 from paradime.utils.seed import seeded
 
 __all__ = ["apply_in_chunks", "apply_to_rows", "embed_rows", "evaluating", "in_evaluation_mode"]
@@ -67,11 +68,23 @@ def apply_to_rows(
                 return torch.cat([function(as_input(model, chunk.to(device))).cpu() for chunk in rows.split(step)])
         function = resolve_method(precise, method)
         wide = projected_rows if method in _ON_DATA and not gradients else _as_they_are
-        chunks = rows.split(min(step, _CHUNK_ROWS[place.type]))
-        inputs = (wide(precise, _doubled(as_input(precise, chunk.to(place)))) for chunk in chunks)
         rounded = _as_it_is if method == "decode" and _decodes_far(model) else _rounded
-        parts = (rounded(function(chunk)).cpu() for chunk in inputs)
-        return torch.cat(list(parts)) if gradients else joined_rows(parts, len(rows))
+        step = min(step, _CHUNK_ROWS[place.type])
+        starts = range(0, max(1, len(rows)), step)
+
+        def result_from(start: int) -> torch.Tensor:
+            chunk = rows[start : start + step].to(place)
+            return rounded(function(wide(precise, _doubled(as_input(precise, chunk))))).cpu()
+
+        if gradients or _has_hooks(precise):
+            return torch.cat([result_from(start) for start in starts])
+        with parallel_map(len(starts), place) as apply:
+            return joined_rows(apply(result_from, starts), len(rows))
+
+
+def _has_hooks(model: torch.nn.Module) -> bool:
+    """Whether a user's functions are called with what layers compute; these expect chunk after chunk."""
+    return any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
 
 
 def _as_they_are(model: torch.nn.Module, rows: Any) -> Any:  # noqa: ARG001  in the place of projected_rows

@@ -20,13 +20,12 @@ from paradime.training.batches import BatchSource
 from paradime.training.callbacks import Callback, notify
 from paradime.training.checks import choose_losses, named_loss
 from paradime.training.early_stopping import EarlyStopper
-from paradime.training.execution import executed_as
+from paradime.training.execution import StepThreads, executed_as, work_per_row
 from paradime.training.interruption import Interruption
 from paradime.training.optimizers import load_optimizer_state, optimizer_state, trainable_parameters
 from paradime.training.phase import TrainingPhase
 from paradime.training.schedules import ScheduledRates
 from paradime.training.state import TrainingState
-from paradime.training.threads import StepThreads, work_per_row
 from paradime.training.validation import Validation
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.seed import seeded

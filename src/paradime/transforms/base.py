@@ -50,6 +50,7 @@ class RelationTransform:
         return relation_factory(self.transform(relation_factory(reldata).borrowed()))
 
     def __repr__(self) -> str:
+        # users' transforms are plain classes, whose attributes are their settings
         shown = (f"{k}={v!r}" for k, v in vars(self).items() if isinstance(v, (bool, int, float, str)))
         return f"{type(self).__name__}({', '.join(shown)})"
 

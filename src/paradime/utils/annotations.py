@@ -76,6 +76,7 @@ def _hints_of(annotated: Any) -> dict[str, Any]:
         return typing.get_type_hints(annotated)
     except Exception:  # an annotation for type checkers only may raise anything
         pass
+    # names in annotations are those of the module that they are written in
     names = vars(sys.modules.get(getattr(annotated, "__module__", ""), typing))
     hints = {}
     for name, hint in getattr(annotated, "__annotations__", {}).items():

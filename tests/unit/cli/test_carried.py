@@ -23,7 +23,7 @@ def texts(path):
 @pytest.mark.parametrize("n_rows", [7, 20_000])
 @pytest.mark.parametrize("name", ["placed.csv", "placed.tsv", "placed.csv.gz"])
 def test_what_goes_along_stays_as_it_is_in_texts(run, codes, monkeypatch, n_rows, name):
-    monkeypatch.setattr("paradime.utils.tables._CHUNK_ROWS", n_rows)
+    monkeypatch.setattr("paradime.preprocessing.tables._CHUNK_ROWS", n_rows)
     assert run("transform", "m.paradime", "t.csv", "--out", name)[0] == 0
     if name.endswith(".gz"):
         Path("placed.csv").write_bytes(gzip.decompress(Path(name).read_bytes()))
@@ -39,7 +39,7 @@ def test_what_goes_along_stays_as_it_is_in_texts(run, codes, monkeypatch, n_rows
 @pytest.mark.parametrize("n_rows", [7, 20_000])
 @pytest.mark.parametrize("name", ["placed.parquet", "placed.feather", "placed.npz", "placed.h5ad"])
 def test_what_goes_along_stays_as_it_is_in_other_formats(run, codes, monkeypatch, n_rows, name, short):
-    monkeypatch.setattr("paradime.utils.tables._CHUNK_ROWS", n_rows)
+    monkeypatch.setattr("paradime.preprocessing.tables._CHUNK_ROWS", n_rows)
     fitted = ["fit", "t.csv", "--columns", "a,b,c", "--embedding", f"of_fit_{name}", "--quiet", *short]
     assert run(*fitted)[0] == 0
     assert run("transform", "m.paradime", "t.csv", "--out", name)[0] == 0

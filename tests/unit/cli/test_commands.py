@@ -78,7 +78,7 @@ def test_h5ad_that_is_written_is_what_scanpy_expects(run):
 
 def test_large_tables_are_placed_by_chunks_that_agree_with_the_whole(run, made, forest, monkeypatch):
     _, whole, _ = run("transform", "{made}/forest.paradime", "{made}/forest.csv")
-    monkeypatch.setattr("paradime.utils.tables._CHUNK_ROWS", 37)
+    monkeypatch.setattr("paradime.preprocessing.tables._CHUNK_ROWS", 37)
     seen = []
     from paradime.cli import models
 

@@ -46,7 +46,7 @@ def test_values_that_are_no_numbers_are_named_with_row_and_column(run, forest, c
 
 
 def test_row_of_a_wrong_value_is_counted_over_chunks(run, forest, monkeypatch):
-    monkeypatch.setattr("paradime.utils.tables._CHUNK_ROWS", 25)
+    monkeypatch.setattr("paradime.preprocessing.tables._CHUNK_ROWS", 25)
     frame = forest[:60].copy()
     frame.loc[52, "Slope"] = np.nan
     frame.to_csv("t.csv", index=False)
@@ -84,7 +84,7 @@ def test_column_with_a_stray_text_is_told_of(run, forest):
         (["fit", "{made}/forest.csv", "--plot", "m.gif"], ".png"),
         (["fit", "{made}/forest.csv", "--explore", "m.txt"], ".html"),
         (["fit", "{made}/forest.csv", "--embedding", "no/m.csv"], "there is no folder 'no'"),
-        (["fit", "{made}/forest.csv", "--scale", "max", "--out", "m"], "auto, standard or none"),
+        (["fit", "{made}/forest.csv", "--scale", "max", "--out", "m"], "must be one of auto, standard, none"),
         (["transform", "{made}/forest.paradim", "{made}/new.csv"], "Did you mean 'forest.paradime'?"),
         (["transform", "{made}/new.csv", "{made}/new.csv"], "not a saved routine"),
         (["transform", "{made}/forest.paradime", "{made}/map.csv"], "lacks column(s)"),

@@ -131,7 +131,7 @@ def test_a_specification_does_not_take_the_name_of_something_else(run):
     Path("m.paradime").write_text("model")
     code, _, err = run("spec", "init", "umap", "--out", "m.paradime", "--force")
     assert code == 2
-    assert "ends in .yaml, .yml or .json" in err
+    assert "must end in .yaml, .yml or .json" in err
     assert Path("m.paradime").read_text() == "model"
 
 

@@ -70,6 +70,20 @@ def test_rows_become_the_entry_that_is_embedded():
     np.testing.assert_array_equal(named.fit(X).transform(X), named.fit({"spectra": X}).transform(X))
 
 
+def test_a_method_that_was_put_into_a_model_is_one_of_its_parts():
+    model = torch.nn.Linear(3, 2)
+    assert not hasattr(ParametricDR(model), "predict")
+    model.classify = model.forward
+    assert hasattr(ParametricDR(model), "predict")
+
+
+def test_a_data_set_that_was_set_must_have_the_entry_of_a_preset():
+    routine = mds()
+    routine.dataset = {"other": torch.ones(20, 3)}
+    with pytest.raises(KeyError, match="no entry 'main'"):
+        routine.train()
+
+
 def test_places_of_another_dimension_are_refused():
     routine = mds(decoder=True, epochs=1).fit(X)
     with pytest.raises(ValueError, match=r"as transform returns them, shape \(m, 2\), got shape \(3, 5\)"):

@@ -285,3 +285,16 @@ def test_another_constant_value_counts():
     scaling.complete(with_constant(5.0))
     assert scaling.weight[:, 4].any()
     assert scaling(with_constant(5.0)).isfinite().all()
+
+
+def test_a_standardisation_is_included_in_the_scaling():
+    generator = torch.Generator().manual_seed(0)
+    rows = 1e6 + torch.randn(300, 4, generator=generator, dtype=torch.float64) * torch.tensor([1, 50, 3, 0.1])
+    rows[7, 1] += 5_000  # softly clipped
+    mean, scale = rows.mean(dim=0), rows.std(dim=0)
+    standardized = (rows - mean) / scale
+    scaling = InputScaling(4)
+    scaling.prepare(standardized)
+    expected = scaling(standardized)
+    scaling.precede(mean, scale)
+    torch.testing.assert_close(scaling(rows), expected, atol=1e-3, rtol=1e-3)

@@ -256,3 +256,17 @@ def test_embedding_model_says_whether_its_decoder_standardises():
     assert not EmbeddingModel(encoder).standardizes
     assert not EmbeddingModel(encoder, torch.nn.Linear(2, 4)).standardizes
     assert EmbeddingModel(encoder, FullyConnectedDecoder(2, (4,), standardize=True)).standardizes
+
+
+def test_another_standardisation_is_included():
+    generator = torch.Generator().manual_seed(0)
+    rows = 1e6 + torch.randn(300, 3, generator=generator, dtype=torch.float64) * torch.tensor([1, 50, 0.1])
+    mean, scale = rows.mean(dim=0), rows.std(dim=0)
+    standardized = (rows - mean) / scale
+    standardization = Standardization([3])
+    standardization.prepare(standardized)
+    expected = standardization(standardized)
+    standardization.precede(mean, scale)
+    torch.testing.assert_close(standardization(rows), expected, atol=1e-4, rtol=1e-4)
+    back = standardization.double().inverse(expected.double())
+    torch.testing.assert_close(back, rows, atol=1e-3, rtol=1e-6)

@@ -44,7 +44,7 @@ OTHER_COMPONENTS = {
 def known(routine):
     """Returns every attribute of a fitted routine that is no method, by name, but for defaults of the class."""
     names = {name for name in dir(routine) if name.endswith("_") and not name.startswith("_")}
-    names |= set(vars(routine)) - set(routine.get_params()) - {"_components", "_overrides"}
+    names |= set(vars(routine)) - set(routine.get_params()) - {"_made_components", "_overrides"}
     names -= set(routine.unsaved_attributes) | OF_DATA | {"metadata_"}
     found = {name: getattr(routine, name) for name in names if hasattr(routine, name)}
     return {name: value for name, value in found.items() if value is not getattr(type(routine), name, ...)}

@@ -83,7 +83,7 @@ def test_class_of_a_user_is_made_if_it_is_allowed(mine, iris, tmp_path):
     again = paradime.load(tmp_path, allow_imports=["users_module"])
     assert again.model.width == 5
     assert np.array_equal(again.transform(iris), routine.transform(iris))
-    with pytest.raises(ValueError, match=r"'users_module:Net' would be imported.*allow_imports"):
+    with pytest.raises(ValueError, match=r"importing 'users_module:Net' is not allowed.*allow_imports"):
         paradime.load(tmp_path)
 
 

@@ -23,7 +23,7 @@ COLUMNS = {
 def test_numbers_are_standardised_and_categories_become_columns(make):
     encoder = TabularEncoder().fit(make(COLUMNS))
     assert encoder.get_feature_names_out().tolist() == [
-        "size", "flag", "colour_blue", "colour_red", "colour_missing",
+        "size", "flag", "colour=blue", "colour=red", "colour=missing",
     ]  # fmt: skip
     filled = np.array([[1.0, 4.0, 4.0, 7.0] * 10, [1.0, 0.0] * 20]).T
     encoded = encoder.transform(make(COLUMNS))
@@ -101,4 +101,4 @@ def test_columns_that_pandas_numbers_are_called_as_those_of_an_array():
 def test_missing_texts_are_missing_whatever_the_column_of_pandas_is(kind):
     column = pd.Series(["red", None, "blue", np.nan], dtype=kind)
     names = TabularEncoder().fit(pd.DataFrame({"colour": column})).get_feature_names_out()
-    assert names.tolist() == ["colour_blue", "colour_red", "colour_missing"]
+    assert names.tolist() == ["colour=blue", "colour=red", "colour=missing"]

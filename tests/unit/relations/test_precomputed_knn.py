@@ -175,7 +175,9 @@ def test_text_holds_short_lists_and_names_the_place_of_long_ones():
         again.global_relations["rel"].compute_relations(X).to_square_array().data,
         few.global_relations["rel"].compute_relations(X).to_square_array().data,
     )
-    with pytest.raises(SpecificationError, match=r"relations\[0\]\.options\.precomputed.*too long for a text"):
+    with pytest.raises(
+        SpecificationError, match=r"relations\[0\]\.options\.precomputed.*must have at most 10,000 numbers"
+    ):
         ParametricContrastive(precomputed_knn=cdist(X, X)).to_spec()
 
 

@@ -62,7 +62,7 @@ def test_block_under_two_keys_is_written_twice():
 def test_loss_with_parameters_under_two_keys_is_refused():
     nce = loss.ContrastiveLoss(kind="nce")
     told = refusal(routine(losses={"one": nce, "two": nce}))
-    assert told.startswith("losses[1]: trains the same parameters as losses[0]")
+    assert told.startswith("losses[1]: must have parameters of its own, got those of losses[0]")
 
 
 def test_compound_loss_is_refused_with_a_way_out():
@@ -80,11 +80,11 @@ def test_functional_transform_is_refused_with_a_way_out():
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (torch.nn.functional.mse_loss, "a value of type function"),
-        (torch.float64, "a value of type dtype"),
-        (3 + 4j, "a value of type complex"),
-        (enum.Enum("Kind", "A").A, "a value of type Kind"),
-        ({1: 2}, "keys of a mapping must be texts"),
+        (torch.nn.functional.mse_loss, "got function"),
+        (torch.float64, "got dtype"),
+        (3 + 4j, "got complex"),
+        (enum.Enum("Kind", "A").A, "got Kind"),
+        ({1: 2}, "keys of a mapping must be strings"),
         (float("nan"), "must be a number, got nan"),
         (torch.ones(2, requires_grad=True), "trained"),
         (np.array([1.0, np.nan]), "must be a number, got nan"),
@@ -227,7 +227,7 @@ def test_text_is_utf_8_and_the_suffix_decides(tmp_path):
 def test_text_too_long_for_yaml_is_written_as_json():
     anchors = np.random.default_rng(0).normal(size=(5000, 2))
     made = routine(losses={"pinned": loss.AnchorLoss(anchors[:4500], anchors[:4500, :2])})
-    assert "too many for YAML" in refusal(made)
+    assert "entries for YAML, got more" in refusal(made)
     again = ParametricDR.from_spec(made.to_spec(format="json"))
     np.testing.assert_allclose(np.asarray(again.losses["pinned"].anchors), anchors[:4500], rtol=1e-6)
 
@@ -340,11 +340,11 @@ def test_class_with_an_odd_signature_is_written_and_read(named, made, options):
     [
         (
             Stars(1, 2),
-            "losses[0].options: a text names all arguments, and those of *powers of Stars have no names",
+            "losses[0].options: all arguments must have names in a specification, and those of *powers",
         ),
-        (Forgetful(1, 2), "losses[0].options: Forgetful does not keep its argument 'powers'"),
+        (Forgetful(1, 2), "losses[0].options: Forgetful must store its argument 'powers' as an attribute"),
         (ByPosition(2.5), "losses[0]: "),
-        (Doubling(2.5), "losses[0].options.scale: would be written as 5, and read as 10."),
+        (Doubling(2.5), "losses[0].options.scale: must be read as it is written, got 10 for 5."),
     ],
 )
 def test_class_that_a_text_cannot_say_is_refused_with_its_place(named, made, said):

@@ -123,10 +123,13 @@ SHAPE = [
         changed("relations", 0, "level", to="Global"),
         "relations[0].level: unknown value 'Global'. Did you mean 'glob",
     ),
-    (changed("relations", 1, "level", to="global"), "relations: the name 'r' is used twice."),
-    (changed("relations", 0, "name", to=3), "relations[0].name: must be a text that is not empty, got 3."),
-    (changed("losses", 0, "name", to=datetime.date(2020, 1, 1)), "losses[0].name: must be a text"),
-    (changed("losses", 0, "name", to=""), "losses[0].name: must be a text that is not empty, got ''."),
+    (
+        changed("relations", 1, "level", to="global"),
+        "relations: the name 'r' must differ from other names, got it twice.",
+    ),
+    (changed("relations", 0, "name", to=3), "relations[0].name: must be a string that is not empty, got 3."),
+    (changed("losses", 0, "name", to=datetime.date(2020, 1, 1)), "losses[0].name: must be a string"),
+    (changed("losses", 0, "name", to=""), "losses[0].name: must be a string that is not empty, got ''."),
     (
         changed("losses", 0, "func", to=["kl div"]),
         "losses[0].func: must be the name of a loss function, got ['kl div",
@@ -136,7 +139,7 @@ SHAPE = [
         changed("losses", 0, "keys", to=["r", "r"]),
         "losses[0].keys: must be a mapping of 'data', 'rels', 'methods'",
     ),
-    (changed("losses", 0, "keys", to={"rels": [None, "r"]}), "losses[0].keys.rels[0]: must be a text"),
+    (changed("losses", 0, "keys", to={"rels": [None, "r"]}), "losses[0].keys.rels[0]: must be a string"),
     (
         changed("data", to=["main"]),
         "data[0]: must be a mapping of 'name', 'content', 'shape', 'description', got 'm",
@@ -158,14 +161,14 @@ SHAPE = [
     ({**GOOD, None: 3}, "None: unknown key 'None'."),
     (
         {**GOOD, "version": 3},
-        "version: the text is of version 3 of the grammar, this is version 2. Upgrade paradime.",
+        "version: must be at most 2, the version that this paradime reads, got 3. Upgrade paradime.",
     ),
     ({**GOOD, "version": 0}, "version: must be 1 or 2, got 0."),
     ({**GOOD, "version": "2"}, "version: must be an integer, got '2'."),
     ({**GOOD, "version": None}, "version: must be an integer, got null."),
 ]
 MEANING = [
-    (summed(components=["e", "e"]), f"{PLACE}.loss.components: the loss 'e' is named twice."),
+    (summed(components=["e", "e"]), f"{PLACE}.loss.components: the loss 'e' must be named once, got it twice."),
     (summed(weigths=[1, 2]), f"{PLACE}.loss.weigths: unknown key 'weigths'. Did you mean 'weights'?"),
     (summed(weights=[1]), f"{PLACE}: loss_weights must be one number a loss, got 1 weights for 2"),
     (summed(weights="balance"), f"{PLACE}.loss.weights: must be 'balanced', or a list of numbers and pairs"),
@@ -185,7 +188,7 @@ MEANING = [
     ),
     (
         changed("derived data", 0, "data func", to="spectral"),
-        "derived data[0].keys[0]: 'spectral' is computed of rel",
+        "derived data[0].keys[0]: 'spectral' takes rel",
     ),
     (
         changed("derived data", 0, "data func", to="local radius"),
@@ -202,12 +205,12 @@ MEANING = [
     ),
     (
         phase("sampling", {"options": {"batch_size": 9, "batch size": 8}}),
-        f"{PLACE}.sampling.options: the option 'batch_size' is given twice",
+        f"{PLACE}.sampling.options: the option 'batch_size' must be given once",
     ),
     (optimizer(learning_rate="fast"), f"{PLACE}.optimizer.options.learning_rate: must be a number, got 'fast'."),
     (optimizer(learning_rate=None), f"{PLACE}.optimizer.options.learning_rate: must be a number, got null."),
     (optimizer(learning_rate=0), f"{PLACE}: learning_rate must be a positive number, got 0."),
-    (optimizer(learning_rate=1, lr=2), f"{PLACE}.optimizer.options.lr: is given twice"),
+    (optimizer(learning_rate=1, lr=2), f"{PLACE}.optimizer.options.lr: must be given once"),
     (optimizer(betas=[0.9]), f"{PLACE}.optimizer.options.betas: must be a list of 2"),
     (optimizer(betas=[0.9, 1.9]), f"{PLACE}.optimizer.options: Invalid beta parameter at index 1: 1.9"),
     (optimizer(weight_decay=-1), f"{PLACE}.optimizer.options: Invalid weight_decay value: -1"),
@@ -310,16 +313,16 @@ def test_mistake_in_the_model_is_told_with_its_place(model, said):
         (TEXT + "...\nmore\n", "another document"),
         ("losses: !!python/object/apply:os.getcwd []\n", "line 1: .*tag"),
         ("losses: !mine [1]\n", "line 1: .*tag '!mine'"),
-        ("losses: &a [*a]\n", "alias 'a' stands for what is around it"),
-        ("losses: &a {name: *a}\n", "alias 'a' stands for what is around it"),
+        ("losses: &a [*a]\n", "alias 'a' refers to a part that contains it"),
+        ("losses: &a {name: *a}\n", "alias 'a' refers to a part that contains it"),
         ("- a\n- b\n", "specification: must be a mapping of 'version', "),
         ("hello\nworld\n", "specification: must be a mapping"),
         ("# nothing\n", "specification: must be a mapping"),
         ("losses: []", "losses: must have at least one entry"),
         ('{"losses": [', "line 1"),
         ('{"losses": [], "losses": []}', "duplicate key"),
-        ("", "is empty"),
-        ("   ", "is empty"),
+        ("", "got nothing"),
+        ("   ", "got nothing"),
         ("a\0b", "null character"),
         (b"losses: []\n", "bytes. Decode it"),
         (3, "got an object of type int"),
@@ -405,9 +408,9 @@ def test_files_that_are_no_texts(tmp_path):
         validate_spec(tmp_path / "nowhere.yaml")
     path = tmp_path / "text.yaml"
     path.write_bytes(TEXT.encode("utf-16"))
-    assert "text.yaml is not encoded as UTF-8" in message(path)
+    assert "text.yaml must be encoded as UTF-8" in message(path)
     path.write_bytes(np.random.default_rng(0).bytes(2_000_000))
-    assert "bytes allowed" in message(path)
+    assert "bytes, got more" in message(path)
 
 
 def test_marks_and_line_ends_of_other_systems_are_fine(tmp_path):

@@ -160,7 +160,7 @@ def test_functions_need_a_kind():
 
 @pytest.mark.parametrize("block", [int, dict, 3, "text"])
 def test_what_is_no_building_block_is_refused(block):
-    with pytest.raises(TypeError, match="building block"):
+    with pytest.raises(TypeError, match="component"):
         register("nothing of a test")(block)
 
 

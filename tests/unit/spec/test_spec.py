@@ -47,7 +47,7 @@ WRONG = {
         ),
         (
             spec(relations=relations(level="batch", name="x")),
-            "relations[0].level: relations of type 'pdist' are for the level global, got 'batch'.",
+            "relations[0].level: the level of relations of type 'pdist' must be global, got 'batch'.",
         ),
         (
             spec(relations=relations(options={"metrc": "l1"})),
@@ -63,7 +63,7 @@ WRONG = {
         ),
         (
             spec(relations=[*spec()["relations"], spec()["relations"][0]]),
-            "relations: the name 'far' is used twice.",
+            "relations: the name 'far' must differ from other names, got it twice.",
         ),
         (spec(relations=relations(field=3)), "relations[0].field: "),
         (spec(relations=[{"name": "far", "type": "pdist"}]), "relations[0].level: is missing."),
@@ -85,14 +85,14 @@ WRONG = {
         ),
         (
             spec(losses=loss(keys={"data": ["main"]})),
-            "losses[0].keys.data: a loss of type 'relation' takes none, got 1.",
+            "losses[0].keys.data: a loss of type 'relation' takes none, got 1 entries. Leave the others out.",
         ),
         (
             spec(losses=loss(options={"normalise_sub": True})),
             "losses[0].options.normalise_sub: unknown option 'normalise_sub'. Did you mean 'normalize_sub'?",
         ),
         (spec(losses=[{"name": "stress", "type": "relation"}]), "losses[0].func: is missing."),
-        (spec(losses=loss() + loss()), "losses: the name 'stress' is used twice."),
+        (spec(losses=loss() + loss()), "losses: the name 'stress' must differ from other names, got it twice."),
         (spec(losses=[]), "losses: "),
         ({"training phases": [phase()]}, "losses: is missing."),
     ],

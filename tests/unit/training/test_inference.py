@@ -174,3 +174,26 @@ def test_model_whose_method_was_replaced_is_called_as_it_is():
 def test_model_of_another_precision_embeds_rows_of_single_precision(dtype):
     model = FullyConnectedEmbeddingModel(3, 2).to(dtype)
     assert apply_to_rows(model, rows_of(3), "embed", CPU).shape == (N, 2)
+
+
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+def test_rows_get_the_same_results_whatever_the_number_of_threads(sparse):
+    X = torch.randn(5000, 4, generator=torch.Generator().manual_seed(0))
+    rows = SparseRows(scipy.sparse.csr_array(X.numpy())) if sparse else X
+    model, before = FullyConnectedEmbeddingModel(4, 2), torch.get_num_threads()
+    found = []
+    for n_threads in (1, 3):
+        torch.set_num_threads(n_threads)
+        found.append(apply_to_rows(model, rows, "embed", CPU))
+        torch.set_num_threads(before)
+    assert torch.equal(*found)
+
+
+def test_hooks_of_a_model_see_the_rows_in_order():
+    X = torch.arange(5000.0)[:, None]
+    model, before, seen = torch.nn.Sequential(torch.nn.Linear(1, 2)), torch.get_num_threads(), []
+    model[0].register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
+    torch.set_num_threads(3)
+    apply_to_rows(model, X, None, CPU)
+    torch.set_num_threads(before)
+    assert torch.equal(torch.cat(seen), X.double())

@@ -6,7 +6,7 @@ import torch
 
 from paradime import ParametricMDS
 from paradime.training import Callback
-from paradime.training.threads import StepThreads, work_per_row
+from paradime.training.execution import StepThreads, work_per_row
 
 CPU = torch.device("cpu")
 

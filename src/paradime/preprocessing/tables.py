@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paradime._registry import did_you_mean
+from paradime.preprocessing import _arrow_columns, _text_columns
+from paradime.preprocessing._table_formats import READERS, TableError, first_line, require_pandas, rows_of_chunk
+from paradime.preprocessing._text_tables import open_text
 from paradime.types import AnyArray
-from paradime.utils import _arrow_columns, _text_columns
-from paradime.utils._table_formats import READERS, TableError, first_line, require_pandas, rows_of_chunk
-from paradime.utils._text_tables import open_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +70,7 @@ class Table:
         rows: An Arrow table or a pandas data frame with distinct names.
         about: Names of columns beside a matrix, such as labels, or from an index.
         kinds: For tables of strings, as in CSV: the kinds of columns as far as they are known, by name, see
-            :func:`paradime.utils._text_columns.kind_of`. ``None`` for other tables.
+            :func:`paradime.preprocessing._text_columns.kind_of`. ``None`` for other tables.
         comma: Whether numbers in strings may have a decimal comma.
     """
 
@@ -98,7 +98,7 @@ class Table:
         return self._kinds is not None
 
     def kind(self, name: str) -> str:
-        """Returns the kind of a column of strings, see :func:`paradime.utils._text_columns.kind_of`."""
+        """Returns the kind of a column of strings, see :func:`paradime.preprocessing._text_columns.kind_of`."""
         assert self._kinds is not None
         if name not in self._kinds:
             self._kinds[name] = _text_columns.kind_of(self._rows.column(name), comma=self._comma)
@@ -118,6 +118,17 @@ class Table:
         if all(isinstance(kind, np.dtype) and kind.kind in "biuf" for kind in frame.dtypes):
             return np.asarray(frame.to_numpy(dtype=np.float64))
         return np.column_stack([_arrow_columns.numbers_of_objects(frame[name]) for name in names])
+
+    def strings(self, name: str) -> AnyArray:
+        """Returns a column as strings, shape (n,), object; ``None`` for missing values.
+
+        Strings of CSV are as in the file, whatever other rows contain.
+        """
+        table = self.part([name])
+        column = (table.with_kinds({name: "text"}) if self._is_text else table).frame[name]
+        found: AnyArray = column.astype(str).to_numpy(dtype=object)
+        found[column.isna().to_numpy()] = None
+        return found
 
     def value(self, name: str, row: int) -> Any:
         """Returns a single value as in the file."""

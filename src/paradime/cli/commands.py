@@ -1,8 +1,8 @@
-"""The commands that use a fitted model, with their options; each imports its requirements when it runs."""
+"""The commands with their options, except ``spec``; each imports its requirements when it runs."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,8 +21,50 @@ from paradime.cli.console import (
     command,
     names_of,
 )
+from paradime.cli.fit_options import FitOptions, signature
 
-__all__ = ["evaluate", "explain", "explore", "export", "info", "inverse", "plot", "transform"]
+__all__ = ["demo", "evaluate", "explain", "explore", "export", "fit", "info", "inverse", "plot", "transform"]
+
+
+@command
+def fit(**given: Any) -> None:
+    r"""Fit a model to a table; write the model, positions, a picture, a page or a report.
+
+    Numeric columns are features, except those of --target, --id and --drop. Columns that are neither features nor
+    dropped are copied to tables and pages. The saved model takes the original columns of the table.
+
+    \b
+    Examples:
+      paradime fit cells.csv --out cells.paradime --explore cells.html --color type
+      paradime fit cells.parquet --method tsne --set perplexity=50 --embedding map.csv --id cell
+      paradime fit houses.csv --guide price:x:0.3 --plot houses.png --color price
+      cat cells.csv | paradime fit - --embedding - > map.csv
+    """
+    from paradime.cli.fitting import fit_table
+
+    fit_table(FitOptions(**given))
+
+
+fit.__signature__ = signature()  # type: ignore[attr-defined]
+
+
+@command
+def demo(
+    out: Annotated[
+        str, typer.Option("--out", "-o", metavar="FOLDER", help="The folder to write to.")
+    ] = "paradime-demo",
+    rows: Annotated[int, typer.Option("--rows", metavar="N", help="Rows to fit, from 200 to 6500.")] = 2000,
+    seed: Seed = 0,
+) -> None:
+    r"""Run an example with bundled data: write tables, a model, a picture and a page, and print the commands.
+
+    \b
+    Example:
+      paradime demo --out demo
+    """
+    from paradime.cli.demo import run_demo
+
+    run_demo(out, rows, seed)
 
 
 @command
@@ -181,6 +223,8 @@ def export(
     ] = None,
 ) -> None:
     r"""Write a model for other programs; it takes the original columns of the table.
+
+    Columns of strings (fit --encode) must be encoded before; a note lists the features.
 
     \b
     Example:

@@ -13,8 +13,8 @@ import pyarrow
 import pytest
 from pyarrow import feather, parquet
 
-from paradime.utils.table_writing import TableWriter, write_table
-from paradime.utils.tables import TableError, file_format, read_chunks, read_table
+from paradime.preprocessing.table_writing import TableWriter, write_table
+from paradime.preprocessing.tables import TableError, file_format, read_chunks, read_table
 
 FRAME = pd.DataFrame(
     {"id": ["007", "NA", "ä,b"], "n": [1, 2, 3], "size": [0.5, -1e-9, 1e300], "on": [True, False, True]}

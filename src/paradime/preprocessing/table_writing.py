@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from paradime.utils._table_formats import require_anndata, require_arrow
+from paradime.preprocessing._table_formats import require_anndata, require_arrow
+from paradime.preprocessing.tables import TableError, file_format
 from paradime.utils.files import atomic_write, naming_path
-from paradime.utils.tables import TableError, file_format
 
 if TYPE_CHECKING:
     import pandas as pd
