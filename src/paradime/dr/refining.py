@@ -12,15 +12,18 @@ import torch
 from paradime.dr.estimator import Estimator
 from paradime.dr.inference import apply_model
 from paradime.dr.inputs import embedded_entry
+from paradime.loss import PositionLoss
 from paradime.refinement import (
     Attraction,
     FreePositions,
     Guidance,
+    Objective,
     RefinedMap,
     find_objective,
     neighbor_probabilities,
     scaled_start,
 )
+from paradime.training import Trainer
 from paradime.utils.logging import report
 from paradime.utils.seed import seeded
 
@@ -29,6 +32,9 @@ __all__ = ["check_refinable", "refined_map"]
 log = logging.getLogger(__name__)
 
 _STEPS = 250
+_POSITIONS = "refined positions"  # the entry, and the loss that teaches them
+_SHARE_OF_EPOCHS = 0.5
+_SHARE_OF_GRADIENT = 0.5  # of what other losses leave
 _MOST_DIMENSIONS = 3
 
 
@@ -94,7 +100,42 @@ def refined_map(routine: Estimator) -> RefinedMap:
         f"refined the positions of {len(start)} rows in {time.perf_counter() - began:.1f} s: divergence "
         f"{free.divergence():.4g}.",
     )
-    return made.with_positions(free.positions)
+    refined = made.with_positions(free.positions)
+    _distill(routine, objective, refined.positions)
+    return refined
+
+
+def _distill(routine: Any, objective: Objective, positions: torch.Tensor) -> None:
+    """Trains the network further, by its own losses and by the refined positions: both maps become one.
+
+    By positions alone, it would learn those of the training rows by heart, and embed new rows worse.
+    """
+    blocks = routine._components
+    dataset = blocks.workspace.require_dataset().subset(slice(None))
+    dataset.add({_POSITIONS: positions})
+    key, phase = embedded_entry(dataset, routine.data_key), objective.phase
+    loss = PositionLoss(data_key=key, position_key=_POSITIONS, name=_POSITIONS)
+    shares = dict(phase.loss_shares or {})
+    shares[_POSITIONS] = _SHARE_OF_GRADIENT * (1 - sum(shares.values()))
+    shorter = phase.replace(
+        name="distillation",
+        epochs=max(1, round(_SHARE_OF_EPOCHS * phase.budget(len(dataset)).epochs)),
+        loss_keys=[*phase.loss_keys, _POSITIONS],
+        loss_weights=None if phase.loss_weights is None else [*phase.loss_weights, 1.0],
+        loss_shares=shares,
+    )
+    Trainer(
+        blocks.model,
+        {**blocks.losses, _POSITIONS: loss},
+        dataset,
+        blocks.device,
+        global_relations=blocks.workspace.relation_data,
+        batch_relations=blocks.batch_relations,
+        data_key=key,
+        seed=blocks.training_seed(routine.random_state),
+        callbacks=[blocks.history],
+        on_interrupt=routine.on_interrupt,
+    ).run([shorter])
 
 
 def _move(free: FreePositions, routine: Any) -> None:
