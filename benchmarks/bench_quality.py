@@ -39,7 +39,7 @@ PEERS = {
     "opentsne": ("openTSNE==1.0.4",),
     "torchdr": TORCHDR,
 }
-OURS = ("paradime_umap", "paradime_tsne", "paradime_contrastive", "paradime_pacmap")
+OURS = ("paradime_umap", "paradime_tsne", "paradime_refined", "paradime_contrastive", "paradime_pacmap")
 
 
 def command(method: str, folder: Path, seed: int, settings: Mapping[str, Any]) -> list[str]:

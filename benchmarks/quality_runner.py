@@ -79,13 +79,13 @@ def torchdr(train: np.ndarray, test: np.ndarray, seed: int, settings: Settings) 
     return seconds, embedding.detach().numpy(), placed.detach().numpy()
 
 
-def preset(name: str) -> Callable[[np.ndarray, np.ndarray, int, Settings], Fitted]:
-    """Returns a runner of a preset of ours, as it comes, but for the seed."""
+def preset(name: str, **parameters: Any) -> Callable[[np.ndarray, np.ndarray, int, Settings], Fitted]:
+    """Returns a runner of a preset of ours, as it comes, but for the seed and some parameters."""
 
     def fit(train: np.ndarray, test: np.ndarray, seed: int, settings: Settings) -> Fitted:
         import paradime.estimators
 
-        model = getattr(paradime.estimators, name)(random_state=seed, **settings)
+        model = getattr(paradime.estimators, name)(random_state=seed, **{**parameters, **settings})
         seconds, _ = timed(lambda: model.fit(train))
         return seconds, model.transform(train), model.transform(test)
 
@@ -99,6 +99,7 @@ METHODS = {
     "torchdr": torchdr,
     "paradime_umap": preset("ParametricUMAP"),
     "paradime_tsne": preset("ParametricTSNE"),
+    "paradime_refined": preset("ParametricTSNE", refine=True),
     "paradime_contrastive": preset("ParametricContrastive"),
     "paradime_pacmap": preset("ParametricPaCMAP"),
 }

@@ -29,6 +29,7 @@ TITLES = {
     "torchdr": "TorchDR 0.5, UMAP",
     "paradime_umap": "ParaDime, UMAP",
     "paradime_tsne": "ParaDime, t-SNE",
+    "paradime_refined": "ParaDime, t-SNE, refined",
     "paradime_contrastive": "ParaDime, contrastive",
     "paradime_pacmap": "ParaDime, PaCMAP",
 }

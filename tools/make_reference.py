@@ -20,6 +20,7 @@ MODULES = [
         "relationdata",
         "data",
         "training",
+        "refinement",
         "neighbors",
     ),
     *("functional", "metrics", "datasets", "preprocessing", "spec", "exceptions", "types"),

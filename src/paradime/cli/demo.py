@@ -30,7 +30,7 @@ def run_demo(out: str, rows: int, seed: int) -> None:
     from paradime.datasets import load_covertype
 
     if not 200 <= rows <= 6_500:
-        raise InputError(f"--rows: must lie between 200 and 6500, got {rows}. 2000 take half a minute.")
+        raise InputError(f"--rows: must lie between 200 and 6500, got {rows}. Try 2000, which take half a minute.")
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out: must be a folder, got the file {out}. Name another one.")

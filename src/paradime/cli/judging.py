@@ -43,18 +43,15 @@ def evaluate_file(
     classes = None if target is None else _classes(rows, target, data)
     old = None if train is None else read_all_rows(model, train, header=header)
     old_classes = None if old is None or target is None or train is None else _classes(old, target, train)
+    n = len((old or rows).table)
+    if n < 4:
+        raise InputError(f"{train or data}: needs at least 4 rows to compare neighbours, got {n}. Pass more rows.")
     if old is None:
-        n = len(rows.table)
-        if n < 4:
-            raise InputError(f"{data}: needs at least 4 rows to compare neighbours, got {n}.")
         say(
             "neighbours are searched among these rows alone; for new rows, pass the training rows as --train TABLE"
         )
         measures = _measured(model.scaled(rows.features), rows.embedding, classes)
     else:
-        assert train is not None
-        if len(old.table) < 4:
-            raise InputError(f"{train}: needs at least 4 rows to compare neighbours, got {len(old.table)}.")
         new = {"test_X": model.scaled(rows.features), "test_embedding": rows.embedding}
         measures = _measured(model.scaled(old.features), old.embedding, old_classes, new, classes)
     import pandas as pd

@@ -198,6 +198,6 @@ def parse_guide(text: str, columns: Iterable[str]) -> tuple[str, int, float]:
     if axis < 0 or not 0 < share < 1 or len(rest) > 2:
         raise InputError(
             f"--guide: the axis must be x, y or a number from 0 on, and the weight, its share of the gradient, "
-            f"lie in (0, 1), got {text!r}."
+            f"lie in (0, 1), got {text!r}. An example: age:x:0.2."
         )
     return column, axis, share

@@ -13,7 +13,7 @@ from paradime._registry import did_you_mean
 from paradime.cli.columns import known_column, typed_columns
 from paradime.cli.console import InputError
 from paradime.preprocessing import TabularEncoder
-from paradime.preprocessing.pipeline import encoder_of_numbers, saved_encoder
+from paradime.preprocessing.pipeline import encoder_of_numbers, saved_encoder, table_of
 from paradime.preprocessing.tables import Table, read_chunks, read_table
 from paradime.types import AnyArray
 from paradime.utils.frames import default_names
@@ -156,12 +156,11 @@ def open_model(path: str) -> Model:
     from paradime.persistence import load
 
     routine = load(path)
-    table = (getattr(routine, "metadata_", None) or {}).get("table", {})
     try:
         encoder = saved_encoder(routine)
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
-    return Model(routine, path, table if isinstance(table, dict) else {}, encoder)
+    return Model(routine, path, table_of(routine), encoder)
 
 
 def read_rows(model: Model, path: str, *, header: bool | None = None, typed: bool = False) -> Iterator[Rows]:

@@ -56,16 +56,20 @@ def check_distinct(inputs: Mapping[str, str | None], outputs: Mapping[str, str |
         for what, other in files.items():
             if other is not None and _are_one(path, other):
                 raise InputError(
-                    f"{option}: {path} is {what} that is read, which would be overwritten. Name another file."
+                    f"{option}: must not overwrite {what} that is read, got {path}. Name another file."
                 )
             if other is not None and os.path.isdir(other) and _lies_in(path, other):
-                raise InputError(f"{option}: {path} lies in the folder of {what} that is read. Name another path.")
+                raise InputError(
+                    f"{option}: must not lie in the folder of {what} that is read, got {path}. Name another path."
+                )
         for earlier, other in written.items():
             if _are_one(path, other):
-                raise InputError(f"{earlier} and {option} both name {path}. Name two files.")
+                raise InputError(
+                    f"{earlier} and {option} must be different files, got {path} for both. Name two files."
+                )
             if earlier == "--out" and _lies_in(path, other):
                 raise InputError(
-                    f"{option}: {path} lies in {other}, the model that is written. Name another path."
+                    f"{option}: must not lie in the folder of the model {other}, got {path}. Name another path."
                 )
         written[option] = path
 

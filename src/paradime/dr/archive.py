@@ -25,6 +25,7 @@ __all__ = [
     "BLOCKS",
     "HELD_OUT",
     "NAMED_IN_FILE",
+    "REFINED",
     "class_name",
     "further_attributes",
     "is_composed",
@@ -54,7 +55,7 @@ _OF_CONSTRUCTOR = ("model", "device", "dataset", "training_defaults", *BLOCKS)
 
 _DRIFT, _SOURCE = "drift_", "_anndata_source"  # as attributes of a file
 
-HELD_OUT = "held out"
+HELD_OUT, REFINED = "held out", "refined/"
 _SAMPLED_ROWS, _SAMPLED_ELEMENTS = 500, 4_000_000
 _LOW, _HIGH = 0.02, 0.98
 _ONLY_FOR_TRAINING = ("callbacks", "training_defaults")
@@ -98,6 +99,8 @@ def saved_of(
         state[HELD_OUT] = torch.from_numpy(np.array(blocks.held_out_indices))
     for key, loss in blocks.losses.items() if training else ():
         state |= {f"losses/{key}/{name}": part for name, part in trained_state(loss).items()}
+    if routine._fitted.refined is not None:
+        state |= {REFINED + name: part for name, part in routine._fitted.refined.state().items()}
     return Saved(
         config=config,
         weights=dict(blocks.model.state_dict()),

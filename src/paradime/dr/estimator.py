@@ -54,6 +54,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     verbose: bool
     random_state: RandomState
+    refine: bool = False  # of presets without such a parameter
 
     own_parts: ClassVar[frozenset[str]] = frozenset()
     """Parts beside the encoder that every model of the routine has."""

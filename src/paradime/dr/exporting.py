@@ -55,6 +55,12 @@ def _part_of(routine: Estimator, part: str) -> Part:
             f"({wanted}=True), which has one."
         )
     fitted = routine._fitted
+    if part == "embed" and fitted.refined is not None:
+        raise UnsupportedConfigurationError(
+            f"this {type(routine).__name__} has refine=True: new rows are placed by their nearest training rows, "
+            "and the network alone would embed them in another map. Save it, paradime.load reads it; or fit with "
+            "refine=False, and export that."
+        )
     return Part.of(
         model,
         part,

@@ -14,6 +14,7 @@ from paradime.data import Dataset
 from paradime.dr.inputs import entry_of
 from paradime.dr.targets import Targets, shown_classes
 from paradime.persistence.values import VALUES
+from paradime.refinement import RefinedMap
 from paradime.types import AnyArray
 from paradime.utils.frames import check_distinct_names
 
@@ -55,6 +56,7 @@ class FittedState:
         metadata: What was said when the routine was saved, of one that was loaded.
         ranges: The usual ranges of the columns, low and high, of a routine that was loaded without its data.
         source: Which part of an AnnData it was fitted to.
+        refined: The refined map; ``None`` where the network's map is not refined.
     """
 
     row_shape: tuple[int, ...] | None = None
@@ -65,6 +67,7 @@ class FittedState:
     metadata: Mapping[str, Any] | None = None
     ranges: tuple[torch.Tensor, torch.Tensor] | None = None
     source: Any = None
+    refined: RefinedMap | None = None
 
     def replace(self, **changes: Any) -> FittedState:
         """Returns a state with some fields changed."""

@@ -18,6 +18,7 @@ from paradime.training import apply_in_chunks
 
 __all__ = ["UnknownAttributeError", "apply_model", "score_of"]
 
+_EMBEDDING = (None, "forward", "embed")  # the methods whose result is the map
 _SCORED_ROWS, _SCORED_NEIGHBORS = 2000, 15
 
 
@@ -34,6 +35,7 @@ def apply_model(
     owner: str,
     single: bool = False,
     gradients: bool = False,
+    refine: bool = True,
 ) -> torch.Tensor:
     """Applies the model to points in chunks.
 
@@ -45,8 +47,10 @@ def apply_model(
         owner: The name of the routine, for messages.
         single: Whether a single point may be given.
         gradients: Whether the result is differentiable.
+        refine: Whether rows are embedded in the refined map, if there is one, in place of the network's.
     """
     assert blocks.model is not None
+    is_refined = refine and fitted.refined is not None and method in _EMBEDDING
     return apply_in_chunks(
         blocks.model,
         X,
@@ -56,6 +60,7 @@ def apply_model(
         owner=owner,
         single=single,
         gradients=gradients,
+        place=fitted.refined.place if is_refined and fitted.refined is not None else None,
     )
 
 

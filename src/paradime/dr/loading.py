@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from paradime.dr.archive import BLOCKS, HELD_OUT, NAMED_IN_FILE, is_composed
+from paradime.dr.archive import BLOCKS, HELD_OUT, NAMED_IN_FILE, REFINED, is_composed
 from paradime.dr.components import Overrides
 from paradime.dr.fitted import FittedState
 from paradime.dr.overrides import AddedLoss
@@ -17,6 +17,7 @@ from paradime.exceptions import CUDANotAvailableError, ModelFileError
 from paradime.persistence.saved import Saved
 from paradime.persistence.values import Decoder, vocabulary_with
 from paradime.persistence.weights import restored_model, take_weights, tie
+from paradime.refinement import RefinedMap
 from paradime.spec import Vocabulary, build, parse_spec
 from paradime.training import resolve_device
 
@@ -152,6 +153,7 @@ def _remember(routine: Any, saved: Saved, decoder: Decoder) -> None:
         metadata=decoder.decode(saved.config.metadata),
         ranges=(ranges["low"], ranges["high"]),
         source=attributes.pop("_anndata_source", None),
+        refined=_refined(saved),
     )
     if told.output is not None:
         routine.set_output(transform=told.output)
@@ -161,6 +163,14 @@ def _remember(routine: Any, saved: Saved, decoder: Decoder) -> None:
         if not _is_free(routine, name):
             raise ModelFileError(f"{saved.path}: {name[:40]!r} cannot be an attribute of a saved routine.")
         setattr(routine, name, value)
+
+
+def _refined(saved: Saved) -> RefinedMap | None:
+    state = saved.tensors(REFINED)
+    try:
+        return RefinedMap.from_state(state) if state else None
+    except (KeyError, ValueError, RuntimeError, TypeError) as error:
+        raise ModelFileError(f"{saved.path}: the refined map cannot be read: {error}") from error
 
 
 def _is_free(routine: Any, name: str) -> bool:

@@ -22,12 +22,14 @@ from paradime.dr.inference import UnknownAttributeError, apply_model, score_of
 from paradime.dr.inputs import as_dataset, embedded_entry, with_targets
 from paradime.dr.parts import needs_part
 from paradime.dr.preparation import check_and_compute, description_of, read_resumed, spare_parameters
+from paradime.dr.refining import check_refinable, refined_map
 from paradime.dr.specification import read_components, written
 from paradime.dr.targets import Targets
 from paradime.dr.updating import Anchors, check_update, held_phases, rows_to_update, with_kept
 from paradime.exceptions import NotTrainedError, ParaDimeError, UnsupportedConfigurationError
 from paradime.loss import Loss
 from paradime.models import ModelRecipe
+from paradime.refinement import RefinedMap
 from paradime.relations import Relations
 from paradime.training import (
     Callback,
@@ -58,6 +60,7 @@ class _NoteTraining(Callback):
 
     def on_train_begin(self, state: TrainingState) -> None:
         self._routine._components.embedding = None
+        self._routine._fitted = self._routine._fitted.replace(refined=None)
 
     def on_train_end(self, state: TrainingState) -> None:
         blocks = self._routine._components
@@ -100,6 +103,9 @@ class ParametricDR(Estimator):
         on_interrupt: What Ctrl-C does while training, once the step has ended: ``"raise"`` raises
             ``KeyboardInterrupt``, ``"keep"`` ends the training as if it had been shorter, with a warning. What was
             learned is kept either way.
+        refine: Whether the positions of the training rows move freely once the network is trained, which
+            preserves more of their neighbours; new rows are then placed by their nearest training rows. For phases
+            that train t-SNE's divergence or InfoNCE, and up to 3 dimensions.
 
     Attributes:
         model: The model; ``None`` as long as neither ``model`` nor ``in_dim`` nor data are given.
@@ -163,6 +169,7 @@ class ParametricDR(Estimator):
         warm_start: bool = False,
         standardize: bool | Literal["auto"] = "auto",
         on_interrupt: Literal["raise", "keep"] = "raise",
+        refine: bool = False,
     ) -> None:
         self.model = model
         self.in_dim = in_dim
@@ -185,6 +192,7 @@ class ParametricDR(Estimator):
         self.warm_start = warm_start
         self.standardize = standardize
         self.on_interrupt = on_interrupt
+        self.refine = refine
 
     # -- training -------------------------------------------------------------------------------------
 
@@ -362,8 +370,10 @@ class ParametricDR(Estimator):
                     )
                     for phase in blocks.main_phases()
                 ]
+                refined = self._fitted.refined
                 with blocks.other_phases(phases):
-                    self._train(dataset, callbacks)
+                    self._train(dataset, callbacks, refine=False)
+                self._add_rows(refined, dataset)
         self._fitted = self._fitted.replace(n_rows_seen=n_total)
         return self
 
@@ -429,7 +439,8 @@ class ParametricDR(Estimator):
                 blocks = renewed_components(self)
                 spare_parameters(self)
                 with held_phases(blocks, held if anchors else None, share, epochs):
-                    self._train(rows, callbacks)
+                    self._train(rows, callbacks, refine=False)
+                self._add_rows(before.refined, new)
         except BaseException:
             self._fitted = before
             raise
@@ -447,10 +458,12 @@ class ParametricDR(Estimator):
         resume_from: str | os.PathLike[str] | None = None,
         known: FittedState | None = None,
         former: Components | None = None,
+        refine: bool = True,
     ) -> None:
         """Runs all phases, on these data, of which something is known, or on those that are there.
 
         The data of former components are released once nothing more can be refused, before the training itself.
+        Afterwards the map is refined, if the parameters say so and these are all rows.
         """
         with self._working():
             blocks = self._components  # its device is where a checkpoint goes
@@ -470,9 +483,14 @@ class ParametricDR(Estimator):
                     is_new=dataset is not None,
                 )
                 trainer = self._trainer(blocks.training_phases, callbacks, resumed)
+            if self.refine:
+                check_refinable(self)
             if former is not None and any(phase.epochs != 0 for phase in blocks.training_phases):
                 former.release_data()
             trainer.run(blocks.training_phases, None if resumed is None else resumed["state"])
+            if self.refine and refine and blocks.trained:
+                self._fitted = self._fitted.replace(refined=refined_map(self))
+                blocks.embedding = None
 
     def _trainer(
         self,
@@ -502,6 +520,13 @@ class ParametricDR(Estimator):
             validation=validation_of(blocks, self.validation_every, key, self._given_positions()),
             on_interrupt=self.on_interrupt,
         )
+
+    def _add_rows(self, refined: RefinedMap | None, dataset: Dataset) -> None:
+        """Adds rows to a refined map, in which the earlier ones stay where they are."""
+        if refined is not None:
+            self._fitted = self._fitted.replace(
+                refined=refined.with_rows(dataset[embedded_entry(dataset, self.data_key)])
+            )
 
     @contextlib.contextmanager
     def _restored_on_error(self) -> Iterator[Components | None]:
@@ -606,17 +631,19 @@ class ParametricDR(Estimator):
         rows = self._fitted.check_names(X, self.data_key, self, method)
         return apply_model(self._components, rows, method, self._fitted, owner=type(self).__name__, **how)
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Any, *, refine: bool = True) -> Any:
         """Embeds points, as scikit-learn calls it.
 
         Args:
             X: Points, shape (m, …).
+            refine: Whether they are placed in the refined map of a routine that was made with ``refine=True``;
+                else the network alone embeds them, in a map of its own.
 
         Returns:
             The embedding as NumPy array, shape (m, out_dim), float32, unless :meth:`set_output` asks for something
             else.
         """
-        embedded = self._apply(X, "embed")
+        embedded = self._apply(X, "embed", refine=refine)
         if not self._returns_tensors:
             return embedded.numpy()
         return embedded.to(X.device) if isinstance(X, torch.Tensor) else embedded
@@ -786,6 +813,11 @@ class ParametricDR(Estimator):
         return self._known("drift_", self._fitted.drift)
 
     @property
+    def refined_map_(self) -> RefinedMap:
+        """The positions of the training rows, and how new rows are placed; of a routine with ``refine=True``."""
+        return self._known("refined_map_", self._fitted.refined)
+
+    @property
     def metadata_(self) -> Mapping[str, Any]:
         """What was said when the routine was saved, of one that was loaded; other data drop it."""
         return self._known("metadata_", self._fitted.metadata)
@@ -802,7 +834,8 @@ class ParametricDR(Estimator):
         if shape is None:
             raise NotTrainedError(f"this {type(self).__name__} is not fitted yet. Call fit(X) first.")
         row = torch.zeros(1, *shape)
-        return int(apply_model(self._components, row, "embed", self._fitted, owner=type(self).__name__).shape[1])
+        owner = type(self).__name__
+        return int(apply_model(self._components, row, "embed", self._fitted, owner=owner, refine=False).shape[1])
 
     @property
     def history_(self) -> list[dict[str, Any]]:
@@ -948,9 +981,9 @@ class ParametricDR(Estimator):
         """Saves what was learned and how to train further; :func:`paradime.load` reads it.
 
         Tensors are written as safetensors, all else as JSON; nothing is pickled, and the training data are not
-        written. All other attributes are, also those of subclasses, but for ``unsaved_attributes``. What was there
-        before stays intact until all is written. What was written is made again in memory and compared before
-        anything is replaced.
+        written, except for those of a refined map (``refine=True``), in a short form. All other attributes are,
+        also those of subclasses, but for ``unsaved_attributes``. What was there before stays intact until all is
+        written. What was written is made again in memory and compared before anything is replaced.
 
         Args:
             path: A folder, which is made if it is missing; or, if it ends in ``".paradime"``, a single file.

@@ -54,7 +54,7 @@ class Anchors:
         """Chooses anchors among earlier rows; 500 to look at if there are to be none."""
         blocks = routine._components
         rows = earlier[embedded_entry(earlier, routine.data_key)]
-        positions = apply_model(blocks, rows, "embed", routine._fitted, owner=type(routine).__name__)
+        positions = apply_model(blocks, rows, "embed", routine._fitted, owner=type(routine).__name__, refine=False)
         # in double precision, which holds the squares of all numbers of single precision
         deviations = (positions - positions.mean(dim=0)).to(torch.float64)
         spread = float(deviations.square().sum(dim=1).mean().sqrt())
@@ -63,7 +63,9 @@ class Anchors:
 
     def drift(self, routine: Estimator) -> Drift:
         """Returns how far the anchors have moved, and logs it."""
-        now = apply_model(routine._components, self.rows, "embed", routine._fitted, owner=type(routine).__name__)
+        now = apply_model(
+            routine._components, self.rows, "embed", routine._fitted, owner=type(routine).__name__, refine=False
+        )
         moved = relative_movement(self.positions, now, self.spread)
         drift = Drift(float(moved.mean()), float(moved.max()), self.spread, len(self.rows))
         report(

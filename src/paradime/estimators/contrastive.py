@@ -49,6 +49,10 @@ class ParametricContrastive(Preset):
         batch_size: Pairs in a batch; with ``"auto"``, by the size of the data
             (:func:`~paradime.training.batch_size_for`).
         learning_rate: The largest learning rate of the main phase; it rises to it, and falls, in one cycle.
+        refine: Whether the positions of the training rows move freely under t-SNE's objective once the network is
+            trained, which preserves more of their neighbours. New rows are placed by their nearest training rows,
+            which the model holds in a short form; ``transform(X, refine=False)`` is the network alone. For up to 3
+            dimensions; not for negative sampling, cosine similarity, and other temperatures than 1.
         **settings: What all presets take; see :class:`Preset`.
 
     Source: Damrich, Böhm, Hamprecht, Kobak, "From t-SNE to UMAP with contrastive learning", 2023.
@@ -74,6 +78,7 @@ class ParametricContrastive(Preset):
         init_epochs: int = 10,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: float = 0.01,
+        refine: bool = False,
         **settings: Unpack[Common],
     ) -> None:
         super().__init__(**settings)
@@ -89,6 +94,7 @@ class ParametricContrastive(Preset):
         self.init_epochs = init_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.refine = refine
 
     def _compose(self) -> Composition:
         main = TrainingPhase(

@@ -46,6 +46,10 @@ class ParametricTSNE(Preset):
         init_batch_size: The same for the first phase; ``batch_size`` if ``None``.
         learning_rate: Learning rate of the main phase; with pairs the largest, in one cycle.
         init_learning_rate: Learning rate of the first phase; ``learning_rate`` if ``None``.
+        refine: Whether the positions of the training rows move freely under t-SNE's objective once the network is
+            trained, which preserves more of their neighbours. New rows are placed by their nearest training rows,
+            which the model holds in a short form; ``transform(X, refine=False)`` is the network alone. For up to 3
+            dimensions and ``alpha=1``.
         **settings: What all presets take; see :class:`Preset`.
 
     Source: van der Maaten, "Learning a parametric embedding by preserving local structure", 2009.
@@ -71,6 +75,7 @@ class ParametricTSNE(Preset):
         init_batch_size: int | Literal["auto"] | None = None,
         learning_rate: float = 0.01,
         init_learning_rate: float | None = None,
+        refine: bool = False,
         **settings: Unpack[Common],
     ) -> None:
         super().__init__(**settings)
@@ -85,6 +90,7 @@ class ParametricTSNE(Preset):
         self.init_batch_size = init_batch_size
         self.learning_rate = learning_rate
         self.init_learning_rate = init_learning_rate
+        self.refine = refine
 
     def _compose(self) -> Composition:
         is_cauchy = not isinstance(self.alpha, torch.Tensor) and self.alpha == 1

@@ -67,6 +67,11 @@ def write_layers(model: Any) -> Layers:
     if isinstance(model, Pipeline):
         steps = [step for _, step in model.steps if step not in (None, "passthrough")]
         return [layer for step in steps for layer in _written_step(step)]
+    if hasattr(model, "refined_map_"):
+        raise UnsupportedConfigurationError(
+            f"this {type(model).__name__} has refine=True: new rows are placed by their nearest training rows, "
+            "which a page does not hold. Call transform for them, or fit with refine=False"
+        )
     network = model if isinstance(model, torch.nn.Module) else getattr(model, "model", None)
     if not isinstance(network, torch.nn.Module):
         raise UnsupportedConfigurationError(f"{type(model).__name__} has no network that can be written")

@@ -1,5 +1,6 @@
 """Pure tensor functions without state, whose results have the device and dtype of their input."""
 
+from paradime.functional.attraction import cauchy_attraction, cauchy_divergence
 from paradime.functional.calibration import connectivity_weights, perplexity_weights
 from paradime.functional.circular import circular_index, circular_squared_distances, circular_total
 from paradime.functional.clustering import k_means, nearest_center
@@ -38,7 +39,9 @@ from paradime.functional.kernels import (
     student_t,
 )
 from paradime.functional.magnitudes import magnitude, magnitude_of_rows
+from paradime.functional.placement import place_by_neighbors
 from paradime.functional.principal_axes import axes_of_covariance, axes_of_rows, whitening_factors
+from paradime.functional.repulsion import CauchySums, cauchy_sums
 from paradime.functional.row_sampling import (
     cumulative_rows,
     draw_from_rows,
@@ -69,9 +72,13 @@ from paradime.functional.triplets import TRIPLET_MINING, euclidean_distances, tr
 __all__ = [
     "STRESS_WEIGHTINGS",
     "TRIPLET_MINING",
+    "CauchySums",
     "average_rank",
     "axes_of_covariance",
     "axes_of_rows",
+    "cauchy_attraction",
+    "cauchy_divergence",
+    "cauchy_sums",
     "centered_alignment",
     "circular_index",
     "circular_squared_distances",
@@ -118,6 +125,7 @@ __all__ = [
     "pairwise_distances",
     "pearson",
     "perplexity_weights",
+    "place_by_neighbors",
     "places_of_others",
     "points_of_condensed",
     "saturating_attraction",

@@ -13,9 +13,10 @@ from paradime.preprocessing.tabular import TabularEncoder
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-__all__ = ["encoder_of_numbers", "pipeline_of", "save_pipeline", "saved_encoder", "table_metadata"]
+__all__ = ["encoder_of_numbers", "pipeline_of", "save_pipeline", "saved_encoder", "table_metadata", "table_of"]
 
 _KEY = "table"
+_OF_ENCODER = ("encoder", "features", "categories", "offsets")
 
 
 def save_pipeline(
@@ -29,7 +30,7 @@ def save_pipeline(
     Args:
         pipeline: The pipeline, such as ``make_pipeline(TabularEncoder(), ParametricUMAP()).fit(frame)``.
         path: A file that ends in ``.paradime``, or a folder.
-        metadata: Anything else that JSON can hold.
+        metadata: Anything else that JSON can hold; metadata of a loaded routine stay.
 
     Raises:
         ValueError: If the pipeline has other steps.
@@ -45,7 +46,9 @@ def save_pipeline(
         )
     encoder, routine = steps
     check_is_fitted(routine)
-    routine.save(path, metadata={**(metadata or {}), **table_metadata(encoder)})
+    known = getattr(routine, "metadata_", None) or {}
+    facts = {name: value for name, value in table_of(routine).items() if name not in _OF_ENCODER}
+    routine.save(path, metadata={**known, **(metadata or {}), **table_metadata(encoder, **facts)})
 
 
 def pipeline_of(routine: Any) -> Pipeline:
@@ -87,8 +90,7 @@ def saved_encoder(routine: Any) -> TabularEncoder | None:
     Raises:
         ValueError: If the encoder is damaged.
     """
-    table = (getattr(routine, "metadata_", None) or {}).get(_KEY)
-    table = table if isinstance(table, dict) else {}
+    table = table_of(routine)
     if "encoder" in table:
         return TabularEncoder.from_dict(table["encoder"])
     names = getattr(routine, "feature_names_in_", None)
@@ -101,6 +103,12 @@ def saved_encoder(routine: Any) -> TabularEncoder | None:
         return encoder_of_numbers(features)
     offsets = offsets if isinstance(offsets, dict) else {}
     return encoder_of_numbers(numbers, categories=categories, offsets=offsets, features=features)
+
+
+def table_of(routine: Any) -> dict[str, Any]:
+    """Returns the metadata on the table that a routine was fitted to; empty if there are none."""
+    table = (getattr(routine, "metadata_", None) or {}).get(_KEY)
+    return table if isinstance(table, dict) else {}
 
 
 def encoder_of_numbers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, Self
 
 import torch
@@ -43,9 +44,9 @@ class DenseRelationData(RelationData):
         self._tensor = self._checked(as_values(relations))
 
     @classmethod
+    @abstractmethod
     def _checked(cls, tensor: torch.Tensor) -> torch.Tensor:
         """Returns the tensor if it has the layout's shape, else raises a ValueError."""
-        raise NotImplementedError
 
     @classmethod
     def _of(cls, tensor: torch.Tensor) -> Self:

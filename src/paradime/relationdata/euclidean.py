@@ -8,6 +8,7 @@ differentiated by a few matrix operations.
 from __future__ import annotations
 
 import functools
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -41,9 +42,9 @@ class _Lazy(TensorView):
 
     _source: Any
 
+    @abstractmethod
     def _make(self) -> torch.Tensor:
         """Computes the relations from the source, in the layout's shape."""
-        raise NotImplementedError
 
     @functools.cached_property
     def _tensor(self) -> torch.Tensor:  # type: ignore[override]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -77,8 +78,9 @@ class _TriangularRelations(DenseRelationData):
         rows, cols, values = rows[stored], cols[stored], self._tensor[stored]
         return torch.cat((rows, cols)), torch.cat((cols, rows)), values.repeat(2)
 
+    @abstractmethod
     def _square_kind(self) -> RelationData:
-        raise NotImplementedError
+        """Returns the same relations as a square, of the same kind."""
 
 
 @register_container("triangular array")

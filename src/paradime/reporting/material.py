@@ -176,7 +176,8 @@ def _points(routine: Any, X: Any, labels: Labels | None, most: int, random_state
     drawn = draw(n, most, random_state)
     rows = as_rows(X, name=name, drawn=None if len(drawn) == n else drawn, routine=routine)
     embedder = embedder_of(routine, first_of(X), rows[:1])
-    positions = embedder.embed(rows).to(torch.float64)
+    refined = getattr(routine, "refined_map_", None)
+    positions = (embedder.embed(rows) if refined is None else refined.place(rows)).to(torch.float64)
     if not bool(positions.isfinite().all()):
         raise ValueError("positions must be finite, got NaN or infinity. Train again with a lower learning rate.")
     return Points(rows, positions, None if labels is None else labels.of_rows(drawn), n)

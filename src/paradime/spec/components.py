@@ -22,7 +22,7 @@ from paradime._registry import (
 )
 from paradime.spec.checks import check_classifier, check_decoder, check_options
 from paradime.spec.options import options_of
-from paradime.spec.values import Names, Options, Text, listed, simply
+from paradime.spec.values import Names, Options, Text, simply
 from paradime.spec.vocabulary import Vocabulary
 
 __all__ = [
@@ -32,16 +32,11 @@ __all__ = [
     "Entry",
     "LossSpec",
     "ModelSpec",
-    "Names",
     "OptimizerSpec",
-    "Options",
     "RelationsSpec",
     "SamplingSpec",
     "ScheduleSpec",
     "TransformSpec",
-    "check_options",
-    "listed",
-    "simply",
 ]
 
 

@@ -117,7 +117,9 @@ def _load_yaml(text: str, origin: str) -> Any:
         what = " ".join(str(error).replace('in "<unicode string>", ', "").split())
         raise SpecificationError(f"{origin} is not valid YAML: {_short(what)}.") from None
     except ValueError as error:  # a number with thousands of digits, or the 30th of February
-        raise SpecificationError(f"{origin} has a value that cannot be read: {_short(str(error))}.") from None
+        raise SpecificationError(
+            f"{origin} has a value that cannot be read: {_short(str(error))}. Correct it."
+        ) from None
 
 
 def _short(message: str) -> str:

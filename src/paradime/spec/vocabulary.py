@@ -106,7 +106,9 @@ class Vocabulary:
         try:
             found = getattr(importlib.import_module(module_name), attribute)
         except (ImportError, AttributeError, ValueError, TypeError, SyntaxError) as error:
-            raise ValueError(f"{name!r} cannot be imported: {error}.") from None
+            raise ValueError(
+                f"{name!r} cannot be imported: {error}. Check the name, and that the module is installed."
+            ) from None
         if not _fits(registry, found):
             raise ValueError(
                 f"{name!r} must name {with_article(registry.kind)}, got {shown(found)}. Check the name."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -123,6 +123,7 @@ def apply_in_chunks(
     owner: str,
     single: bool = False,
     gradients: bool = False,
+    place: Callable[..., torch.Tensor] | None = None,
 ) -> torch.Tensor:
     """Applies a method of a model to points, as :func:`apply_to_rows` does, once they are checked.
 
@@ -135,6 +136,7 @@ def apply_in_chunks(
         owner: The name of the routine, for messages.
         single: Whether ``X`` may also be a single point, shape (…).
         gradients: Whether the result is differentiable.
+        place: What is made of the checked rows in place of that; it takes them and ``gradients``.
 
     Returns:
         What the method makes of the points, on the CPU, shape (m, …); shape (…) of a single point.
@@ -158,7 +160,10 @@ def apply_in_chunks(
                 "Reshape your data: .reshape(1, -1) for a single sample."
             )
         raise ValueError(f"X has rows of shape {tuple(rows.shape[1:])}, but {owner} is expecting {row_shape}.")
-    made = apply_to_rows(model, rows, method, device, gradients=gradients)
+    if place is not None:
+        made = place(rows, gradients=gradients)
+    else:
+        made = apply_to_rows(model, rows, method, device, gradients=gradients)
     return made[0] if is_single else made
 
 

@@ -83,7 +83,7 @@ def test_models_and_specifications_are_never_written_over(run, words):
         Path(name).write_text(name)
     code, _, err = run(*words)
     assert code == 2
-    assert "that is read, which would be overwritten" in err
+    assert "must not overwrite" in err
     assert all(Path(name).read_text() == name for name in ("m.paradime", "s.yaml", "m.png", "m.html"))
 
 
@@ -97,7 +97,7 @@ def test_models_and_specifications_are_never_written_over(run, words):
 def test_two_outputs_need_two_files(run, words, both):
     code, _, err = run(*words)
     assert code == 2
-    assert f"{both} both name" in err
+    assert f"{both} must be different files" in err
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_nothing_is_written_into_the_folder_of_a_model(run, words):
     Path("m/model.safetensors").write_text("weights")
     code, _, err = run(*words)
     assert code == 2
-    assert "lies in" in err
+    assert "must not lie in" in err
     assert [(path.name, path.read_text()) for path in Path("m").iterdir()] == [("model.safetensors", "weights")]
 
 

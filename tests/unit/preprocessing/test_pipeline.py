@@ -93,6 +93,9 @@ def test_python_encodes_data_frames_as_the_command_line_did(run, frame, monkeypa
     rows = pl.from_pandas(frame).select(pipeline[0].feature_names_in_.tolist())
     expected = pd.read_csv("map.csv")[["x", "y"]].to_numpy()
     np.testing.assert_allclose(pipeline.transform(rows), expected, atol=1e-3 * np.ptp(expected))
+    # what else is known of the table is saved again
+    save_pipeline(pipeline, "again.paradime", metadata={"by": "me"})
+    assert paradime.load("again.paradime").metadata_ == {**routine.metadata_, "by": "me"}
 
 
 def test_categories_of_csv_are_read_alike_whatever_other_rows_of_a_chunk_hold(run, frame, monkeypatch):
@@ -146,6 +149,25 @@ def test_damaged_encoders_are_told_with_file_and_place(run, frame, damage, told)
     assert code == 2
     assert "m.paradime: the saved encoder is damaged" in err
     assert told in err
+
+
+def test_models_that_were_saved_with_categories_in_place_of_an_encoder_are_read(run, frame):
+    """As the command line of earlier versions saved them."""
+    categories = {"colour": ["1.50", "blue", "red"]}
+    features = frame[["size", "age"]].assign(
+        **{f"colour={value}": (frame["colour"] == value).astype(float) for value in categories["colour"]}
+    )
+    features.loc[4, features.columns[2:]] = 0.0
+    routine = short().fit(features)
+    routine.save("m", metadata={"table": {"features": ["size", "age"], "categories": categories, "offsets": {}}})
+    frame.loc[4, "colour"] = None
+    frame.to_csv("t.csv", index=False)
+    assert run("transform", "m", "t.csv", "--out", "map.csv")[0] == 0
+    np.testing.assert_allclose(pd.read_csv("map.csv")[["x", "y"]], routine.transform(features), atol=1e-5)
+    rows = frame[["size", "age", "colour"]]
+    np.testing.assert_allclose(
+        pipeline_of(paradime.load("m")).transform(rows), routine.transform(features), atol=1e-5
+    )
 
 
 def test_metadata_of_ones_own_are_no_encoder(run, frame):

@@ -1,0 +1,112 @@
+"""The map of a routine, refined once its network is trained."""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from typing import Any
+
+import torch
+
+from paradime.dr.estimator import Estimator
+from paradime.dr.inference import apply_model
+from paradime.dr.inputs import embedded_entry
+from paradime.refinement import (
+    Attraction,
+    FreePositions,
+    Guidance,
+    RefinedMap,
+    find_objective,
+    neighbor_probabilities,
+    scaled_start,
+)
+from paradime.utils.logging import report
+from paradime.utils.seed import seeded
+
+__all__ = ["check_refinable", "refined_map"]
+
+log = logging.getLogger(__name__)
+
+_STEPS = 250
+_MOST_DIMENSIONS = 3
+
+
+def check_refinable(routine: Estimator) -> None:
+    """Raises an error if the map of a routine cannot be refined; called before its network is trained.
+
+    Raises:
+        UnsupportedConfigurationError: If no phase has an objective that positions can follow.
+        ValueError: If the map has too many dimensions.
+    """
+    blocks = routine._components
+    find_objective(blocks.training_phases, blocks.losses, blocks.batch_relations, type(routine).__name__)
+    n_dims: Any = getattr(routine, "n_components", getattr(routine, "out_dim", 2))
+    if n_dims > _MOST_DIMENSIONS:
+        raise ValueError(
+            f"refine=True is for maps of 1 to {_MOST_DIMENSIONS} dimensions, got {n_dims}. Leave refine out: with "
+            "more dimensions, a network has the freedom that it needs."
+        )
+
+
+def refined_map(routine: Estimator) -> RefinedMap:
+    """Moves the positions of the training rows freely, from where the network has them.
+
+    Raises:
+        KeyboardInterrupt: If Ctrl-C ended it, unless what was reached is to be kept.
+    """
+    blocks, owner = routine._components, type(routine).__name__
+    dataset, model = blocks.workspace.require_dataset(), blocks.model
+    assert model is not None
+    key, seed = embedded_entry(dataset, routine.data_key), blocks.training_seed(routine.random_state)
+    objective = find_objective(blocks.training_phases, blocks.losses, blocks.batch_relations, owner)
+    relations = blocks.workspace.relation_data[objective.relation_key]
+    attraction = Attraction.of(neighbor_probabilities(relations, by_rows=objective.by_rows))
+    by_network = apply_model(blocks, dataset[key], "embed", routine._fitted, owner=owner, refine=False)
+    metric = getattr(blocks.global_relations.get(objective.relation_key), "metric", None) or "euclidean"
+    made = RefinedMap.of(dataset[key], by_network, attraction.perplexity, metric)
+    start, center, factor = scaled_start(made.positions)
+    generator = None if seed is None else torch.Generator(blocks.device).manual_seed(seed)
+    guidance = None
+    weights = objective.guiding_weights(blocks.history.records)
+    if weights:
+        guidance = Guidance(
+            model,
+            objective.phase,
+            blocks.losses,
+            weights,
+            dataset,
+            key,
+            made.reference,
+            blocks.workspace.relation_data,
+            blocks.batch_relations,
+            center=center,
+            factor=factor,
+            device=blocks.device,
+            generator=generator,
+        )
+    free = FreePositions(start, attraction, guidance)
+    began = time.perf_counter()
+    with seeded(seed, blocks.device):
+        _move(free, routine)
+    report(
+        log,
+        f"refined the positions of {len(start)} rows in {time.perf_counter() - began:.1f} s: divergence "
+        f"{free.divergence():.4g}.",
+    )
+    return made.with_positions(free.positions)
+
+
+def _move(free: FreePositions, routine: Any) -> None:
+    for step in range(_STEPS):
+        try:
+            free.step()
+        except KeyboardInterrupt:
+            if routine.on_interrupt != "keep":
+                raise
+            warnings.warn(
+                f"the refinement was interrupted after step {step} of {_STEPS}. The positions reached until then "
+                "are kept: on_interrupt='keep'.",
+                stacklevel=2,
+            )
+            return

@@ -1,0 +1,122 @@
+"""A map whose points have positions of their own, in which new points find their place."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any, Self
+
+import torch
+
+from paradime.functional import perplexity_weights, place_by_neighbors
+from paradime.refinement.reference import ReferenceRows, chunks_of
+from paradime.types import Metric
+from paradime.utils.parallel import parallel_map
+
+__all__ = ["RefinedMap"]
+
+_NEIGHBORS = 3  # times the perplexity: whom a new point is placed by
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RefinedMap:
+    """Training rows and their positions, and by how many of them a new row is placed.
+
+    A training row is at its own position, and so is a row that equals one. Any other is placed by its nearest
+    training rows (:func:`~paradime.functional.place_by_neighbors`).
+
+    Attributes:
+        reference: The rows.
+        positions: Their positions, shape (n, d), float32.
+        perplexity: The effective number of neighbours that a row is placed by.
+    """
+
+    reference: ReferenceRows
+    positions: torch.Tensor
+    perplexity: float
+
+    @classmethod
+    def of(cls, X: Any, positions: torch.Tensor, perplexity: float, metric: Metric = "euclidean") -> Self:
+        """Makes a map of rows, shape (n, …), or sparse rows, and their positions; equal rows get the same one."""
+        return cls(ReferenceRows.of(X, metric), positions, perplexity).with_positions(positions)
+
+    def with_positions(self, positions: torch.Tensor) -> Self:
+        """Returns a map of the same rows with other positions, of which equal rows get the same one."""
+        return dataclasses.replace(self, positions=positions[self.reference.first_equal()])
+
+    def place(self, X: Any, *, gradients: bool = False) -> torch.Tensor:
+        """Places rows.
+
+        Args:
+            X: Shape (m, …), or sparse rows.
+            gradients: Whether the result is differentiable with respect to ``X``, those of training rows, too.
+
+        Returns:
+            Positions on the CPU, shape (m, d), float32.
+        """
+        with contextlib.nullcontext() if gradients else torch.no_grad():
+            parts = [self._place(rows, gradients=gradients) for rows in chunks_of(X)]
+        return torch.cat([self.positions[:0], *parts])
+
+    def _place(self, X: torch.Tensor, *, gradients: bool) -> torch.Tensor:
+        own = self.reference.find(X)
+        is_known, positions = own >= 0, self.positions[own.clamp_min(0)]
+        if gradients:
+            placed = self._placed(X)
+            exact = torch.where(is_known[:, None], positions, placed.detach())
+            return placed + (exact - placed).detach()
+        new = (~is_known).nonzero().squeeze(1)
+        positions[new] = self._placed(X[new])
+        return positions
+
+    def with_rows(self, X: Any) -> Self:
+        """Returns a map to which rows are added, each where it is placed now; shape (m, …), or sparse rows."""
+        positions = torch.cat((self.positions, self.place(X)))
+        return dataclasses.replace(self, reference=self.reference.with_rows(X), positions=positions)
+
+    def _placed(self, X: torch.Tensor) -> torch.Tensor:
+        n = len(self.positions)
+        k = min(n, max(2, math.ceil(_NEIGHBORS * self.perplexity)))
+        wide = self.positions.to(torch.float64)
+
+        def place(rows: torch.Tensor) -> torch.Tensor:
+            indices, squares = self.reference.nearest(rows, k)
+            return place_by_neighbors(_weights(squares, self.perplexity), wide[indices]).to(torch.float32)
+
+        parts = torch.split(X, self.reference.chunk_size(k))
+        with parallel_map(len(parts), X.device) as apply:
+            return torch.cat([self.positions[:0], *apply(place, parts)])
+
+    # -- files ----------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Returns all that the map consists of, as tensors by name."""
+        perplexity = torch.tensor(self.perplexity, dtype=torch.float64)
+        return {**self.reference.state(), "positions": self.positions, "perplexity": perplexity}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, torch.Tensor]) -> Self:
+        """Makes a map of what :meth:`state` returned.
+
+        Raises:
+            ValueError: If the tensors do not fit together.
+        """
+        reference, positions = ReferenceRows.from_state(state), state["positions"]
+        perplexity = float(state["perplexity"])
+        fits = positions.ndim == 2 and len(positions) == len(reference) and bool(positions.isfinite().all())
+        if not fits or not (math.isfinite(perplexity) and perplexity > 0):
+            raise ValueError("the positions of a refined map do not fit to its rows.")
+        return cls(reference, positions, perplexity)
+
+
+def _weights(squares: torch.Tensor, perplexity: float) -> torch.Tensor:
+    """Returns the weights of neighbours at squared distances, shape (m, k); differentiable."""
+    k = squares.shape[1]
+    if k < 3:
+        return torch.full_like(squares, 1 / k)
+    with torch.no_grad():
+        # the width that gives the perplexity; that it changes with the distances is left out of the gradient
+        _, rates = perplexity_weights(squares.detach().clone(), max(1.01, min(perplexity, 0.8 * k)))
+    return torch.softmax(-squares * rates[:, None], dim=1)

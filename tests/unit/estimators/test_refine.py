@@ -1,0 +1,244 @@
+"""Maps whose positions move freely once the network is trained."""
+
+import numpy as np
+import pytest
+import scipy.sparse
+import torch
+from sklearn.datasets import load_digits, load_iris
+
+import paradime
+from paradime import ParametricContrastive, ParametricDR, ParametricTSNE, ParametricUMAP, metrics
+from paradime.exceptions import ModelFileError, UnsupportedConfigurationError
+
+SHORT = {"epochs": 5, "init_epochs": 1, "random_state": 0, "refine": True}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    X = X[:, X.std(axis=0) > 0].astype(np.float32)
+    return X[:500], y[:500], X[500:700], y[500:700]
+
+
+@pytest.fixture(scope="module")
+def fitted(digits):
+    return ParametricTSNE(**SHORT).fit(digits[0])
+
+
+def test_more_neighbours_are_preserved_than_by_the_network(outcome, digits):
+    X, _, new, _ = digits
+
+    def measure(seed):
+        routine = ParametricTSNE(**{**SHORT, "epochs": 20, "random_state": seed}).fit(X)
+        gains = []
+        for settings in ({}, {"test_X": new}):
+            rows = settings.get("test_X", X)
+            held = [
+                {"test_embedding": routine.transform(new, refine=refine)} if settings else {}
+                for refine in (True, False)
+            ]
+            maps = [routine.transform(X, refine=refine) for refine in (True, False)]
+            refined, plain = (
+                float(metrics.knn_recall(X, Y, n_neighbors=10, **settings, **further))
+                for Y, further in zip(maps, held, strict=True)
+            )
+            gains.append(refined - plain)
+            assert len(rows)
+        return {"seen": gains[0], "held out": gains[1]}
+
+    outcome(measure, at_least={"seen": 0.02, "held out": 0.02})
+
+
+def test_a_guided_map_stays_guided(outcome, digits):
+    X, y, _, _ = digits
+
+    def measure(seed):
+        routine = ParametricTSNE(**{**SHORT, "epochs": 20, "random_state": seed}).fit(X, y)
+        guided = metrics.silhouette(routine.embedding_, y)
+        plain = ParametricTSNE(**{**SHORT, "epochs": 20, "random_state": seed}).fit(X)
+        return {"gain": float(guided) - float(metrics.silhouette(plain.embedding_, y))}
+
+    outcome(measure, at_least={"gain": 0.02})
+
+
+@pytest.mark.parametrize("container", [np.asarray, torch.from_numpy, scipy.sparse.csr_array])
+def test_training_rows_are_where_fit_left_them(digits, container):
+    X = container(digits[0][:200])
+    routine = ParametricTSNE(**SHORT)
+    positions = np.asarray(routine.fit_transform(X))
+    assert np.array_equal(positions, routine.embedding_)
+    assert np.array_equal(positions, np.asarray(routine.transform(X)))
+    assert np.array_equal(positions[50:60], np.asarray(routine.transform(X[50:60])))
+
+
+def test_a_seed_gives_the_same_map(digits):
+    first, second = (ParametricTSNE(**SHORT).fit(digits[0][:200]).embedding_ for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_without_refinement_the_map_is_the_networks(fitted, digits):
+    X, _, new, _ = digits
+    plain = ParametricTSNE(**{**SHORT, "refine": False}).fit(X)
+    assert np.array_equal(plain.transform(new), fitted.transform(new, refine=False))
+    assert np.array_equal(plain.transform(new), plain.transform(new, refine=False))
+    assert not np.allclose(plain.transform(new), fitted.transform(new))
+    assert not hasattr(plain, "refined_map_")
+
+
+def test_a_saved_map_places_rows_as_before(fitted, digits, tmp_path):
+    X, _, new, _ = digits
+    fitted.save(tmp_path / "tsne.paradime")
+    loaded = paradime.load(tmp_path / "tsne.paradime")
+    for rows in (X, new):
+        assert np.array_equal(loaded.transform(rows), fitted.transform(rows))
+        assert np.array_equal(loaded.transform(rows, refine=False), fitted.transform(rows, refine=False))
+
+
+def test_a_damaged_map_is_not_loaded(fitted, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    fitted.save(tmp_path / "tsne")
+    (place,) = [path for path in (tmp_path / "tsne").glob("*.safetensors") if "refined/keys" in load_file(path)]
+    state = load_file(place)
+    state["refined/keys"] = state["refined/keys"][:3].clone()
+    save_file(state, place)
+    with pytest.raises((ModelFileError, ValueError)):
+        paradime.load(tmp_path / "tsne")
+
+
+def test_update_and_partial_fit_add_rows_and_move_none(digits):
+    X, _, new, _ = digits
+    for add in ("update", "partial_fit"):
+        routine = ParametricTSNE(**SHORT).fit(X[:200])
+        before, placed = routine.embedding_, routine.transform(new[:50])
+        getattr(routine, add)(new[:50])
+        assert np.array_equal(routine.transform(X[:200]), before)
+        assert np.array_equal(routine.transform(new[:50]), placed)
+        assert len(routine.refined_map_.positions) == 250
+
+
+def test_a_new_fit_makes_a_new_map(digits):
+    X = digits[0]
+    routine = ParametricTSNE(**SHORT).fit(X[:200])
+    routine.set_params(refine=False).fit(X[:100])
+    assert not hasattr(routine, "refined_map_")
+    routine.set_params(refine=True).fit(X[:100])
+    assert len(routine.refined_map_.positions) == 100
+
+
+def test_the_embedding_is_differentiable(fitted, digits):
+    rows = torch.from_numpy(digits[2][:4]).requires_grad_()
+    embedded = fitted.embed(rows)
+    assert np.allclose(embedded.detach().numpy(), fitted.transform(digits[2][:4]))
+    (gradient,) = torch.autograd.grad(embedded.sum(), rows)
+    assert bool((gradient.flatten(1).norm(dim=1) > 0).all())
+
+
+def test_explanations_speak_of_the_network_and_reports_of_the_map(fitted, digits):
+    from paradime.explain import feature_importance
+
+    X, y, _, _ = digits
+    plain = ParametricTSNE(**{**SHORT, "refine": False}).fit(X)
+    first, second = (feature_importance(routine, X[:20]).values for routine in (fitted, plain))
+    assert np.array_equal(first, second)
+    reports = [paradime.report(routine, X, y).figures for routine in (fitted, plain)]
+    assert reports[0].keys() == reports[1].keys()
+    assert any(reports[0][name].seen != reports[1][name].seen for name in reports[0])
+
+
+def test_heads_keep_the_networks_scale(digits):
+    X, y, new, new_y = digits
+    routine = ParametricTSNE(classifier=True, decoder=True, **{**SHORT, "epochs": 20}).fit(X, y)
+    assert float((routine.predict(new) == new_y).mean()) > 0.5
+    assert routine.inverse_transform(routine.transform(new, refine=False)).shape == new.shape
+
+
+@pytest.mark.parametrize("n_components", [1, 3])
+def test_maps_of_one_and_three_dimensions_are_refined(n_components):
+    X = load_iris().data
+    routine = ParametricTSNE(n_components=n_components, **SHORT).fit(X)
+    assert routine.embedding_.shape == (150, n_components)
+    assert routine.score(X) > 0.8
+
+
+@pytest.mark.parametrize("kind", ["infonce", "nce"])
+def test_contrastive_maps_are_refined(kind):
+    X = load_iris().data
+    assert ParametricContrastive(kind=kind, **SHORT).fit(X).score(X) > 0.9
+
+
+def test_blocks_of_t_sne_are_refined():
+    X = load_iris().data
+    assert ParametricTSNE(objective="blocks", **SHORT).fit(X).score(X) > 0.9
+
+
+@pytest.mark.parametrize(
+    "routine",
+    [
+        ParametricContrastive(kind="negative sampling", **SHORT),
+        ParametricContrastive(temperature=2.0, **SHORT),
+        ParametricTSNE(alpha=2.0, **SHORT),
+    ],
+)
+def test_objectives_of_other_forms_are_refused_before_training(routine):
+    with pytest.raises(UnsupportedConfigurationError, match=r"refine=True needs a phase"):
+        routine.fit(load_iris().data)
+    assert not routine.trained
+
+
+def test_more_than_three_dimensions_are_refused_before_training():
+    routine = ParametricTSNE(n_components=4, **SHORT)
+    with pytest.raises(ValueError, match=r"1 to 3 dimensions, got 4"):
+        routine.fit(load_iris().data)
+    assert not routine.trained
+
+
+def test_a_composed_routine_is_refined():
+    from paradime.data import ContrastivePairs
+    from paradime.loss import ContrastiveLoss
+    from paradime.relations import NeighborBasedPDist
+    from paradime.training import TrainingPhase
+    from paradime.transforms import Normalize, PerplexityBasedRescale, Symmetrize
+
+    X = load_iris().data.astype(np.float32)
+    routine = ParametricDR(
+        global_relations=NeighborBasedPDist(transform=[PerplexityBasedRescale(10), Symmetrize(), Normalize()]),
+        losses=ContrastiveLoss(),
+        training_phases=[TrainingPhase(epochs=10, batch_size=50, sampling=ContrastivePairs())],
+        random_state=0,
+        refine=True,
+    ).fit(X)
+    assert np.array_equal(routine.transform(X), routine.refined_map_.positions.numpy())
+
+
+def test_presets_without_such_an_objective_have_no_such_parameter():
+    with pytest.raises(TypeError, match="refine"):
+        ParametricUMAP(refine=True)
+
+
+def test_what_would_show_another_map_is_refused(fitted, digits, tmp_path):
+    with pytest.raises(UnsupportedConfigurationError, match=r"refine=True: new rows are placed"):
+        fitted.export_onnx(tmp_path / "tsne.onnx")
+    with pytest.raises(UnsupportedConfigurationError, match=r"refine=True: new rows are placed"):
+        fitted.export_torch(tmp_path / "tsne.pt2")
+    page = paradime.explore(fitted, digits[0][:100], path=tmp_path / "page.html")
+    assert any("refine=True" in note for note in page.notes)
+
+
+def test_keyboard_interrupt_keeps_the_positions_reached(digits, monkeypatch):
+    from paradime.refinement import FreePositions
+
+    steps = []
+
+    def step(self):
+        steps.append(1)
+        if len(steps) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(FreePositions, "step", step)
+    with pytest.warns(UserWarning, match=r"refinement was interrupted after step 2 of"):
+        routine = ParametricTSNE(on_interrupt="keep", **SHORT).fit(digits[0][:100])
+    assert len(routine.refined_map_.positions) == 100
+    steps.clear()
+    with pytest.raises(KeyboardInterrupt):
+        ParametricTSNE(**SHORT).fit(digits[0][:100])
