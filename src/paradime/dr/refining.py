@@ -21,6 +21,7 @@ from paradime.refinement import (
     neighbor_probabilities,
     scaled_start,
 )
+from paradime.training.execution import StepThreads
 from paradime.utils.logging import report
 from paradime.utils.seed import seeded
 
@@ -28,6 +29,7 @@ __all__ = ["check_refinable", "refined_map"]
 
 log = logging.getLogger(__name__)
 
+_WORK_PER_ROW = 200  # of a step, as StepThreads counts it: several threads from 30,000 rows on
 _STEPS = 250
 _MOST_DIMENSIONS = 3
 
@@ -87,7 +89,8 @@ def refined_map(routine: Estimator) -> RefinedMap:
         )
     free = FreePositions(start, attraction, guidance)
     began = time.perf_counter()
-    with seeded(seed, blocks.device):
+    with seeded(seed, blocks.device), StepThreads(blocks.device, _WORK_PER_ROW) as threads:
+        threads.choose(len(start))
         _move(free, routine)
     report(
         log,
