@@ -513,7 +513,15 @@ class TestEstimator:
         assert set(params) == {
             *("model", "in_dim", "out_dim", "hidden_dims", "derived_data", "global_relations", "batch_relations"),
             *("losses", "training_defaults", "training_phases", "use_cuda", "verbose", "device", "random_state"),
-            *("callbacks", "data_fields", "validation_fraction", "validation_every", "on_interrupt", "warm_start"),
+            *(
+                "callbacks",
+                "data_fields",
+                "validation_fraction",
+                "validation_every",
+                "on_interrupt",
+                "warm_start",
+                "refine",
+            ),
             "standardize",
         }
 

@@ -142,7 +142,7 @@ def class_name(kind: type) -> str:
 
 
 def is_composed(kind: Any) -> bool:
-    """Whether a class takes building blocks as parameters; presets make them of others."""
+    """Whether a class takes components as parameters; presets make them of others."""
     return "losses" in kind._get_param_names()
 
 

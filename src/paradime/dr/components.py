@@ -37,12 +37,12 @@ __all__ = [
 T = TypeVar("T")
 
 COMPONENTS = ("derived_data", "global_relations", "batch_relations", "losses", "training_phases")
-"""The building blocks that a routine is composed of, and that users may set; attributes of a routine."""
+"""The components that a routine is composed of, and that users may set; attributes of a routine."""
 
 
 @dataclasses.dataclass
 class Components:
-    """The building blocks of a routine; training changes them."""
+    """The components of a routine; training changes them."""
 
     network: Network
     device: torch.device
@@ -53,11 +53,11 @@ class Components:
     training_phases: list[TrainingPhase]
     data_fields: list[DataField]
     trained: bool = False
-    seed: int | None = None  # of the initial weights, and of training
-    initial_weights: dict[str, Any] | None = None  # of a model that was given
+    seed: int | None = None  # seed of the initial weights and of the training
+    initial_weights: dict[str, Any] | None = None  # weights of a user's model before the first training
     held_out: Dataset | None = None
-    held_out_indices: AnyArray | None = None  # of rows that were drawn
-    embedding: FloatArray | None = None  # of the rows that were trained on, once it is asked for
+    held_out_indices: AnyArray | None = None  # indices of the rows that validation_fraction holds out
+    embedding: FloatArray | None = None  # embedding of the training rows, computed when it is first read
     history: History = dataclasses.field(default_factory=History)
     _as_made: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
@@ -115,12 +115,12 @@ class Components:
     def release_data(self) -> None:
         """Forgets the data, and what was computed of them; the model stays."""
         self.dataset = None
-        # copies of relations are without results; components that are made since may share the originals
+        # copied, because copies have no results, and newer components may share the originals
         self.global_relations = {key: copy.copy(entry) for key, entry in self.global_relations.items()}
         self.remember_components(["global_relations"])
 
     def main_phases(self) -> list[TrainingPhase]:
-        """Returns the phases but for those that only teach positions; all if there are no others."""
+        """Returns the phases but for those that only learn positions; all if there are no others."""
         chosen = [phase for phase in self.training_phases if not teaches_positions(phase, self.losses)]
         return chosen or list(self.training_phases)
 
@@ -156,7 +156,7 @@ class Components:
 
 @dataclasses.dataclass
 class Overrides:
-    """What a user has added by methods to the building blocks that come from parameters."""
+    """What a user has added by methods to the components that come from parameters."""
 
     phases: list[TrainingPhase] = dataclasses.field(default_factory=list)
     losses: list[AddedLoss] = dataclasses.field(default_factory=list)
@@ -164,7 +164,7 @@ class Overrides:
     defaults: TrainingPhase | None = None
 
     def apply(self, blocks: Components) -> Components:
-        """Adds to newly made blocks what was added to earlier ones."""
+        """Adds to newly made components what was added to earlier ones."""
         blocks.training_phases.extend(self.phases)
         for loss in self.losses:
             loss.apply(blocks.losses, blocks.training_phases)
@@ -190,7 +190,7 @@ class Overrides:
 
 
 def make_components(settings: Mapping[str, Any], *, owner: str = "the routine") -> Components:
-    """Makes building blocks of constructor arguments; those that are missing count as not given.
+    """Makes components of constructor arguments; those that are missing count as not given.
 
     Args:
         settings: The arguments by name.
@@ -208,7 +208,7 @@ def make_components(settings: Mapping[str, Any], *, owner: str = "the routine") 
             f"model must be a torch.nn.Module or a ModelRecipe, got {type(given).__name__}. Pass an instance."
         )
     in_dim = settings.get("in_dim")
-    # presets have a recipe of their own
+    # presets pass a recipe of their own, default_model
     seed = seed_of(settings.get("random_state"))
     default = settings.get("default_model") or ModelRecipe(
         out_dim=settings.get("out_dim", 2), options={"hidden_dims": listed(settings.get("hidden_dims", (100, 50)))}
@@ -296,7 +296,7 @@ class Component(StoredParameter):
         components: Components | None = routine._made_components
         if components is None:
             return
-        # the other components stay: phases may have been added, relations computed
+        # the other components are kept, with phases that were added and relations that were computed
         if self.name == "model":
             components.replace_network(routine._build(routine._stored))
         else:

@@ -18,11 +18,11 @@ ANNOUNCE = "Name all of them at the first call, partial_fit(X, y, classes=…)."
 
 
 def renewed_components(routine: Estimator) -> Components:
-    """Makes the building blocks of the present parameters, with the present network.
+    """Makes the components of the present parameters, with the present network.
 
     Raises:
         UnsupportedConfigurationError: If components were changed in place.
-        ValueError: If the parameters describe another network; the routine then has its blocks from before.
+        ValueError: If the parameters describe another network; the routine then has its components from before.
     """
     routine._require_made_components("training further")
     before, routine._made_components = routine._components, None

@@ -88,7 +88,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return types.MappingProxyType(self.__dict__)
 
     def _build(self, settings: Mapping[str, Any]) -> Components:
-        """Makes the building blocks of constructor arguments; presets, which have others, override this."""
+        """Makes the components of constructor arguments; presets, which have others, override this."""
         checked = checked_parameters(type(self), settings)
         return make_components({**settings, **checked}, owner=type(self).__name__)
 
@@ -116,7 +116,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             self._fitted = self._fitted.replace(row_shape=known)
 
     def _start_afresh(self) -> None:
-        """Forgets what was learned: the next use makes the blocks anew, of the present parameters."""
+        """Forgets what was learned: the next use makes the components anew, of the present parameters."""
         blocks, self._made_components = self._made_components, None
         if blocks is not None and blocks.model is not None and blocks.initial_weights is not None:
             blocks.model.load_state_dict(blocks.initial_weights)
@@ -214,7 +214,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
                 neither this nor ``share`` is given.
             share: Its share of the gradient, in (0, 1), instead of a weight: 0.2 means that the others keep 0.8,
                 whatever the scale of the losses and the data.
-            phases: The names of the phases that it is added to; all but those that only teach positions if
+            phases: The names of the phases that it is added to; all but those that only learn positions if
                 ``None``.
 
         Returns:

@@ -35,7 +35,7 @@ def hold_out(
     """Takes held-out rows, or draws some of new data; those there are stay for data that are not new.
 
     Args:
-        blocks: The building blocks, with a data set; they get the held-out rows.
+        blocks: The components, with a data set; they get the held-out rows.
         validation_data: Rows that were given, or ``None``.
         fraction: The share to draw where none are given.
         key: The entry that is embedded.
@@ -65,7 +65,7 @@ def validation_of(blocks: Components, every: int, key: str, positions: frozenset
     """Prepares what is measured on held-out rows; what was computed of the training rows must be there.
 
     Args:
-        blocks: The building blocks.
+        blocks: The components.
         every: Epochs between measurements.
         key: The entry that is embedded.
         positions: The entries that hold initial positions, which held-out rows need not have.

@@ -27,7 +27,7 @@ def html_of(routine: Any) -> str:
     runs = _runs(routine._components.history.records)
     lines = [_model_line(routine.model)]
     for phase in routine.training_phases:
-        # of several trainings, the last; of several phases of a name, each its own
+        # only the last of several trainings counts; phases of the same name are shown separately
         namesakes = sum(other.name == phase.name for other in routine.training_phases)
         of_name = [losses for name, losses in runs if name == phase.name][-namesakes:]
         place = sum(line.startswith(_title(phase)) for line in lines)

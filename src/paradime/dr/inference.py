@@ -40,7 +40,7 @@ def apply_model(
     """Applies the model to points in chunks.
 
     Args:
-        blocks: The building blocks, with a model.
+        blocks: The components, with a model.
         X: Points, shape (m, …), or one of them if ``single``.
         method: The name of a method of the model; the model itself is called if ``None``.
         fitted: What is known of the rows that it takes.

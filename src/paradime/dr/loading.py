@@ -92,7 +92,7 @@ def _network(saved: Saved, model: torch.nn.Module | None, vocabulary: Vocabulary
 
 
 def _blocks_of_text(kind: Any, saved: Saved, vocabulary: Vocabulary) -> dict[str, Any]:
-    """The building blocks of a composed routine; a preset makes its own."""
+    """The components of a composed routine; a preset makes its own."""
     if not is_composed(kind) or not saved.config.with_training:
         return {}
     made = build(parse_spec(saved.spec, vocabulary), vocabulary)

@@ -25,7 +25,7 @@ from paradime.utils.sparse import SparseRows
 
 __all__ = ["Network", "n_outputs"]
 
-_SAMPLE_ELEMENTS = 1 << 25  # of sparse rows that are made dense
+_SAMPLE_ELEMENTS = 1 << 25  # of the sparse rows that are converted to dense ones
 
 
 class Network:
@@ -66,8 +66,8 @@ class Network:
         self._owner = owner
         self.row_shape: tuple[int, ...] | None = None if in_dim is None else (in_dim,)
         self._is_prepared = False
-        self._completes = self.recipe is not None  # a model that was given prepared stays as it is
-        self._has_unit = self.recipe is None  # a model that was given has what it was given with
+        self._completes = self.recipe is not None  # a user's prepared model is not completed
+        self._has_unit = self.recipe is None  # a user's model keeps its own unit
         if self.recipe is not None and self.row_shape is not None and _needs_no_data(self.recipe):
             self._make(self.row_shape)
 
@@ -111,7 +111,7 @@ class Network:
         if open_parts:
             chosen = self._standardize
             if isinstance(self.model, EmbeddingModel) and self.model.encoder not in open_parts:
-                chosen = centers_rows(self.model.encoder)  # a decoder does as the encoder
+                chosen = centers_rows(self.model.encoder)  # the decoder standardises where the encoder does
             elif chosen == "auto":
                 chosen = wants_standardization(rows if isinstance(rows, SparseRows) else rows.flatten(1))
             for part in open_parts:
@@ -131,7 +131,7 @@ class Network:
         wanted = not self._has_unit and distance is not None and centers_rows(encoder)
         self._has_unit = True
         if wanted and getattr(encoder, "unit", 1.0) is None:
-            # positions of unit variance in each dimension are so far apart
+            # the typical distance of positions with unit variance in each dimension
             encoder.unit = distance / math.sqrt(2 * encoder.out_dim)  # type: ignore[union-attr, operator]
 
     def restore(self, model: torch.nn.Module, row_shape: tuple[int, ...]) -> None:
@@ -163,7 +163,7 @@ class Network:
 
     def _refuse(self, shape: tuple[int, ...]) -> None:
         expected = self.row_shape or ()
-        # a network that has seen data keeps its shape
+        # a network that was made for data keeps its shape
         remedy = "Call fit(X), which starts afresh, or train another routine." if self._is_prepared else ""
         if len(shape) == len(expected) == 1:
             raise ValueError(

@@ -14,7 +14,7 @@ __all__ = ["AddedLoss", "teaches_positions"]
 
 
 def teaches_positions(phase: TrainingPhase, losses: Mapping[str, Loss]) -> bool:
-    """Whether a phase only teaches the model initial positions."""
+    """Whether in a phase the model only learns initial positions."""
     return all(isinstance(losses.get(key), PositionLoss) for key in phase.loss_keys)
 
 
@@ -27,7 +27,7 @@ class AddedLoss:
         loss: The loss.
         weight: Its weight; 1 if neither this nor ``share`` is given.
         share: Its share of the gradient, in (0, 1).
-        phases: The names of the phases; all but those that only teach positions if ``None``.
+        phases: The names of the phases; all but those that only learn positions if ``None``.
 
     Raises:
         TypeError: If it is no loss.
@@ -57,7 +57,8 @@ class AddedLoss:
         chosen = self._choose(losses, phases)
         if self.key in losses and losses[self.key] is not self.loss:
             raise UnsupportedConfigurationError(f"there is a loss {self.key!r} already. Choose another name.")
-        extended = [self._extended(phases[i]) for i in chosen]  # may refuse, and then nothing is changed
+        # computed first: if a phase refuses the loss, no phase is changed
+        extended = [self._extended(phases[i]) for i in chosen]
         losses[self.key] = self.loss
         for i, phase in zip(chosen, extended, strict=True):
             phases[i] = phase

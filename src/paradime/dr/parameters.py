@@ -81,7 +81,7 @@ def describe_unknown(kind: type, name: str, known: Iterable[str]) -> str:
     if meant not in names and meant in _phase_settings() and COMPONENTS[-1] in names:
         hint = f"Training phases have it: add_training_phase({meant}=…)."
     elif hint is None or (meant not in names and meant != name):
-        # names of settings are in small letters here
+        # parameters are lower-case here
         hint = did_you_mean(name.lower(), names)
     return f"{kind.__name__} has no parameter {name!r}. {hint}"
 
@@ -181,13 +181,14 @@ def checked_parameters(routine: type, values: Mapping[str, Any]) -> dict[str, An
 
 def _checked(name: str, value: Any, adapter: TypeAdapter[Any], wants: str, default: Any) -> Any:
     if wants == _WORDS_OF_BOOL and isinstance(value, int) and value in (0, 1):
-        return bool(value)  # as in scripts that write verbose=1
+        return bool(value)  # scripts write verbose=1
     for read in (from_numpy, as_lists):
         try:
             checked = adapter.validate_python(read(value))
         except pydantic.ValidationError:
             continue
-        checked = value if type(value) in (int, float, str) else checked  # 1 stays an integer for a float
+        # an integer for a float parameter stays an integer
+        checked = value if type(value) in (int, float, str) else checked
         least = _LEAST.get(name)
         if least is not None and any(size < least for size in listed([] if checked is None else checked)):
             raise ValueError(f"{name} must be at least {least}, got {checked}.{_usually(default)}")
@@ -196,7 +197,8 @@ def _checked(name: str, value: Any, adapter: TypeAdapter[Any], wants: str, defau
         return checked
     for specified, said in _IN_PYTHON:
         wants = wants.replace(specified, said)
-    remedy = " Leave it out." if isinstance(value, str) and value == "auto" else ""  # which other libraries have
+    # other libraries take "auto" here
+    remedy = " Leave it out." if isinstance(value, str) and value == "auto" else ""
     raise ValueError(f"{name} must be {wants}, got {value!r}.{_usually(default)}{remedy}")
 
 

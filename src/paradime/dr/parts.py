@@ -58,7 +58,7 @@ def has_part(routine: Any, needed: str) -> bool:
     """Whether the model of a routine, or the one it will get, has a method.
 
     Args:
-        routine: The routine. Building blocks that are not made yet stay so.
+        routine: The routine. Components that are not made yet stay so.
         needed: ``"decode"`` or ``"classify"``.
     """
     components = routine._made_components
@@ -75,7 +75,7 @@ def has_part(routine: Any, needed: str) -> bool:
 def _can(model: torch.nn.Module, method: str) -> bool:
     if isinstance(model, EmbeddingModel) and getattr(type(model), method) is getattr(EmbeddingModel, method):
         return getattr(model, _PART_OF[method]) is not None or _type_can(type(model.encoder), method)
-    found = getattr(model, method, None)  # of its class, or one that was put into the model
+    found = getattr(model, method, None)  # a method of the class, or a function that was set on the instance
     return getattr(found, "__func__", found) not in (None, getattr(Model, method))
 
 

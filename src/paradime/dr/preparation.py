@@ -45,13 +45,13 @@ def check_and_compute(
     """Checks all phases, computes what they need of the data, and tries their losses; returns the model.
 
     Args:
-        blocks: The building blocks, with a data set.
+        blocks: The components, with a data set.
         phases: The phases that will be run.
         key: The entry of the data set that is embedded.
         targets: What ``y`` was.
 
     Raises:
-        UnsupportedConfigurationError: If there is no phase, or building blocks do not fit together.
+        UnsupportedConfigurationError: If there is no phase, or components do not fit together.
         LossNotDeterminedError: If a phase asks for a loss that does not exist.
         ValueError: If there are less than two rows, or rows do not fit the model.
     """
@@ -79,10 +79,10 @@ def _required_model(blocks: Components, key: str, targets: Targets | None) -> to
     dataset = blocks.workspace.require_dataset()
     needed = n_outputs(blocks.losses.values(), dataset)
     if needed is not None and targets is not None and targets.classes is not None:
-        needed = max(needed, len(targets.classes))  # also of classes that come later
-    # whether it centres rows is decided before they are converted for it
+        needed = max(needed, len(targets.classes))  # classes of later parts of the data get an output, too
+    # the network decides whether it centres rows before rows are converted for it
     model = blocks.network.require(dataset[key], key, needed)
-    # other models than those that centre rows are prepared with what they will get
+    # models that do not centre rows are prepared with the rows that they will get
     dataset.warn_of_lost_digits(key, model)
     dataset.suit(key, model)
     blocks.network.prepare(dataset[key], dataset.in_need(key))
@@ -117,7 +117,7 @@ def read_resumed(
     """Reads the checkpoint from which a training goes on; ``None`` without one.
 
     Args:
-        routine: The routine; building blocks that are not made yet stay so, since they may draw a seed.
+        routine: The routine; components that are not made yet stay so, since they may draw a seed.
         resume_from: The checkpoint, or its folder.
         callbacks: What is called during training, in addition to the routine's own.
 

@@ -24,6 +24,7 @@ from paradime.refinement import (
     scaled_start,
 )
 from paradime.training import Trainer
+from paradime.training.execution import StepThreads
 from paradime.utils.logging import report
 from paradime.utils.seed import seeded
 
@@ -31,6 +32,7 @@ __all__ = ["check_refinable", "refined_map"]
 
 log = logging.getLogger(__name__)
 
+_WORK_PER_ROW = 200  # of a step, as StepThreads counts it: several threads from 30,000 rows on
 _STEPS = 250
 _POSITIONS = "refined positions"  # the entry, and the loss that teaches them
 _SHARE_OF_EPOCHS = 0.5
@@ -93,7 +95,8 @@ def refined_map(routine: Estimator) -> RefinedMap:
         )
     free = FreePositions(start, attraction, guidance)
     began = time.perf_counter()
-    with seeded(seed, blocks.device):
+    with seeded(seed, blocks.device), StepThreads(blocks.device, _WORK_PER_ROW) as threads:
+        threads.choose(len(start))
         _move(free, routine)
     report(
         log,

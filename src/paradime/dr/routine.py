@@ -71,7 +71,7 @@ class _NoteTraining(Callback):
 
 
 class ParametricDR(Estimator):
-    """A parametric dimensionality reduction, composed of building blocks.
+    """A parametric dimensionality reduction, composed of components.
 
     A single relation is known by the key ``"rel"``, a single loss by ``"loss"``.
 
@@ -283,7 +283,7 @@ class ParametricDR(Estimator):
         Raises:
             NoDatasetRegisteredError: If there are no data.
             LossNotDeterminedError: If a phase asks for a loss that does not exist.
-            UnsupportedConfigurationError: If building blocks do not fit together.
+            UnsupportedConfigurationError: If components do not fit together.
             TypeError: If data are no arrays of numbers.
             ValueError: If data are not finite, or differ in their number of rows.
             TrainingDivergedError: If the loss is not finite.
@@ -318,7 +318,7 @@ class ParametricDR(Estimator):
         """Trains on a part of the data, the first time as :meth:`fit`, then further on the new rows alone.
 
         Each part gets its share of the steps that :meth:`fit` would take for all rows that were seen, but at least
-        one epoch; phases that only teach initial positions are left out. What the network was not shown again it
+        one epoch; phases that only learn initial positions are left out. What the network was not shown again it
         may forget: :meth:`update` holds the map in place.
 
         Args:
@@ -393,7 +393,7 @@ class ParametricDR(Estimator):
         """Trains further on new rows and earlier ones, with anchors that hold the map in place.
 
         Anchors are earlier rows that cover the map: a loss ties them to the positions that they have. Afterwards
-        :attr:`drift_` tells how far they have moved nevertheless. Phases that only teach initial positions are
+        :attr:`drift_` tells how far they have moved nevertheless. Phases that only learn initial positions are
         left out. The rows of this training, kept and new, are then the routine's data.
 
         Args:
@@ -530,7 +530,7 @@ class ParametricDR(Estimator):
 
     @contextlib.contextmanager
     def _restored_on_error(self) -> Iterator[Components | None]:
-        """If the block raises, the building blocks are those from before, whose network is as it is now."""
+        """If the block raises, the components are those from before, whose network is as it is now."""
         blocks, fitted = self._components, self._fitted
         try:
             yield None
@@ -935,7 +935,7 @@ class ParametricDR(Estimator):
         model: bool = True,
         allow_imports: Iterable[str] = (),
     ) -> str | dict[str, Any]:
-        """Writes the routine as a specification: its building blocks, as they are now.
+        """Writes the routine as a specification: its components, as they are now.
 
         A routine made from the text trains to the same weights under the same ``random_state``. What is
         learned, data, device and seed are no part of the text.

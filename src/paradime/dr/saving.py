@@ -24,7 +24,7 @@ from paradime.utils.seed import seeded
 
 __all__ = ["load_as", "save"]
 
-_COMPARED = 7  # rows
+_COMPARED = 7  # so many rows are embedded by both
 R = TypeVar("R", bound=Estimator)
 
 

@@ -34,7 +34,7 @@ def read_components(
         OSError: If the file cannot be read.
         TypeError: If the constructor does not take a setting.
     """
-    handed_on(kind, settings)  # refuses names that the constructor does not take
+    handed_on(kind, settings)  # raises for names that the constructor does not take
     vocabulary = Vocabulary(_imports(allow_imports))
     components = build(read_spec(file_or_spec, vocabulary), vocabulary)
     if model is not None:
@@ -50,7 +50,7 @@ def written(
     model: bool,
     allow_imports: Iterable[str],
 ) -> str | dict[str, Any]:
-    """Writes building blocks as a specification; see ``to_spec``."""
+    """Writes components as a specification; see ``to_spec``."""
     spec = write(
         derived_data=blocks.derived_data,
         global_relations=blocks.global_relations,
@@ -97,9 +97,9 @@ def _changed(model: torch.nn.Module, recipe: ModelRecipe) -> bool:
     """Whether a model of ours is not as its recipe makes it, its weights aside."""
     options = recipe.options or {}
     if not recipe.model_type.__module__.startswith("paradime."):
-        return False  # making it may do anything
+        return False  # a constructor of another library may have side effects
     shape = options.get("in_shape") or (options["in_dim"],)
-    with torch.device("meta"):  # no memory, no random numbers
+    with torch.device("meta"):  # on this device, weights take no memory and draw no random numbers
         again = recipe.make(tuple(shape))
     return _outline(model) != _outline(again)
 

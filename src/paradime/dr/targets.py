@@ -13,7 +13,7 @@ from paradime.utils.targets import UNLABELED, NumberColumn, read_targets
 
 __all__ = ["UNLABELED", "Targets", "shown_classes"]
 
-_MOST_CLASSES = 20  # that whole numbers with gaps may be
+_MOST_CLASSES = 20  # integers with gaps count as classes up to this number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Targets:
         if isinstance(column, NumberColumn):
             return ((_not_infinite(column.numbers, name) - self.mean) / self.scale).astype(np.float32)
         if self.classes is None:
-            return column.codes  # they are class numbers already
+            return column.codes  # these are class indices already
         known = set(self.classes.tolist())
         unknown = [value for value in column.classes.tolist() if value not in known]
         if unknown:

@@ -21,10 +21,10 @@ class ParametricAutoencoder(Preset):
     """Autoencoder: the network learns to reconstruct the data from their embedding.
 
     Args:
-        initialization: Positions to teach first: ``"pca"``, the name of an entry of the data that holds them, or
+        initialization: Positions to learn first: ``"pca"``, the name of an entry of the data that holds them, or
             an array of shape (n, n_components); none with ``None``.
         epochs: Epochs of the main phase.
-        init_epochs: Epochs of the phase that teaches positions.
+        init_epochs: Epochs of the phase that learns positions.
         batch_size: Rows in a batch.
         learning_rate: Learning rate at the beginning; it falls to 0 along a cosine.
         **settings: What all presets take; see :class:`Preset`. There is always a decoder.

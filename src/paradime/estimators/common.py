@@ -97,7 +97,7 @@ def common_of(init: Callable[..., Any]) -> dict[str, str] | None:
     *_, last = inspect.signature(init).parameters.values()
     if last.kind is not inspect.Parameter.VAR_KEYWORD:
         return None
-    # this one annotation alone: to evaluate all of them takes most of the time of the import
+    # only this annotation is evaluated, because evaluating all takes most of the import's time
     alone = types.SimpleNamespace(__annotations__={last.name: last.annotation})
     annotation = typing.get_type_hints(alone, inspect.unwrap(init).__globals__)[last.name]
     if typing.get_origin(annotation) is not typing.Unpack:

@@ -41,9 +41,9 @@ __all__ = [
     "use_neighbors",
 ]
 
-_N_NEIGHBORS = 15  # for the density, where the method itself has no neighbours
+_N_NEIGHBORS = 15  # for density=True, where the method itself uses no neighbours
 _SHARES = {"reconstruction": 0.1, "labels": 0.3, "density": 0.2, "structure": 0.1}
-_COMPARED = 128  # points of a batch whose distances are correlated
+_COMPARED = 128  # points of a batch: structure=True correlates their distances
 
 
 @dataclasses.dataclass
@@ -72,7 +72,7 @@ class Composition:
         shares: Mapping[str, float] | None = None,
         data_key: str = "main",
     ) -> None:
-        """Adds losses to all phases but those that only teach positions, each with a share of the gradient.
+        """Adds losses to all phases but those that only learn positions, each with a share of the gradient.
 
         Args:
             decoder: Whether to learn to reconstruct the data, or options of the decoder.
@@ -155,7 +155,8 @@ def probable_neighbors(perplexity: float | Literal["auto"], metric: Metric, data
 
 def neighbor_relations(metric: Metric, data_key: str, *transforms: RelationTransform) -> NeighborBasedPDist:
     """Returns global relations of neighbours by a metric, transformed."""
-    named = None if isinstance(metric, str) and metric == "euclidean" else metric  # the default has no name
+    # the specification leaves the default metric out
+    named = None if isinstance(metric, str) and metric == "euclidean" else metric
     return NeighborBasedPDist(metric=named, transform=list(transforms), data_key=data_key)
 
 
@@ -181,6 +182,6 @@ def use_neighbors(relations: Mapping[str, Relations], precomputed: Any, owner: s
     if isinstance(precomputed, tuple) and len(precomputed) == 3:
         precomputed = precomputed[:2]  # umap-learn's third part is an index for its own use
     for entry in searched:
-        # checked as what a constructor is given
+        # checked as arguments of a constructor are
         NeighborBasedPDist(precomputed=precomputed)
         entry.precomputed = precomputed

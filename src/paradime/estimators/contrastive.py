@@ -19,7 +19,7 @@ _FEW_NEGATIVES = 5  # of the paper; with many, negative sampling repels neighbou
 
 
 class ParametricContrastive(Preset):
-    """Parametric contrastive embedding: pairs of neighbours are told from pairs of any points.
+    """Parametric contrastive embedding: pairs of neighbours are distinguished from pairs of any points.
 
     There are three ways to learn that, of which InfoNCE is the most like t-SNE, and negative sampling leads from
     t-SNE to UMAP and beyond, along the spectrum between repulsion and attraction. Negatives are points of the same
@@ -40,12 +40,12 @@ class ParametricContrastive(Preset):
         metric: The distance between rows, by which neighbours are searched: ``"euclidean"``, ``"cosine"``,
             ``"manhattan"``, another name that SciPy or PyNNDescent knows, or a function of two rows.
             ``"haversine"`` takes two columns, latitude and longitude in radians.
-        initialization: Positions to teach first: ``"pca"``, ``"spectral"``, the name of an entry of the data that
+        initialization: Positions to learn first: ``"pca"``, ``"spectral"``, the name of an entry of the data that
             holds them, or an array of shape (n, n_components); none with ``None``.
         epochs: Epochs of the main phase; in each of them, each point is paired with one of its neighbours. With
             ``"auto"``, as many as take the steps that data of this size need
             (:func:`~paradime.training.steps_for`).
-        init_epochs: Epochs, of 30 batches each, of the phase that teaches positions.
+        init_epochs: Epochs, of 30 batches each, of the phase that learns positions.
         batch_size: Pairs in a batch; with ``"auto"``, by the size of the data
             (:func:`~paradime.training.batch_size_for`).
         learning_rate: The largest learning rate of the main phase; it rises to it, and falls, in one cycle.

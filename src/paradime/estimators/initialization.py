@@ -24,11 +24,11 @@ __all__ = [
     "is_computed",
 ]
 
-INIT_BATCHES = 30  # in an epoch of the phase that learns positions, whatever the number of rows
+INIT_BATCHES = 30  # in an epoch of the phase that learns positions, for any number of rows
 COMPUTED_POSITIONS: Mapping[str, Callable[..., Any]] = {"pca": pca, "spectral": spectral}
 GIVEN_POSITIONS = "initial_positions"
 """The entry of the data that an array of positions becomes."""
-INIT_SCALE = 1.0  # of principal components, in units of the kernel's width: the data's own does not matter
+INIT_SCALE = 1.0  # scale of principal components in units of the kernel's width, whatever the scale of the data
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +68,7 @@ class InitialPositions:
         Raises:
             ValueError: If a setting is out of range.
         """
-        name: Any = preset.initialization  # an array has become an entry of the data
+        name: Any = preset.initialization  # a name: an array was replaced by the entry of the data that holds it
         data_key = preset.data_key
         if name is None:
             return cls()
@@ -87,7 +87,7 @@ class InitialPositions:
                 loss_keys=[loss_key],
                 learning_rate=preset.learning_rate if learning_rate is None else learning_rate,
             )
-        except ValueError as error:  # which begins with the name of the setting
+        except ValueError as error:  # its message begins with the name of the setting
             raise ValueError(f"init_{error}") from None
         loss = PositionLoss(mse_loss, data_key, name, in_unit=in_unit and name in derived)
         return cls(derived, {loss_key: loss}, [phase])

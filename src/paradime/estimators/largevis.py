@@ -15,11 +15,11 @@ from paradime.types import Metric, TensorLike
 
 __all__ = ["ParametricLargeVis"]
 
-_CLIP_NORM = 0.1  # negatives that lie close by are repelled without measure, and would spoil many steps
+_CLIP_NORM = 0.1  # the repulsion of very close negatives has no bound, and would spoil many steps
 
 
 class ParametricLargeVis(Preset):
-    """Parametric LargeVis: the edges of t-SNE's neighbour graph are told from pairs with frequent points.
+    """Parametric LargeVis: the edges of t-SNE's neighbour graph are distinguished from pairs with frequent points.
 
     Args:
         perplexity: Effective number of neighbours, in (1, n); ``"auto"`` for 30, or for a third of the points if
@@ -29,10 +29,10 @@ class ParametricLargeVis(Preset):
         metric: The distance between rows, by which neighbours are searched: ``"euclidean"``, ``"cosine"``,
             ``"manhattan"``, another name that SciPy or PyNNDescent knows, or a function of two rows.
             ``"haversine"`` takes two columns, latitude and longitude in radians.
-        initialization: Positions to teach first: ``"pca"``, ``"spectral"``, the name of an entry of the data that
+        initialization: Positions to learn first: ``"pca"``, ``"spectral"``, the name of an entry of the data that
             holds them, or an array of shape (n, n_components); none with ``None``.
         epochs: Epochs of the main phase, each of about n pairs, n/(1 + rate) of them edges.
-        init_epochs: Epochs of the phase that teaches positions.
+        init_epochs: Epochs of the phase that learns positions.
         batch_size: Edges in a batch of the main phase, rows in one of the first.
         learning_rate: Learning rate at the beginning; it falls to 0 linearly.
         **settings: What all presets take; see :class:`Preset`.

@@ -27,10 +27,10 @@ class ParametricMDS(Preset):
         weighting: How pairs at distance δ count: ``"none"`` for all alike, ``"sammon"`` for 1/δ, ``"elastic"`` for
             1/δ², which lets near points count as much as far ones.
         linear: Whether to learn a linear map, a projection, in place of a network with hidden layers.
-        initialization: Positions to teach first: ``"pca"``, the name of an entry of the data that holds them, or
+        initialization: Positions to learn first: ``"pca"``, the name of an entry of the data that holds them, or
             an array of shape (n, n_components); none with ``None``.
         epochs: Epochs of the main phase.
-        init_epochs: Epochs of the phase that teaches positions.
+        init_epochs: Epochs of the phase that learns positions.
         batch_size: Rows in a batch; all pairs of them are compared.
         learning_rate: Learning rate at the beginning; it falls to 0 along a cosine.
         **settings: What all presets take; see :class:`Preset`.
@@ -79,7 +79,7 @@ class ParametricMDS(Preset):
             schedule="cosine",
         )
         stress = StressLoss(self.metric, self.weighting, data_key=self.data_key)
-        # components have the unit of the data, which distances that are squared or cosines do not have
+        # principal components have the unit of the data; squared distances and cosines have not
         other_unit = not isinstance(self.metric, str) or UNIT_POWERS.get(self.metric) != 1
         init = InitialPositions.of(self, scale=INIT_SCALE if other_unit else None, in_unit=other_unit)
         return Composition(

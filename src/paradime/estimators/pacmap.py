@@ -17,7 +17,7 @@ from paradime.types import Metric, TensorLike
 
 __all__ = ["ParametricPaCMAP"]
 
-_STAGES = (100, 100, 250)  # iterations in the paper
+_STAGES = (100, 100, 250)  # iterations of the three stages in the paper
 # of pairs in the three stages; a pair of numbers is a change over the stage
 _WEIGHTS: tuple[dict[str, Weight], ...] = (
     {"near": 2.0, "mid": (1000.0, 3.0), "far": 1.0},
@@ -38,10 +38,10 @@ class ParametricPaCMAP(Preset):
         metric: The distance between rows, by which neighbours are searched: ``"euclidean"``, ``"cosine"``,
             ``"manhattan"``, another name that SciPy or PyNNDescent knows, or a function of two rows.
             ``"haversine"`` takes two columns, latitude and longitude in radians.
-        initialization: Positions to teach first: ``"pca"``, the name of an entry of the data that holds them, or
+        initialization: Positions to learn first: ``"pca"``, the name of an entry of the data that holds them, or
             an array of shape (n, n_components); none with ``None``.
         epochs: Epochs of the three stages together, at least 3.
-        init_epochs: Epochs of the phase that teaches positions.
+        init_epochs: Epochs of the phase that learns positions.
         batch_size: Points in a batch, each with all its pairs.
         learning_rate: Learning rate; in the last stage it falls to 0 along a cosine.
         **settings: What all presets take; see :class:`Preset`.

@@ -79,7 +79,7 @@ class Preset(ParametricDR):
         clip_norm: The largest norm of the gradient, > 0; not limited if ``None``.
         schedule: How the learning rate changes, a name or a :class:`~paradime.training.Schedule`; the preset's own
             if ``None``. This, ``early_stopping`` and ``clip_norm`` are for all phases but the one that only
-            teaches positions.
+            learns positions.
     """
 
     n_components: int
@@ -96,8 +96,8 @@ class Preset(ParametricDR):
     clip_norm: float | None
     schedule: str | Schedule | None
 
-    # of each preset
-    initialization: str | TensorLike | None = None  # of presets without such a parameter
+    # attributes of every preset
+    initialization: str | TensorLike | None = None  # for presets without this parameter
     init_epochs: int
     batch_size: int | Literal["auto"]
     learning_rate: float
@@ -184,15 +184,17 @@ class Preset(ParametricDR):
         return frozenset() if key is None or is_computed(key) else frozenset({key})
 
     def _prepare_training(self) -> None:
-        """Adds the positions that were given to the data, if a phase teaches them."""
+        """Adds the positions that were given to the data, if a phase learns them."""
         dataset, blocks = self._components.workspace.require_dataset(), self._components
         dataset[self.data_key]  # raises if it is missing: a method's relations are of this entry and no other
-        taught = (blocks.losses.get(key) for phase in blocks.training_phases for key in phase.loss_keys)
-        if any(isinstance(loss, PositionLoss) for loss in taught) and not self._set_components():
+        present = (blocks.losses.get(key) for phase in blocks.training_phases for key in phase.loss_keys)
+        if any(isinstance(loss, PositionLoss) for loss in present) and not self._set_components():
             self._check_data(dataset)
             if is_array(self.initialization):
                 given = checked_rows("initialization", self.initialization)
-                dataset.add({GIVEN_POSITIONS: to_numpy(given)})  # in single precision, whatever it came in
+                dataset.add(
+                    {GIVEN_POSITIONS: to_numpy(given)}
+                )  # in single precision, whatever the array's dtype is
 
     # -- components -----------------------------------------------------------------------------------
 
@@ -211,10 +213,10 @@ class Preset(ParametricDR):
         """
         options: dict[str, Any] = {"activation": self.activation}
         widths = self.hidden_dims if hidden_dims is None else hidden_dims
-        if widths is not None:  # else the network's own rule gives them
+        if widths is not None:  # otherwise the network chooses them
             options["hidden_dims"] = list(listed(widths))
         if self.network == "mlp":
-            options["standardize"] = True  # the network with centers always does
+            options["standardize"] = True  # the network with centers always standardises
         heads: Any = {"decoder": decoder or self.decoder, "classifier": self.classifier}
         check_heads(MODELS[self.network], **heads)
         return ModelRecipe(self.network, out_dim=self.n_components, options=options, **heads)
@@ -245,7 +247,7 @@ class Preset(ParametricDR):
         made = plain._compose()
         targets: Targets | None = self._fitted.targets
         if targets is None and plain.classifier:
-            targets = Targets("classes")  # as far as is known before fit
+            targets = Targets("classes")  # before fit, y is assumed to be classes
         made.add_losses(
             decoder=plain.decoder,
             classifier=plain.classifier,

@@ -70,7 +70,7 @@ def assemble(form: Any, tensors: Mapping[str, torch.Tensor], device: torch.devic
             return collections.deque(parts, maxlen=form.get("maxlen"))
         if kind == "dict":
             return dict(parts)
-    except ValueError as error:  # entries that are no pairs, or a negative length
+    except ValueError as error:  # an entry is not a pair, or a length is negative
         raise TypeError(f"malformed {kind} ({error})") from None
     raise TypeError(f"unknown kind {kind!r}")
 
@@ -102,6 +102,6 @@ def _form(tree: Any, place: str, tensors: dict[str, torch.Tensor]) -> Any:
 def _tensor_form(tensor: torch.Tensor, place: str, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
     if tensor.layout != torch.strided or tensor.is_complex():
         raise TypeError(f"{place} is a tensor that is sparse or complex, which cannot be stored.")
-    # a copy: training goes on
+    # a copy, because further training changes the tensor
     tensors[place] = tensor.detach().to("cpu", copy=True).contiguous()
     return {_KIND: "tensor", "value": place, "on_cpu": tensor.device.type == "cpu"}

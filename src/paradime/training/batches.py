@@ -29,7 +29,7 @@ class BatchSource:
         self._generator = generator
         self._random = RandomStates(generator, device)
         self._sampler: Sampler | None = None
-        # as they were when the epoch, and the phase, began
+        # the states of the generators when the epoch began, and when the phase began
         self._phase_random = self._epoch_random = self._random.now()
         self._epoch_sampler: dict[str, Any] = {}
         self._resumed: Mapping[str, Any] | None = None
@@ -131,7 +131,7 @@ class RandomStates:
             "torch": torch.get_rng_state(),
             "device": torch.cuda.get_rng_state(self._device) if on_cuda else None,
             "own": None if self._generator is None else self._generator.get_state(),
-            # whoever does not draw from it keeps the user's
+            # None if nothing has drawn from NumPy's generator, which then stays as the user has it
             "numpy": None if _equal(numpy, self._numpy_at_first) else numpy,
         }
 

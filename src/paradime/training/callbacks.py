@@ -188,7 +188,7 @@ class ProgressBar(Callback):
 
     def on_phase_end(self, state: TrainingState) -> None:
         if self._bar is not None and self._bar.total is not None:
-            # a phase that ended early
+            # epochs that a phase leaves out, because it ends early, do not count
             self._bar.total -= state.phase.budget(state.n_rows).epochs - (state.epoch + 1)
             self._bar.refresh()
 

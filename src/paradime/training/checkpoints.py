@@ -29,7 +29,7 @@ __all__ = ["Checkpoints", "find_checkpoint", "read_checkpoint"]
 
 log = logging.getLogger(__name__)
 
-_FORMAT = 2  # since 2, losses and callbacks say what their state is
+_FORMAT = 2  # since format 2, losses and callbacks name the attributes that are their state
 _KEY = "paradime checkpoint"
 _NAME = re.compile(r"checkpoint-(\d{9})\.safetensors")
 

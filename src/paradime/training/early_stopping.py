@@ -135,7 +135,7 @@ class EarlyStopper(Callback):
             return
         self._values.append(self._value(state))
         self._remember(state, settings)
-        # only one figure improves upwards, and "auto" never means that one
+        # only one monitored value improves upwards, and "auto" never stands for it
         if settings.ends(self._values):
             state.stop = True
             report(

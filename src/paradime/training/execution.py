@@ -46,7 +46,7 @@ def executed_as(
     view, backend = model, "inductor" if compile is True else compile
     if backend:
 
-        @functools.cache  # what is compiled belongs to the object that torch.compile returns
+        @functools.cache  # torch keeps compiled code with the object that torch.compile returns
         def compiled(name: str) -> Callable[..., Any]:
             return torch.compile(getattr(model, name), backend=str(backend))
 

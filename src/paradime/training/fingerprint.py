@@ -25,8 +25,8 @@ __all__ = [
 ]
 
 _CHUNK_BYTES = 1 << 24
-_MOST_BYTES = 1 << 28  # that are read; of larger data, evenly spaced rows
-_MOST_POINTS = 1_000  # between which all relations are read
+_MOST_BYTES = 1 << 28  # are read; of larger data, only evenly spaced rows are
+_MOST_POINTS = 1_000  # all relations between so many points are read
 _SPARSE = (NeighborRelationTuple, SparseRelationArray)
 _NOT_COMPARED = ("callbacks", "report_interval", "compile")
 
@@ -135,13 +135,13 @@ def _text(value: Any) -> Any:
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, (int, float, str)):
-        # subclasses that mark a value as somebody's or nobody's choice
+        # subclasses of built-in types mark whether a user chose the value
         return type(value).__mro__[-2](value)
     if isinstance(value, Mapping):
         return {str(key): _text(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [_text(part) for part in value]
-    # functions and classes by name, settings such as schedules as they show themselves
+    # functions and classes are described by their names, settings such as schedules by their repr
     return getattr(value, "__qualname__", None) or (
         repr(value) if dataclasses.is_dataclass(value) else type(value).__name__
     )

@@ -90,7 +90,7 @@ def history_frame(records: Sequence[Mapping[str, Any]], library: Literal["pandas
     if library not in _LIBRARIES:
         raise ValueError(f"unknown library {library!r}. {did_you_mean(library, _LIBRARIES)}")
     rows = [_flat(record) for record in records]
-    # components come after what all epochs have
+    # columns of components stand after those that all epochs have
     names = sorted(dict.fromkeys(name for row in rows for name in row), key=lambda name: "/" in name)
     columns = {name: [row.get(name) for row in rows] for name in names}
     others = "The records themselves are a list of dicts, history_."

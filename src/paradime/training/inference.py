@@ -18,8 +18,11 @@ from paradime.utils.seed import seeded
 __all__ = ["apply_in_chunks", "apply_to_rows", "embed_rows", "evaluating", "in_evaluation_mode"]
 
 _ON_DATA = (None, "forward", "embed", "encode", "classify")  # other methods, such as decode, take other rows
-_CHUNK_ELEMENTS = 1 << 22  # of input; bounds the memory of hidden layers
-_CHUNK_ROWS = {"cpu": 1 << 10, "cuda": 1 << 15}  # whose hidden layers stay in the cache, or fill the device
+_CHUNK_ELEMENTS = 1 << 22  # of the input; this limits the memory of hidden layers
+_CHUNK_ROWS = {
+    "cpu": 1 << 10,
+    "cuda": 1 << 15,
+}  # hidden layers of so many rows stay in the cache, or fill the device
 
 
 @contextlib.contextmanager
@@ -92,7 +95,7 @@ def _as_they_are(model: torch.nn.Module, rows: Any) -> Any:  # noqa: ARG001  in 
 
 
 def _doubled(rows: Any) -> Any:
-    # whole numbers are looked up in a table
+    # integers are indices of an embedding table, and stay integers
     return rows.to(torch.float64) if rows.is_floating_point() else rows
 
 

@@ -100,7 +100,7 @@ class LivePlot(Callback):
 
 def _replace_image(figure: Figure, path: Path) -> None:
     """Writes an image, so that a viewer never sees half of one."""
-    # the suffix, by which the format is chosen, stays the last
+    # the suffix decides the format, and has to stay at the end of the name
     unfinished = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix or '.png'}")
     try:
         figure.savefig(unfinished)
@@ -118,7 +118,7 @@ def _window() -> Figure:
 
 
 def _in_notebook() -> bool:
-    # asks for IPython only if somebody has imported it
+    # IPython is used only where it is imported already
     module = sys.modules.get("IPython")
     shell = None if module is None else module.get_ipython()
     return shell is not None and hasattr(shell, "kernel")

@@ -88,7 +88,7 @@ def _projected(model: torch.nn.Module, rows: Any) -> Any:
 
 def _taken(rows: Any, places: AnyArray) -> Any:
     if len(places) == len(rows):
-        return rows  # those that are all looked at are not copied
+        return rows  # a sample of all rows needs no copy
     chosen = torch.from_numpy(places)
     return rows.take(chosen) if isinstance(rows, SparseRows) else rows[chosen.to(rows.device)]
 
@@ -101,7 +101,7 @@ def _nearest(rows: Any, points: Any, n_neighbors: int, metric: str) -> AnyArray:
     if not isinstance(rows, SparseRows) and metric not in _BASES:
         prepared = [comparison.prepare(part.astype(np.float64)) for part in prepared]
     if prepared[0].dtype == np.float64 and comparison.base in _OF_DIFFERENCES:
-        # squares of large numbers lose the digits that tell rows apart
+        # squares of large numbers lose the digits in which rows differ
         if isinstance(rows, SparseRows):
             prepared = without_offset(*prepared)
         else:
@@ -115,7 +115,7 @@ def _nearest(rows: Any, points: Any, n_neighbors: int, metric: str) -> AnyArray:
 def _flat(rows: Any) -> Any:
     if isinstance(rows, SparseRows):
         return rows.to("cpu").to_scipy()
-    # what lies far from zero comes in double precision
+    # rows far from zero are in double precision
     dtype = torch.float64 if rows.dtype == torch.float64 else torch.float32
     array: AnyArray = rows.flatten(1).to("cpu", dtype).numpy()
     return array

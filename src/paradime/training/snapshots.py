@@ -93,7 +93,7 @@ class Snapshots(Callback):
         if self._probe is None:
             return  # the training failed before it began
         if self.epochs and self.epochs[-1] == self._done > 0:
-            # a phase may have gone back to its best weights since
+            # the phase may have restored its best weights after the last frame
             self.epochs.pop()
             self._frames.pop()
         if self._done:

@@ -96,9 +96,9 @@ class Trainer:
         self.description = dict(description or {})
         self.state: TrainingState | None = None
         self._callbacks = callbacks
-        # they come before all others: what they find out, the others see
+        # these are called before all others, which read what these write to the state
         self._own = [ScheduledRates(), *([] if validation is None else [validation]), EarlyStopper()]
-        self._others: Sequence[Callback] = ()  # in the present phase
+        self._others: Sequence[Callback] = ()  # those of the user, in the present phase
         self._batches = BatchSource(None if seed is None else torch.Generator(device).manual_seed(seed), device)
         self._interruption = Interruption()
         self._plans: list[_Plan] = []
@@ -179,7 +179,7 @@ class Trainer:
             self._notify("phase_begin", state)
             if self._resumed is not None:
                 self._restore(self._resumed, state)
-            # a phase that goes on may already be told to stop
+            # a resumed phase may already be flagged to stop
             n_epochs = state.n_epochs_done if state.stop else budget.epochs
             for epoch in range(state.n_epochs_done, n_epochs):
                 state.epoch = epoch
@@ -192,7 +192,9 @@ class Trainer:
                 with self._changing():
                     objective.checkpoint()
                     state.epoch_loss = objective.history[-1]
-                    state.seconds = time.perf_counter() - started  # reading the loss has waited for the device
+                    state.seconds = (
+                        time.perf_counter() - started
+                    )  # the device has finished, since the loss was read
                     _refuse_divergence(state, parameters, last_good)
                     notify(self._own, "epoch_end", state)
                 state.n_epochs_done, state.n_batches_done = state.n_epochs_done + 1, 0
@@ -267,7 +269,7 @@ class Trainer:
         """Within the block, the training is neither where it was before nor where it is after it."""
         self._is_changing = True
         yield
-        # not if an exception ended the block
+        # after an exception, the state stays marked as inconsistent
         self._is_changing = False
 
     # -- checkpoints ----------------------------------------------------------------------------------
@@ -331,7 +333,7 @@ def _begin(callbacks: Sequence[Callback], trainer: Trainer) -> None:
 
 
 def _copied_state(model: torch.nn.Module) -> dict[str, Any]:
-    # tensor by tensor: copy.deepcopy takes longer than a step of a small network, and epochs may be that short
+    # tensor by tensor, because copy.deepcopy takes longer than a step of a small network, and epochs may be short
     state = model.state_dict()
     for name, value in state.items():
         state[name] = value.clone() if isinstance(value, torch.Tensor) else copy.deepcopy(value)
@@ -344,7 +346,7 @@ def _refuse_divergence(
     """Raises TrainingDivergedError, with the weights from before the epoch, if loss or weights are not finite."""
     assert state.objective is not None
     failure = state.objective.first_failure()
-    # one number for all weights: reading each would wait for the device as often
+    # a single number is read for all weights, because each reading waits for the device
     weights_sum = torch.stack([p.detach().sum() for p in parameters]).sum()
     if failure is None and bool(weights_sum.isfinite()):
         return

@@ -23,8 +23,8 @@ from paradime.training.workspace import Workspace
 
 __all__ = ["Validation"]
 
-_N_NEIGHBORS = 5  # from which an entry of a held-out row is derived
-_PAIRS_A_ROW = 2  # positive pairs, at least: few of them, as small batches have them, say little
+_N_NEIGHBORS = 5  # an entry of a held-out row is derived from so many training rows
+_PAIRS_A_ROW = 2  # at least so many positive pairs for each row, because a loss of few pairs is noisy
 
 
 class Validation(Callback):
@@ -74,19 +74,19 @@ class Validation(Callback):
             self._compute(key, recipe)
         self._batch_relations = batch_relations
         self._quality = HeldOutQuality(self.rows, training, data_key=data_key, metric=metric)
-        # of the present phase
+        # the sampler of the present phase
         self._sampler: Sampler | None = None
         self._measurable: dict[str, int] = {}
         self._last_epoch = 0
 
     def _compute(self, key: str, recipe: Relations) -> None:
         try:
-            # the recipe itself keeps what it found out about the training rows
+            # a copy, because the recipe keeps its results for the training rows
             alone = Workspace({}, {key: copy.deepcopy(recipe)}, self.rows, device=self._device)
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # such as fewer neighbours, which is as it should be
+                warnings.simplefilter("ignore", UserWarning)  # fewer neighbours than usual are expected here
                 alone.compute_relations()
-        except Exception as error:  # whatever a recipe raises: training goes on without it
+        except Exception as error:  # training continues without this entry, whatever the recipe raises
             self._refused[key] = str(error)
         else:
             self.relation_data.update(alone.relation_data)
@@ -122,7 +122,7 @@ class Validation(Callback):
         return sampler
 
     def _batches(self) -> list[Batch]:
-        # the same ones each time, so that values are comparable
+        # the same batches each time, so that values are comparable
         assert self._sampler is not None
         return list(self._sampler.epoch(torch.Generator(self._device).manual_seed(0)))
 
@@ -132,7 +132,7 @@ class Validation(Callback):
         for place, key in enumerate(state.phase.loss_keys):
             try:
                 self._value(state, place, batch)
-            except Exception as error:  # whatever a loss raises: training goes on
+            except Exception as error:  # training continues, whatever a loss raises
                 refused = "".join(f" Relations {key!r}: {reason}" for key, reason in self._refused.items())
                 warnings.warn(
                     f"training phase {state.phase.name!r}: the held-out loss leaves out {key!r}, which cannot be "
@@ -161,7 +161,7 @@ class Validation(Callback):
         assert state.objective is not None
         loss = cast("Loss", state.objective.losses[place])
         parts = self.relation_data, self._batch_relations, batch, self._device
-        # an attribute of a user's loss may have the method's name
+        # a user's loss may have an attribute with the name of this method
         return Loss.evaluate(loss, state.model, *parts).detach()
 
 

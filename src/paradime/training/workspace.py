@@ -200,7 +200,7 @@ def computation_order(
     """
     sources: dict[Node, list[Node]] = {("data", key): entry.type_key_tuples for key, entry in derived.items()}
     for key, entry in relations.items():
-        # relations that are given need no data
+        # precomputed relations need no data
         wanted = entry.data_key
         sources["rels", key] = [("data", wanted)] if wanted in data_keys or wanted in derived else []
         if not sources["rels", key] and wanted != "main":

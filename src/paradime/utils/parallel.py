@@ -29,8 +29,8 @@ def parallel_map(
     operation. If other processes use the cores, each operation takes until the system has let all its threads run,
     and those that wait keep a core busy. These threads wait for each other once, at the end.
 
-    Results come in the order of the parts. What a call raises is raised when its result is read; leaving the block
-    cancels the calls that have not begun.
+    Results come in the order of the parts. Those that are not read yet are kept, so they should be small. An error
+    of a call is raised when its result is read. At the end of the block, calls that have not begun are cancelled.
 
     Args:
         n_parts: The number of parts. A single one is computed on all threads of torch.

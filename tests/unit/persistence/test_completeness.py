@@ -19,6 +19,8 @@ from paradime.dr.components import Components
 from paradime.dr.fitted import FittedState
 from paradime.dr.targets import Targets
 from paradime.loss import RelationLoss
+from paradime.refinement import RefinedMap
+from paradime.refinement.reference import ReferenceRows
 from paradime.relations import DifferentiablePDist, PDist
 
 OF_DATA = {"embedding_", "graph_"}  # properties that need the rows, which are not saved
@@ -55,7 +57,9 @@ def same(first, second):
         return first.dtype == second.dtype and np.array_equal(first, second)
     if isinstance(first, FittedState):
         first, second = (one.replace(**OF_FILES) for one in (first, second))
-    if isinstance(first, (FittedState, Targets)):
+    if isinstance(first, torch.Tensor):
+        return torch.equal(first, second)
+    if isinstance(first, (FittedState, Targets, RefinedMap, ReferenceRows)):
         return all(same(a, b) for a, b in zip(*map(values_of, (first, second)), strict=True))
     return type(first) is type(second) and first == second
 
@@ -96,7 +100,7 @@ def routines(iris, frame):
     grown = ParametricMDS(epochs=1, random_state=0, classifier=True, decoder=True, validation_fraction=0.2)
     grown.set_output(transform="pandas").fit(frame[:100], labels[:100])
     grown.update(frame[100:], labels[100:], epochs=1)
-    parts = ParametricContrastive(epochs=1, batch_size=50, random_state=0)
+    parts = ParametricContrastive(epochs=1, batch_size=50, random_state=0, refine=True)
     parts.partial_fit(iris[:100], np.arange(100) / 7).partial_fit(iris[100:], np.arange(50) / 3)
     trained = ParametricMDS(epochs=1, random_state=0)
     trained.train(iris)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from paradime import ParametricMDS
+from paradime import ParametricMDS, ParametricTSNE
+from paradime.refinement import FreePositions
 from paradime.training import Callback
 from paradime.training.execution import StepThreads, work_per_row
 
@@ -37,6 +38,20 @@ def test_steps_of_a_training_have_threads_by_their_size(hidden_dims, n_threads):
     ParametricMDS(epochs=1, init_epochs=1, hidden_dims=hidden_dims, callbacks=[threads], random_state=0).fit(X)
     assert threads.in_steps == {n_threads}
     assert threads.between == {3}
+    assert torch.get_num_threads() == 3
+
+
+def test_positions_of_few_rows_are_refined_on_one_thread(monkeypatch):
+    in_steps, step = set(), FreePositions.step
+
+    def watched(positions):
+        in_steps.add(torch.get_num_threads())
+        return step(positions)
+
+    monkeypatch.setattr(FreePositions, "step", watched)
+    X = np.random.default_rng(0).normal(size=(100, 4))
+    ParametricTSNE(refine=True, epochs=1, init_epochs=1, perplexity=10, random_state=0).fit(X)
+    assert in_steps == {1}
     assert torch.get_num_threads() == 3
 
 
