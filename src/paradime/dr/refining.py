@@ -23,7 +23,7 @@ from paradime.refinement import (
     neighbor_probabilities,
     scaled_start,
 )
-from paradime.training import Trainer
+from paradime.training import Trainer, TrainingPhase
 from paradime.training.execution import StepThreads
 from paradime.utils.logging import report
 from paradime.utils.seed import seeded
@@ -36,7 +36,7 @@ _WORK_PER_ROW = 200  # of a step, as StepThreads counts it: several threads from
 _STEPS = 250
 _POSITIONS = "refined positions"  # the entry, and the loss that teaches them
 _SHARE_OF_EPOCHS = 0.5
-_SHARE_OF_GRADIENT = 0.5  # of what other losses leave
+_SHARE = 0.5  # of the gradient that other shares leave
 _MOST_DIMENSIONS = 3
 
 
@@ -118,14 +118,11 @@ def _distill(routine: Any, objective: Objective, positions: torch.Tensor) -> Non
     dataset.add({_POSITIONS: positions})
     key, phase = embedded_entry(dataset, routine.data_key), objective.phase
     loss = PositionLoss(data_key=key, position_key=_POSITIONS, name=_POSITIONS)
-    shares = dict(phase.loss_shares or {})
-    shares[_POSITIONS] = _SHARE_OF_GRADIENT * (1 - sum(shares.values()))
     shorter = phase.replace(
         name="distillation",
         epochs=max(1, round(_SHARE_OF_EPOCHS * phase.budget(len(dataset)).epochs)),
         loss_keys=[*phase.loss_keys, _POSITIONS],
-        loss_weights=None if phase.loss_weights is None else [*phase.loss_weights, 1.0],
-        loss_shares=shares,
+        **_with_positions(phase),
     )
     Trainer(
         blocks.model,
@@ -139,6 +136,16 @@ def _distill(routine: Any, objective: Objective, positions: torch.Tensor) -> Non
         callbacks=[blocks.history],
         on_interrupt=routine.on_interrupt,
     ).run([shorter])
+
+
+def _with_positions(phase: TrainingPhase) -> dict[str, Any]:
+    """Returns weights and shares of a phase's losses, among which the one of positions has half of the rest."""
+    weights, given = phase.loss_weights, dict(phase.loss_shares or {})
+    if weights == "balanced":  # there is no rest: all losses have shares, which need not sum to 1
+        given = given or dict.fromkeys(phase.loss_keys, 1.0)
+        return {"loss_weights": weights, "loss_shares": {**given, _POSITIONS: sum(given.values())}}
+    further = None if weights is None else [*weights, 1.0]
+    return {"loss_weights": further, "loss_shares": {**given, _POSITIONS: _SHARE * (1 - sum(given.values()))}}
 
 
 def _move(free: FreePositions, routine: Any) -> None:

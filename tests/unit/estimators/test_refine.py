@@ -215,9 +215,13 @@ def test_more_than_three_dimensions_are_refused_before_training():
     assert not routine.trained
 
 
-def test_a_composed_routine_is_refined():
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"loss_weights": "balanced"}, {"loss_weights": [1.0, 0.5]}, {"loss_shares": {"structure": 0.2}}],
+)
+def test_a_composed_routine_is_refined(settings):
     from paradime.data import ContrastivePairs
-    from paradime.loss import ContrastiveLoss
+    from paradime.loss import ContrastiveLoss, GlobalStructureLoss
     from paradime.relations import NeighborBasedPDist
     from paradime.training import TrainingPhase
     from paradime.transforms import Normalize, PerplexityBasedRescale, Symmetrize
@@ -225,8 +229,12 @@ def test_a_composed_routine_is_refined():
     X = load_iris().data.astype(np.float32)
     routine = ParametricDR(
         global_relations=NeighborBasedPDist(transform=[PerplexityBasedRescale(10), Symmetrize(), Normalize()]),
-        losses=ContrastiveLoss(),
-        training_phases=[TrainingPhase(epochs=10, batch_size=50, sampling=ContrastivePairs())],
+        losses={"main": ContrastiveLoss(), "structure": GlobalStructureLoss()},
+        training_phases=[
+            TrainingPhase(
+                epochs=4, batch_size=50, sampling=ContrastivePairs(), loss_keys=["main", "structure"], **settings
+            )
+        ],
         random_state=0,
         refine=True,
     ).fit(X)
