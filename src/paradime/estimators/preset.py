@@ -32,6 +32,8 @@ from paradime.utils.convert import to_numpy
 
 __all__ = ["Preset"]
 
+_REFINED_WIDTHS = (100, 100, 100)  # enough for a start, from which positions move freely
+
 
 class Preset(ParametricDR):
     """A routine whose components follow from the parameters of a method.
@@ -43,8 +45,8 @@ class Preset(ParametricDR):
         in_dim: Number of columns of the data, for that network; taken from the data if ``None``.
         n_components: Number of dimensions of the embedding, at least 1.
         hidden_dims: Widths of that network's hidden layers, a number for a single one; if ``None``, they follow
-            from the number of rows (:func:`~paradime.models.network_scale`), or are 100 and 50 for
-            ``network="mlp"``.
+            from the number of rows (:func:`~paradime.models.network_scale`; three layers of 100 with
+            ``refine=True``), or are 100 and 50 for ``network="mlp"``.
         activation: The function between them, such as ``"silu"``, ``"relu"`` or ``"softplus"``; see
             :data:`~paradime.models.ACTIVATIONS`.
         network: ``"centers"`` for a :class:`~paradime.models.CenterModel`, which scales its input and sees how
@@ -213,6 +215,8 @@ class Preset(ParametricDR):
         """
         options: dict[str, Any] = {"activation": self.activation}
         widths = self.hidden_dims if hidden_dims is None else hidden_dims
+        if widths is None and self.refine and self.network == "centers":
+            widths = _REFINED_WIDTHS
         if widths is not None:  # otherwise the network chooses them
             options["hidden_dims"] = list(listed(widths))
         if self.network == "mlp":
