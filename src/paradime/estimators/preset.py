@@ -214,7 +214,7 @@ class Preset(ParametricDR):
             decoder: A decoder that the method itself needs; that of the parameters if there is none.
         """
         options: dict[str, Any] = {"activation": self.activation}
-        widths = self.hidden_dims if hidden_dims is None else hidden_dims
+        widths: Any = self.hidden_dims if hidden_dims is None else hidden_dims
         if widths is None and self.refine and self.network == "centers":
             widths = _REFINED_WIDTHS
         if widths is not None:  # otherwise the network chooses them
