@@ -79,7 +79,7 @@ def apply_to_rows(
             chunk = rows[start : start + step].to(place)
             return rounded(function(wide(precise, _doubled(as_input(precise, chunk))))).cpu()
 
-        if gradients or _has_hooks(precise):
+        if gradients or len(starts) == 1 or _has_hooks(precise):
             return torch.cat([result_from(start) for start in starts])
         with parallel_map(len(starts), place) as apply:
             return joined_rows(apply(result_from, starts), len(rows))

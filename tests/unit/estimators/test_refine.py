@@ -101,7 +101,7 @@ def test_the_network_learns_the_refined_map_and_embeds_new_rows_no_worse(outcome
         ]
         return {"apart": float(apart), "gain": float(recalls[0]) - float(recalls[1])}
 
-    outcome(measure, at_most={"apart": 0.3}, at_least={"gain": -0.05})
+    outcome(measure, at_most={"apart": 0.3}, at_least={"gain": -0.06})
 
 
 def test_a_saved_map_places_rows_as_before(fitted, digits, tmp_path):
