@@ -115,12 +115,15 @@ def _distill(routine: Any, objective: Objective, positions: torch.Tensor) -> Non
     """
     blocks = routine._components
     dataset = blocks.workspace.require_dataset().subset(slice(None))
+    n_epochs = objective.phase.budget(len(dataset)).epochs
+    if n_epochs == 0:  # the network is to stay as it is
+        return
     dataset.add({_POSITIONS: positions})
     key, phase = embedded_entry(dataset, routine.data_key), objective.phase
     loss = PositionLoss(data_key=key, position_key=_POSITIONS, name=_POSITIONS)
     shorter = phase.replace(
         name="distillation",
-        epochs=max(1, round(_SHARE_OF_EPOCHS * phase.budget(len(dataset)).epochs)),
+        epochs=max(1, round(_SHARE_OF_EPOCHS * n_epochs)),
         loss_keys=[*phase.loss_keys, _POSITIONS],
         **_with_positions(phase),
     )

@@ -13,6 +13,8 @@ __all__ = ["CauchySums", "cauchy_sums"]
 
 _STEP = 1 / 3  # between nodes of the grid, in units of the kernel's width
 _NODES = 4  # along each dimension, between which a point is spread: cubic splines
+# up to which a grid may grow with the extent of a map of few points
+_LEAST_CELLS, _CELLS_PER_POINT = {1: 1 << 20, 2: 1 << 20, 3: 1 << 24}, 64
 _MOST_CELLS = {1: 1 << 20, 2: 1 << 24, 3: 1 << 24}  # of the padded grid; on larger maps the grid is coarser
 
 
@@ -60,7 +62,7 @@ def cauchy_sums(points: torch.Tensor) -> CauchySums:
         raise ValueError(f"sums on a grid are for 1 to 3 dimensions, got points of {n_dims}.")
     low = points.min(dim=0).values
     spans = (points.max(dim=0).values - low).tolist()
-    step = _step_for(spans)
+    step = _step_for(spans, n)
     # beyond the last point, splines reach as many nodes as there are between which it is spread
     sizes = tuple(_fast_length(math.ceil(span / step) + _NODES) for span in spans)
     places = (points - low) / step
@@ -79,10 +81,11 @@ def cauchy_sums(points: torch.Tensor) -> CauchySums:
     return CauchySums(gradient * (-0.5 / step), normalizer)
 
 
-def _step_for(spans: list[float]) -> float:
-    """Returns the step between nodes: as fine as the kernel needs, or as the largest grid allows."""
+def _step_for(spans: list[float], n: int) -> float:
+    """Returns the step between nodes: as fine as the kernel needs, or as the largest grid for n points allows."""
+    most = min(_MOST_CELLS[len(spans)], max(_LEAST_CELLS[len(spans)], _CELLS_PER_POINT * n))
     volume = math.prod(2 * (max(span, _STEP) + _NODES * _STEP) for span in spans)
-    finest = math.pow(volume / _MOST_CELLS[len(spans)], 1 / len(spans))
+    finest = math.pow(volume / most, 1 / len(spans))
     return max(_STEP, finest)
 
 

@@ -72,8 +72,9 @@ def find_objective(
             if attracting is not None:
                 return Objective(phase, *attracting, key)
     raise UnsupportedConfigurationError(
-        f"refine=True needs a phase that trains t-SNE's divergence or InfoNCE with Cauchy similarities, and "
-        f"{owner} has none. Use ParametricTSNE(refine=True), or leave refine out."
+        f"refine=True needs a phase that trains t-SNE's divergence or InfoNCE with Cauchy similarities, and this "
+        f"{owner} has none. ParametricTSNE has one with alpha=1, ParametricContrastive with kind='infonce' or "
+        "'nce', similarity='cauchy' and temperature=1. Set these, or refine=False."
     )
 
 

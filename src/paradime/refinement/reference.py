@@ -185,9 +185,10 @@ def _reduced(rows: torch.Tensor, axes: torch.Tensor) -> torch.Tensor:
 
 def _keys_of(X: torch.Tensor) -> torch.Tensor:
     """Returns a number of each row that depends on every bit of it, shape (m,), int64; the same on all devices."""
-    rows = X.detach().flatten(1).to("cpu", torch.float32) + 0.0  # of the two zeros, the positive one
-    bits = rows.contiguous().view(torch.int32).to(torch.int64)
-    bits = bits ^ (bits >> 15)  # round numbers end in zeros
+    # in double precision, which tells rows far from zero apart; of the two zeros, the positive one
+    rows = X.detach().flatten(1).to("cpu", torch.float64) + 0.0
+    bits = rows.contiguous().view(torch.int64)
+    bits = bits ^ (bits >> 31)  # round numbers, and those of single precision, end in zeros
     generator = torch.Generator().manual_seed(0)
     factors = torch.randint(-(2**62), 2**62, (bits.shape[1],), generator=generator) * 2 + 1
     return (bits * factors).sum(dim=1)

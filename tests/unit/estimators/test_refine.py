@@ -272,3 +272,18 @@ def test_keyboard_interrupt_keeps_the_positions_reached(digits, monkeypatch):
     steps.clear()
     with pytest.raises(KeyboardInterrupt):
         ParametricTSNE(**SHORT).fit(digits[0][:100])
+
+
+@pytest.mark.parametrize("offset", [0.1, 1e4, 1e8])
+def test_rows_far_from_zero_have_positions_of_their_own(offset):
+    X = np.unique(load_iris().data, axis=0) + offset
+    routine = ParametricTSNE(**SHORT)
+    positions = routine.fit_transform(X)
+    assert len(np.unique(positions, axis=0)) == len(X)
+    assert np.array_equal(positions, routine.transform(X))
+
+
+def test_without_epochs_the_network_stays_as_it_is(digits):
+    routine = ParametricTSNE(**{**SHORT, "epochs": 0}).fit(digits[0][:100])
+    assert "distillation" not in {record["phase"] for record in routine.history_}
+    assert len(routine.refined_map_.positions) == 100
