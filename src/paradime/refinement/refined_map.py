@@ -66,7 +66,7 @@ class RefinedMap:
         if gradients:
             placed = self._placed(X)
             exact = torch.where(is_known[:, None], positions, placed.detach())
-            return placed + (exact - placed).detach()
+            return exact + (placed - placed.detach())  # the last term is 0 and has the gradient
         new = (~is_known).nonzero().squeeze(1)
         positions[new] = self._placed(X[new])
         return positions
