@@ -39,7 +39,7 @@ from paradime.functional.kernels import (
     student_t,
 )
 from paradime.functional.magnitudes import magnitude, magnitude_of_rows
-from paradime.functional.placement import place_by_neighbors
+from paradime.functional.placement import neighbor_weights, place_by_neighbors
 from paradime.functional.principal_axes import axes_of_covariance, axes_of_rows, whitening_factors
 from paradime.functional.repulsion import CauchySums, cauchy_sums
 from paradime.functional.row_sampling import (
@@ -119,6 +119,7 @@ __all__ = [
     "modified_cauchy",
     "nearest_center",
     "nearness",
+    "neighbor_weights",
     "noise_contrastive_loss",
     "noise_contrastive_of_batch",
     "paired_distances",
