@@ -219,8 +219,8 @@ def nearest_of(
         k: How many, at most c.
     """
     squares = (short[:, None] - stored[candidates]).square().sum(dim=2)
-    ordered = squares.sort(dim=1, stable=True)
-    return candidates.gather(1, ordered.indices[:, :k]), ordered.values[:, :k]
+    nearest = squares.topk(k, dim=1, largest=False)
+    return candidates.gather(1, nearest.indices), nearest.values
 
 
 def factors_of_checks(n_columns: int) -> torch.Tensor:

@@ -239,10 +239,6 @@ def test_presets_without_such_an_objective_have_no_such_parameter():
 
 
 def test_what_would_show_another_map_is_refused(fitted, digits, tmp_path):
-    with pytest.raises(UnsupportedConfigurationError, match=r"refine=True: new rows are placed"):
-        fitted.export_onnx(tmp_path / "tsne.onnx")
-    with pytest.raises(UnsupportedConfigurationError, match=r"refine=True: new rows are placed"):
-        fitted.export_torch(tmp_path / "tsne.pt2")
     page = paradime.explore(fitted, digits[0][:100], path=tmp_path / "page.html")
     assert any("refine=True" in note for note in page.notes)
 
