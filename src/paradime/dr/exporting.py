@@ -72,5 +72,5 @@ def _part_of(routine: Estimator, part: str, refine: bool) -> Part:
         feature_names=None if fitted.feature_names is None else [str(name) for name in fitted.feature_names],
         classes=getattr(fitted.targets, "classes", None),
         routine=type(routine).__name__,
-        in_place=RefinedPlacement(fitted.refined) if is_refined and fitted.refined is not None else None,
+        in_place=RefinedPlacement.of(fitted.refined) if is_refined and fitted.refined is not None else None,
     )

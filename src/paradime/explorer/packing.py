@@ -14,7 +14,7 @@ from paradime.types import AnyArray
 __all__ = ["Blobs", "json_for_html", "smallest_integers"]
 
 _TYPES = {"u1": "Uint8", "u2": "Uint16", "u4": "Uint32", "i1": "Int8", "i2": "Int16", "i4": "Int32"}
-_TYPES |= {"f4": "Float32", "f8": "Float64"}
+_TYPES |= {"f2": "Half", "f4": "Float32", "f8": "Float64"}  # the page makes Float32 of Half
 
 
 class Blobs:
@@ -38,7 +38,7 @@ class Blobs:
         """Adds an array of numbers of any shape, and returns its number and the name of its type in JavaScript.
 
         Args:
-            array: Integers of up to 32 bits, or floating-point numbers of 32 or 64 bits.
+            array: Integers of up to 32 bits, or floating-point numbers of 16, 32 or 64 bits.
         """
         # typed arrays of browsers are little-endian
         little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))

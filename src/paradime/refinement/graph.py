@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Self
+
 import torch
 
 from paradime.functional import neighbor_weights, place_by_neighbors
@@ -21,12 +24,15 @@ class RefinedPlacement(torch.nn.Module):
     Needs memory for the distance of each row to each training row.
 
     Args:
-        refined: The map; its positions and rows become buffers.
+        tensors: The parts of the map by name, which become buffers.
+        directions: As :class:`ReferenceRows` has it.
+        perplexity: The effective number of neighbours that a row is placed by.
+        n_neighbors: By how many training rows a row is placed.
 
     Example:
         >>> X = torch.randn(100, 4, generator=torch.Generator().manual_seed(0))
         >>> refined = RefinedMap.of(X, X[:, :2], perplexity=5)
-        >>> bool((RefinedPlacement(refined)(X) == refined.place(X)).all())
+        >>> bool((RefinedPlacement.of(refined)(X) == refined.place(X)).all())
         True
     """
 
@@ -37,25 +43,43 @@ class RefinedPlacement(torch.nn.Module):
     checks: torch.Tensor
     factors: torch.Tensor
 
-    def __init__(self, refined: RefinedMap) -> None:
+    def __init__(
+        self, tensors: Mapping[str, torch.Tensor], *, directions: int, perplexity: float, n_neighbors: int
+    ) -> None:
         super().__init__()
-        reference = refined.reference
-        tensors = {"reference": reference.rows, "center": reference.center, "axes": reference.axes}
-        tensors |= {"positions": refined.positions, "checks": reference.checks}
-        tensors["factors"] = factors_of_checks(len(reference.center))
         for name, tensor in tensors.items():
             self.register_buffer(name, tensor)
-        self._directions, self._perplexity, self._k = reference.directions, refined.perplexity, refined.n_neighbors
+        self.directions, self.perplexity, self.n_neighbors = directions, perplexity, n_neighbors
+
+    @classmethod
+    def of(cls, refined: RefinedMap) -> Self:
+        """Makes the module of a refined map."""
+        reference = refined.reference
+        tensors = {
+            "reference": reference.rows,
+            "center": reference.center,
+            "axes": reference.axes,
+            "positions": refined.positions,
+            "checks": reference.checks,
+            "factors": factors_of_checks(len(reference.center)),
+        }
+        return cls(
+            tensors,
+            directions=reference.directions,
+            perplexity=refined.perplexity,
+            n_neighbors=refined.n_neighbors,
+        )
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
-        """Returns positions, shape (m, d), float32, of rows, shape (m, …)."""
-        short = reduced(X, self._directions, self.center, self.axes)
+        """Returns positions, shape (m, d), float32, of rows, shape (m, …); differentiable, as those of the map."""
+        short = reduced(X, self.directions, self.center, self.axes)
         stored = self.reference.to(torch.float32)
-        candidates = likely_nearest(short, stored, sq_norms_of(stored), self._k)
-        neighbors, squares = nearest_of(short, stored, candidates, self._k)
-        weights = neighbor_weights(squares, self._perplexity)
+        candidates = likely_nearest(short.detach(), stored, sq_norms_of(stored), self.n_neighbors)
+        neighbors, squares = nearest_of(short, stored, candidates, self.n_neighbors)
+        weights = neighbor_weights(squares, self.perplexity)
         placed = place_by_neighbors(weights, self.positions[neighbors].to(torch.float64)).to(torch.float32)
         sums, rounding = checks_of(X, self.factors)
         equal = (self.checks[candidates] - sums[:, None]).abs() <= rounding[:, None]
         own = candidates.gather(1, equal.to(torch.int64).argmax(dim=1, keepdim=True))
-        return torch.where(equal.any(dim=1, keepdim=True), self.positions[own.squeeze(1)], placed)
+        exact = torch.where(equal.any(dim=1, keepdim=True), self.positions[own.squeeze(1)], placed)
+        return exact.detach() + (placed - placed.detach()) if X.requires_grad else exact

@@ -94,7 +94,7 @@ def test_one_graph_places_rows_as_the_map_does(metric, n, d, offset):
     X[1] = X[0]
     refined = RefinedMap.of(X, 10 * X[:, :2], perplexity=10, metric=metric)
     asked = torch.cat((X, rows(30, d, seed=1) + offset, 100 * rows(3, d, seed=2)))
-    placed = RefinedPlacement(refined)(asked)
+    placed = RefinedPlacement.of(refined)(asked)
     assert torch.equal(placed[:n], refined.positions)
     assert torch.allclose(placed, refined.place(asked), rtol=1e-6, atol=1e-5)
 
@@ -102,7 +102,7 @@ def test_one_graph_places_rows_as_the_map_does(metric, n, d, offset):
 def test_the_graph_takes_images():
     X = rows(60, 12)
     refined = RefinedMap.of(X.view(60, 3, 4), X[:, :2], perplexity=5)
-    assert torch.equal(RefinedPlacement(refined)(X.view(60, 3, 4)), refined.positions)
+    assert torch.equal(RefinedPlacement.of(refined)(X.view(60, 3, 4)), refined.positions)
 
 
 def test_free_positions_descend_the_divergence_to_two_separate_pairs():
