@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from paradime.dr.inputs import embedded_entry
+from paradime.dr.refining import sampled_map
 from paradime.dr.targets import Targets
 from paradime.exceptions import SpecificationError, UnsupportedConfigurationError
 from paradime.loss import trained_state
@@ -68,6 +69,7 @@ def saved_of(
     training: bool,
     allow_imports: tuple[str, ...],
     metadata: Mapping[str, Any] | None,
+    reference_rows: int | None,
 ) -> Saved:
     """Returns what is saved of a trained routine; see ``save``.
 
@@ -99,8 +101,9 @@ def saved_of(
         state[HELD_OUT] = torch.from_numpy(np.array(blocks.held_out_indices))
     for key, loss in blocks.losses.items() if training else ():
         state |= {f"losses/{key}/{name}": part for name, part in trained_state(loss).items()}
-    if routine._fitted.refined is not None:
-        state |= {REFINED + name: part for name, part in routine._fitted.refined.state().items()}
+    refined = sampled_map(routine, reference_rows)
+    if refined is not None:
+        state |= {REFINED + name: part for name, part in refined.state().items()}
     return Saved(
         config=config,
         weights=dict(blocks.model.state_dict()),

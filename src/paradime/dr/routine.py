@@ -977,6 +977,7 @@ class ParametricDR(Estimator):
         training: bool = True,
         allow_imports: Iterable[str] = (),
         metadata: Mapping[str, Any] | None = None,
+        reference_rows: int | None = None,
     ) -> None:
         """Saves what was learned and how to train further; :func:`paradime.load` reads it.
 
@@ -993,6 +994,9 @@ class ParametricDR(Estimator):
             allow_imports: Modules or packages whose classes may be written by their importable names. Whoever
                 loads the routine has to allow them, too.
             metadata: Anything that JSON can hold, such as who trained it on what; read as ``metadata_``.
+            reference_rows: How many training rows of a refined map are written, by which it places others, drawn
+                at random; all if ``None``. Fewer make the file smaller, and new rows are placed less well
+                (``docs/refining.md`` has figures). Training rows that are not written count as new ones.
 
         Raises:
             NotTrainedError: If the routine is not trained.
@@ -1010,7 +1014,15 @@ class ParametricDR(Estimator):
         """
         from paradime.dr.saving import save
 
-        save(self, path, model=model, training=training, allow_imports=allow_imports, metadata=metadata)
+        save(
+            self,
+            path,
+            model=model,
+            training=training,
+            allow_imports=allow_imports,
+            metadata=metadata,
+            reference_rows=reference_rows,
+        )
 
     def save_pretrained(self, folder: str | os.PathLike[str], **settings: Any) -> None:
         """Saves to a folder in the layout of the Hugging Face Hub; the same as :meth:`save` with a folder.
@@ -1075,6 +1087,7 @@ class ParametricDR(Estimator):
         *,
         part: str = "embed",
         refine: bool = True,
+        reference_rows: int | None = None,
         opset: int | None = None,
         tolerance: float = 1e-5,
     ) -> None:
@@ -1088,6 +1101,7 @@ class ParametricDR(Estimator):
                 ``refine=True``, as by :meth:`transform`, up to rounding; else by the network alone. The file of a
                 refined map holds the training rows in a short form. The distance of each row to each of these is
                 held in memory: pass some hundred rows at a time.
+            reference_rows: As for :meth:`save`.
             opset: The version of ONNX's operators; torch's default if ``None``.
             tolerance: The largest difference from the model that is let through, in units of the largest result,
                 or of 1 where that is smaller.
@@ -1100,7 +1114,9 @@ class ParametricDR(Estimator):
         """
         from paradime.dr.exporting import export_onnx
 
-        export_onnx(self, path, part=part, refine=refine, opset=opset, tolerance=tolerance)
+        export_onnx(
+            self, path, part=part, refine=refine, reference_rows=reference_rows, opset=opset, tolerance=tolerance
+        )
 
     def export_torch(
         self,
@@ -1108,6 +1124,7 @@ class ParametricDR(Estimator):
         *,
         part: str = "embed",
         refine: bool = True,
+        reference_rows: int | None = None,
         tolerance: float = 1e-5,
     ) -> None:
         """Writes the model as a program of ``torch.export``, for any number of rows, checked against the model.
@@ -1116,6 +1133,7 @@ class ParametricDR(Estimator):
             path: The file, such as ``"model.pt2"``; ``torch.export.load(path).module()`` reads it.
             part: As for :meth:`export_onnx`.
             refine: As for :meth:`export_onnx`.
+            reference_rows: As for :meth:`save`.
             tolerance: As for :meth:`export_onnx`.
 
         Raises:
@@ -1125,4 +1143,4 @@ class ParametricDR(Estimator):
         """
         from paradime.dr.exporting import export_torch
 
-        export_torch(self, path, part=part, refine=refine, tolerance=tolerance)
+        export_torch(self, path, part=part, refine=refine, reference_rows=reference_rows, tolerance=tolerance)

@@ -104,6 +104,34 @@ def test_a_saved_map_places_rows_as_before(fitted, digits, tmp_path):
         assert np.array_equal(loaded.transform(rows, refine=False), fitted.transform(rows, refine=False))
 
 
+def test_a_file_can_hold_a_sample_of_the_rows_and_is_smaller(fitted, digits, tmp_path):
+    whole, small = tmp_path / "whole.paradime", tmp_path / "small.paradime"
+    fitted.save(whole)
+    fitted.save(small, reference_rows=100)
+    loaded = paradime.load(small)
+    assert len(loaded.refined_map_.positions) == 100
+    assert len(fitted.refined_map_.positions) == 500
+    assert small.stat().st_size < whole.stat().st_size - 400 * 64 * 2
+    X = digits[0]
+    same = (loaded.transform(X) == fitted.embedding_).all(axis=1)
+    assert same.sum() == 100
+    far = np.linalg.norm(loaded.transform(X) - fitted.embedding_, axis=1)
+    assert np.median(far) < 0.2 * np.ptp(fitted.embedding_)
+    fitted.save(small, reference_rows=1_000)
+    assert np.array_equal(paradime.load(small).transform(X), fitted.embedding_)
+
+
+@pytest.mark.parametrize("write", ["save", "export_onnx", "export_torch"])
+def test_a_number_of_reference_rows_without_sense_is_refused(fitted, write, tmp_path):
+    for wrong in (0, -3, 2.5, True, "all"):
+        with pytest.raises(ValueError, match=r"reference_rows must be a positive integer"):
+            getattr(fitted, write)(tmp_path / "a", reference_rows=wrong)
+    plain = ParametricTSNE(**{**SHORT, "refine": False}).fit(load_iris().data)
+    with pytest.raises(ValueError, match=r"reference_rows=10 is for refined maps"):
+        getattr(plain, write)(tmp_path / "a", reference_rows=10)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_damaged_map_is_not_loaded(fitted, tmp_path):
     from safetensors.torch import load_file, save_file
 
