@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import warnings
 from typing import Any
 
 from paradime.data import Dataset
@@ -12,7 +13,15 @@ from paradime.dr.estimator import Estimator
 from paradime.dr.targets import Targets
 from paradime.training import TrainingPhase
 
-__all__ = ["ANNOUNCE", "add_known_targets", "check_epochs", "new_targets", "renewed_components", "share_of_epochs"]
+__all__ = [
+    "ANNOUNCE",
+    "add_known_targets",
+    "check_epochs",
+    "new_targets",
+    "renewed_components",
+    "share_of_epochs",
+    "warn_without_map",
+]
 
 ANNOUNCE = "Name all of them at the first call, partial_fit(X, y, classes=…)."
 
@@ -31,7 +40,7 @@ def renewed_components(routine: Estimator) -> Components:
         if blocks.network.recipe != before.network.recipe:
             raise ValueError(
                 f"the parameters of this {type(routine).__name__} describe another network than the one that is "
-                "trained, which cannot be trained further. Undo the change, or set warm_start=False."
+                f"trained, which cannot be trained further. {_remedy(routine)}"
             )
     except BaseException:
         routine._made_components = before
@@ -41,6 +50,25 @@ def renewed_components(routine: Estimator) -> Components:
         blocks.trained = before.trained
     blocks.history = before.history
     return blocks
+
+
+def _remedy(routine: Estimator) -> str:
+    if bool(routine.refine) == (routine._fitted.refined is not None):
+        return "Undo the change, or set warm_start=False."
+    return (
+        f"refine={routine.refine} was set after the training, and decides how wide the network is. Set "
+        f"refine={not routine.refine} again, or train anew: fit(X) with warm_start=False."
+    )
+
+
+def warn_without_map(routine: Estimator) -> None:
+    """Warns if a routine with ``refine=True`` is trained further that has no refined map."""
+    if routine.refine and routine._fitted.refined is None:
+        warnings.warn(
+            "refine=True, and there is no refined map: update and partial_fit train the network alone, and refine "
+            "no positions. Call fit(X) to have them refined.",
+            stacklevel=3,
+        )
 
 
 def new_targets(dataset: Dataset, y: Any, classes: Any, known: Targets | None) -> Targets | None:

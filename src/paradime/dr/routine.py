@@ -14,7 +14,7 @@ import torch
 
 from paradime.data import DataField, Dataset, DerivedData
 from paradime.dr.components import Components
-from paradime.dr.continuing import check_epochs, new_targets, renewed_components, share_of_epochs
+from paradime.dr.continuing import check_epochs, new_targets, renewed_components, share_of_epochs, warn_without_map
 from paradime.dr.estimator import Estimator
 from paradime.dr.fitted import Drift, FittedState
 from paradime.dr.held_out import check_hold_out, held_out_rows, hold_out, validation_of
@@ -370,6 +370,7 @@ class ParametricDR(Estimator):
                     )
                     for phase in blocks.main_phases()
                 ]
+                warn_without_map(self)
                 refined = self._fitted.refined
                 with blocks.other_phases(phases):
                     self._train(dataset, callbacks, refine=False)
@@ -438,6 +439,7 @@ class ParametricDR(Estimator):
             with self._restored_on_error():
                 blocks = renewed_components(self)
                 spare_parameters(self)
+                warn_without_map(self)
                 with held_phases(blocks, held if anchors else None, share, epochs):
                     self._train(rows, callbacks, refine=False)
                 self._add_rows(before.refined, new)
@@ -522,11 +524,10 @@ class ParametricDR(Estimator):
         )
 
     def _add_rows(self, refined: RefinedMap | None, dataset: Dataset) -> None:
-        """Adds rows to a refined map, in which the earlier ones stay where they are."""
-        if refined is not None:
-            self._fitted = self._fitted.replace(
-                refined=refined.with_rows(dataset[embedded_entry(dataset, self.data_key)])
-            )
+        """Adds rows to a refined map, in which no earlier one moves; without ``refine``, drops the map."""
+        if refined is not None and self.refine:
+            refined = refined.with_rows(dataset[embedded_entry(dataset, self.data_key)])
+        self._fitted = self._fitted.replace(refined=refined if self.refine else None)
 
     @contextlib.contextmanager
     def _restored_on_error(self) -> Iterator[Components | None]:

@@ -155,6 +155,54 @@ def test_update_and_partial_fit_add_rows_and_move_none(digits):
         assert len(routine.refined_map_.positions) == 250
 
 
+def test_rows_that_come_again_are_added_once(digits):
+    X, _, new, _ = digits
+    routine = ParametricTSNE(**SHORT).fit(X[:200])
+    routine.update(np.concatenate((new[:30], new[:30], X[:5])))
+    routine.partial_fit(new[20:40])
+    assert len(routine.refined_map_.positions) == 240
+
+
+@pytest.mark.parametrize("refine", [True, False])
+@pytest.mark.parametrize("add", ["update", "partial_fit"])
+def test_a_change_of_refine_is_named_where_training_cannot_go_on(refine, add, digits):
+    X = digits[0]
+    routine = ParametricTSNE(**{**SHORT, "refine": not refine}).fit(X[:200])
+    with pytest.raises(ValueError, match=rf"refine={refine} was set after .* Set refine={not refine} again"):
+        getattr(routine.set_params(refine=refine), add)(X[200:250])
+
+
+@pytest.mark.parametrize("add", ["update", "partial_fit"])
+def test_training_further_makes_no_map_and_drops_one_that_is_not_wanted(add, digits):
+    X, settings = digits[0], {**SHORT, "hidden_dims": [50]}
+    routine = ParametricTSNE(**{**settings, "refine": False}).fit(X[:200]).set_params(refine=True)
+    with pytest.warns(UserWarning, match=r"there is no refined map: .* Call fit\(X\)"):
+        getattr(routine, add)(X[200:250])
+    assert not hasattr(routine, "refined_map_")
+    routine = ParametricTSNE(**settings).fit(X[:200]).set_params(refine=False)
+    getattr(routine, add)(X[200:250])
+    assert not hasattr(routine, "refined_map_")
+
+
+def test_a_resumed_training_makes_the_same_map(digits, tmp_path):
+    from paradime.training import Callback, Checkpoints
+
+    class Fail(Callback):
+        def on_epoch_end(self, state):
+            if state.epoch == 2 and state.phase.name != "pretraining":
+                raise RuntimeError("no power")
+
+    X, checkpoints = digits[0][:200], Checkpoints(tmp_path, every_epochs=1)
+    expected = ParametricTSNE(**SHORT).fit(X)
+    with pytest.raises(RuntimeError, match="no power"):
+        ParametricTSNE(**SHORT).fit(X, callbacks=[checkpoints, Fail()])
+    for _ in range(2):  # the second time, only the refinement is left
+        resumed = ParametricTSNE(**SHORT).fit(
+            X, callbacks=[Checkpoints(tmp_path, every_epochs=1)], resume_from=tmp_path
+        )
+        assert np.array_equal(resumed.embedding_, expected.embedding_)
+
+
 def test_a_new_fit_makes_a_new_map(digits):
     X = digits[0]
     routine = ParametricTSNE(**SHORT).fit(X[:200])
