@@ -104,6 +104,15 @@ def test_a_saved_map_places_rows_as_before(fitted, digits, tmp_path):
         assert np.array_equal(loaded.transform(rows, refine=False), fitted.transform(rows, refine=False))
 
 
+def test_a_folder_says_that_it_contains_training_rows(fitted, tmp_path):
+    fitted.save(tmp_path / "refined")
+    ParametricTSNE(**{**SHORT, "refine": False}).fit(load_iris().data).save(tmp_path / "plain")
+    refined, plain = ((tmp_path / name / "README.md").read_text() for name in ("refined", "plain"))
+    assert "contain rows of the training data" in refined
+    assert "do not contain" not in refined
+    assert "do not contain the training data" in plain
+
+
 def test_a_file_can_hold_a_sample_of_the_rows_and_is_smaller(fitted, digits, tmp_path):
     whole, small = tmp_path / "whole.paradime", tmp_path / "small.paradime"
     fitted.save(whole)
