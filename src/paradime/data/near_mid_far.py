@@ -14,8 +14,7 @@ from paradime._registry import SAMPLINGS, did_you_mean
 from paradime.data.batch import Batch
 from paradime.data.dataset import Dataset
 from paradime.data.pairs import batch_of_pairs, graph_of
-from paradime.data.samplers import Sampler, slices_of_pass
-from paradime.data.sampling import Sampling
+from paradime.data.sampling import Sampler, Sampling, slices_of_pass
 from paradime.functional import (
     cumulative_blocks,
     draw_others,

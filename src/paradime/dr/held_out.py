@@ -10,8 +10,7 @@ import torch
 
 from paradime.data import Dataset
 from paradime.dr.components import Components
-from paradime.dr.inputs import as_dataset
-from paradime.dr.targets import Targets
+from paradime.dr.inputs import Targets, as_dataset
 from paradime.relations import Precomputed, Relations
 from paradime.training import Validation
 from paradime.types import AnyArray

@@ -14,18 +14,26 @@ import torch
 
 from paradime.data import DataField, Dataset, DerivedData
 from paradime.dr.components import Components
-from paradime.dr.continuing import check_epochs, new_targets, renewed_components, share_of_epochs
 from paradime.dr.estimator import Estimator
 from paradime.dr.fitted import Drift, FittedState
 from paradime.dr.held_out import check_hold_out, held_out_rows, hold_out, validation_of
 from paradime.dr.inference import UnknownAttributeError, apply_model, score_of
-from paradime.dr.inputs import as_dataset, embedded_entry, with_targets
+from paradime.dr.inputs import Targets, as_dataset, embedded_entry, with_targets
 from paradime.dr.parts import needs_part
 from paradime.dr.preparation import check_and_compute, description_of, read_resumed, spare_parameters
 from paradime.dr.refining import check_refinable, refined_map
 from paradime.dr.specification import read_components, written
-from paradime.dr.targets import Targets
-from paradime.dr.updating import Anchors, check_update, held_phases, rows_to_update, with_kept
+from paradime.dr.updating import (
+    Anchors,
+    check_epochs,
+    check_update,
+    held_phases,
+    new_targets,
+    renewed_components,
+    rows_to_update,
+    share_of_epochs,
+    with_kept,
+)
 from paradime.exceptions import NotTrainedError, ParaDimeError, UnsupportedConfigurationError
 from paradime.loss import Loss
 from paradime.models import ModelRecipe

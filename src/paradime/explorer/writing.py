@@ -14,9 +14,8 @@ from paradime.data.validation import checked_rows
 from paradime.explain._rows import count_of
 from paradime.explorer.columns import check_no_feature_is_hidden, named_columns, pack_column, pack_targets
 from paradime.explorer.features import pack_features, pack_network
-from paradime.explorer.packing import Blobs
+from paradime.explorer.packing import Blobs, as_images, pack_images
 from paradime.explorer.page import ExplorerPage, render_page, write_page
-from paradime.explorer.sprites import as_images, pack_images
 from paradime.plot import palette
 from paradime.types import AnyArray
 from paradime.utils.columns import ColumnValues

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 
-from paradime.functional.principal_axes import axes_of_covariance, axes_of_rows, whitening_factors
 from paradime.functional.soft_clipping import (
     extremes_of,
     soft_clip,
@@ -13,6 +12,7 @@ from paradime.functional.soft_clipping import (
     usual_bounds,
     usual_ranges,
 )
+from paradime.functional.spectral import axes_of_covariance, axes_of_rows, whitening_factors
 from paradime.utils.sparse import SparseRows
 
 __all__ = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from paradime.functional.magnitudes import UNIT_POWERS, magnitude_of_rows
+from paradime.functional.distances import UNIT_POWERS, magnitude_of_rows
 from paradime.neighbors.metrics import canonical
 from paradime.types import Metric
 from paradime.utils.sparse import SparseRows
