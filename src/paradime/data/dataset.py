@@ -22,6 +22,7 @@ from paradime.data.validation import (
 )
 from paradime.models import Projection, centers_rows, needs_double, projection_for
 from paradime.types import Data, DataMapping
+from paradime.utils.arguments import check_choice
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.frames import feature_names, text_names
 from paradime.utils.sparse import SparseRows
@@ -286,8 +287,7 @@ class DataField:
     description: str = ""
 
     def __post_init__(self) -> None:
-        if self.content not in get_args(_Content):
-            raise ValueError(f"unknown content {self.content!r}. {did_you_mean(self.content, get_args(_Content))}")
+        check_choice("content", self.content, get_args(_Content))
 
     def check(self, dataset: Dataset) -> None:
         """Raises a ValueError if a data set lacks this entry, or it has another content or shape."""

@@ -17,6 +17,7 @@ from paradime.functional import spectral_positions
 from paradime.models.scaling import far_bounds
 from paradime.relationdata import RelationData
 from paradime.types import AnyArray, FloatArray
+from paradime.utils.arguments import check_integer, check_positive
 from paradime.utils.convert import to_numpy
 from paradime.utils.sparse import SparseRows
 
@@ -117,10 +118,9 @@ def pca(
         ValueError: If the number of components or ``scale`` is not positive.
     """
     n_components = n_components if out_dim is None else out_dim
-    if n_components < 1:
-        raise ValueError(f"n_components must be at least 1, got {n_components}. Pass a positive integer.")
-    if scale is not None and not 0 < scale < np.inf:
-        raise ValueError(f"scale must be a positive number, got {scale!r}. None keeps the scale of the data.")
+    check_integer("n_components", n_components)
+    if scale is not None:
+        check_positive("scale", scale, remedy="None keeps the scale of the data.")
     options.setdefault("random_state", 0)
     sparse = scipy.sparse.issparse(X)
     # in double precision, which holds the squares of all single-precision numbers

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import logging
 import math
-import numbers
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +23,7 @@ from paradime.functional.clustering import covering_points, relative_movement
 from paradime.loss import AnchorLoss
 from paradime.training import TrainingPhase
 from paradime.types import Data
+from paradime.utils.arguments import check_integer, check_within, is_integer
 from paradime.utils.logging import report
 from paradime.utils.sparse import SparseRows
 
@@ -103,8 +103,8 @@ def _add_known_targets(dataset: Dataset, y: Any, known: Targets | None) -> None:
 
 def check_epochs(epochs: Any) -> None:
     """Raises ValueError if nothing would be learned in so many epochs; ``None`` leaves them to a rule."""
-    if epochs is not None and (not isinstance(epochs, numbers.Integral) or epochs < 1):
-        raise ValueError(f"epochs must be an integer of at least 1, or None, got {epochs!r}.")
+    if epochs is not None:
+        check_integer("epochs", epochs, also=", or None")
 
 
 def share_of_epochs(phase: TrainingPhase, n_new: int, n_total: int) -> int:
@@ -171,12 +171,10 @@ class Anchors:
 def check_update(keep: Any, anchors: Any, share: Any) -> None:
     """Raises ValueError if a setting of ``update`` is out of range."""
     is_share = isinstance(keep, float) and 0 <= keep <= 1
-    if not is_share and (not isinstance(keep, numbers.Integral) or keep < 0):
+    if not is_share and (not is_integer(keep) or keep < 0):
         raise ValueError(f"keep must be a number of rows, at least 0, or a share in [0, 1], got {keep!r}.")
-    if not isinstance(anchors, numbers.Integral) or anchors < 0:
-        raise ValueError(f"anchors must be an integer of at least 0, got {anchors!r}.")
-    if not 0 < share < 1:
-        raise ValueError(f"share must lie in (0, 1), got {share!r}. Set anchors=0 to hold none.")
+    check_integer("anchors", anchors, 0)
+    check_within("share", share, "(0, 1)", remedy="Set anchors=0 to hold none.")
 
 
 def rows_to_update(

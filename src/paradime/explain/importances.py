@@ -15,6 +15,7 @@ from paradime.explain._attribution import gradient_x_input, integrated_gradients
 from paradime.explain._collinear import COLLINEAR, collinear_groups, names_of_groups, summed_by, with_singles
 from paradime.explain._embedder import Embedder, embedder_of
 from paradime.explain._rows import as_rows, count_of, draw, first_of
+from paradime.utils.arguments import check_integer, is_integer
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.convert import as_numpy
 from paradime.utils.frames import feature_names as names_of
@@ -279,14 +280,13 @@ def _check(method: Any, **numbers: Any) -> None:
     if method not in _METHODS:
         raise ValueError(f"method must be one of {_METHODS}, got {method!r}. 'permutation' suits any model.")
     for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(f"{name} must be an integer of at least 1, got {value!r}.")
+        check_integer(name, value)
 
 
 def _axes(axis: Any, out_dim: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(out_dim))
-    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)) or not 0 <= axis < out_dim:
+    if not is_integer(axis) or not 0 <= axis < out_dim:
         raise ValueError(f"axis must be an integer in [0, {out_dim - 1}], got {axis!r}. None explains all axes.")
     return (int(axis),)
 

@@ -10,6 +10,7 @@ import scipy.sparse.linalg
 import torch
 
 from paradime.types import FloatArray
+from paradime.utils.arguments import check_integer
 
 __all__ = ["axes_of_covariance", "axes_of_rows", "spectral_positions", "whitening_factors"]
 
@@ -124,8 +125,7 @@ def spectral_positions(graph: scipy.sparse.csr_array, out_dim: int = 2, *, rando
     Source: Belkin and Niyogi, "Laplacian eigenmaps", 2003.
     """
     n = graph.shape[0]
-    if out_dim < 1:
-        raise ValueError(f"out_dim must be at least 1, got {out_dim}. 2 suits a picture.")
+    check_integer("out_dim", out_dim, remedy="2 suits a picture.")
     count, _ = scipy.sparse.csgraph.connected_components(graph, directed=False)
     if count > 1:
         warnings.warn(

@@ -12,7 +12,8 @@ from paradime.data import Batch, Dataset
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.functional import average_rank, centered_alignment, gaussian_kernel, pearson, soft_rank, standardized
 from paradime.loss.base import GlobalRelations, Trial
-from paradime.loss.embedding import EmbeddingLoss, check_choice, check_positive
+from paradime.loss.embedding import EmbeddingLoss
+from paradime.utils.arguments import check_choice, check_integer, check_positive, check_within
 
 __all__ = ["Attribute", "CorrelationLoss", "IndependenceLoss"]
 
@@ -234,10 +235,9 @@ class CorrelationLoss(EmbeddingLoss):
         check_choice("kind", kind, ("pearson", "rank"))
         check_choice("sign", sign, _SIGNS)
         check_positive("temperature", temperature)
-        if target is not None and not 0 < target <= 1:
-            raise ValueError(f"target must lie in (0, 1], got {target}.")
-        if axis < 0:
-            raise ValueError(f"axis must be at least 0, got {axis}.")
+        if target is not None:
+            check_within("target", target, "(0, 1]")
+        check_integer("axis", axis, 0)
         self.attribute = attribute
         self.axis = axis
         self.kind = kind

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 
@@ -15,8 +14,6 @@ from paradime.models import unit_of
 
 __all__ = [
     "EmbeddingLoss",
-    "check_choice",
-    "check_positive",
     "check_relations",
     "rows_with_target",
     "single_column",
@@ -85,19 +82,6 @@ class EmbeddingLoss(Loss):
             (len(trial.batch["indices"]), -1),
             f"Check method {self.embedding_method!r} of model {type(trial.model).__name__}.",
         )
-
-
-def check_choice(what: str, value: Any, known: Iterable[str]) -> None:
-    """Raises ValueError if an argument is not a known name."""
-    known = list(known)
-    if value not in known:
-        raise ValueError(f"unknown {what} {value!r}. {did_you_mean(value, known)}")
-
-
-def check_positive(what: str, value: float) -> None:
-    """Raises ValueError if an argument is not a positive number."""
-    if not 0 < value < float("inf"):
-        raise ValueError(f"{what} must be a positive number, got {value!r}.")
 
 
 def single_column(loss: Loss, dataset: Dataset, key: str, *, may_miss: bool = False) -> torch.Tensor:

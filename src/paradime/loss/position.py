@@ -23,6 +23,7 @@ from paradime.loss.base import (
 )
 from paradime.models import as_input, resolve_method, unit_of
 from paradime.types import BinaryTensorFun, TensorLike
+from paradime.utils.arguments import check_integer
 from paradime.utils.autograd import copyable
 
 __all__ = ["AnchorLoss", "PositionLoss"]
@@ -149,8 +150,7 @@ class AnchorLoss(Loss):
                 f"positions must have one row per anchor, shape ({len(rows)}, out_dim), got "
                 f"{tuple(targets.shape)}. Pass the positions of these anchors."
             )
-        if max_rows < 1:
-            raise ValueError(f"max_rows must be at least 1, got {max_rows}.")
+        check_integer("max_rows", max_rows)
         self.anchors = copyable(anchors)
         self.positions = copyable(positions)
         self.max_rows = max_rows

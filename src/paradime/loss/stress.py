@@ -21,8 +21,9 @@ from paradime.functional import (
     weighted_stress,
 )
 from paradime.loss.base import BatchRelations, GlobalRelations, Trial, sample_of_rows, typical_length
-from paradime.loss.embedding import EmbeddingLoss, check_choice, check_relations
+from paradime.loss.embedding import EmbeddingLoss, check_relations
 from paradime.types import BinaryTensorFun
+from paradime.utils.arguments import check_choice, check_integer
 
 __all__ = ["GlobalStructureLoss", "StressLoss", "batch_distances", "check_metric", "try_distances"]
 
@@ -202,8 +203,8 @@ class GlobalStructureLoss(EmbeddingLoss):
     ) -> None:
         super().__init__(data_key, embedding_method, name)
         check_metric(metric)
-        if n_points is not None and n_points < 3:
-            raise ValueError(f"n_points must be at least 3, or None for all of the batch, got {n_points!r}.")
+        if n_points is not None:
+            check_integer("n_points", n_points, 3, also=", or None for all of the batch")
         self.metric = metric
         self.n_points = n_points
 

@@ -20,7 +20,8 @@ from paradime.functional import (
     weighted_contrast,
 )
 from paradime.loss.base import GlobalRelations, Trial
-from paradime.loss.embedding import EmbeddingLoss, check_choice, check_positive, rows_with_target, single_column
+from paradime.loss.embedding import EmbeddingLoss, rows_with_target, single_column
+from paradime.utils.arguments import check_choice, check_positive
 
 __all__ = ["SupervisedContrastiveLoss", "TripletLoss"]
 

@@ -13,6 +13,7 @@ from paradime.metrics._comparison import Comparison, as_comparison
 from paradime.metrics._estimates import Estimate, mean_estimate
 from paradime.metrics.correlation import check_kind, pearson, spearman
 from paradime.types import TensorLike
+from paradime.utils.arguments import check_integer
 from paradime.utils.convert import as_numpy
 
 __all__ = ["random_triplet_accuracy", "shepard_correlation", "shepard_pairs"]
@@ -113,8 +114,7 @@ def _pair_distances(
     compared: Comparison, n_pairs: Any, random_state: Any
 ) -> tuple[torch.Tensor, torch.Tensor, bool]:
     """Returns the distances of pairs in data and embedding, and whether the pairs are a sample."""
-    if isinstance(n_pairs, bool) or not isinstance(n_pairs, (int, np.integer)) or n_pairs < 2:
-        raise ValueError(f"n_pairs must be an integer of at least 2, got {n_pairs!r}. 1,000,000 suit most data.")
+    n_pairs = check_integer("n_pairs", n_pairs, 2, remedy="1,000,000 suit most data.")
     n, m = len(compared.points), compared.n_measured
     held_out = compared.test_points is not None
     n_all = n * m if held_out else n * (n - 1) // 2
@@ -185,12 +185,9 @@ def random_triplet_accuracy(
         >>> 0.5 < random_triplet_accuracy(X, X[:, :2]) < random_triplet_accuracy(X, X[:, :4]) < 1
         True
     """
-    if isinstance(n_triplets, bool) or not isinstance(n_triplets, (int, np.integer)) or n_triplets < 2:
-        raise ValueError(
-            f"n_triplets must be an integer of at least 2, got {n_triplets!r}. 100,000 suit most data."
-        )
+    n_triplets = check_integer("n_triplets", n_triplets, 2, remedy="100,000 suit most data.")
     compared = as_comparison(X, embedding, test_X=test_X, test_embedding=test_embedding)
-    (first, second, third), is_sample = _triplets(compared, int(n_triplets), random_state)
+    (first, second, third), is_sample = _triplets(compared, n_triplets, random_state)
     held_out = compared.test_points is not None
     starts = (compared.test_points, compared.test_embedded) if held_out else (compared.points, compared.embedded)
     in_data, in_embedding = (

@@ -14,6 +14,7 @@ from paradime.models._options import checked_integers, checked_widths
 from paradime.models.base import Model, checked_unit, in_unit
 from paradime.models.layers import FullyConnected
 from paradime.models.scaling import InputScaling, row_chunks
+from paradime.utils.arguments import check_integer, check_positive
 from paradime.utils.sparse import SparseRows
 
 __all__ = ["CenterModel", "SoftAssignments", "network_scale"]
@@ -63,10 +64,8 @@ class SoftAssignments(torch.nn.Module):
 
     def __init__(self, in_dim: int, n_centers: int, *, sharpness: float = 16.0) -> None:
         super().__init__()
-        if n_centers < 1:
-            raise ValueError(f"n_centers must be at least 1, got {n_centers}. Pass a positive integer.")
-        if not 0 < sharpness < math.inf:
-            raise ValueError(f"sharpness must be positive and finite, got {sharpness}. 2.0 suits most data.")
+        check_integer("n_centers", n_centers)
+        check_positive("sharpness", sharpness, remedy="2.0 suits most data.")
         self.in_dim = in_dim
         self.n_centers = n_centers
         self.sharpness = sharpness

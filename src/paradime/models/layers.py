@@ -12,6 +12,7 @@ from paradime._registry import MODELS, did_you_mean
 from paradime.models._options import checked_integers, checked_widths
 from paradime.models.base import Model, checked_unit, in_unit
 from paradime.models.standardization import Standardized
+from paradime.utils.arguments import check_choice, check_within
 
 __all__ = [
     "ACTIVATIONS",
@@ -95,8 +96,7 @@ def normalization_layers(
     """
     if kind is None:
         return None
-    if kind not in _ROWS:
-        raise ValueError(f"unknown normalization {kind!r}. {did_you_mean(kind, _ROWS)}")
+    check_choice("normalization", kind, _ROWS)
     if not of_images:
         return torch.nn.ModuleList(_ROWS[kind](width) for width in widths)
     if kind == "batch":
@@ -111,8 +111,7 @@ def check_dropout(dropout: float) -> None:
     Raises:
         ValueError: If it does not lie in [0, 1).
     """
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must lie in [0, 1), got {dropout}. Pass a probability below 1; 0 disables it.")
+    check_within("dropout", dropout, "[0, 1)", remedy="Pass a probability below 1; 0 disables it.")
 
 
 class FullyConnected(torch.nn.Module):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import numbers
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +17,7 @@ from paradime.neighbors.metrics import canonical, check_metric
 from paradime.neighbors.moderate import moderate_rows, with_unit
 from paradime.neighbors.sparse_search import choose_sparse, search_sparse
 from paradime.types import Metric
+from paradime.utils.arguments import is_integer
 from paradime.utils.autograd import without_graph
 from paradime.utils.convert import as_tensor
 from paradime.utils.frames import frame_values, is_frame
@@ -110,7 +110,7 @@ def _rows_of(X: Any) -> torch.Tensor | SparseRows:
 
 
 def _checked_number(n_neighbors: Any, n: int) -> int:
-    if isinstance(n_neighbors, bool) or not isinstance(n_neighbors, numbers.Integral):
+    if not is_integer(n_neighbors):
         raise TypeError(
             f"n_neighbors must be an integer, got {n_neighbors!r}. Pass an integer of at least 1, such as 15."
         )

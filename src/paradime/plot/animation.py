@@ -19,6 +19,7 @@ from paradime.plot._theme import ThemeName, check_axes, hide_scales, new_figure,
 from paradime.plot.alignment import align as aligned
 from paradime.plot.maps import check_options
 from paradime.types import FloatArray
+from paradime.utils.arguments import check_within
 from paradime.utils.files import atomic_write
 
 if TYPE_CHECKING:
@@ -158,10 +159,8 @@ def _check(target: Path, *, fps: float, hold: float, legend: str) -> None:
         raise ValueError(
             "legend must be 'beside', 'inside' or 'none', got 'direct': names that move are unreadable."
         )
-    if not 0 < fps <= 100:
-        raise ValueError(f"fps must lie in (0, 100], got {fps}. Try 10.")
-    if not 0 <= hold <= _MAX_PAUSE:
-        raise ValueError(f"hold must lie in [0, {_MAX_PAUSE}] seconds, got {hold}. Try 1.5.")
+    check_within("fps", fps, "(0, 100]", remedy="Try 10.")
+    check_within("hold", hold, f"[0, {_MAX_PAUSE}]", remedy="It is in seconds; try 1.5.")
     if target.suffix.lower() not in _SUFFIXES:
         raise ValueError(f"path must end in {', '.join(_SUFFIXES)}, got {str(target)!r}. Name it training.gif.")
     if target.suffix.lower() == ".mp4" and shutil.which("ffmpeg") is None:

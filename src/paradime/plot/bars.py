@@ -13,6 +13,7 @@ from paradime.plot._palette import palette
 from paradime.plot._text import draw_as_written, draw_title, shortened
 from paradime.plot._theme import ThemeName, frame, open_axes
 from paradime.types import AnyArray, FloatArray
+from paradime.utils.arguments import check_integer
 from paradime.utils.convert import as_tensor, to_numpy
 from paradime.utils.frames import default_names
 
@@ -81,8 +82,8 @@ def importance(
         ['height', 'weight']
     """
     bars = _read(values, names, series)
-    if top is not None and top < 1:
-        raise ValueError(f"top must be at least 1, got {top}. Pass None for all features.")
+    if top is not None:
+        check_integer("top", top, remedy="Pass None for all features.")
     if highlight is not None and highlight not in bars.names:
         raise ValueError(f"highlight must be the name of a feature, got {highlight!r}.")
     shown = bars.values if signed else np.abs(bars.values)

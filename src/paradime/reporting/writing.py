@@ -10,8 +10,6 @@ import warnings
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from paradime.plot._theme import require_matplotlib
 from paradime.reporting.describing import describe_data, describe_routine, specification, versions
 from paradime.reporting.details import Details, look_closer
@@ -20,12 +18,14 @@ from paradime.reporting.material import Material, read_material
 from paradime.reporting.page import Contents, render
 from paradime.reporting.pictures import draw_pictures
 from paradime.reporting.scores import Measured, Score, measure
+from paradime.utils.arguments import check_integer
 from paradime.utils.files import atomic_write, checked_path
 from paradime.utils.optional import require
 
 __all__ = ["Report", "report"]
 
 _HEIGHT = 800
+_REMEDY = "Leave it out for the default."
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -183,12 +183,13 @@ def report(
         True
     """
     require_matplotlib()
-    _check(k=(k, 1), n_samples=(n_samples, 2))
+    k = check_integer("k", k, remedy=_REMEDY)
+    n_samples = check_integer("n_samples", n_samples, 2, remedy=_REMEDY)
     if path is not None:
         checked_path(path, example="report.html")  # before the measurement
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        result = _report(routine, X, y, X_new, y_new, int(k), int(n_samples), random_state, title, caught)
+        result = _report(routine, X, y, X_new, y_new, k, n_samples, random_state, title, caught)
     if path is not None:
         result.save(path)
     return result
@@ -261,11 +262,3 @@ def _method(material: Material, measured: Measured, details: Details, k: int, ra
         "Distances in the data are Euclidean, between the rows as the routine gets them.",
         f"Written by {versions()}.",
     ]
-
-
-def _check(**numbers: tuple[Any, int]) -> None:
-    for name, (value, least) in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise ValueError(
-                f"{name} must be an integer of at least {least}, got {value!r}. Leave it out for the default."
-            )

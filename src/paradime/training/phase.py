@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import math
-import numbers
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
@@ -22,6 +20,7 @@ from paradime.training.execution import PRECISIONS
 from paradime.training.optimizers import make_optimizer
 from paradime.training.schedules import Schedule
 from paradime.utils.annotations import from_numpy
+from paradime.utils.arguments import check_choice, check_integer, check_positive, is_integer, is_positive
 
 __all__ = ["TrainingPhase"]
 
@@ -191,27 +190,20 @@ class TrainingPhase:
             value: Any = getattr(self, name)
             if name in _BY_RULE and value == AUTO:
                 continue
-            if not isinstance(value, numbers.Integral) or value < least:
-                rule = ", or 'auto'" if name in _BY_RULE else ""
-                raise ValueError(f"{name} must be an integer of at least {least}{rule}, got {value!r}.")
+            check_integer(name, value, least, also=", or 'auto'" if name in _BY_RULE else "")
         batches: Any = self.batches_per_epoch
-        if not isinstance(batches, numbers.Integral) or (batches != -1 and batches < 1):
+        if not is_integer(batches) or (batches != -1 and batches < 1):
             raise ValueError(
                 "batches_per_epoch must be at least 1, or -1 for one pass over the data, "
                 f"got {self.batches_per_epoch!r}."
             )
-        if not isinstance(self.sampling, Sampling) and self.sampling not in _PLAIN_SAMPLINGS:
-            raise ValueError(
-                f"unknown sampling {self.sampling!r}. {did_you_mean(self.sampling, _PLAIN_SAMPLINGS)}"
-            )
+        if not isinstance(self.sampling, Sampling):
+            check_choice("sampling", self.sampling, _PLAIN_SAMPLINGS)
         for name, known in _CHOICES.items():
-            value = getattr(self, name)
-            if value not in known:
-                raise ValueError(f"unknown {name} {value!r}. {did_you_mean(value, known)}")
-        if not _is_positive(self.learning_rate):
-            raise ValueError(f"learning_rate must be a positive number, got {self.learning_rate!r}.")
-        if self.clip_norm is not None and not _is_positive(self.clip_norm):
-            raise ValueError(f"clip_norm must be a positive number or None, got {self.clip_norm!r}.")
+            check_choice(name, getattr(self, name), known)
+        check_positive("learning_rate", self.learning_rate)
+        if self.clip_norm is not None:
+            check_positive("clip_norm", self.clip_norm, also=" or None")
         self._check_blocks()
         self._check_weights()
 
@@ -259,7 +251,7 @@ class TrainingPhase:
                 f"loss_weights {self.loss_weights} have no meaning beside loss_shares of all losses, {shares}. "
                 "Leave one of them out."
             )
-        if not all(map(_is_positive, shares.values())) or (balanced and not complete):
+        if not all(map(is_positive, shares.values())) or (balanced and not complete):
             raise ValueError(
                 f"loss_shares must be a positive number for each of the losses {self.loss_keys}, got {shares}."
             )
@@ -318,8 +310,3 @@ class TrainingPhase:
                 f"training phase {self.name!r}: {error}. Settings that TrainingPhase does not know, here "
                 f"{sorted(self.optimizer_kwargs)}, are passed to the optimizer."
             ) from error
-
-
-def _is_positive(value: Any) -> bool:
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and value > 0
