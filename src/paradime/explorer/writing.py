@@ -99,18 +99,7 @@ def explore(
     rows = None if X is None else _rows(X, n)
     names = [] if rows is None else names_of(X, routine, row_shape=rows.shape[1:], given=feature_names)
     flat = rows if rows is None or isinstance(rows, SparseRows) else rows.reshape(len(rows), -1)
-    described: dict[str, Any] = {
-        "title": str(title) if title else ("Map" if routine is None else type(_last_step(routine)).__name__),
-        "n": n,
-        "x": blobs.add(positions[:, 0]),
-        "y": blobs.add(positions[:, 1]),
-        "theme": theme,
-        "palette": palette(),
-        "features": None,
-        "network": None,
-        "images": None,
-        "hasRoutine": routine is not None,
-    }
+    described = _described(routine, title, theme, positions, blobs)
     if X is not None and rows is None:
         # the page still shows the columns of a data frame
         if columns is None and is_frame(X):
@@ -133,6 +122,22 @@ def explore(
     size = write_page(content, Path(path))
     has_network = described["network"] is not None
     return ExplorerPage(path, n_points=n, n_bytes=size, what_if=has_network, notes=tuple(notes))
+
+
+def _described(routine: Any, title: str | None, theme: str, positions: AnyArray, blobs: Blobs) -> dict[str, Any]:
+    """Returns what a page without columns, features and images has."""
+    return {
+        "title": str(title) if title else ("Map" if routine is None else type(_last_step(routine)).__name__),
+        "n": len(positions),
+        "x": blobs.add(positions[:, 0]),
+        "y": blobs.add(positions[:, 1]),
+        "theme": theme,
+        "palette": palette(),
+        "features": None,
+        "network": None,
+        "images": None,
+        "hasRoutine": routine is not None,
+    }
 
 
 def _positions(routine: Any, X: Any, embedding: Any) -> AnyArray:

@@ -1,4 +1,4 @@
-"""The base of losses of the embedded rows of a batch, and checks that losses share."""
+"""The base of losses of the embedded rows of a batch, with checks and typical lengths that losses share."""
 
 from __future__ import annotations
 
@@ -16,8 +16,14 @@ __all__ = [
     "EmbeddingLoss",
     "check_relations",
     "rows_with_target",
+    "sample_of_rows",
     "single_column",
+    "typical_length",
 ]
+
+_MAX_SAMPLE = 500  # rows between which distances are computed to measure their typical length
+
+_MAX_LENGTH = 3  # in units of the median; longer lengths are clipped
 
 
 class EmbeddingLoss(Loss):
@@ -132,3 +138,29 @@ def check_relations(loss: Loss, trial: Trial, key: str) -> None:
         raise RelationsNotComputedError(
             f"loss {loss.name!r} needs global relations {key!r}. {did_you_mean(key, trial.global_relations)}"
         )
+
+
+def sample_of_rows(dataset: Dataset) -> torch.Tensor:
+    """Returns the indices of up to 500 evenly spaced rows, whose distances :func:`typical_length` summarises."""
+    n = len(dataset)
+    return torch.linspace(0, n - 1, min(n, _MAX_SAMPLE), device=dataset["indices"].device).to(torch.int64)
+
+
+def typical_length(values: torch.Tensor) -> float | None:
+    """Returns the root mean square of lengths, after clipping them at three times the median.
+
+    A single row far from all others, which takes part in few distances, has little effect.
+
+    Args:
+        values: Lengths, of any shape.
+
+    Returns:
+        A positive number, or ``None`` without positive, finite lengths.
+    """
+    lengths = values[values > 0]
+    if not lengths.numel() or not bool(lengths.isfinite().all()):
+        return None
+    # in units of the median, so that squares are within the range of the type
+    median = float(lengths.median())
+    clipped = (values / median).clamp(max=_MAX_LENGTH)
+    return median * float(clipped.square().mean(dtype=torch.float64).sqrt())

@@ -19,8 +19,8 @@ from paradime.loss.base import (
     as_batch,
     check_shape,
     is_squared_error,
-    typical_length,
 )
+from paradime.loss.embedding import typical_length
 from paradime.models import as_input, resolve_method, unit_of
 from paradime.types import BinaryTensorFun, TensorLike
 from paradime.utils.arguments import check_integer

@@ -20,8 +20,8 @@ from paradime.functional import (
     pearson,
     weighted_stress,
 )
-from paradime.loss.base import BatchRelations, GlobalRelations, Trial, sample_of_rows, typical_length
-from paradime.loss.embedding import EmbeddingLoss, check_relations
+from paradime.loss.base import BatchRelations, GlobalRelations, Trial
+from paradime.loss.embedding import EmbeddingLoss, check_relations, sample_of_rows, typical_length
 from paradime.types import BinaryTensorFun
 from paradime.utils.arguments import check_choice, check_integer
 

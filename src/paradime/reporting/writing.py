@@ -173,6 +173,7 @@ def report(
         OSError: If the file cannot be written, with its path.
 
     Example:
+        >>> import numpy as np
         >>> from paradime import ParametricMDS
         >>> X = np.random.default_rng(0).normal(size=(60, 3))
         >>> quality = report(ParametricMDS(epochs=3, random_state=0).fit(X), X)

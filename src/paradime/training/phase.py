@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -141,9 +141,7 @@ class TrainingPhase:
         self.edge_rel_key = edge_rel_key
         self.neg_sampling_rate = from_numpy(neg_sampling_rate)
         self.loss_keys = [loss_keys] if isinstance(loss_keys, str) else [from_numpy(key) for key in loss_keys]
-        if loss_weights is not None and not isinstance(loss_weights, str):
-            loss_weights = [from_numpy(weight) for weight in loss_weights]
-        self.loss_weights = loss_weights
+        self.loss_weights = _plain(loss_weights)
         self.optimizer = optimizer
         self.learning_rate = from_numpy(learning_rate)
         self.report_interval = from_numpy(report_interval)
@@ -154,11 +152,7 @@ class TrainingPhase:
         self.clip_norm = from_numpy(clip_norm)
         self.early_stopping = early_stopping
         self.callbacks = checked_callbacks(callbacks)
-        self.loss_shares = (
-            {key: from_numpy(share) for key, share in loss_shares.items()}
-            if isinstance(loss_shares, Mapping)
-            else loss_shares
-        )
+        self.loss_shares = _plain(loss_shares)
         self.optimizer_kwargs = optimizer_kwargs
         self.loss = None
         self.check()
@@ -228,11 +222,18 @@ class TrainingPhase:
             raise ValueError("loss_keys must name at least one loss, got none.")
         balanced = self.loss_weights == "balanced"
         if isinstance(self.loss_weights, str) and not balanced:
-            raise ValueError(f"unknown loss_weights {self.loss_weights!r}. Pass 'balanced' or one number a loss.")
-        if self.loss_weights is not None and not balanced and len(self.loss_weights) != len(self.loss_keys):
             raise ValueError(
-                f"loss_weights must be one number a loss, got {len(self.loss_weights)} weights for "
-                f"{len(self.loss_keys)} losses {self.loss_keys}."
+                f"unknown loss_weights {self.loss_weights!r}. Pass 'balanced' or one number per loss."
+            )
+        weights: Any = self.loss_weights
+        if (
+            weights is not None
+            and not balanced
+            and not (isinstance(weights, list) and len(weights) == len(self.loss_keys))
+        ):
+            raise ValueError(
+                f"loss_weights must be one number per loss, got {weights!r} for {len(self.loss_keys)} losses "
+                f"{self.loss_keys}."
             )
         if self.loss_shares is None:
             return
@@ -310,3 +311,12 @@ class TrainingPhase:
                 f"training phase {self.name!r}: {error}. Settings that TrainingPhase does not know, here "
                 f"{sorted(self.optimizer_kwargs)}, are passed to the optimizer."
             ) from error
+
+
+def _plain(values: Any) -> Any:
+    """Returns numbers in a dict, list or array as Python's; anything else, such as a name, as it is."""
+    if isinstance(values, Mapping):
+        return {key: from_numpy(value) for key, value in values.items()}
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        return values
+    return [from_numpy(value) for value in values]
