@@ -122,6 +122,23 @@ def test_an_interrupt_leaves_the_old_files_or_the_new(number, first, second, iri
     assert not list(tmp_path.glob(".*"))
 
 
+def test_a_save_in_the_middle_of_loading_does_no_harm(first, second, iris, tmp_path, monkeypatch):
+    from paradime.persistence import bundle
+
+    first.save(tmp_path)
+    read, calls = bundle._read_file, []
+
+    def interrupted(path, most):
+        contents = read(path, most)
+        calls.append(path)
+        if len(calls) == 3:
+            second.save(tmp_path)
+        return contents
+
+    monkeypatch.setattr(bundle, "_read_file", interrupted)
+    assert np.array_equal(paradime.load(tmp_path).transform(iris), second.transform(iris))
+
+
 KILLED = """
 import itertools
 import paradime

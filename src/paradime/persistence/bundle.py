@@ -33,6 +33,7 @@ __all__ = ["checked_target", "read_bundle", "write_bundle"]
 _HEAD = 200  # bytes of the configuration, which begins with the name of its format
 _ABANDONED = 3600.0  # seconds after which a new file that is not in place is removed
 _PART = re.compile(rf"\.({'|'.join(map(re.escape, FILES))})\.[0-9a-f]{{16}}\.part")
+_ATTEMPTS = 10  # to read a folder that other processes save to
 _DATE = (1980, 1, 1, 0, 0, 0)  # a constant date, so that the same routine gives the same bytes
 _ENCRYPTED = 0x1
 # without O_NONBLOCK, opening a pipe would wait for a writer forever
@@ -128,16 +129,21 @@ def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _read_folder(folder: Path) -> dict[str, bytes]:
-    try:
-        files = {CONFIG: _read_file(folder / CONFIG, most_bytes(CONFIG))}
-    except FileNotFoundError:
-        raise ModelFileError(f"{folder}: holds no {CONFIG}, so it is not the folder of a saved routine.") from None
-    for name, checksum in _listed(files[CONFIG]).items():
-        # if the new file is missing, it has been renamed
-        for current in (_part(folder, name, checksum), folder / name):
-            with contextlib.suppress(FileNotFoundError):
-                files[name] = _read_file(current, most_bytes(name))
-                break
+    for _ in range(_ATTEMPTS):
+        try:
+            files = {CONFIG: _read_file(folder / CONFIG, most_bytes(CONFIG))}
+        except FileNotFoundError:
+            raise ModelFileError(
+                f"{folder}: holds no {CONFIG}, so it is not the folder of a saved routine."
+            ) from None
+        for name, checksum in _listed(files[CONFIG]).items():
+            # if the new file is missing, it has been renamed
+            for current in (_part(folder, name, checksum), folder / name):
+                with contextlib.suppress(FileNotFoundError):
+                    files[name] = _read_file(current, most_bytes(name))
+                    break
+        if _contents(folder / CONFIG) == files[CONFIG]:
+            break  # no other process has saved meanwhile
     return files
 
 
