@@ -11,7 +11,7 @@ import numpy as np
 from paradime.explorer.packing import Blobs
 from paradime.types import AnyArray
 from paradime.utils.convert import to_numpy
-from paradime.utils.sparse import SparseRows
+from paradime.utils.rows import Rows
 
 __all__ = ["as_images", "encode_png", "pack_images"]
 
@@ -20,7 +20,7 @@ _LONGEST_SIDE = 96
 _MOST_BYTES = 24_000_000  # before compression
 
 
-def as_images(images: Any, X: AnyArray | SparseRows | None, n: int) -> AnyArray:
+def as_images(images: Any, X: Rows | None, n: int) -> AnyArray:
     """Returns images as bytes.
 
     Args:
@@ -44,8 +44,7 @@ def as_images(images: Any, X: AnyArray | SparseRows | None, n: int) -> AnyArray:
                 f"images={shape} must be the shape of an image whose pixels are a row of X, {size} values, got "
                 f"{'no X' if X is None else f'rows of {n_columns} values'}. Or pass an array of shape (n, h, w)."
             )
-        dense = to_numpy(X[:]) if isinstance(X, SparseRows) else X
-        pixels = dense.reshape(len(X), *shape)
+        pixels = to_numpy(X[:]).reshape(len(X), *shape)
     else:
         pixels = to_numpy(images)
     if pixels.ndim == 3:
