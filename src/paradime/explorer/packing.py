@@ -12,7 +12,7 @@ import numpy as np
 
 from paradime.types import AnyArray
 from paradime.utils.convert import to_numpy
-from paradime.utils.sparse import SparseRows
+from paradime.utils.rows import Rows
 
 __all__ = ["Blobs", "as_images", "encode_png", "json_for_html", "pack_images", "smallest_integers"]
 
@@ -92,7 +92,7 @@ def json_for_html(value: Any) -> str:
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def as_images(images: Any, X: AnyArray | SparseRows | None, n: int) -> AnyArray:
+def as_images(images: Any, X: Rows | None, n: int) -> AnyArray:
     """Returns images as bytes.
 
     Args:
@@ -116,8 +116,7 @@ def as_images(images: Any, X: AnyArray | SparseRows | None, n: int) -> AnyArray:
                 f"images={shape} must be the shape of an image whose pixels are a row of X, {size} values, got "
                 f"{'no X' if X is None else f'rows of {n_columns} values'}. Or pass an array of shape (n, h, w)."
             )
-        dense = to_numpy(X[:]) if isinstance(X, SparseRows) else X
-        pixels = dense.reshape(len(X), *shape)
+        pixels = to_numpy(X[:]).reshape(len(X), *shape)
     else:
         pixels = to_numpy(images)
     if pixels.ndim == 3:
