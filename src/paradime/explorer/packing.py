@@ -17,7 +17,7 @@ from paradime.utils.rows import Rows
 __all__ = ["Blobs", "as_images", "encode_png", "json_for_html", "pack_images", "smallest_integers"]
 
 _TYPES = {"u1": "Uint8", "u2": "Uint16", "u4": "Uint32", "i1": "Int8", "i2": "Int16", "i4": "Int32"}
-_TYPES |= {"f4": "Float32", "f8": "Float64"}
+_TYPES |= {"f2": "Half", "f4": "Float32", "f8": "Float64"}  # the page makes Float32 of Half
 _SHEET_SIDE = 2048
 _LONGEST_SIDE = 96
 _MOST_BYTES = 24_000_000  # before compression
@@ -44,7 +44,7 @@ class Blobs:
         """Adds an array of numbers of any shape, and returns its number and the name of its type in JavaScript.
 
         Args:
-            array: Integers of up to 32 bits, or floating-point numbers of 32 or 64 bits.
+            array: Integers of up to 32 bits, or floating-point numbers of 16, 32 or 64 bits.
         """
         # typed arrays of browsers are little-endian
         little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))

@@ -211,12 +211,13 @@ def _add_features(
     notes += [note] if note else []
     described["features"] = features
     if routine is not None:
-        network, order_or_reason = pack_network(routine, flat, positions, blobs)
-        described["network"] = network
-        if network is None:
-            notes.append(f"new points cannot be embedded here: {order_or_reason}")
+        network = pack_network(routine, flat, positions, blobs)
+        described["network"] = network.described
+        if network.described is None:
+            notes.append(f"new points cannot be embedded here: {network.note}")
         else:
-            features["order"] = order_or_reason
+            features["order"] = network.order
+            notes += [network.note] if network.note else []
     if features["rows"] is None:
         known = {column["name"] for column in described["columns"]}
         described["columns"] += [
