@@ -161,7 +161,7 @@ def _warn_if_incomplete(error: float, steps: int) -> None:
         warnings.warn(
             f"integrated gradients with {steps} steps miss {error:.0%} of the displacement from the baseline. "
             "Raise n_steps, or pass method='permutation'.",
-            stacklevel=4,
+            stacklevel=5,  # through the decorator, to the caller
         )
 
 

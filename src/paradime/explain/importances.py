@@ -253,7 +253,7 @@ def _warn_if_cancelling(importance: FeatureImportance) -> None:
     warnings.warn(
         f"collinear features (correlation of {COLLINEAR:g} or more) contribute {shown}, which mostly cancel: "
         f"together they contribute {together[worst]:.3g}. Pass group_collinear=True, or read grouped().",
-        stacklevel=3,
+        stacklevel=4,  # through the decorator, to the caller
     )
 
 
