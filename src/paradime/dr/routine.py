@@ -985,13 +985,15 @@ class ParametricDR(Estimator):
         training: bool = True,
         allow_imports: Iterable[str] = (),
         metadata: Mapping[str, Any] | None = None,
+        verify: bool = False,
     ) -> None:
         """Saves what was learned and how to train further; :func:`paradime.load` reads it.
 
         Tensors are written as safetensors, all else as JSON; nothing is pickled, and the training data are not
         written, except for those of a refined map (``refine=True``), in a short form. All other attributes are,
-        also those of subclasses, but for ``unsaved_attributes``. What was there before stays intact until all is
-        written. What was written is made again in memory and compared before anything is replaced.
+        also those of subclasses, but for ``unsaved_attributes``. If the process is killed meanwhile, the path
+        holds what was there before, or all that is new. Other files in a folder stay, and so does a model card,
+        ``README.md``, that was edited.
 
         Args:
             path: A folder, which is made if it is missing; or, if it ends in ``".paradime"``, a single file.
@@ -1001,10 +1003,14 @@ class ParametricDR(Estimator):
             allow_imports: Modules or packages whose classes may be written by their importable names. Whoever
                 loads the routine has to allow them, too.
             metadata: Anything that JSON can hold, such as who trained it on what; read as ``metadata_``.
+            verify: Whether to load what is about to be written, and to compare its weights and its embedding of
+                some rows with the routine's, before anything is replaced. This finds modules of users whose
+                result depends on more than their parameters, buffers and arguments.
 
         Raises:
             NotTrainedError: If the routine is not trained.
-            ValueError: If a part cannot be saved; the message says which, and what to do.
+            ValueError: If a part cannot be saved, or the verification fails; the message says what, and what to
+                do.
             OSError: If the files cannot be written, with the path; FileExistsError if the folder holds files of
                 others that would be overwritten.
 
@@ -1018,7 +1024,15 @@ class ParametricDR(Estimator):
         """
         from paradime.dr.saving import save
 
-        save(self, path, model=model, training=training, allow_imports=allow_imports, metadata=metadata)
+        save(
+            self,
+            path,
+            model=model,
+            training=training,
+            allow_imports=allow_imports,
+            metadata=metadata,
+            verify=verify,
+        )
 
     def save_pretrained(self, folder: str | os.PathLike[str], **settings: Any) -> None:
         """Saves to a folder in the layout of the Hugging Face Hub; the same as :meth:`save` with a folder.

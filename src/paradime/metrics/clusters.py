@@ -1,4 +1,8 @@
-"""How well classes are separated: the silhouette, and the accuracy of a k-nearest-neighbour classifier."""
+"""How well classes are separated: the silhouette, and the accuracy of a k-nearest-neighbour classifier.
+
+Scikit-learn's ``silhouette_score`` gives the same number, but knows neither held-out rows, nor a sample that is
+judged against all rows, nor a standard error. For 7,000 points in the plane it takes 1.2 s instead of 0.23 s.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Schedules: how the learning rate changes during a phase."""
+"""Schedules: how the learning rate changes during a phase.
+
+A schedule is a function of the share of a phase that is done. Those of ``torch.optim.lr_scheduler`` belong to one
+optimizer and a number of steps, which are not known when a specification is written.
+"""
 
 from __future__ import annotations
 
