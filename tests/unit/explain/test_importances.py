@@ -299,9 +299,7 @@ def test_collinear_features_have_the_importance_of_their_group(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_features_whose_contributions_cancel_are_told_with_figures_and_remedy(method):
-    with pytest.warns(
-        UserWarning, match=r"'x0' [\d.]+, 'x2' [\d.]+, 'x4' .* cancel: .* grouped\(\)"
-    ) as warned:
+    with pytest.warns(UserWarning, match=r"'x0' [\d.]+, 'x2' [\d.]+, 'x4' .* cancel: .* grouped\(\)") as warned:
         found = feature_importance(Cancelling(), collinear_rows(), method=method)
     assert found.names == ["x0", "x1", "x2", "x3", "x4"]
     grouped = found.grouped()
