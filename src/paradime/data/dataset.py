@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import torch
 
 from paradime._registry import did_you_mean
-from paradime.data.columns import column_extremes, lie_far_from_zero
+from paradime.data.columns import lie_far_from_zero
 from paradime.data.scales import warn_of_outweighing_columns
 from paradime.data.validation import (
     checked_rows,
@@ -25,7 +25,7 @@ from paradime.types import Data, DataMapping
 from paradime.utils.arguments import check_choice
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.frames import feature_names, text_names
-from paradime.utils.sparse import SparseRows
+from paradime.utils.rows import rows_of
 
 __all__ = ["DataField", "Dataset", "check_fields"]
 
@@ -41,7 +41,7 @@ class Dataset(Mapping[str, Any]):
     """Named tensors with one row per data point; the entry ``"indices"`` has the row indices.
 
     A sparse entry is stored as :class:`~paradime.utils.sparse.SparseRows`, which is indexed like a tensor and
-    returns dense rows.
+    returns dense rows; :class:`~paradime.utils.rows.Rows` of other forms are stored as they are.
 
     Args:
         data: An array, tensor, data frame (of pandas, polars or PyArrow) or sparse matrix, which is then named
@@ -110,14 +110,14 @@ class Dataset(Mapping[str, Any]):
         for key, values in checked.items():
             self._sources[key] = values
             self._scales_checked.discard(key)
-            if isinstance(data[key], torch.Tensor) and not isinstance(values, SparseRows):
+            if isinstance(data[key], torch.Tensor) and rows_of(values).in_memory:
                 self.data[key] = values.contiguous()
             else:
                 self.data[key] = single_precision(key, values)
             self._remember_columns(key, data[key])
         if "main" in checked:
             rows, columns = checked["main"], self.columns.get("main")
-            extremes = column_extremes(rows)
+            extremes = rows_of(rows).extremes()
             judge_small_columns("main", extremes, columns=columns, stacklevel=3)
             warn_of_what_does_not_vary("main", rows, columns=columns, stacklevel=3)
             warn_of_lost_digits("main", extremes, rows.dtype, _SUBTRACT, columns=columns, stacklevel=3)
@@ -187,7 +187,7 @@ class Dataset(Mapping[str, Any]):
     def warn_of_lost_digits(self, key: str, model: torch.nn.Module) -> None:
         """Warns if an entry is so far from zero that a model without centring loses digits."""
         if not centers_rows(model):
-            extremes, columns = column_extremes(self.source(key)), self.columns.get(key)
+            extremes, columns = rows_of(self.source(key)).extremes(), self.columns.get(key)
             warn_of_lost_digits(key, extremes, torch.float32, _CENTER, columns=columns, stacklevel=3)
 
     def suit(self, key: str, model: torch.nn.Module | None) -> None:
@@ -216,8 +216,10 @@ class Dataset(Mapping[str, Any]):
         result = Dataset.__new__(Dataset)
         result.columns, result.names, result.projections = dict(self.columns), dict(self.names), {}
         result._scales_checked = set(self._scales_checked)
-        result._sources = {key: _taken(values, rows) for key, values in self._sources.items()}
-        result.data = {key: _taken(values, rows) for key, values in self.data.items() if key != "indices"}
+        result._sources = {key: rows_of(values).take(rows).stored for key, values in self._sources.items()}
+        result.data = {
+            key: rows_of(values).take(rows).stored for key, values in self.data.items() if key != "indices"
+        }
         device = self.data["indices"].device
         result.data["indices"] = torch.arange(len(self.data["indices"][rows]), device=device)
         return result
@@ -258,10 +260,6 @@ class Dataset(Mapping[str, Any]):
             for key, values in self.data.items()
         }
         return moved
-
-
-def _taken(values: Any, rows: Any) -> Any:
-    return values.take(rows) if isinstance(values, SparseRows) else values[rows]
 
 
 @dataclasses.dataclass(frozen=True)

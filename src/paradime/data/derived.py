@@ -19,7 +19,7 @@ from paradime.relationdata import RelationData
 from paradime.types import AnyArray, FloatArray
 from paradime.utils.arguments import check_integer, check_positive
 from paradime.utils.convert import to_numpy
-from paradime.utils.sparse import SparseRows
+from paradime.utils.rows import rows_of
 
 __all__ = ["DerivedData", "local_radius", "pca", "spectral"]
 
@@ -84,9 +84,8 @@ class DerivedData:
             relation_data: The global relations computed so far.
         """
         sources: dict[str, Mapping[str, Any]] = {"data": data, "rels": relation_data}
-        arguments = (sources[kind][key] for kind, key in self.type_key_tuples)
-        # functions take SciPy's sparse arrays, not ours
-        converted = (value.to_scipy() if isinstance(value, SparseRows) else value for value in arguments)
+        arguments = ((kind, sources[kind][key]) for kind, key in self.type_key_tuples)
+        converted = (rows_of(value).exported() if kind == "data" else value for kind, value in arguments)
         return self.func(*converted, **self.kwargs)
 
     def __repr__(self) -> str:
@@ -151,8 +150,7 @@ def _double(X: Any) -> scipy.sparse.csr_array:
 def _clip_far_values(rows: Any) -> None:
     """Clips outliers in an array or in the stored entries of sparse rows, in place."""
     sparse = scipy.sparse.issparse(rows)
-    converted = SparseRows(rows) if sparse else torch.from_numpy(rows)
-    low, high = (bound.numpy() for bound in far_bounds(converted, torch.Generator().manual_seed(0)))
+    low, high = (bound.numpy() for bound in far_bounds(rows_of(rows), torch.Generator().manual_seed(0)))
     if sparse:
         np.clip(rows.data, np.minimum(low, 0)[rows.indices], np.maximum(high, 0)[rows.indices], out=rows.data)
     else:

@@ -22,11 +22,9 @@ from paradime.functional import (
     second_nearest_of_random,
     shuffled_rows,
 )
-from paradime.neighbors.sparse import sparse_sq_dists
 from paradime.relationdata import RelationData
 from paradime.utils.arguments import check_choice, check_integer
-from paradime.utils.convert import as_numpy
-from paradime.utils.sparse import SparseRows
+from paradime.utils.rows import rows_of
 
 __all__ = ["NearMidFarPairs", "NearMidFarSampler"]
 
@@ -153,21 +151,11 @@ class NearMidFarSampler:
         if self._mid is None:
             if self._chooses:
                 self._cols = shuffled_rows(self._starts, self._cols, generator=generator)
-            points = self._dataset[self._plan.data_key]
-            if isinstance(points, SparseRows):
-                self._mid = self._mid_of_sparse(points, generator)
-            else:
-                self._mid = second_nearest_of_random(points, self._plan.n_mid, generator=generator)
+            rows = rows_of(self._dataset[self._plan.data_key])
+            points = rows.dense() if rows.in_memory else torch.empty(len(rows), 0, device=rows.device)
+            sq_dists = None if rows.in_memory else rows.sq_dists
+            self._mid = second_nearest_of_random(points, self._plan.n_mid, generator=generator, sq_dists=sq_dists)
         return self._mid
-
-    def _mid_of_sparse(self, points: SparseRows, generator: torch.Generator | None) -> torch.Tensor:
-        rows = points.to_scipy()
-
-        def sq_dists(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-            return torch.from_numpy(sparse_sq_dists(rows, as_numpy(first), as_numpy(second))).to(first.device)
-
-        empty = torch.empty(len(points), 0, device=points.device)
-        return second_nearest_of_random(empty, self._plan.n_mid, generator=generator, sq_dists=sq_dists)
 
     def _passes(self, generator: torch.Generator | None) -> Iterator[torch.Tensor]:
         while True:

@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-import scipy.sparse
 import torch
 
 from paradime.data import Dataset
@@ -25,7 +24,7 @@ from paradime.training import TrainingPhase
 from paradime.types import Data
 from paradime.utils.arguments import check_integer, check_within, is_integer
 from paradime.utils.logging import report
-from paradime.utils.sparse import SparseRows
+from paradime.utils.rows import stacked
 
 __all__ = [
     "Anchors",
@@ -247,13 +246,6 @@ def _earlier_rows(routine: Estimator, old: Data | None) -> Dataset:
 def _joined(first: Dataset, second: Dataset) -> Dataset:
     """Returns the rows of both, with the entries that both have."""
     keys = [key for key in second if key in first and key != "indices"]
-    made = Dataset({key: _stacked(first.source(key), second.source(key)) for key in keys})
+    made = Dataset({key: stacked(first.source(key), second.source(key)) for key in keys})
     made.columns, made.names = dict(first.columns), dict(first.names)
     return made
-
-
-def _stacked(first: Any, second: Any) -> Any:
-    if isinstance(first, SparseRows) or isinstance(second, SparseRows):
-        parts = [one.to_scipy() if isinstance(one, SparseRows) else one.numpy() for one in (first, second)]
-        return scipy.sparse.vstack([scipy.sparse.csr_array(part) for part in parts])
-    return torch.cat([first, second.to(first.device)])

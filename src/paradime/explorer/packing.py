@@ -12,12 +12,12 @@ import numpy as np
 
 from paradime.types import AnyArray
 from paradime.utils.convert import to_numpy
-from paradime.utils.sparse import SparseRows
+from paradime.utils.rows import Rows
 
 __all__ = ["Blobs", "as_images", "encode_png", "json_for_html", "pack_images", "smallest_integers"]
 
 _TYPES = {"u1": "Uint8", "u2": "Uint16", "u4": "Uint32", "i1": "Int8", "i2": "Int16", "i4": "Int32"}
-_TYPES |= {"f4": "Float32", "f8": "Float64"}
+_TYPES |= {"f2": "Half", "f4": "Float32", "f8": "Float64"}  # the page makes Float32 of Half
 _SHEET_SIDE = 2048
 _LONGEST_SIDE = 96
 _MOST_BYTES = 24_000_000  # before compression
@@ -44,7 +44,7 @@ class Blobs:
         """Adds an array of numbers of any shape, and returns its number and the name of its type in JavaScript.
 
         Args:
-            array: Integers of up to 32 bits, or floating-point numbers of 32 or 64 bits.
+            array: Integers of up to 32 bits, or floating-point numbers of 16, 32 or 64 bits.
         """
         # typed arrays of browsers are little-endian
         little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
@@ -92,7 +92,7 @@ def json_for_html(value: Any) -> str:
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def as_images(images: Any, X: AnyArray | SparseRows | None, n: int) -> AnyArray:
+def as_images(images: Any, X: Rows | None, n: int) -> AnyArray:
     """Returns images as bytes.
 
     Args:
@@ -116,8 +116,7 @@ def as_images(images: Any, X: AnyArray | SparseRows | None, n: int) -> AnyArray:
                 f"images={shape} must be the shape of an image whose pixels are a row of X, {size} values, got "
                 f"{'no X' if X is None else f'rows of {n_columns} values'}. Or pass an array of shape (n, h, w)."
             )
-        dense = to_numpy(X[:]) if isinstance(X, SparseRows) else X
-        pixels = dense.reshape(len(X), *shape)
+        pixels = to_numpy(X[:]).reshape(len(X), *shape)
     else:
         pixels = to_numpy(images)
     if pixels.ndim == 3:

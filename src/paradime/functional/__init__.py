@@ -6,7 +6,6 @@ from paradime.functional.cauchy import (
     cauchy_attraction,
     cauchy_divergence,
     cauchy_sums,
-    place_by_neighbors,
 )
 from paradime.functional.circular import circular_index, circular_squared_distances, circular_total
 from paradime.functional.clustering import k_means, nearest_center
@@ -54,6 +53,7 @@ from paradime.functional.kernels import (
     saturating_repulsion,
     student_t,
 )
+from paradime.functional.placement import neighbor_weights, place_by_neighbors
 from paradime.functional.row_sampling import (
     cumulative_rows,
     draw_from_rows,
@@ -138,6 +138,7 @@ __all__ = [
     "modified_cauchy",
     "nearest_center",
     "nearness",
+    "neighbor_weights",
     "noise_contrastive_loss",
     "noise_contrastive_of_batch",
     "paired_distances",

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 
 from paradime.utils.arguments import check_integer, is_integer
-from paradime.utils.convert import as_tensor
-from paradime.utils.sparse import SparseRows, is_sparse
+from paradime.utils.rows import rows_of
 
 # Default number of distances in a block: 8 MiB fit a CPU's cache. Larger blocks are faster for a matrix product,
 # which reads all points for each block, and on an accelerator.
@@ -45,7 +44,7 @@ def as_points(X: Any, *, name: str, device: torch.device | None = None) -> torch
         >>> as_points([[1, 2], [3, 4]], name="X").dtype
         torch.float64
     """
-    tensor = _dense(X) if is_sparse(X) else as_tensor(X).detach()
+    tensor = rows_of(X).dense().detach()
     if tensor.is_complex():
         raise TypeError(f"{name} must be real, got {tensor.dtype}. Pass real and imaginary parts as columns.")
     if tensor.ndim != 2 or 0 in tensor.shape:
@@ -63,11 +62,6 @@ def as_points(X: Any, *, name: str, device: torch.device | None = None) -> torch
             f"{len(points)} rows. Drop or impute these rows."
         )
     return points
-
-
-def _dense(X: Any) -> torch.Tensor:
-    rows = X if isinstance(X, SparseRows) else SparseRows(X)
-    return as_tensor(rows.to_scipy().toarray())
 
 
 def as_pair(X: Any, embedding: Any) -> tuple[torch.Tensor, torch.Tensor]:

@@ -15,7 +15,7 @@ from paradime.models.base import Model, checked_unit, in_unit
 from paradime.models.layers import FullyConnected
 from paradime.models.scaling import InputScaling, row_chunks
 from paradime.utils.arguments import check_integer, check_positive
-from paradime.utils.sparse import SparseRows
+from paradime.utils.rows import Rows, rows_of
 
 __all__ = ["CenterModel", "SoftAssignments", "network_scale"]
 
@@ -258,11 +258,11 @@ class CenterModel(Model):
         return torch.cat([scaled, self.assignments(scaled)], dim=1)
 
     @torch.no_grad()
-    def prepare(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
+    def prepare(self, rows: torch.Tensor | Rows, generator: torch.Generator | None = None) -> None:
         """Fits the scaling and the centres to the training rows, and replaces an earlier fit.
 
         Args:
-            rows: Training rows, shape (n, …), with in_dim elements per row, of any real type, dense or sparse.
+            rows: Training rows, shape (n, …), with in_dim elements per row, of any real type and form.
                 If there are none, the model is not changed.
             generator: Draws samples of the rows; torch's global generator if ``None``.
 
@@ -278,14 +278,13 @@ class CenterModel(Model):
         self._is_prepared.fill_(True)
 
     @torch.no_grad()
-    def complete(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
+    def complete(self, rows: torch.Tensor | Rows, generator: torch.Generator | None = None) -> None:
         """Fits the scaling of columns that were constant so far to further rows; arguments as :meth:`prepare`."""
         if len(rows) > 0:
             self.scaling.complete(self._checked_columns(rows), generator)
 
-    def _checked_columns(self, rows: torch.Tensor | SparseRows) -> torch.Tensor | SparseRows:
-        if isinstance(rows, torch.Tensor):
-            rows = rows.detach().flatten(1) if rows.ndim > 1 else rows.detach()[:, None]
+    def _checked_columns(self, rows: torch.Tensor | Rows) -> Rows:
+        rows = rows_of(rows).detach().flat()
         if rows.shape[1] != self.in_dim:
             raise ValueError(
                 f"rows must have in_dim={self.in_dim} elements, got {rows.shape[1]}. Make the model with "
@@ -293,7 +292,7 @@ class CenterModel(Model):
             )
         return rows.to(torch.uint8) if rows.dtype == torch.bool else rows
 
-    def _scaled_sample(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None) -> torch.Tensor:
+    def _scaled_sample(self, rows: torch.Tensor | Rows, generator: torch.Generator | None) -> torch.Tensor:
         """Draws scaled rows for the centres, in random order."""
         assert self.assignments is not None
         n_sampled, n = _SAMPLE_PER_CENTER * self.assignments.n_centers, len(rows)

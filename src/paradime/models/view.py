@@ -16,7 +16,7 @@ from paradime.models.centers import CenterModel
 from paradime.models.embedding import EmbeddingModel
 from paradime.models.scaling import InputScaling, ScaledRows
 from paradime.utils.convert import joined_rows
-from paradime.utils.sparse import SparseRows
+from paradime.utils.rows import Rows
 
 __all__ = ["Projection", "SharedEncodings", "projected_rows", "projection_for", "view_of", "viewed"]
 
@@ -228,12 +228,12 @@ class Projection(NamedTuple):
         return scaling is not None and scaling.weight is self.weight and self.weight._version == self.version
 
 
-def projection_for(model: torch.nn.Module, rows: torch.Tensor | SparseRows) -> Projection | None:
+def projection_for(model: torch.nn.Module, rows: torch.Tensor | Rows) -> Projection | None:
     """Projects rows by the fixed first layer of a model, in chunks.
 
     Args:
         model: The model, prepared, on the device of the rows.
-        rows: Shape (n, …); sparse rows are converted to dense chunks.
+        rows: Rows of any form, shape (n, …), which are read in dense chunks.
 
     Returns:
         The projection; ``None`` if the model has another first layer, the layer is cheap, or the result too large.

@@ -23,7 +23,9 @@ from paradime.training.inference import embed_rows, evaluating
 from paradime.training.state import HeldOutScores, PhaseSettings, TrainingState
 from paradime.training.workspace import Workspace
 from paradime.types import AnyArray
-from paradime.utils.sparse import SparseRows, without_offset
+from paradime.utils.convert import as_numpy
+from paradime.utils.rows import rows_of
+from paradime.utils.sparse import without_offset
 
 __all__ = ["Validation", "metric_of", "nearest_training_rows"]
 
@@ -99,36 +101,30 @@ def _projected(model: torch.nn.Module, rows: Any) -> Any:
 def _taken(rows: Any, places: AnyArray) -> Any:
     if len(places) == len(rows):
         return rows  # a sample of all rows needs no copy
-    chosen = torch.from_numpy(places)
-    return rows.take(chosen) if isinstance(rows, SparseRows) else rows[chosen.to(rows.device)]
+    return rows_of(rows).take(torch.from_numpy(places)).stored
 
 
 def _nearest(rows: Any, points: Any, n_neighbors: int, metric: str) -> AnyArray:
-    if isinstance(rows, SparseRows) and metric not in _SPARSE_METRICS:
+    is_sparse = rows_of(rows).is_sparse
+    if is_sparse and metric not in _SPARSE_METRICS:
         metric = "euclidean"
     comparison = comparison_of(metric)
-    prepared = [_flat(part) for part in (rows, points)]
-    if not isinstance(rows, SparseRows) and metric not in _BASES:
+    prepared = [_array_of(part) for part in (rows, points)]
+    if not is_sparse and metric not in _BASES:
         prepared = [comparison.prepare(part.astype(np.float64)) for part in prepared]
     if prepared[0].dtype == np.float64 and comparison.base in _OF_DIFFERENCES:
         # squares of large numbers lose the digits in which rows differ
-        if isinstance(rows, SparseRows):
-            prepared = without_offset(*prepared)
-        else:
-            origin = prepared[0][0]
-            prepared = [part - origin for part in prepared]
+        prepared = without_offset(*prepared)
     search = NearestNeighbors(n_neighbors=n_neighbors, metric=comparison.base).fit(prepared[0])
     found: AnyArray = search.kneighbors(prepared[1], return_distance=False)
     return found
 
 
-def _flat(rows: Any) -> Any:
-    if isinstance(rows, SparseRows):
-        return rows.to("cpu").to_scipy()
-    # rows far from zero are in double precision
+def _array_of(rows: Any) -> Any:
+    """Returns rows as scikit-learn takes them; those far from zero are in double precision."""
     dtype = torch.float64 if rows.dtype == torch.float64 else torch.float32
-    array: AnyArray = rows.flatten(1).to("cpu", dtype).numpy()
-    return array
+    flat = rows_of(rows).flat().to("cpu", dtype)
+    return flat.exported() if flat.is_sparse else as_numpy(flat.dense())
 
 
 def _sample(n: int, most: int) -> AnyArray:
