@@ -10,8 +10,8 @@ counts.
     python examples/from_spec.py my.yaml --data my.csv --color price --out out/mine
 
 writes ``map.png`` and the positions, ``embedding.csv``. A specification may name every column of the table as an
-entry of the data, such as the attribute of a correlation loss; ``main`` is all of them, standardised, and ``labels``
-the kind of forest.
+entry of the data, such as the attribute of a correlation loss; ``main`` is all of them, standardised, and
+``labels`` the kind of forest.
 """
 
 from __future__ import annotations
