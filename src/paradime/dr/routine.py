@@ -14,18 +14,26 @@ import torch
 
 from paradime.data import DataField, Dataset, DerivedData
 from paradime.dr.components import Components
-from paradime.dr.continuing import check_epochs, new_targets, renewed_components, share_of_epochs
 from paradime.dr.estimator import Estimator
 from paradime.dr.fitted import Drift, FittedState
 from paradime.dr.held_out import check_hold_out, held_out_rows, hold_out, validation_of
 from paradime.dr.inference import UnknownAttributeError, apply_model, score_of
-from paradime.dr.inputs import as_dataset, embedded_entry, with_targets
+from paradime.dr.inputs import Targets, as_dataset, embedded_entry, with_targets
 from paradime.dr.parts import needs_part
 from paradime.dr.preparation import check_and_compute, description_of, read_resumed, spare_parameters
 from paradime.dr.refining import check_refinable, refined_map
 from paradime.dr.specification import read_components, written
-from paradime.dr.targets import Targets
-from paradime.dr.updating import Anchors, check_update, held_phases, rows_to_update, with_kept
+from paradime.dr.updating import (
+    Anchors,
+    check_epochs,
+    check_update,
+    held_phases,
+    new_targets,
+    renewed_components,
+    rows_to_update,
+    share_of_epochs,
+    with_kept,
+)
 from paradime.exceptions import NotTrainedError, ParaDimeError, UnsupportedConfigurationError
 from paradime.loss import Loss
 from paradime.models import ModelRecipe
@@ -1088,6 +1096,7 @@ class ParametricDR(Estimator):
         path: str | os.PathLike[str],
         *,
         part: str = "embed",
+        refine: bool = True,
         opset: int | None = None,
         tolerance: float = 1e-5,
     ) -> None:
@@ -1097,6 +1106,10 @@ class ParametricDR(Estimator):
             path: The file, such as ``"model.onnx"``.
             part: ``"embed"`` for rows to positions, ``"decode"`` for positions to rows, or ``"classify"`` for rows
                 to scores of classes (before softmax), or a number in units of its standard deviation.
+            refine: Whether rows are embedded in the refined map of a routine that was made with
+                ``refine=True``, as by :meth:`transform`, up to rounding; else by the network alone. The file of a
+                refined map holds the training rows in a short form. The distance of each row to each of these is
+                held in memory: pass some hundred rows at a time.
             opset: The version of ONNX's operators; torch's default if ``None``.
             tolerance: The largest difference from the model that is let through, in units of the largest result,
                 or of 1 where that is smaller.
@@ -1109,14 +1122,22 @@ class ParametricDR(Estimator):
         """
         from paradime.dr.exporting import export_onnx
 
-        export_onnx(self, path, part=part, opset=opset, tolerance=tolerance)
+        export_onnx(self, path, part=part, refine=refine, opset=opset, tolerance=tolerance)
 
-    def export_torch(self, path: str | os.PathLike[str], *, part: str = "embed", tolerance: float = 1e-5) -> None:
+    def export_torch(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        part: str = "embed",
+        refine: bool = True,
+        tolerance: float = 1e-5,
+    ) -> None:
         """Writes the model as a program of ``torch.export``, for any number of rows, checked against the model.
 
         Args:
             path: The file, such as ``"model.pt2"``; ``torch.export.load(path).module()`` reads it.
             part: As for :meth:`export_onnx`.
+            refine: As for :meth:`export_onnx`.
             tolerance: As for :meth:`export_onnx`.
 
         Raises:
@@ -1126,4 +1147,4 @@ class ParametricDR(Estimator):
         """
         from paradime.dr.exporting import export_torch
 
-        export_torch(self, path, part=part, tolerance=tolerance)
+        export_torch(self, path, part=part, refine=refine, tolerance=tolerance)

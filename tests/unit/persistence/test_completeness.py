@@ -17,7 +17,7 @@ from paradime import ParametricContrastive, ParametricMDS
 from paradime.dr import ParametricDR
 from paradime.dr.components import Components
 from paradime.dr.fitted import FittedState
-from paradime.dr.targets import Targets
+from paradime.dr.inputs import Targets
 from paradime.loss import RelationLoss
 from paradime.refinement import RefinedMap
 from paradime.refinement.reference import ReferenceRows
