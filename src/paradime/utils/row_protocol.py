@@ -269,7 +269,8 @@ class Rows(abc.ABC):
             second: Indices of rows, shape (p,).
         """
         squares = []
-        for pairs in torch.stack((first, second)).split(max(1, _BLOCK_BYTES // (8 * self._row_size)), dim=1):
+        step = max(1, _BLOCK_BYTES // (8 * self._row_size))
+        for pairs in torch.split(torch.stack((first, second)), step, dim=1):
             starts, ends = (self.index_select(0, chosen).flatten(1).to(torch.float64) for chosen in pairs)
             squares.append((starts - ends).square_().sum(dim=1))
         return torch.cat(squares)
