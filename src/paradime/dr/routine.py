@@ -14,18 +14,27 @@ import torch
 
 from paradime.data import DataField, Dataset, DerivedData
 from paradime.dr.components import Components
-from paradime.dr.continuing import check_epochs, new_targets, renewed_components, share_of_epochs, warn_without_map
 from paradime.dr.estimator import Estimator
 from paradime.dr.fitted import Drift, FittedState
 from paradime.dr.held_out import check_hold_out, held_out_rows, hold_out, validation_of
 from paradime.dr.inference import UnknownAttributeError, apply_model, score_of
-from paradime.dr.inputs import as_dataset, embedded_entry, with_targets
+from paradime.dr.inputs import Targets, as_dataset, embedded_entry, with_targets
 from paradime.dr.parts import needs_part
 from paradime.dr.preparation import check_and_compute, description_of, read_resumed, spare_parameters
 from paradime.dr.refining import check_refinable, refined_map
 from paradime.dr.specification import read_components, written
-from paradime.dr.targets import Targets
-from paradime.dr.updating import Anchors, check_update, held_phases, rows_to_update, with_kept
+from paradime.dr.updating import (
+    Anchors,
+    check_epochs,
+    check_update,
+    held_phases,
+    new_targets,
+    renewed_components,
+    rows_to_update,
+    share_of_epochs,
+    warn_without_map,
+    with_kept,
+)
 from paradime.exceptions import NotTrainedError, ParaDimeError, UnsupportedConfigurationError
 from paradime.loss import Loss
 from paradime.models import ModelRecipe
@@ -978,14 +987,16 @@ class ParametricDR(Estimator):
         training: bool = True,
         allow_imports: Iterable[str] = (),
         metadata: Mapping[str, Any] | None = None,
+        verify: bool = False,
         reference_rows: int | None = None,
     ) -> None:
         """Saves what was learned and how to train further; :func:`paradime.load` reads it.
 
         Tensors are written as safetensors, all else as JSON; nothing is pickled, and the training data are not
         written, except for those of a refined map (``refine=True``), in a short form. All other attributes are,
-        also those of subclasses, but for ``unsaved_attributes``. What was there before stays intact until all is
-        written. What was written is made again in memory and compared before anything is replaced.
+        also those of subclasses, but for ``unsaved_attributes``. If the process is killed meanwhile, the path
+        holds what was there before, or all that is new. Other files in a folder stay, and so does a model card,
+        ``README.md``, that was edited.
 
         Args:
             path: A folder, which is made if it is missing; or, if it ends in ``".paradime"``, a single file.
@@ -995,13 +1006,17 @@ class ParametricDR(Estimator):
             allow_imports: Modules or packages whose classes may be written by their importable names. Whoever
                 loads the routine has to allow them, too.
             metadata: Anything that JSON can hold, such as who trained it on what; read as ``metadata_``.
+            verify: Whether to load what is about to be written, and to compare its weights and its embedding of
+                some rows with the routine's, before anything is replaced. This finds modules of users whose
+                result depends on more than their parameters, buffers and arguments.
             reference_rows: How many training rows of a refined map are written, by which it places others, drawn
                 at random; all if ``None``. Fewer make the file smaller, and new rows are placed less well
                 (``docs/refining.md`` has figures). Training rows that are not written count as new ones.
 
         Raises:
             NotTrainedError: If the routine is not trained.
-            ValueError: If a part cannot be saved; the message says which, and what to do.
+            ValueError: If a part cannot be saved, or the verification fails; the message says what, and what to
+                do.
             OSError: If the files cannot be written, with the path; FileExistsError if the folder holds files of
                 others that would be overwritten.
 
@@ -1022,6 +1037,7 @@ class ParametricDR(Estimator):
             training=training,
             allow_imports=allow_imports,
             metadata=metadata,
+            verify=verify,
             reference_rows=reference_rows,
         )
 

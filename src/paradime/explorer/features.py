@@ -17,7 +17,7 @@ from paradime.explorer.packing import Blobs, smallest_integers
 from paradime.models import needs_double
 from paradime.types import AnyArray
 from paradime.utils.convert import to_numpy
-from paradime.utils.sparse import SparseRows
+from paradime.utils.rows import rows_of
 
 __all__ = ["PackedNetwork", "feature_importance", "pack_features", "pack_network"]
 
@@ -28,25 +28,23 @@ _ROWS_FOR_RANGES = 5_000
 _MOST_FEATURE_BYTES = 16_000_000
 
 
-def pack_features(
-    X: AnyArray | SparseRows, names: Sequence[str], blobs: Blobs
-) -> tuple[dict[str, Any], str | None]:
+def pack_features(X: Any, names: Sequence[str], blobs: Blobs) -> tuple[dict[str, Any], str | None]:
     """Packs the features of all points, or of evenly spaced ones if all would exceed the limit of size.
 
     Args:
-        X: Shape (n, d), real and finite; sparse rows become dense if they are packed.
+        X: Rows of any form, shape (n, d), real and finite; those that are packed become dense.
         names: Their d names.
         blobs: Collects the arrays.
 
     Returns:
         The description for the page; and a note if points were left out, or ``None``.
     """
-    n, d = X.shape
-    drawn = None
-    if isinstance(X, SparseRows):
+    rows_to_pack, drawn = rows_of(X), None
+    n, d = rows_to_pack.shape
+    if not rows_to_pack.in_memory:
         # small integers may take less than this
         drawn = _drawn(n, d * np.dtype(np.float32).itemsize)
-        X = to_numpy(X[:] if drawn is None else X[torch.from_numpy(drawn.astype(np.int64))])
+    X = to_numpy(rows_to_pack[slice(None) if drawn is None else torch.from_numpy(drawn.astype(np.int64))])
     integers = X.dtype.kind in "iub"
     whole = [integers or bool((column == np.round(column)).all()) for column in X.T]
     if all(whole):
@@ -100,14 +98,14 @@ class PackedNetwork(NamedTuple):
     note: str | None
 
 
-def pack_network(routine: Any, X: AnyArray | SparseRows, Y: AnyArray, blobs: Blobs) -> PackedNetwork:
+def pack_network(routine: Any, X: Any, Y: AnyArray, blobs: Blobs) -> PackedNetwork:
     """Packs the network of a routine, after a check that its written layers embed rows like the routine.
 
     Of a refined map with many training rows, a sample of these is packed.
 
     Args:
         routine: The routine, or a pipeline that ends with it.
-        X: Rows, shape (n, d).
+        X: Rows of any form, shape (n, d).
         Y: Their positions by the routine, shape (n, 2).
         blobs: Collects the arrays.
     """
@@ -123,8 +121,7 @@ def pack_network(routine: Any, X: AnyArray | SparseRows, Y: AnyArray, blobs: Blo
     # the precision in which a routine, or the first step of a pipeline, reads rows
     is_double = isinstance(routine, Pipeline) or needs_double(getattr(routine, "model", None))
     precision = torch.float64 if is_double else torch.float32
-    chosen = X[torch.from_numpy(sample)] if isinstance(X, SparseRows) else torch.from_numpy(X[sample])
-    rows = chosen.to(precision)
+    rows = rows_of(X)[torch.from_numpy(sample)].to(precision)
     reason = _difference(layers, rows, Y[sample], float(np.ptp(Y, axis=0).max()))
     if reason is not None:
         warnings.warn(f"The page cannot embed new points: {reason}.", stacklevel=3)

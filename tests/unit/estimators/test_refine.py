@@ -238,7 +238,7 @@ def test_explanations_speak_of_the_network_and_reports_of_the_map(fitted, digits
         feature_importance(fitted, X[:20]).values,
         feature_importance(fitted.model, X[:20], feature_names=None).values,
     )
-    report = paradime.report(fitted, X, y).figures
+    report = paradime.report(fitted, X, y).scores
     trust = next(score.seen for name, score in report.items() if "trust" in name)
     expected = metrics.trustworthiness(X, fitted.embedding_, n_neighbors=15)
     assert float(trust) == pytest.approx(float(expected), abs=0.01)
@@ -324,7 +324,8 @@ def test_presets_without_such_an_objective_have_no_such_parameter():
 
 
 def test_pages_place_new_rows_in_the_refined_map_by_a_sample_if_it_is_large(fitted, digits, tmp_path, monkeypatch):
-    from paradime.explorer import features, run_layers, write_layers
+    from paradime.explorer import features
+    from paradime.explorer.network import run_layers, write_layers
 
     X, _, new, _ = digits
     placed = run_layers(write_layers(fitted), torch.from_numpy(new)).numpy()
@@ -339,8 +340,8 @@ def test_pages_place_new_rows_in_the_refined_map_by_a_sample_if_it_is_large(fitt
 
 
 def test_the_explorer_ranks_features_of_training_rows_in_a_refined_map(fitted, digits):
-    from paradime.explorer import write_layers
     from paradime.explorer.features import feature_importance
+    from paradime.explorer.network import write_layers
 
     assert (feature_importance(write_layers(fitted), torch.from_numpy(digits[0][:50])) > 0).any()
 
