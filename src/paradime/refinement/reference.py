@@ -98,9 +98,13 @@ class ReferenceRows:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns what is pickled and copied: the fields, without what is computed of them."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
     def state(self) -> dict[str, torch.Tensor]:
         """Returns the tensors by name."""
-        return {field.name: torch.as_tensor(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        return {name: torch.as_tensor(value) for name, value in self.__getstate__().items()}
 
     @classmethod
     def from_state(cls, state: Mapping[str, torch.Tensor]) -> Self:

@@ -112,6 +112,10 @@ class RefinedMap:
         with parallel_map(len(parts), X.device) as apply:
             return torch.cat([self.positions[:0], *apply(place, parts)])
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns what is pickled and copied: the fields, without what is computed of them."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
     # -- files ----------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, torch.Tensor]:
