@@ -31,6 +31,7 @@ from paradime.dr.updating import (
     renewed_components,
     rows_to_update,
     share_of_epochs,
+    warn_without_map,
     with_kept,
 )
 from paradime.exceptions import NotTrainedError, ParaDimeError, UnsupportedConfigurationError
@@ -377,6 +378,7 @@ class ParametricDR(Estimator):
                     )
                     for phase in blocks.main_phases()
                 ]
+                warn_without_map(self)
                 refined = self._fitted.refined
                 with blocks.other_phases(phases):
                     self._train(dataset, callbacks, refine=False)
@@ -445,6 +447,7 @@ class ParametricDR(Estimator):
             with self._restored_on_error():
                 blocks = renewed_components(self)
                 spare_parameters(self)
+                warn_without_map(self)
                 with held_phases(blocks, held if anchors else None, share, epochs):
                     self._train(rows, callbacks, refine=False)
                 self._add_rows(before.refined, new)
@@ -529,11 +532,10 @@ class ParametricDR(Estimator):
         )
 
     def _add_rows(self, refined: RefinedMap | None, dataset: Dataset) -> None:
-        """Adds rows to a refined map, in which the earlier ones stay where they are."""
-        if refined is not None:
-            self._fitted = self._fitted.replace(
-                refined=refined.with_rows(dataset[embedded_entry(dataset, self.data_key)])
-            )
+        """Adds rows to a refined map, in which no earlier one moves; without ``refine``, drops the map."""
+        if refined is not None and self.refine:
+            refined = refined.with_rows(dataset[embedded_entry(dataset, self.data_key)])
+        self._fitted = self._fitted.replace(refined=refined if self.refine else None)
 
     @contextlib.contextmanager
     def _restored_on_error(self) -> Iterator[Components | None]:
@@ -985,6 +987,7 @@ class ParametricDR(Estimator):
         allow_imports: Iterable[str] = (),
         metadata: Mapping[str, Any] | None = None,
         verify: bool = False,
+        reference_rows: int | None = None,
     ) -> None:
         """Saves what was learned and how to train further; :func:`paradime.load` reads it.
 
@@ -1005,6 +1008,9 @@ class ParametricDR(Estimator):
             verify: Whether to load what is about to be written, and to compare its weights and its embedding of
                 some rows with the routine's, before anything is replaced. This finds modules of users whose
                 result depends on more than their parameters, buffers and arguments.
+            reference_rows: How many training rows of a refined map are written, by which it places others, drawn
+                at random; all if ``None``. Fewer make the file smaller, and new rows are placed less well
+                (``docs/refining.md`` has figures). Training rows that are not written count as new ones.
 
         Raises:
             NotTrainedError: If the routine is not trained.
@@ -1031,6 +1037,7 @@ class ParametricDR(Estimator):
             allow_imports=allow_imports,
             metadata=metadata,
             verify=verify,
+            reference_rows=reference_rows,
         )
 
     def save_pretrained(self, folder: str | os.PathLike[str], **settings: Any) -> None:
@@ -1096,6 +1103,7 @@ class ParametricDR(Estimator):
         *,
         part: str = "embed",
         refine: bool = True,
+        reference_rows: int | None = None,
         opset: int | None = None,
         tolerance: float = 1e-5,
     ) -> None:
@@ -1109,6 +1117,7 @@ class ParametricDR(Estimator):
                 ``refine=True``, as by :meth:`transform`, up to rounding; else by the network alone. The file of a
                 refined map holds the training rows in a short form. The distance of each row to each of these is
                 held in memory: pass some hundred rows at a time.
+            reference_rows: As for :meth:`save`.
             opset: The version of ONNX's operators; torch's default if ``None``.
             tolerance: The largest difference from the model that is let through, in units of the largest result,
                 or of 1 where that is smaller.
@@ -1121,7 +1130,9 @@ class ParametricDR(Estimator):
         """
         from paradime.dr.exporting import export_onnx
 
-        export_onnx(self, path, part=part, refine=refine, opset=opset, tolerance=tolerance)
+        export_onnx(
+            self, path, part=part, refine=refine, reference_rows=reference_rows, opset=opset, tolerance=tolerance
+        )
 
     def export_torch(
         self,
@@ -1129,6 +1140,7 @@ class ParametricDR(Estimator):
         *,
         part: str = "embed",
         refine: bool = True,
+        reference_rows: int | None = None,
         tolerance: float = 1e-5,
     ) -> None:
         """Writes the model as a program of ``torch.export``, for any number of rows, checked against the model.
@@ -1137,6 +1149,7 @@ class ParametricDR(Estimator):
             path: The file, such as ``"model.pt2"``; ``torch.export.load(path).module()`` reads it.
             part: As for :meth:`export_onnx`.
             refine: As for :meth:`export_onnx`.
+            reference_rows: As for :meth:`save`.
             tolerance: As for :meth:`export_onnx`.
 
         Raises:
@@ -1146,4 +1159,4 @@ class ParametricDR(Estimator):
         """
         from paradime.dr.exporting import export_torch
 
-        export_torch(self, path, part=part, refine=refine, tolerance=tolerance)
+        export_torch(self, path, part=part, refine=refine, reference_rows=reference_rows, tolerance=tolerance)
