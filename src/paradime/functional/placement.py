@@ -90,8 +90,8 @@ def place_by_neighbors(
         >>> place_by_neighbors(torch.tensor([[0.4, 0.3, 0.3]]), positions).round(decimals=1)
         tensor([[0.2000, 0.0000]])
     """
-    # sums over a dimension that is not the last are fast. A transposition would be merged with the products below by
-    # ONNX Runtime up to 1.24, which then cannot compute them in double precision
+    # sums over a dimension that is not the last are fast. A transposition would be merged with the products below
+    # by ONNX Runtime up to 1.24, which then cannot compute them in double precision
     coordinates = torch.stack(positions.unbind(2), dim=1)
     candidates = coordinates[:, :, :n_candidates]
     squares = (candidates[:, :, :, None] - candidates[:, :, None]).square().sum(dim=1)
