@@ -15,11 +15,12 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import ClassifierTags, Tags
 
 from paradime._version import __version__
+from paradime.constraints import Constraint
 from paradime.data import DerivedData, Sampling
 from paradime.dr.components import COMPONENTS, Component, Components, Overrides, PhasesComponent, make_components
 from paradime.dr.fitted import FittedState
 from paradime.dr.html import fitted_attributes, html_of
-from paradime.dr.overrides import AddedLoss
+from paradime.dr.overrides import AddedLoss, added_constraint
 from paradime.dr.parameters import checked_parameters, describe_unknown, handed_on, known_parameters, parameters_of
 from paradime.dr.parts import PartMethod, has_part
 from paradime.exceptions import InconsistentVersionWarning, UnsupportedConfigurationError
@@ -234,6 +235,49 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         """
         added = AddedLoss(key, loss, weight, share, phases)
         with self._composing() as blocks:
+            added.apply(blocks.losses, blocks.training_phases)
+        self._overrides.losses.append(added)
+        return self
+
+    def add_constraint(
+        self,
+        constraint: Constraint,
+        weight: float | Sequence[float] | None = None,
+        *,
+        share: float | None = None,
+        key: str | None = None,
+        phases: Sequence[str] | None = None,
+    ) -> Self:
+        """Imposes a constraint on the embedding; ``adherence`` measures how far it holds.
+
+        Args:
+            constraint: The constraint, see :mod:`paradime.constraints`.
+            weight: Its weight beside those of the losses, or a pair (start, end) between which it changes.
+            share: Its gradient share, in (0, 1), instead of a weight; 0.2 if neither is given. An exact constraint
+                has neither: the network satisfies it whatever it learns.
+            key: Its key among the losses; such as ``"axis 0"`` if ``None``.
+            phases: The names of the phases that it is added to; all but those that only learn positions if
+                ``None``.
+
+        Returns:
+            This routine.
+
+        Raises:
+            TypeError: If it is no constraint.
+            UnsupportedConfigurationError: If it contradicts another one, the key is taken, or there is no phase to
+                add it to.
+            ValueError: If weight and share are both given, the share is out of range, or an exact constraint has
+                one.
+
+        Example:
+            >>> from paradime import ParametricUMAP
+            >>> from paradime.constraints import AxisConstraint
+            >>> routine = ParametricUMAP().add_constraint(AxisConstraint("age", axis=1), share=0.3)
+            >>> list(routine.constraints)
+            ['axis 1']
+        """
+        with self._composing() as blocks:
+            added = added_constraint(constraint, blocks.losses, key=key, weight=weight, share=share, phases=phases)
             added.apply(blocks.losses, blocks.training_phases)
         self._overrides.losses.append(added)
         return self

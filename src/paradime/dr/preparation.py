@@ -77,6 +77,7 @@ def check_and_compute(
 
 def _required_model(blocks: Components, key: str, targets: Targets | None) -> torch.nn.Module:
     dataset = blocks.workspace.require_dataset()
+    blocks.network.satisfy([one for one in blocks.constraints().values() if one.exact], dataset)
     needed = n_outputs(blocks.losses.values(), dataset)
     if needed is not None and targets is not None and targets.classes is not None:
         needed = max(needed, len(targets.classes))  # classes of later parts of the data get an output, too

@@ -12,8 +12,10 @@ import numpy as np
 import scipy.sparse
 import torch
 
+from paradime.constraints import Adherence, Constraint
 from paradime.data import DataField, Dataset, DerivedData
 from paradime.dr.components import Components
+from paradime.dr.constraining import adherence_of
 from paradime.dr.continuing import check_epochs, new_targets, renewed_components, share_of_epochs
 from paradime.dr.estimator import Estimator
 from paradime.dr.fitted import Drift, FittedState
@@ -372,7 +374,7 @@ class ParametricDR(Estimator):
                 ]
                 refined = self._fitted.refined
                 with blocks.other_phases(phases):
-                    self._train(dataset, callbacks, refine=False)
+                    self._train(dataset, callbacks, is_whole=False)
                 self._add_rows(refined, dataset)
         self._fitted = self._fitted.replace(n_rows_seen=n_total)
         return self
@@ -439,7 +441,7 @@ class ParametricDR(Estimator):
                 blocks = renewed_components(self)
                 spare_parameters(self)
                 with held_phases(blocks, held if anchors else None, share, epochs):
-                    self._train(rows, callbacks, refine=False)
+                    self._train(rows, callbacks, is_whole=False)
                 self._add_rows(before.refined, new)
         except BaseException:
             self._fitted = before
@@ -458,12 +460,13 @@ class ParametricDR(Estimator):
         resume_from: str | os.PathLike[str] | None = None,
         known: FittedState | None = None,
         former: Components | None = None,
-        refine: bool = True,
+        is_whole: bool = True,
     ) -> None:
         """Runs all phases, on these data, of which something is known, or on those that are there.
 
         The data of former components are released once nothing more can be refused, before the training itself.
-        Afterwards the map is refined, if the parameters say so and these are all rows.
+        If these are the whole data, instead of rows that are added, constraints take what they need of them, and
+        the map is refined afterwards if the parameters say so.
         """
         with self._working():
             blocks = self._components  # its device is where a checkpoint goes
@@ -472,6 +475,8 @@ class ParametricDR(Estimator):
                 self._fitted = known or self._fitted
                 if dataset is not None:
                     blocks.workspace.register(dataset)
+                    for constraint in blocks.constraints().values() if is_whole else ():
+                        constraint.take_data(dataset)
                 key = embedded_entry(blocks.workspace.require_dataset(), self.data_key)
                 self._prepare_training()
                 hold_out(
@@ -488,7 +493,7 @@ class ParametricDR(Estimator):
             if former is not None and any(phase.epochs != 0 for phase in blocks.training_phases):
                 former.release_data()
             trainer.run(blocks.training_phases, None if resumed is None else resumed["state"])
-            if self.refine and refine and blocks.trained:
+            if self.refine and is_whole and blocks.trained:
                 self._fitted = self._fitted.replace(refined=refined_map(self))
                 blocks.embedding = None
 
@@ -573,6 +578,39 @@ class ParametricDR(Estimator):
     @property
     def _n_rows_seen(self) -> int:
         return self._fitted.n_rows_seen or 0  # not known where trained was set by hand
+
+    @property
+    def constraints(self) -> Mapping[str, Constraint]:
+        """The constraints among the losses, by key."""
+        return self._components.constraints()
+
+    def adherence(self, X: Data | None = None, y: Any = None) -> dict[str, Adherence]:
+        """Measures how far rows adhere to the constraints.
+
+        Args:
+            X: Rows, or a dict of named entries with those that the constraints need; the training rows if
+                ``None``.
+            y: Their targets, where a constraint needs them.
+
+        Returns:
+            The adherence by the constraint's key; without constraints that these rows cannot show, such as those
+            on pairs of training rows if ``X`` are others.
+
+        Raises:
+            NotTrainedError: If the routine is not trained.
+
+        Example:
+            >>> from sklearn.datasets import load_iris
+            >>> from paradime import ParametricMDS
+            >>> from paradime.constraints import AxisConstraint
+            >>> X = load_iris().data
+            >>> mds = ParametricMDS(epochs=20, random_state=0).add_constraint(AxisConstraint(2), share=0.5)
+            >>> adherence = mds.fit(X[:120]).adherence(X[120:])["axis 0"]
+            >>> adherence.measure, adherence.n
+            ('correlation of the axis with the attribute', 30)
+        """
+        self._require_trained("adherence")
+        return adherence_of(self, X, y)
 
     # -- use on points --------------------------------------------------------------------------------
 

@@ -85,6 +85,11 @@ class Attribute:
             f"{did_you_mean(name, (entries - {'indices'}) | set(columns))}"
         )
 
+    def column_of(self, key: str) -> int | None:
+        """Returns the index of the column of an entry that the attribute is; ``None`` if it is no such column."""
+        entry, column = self._place
+        return column if entry == key else None
+
     def column(self, entries: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Returns the stored values of the attribute in a batch or the data set, shape (b,)."""
         key, number = self._place

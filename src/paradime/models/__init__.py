@@ -17,6 +17,7 @@ from paradime.models.decoders import DECODERS, ConvolutionalDecoder, FullyConnec
 from paradime.models.embedding import EmbeddingModel
 from paradime.models.fully_connected import FullyConnectedEmbeddingModel
 from paradime.models.layers import ACTIVATIONS, FullyConnected
+from paradime.models.outputs import OutputLayers
 from paradime.models.projected import Projection, projected_rows, projection_for
 from paradime.models.recipe import ModelRecipe
 from paradime.models.scaling import InputScaling
@@ -38,6 +39,7 @@ __all__ = [
     "InputScaling",
     "Model",
     "ModelRecipe",
+    "OutputLayers",
     "Preparable",
     "Projection",
     "SharedEncodings",

@@ -89,5 +89,9 @@ def _wide_scaling_of(model: torch.nn.Module) -> InputScaling | None:
 def _scaling_of(model: torch.nn.Module) -> InputScaling | None:
     model = viewed(model)
     encoder = model.encoder if isinstance(model, EmbeddingModel) else model
-    # exactly this class: a subclass may use the rows before the layer
-    return encoder.scaling if type(encoder) is CenterModel else None
+    # exactly this class: a subclass may use the rows before the layer, as conditions on positions may
+    if type(encoder) is not CenterModel or (
+        encoder.output_layers is not None and encoder.output_layers.reads_rows
+    ):
+        return None
+    return encoder.scaling

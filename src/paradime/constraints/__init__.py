@@ -1,0 +1,7 @@
+"""Constraints: what is imposed on an embedding, where, and how hard."""
+
+from paradime.constraints.axis import AxisConstraint
+from paradime.constraints.base import Adherence, Constraint
+from paradime.constraints.bounds import BoundsConstraint, Region
+
+__all__ = ["Adherence", "AxisConstraint", "BoundsConstraint", "Constraint", "Region"]
