@@ -18,7 +18,7 @@ from paradime.dr.overrides import teaches_positions
 from paradime.dr.parameters import checked_parameters, describe_unknown, known_parameters
 from paradime.dr.targets import Targets
 from paradime.estimators.common import DEFAULTS, Common, common_of, spelled_out, with_common
-from paradime.estimators.composition import Composition, use_neighbors
+from paradime.estimators.composition import Composition, condition_neighbors, use_neighbors
 from paradime.estimators.initialization import GIVEN_POSITIONS, check_positions, is_array, is_computed
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import PositionLoss
@@ -69,6 +69,9 @@ class Preset(ParametricDR):
             and distances, each of shape (n, k), as umap-learn has it; a SciPy sparse matrix (n, n) of the
             distances to neighbours; or a dense matrix (n, n) of all distances. The rows are given to ``fit``,
             too: the model learns from them.
+        neighbors_given: The entry of the data with a known factor, such as a batch, that neighbourhoods are not to
+            depend on: every row gets neighbours in each level of the factor, see
+            :class:`~paradime.relations.ConditionalNeighbors`. Rows to embed need no such entry.
         validation_fraction: The share of the rows, in [0, 0.5], that is held out of the training, of each class
             the same; on these rows the loss and the neighbours preserved are measured after the epochs.
         validation_every: Epochs between these measurements.
@@ -94,6 +97,7 @@ class Preset(ParametricDR):
     structure: bool
     loss_shares: Mapping[str, float] | None
     precomputed_knn: Any
+    neighbors_given: str | None = None  # of presets without this parameter
     early_stopping: bool | EarlyStopping
     clip_norm: float | None
     schedule: str | Schedule | None
@@ -239,6 +243,9 @@ class Preset(ParametricDR):
         )
         if self.precomputed_knn is not None:
             use_neighbors(components.global_relations, self.precomputed_knn, type(self).__name__)
+        if chosen.get("neighbors_given") is not None:
+            condition_neighbors(components.global_relations, chosen["neighbors_given"], type(self).__name__)
+            components.remember_components(["global_relations"])
         return components
 
     def _composition(self, chosen: Mapping[str, Any]) -> Composition:
