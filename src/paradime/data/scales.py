@@ -12,9 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from paradime.exceptions import ScaleWarning
-from paradime.utils.convert import as_tensor
 from paradime.utils.frames import default_names
-from paradime.utils.sparse import SparseRows
+from paradime.utils.rows import Rows, rows_of
 
 __all__ = [
     "Outweighing",
@@ -74,7 +73,7 @@ def outweighing_columns(rows: Any, *, power: int = 2) -> Outweighing | None:
     columns), and for fewer than 20 rows. Warnings about units, and standardisation because of them, use this rule.
 
     Args:
-        rows: Shape (n, d), dense or :class:`~paradime.utils.sparse.SparseRows`, finite.
+        rows: Rows of any form, shape (n, d), finite.
         power: Power of the differences: 2 for Euclidean, 1 for Manhattan distances.
 
     Returns:
@@ -87,9 +86,9 @@ def outweighing_columns(rows: Any, *, power: int = 2) -> Outweighing | None:
         >>> outweighing.columns, round(outweighing.share, 3)
         ((0,), 1.0)
     """
+    rows = rows_of(rows)
     if rows.ndim != 2 or len(rows) < _FEWEST_ROWS or rows.shape[1] < 2:
         return None
-    rows = rows if isinstance(rows, SparseRows) else as_tensor(rows)
     n_pairs = max(50, min(_N_PAIRS, _MOST_NUMBERS // rows.shape[1]))
     first, second = _pairs_of(rows, n_pairs)
     differences = (first - second).abs()
@@ -126,7 +125,8 @@ def warn_of_outweighing_columns(
     outweighing = outweighing_columns(rows, power=power)
     if outweighing is None:
         return
-    scaler = "StandardScaler(with_mean=False)" if isinstance(rows, SparseRows) else "StandardScaler()"
+    # scikit-learn does not subtract means from sparse matrices
+    scaler = "StandardScaler(with_mean=False)" if rows_of(rows).is_sparse else "StandardScaler()"
     sentence = described(outweighing, columns or default_names(rows.shape[1]), power=power)
     warnings.warn(
         f"data {name!r}: {sentence} If columns have different units, standardise them: "
@@ -151,7 +151,7 @@ def described(outweighing: Outweighing, names: Sequence[str], *, power: int = 2)
     return f"{subject} up {share}, and {others}."
 
 
-def _pairs_of(rows: Any, n_pairs: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _pairs_of(rows: Rows, n_pairs: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns the rows of random pairs with a fixed seed, each shape (n_pairs, d), float64, on the CPU."""
     rng = np.random.default_rng(0)
     n = len(rows)
@@ -159,17 +159,16 @@ def _pairs_of(rows: Any, n_pairs: int) -> tuple[torch.Tensor, torch.Tensor]:
     second = (first + rng.integers(1, n, size=n_pairs)) % n
 
     def taken(indices: NDArray[np.int64]) -> torch.Tensor:
-        drawn: torch.Tensor = rows[torch.from_numpy(indices).to(rows.device)]
-        return drawn.detach().to("cpu", torch.float64)
+        return rows[torch.from_numpy(indices)].detach().to("cpu", torch.float64)
 
     return taken(first), taken(second)
 
 
-def _share_a_unit(sample: torch.Tensor, dominant: int, rows: Any) -> bool:
+def _share_a_unit(sample: torch.Tensor, dominant: int, rows: Rows) -> bool:
     return _are_components(sample, dominant, rows) or _are_counts(sample)
 
 
-def _are_components(sample: torch.Tensor, dominant: int, rows: Any) -> bool:
+def _are_components(sample: torch.Tensor, dominant: int, rows: Rows) -> bool:
     """Returns whether columns look like principal components: centred, uncorrelated, with decreasing variance.
 
     Args:

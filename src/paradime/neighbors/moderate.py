@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
-from paradime.functional.magnitudes import UNIT_POWERS, magnitude_of_rows
+from paradime.functional.distances import UNIT_POWERS, magnitude_of_rows
 from paradime.neighbors.metrics import canonical
 from paradime.types import Metric
+from paradime.utils.rows import DenseRows, loaded
 from paradime.utils.sparse import SparseRows
 
 __all__ = ["moderate_rows", "with_unit"]
@@ -14,11 +17,11 @@ __all__ = ["moderate_rows", "with_unit"]
 _SAMPLE_ROWS = 1_000
 
 
-def moderate_rows(X: torch.Tensor | SparseRows, metric: Metric) -> tuple[torch.Tensor | SparseRows, float]:
+def moderate_rows(X: Any, metric: Metric) -> tuple[DenseRows | SparseRows, float]:
     """Divides rows by a power of two, so that searches can compare them in single precision.
 
     Args:
-        X: The points, shape (n, d).
+        X: The points, rows of any form, shape (n, d).
         metric: The metric; rows are divided only if distances are proportional to a power of the unit.
 
     Returns:
@@ -26,21 +29,20 @@ def moderate_rows(X: torch.Tensor | SparseRows, metric: Metric) -> tuple[torch.T
         and 1 if their magnitude is moderate.
 
     Example:
-        >>> moderate_rows(torch.tensor([[2.0**100], [3 * 2.0**100]]), "euclidean")
-        (tensor([[1.],
-                [3.]], dtype=torch.float64), 1.2676506002282294e+30)
+        >>> rows, unit = moderate_rows(torch.tensor([[2.0**100], [3 * 2.0**100]]), "euclidean")
+        >>> rows.column(0), unit
+        (tensor([1., 3.], dtype=torch.float64), 1.2676506002282294e+30)
     """
     power = UNIT_POWERS.get(str(canonical(metric))) if isinstance(metric, str) else None
+    rows = loaded(X)
     if power is None:
-        return X, 1.0
-    sample = torch.linspace(0, len(X) - 1, min(len(X), _SAMPLE_ROWS)).to(X.device, torch.int64)
-    largest = X.take(sample).max_abs_per_row() if isinstance(X, SparseRows) else X[sample].abs().amax(dim=1)
-    unit = float(magnitude_of_rows(largest))
+        return rows, 1.0
+    sample = torch.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE_ROWS)).to(rows.device, torch.int64)
+    unit = float(magnitude_of_rows(rows.take(sample).max_abs_per_row()))
     if unit == 1:
-        return X, 1.0
+        return rows, 1.0
     # in double precision, because outliers would exceed the range of single precision
-    wide = X.to(torch.float64)
-    return wide.scaled(1 / unit) if isinstance(wide, SparseRows) else wide / unit, unit**power
+    return rows.to(torch.float64).divided(unit), unit**power
 
 
 def with_unit(dists: torch.Tensor, unit: float) -> torch.Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from paradime.neighbors.euclidean import EuclideanRows, is_euclidean
@@ -10,13 +12,14 @@ from paradime.neighbors.moderate import moderate_rows
 from paradime.neighbors.sparse_search import measured_sparse_recall
 from paradime.neighbors.trial import Trial
 from paradime.types import Metric
+from paradime.utils.rows import loaded
 from paradime.utils.sparse import SparseRows
 
 __all__ = ["measured_recall"]
 
 
 def measured_recall(
-    X: torch.Tensor | SparseRows,
+    X: Any,
     indices: torch.Tensor,
     *,
     metric: Metric = "euclidean",
@@ -30,7 +33,7 @@ def measured_recall(
     For Euclidean, cosine and correlation distance, points as far as the last exact neighbour count as found, too.
 
     Args:
-        X: The points, shape (n, d), dense or sparse.
+        X: The points, rows of any form, shape (n, d).
         indices: Neighbours found by the search, shape (n, k), or (m, k) for the m rows of ``rows``.
         metric: The metric.
         rows: Indices of the rows of ``indices``; if ``None``, rows are sampled.
@@ -46,16 +49,17 @@ def measured_recall(
         >>> measured_recall(X, torch.tensor([[1], [0], [0]]))
         0.666...
     """
+    points = loaded(X)
     if rows is None:
         generator = torch.Generator().manual_seed(random_state)
-        rows = torch.randperm(len(X), generator=generator)[:n_rows].to(X.device)
+        rows = torch.randperm(len(points), generator=generator)[:n_rows].to(points.device)
         indices = indices[rows]
     k = n_neighbors or indices.shape[1]
-    X, _ = moderate_rows(X, metric)
-    if isinstance(X, SparseRows):
-        return measured_sparse_recall(X, indices, rows, k, metric)
-    exact, dists = exact_neighbors_of(X, rows, k, metric=metric)
+    moderate, _ = moderate_rows(points, metric)
+    if isinstance(moderate, SparseRows):
+        return measured_sparse_recall(moderate, indices, rows, k, metric)
+    exact, dists = exact_neighbors_of(moderate.dense(), rows, k, metric=metric)
     if is_euclidean(metric):
-        return Trial(rows, exact, dists[:, -1]).recall(EuclideanRows(X, metric), indices)
+        return Trial(rows, exact, dists[:, -1]).recall(EuclideanRows(moderate.dense(), metric), indices)
     hits = sum(int(torch.isin(true, row).sum()) for true, row in zip(exact, indices, strict=True))
     return hits / exact.numel()

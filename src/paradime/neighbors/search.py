@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import numbers
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -18,12 +17,12 @@ from paradime.neighbors.metrics import canonical, check_metric
 from paradime.neighbors.moderate import moderate_rows, with_unit
 from paradime.neighbors.sparse_search import choose_sparse, search_sparse
 from paradime.types import Metric
-from paradime.utils.autograd import without_graph
-from paradime.utils.convert import as_tensor
+from paradime.utils.arguments import is_integer
 from paradime.utils.frames import frame_values, is_frame
 from paradime.utils.logging import report
 from paradime.utils.optional import missing_library
-from paradime.utils.sparse import SparseRows, is_sparse
+from paradime.utils.rows import DenseRows, loaded, rows_of
+from paradime.utils.sparse import SparseRows
 
 __all__ = ["nearest_neighbors"]
 
@@ -69,48 +68,48 @@ def nearest_neighbors(
         >>> indices.tolist(), dists.tolist()
         ([[1], [0], [1]], [[1.0], [1.0], [2.0]])
     """
-    X = _rows_of(X)
-    n_neighbors, metric = _checked_number(n_neighbors, len(X)), canonical(metric)
-    if isinstance(X, SparseRows):
-        name, reason = choose_sparse(X, metric, backend)
+    points = _checked_points(X)
+    n_neighbors, metric = _checked_number(n_neighbors, len(points)), canonical(metric)
+    if isinstance(points, SparseRows):
+        name, reason = choose_sparse(points, metric, backend)
         search: _Search = functools.partial(search_sparse, backend=name)
     else:
-        chosen, reason = _chosen(X, metric, backend)
+        chosen, reason = _chosen(points, metric, backend)
         name, search = chosen.name, chosen.search
     cache = active_cache()
-    key = cache.key(X, metric, name, random_state) if cache is not None else None
+    key = cache.key(points, metric, name, random_state) if cache is not None else None
     if cache is not None and key is not None:
         stored = cache.get(key, n_neighbors)
         if stored is not None:
-            report(log, f"Neighbors of {len(X)} points: found before.")
+            report(log, f"Neighbors of {len(points)} points: found before.")
             return stored
-    shape = f"{len(X)} points, {X.shape[1]} columns, k = {n_neighbors}, metric {metric}"
+    shape = f"{len(points)} points, {points.shape[1]} columns, k = {n_neighbors}, metric {metric}"
     report(log, f"Neighbors of {shape}: backend {name}, since {reason}.")
-    rows, unit = moderate_rows(X, metric)
-    indices, dists = search(rows, n_neighbors, metric=metric, random_state=random_state)
+    rows, unit = moderate_rows(points, metric)
+    indices, dists = search(rows.stored, n_neighbors, metric=metric, random_state=random_state)
     dists = with_unit(dists, unit)
     if cache is not None and key is not None:
         cache.put(key, indices, dists)
     return indices, dists
 
 
-def _rows_of(X: Any) -> torch.Tensor | SparseRows:
-    if isinstance(X, SparseRows) or is_sparse(X):
-        return X if isinstance(X, SparseRows) else SparseRows(X)
-    rows = without_graph(as_tensor(frame_values("X", X) if is_frame(X) else X))
+def _checked_points(X: Any) -> DenseRows | SparseRows:
+    """Returns finite rows of a floating-point type."""
+    rows = rows_of(frame_values("X", X) if is_frame(X) else X).detach()
     if rows.ndim != 2:
         raise ValueError(
             f"Expected 2D array, got shape {tuple(rows.shape)}. Flatten rows with X.reshape(len(X), -1), or "
             "reshape a single column with .reshape(-1, 1)."
         )
-    if not bool(rows.isfinite().all()):
-        row = int((~rows.isfinite()).any(dim=1).nonzero()[0])
+    found = None if rows.surely_finite() else rows.first_where(lambda block: ~block.isfinite())
+    if found is not None:
+        (row, *_), _ = found
         raise ValueError(f"X must be finite, got NaN or infinity, first in row {row}. Impute or drop these rows.")
-    return rows if rows.is_floating_point() else rows.to(torch.float64)
+    return loaded(rows if rows.is_floating_point() else rows.to(torch.float64))
 
 
 def _checked_number(n_neighbors: Any, n: int) -> int:
-    if isinstance(n_neighbors, bool) or not isinstance(n_neighbors, numbers.Integral):
+    if not is_integer(n_neighbors):
         raise TypeError(
             f"n_neighbors must be an integer, got {n_neighbors!r}. Pass an integer of at least 1, such as 15."
         )
@@ -127,9 +126,9 @@ def _checked_number(n_neighbors: Any, n: int) -> int:
     return min(int(n_neighbors), n - 1)
 
 
-def _chosen(X: torch.Tensor, metric: Metric, backend: str) -> Choice:
+def _chosen(points: DenseRows, metric: Metric, backend: str) -> Choice:
     if backend == "auto":
-        return reasoned_choice(len(X), metric, dim=X.shape[1], device=X.device)
+        return reasoned_choice(len(points), metric, dim=points.shape[1], device=points.device)
     if backend not in BACKENDS:
         raise ValueError(BACKENDS.describe_unknown(backend))
     check_metric(metric)

@@ -15,12 +15,12 @@ from sklearn.neighbors import NearestNeighbors
 from paradime._registry import RELATIONS
 from paradime.neighbors import check_search
 from paradime.relationdata import NeighborRelationTuple, RelationData, relation_factory
-from paradime.relations.base import Relations, points_of, require_points
+from paradime.relations.base import Relations, require_points
 from paradime.transforms import RelationTransform
 from paradime.types import AnyArray, Metric
 from paradime.utils.convert import as_numpy, to_numpy
 from paradime.utils.logging import report
-from paradime.utils.sparse import SparseRows
+from paradime.utils.rows import loaded
 
 __all__ = ["ConditionalNeighbors", "levels_of"]
 
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 _USUAL_NEIGHBORS = 15
 _MOST_LEVELS = 100
 _USUAL_BINS = 10
+_FEWEST = 3  # neighbours in each level
+_FEW_POINTS = 50  # of all levels, of which some may be small
 
 
 @RELATIONS.register("conditional neighbor")
@@ -102,10 +104,8 @@ class ConditionalNeighbors(Relations):
             **kwargs: Not used.
         """
         require_points(X, "ConditionalNeighbors")
-        points = points_of(X)
-        rows: Any = (
-            points.to_scipy() if isinstance(points, SparseRows) else as_numpy(points.reshape(len(points), -1))
-        )
+        points = loaded(X).flat()
+        rows = points.exported() if points.is_sparse else as_numpy(points.dense())
         levels = levels_of(given, self.n_levels, name=self.given)
         if len(levels) != len(points):
             raise ValueError(
@@ -180,7 +180,7 @@ def levels_of(factor: Any, n_levels: int, *, name: str = "factor") -> AnyArray:
             f"each level of factor {name!r} must have at least 2 points, got 1 in level {known[counts.argmin()]}. "
             "Join it with another level."
         )
-    if len(known) > 1 and counts.min() < _fewest(len(values)):
+    if counts.min() <= _FEWEST and len(values) > _FEW_POINTS:
         warnings.warn(
             f"level {known[counts.argmin()]} of factor {name!r} has {counts.min()} points, which all are "
             "neighbours of every point. Join it with another level.",
@@ -190,7 +190,7 @@ def levels_of(factor: Any, n_levels: int, *, name: str = "factor") -> AnyArray:
 
 
 def _fewest(n: int) -> int:
-    return min(3, max(1, n - 1))
+    return min(_FEWEST, max(1, n - 1))
 
 
 def _nearest_members(rows: Any, members: AnyArray, k: int, metric: Metric) -> tuple[AnyArray, AnyArray]:

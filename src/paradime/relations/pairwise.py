@@ -15,12 +15,12 @@ from paradime._registry import RELATIONS
 from paradime.data.scales import power_of
 from paradime.neighbors.metrics import Comparison, check_metric, comparison_of
 from paradime.relationdata import RelationData
-from paradime.relations.base import Relations, points_of, require_points
+from paradime.relations.base import Relations, require_points
 from paradime.transforms import RelationTransform
 from paradime.types import FloatArray, Metric
 from paradime.utils.convert import as_numpy, as_tensor
 from paradime.utils.logging import report
-from paradime.utils.sparse import SparseRows
+from paradime.utils.rows import Rows, rows_of
 
 __all__ = ["PDist"]
 
@@ -68,10 +68,10 @@ class PDist(Relations):
     def compute_relations(self, X: Any = None, **kwargs: Any) -> RelationData:
         """Computes the transformed distances of points, shape (n, d); transforms get the triangular layout."""
         require_points(X, "PDist")
-        points = points_of(X)
-        if isinstance(points, SparseRows):
-            return self.apply_transforms(self._of_sparse(points))
-        rows = np.asarray(as_numpy(points), np.float64)
+        points = rows_of(X)
+        if not points.in_memory:
+            return self.apply_transforms(self._by_blocks(points))
+        rows = np.asarray(as_numpy(points.dense()), np.float64)
         content = f"{rows.shape} {_digest(rows)}" if self.keep_result else ""
         if self._stored is None or self._stored[0] != content or not content:
             report(log, "Computing pairwise distances.", verbose=self.verbose)
@@ -87,12 +87,12 @@ class PDist(Relations):
         """Returns 2 for Euclidean and 1 for Manhattan distances, else ``None``."""
         return power_of(self.metric)
 
-    def _of_sparse(self, rows: SparseRows) -> FloatArray:
-        """Computes condensed distances of sparse rows, which are not stored for the next call."""
+    def _by_blocks(self, rows: Rows) -> FloatArray:
+        """Computes condensed distances of rows that are read in blocks, which are not stored for the next call."""
         report(log, "Computing pairwise distances.", verbose=self.verbose)
         comparison = _comparison(self.metric or "euclidean")
         if not comparison.by_row:
-            rows = SparseRows(scipy.sparse.csr_array(comparison.prepare(rows.to_scipy().toarray())))
+            rows = rows_of(comparison.prepare(as_numpy(rows.dense())))
             comparison = comparison._replace(prepare=np.asarray)
         upper_rows = []
         for i, block in enumerate(rows.split(_BLOCK)):
