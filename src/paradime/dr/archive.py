@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from paradime.dr.inputs import Targets, embedded_entry
+from paradime.dr.refining import sampled_map
 from paradime.exceptions import SpecificationError, UnsupportedConfigurationError
 from paradime.loss import trained_state
 from paradime.persistence.architecture import GIVEN, describe_model
@@ -67,6 +68,7 @@ def saved_of(
     training: bool,
     allow_imports: tuple[str, ...],
     metadata: Mapping[str, Any] | None,
+    reference_rows: int | None,
 ) -> Saved:
     """Returns what is saved of a trained routine; see ``save``.
 
@@ -98,8 +100,9 @@ def saved_of(
         state[HELD_OUT] = torch.from_numpy(np.array(blocks.held_out_indices))
     for key, loss in blocks.losses.items() if training else ():
         state |= {f"losses/{key}/{name}": part for name, part in trained_state(loss).items()}
-    if routine._fitted.refined is not None:
-        state |= {REFINED + name: part for name, part in routine._fitted.refined.state().items()}
+    refined = sampled_map(routine, reference_rows)
+    if refined is not None:
+        state |= {REFINED + name: part for name, part in refined.state().items()}
     return Saved(
         config=config,
         weights=dict(blocks.model.state_dict()),

@@ -33,6 +33,7 @@ from paradime.dr.updating import (
     renewed_components,
     rows_to_update,
     share_of_epochs,
+    warn_without_map,
     with_kept,
 )
 from paradime.exceptions import NotTrainedError, ParaDimeError, UnsupportedConfigurationError
@@ -379,6 +380,7 @@ class ParametricDR(Estimator):
                     )
                     for phase in blocks.main_phases()
                 ]
+                warn_without_map(self)
                 refined = self._fitted.refined
                 with blocks.other_phases(phases):
                     self._train(dataset, callbacks, is_whole=False)
@@ -447,6 +449,7 @@ class ParametricDR(Estimator):
             with self._restored_on_error():
                 blocks = renewed_components(self)
                 spare_parameters(self)
+                warn_without_map(self)
                 with held_phases(blocks, held if anchors else None, share, epochs):
                     self._train(rows, callbacks, is_whole=False)
                 self._add_rows(before.refined, new)
@@ -534,11 +537,10 @@ class ParametricDR(Estimator):
         )
 
     def _add_rows(self, refined: RefinedMap | None, dataset: Dataset) -> None:
-        """Adds rows to a refined map, in which the earlier ones stay where they are."""
-        if refined is not None:
-            self._fitted = self._fitted.replace(
-                refined=refined.with_rows(dataset[embedded_entry(dataset, self.data_key)])
-            )
+        """Adds rows to a refined map, in which no earlier one moves; without ``refine``, drops the map."""
+        if refined is not None and self.refine:
+            refined = refined.with_rows(dataset[embedded_entry(dataset, self.data_key)])
+        self._fitted = self._fitted.replace(refined=refined if self.refine else None)
 
     @contextlib.contextmanager
     def _restored_on_error(self) -> Iterator[Components | None]:
@@ -1023,6 +1025,7 @@ class ParametricDR(Estimator):
         allow_imports: Iterable[str] = (),
         metadata: Mapping[str, Any] | None = None,
         verify: bool = False,
+        reference_rows: int | None = None,
     ) -> None:
         """Saves what was learned and how to train further; :func:`paradime.load` reads it.
 
@@ -1043,6 +1046,9 @@ class ParametricDR(Estimator):
             verify: Whether to load what is about to be written, and to compare its weights and its embedding of
                 some rows with the routine's, before anything is replaced. This finds modules of users whose
                 result depends on more than their parameters, buffers and arguments.
+            reference_rows: How many training rows of a refined map are written, by which it places others, drawn
+                at random; all if ``None``. Fewer make the file smaller, and new rows are placed less well
+                (``docs/refining.md`` has figures). Training rows that are not written count as new ones.
 
         Raises:
             NotTrainedError: If the routine is not trained.
@@ -1069,6 +1075,7 @@ class ParametricDR(Estimator):
             allow_imports=allow_imports,
             metadata=metadata,
             verify=verify,
+            reference_rows=reference_rows,
         )
 
     def save_pretrained(self, folder: str | os.PathLike[str], **settings: Any) -> None:
@@ -1134,6 +1141,7 @@ class ParametricDR(Estimator):
         *,
         part: str = "embed",
         refine: bool = True,
+        reference_rows: int | None = None,
         opset: int | None = None,
         tolerance: float = 1e-5,
     ) -> None:
@@ -1147,6 +1155,7 @@ class ParametricDR(Estimator):
                 ``refine=True``, as by :meth:`transform`, up to rounding; else by the network alone. The file of a
                 refined map holds the training rows in a short form. The distance of each row to each of these is
                 held in memory: pass some hundred rows at a time.
+            reference_rows: As for :meth:`save`.
             opset: The version of ONNX's operators; torch's default if ``None``.
             tolerance: The largest difference from the model that is let through, in units of the largest result,
                 or of 1 where that is smaller.
@@ -1159,7 +1168,9 @@ class ParametricDR(Estimator):
         """
         from paradime.dr.exporting import export_onnx
 
-        export_onnx(self, path, part=part, refine=refine, opset=opset, tolerance=tolerance)
+        export_onnx(
+            self, path, part=part, refine=refine, reference_rows=reference_rows, opset=opset, tolerance=tolerance
+        )
 
     def export_torch(
         self,
@@ -1167,6 +1178,7 @@ class ParametricDR(Estimator):
         *,
         part: str = "embed",
         refine: bool = True,
+        reference_rows: int | None = None,
         tolerance: float = 1e-5,
     ) -> None:
         """Writes the model as a program of ``torch.export``, for any number of rows, checked against the model.
@@ -1175,6 +1187,7 @@ class ParametricDR(Estimator):
             path: The file, such as ``"model.pt2"``; ``torch.export.load(path).module()`` reads it.
             part: As for :meth:`export_onnx`.
             refine: As for :meth:`export_onnx`.
+            reference_rows: As for :meth:`save`.
             tolerance: As for :meth:`export_onnx`.
 
         Raises:
@@ -1184,4 +1197,4 @@ class ParametricDR(Estimator):
         """
         from paradime.dr.exporting import export_torch
 
-        export_torch(self, path, part=part, refine=refine, tolerance=tolerance)
+        export_torch(self, path, part=part, refine=refine, reference_rows=reference_rows, tolerance=tolerance)

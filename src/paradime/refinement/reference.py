@@ -7,6 +7,7 @@ import functools
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
+import numpy as np
 import torch
 
 from paradime.functional import axes_of_rows
@@ -119,6 +120,13 @@ class ReferenceRows:
     def find(self, X: torch.Tensor) -> torch.Tensor:
         """Returns the first stored row that equals each of these, shape (m,), int64; −1 where none does."""
         return self._places(_keys_of(X))
+
+    def unknown(self, X: Any) -> torch.Tensor:
+        """Returns the indices of the rows of X that are not stored, each of several equal ones once, ascending."""
+        keys = torch.cat([_keys_of(chunk) for chunk in chunks_of(X)])
+        new = (self._places(keys) < 0).nonzero().squeeze(1)
+        _, first = np.unique(keys[new].numpy(), return_index=True)
+        return new[torch.from_numpy(first).sort().values]
 
     def first_equal(self) -> torch.Tensor:
         """Returns, for each stored row, the first of those that equal it, shape (n,)."""

@@ -90,7 +90,14 @@ class RefinedMap:
         return self.positions.to(torch.float64)
 
     def with_rows(self, X: Any) -> Self:
-        """Returns a map to which rows are added, each where it is placed now; shape (m, …), or sparse rows."""
+        """Returns a map to which rows are added, each where it is placed now; shape (m, …), or sparse rows.
+
+        Rows that equal one that is there, or one another, are added once.
+        """
+        unknown = self.reference.unknown(X)
+        if not len(unknown):
+            return self
+        X = X[unknown]
         positions = torch.cat((self.positions, self.place(X)))
         return dataclasses.replace(self, reference=self.reference.with_rows(X), positions=positions)
 
