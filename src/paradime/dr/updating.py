@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import logging
 import math
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
