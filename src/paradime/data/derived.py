@@ -18,14 +18,13 @@ from paradime.models.scaling import far_bounds
 from paradime.relationdata import RelationData
 from paradime.types import AnyArray, FloatArray
 from paradime.utils.arguments import check_integer, check_positive
-from paradime.utils.convert import to_numpy
+from paradime.utils.convert import as_tensor, to_numpy
 from paradime.utils.rows import rows_of
 
 __all__ = ["DerivedData", "local_radius", "pca", "spectral"]
 
 _TYPES = ("data", "rels")
 _FEW_COLUMNS = 500  # up to so many columns, sparse PCA decomposes the covariance matrix
-_BLOCK_NUMBERS = 2**22  # number of double-precision differences computed at a time
 _SMALLEST = 1e-12  # lower bound of radii, relative to their mean: duplicates have radius 0
 
 
@@ -203,7 +202,7 @@ def local_radius(relations: RelationData, X: Any) -> FloatArray:
     Args:
         relations: Relations p ≥ 0 between n points, such as those of t-SNE or UMAP, preferably sparse. Relations
             of points to themselves are ignored.
-        X: The points, shape (n, …), dense or sparse.
+        X: The points, rows of any form, shape (n, …).
 
     Returns:
         Shape (n,), float32. Points without relations get the mean of the others.
@@ -220,10 +219,8 @@ def local_radius(relations: RelationData, X: Any) -> FloatArray:
         >>> np.exp(local_radius(chain, [[0.0], [1.0], [3.0]])).round(3)
         array([1. , 2.5, 4. ], dtype=float32)
     """
-    sparse = scipy.sparse.issparse(X)
-    points: Any = scipy.sparse.csr_array(X) if sparse else to_numpy(X)
-    n = points.shape[0]
-    points = points if sparse else points.reshape(n, -1)
+    points = rows_of(X).flat()
+    n = len(points)
     if relations.n_points != n:
         raise ValueError(
             f"relations and data must have the same number of points, got {relations.n_points} and {n}. "
@@ -231,17 +228,8 @@ def local_radius(relations: RelationData, X: Any) -> FloatArray:
         )
     rows, cols, weights = (to_numpy(array) for array in relations.edges())
     weights = np.where(rows == cols, 0, weights).astype(np.float64)
-    sums = np.zeros(n)
-    step = max(1, _BLOCK_NUMBERS // (points.nnz // n + 1 if sparse else points.shape[1]))
-    for start in range(0, len(rows), step):
-        block = slice(start, start + step)
-        differences = points[rows[block]].astype(np.float64) - points[cols[block]]
-        if sparse:
-            sq_dists = differences.multiply(differences).sum(axis=1)
-        else:
-            sq_dists = np.einsum("ij,ij->i", differences, differences)
-        sums += np.bincount(rows[block], weights[block] * sq_dists, n)
-    return _logarithms(sums, np.bincount(rows, weights, n))
+    sq_dists = to_numpy(points.sq_dists(as_tensor(rows), as_tensor(cols)))
+    return _logarithms(np.bincount(rows, weights * sq_dists, n), np.bincount(rows, weights, n))
 
 
 def _logarithms(sums: AnyArray, totals: AnyArray) -> FloatArray:

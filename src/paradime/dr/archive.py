@@ -41,7 +41,7 @@ BLOCKS = (
     "training_phases",
     "data_fields",
 )
-"""Parameters of a composed routine that its text tells."""
+"""Parameters of a composed routine that its specification has."""
 
 NAMED_IN_FILE = frozenset(
     {"_made_components", "_overrides", "_fitted", "_handed_on", "_returns_tensors", "_sklearn_output_config"}
@@ -193,7 +193,7 @@ def _needs_spec(routine: Any) -> bool:
 
 
 def _spec(routine: Any, allow_imports: tuple[str, ...], *, needed: bool) -> dict[str, Any] | None:
-    """Returns the routine's text; presets are made of their parameters, and do without."""
+    """Returns the specification of a routine; presets, which are made of their parameters, need none."""
     mistake = None
     for with_model in (True, False):
         try:
@@ -289,14 +289,14 @@ def _targets(targets: Targets | None) -> dict[str, Any] | None:
     told: dict[str, Any] = {"kind": targets.kind, "mean": targets.mean, "scale": targets.scale, "classes": None}
     if targets.classes is not None:
         classes = targets.classes
-        # bytes have no form in JSON but their text
+        # JSON has no bytes, only strings
         plain = classes.astype(str) if classes.dtype.kind == "S" else classes
         told["classes"] = {"dtype": classes.dtype.str, "values": plain.tolist()}
     return told
 
 
 def _overrides(routine: Any, encoder: Encoder) -> dict[str, Any]:
-    """What was added by methods; of a composed routine, its text has the most of it."""
+    """What was added by methods; of a composed routine, the specification has most of it."""
     added = routine._overrides
     made = {"defaults": encoder.encode(added.defaults, "the training defaults")}
     if not is_composed(type(routine)):
@@ -315,5 +315,5 @@ def _overrides(routine: Any, encoder: Encoder) -> dict[str, Any]:
 def _metadata(routine: Any, metadata: Mapping[str, Any] | None, encoder: Encoder) -> Any:
     told = (routine._fitted.metadata or {}) if metadata is None else metadata
     if not isinstance(told, Mapping) or not all(isinstance(key, str) for key in told):
-        raise TypeError(f"metadata must be a dict with texts as keys, got {type(told).__name__}.")
+        raise TypeError(f"metadata must be a dict with strings as keys, got {type(told).__name__}.")
     return encoder.encode(dict(told), "metadata")

@@ -268,10 +268,12 @@ class Rows(abc.ABC):
             first: Indices of rows, shape (p,).
             second: Indices of rows, shape (p,).
         """
+        squares = []
         step = max(1, _BLOCK_BYTES // (8 * self._row_size))
-        pairs = zip(torch.split(first, step), torch.split(second, step), strict=True)
-        differences = (self.index_select(0, a).double() - self.index_select(0, b) for a, b in pairs)
-        return torch.cat([difference.flatten(1).square().sum(dim=1) for difference in differences])
+        for pairs in torch.split(torch.stack((first, second)), step, dim=1):
+            starts, ends = (self.index_select(0, chosen).flatten(1).to(torch.float64) for chosen in pairs)
+            squares.append((starts - ends).square_().sum(dim=1))
+        return torch.cat(squares)
 
     # -- helpers --------------------------------------------------------------------------------------
 

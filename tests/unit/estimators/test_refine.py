@@ -229,7 +229,7 @@ def test_explanations_speak_of_the_network_and_reports_of_the_map(fitted, digits
         feature_importance(fitted, X[:20]).values,
         feature_importance(fitted.model, X[:20], feature_names=None).values,
     )
-    report = paradime.report(fitted, X, y).figures
+    report = paradime.report(fitted, X, y).scores
     trust = next(score.seen for name, score in report.items() if "trust" in name)
     expected = metrics.trustworthiness(X, fitted.embedding_, n_neighbors=15)
     assert float(trust) == pytest.approx(float(expected), abs=0.01)
