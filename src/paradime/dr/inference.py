@@ -91,8 +91,15 @@ def score_of(X: Any, key: str, embed: Callable[[Any], torch.Tensor]) -> float:
     return float(trustworthiness(points, embedded[torch.from_numpy(chosen)], n_neighbors=n_neighbors))
 
 
-def adherence_of(routine: Any, X: Data | None, y: Any) -> dict[str, Adherence]:
-    """Measures how far rows adhere to the constraints of a trained routine; see ``ParametricDR.adherence``."""
+def adherence_of(routine: Any, X: Data | None, y: Any, only: str | None = None) -> dict[str, Adherence]:
+    """Measures how far rows adhere to the constraints of a trained routine; see ``ParametricDR.adherence``.
+
+    Args:
+        routine: The routine.
+        X: Rows, or a dict of named entries; the training rows if ``None``.
+        y: Their targets.
+        only: The key of the only constraint to measure; all if ``None``.
+    """
     blocks, targets = routine._components, routine._fitted.targets
     if X is None:
         dataset, positions = blocks.workspace.require_dataset(), routine.embedding_
@@ -101,5 +108,6 @@ def adherence_of(routine: Any, X: Data | None, y: Any) -> dict[str, Adherence]:
         if y is not None and targets is not None:
             dataset.add({"labels": targets.encode(y, n=len(dataset))})
     wide = torch.as_tensor(positions).to("cpu", torch.float64)
-    found = {key: constraint.adherence(wide, dataset) for key, constraint in blocks.constraints().items()}
+    chosen = {key: one for key, one in blocks.constraints().items() if only in (None, key)}
+    found = {key: constraint.adherence(wide, dataset) for key, constraint in chosen.items()}
     return {key: adherence for key, adherence in found.items() if adherence is not None}

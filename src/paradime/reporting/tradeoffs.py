@@ -17,7 +17,7 @@ from paradime.dr import ParametricDR
 from paradime.dr.inputs import as_dataset, embedded_entry
 from paradime.metrics import knn_recall
 from paradime.plot import palette
-from paradime.plot._theme import ThemeName, open_axes
+from paradime.plot._theme import ThemeName, frame, open_axes
 from paradime.types import Data
 from paradime.utils.rows import rows_of
 
@@ -91,7 +91,9 @@ class Tradeoff:
                     )
         ax.set_xlabel(f"adherence: {self.measure}", color=look.ink)
         ax.set_ylabel(f"neighbours preserved, of {_NEIGHBORS}", color=look.ink)
+        ax.margins(0.1)
         ax.legend(frameon=False, labelcolor=look.ink)
+        frame(ax, look, grid="both")
         return ax
 
 
