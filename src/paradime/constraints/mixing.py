@@ -124,8 +124,8 @@ class CohesionConstraint(_ClassConstraint):
     """Each class stays in one piece.
 
     For each class of a batch, rows are joined by 1 / (1 + (d/s)²), where s is a fifth of the map's extent. The
-    loss is 1 − λ₂, averaged over classes, where λ₂ is the second smallest eigenvalue of the normalised Laplacian of
-    these weights: it is near 0 for a class that is torn into parts, and 1 for one whose rows are all near each
+    loss is 1 − λ₂, averaged over classes, where λ₂ is the second smallest eigenvalue of the normalised Laplacian
+    of these weights: it is near 0 for a class that is torn into parts, and 1 for one whose rows are near each
     other.
 
     Args:

@@ -8,7 +8,7 @@ import torch
 
 from paradime.dr.archive import probes
 from paradime.dr.estimator import Estimator
-from paradime.dr.parts import has_part
+from paradime.dr.inference import has_part
 from paradime.dr.refining import sampled_map
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.persistence import onnx

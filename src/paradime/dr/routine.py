@@ -18,9 +18,8 @@ from paradime.dr.components import Components
 from paradime.dr.estimator import Estimator
 from paradime.dr.fitted import Drift, FittedState
 from paradime.dr.held_out import check_hold_out, held_out_rows, hold_out, validation_of
-from paradime.dr.inference import UnknownAttributeError, adherence_of, apply_model, score_of
+from paradime.dr.inference import UnknownAttributeError, adherence_of, apply_model, needs_part, score_of
 from paradime.dr.inputs import Targets, as_dataset, embedded_entry, with_targets
-from paradime.dr.parts import needs_part
 from paradime.dr.preparation import check_and_compute, description_of, read_resumed, spare_parameters
 from paradime.dr.refining import check_refinable, refined_map
 from paradime.dr.specification import read_components, written
@@ -749,7 +748,7 @@ class ParametricDR(Estimator):
         shape = np.shape(X)
         if len(shape) == 1 and self.__sklearn_is_fitted__():
             raise ValueError(
-                f"Expected 2D array, got shape {shape}. inverse_transform takes places, one a row: reshape a "
+                f"Expected 2D array, got shape {shape}. inverse_transform takes positions, one per row: reshape a "
                 "single one with .reshape(1, -1)."
             )
         try:
@@ -894,7 +893,7 @@ class ParametricDR(Estimator):
         return records
 
     def history_frame(self, library: Literal["pandas", "polars"] = "pandas") -> Any:
-        """Returns :attr:`history_` as a data frame, one row an epoch.
+        """Returns :attr:`history_` as a data frame, one row per epoch.
 
         Args:
             library: ``"pandas"`` or ``"polars"``.
@@ -1046,9 +1045,10 @@ class ParametricDR(Estimator):
             verify: Whether to load what is about to be written, and to compare its weights and its embedding of
                 some rows with the routine's, before anything is replaced. This finds modules of users whose
                 result depends on more than their parameters, buffers and arguments.
-            reference_rows: How many training rows of a refined map are written, by which it places others, drawn
-                at random; all if ``None``. Fewer make the file smaller, and new rows are placed less well
-                (``docs/refining.md`` has figures). Training rows that are not written count as new ones.
+            reference_rows: How many training rows of a refined map are written, by which it places others; all if
+                ``None``. Some are chosen that cover the others. Fewer make the file smaller, and new rows are
+                placed less well (``docs/refining.md`` has figures). Training rows that are not written count as
+                new ones.
 
         Raises:
             NotTrainedError: If the routine is not trained.

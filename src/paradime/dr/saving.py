@@ -14,7 +14,7 @@ from paradime._registry import with_article
 from paradime.dr.archive import class_name, probes, saved_of
 from paradime.dr.estimator import Estimator
 from paradime.dr.exporting import required_model
-from paradime.dr.parts import has_part
+from paradime.dr.inference import has_part
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.persistence.bundle import checked_target, write_bundle
 from paradime.persistence.load import load, read_saved, restore

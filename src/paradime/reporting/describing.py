@@ -16,7 +16,7 @@ from paradime.data.scales import described, outweighing_columns
 from paradime.dr.inference import adherence_of
 from paradime.exceptions import SpecificationError
 from paradime.metrics import Estimate
-from paradime.plot._history import PhaseCurves, read_curves
+from paradime.plot.histories import PhaseCurves, read_curves
 from paradime.reporting.material import Material, Points
 
 __all__ = [
