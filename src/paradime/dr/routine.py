@@ -15,7 +15,7 @@ import torch
 from paradime.constraints import Adherence, Constraint
 from paradime.data import DataField, Dataset, DerivedData
 from paradime.dr.components import Components
-from paradime.dr.constraining import adherence_of
+from paradime.dr.constraining import adherence_of, give_data
 from paradime.dr.continuing import check_epochs, new_targets, renewed_components, share_of_epochs
 from paradime.dr.estimator import Estimator
 from paradime.dr.fitted import Drift, FittedState
@@ -475,8 +475,8 @@ class ParametricDR(Estimator):
                 self._fitted = known or self._fitted
                 if dataset is not None:
                     blocks.workspace.register(dataset)
-                    for constraint in blocks.constraints().values() if is_whole else ():
-                        constraint.take_data(dataset)
+                    if is_whole:
+                        give_data(blocks.constraints(), dataset, self._fitted.targets)
                 key = embedded_entry(blocks.workspace.require_dataset(), self.data_key)
                 self._prepare_training()
                 hold_out(
