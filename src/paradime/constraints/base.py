@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -93,11 +93,13 @@ class Constraint(EmbeddingLoss):
             f"a {type(self).__name__} cannot hold exactly. Leave exact out, and choose a share."
         )
 
-    def take_data(self, dataset: Dataset) -> None:
+    def take_data(self, dataset: Dataset, classes: Sequence[Any] | None = None) -> None:
         """Takes what the constraint needs of the rows that ``fit`` was given, before any of them are held out.
 
         Args:
             dataset: All rows. Indices of rows that a user passes count these.
+            classes: The classes of ``y`` in the order of their integers in the entry ``"labels"``; ``None`` if
+                there are none.
         """
 
     def check_beside(self, others: Mapping[str, Constraint]) -> None:

@@ -65,8 +65,9 @@ class Region:
 
     def excess(self, positions: torch.Tensor) -> torch.Tensor:
         """Returns how far positions are outside, along the way to where they enter; (b, out_dim) to (b,)."""
-        layers = self._layers.to(positions.device)
-        within = layers.project(positions.detach().to(torch.float32), positions[:, :0], 1.0)
+        precision = torch.float64 if positions.dtype == torch.float64 else torch.float32
+        layers = self._layers.to(positions.device, precision)
+        within = layers.project(positions.detach().to(precision), positions[:, :0], 1.0)
         squares = (positions - within.to(positions.dtype)).square().sum(dim=1)
         return torch.where(squares > 0, squares, 1).sqrt() * (squares > 0)
 

@@ -6,10 +6,10 @@ import torch
 
 from paradime._registry import LOSSES
 from paradime.constraints.base import Adherence, Constraint
+from paradime.constraints.classes import class_codes, codes_of
 from paradime.data import Batch, Dataset
 from paradime.functional import squared_distances
 from paradime.loss.base import GlobalRelations, Trial
-from paradime.loss.embedding import single_column
 from paradime.metrics import class_connectivity, class_parity
 from paradime.utils.arguments import check_integer
 
@@ -19,29 +19,8 @@ _LEAST_ROWS = 3  # of a class in a batch
 _WIDTH = 0.2  # of the kernel by which rows of a class are joined, in units of the map's extent
 
 
-class _ClassConstraint(Constraint):
-    """A constraint on rows with classes; −1 means unlabelled."""
-
-    label_key: str
-
-    def classes(self, entries: Batch | Dataset, device: torch.device) -> torch.Tensor:
-        """Returns the class of each row, shape (b,)."""
-        labels: torch.Tensor = entries[self.label_key]
-        return labels.reshape(-1).to(device)
-
-    def check_setup(self, trial: Trial) -> None:
-        """Raises ValueError if the classes are not integers."""
-        super().check_setup(trial)
-        labels = single_column(self, trial.dataset, self.label_key)
-        if labels.is_floating_point():
-            raise ValueError(
-                f"loss {self.name!r}: classes {self.label_key!r} must be integers, got {labels.dtype}. Number the "
-                "classes, or divide numbers into groups."
-            )
-
-
 @LOSSES.register("parity constraint")
-class ParityConstraint(_ClassConstraint):
+class ParityConstraint(Constraint):
     """Every neighbourhood mixes the classes of an attribute as all rows do.
 
     The loss is the mean squared difference between the shares of the classes around each row and those of the
@@ -93,7 +72,7 @@ class ParityConstraint(_ClassConstraint):
         global_relations: GlobalRelations,
     ) -> torch.Tensor:
         """Returns the loss of embedded rows, shape (b, out_dim) to ()."""
-        labels = self.classes(batch, embedded.device)
+        labels = codes_of(batch[self.label_key]).to(embedded.device)
         known = (labels >= 0).nonzero().squeeze(1)
         if len(known) < _LEAST_ROWS:
             return 0 * embedded.sum()
@@ -109,9 +88,15 @@ class ParityConstraint(_ClassConstraint):
         apart = (members - shares).square().sum(dim=1).mean()
         return differences / torch.where(apart > 0, apart, 1)
 
+    def check_setup(self, trial: Trial) -> None:
+        super().check_setup(trial)
+        class_codes(self.name, trial.dataset, self.label_key)
+
     def adherence(self, positions: torch.Tensor, dataset: Dataset) -> Adherence | None:
         """Returns the parity of the classes; see :func:`~paradime.metrics.class_parity`."""
-        labels = self.classes(dataset, positions.device)
+        if self.label_key not in dataset:
+            return None
+        labels = class_codes(self.name, dataset, self.label_key).to(positions.device)
         known = (labels >= 0).nonzero().squeeze(1)
         if len(known) < 2 * _LEAST_ROWS or len(torch.unique(labels[known])) < 2:
             return None
@@ -120,7 +105,7 @@ class ParityConstraint(_ClassConstraint):
 
 
 @LOSSES.register("cohesion constraint")
-class CohesionConstraint(_ClassConstraint):
+class CohesionConstraint(Constraint):
     """Each class stays in one piece.
 
     For each class of a batch, rows are joined by 1 / (1 + (d/s)²), where s is a fifth of the map's extent. The
@@ -168,7 +153,7 @@ class CohesionConstraint(_ClassConstraint):
         global_relations: GlobalRelations,
     ) -> torch.Tensor:
         """Returns the loss of embedded rows, shape (b, out_dim) to ()."""
-        labels = self.classes(batch, embedded.device)
+        labels = codes_of(batch[self.label_key]).to(embedded.device)
         variance = embedded.detach().var(dim=0, unbiased=False).sum()
         width = _WIDTH**2 * torch.where(variance > 0, variance, 1)
         losses = [
@@ -178,9 +163,15 @@ class CohesionConstraint(_ClassConstraint):
         ]
         return torch.stack(losses).mean() if losses else 0 * embedded.sum()
 
+    def check_setup(self, trial: Trial) -> None:
+        super().check_setup(trial)
+        class_codes(self.name, trial.dataset, self.label_key)
+
     def adherence(self, positions: torch.Tensor, dataset: Dataset) -> Adherence | None:
         """Returns the connectivity of the classes; see :func:`~paradime.metrics.class_connectivity`."""
-        labels = self.classes(dataset, positions.device)
+        if self.label_key not in dataset:
+            return None
+        labels = class_codes(self.name, dataset, self.label_key).to(positions.device)
         known = (labels >= 0).nonzero().squeeze(1)
         if len(known) < 2 * _LEAST_ROWS:
             return None

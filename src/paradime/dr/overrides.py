@@ -142,9 +142,12 @@ def added_constraint(
         raise TypeError(
             f"a constraint must be a Constraint, got {type(constraint).__name__}. Add a loss by add_loss(key, …)."
         )
-    constraint.check_beside({name: loss for name, loss in present.items() if isinstance(loss, Constraint)})
     free = (constraint.key if i == 1 else f"{constraint.key} {i}" for i in itertools.count(1))
     key = key or next(name for name in free if name not in present)
+    others = {name: loss for name, loss in present.items() if isinstance(loss, Constraint)}
+    constraint.check_beside(others)
+    for other in others.values():  # a contradiction is the matter of one of both
+        other.check_beside({key: constraint})
     if not constraint.exact:
         share = _USUAL_SHARE if weight is None and share is None else share
         return AddedLoss(key, constraint, weight, share, phases)

@@ -20,7 +20,7 @@ from paradime.dr.fitted import Drift, FittedState
 from paradime.dr.held_out import check_hold_out, held_out_rows, hold_out, validation_of
 from paradime.dr.inference import UnknownAttributeError, adherence_of, apply_model, needs_part, score_of
 from paradime.dr.inputs import Targets, as_dataset, embedded_entry, with_targets
-from paradime.dr.preparation import check_and_compute, description_of, read_resumed, spare_parameters
+from paradime.dr.preparation import check_and_compute, description_of, give_data, read_resumed, spare_parameters
 from paradime.dr.refining import check_refinable, refined_map
 from paradime.dr.specification import read_components, written
 from paradime.dr.updating import (
@@ -484,8 +484,8 @@ class ParametricDR(Estimator):
                 self._fitted = known or self._fitted
                 if dataset is not None:
                     blocks.workspace.register(dataset)
-                    for constraint in blocks.constraints().values() if is_whole else ():
-                        constraint.take_data(dataset)
+                    if is_whole:
+                        give_data(blocks.constraints(), dataset, self._fitted.targets)
                 key = embedded_entry(blocks.workspace.require_dataset(), self.data_key)
                 self._prepare_training()
                 hold_out(

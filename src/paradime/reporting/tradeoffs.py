@@ -158,9 +158,9 @@ def tradeoff(
         y, y_new = (None, None) if labels is None else (labels[rows.numpy()], labels[new_rows.numpy()])
     else:
         training, new = data, as_dataset(X_new, routine.data_key)
-    constraint = copy.deepcopy(constraint)
-    constraint.take_data(data)
-    free = clone(routine).fit(training, y)
+    constraint, free = copy.deepcopy(constraint), clone(routine).fit(training, y)
+    targets = free._fitted.targets
+    constraint.take_data(data, None if targets is None or targets.classes is None else targets.classes.tolist())
     routines = [free]
     for share in chosen:
         further = copy.deepcopy(free)
