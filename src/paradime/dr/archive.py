@@ -16,7 +16,7 @@ from paradime.loss import trained_state
 from paradime.persistence.architecture import GIVEN, describe_model
 from paradime.persistence.config import Config, Fitted
 from paradime.persistence.load import PLACES
-from paradime.persistence.saved import Saved
+from paradime.persistence.saved import REFINED, Saved
 from paradime.persistence.values import Encoder, vocabulary_with
 from paradime.persistence.weights import frozen_names, tied_names
 from paradime.utils.annotations import as_lists
@@ -55,7 +55,7 @@ _OF_CONSTRUCTOR = ("model", "device", "dataset", "training_defaults", *BLOCKS)
 
 _DRIFT, _SOURCE = "drift_", "_anndata_source"  # as attributes of a file
 
-HELD_OUT, REFINED = "held out", "refined/"
+HELD_OUT = "held out"
 _SAMPLED_ROWS, _SAMPLED_ELEMENTS = 500, 4_000_000
 _LOW, _HIGH = 0.02, 0.98
 _ONLY_FOR_TRAINING = ("callbacks", "training_defaults")

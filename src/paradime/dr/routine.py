@@ -1008,9 +1008,10 @@ class ParametricDR(Estimator):
             verify: Whether to load what is about to be written, and to compare its weights and its embedding of
                 some rows with the routine's, before anything is replaced. This finds modules of users whose
                 result depends on more than their parameters, buffers and arguments.
-            reference_rows: How many training rows of a refined map are written, by which it places others, drawn
-                at random; all if ``None``. Fewer make the file smaller, and new rows are placed less well
-                (``docs/refining.md`` has figures). Training rows that are not written count as new ones.
+            reference_rows: How many training rows of a refined map are written, by which it places others; all if
+                ``None``. Some are chosen that cover the others. Fewer make the file smaller, and new rows are
+                placed less well (``docs/refining.md`` has figures). Training rows that are not written count as
+                new ones.
 
         Raises:
             NotTrainedError: If the routine is not trained.

@@ -104,6 +104,15 @@ def test_a_saved_map_places_rows_as_before(fitted, digits, tmp_path):
         assert np.array_equal(loaded.transform(rows, refine=False), fitted.transform(rows, refine=False))
 
 
+def test_a_folder_says_that_it_contains_training_rows(fitted, tmp_path):
+    fitted.save(tmp_path / "refined")
+    ParametricTSNE(**{**SHORT, "refine": False}).fit(load_iris().data).save(tmp_path / "plain")
+    refined, plain = ((tmp_path / name / "README.md").read_text() for name in ("refined", "plain"))
+    assert "contain rows of the training data" in refined
+    assert "do not contain" not in refined
+    assert "do not contain the training data" in plain
+
+
 def test_a_file_can_hold_a_sample_of_the_rows_and_is_smaller(fitted, digits, tmp_path):
     whole, small = tmp_path / "whole.paradime", tmp_path / "small.paradime"
     fitted.save(whole)
@@ -315,7 +324,8 @@ def test_presets_without_such_an_objective_have_no_such_parameter():
 
 
 def test_pages_place_new_rows_in_the_refined_map_by_a_sample_if_it_is_large(fitted, digits, tmp_path, monkeypatch):
-    from paradime.explorer import features, run_layers, write_layers
+    from paradime.explorer import features
+    from paradime.explorer.network import run_layers, write_layers
 
     X, _, new, _ = digits
     placed = run_layers(write_layers(fitted), torch.from_numpy(new)).numpy()
@@ -330,8 +340,8 @@ def test_pages_place_new_rows_in_the_refined_map_by_a_sample_if_it_is_large(fitt
 
 
 def test_the_explorer_ranks_features_of_training_rows_in_a_refined_map(fitted, digits):
-    from paradime.explorer import write_layers
     from paradime.explorer.features import feature_importance
+    from paradime.explorer.network import write_layers
 
     assert (feature_importance(write_layers(fitted), torch.from_numpy(digits[0][:50])) > 0).any()
 
