@@ -127,7 +127,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def set_training_defaults(  # noqa: D417  a phase documents its settings
         self,
         training_phase: TrainingPhase | None = None,
-        epochs: int | Literal["auto"] | None = None,
+        epochs: int | Literal["auto", "short"] | None = None,
         batch_size: int | Literal["auto"] | None = None,
         batches_per_epoch: int | None = None,
         sampling: str | Sampling | None = None,
@@ -156,7 +156,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         self,
         training_phase: TrainingPhase | None = None,
         name: str | None = None,
-        epochs: int | Literal["auto"] | None = None,
+        epochs: int | Literal["auto", "short"] | None = None,
         batch_size: int | Literal["auto"] | None = None,
         batches_per_epoch: int | None = None,
         sampling: str | Sampling | None = None,

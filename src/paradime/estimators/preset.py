@@ -26,6 +26,7 @@ from paradime.models import ModelRecipe
 from paradime.spec.options import check_heads
 from paradime.spec.values import listed
 from paradime.training import Callback, EarlyStopping, Schedule
+from paradime.training.budget import AUTO, SHORT, Epochs
 from paradime.types import Data, TensorLike
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.convert import to_numpy
@@ -228,6 +229,10 @@ class Preset(ParametricDR):
         heads: Any = {"decoder": decoder or self.decoder, "classifier": self.classifier}
         check_heads(MODELS[self.network], **heads)
         return ModelRecipe(self.network, out_dim=self.n_components, options=options, **heads)
+
+    def _epochs(self, epochs: Epochs) -> Epochs:
+        """Returns the length of the main phase: free positions need less of the network that they start from."""
+        return SHORT if self.refine and epochs == AUTO else epochs
 
     def _settings(self) -> dict[str, Any]:
         """Returns the parameters, checked, by the names that components are made of."""
