@@ -49,9 +49,7 @@ class ParityConstraint(Constraint):
         True
     """
 
-    measure = (
-        "1 minus how far the classes of neighbours differ from those of all rows, relative to separate classes"
-    )
+    measure = "1 if neighbours are of any class as all rows are, 0 if all are of the same class"
 
     def __init__(
         self,

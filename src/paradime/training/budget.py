@@ -73,8 +73,8 @@ def steps_for(n_rows: int) -> int:
 def short_steps_for(n_rows: int) -> int:
     """Returns the number of steps of a short training: 1,500 (n/60,000)^0.4, but at least 400.
 
-    It suffices for the large structure of a map. Neighbourhoods are then preserved less well by the network, and as
-    well as after a long training where positions are refined.
+    It suffices for the large structure of a map. Neighbourhoods are then preserved less well by the network, and
+    as well as after a long training where positions are refined.
 
     Example:
         >>> [short_steps_for(n) for n in (1_000, 60_000, 600_000)]
