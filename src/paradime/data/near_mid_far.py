@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import numbers
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 
-from paradime._registry import SAMPLINGS, did_you_mean
+from paradime._registry import SAMPLINGS
 from paradime.data.batch import Batch
 from paradime.data.dataset import Dataset
 from paradime.data.pairs import batch_of_pairs, graph_of
-from paradime.data.samplers import Sampler, slices_of_pass
-from paradime.data.sampling import Sampling
+from paradime.data.sampling import Sampler, Sampling, slices_of_pass
 from paradime.functional import (
     cumulative_blocks,
     draw_others,
@@ -25,6 +23,7 @@ from paradime.functional import (
     shuffled_rows,
 )
 from paradime.relationdata import RelationData
+from paradime.utils.arguments import check_choice, check_integer
 from paradime.utils.rows import rows_of
 
 __all__ = ["NearMidFarPairs", "NearMidFarSampler"]
@@ -76,14 +75,9 @@ class NearMidFarPairs(Sampling):
 
     def __post_init__(self) -> None:
         for name, least in (("n_near", 1), ("n_mid", 0), ("n_far", 0)):
-            value: Any = getattr(self, name)
-            if not isinstance(value, numbers.Integral) or value < least:
-                raise ValueError(
-                    f"{name} must be an integer of at least {least}, got {value!r}. "
-                    f"The default is {getattr(type(self), name)}."
-                )
-        if self.far not in _FAR:
-            raise ValueError(f"unknown far {self.far!r}. {did_you_mean(self.far, _FAR)}")
+            usual = f"The default is {getattr(type(self), name)}."
+            check_integer(name, getattr(self, name), least, remedy=usual)
+        check_choice("far", self.far, _FAR)
 
     def relation_keys(self) -> tuple[str, ...]:
         return (self.near_key,)

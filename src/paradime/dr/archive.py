@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from paradime.dr.inputs import embedded_entry
-from paradime.dr.targets import Targets
+from paradime.dr.inputs import Targets, embedded_entry
 from paradime.exceptions import SpecificationError, UnsupportedConfigurationError
 from paradime.loss import trained_state
 from paradime.persistence.architecture import GIVEN, describe_model

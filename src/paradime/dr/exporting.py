@@ -12,20 +12,29 @@ from paradime.dr.parts import has_part
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.persistence import onnx
 from paradime.persistence.parts import PARTS, Part
+from paradime.refinement import RefinedPlacement
 
 __all__ = ["export_onnx", "export_torch", "required_model"]
 
 
 def export_onnx(
-    routine: Estimator, path: str | os.PathLike[str], *, part: str, opset: int | None, tolerance: float
+    routine: Estimator,
+    path: str | os.PathLike[str],
+    *,
+    part: str,
+    refine: bool,
+    opset: int | None,
+    tolerance: float,
 ) -> None:
     """Writes the model as ONNX; see ``ParametricDR.export_onnx``."""
-    onnx.export_onnx(_part_of(routine, part), path, opset=opset, tolerance=tolerance)
+    onnx.export_onnx(_part_of(routine, part, refine), path, opset=opset, tolerance=tolerance)
 
 
-def export_torch(routine: Estimator, path: str | os.PathLike[str], *, part: str, tolerance: float) -> None:
+def export_torch(
+    routine: Estimator, path: str | os.PathLike[str], *, part: str, refine: bool, tolerance: float
+) -> None:
     """Writes the model as a program of ``torch.export``; see ``ParametricDR.export_torch``."""
-    onnx.export_torch(_part_of(routine, part), path, tolerance=tolerance)
+    onnx.export_torch(_part_of(routine, part, refine), path, tolerance=tolerance)
 
 
 def required_model(routine: Estimator) -> torch.nn.Module:
@@ -44,7 +53,7 @@ def required_model(routine: Estimator) -> torch.nn.Module:
     return model
 
 
-def _part_of(routine: Estimator, part: str) -> Part:
+def _part_of(routine: Estimator, part: str, refine: bool) -> Part:
     if part not in PARTS:
         raise ValueError(f"part must be one of {', '.join(map(repr, PARTS))}, got {part!r}.")
     model = required_model(routine)
@@ -55,11 +64,7 @@ def _part_of(routine: Estimator, part: str) -> Part:
             f"({wanted}=True), which has one."
         )
     fitted = routine._fitted
-    if part == "embed" and fitted.refined is not None:
-        raise UnsupportedConfigurationError(
-            f"this {type(routine).__name__} has refine=True: new rows are placed by their nearest training rows, "
-            "which is not written. Save it, paradime.load reads it; or fit with refine=False, and export that."
-        )
+    is_refined = refine and part == "embed" and fitted.refined is not None
     return Part.of(
         model,
         part,
@@ -67,4 +72,5 @@ def _part_of(routine: Estimator, part: str) -> Part:
         feature_names=None if fitted.feature_names is None else [str(name) for name in fitted.feature_names],
         classes=getattr(fitted.targets, "classes", None),
         routine=type(routine).__name__,
+        in_place=RefinedPlacement.of(fitted.refined) if is_refined and fitted.refined is not None else None,
     )

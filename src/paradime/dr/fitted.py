@@ -11,8 +11,7 @@ import torch
 from sklearn.utils.validation import _check_feature_names, _get_feature_names
 
 from paradime.data import Dataset
-from paradime.dr.inputs import entry_of
-from paradime.dr.targets import Targets, shown_classes
+from paradime.dr.inputs import Targets, entry_of, shown_classes
 from paradime.persistence.values import VALUES
 from paradime.refinement import RefinedMap
 from paradime.types import AnyArray

@@ -11,8 +11,8 @@ import torch
 from paradime.dr.archive import BLOCKS, HELD_OUT, NAMED_IN_FILE, REFINED, is_composed
 from paradime.dr.components import Overrides
 from paradime.dr.fitted import FittedState
+from paradime.dr.inputs import Targets
 from paradime.dr.overrides import AddedLoss
-from paradime.dr.targets import Targets
 from paradime.exceptions import CUDANotAvailableError, ModelFileError
 from paradime.persistence.saved import Saved
 from paradime.persistence.values import Decoder, vocabulary_with

@@ -12,8 +12,8 @@ import torch
 from paradime.data import check_fields
 from paradime.dr.components import Components
 from paradime.dr.estimator import Estimator
+from paradime.dr.inputs import Targets
 from paradime.dr.network import n_outputs
-from paradime.dr.targets import Targets
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.training import (
     Callback,

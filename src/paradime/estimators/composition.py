@@ -31,6 +31,7 @@ from paradime.transforms import (
     Symmetrize,
 )
 from paradime.types import Metric
+from paradime.utils.arguments import check_within
 
 __all__ = [
     "Composition",
@@ -123,8 +124,7 @@ def _shares_of(added: Mapping[str, Loss], given: Mapping[str, float]) -> dict[st
     for name, share in given.items():
         if name not in added:
             raise ValueError(f"loss_shares: no component {name!r}. {did_you_mean(name, added)}")
-        if not 0 < share < 1:
-            raise ValueError(f"loss_shares: the share of {name!r} must lie in (0, 1), got {share!r}.")
+        check_within(f"loss_shares: the share of {name!r}", share, "(0, 1)")
     shares = {name: float(given.get(name, _SHARES[name])) for name in added}
     if sum(shares.values()) >= 1:
         raise ValueError(

@@ -14,9 +14,9 @@ from paradime._registry import MODELS
 from paradime.data import Dataset, checked_rows
 from paradime.dr import ParametricDR
 from paradime.dr.components import Components, make_components
+from paradime.dr.inputs import Targets
 from paradime.dr.overrides import teaches_positions
 from paradime.dr.parameters import checked_parameters, describe_unknown, known_parameters
-from paradime.dr.targets import Targets
 from paradime.estimators.common import DEFAULTS, Common, common_of, spelled_out, with_common
 from paradime.estimators.composition import Composition, use_neighbors
 from paradime.estimators.initialization import GIVEN_POSITIONS, check_positions, is_array, is_computed

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from paradime.data.validation import checked_rows, single_precision
+from paradime.metrics._estimates import drawn_rows
 from paradime.models import needs_double
 from paradime.utils.rows import rows_of
 from paradime.utils.sparse import is_sparse
@@ -63,13 +64,8 @@ def draw(n_rows: int, n_samples: int | None, random_state: Any) -> np.ndarray:
         >>> draw(3, 10, 0)
         array([0, 1, 2])
     """
-    if n_samples is None:
-        return np.arange(n_rows)
-    if isinstance(n_samples, bool) or not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
-        raise ValueError(f"n_samples must be an integer of at least 1, got {n_samples!r}. None explains all rows.")
-    if n_samples >= n_rows:
-        return np.arange(n_rows)
-    return np.sort(np.random.default_rng(random_state).choice(n_rows, size=int(n_samples), replace=False))
+    drawn = drawn_rows(n_rows, n_samples, random_state, least=1)
+    return np.arange(n_rows) if drawn is None else drawn.numpy()
 
 
 def feature_scale(scale: Any, rows: torch.Tensor, *, constant: str) -> torch.Tensor:

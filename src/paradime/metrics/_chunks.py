@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import torch
 
+from paradime.utils.arguments import check_integer, is_integer
 from paradime.utils.rows import rows_of
 
 # Default number of distances in a block: 8 MiB fit a CPU's cache. Larger blocks are faster for a matrix product,
@@ -118,7 +118,7 @@ def check_n_neighbors(n_neighbors: Any, *, n_available: int, points: str, of: st
         >>> check_n_neighbors(3, n_available=4, points="5 points")
         3
     """
-    if isinstance(n_neighbors, bool) or not isinstance(n_neighbors, (int, np.integer)):
+    if not is_integer(n_neighbors):
         raise TypeError(f"n_neighbors must be an integer, got {n_neighbors!r}. Pass an integer of at least 1.")
     if n_available < 1:
         raise ValueError(f"n_neighbors={n_neighbors} needs more points, got {points}. Pass at least 3 points.")
@@ -200,10 +200,7 @@ def _distances(starts: torch.Tensor, points: torch.Tensor, sq_norms: torch.Tenso
 
 
 def _check_chunk_size(chunk_size: Any) -> None:
-    if isinstance(chunk_size, bool) or not isinstance(chunk_size, (int, np.integer)) or chunk_size < 1:
-        raise ValueError(
-            f"chunk_size must be an integer of at least 1, got {chunk_size!r}. Omit it to have one chosen."
-        )
+    check_integer("chunk_size", chunk_size, remedy="Omit it to have one chosen.")
 
 
 def nearest(distances: torch.Tensor, n_neighbors: int) -> torch.Tensor:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from paradime.functional.principal_axes import axes_of_covariance, axes_of_rows, whitening_factors
 from paradime.functional.soft_clipping import soft_clip, soft_clip_few, usual_bounds, usual_ranges
+from paradime.functional.spectral import axes_of_covariance, axes_of_rows, whitening_factors
+from paradime.utils.arguments import check_integer, check_within
 from paradime.utils.rows import Rows, rows_of
 
 __all__ = [
@@ -78,12 +79,9 @@ class InputScaling(torch.nn.Module):
 
     def __init__(self, in_dim: int, n_components: int = 100, *, whitening: float = 0.5) -> None:
         super().__init__()
-        if in_dim < 1:
-            raise ValueError(f"in_dim must be positive, got {in_dim}. It is the number of columns of the data.")
-        if n_components < 1:
-            raise ValueError(f"n_components must be at least 1, got {n_components}. 100 suits most data.")
-        if not 0 <= whitening <= 1:
-            raise ValueError(f"whitening must lie in [0, 1], got {whitening}. 0 leaves it out.")
+        check_integer("in_dim", in_dim, remedy="It is the number of columns of the data.")
+        check_integer("n_components", n_components, remedy="100 suits most data.")
+        check_within("whitening", whitening, "[0, 1]", remedy="0 leaves it out.")
         self.in_dim = in_dim
         self.n_components = n_components
         self.whitening = whitening

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from paradime.functional.magnitudes import UNIT_POWERS, magnitude_of_rows
+from paradime.functional.distances import UNIT_POWERS, magnitude_of_rows
 from paradime.neighbors.metrics import canonical
 from paradime.types import Metric
 from paradime.utils.rows import DenseRows, loaded

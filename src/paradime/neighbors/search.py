@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import numbers
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +17,7 @@ from paradime.neighbors.metrics import canonical, check_metric
 from paradime.neighbors.moderate import moderate_rows, with_unit
 from paradime.neighbors.sparse_search import choose_sparse, search_sparse
 from paradime.types import Metric
+from paradime.utils.arguments import is_integer
 from paradime.utils.frames import frame_values, is_frame
 from paradime.utils.logging import report
 from paradime.utils.optional import missing_library
@@ -109,7 +109,7 @@ def _checked_points(X: Any) -> DenseRows | SparseRows:
 
 
 def _checked_number(n_neighbors: Any, n: int) -> int:
-    if isinstance(n_neighbors, bool) or not isinstance(n_neighbors, numbers.Integral):
+    if not is_integer(n_neighbors):
         raise TypeError(
             f"n_neighbors must be an integer, got {n_neighbors!r}. Pass an integer of at least 1, such as 15."
         )

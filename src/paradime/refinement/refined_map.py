@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any, Self
 
 import torch
 
-from paradime.functional import perplexity_weights, place_by_neighbors
+from paradime.functional import neighbor_weights, place_by_neighbors
 from paradime.refinement.reference import ReferenceRows, chunks_of
 from paradime.types import Metric
 from paradime.utils.parallel import parallel_map
@@ -46,6 +47,14 @@ class RefinedMap:
         """Returns a map of the same rows with other positions, of which equal rows get the same one."""
         return dataclasses.replace(self, positions=positions[self.reference.first_equal()])
 
+    def sample(self, n_rows: int) -> Self:
+        """Returns a smaller map of some of the rows, drawn at random, always the same; the others count as new."""
+        if n_rows >= len(self.positions):
+            return self
+        generator = torch.Generator().manual_seed(0)
+        chosen = torch.randperm(len(self.positions), generator=generator)[:n_rows].sort().values
+        return dataclasses.replace(self, reference=self.reference.subset(chosen), positions=self.positions[chosen])
+
     def place(self, X: Any, *, gradients: bool = False) -> torch.Tensor:
         """Places rows.
 
@@ -71,19 +80,26 @@ class RefinedMap:
         positions[new] = self._placed(X[new])
         return positions
 
+    @property
+    def n_neighbors(self) -> int:
+        """By how many training rows a new row is placed."""
+        return min(len(self.positions), max(2, math.ceil(_NEIGHBORS * self.perplexity)))
+
+    @functools.cached_property
+    def _wide(self) -> torch.Tensor:
+        return self.positions.to(torch.float64)
+
     def with_rows(self, X: Any) -> Self:
         """Returns a map to which rows are added, each where it is placed now; shape (m, …), or sparse rows."""
         positions = torch.cat((self.positions, self.place(X)))
         return dataclasses.replace(self, reference=self.reference.with_rows(X), positions=positions)
 
     def _placed(self, X: torch.Tensor) -> torch.Tensor:
-        n = len(self.positions)
-        k = min(n, max(2, math.ceil(_NEIGHBORS * self.perplexity)))
-        wide = self.positions.to(torch.float64)
+        k, wide = self.n_neighbors, self._wide
 
         def place(rows: torch.Tensor) -> torch.Tensor:
             indices, squares = self.reference.nearest(rows, k)
-            return place_by_neighbors(_weights(squares, self.perplexity), wide[indices]).to(torch.float32)
+            return place_by_neighbors(neighbor_weights(squares, self.perplexity), wide[indices]).to(torch.float32)
 
         parts = torch.split(X, self.reference.chunk_size(k))
         with parallel_map(len(parts), X.device) as apply:
@@ -109,14 +125,3 @@ class RefinedMap:
         if not fits or not (math.isfinite(perplexity) and perplexity > 0):
             raise ValueError("the positions of a refined map do not fit to its rows.")
         return cls(reference, positions, perplexity)
-
-
-def _weights(squares: torch.Tensor, perplexity: float) -> torch.Tensor:
-    """Returns the weights of neighbours at squared distances, shape (m, k); differentiable."""
-    k = squares.shape[1]
-    if k < 3:
-        return torch.full_like(squares, 1 / k)
-    with torch.no_grad():
-        # the width that gives the perplexity; that it changes with the distances is left out of the gradient
-        _, rates = perplexity_weights(squares.detach().clone(), max(1.01, min(perplexity, 0.8 * k)))
-    return torch.softmax(-squares * rates[:, None], dim=1)

@@ -25,6 +25,7 @@ from paradime.relationdata import NeighborRelationTuple, RelationData
 from paradime.relations.base import Relations, require_points
 from paradime.transforms import RelationTransform
 from paradime.types import Metric
+from paradime.utils.arguments import check_integer
 from paradime.utils.autograd import copyable
 from paradime.utils.logging import report, verbosely
 from paradime.utils.rows import Rows, rows_of
@@ -89,8 +90,8 @@ class NeighborBasedPDist(Relations):
         measure_recall: bool = False,
     ) -> None:
         super().__init__(transform, data_key)
-        if n_neighbors is not None and n_neighbors < 1:
-            raise ValueError(f"n_neighbors must be at least 1, got {n_neighbors}. 15 suits most data.")
+        if n_neighbors is not None:
+            check_integer("n_neighbors", n_neighbors, remedy="15 suits most data.")
         _check_parts(precomputed)
         check_search(metric, backend)
         self.n_neighbors = n_neighbors

@@ -10,8 +10,7 @@ Example:
 """
 
 from paradime.reporting.judging import Verdict
-from paradime.reporting.result import Report
 from paradime.reporting.scores import Score
-from paradime.reporting.writing import report
+from paradime.reporting.writing import Report, report
 
 __all__ = ["Report", "Score", "Verdict", "report"]

@@ -7,8 +7,9 @@ import math
 from typing import Literal
 
 from paradime.metrics import Estimate
+from paradime.reporting.describing import percent, with_error
 from paradime.reporting.details import Details
-from paradime.reporting.scores import Measured, Score, percent, with_error
+from paradime.reporting.scores import Measured, Score
 
 __all__ = ["NEW_ROWS", "Level", "Verdict", "compare", "headline", "judge"]
 

@@ -11,7 +11,7 @@ import torch
 from paradime.dr.inputs import entry_of
 from paradime.explain._embedder import embedder_of
 from paradime.explain._rows import as_rows, count_of, draw, first_of
-from paradime.functional.principal_axes import axes_of_covariance, axes_of_rows
+from paradime.functional.spectral import axes_of_covariance, axes_of_rows
 from paradime.types import AnyArray
 from paradime.utils.frames import feature_names
 from paradime.utils.targets import NumberColumn, TargetColumn, read_targets_together

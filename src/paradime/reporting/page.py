@@ -9,10 +9,10 @@ from html import escape
 from importlib import resources
 
 from paradime.metrics import Estimate
-from paradime.reporting.describing import Facts
+from paradime.reporting.describing import Facts, number
 from paradime.reporting.judging import NEW_ROWS, Verdict
 from paradime.reporting.pictures import Picture
-from paradime.reporting.scores import Score, number
+from paradime.reporting.scores import Score
 
 __all__ = ["Contents", "render"]
 

@@ -76,7 +76,7 @@ def _complete(definitions: dict[str, Any], component: type[Component]) -> None:
     if component is LossSpec:
         _name(properties["func"], LOSS_FUNCTIONS)
     rules = []
-    for name, block in component.registry.items():
+    for name, block in sorted(component.registry.items()):
         place = f"{component.registry.kind}: {name}"
         definitions[place] = _options(block, component.hidden_of(block), component)
         names = [name, *component.registry.aliases_of(name)]

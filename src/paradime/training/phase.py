@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import math
-import numbers
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -22,6 +20,7 @@ from paradime.training.execution import PRECISIONS
 from paradime.training.optimizers import make_optimizer
 from paradime.training.schedules import Schedule
 from paradime.utils.annotations import from_numpy
+from paradime.utils.arguments import check_choice, check_integer, check_positive, is_integer, is_positive
 
 __all__ = ["TrainingPhase"]
 
@@ -142,9 +141,7 @@ class TrainingPhase:
         self.edge_rel_key = edge_rel_key
         self.neg_sampling_rate = from_numpy(neg_sampling_rate)
         self.loss_keys = [loss_keys] if isinstance(loss_keys, str) else [from_numpy(key) for key in loss_keys]
-        if loss_weights is not None and not isinstance(loss_weights, str):
-            loss_weights = [from_numpy(weight) for weight in loss_weights]
-        self.loss_weights = loss_weights
+        self.loss_weights = _plain(loss_weights)
         self.optimizer = optimizer
         self.learning_rate = from_numpy(learning_rate)
         self.report_interval = from_numpy(report_interval)
@@ -155,11 +152,7 @@ class TrainingPhase:
         self.clip_norm = from_numpy(clip_norm)
         self.early_stopping = early_stopping
         self.callbacks = checked_callbacks(callbacks)
-        self.loss_shares = (
-            {key: from_numpy(share) for key, share in loss_shares.items()}
-            if isinstance(loss_shares, Mapping)
-            else loss_shares
-        )
+        self.loss_shares = _plain(loss_shares)
         self.optimizer_kwargs = optimizer_kwargs
         self.loss = None
         self.check()
@@ -191,27 +184,20 @@ class TrainingPhase:
             value: Any = getattr(self, name)
             if name in _BY_RULE and value == AUTO:
                 continue
-            if not isinstance(value, numbers.Integral) or value < least:
-                rule = ", or 'auto'" if name in _BY_RULE else ""
-                raise ValueError(f"{name} must be an integer of at least {least}{rule}, got {value!r}.")
+            check_integer(name, value, least, also=", or 'auto'" if name in _BY_RULE else "")
         batches: Any = self.batches_per_epoch
-        if not isinstance(batches, numbers.Integral) or (batches != -1 and batches < 1):
+        if not is_integer(batches) or (batches != -1 and batches < 1):
             raise ValueError(
                 "batches_per_epoch must be at least 1, or -1 for one pass over the data, "
                 f"got {self.batches_per_epoch!r}."
             )
-        if not isinstance(self.sampling, Sampling) and self.sampling not in _PLAIN_SAMPLINGS:
-            raise ValueError(
-                f"unknown sampling {self.sampling!r}. {did_you_mean(self.sampling, _PLAIN_SAMPLINGS)}"
-            )
+        if not isinstance(self.sampling, Sampling):
+            check_choice("sampling", self.sampling, _PLAIN_SAMPLINGS)
         for name, known in _CHOICES.items():
-            value = getattr(self, name)
-            if value not in known:
-                raise ValueError(f"unknown {name} {value!r}. {did_you_mean(value, known)}")
-        if not _is_positive(self.learning_rate):
-            raise ValueError(f"learning_rate must be a positive number, got {self.learning_rate!r}.")
-        if self.clip_norm is not None and not _is_positive(self.clip_norm):
-            raise ValueError(f"clip_norm must be a positive number or None, got {self.clip_norm!r}.")
+            check_choice(name, getattr(self, name), known)
+        check_positive("learning_rate", self.learning_rate)
+        if self.clip_norm is not None:
+            check_positive("clip_norm", self.clip_norm, also=" or None")
         self._check_blocks()
         self._check_weights()
 
@@ -236,11 +222,18 @@ class TrainingPhase:
             raise ValueError("loss_keys must name at least one loss, got none.")
         balanced = self.loss_weights == "balanced"
         if isinstance(self.loss_weights, str) and not balanced:
-            raise ValueError(f"unknown loss_weights {self.loss_weights!r}. Pass 'balanced' or one number a loss.")
-        if self.loss_weights is not None and not balanced and len(self.loss_weights) != len(self.loss_keys):
             raise ValueError(
-                f"loss_weights must be one number a loss, got {len(self.loss_weights)} weights for "
-                f"{len(self.loss_keys)} losses {self.loss_keys}."
+                f"unknown loss_weights {self.loss_weights!r}. Pass 'balanced' or one number per loss."
+            )
+        weights: Any = self.loss_weights
+        if (
+            weights is not None
+            and not balanced
+            and not (isinstance(weights, list) and len(weights) == len(self.loss_keys))
+        ):
+            raise ValueError(
+                f"loss_weights must be one number per loss, got {weights!r} for {len(self.loss_keys)} losses "
+                f"{self.loss_keys}."
             )
         if self.loss_shares is None:
             return
@@ -259,7 +252,7 @@ class TrainingPhase:
                 f"loss_weights {self.loss_weights} have no meaning beside loss_shares of all losses, {shares}. "
                 "Leave one of them out."
             )
-        if not all(map(_is_positive, shares.values())) or (balanced and not complete):
+        if not all(map(is_positive, shares.values())) or (balanced and not complete):
             raise ValueError(
                 f"loss_shares must be a positive number for each of the losses {self.loss_keys}, got {shares}."
             )
@@ -320,6 +313,10 @@ class TrainingPhase:
             ) from error
 
 
-def _is_positive(value: Any) -> bool:
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and value > 0
+def _plain(values: Any) -> Any:
+    """Returns numbers in a dict, list or array as Python's; anything else, such as a name, as it is."""
+    if isinstance(values, Mapping):
+        return {key: from_numpy(value) for key, value in values.items()}
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        return values
+    return [from_numpy(value) for value in values]

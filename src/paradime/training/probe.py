@@ -12,7 +12,7 @@ from paradime.training.inference import embed_rows, evaluating
 from paradime.training.state import TrainingState
 from paradime.types import AnyArray
 
-__all__ = ["ProbeSample", "check_count", "n_epochs"]
+__all__ = ["ProbeSample", "n_epochs"]
 
 
 class ProbeSample:
@@ -54,9 +54,3 @@ class ProbeSample:
 def n_epochs(state: TrainingState) -> int:
     """Returns how many epochs the training has if no phase ends early."""
     return sum(phase.budget(state.n_rows).epochs for phase in state.phases)
-
-
-def check_count(name: str, value: Any, least: int = 1) -> None:
-    """Raises ValueError unless a value is an integer of at least so much."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}.")

@@ -10,13 +10,14 @@ from paradime._registry import TRANSFORMS
 from paradime.functional import find_ab, modified_cauchy, student_t
 from paradime.relationdata import RelationData
 from paradime.transforms.base import RelationTransform
+from paradime.utils.arguments import check_positive
 
 __all__ = ["ModifiedCauchyTransform", "StudentTTransform"]
 
 
 def _check_positive(name: str, value: float | torch.Tensor) -> None:
-    if not isinstance(value, torch.Tensor) and not value > 0:
-        raise ValueError(f"{name} must be positive, got {value}. The default suits most data.")
+    if not isinstance(value, torch.Tensor):
+        check_positive(name, value, remedy="The default suits most data.")
 
 
 @TRANSFORMS.register("t-dist")

@@ -9,6 +9,7 @@ import torch
 from paradime._registry import TRANSFORMS
 from paradime.relationdata import NeighborRelationTuple, RelationData
 from paradime.transforms.base import RelationTransform
+from paradime.utils.arguments import check_integer
 
 __all__ = ["LocalScaling"]
 
@@ -36,10 +37,8 @@ class LocalScaling(RelationTransform):
     _SCALE: ClassVar[slice] = slice(3, 6)
 
     def __init__(self, n_neighbors: int = 10, n_extra: int = 50) -> None:
-        if n_neighbors < 1:
-            raise ValueError(f"n_neighbors must be at least 1, got {n_neighbors}. 10 suits most data.")
-        if n_extra < 0:
-            raise ValueError(f"n_extra must be at least 0, got {n_extra}. 50 suits most data.")
+        check_integer("n_neighbors", n_neighbors, remedy="10 suits most data.")
+        check_integer("n_extra", n_extra, 0, remedy="50 suits most data.")
         self.n_neighbors = n_neighbors
         self.n_extra = n_extra
 

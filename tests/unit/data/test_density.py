@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-import paradime.data.density as density
+import paradime.data.derived as density
 from paradime._registry import DATA_FUNCTIONS
 from paradime.data import DerivedData
-from paradime.data.density import local_radius
+from paradime.data.derived import local_radius
 from paradime.relationdata import relation_factory
 
 N = 25

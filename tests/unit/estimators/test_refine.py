@@ -238,13 +238,26 @@ def test_presets_without_such_an_objective_have_no_such_parameter():
         ParametricUMAP(refine=True)
 
 
-def test_what_would_show_another_map_is_refused(fitted, digits, tmp_path):
-    with pytest.raises(UnsupportedConfigurationError, match=r"refine=True: new rows are placed"):
-        fitted.export_onnx(tmp_path / "tsne.onnx")
-    with pytest.raises(UnsupportedConfigurationError, match=r"refine=True: new rows are placed"):
-        fitted.export_torch(tmp_path / "tsne.pt2")
-    page = paradime.explore(fitted, digits[0][:100], path=tmp_path / "page.html")
-    assert any("refine=True" in note for note in page.notes)
+def test_pages_place_new_rows_in_the_refined_map_by_a_sample_if_it_is_large(fitted, digits, tmp_path, monkeypatch):
+    from paradime.explorer import features, run_layers, write_layers
+
+    X, _, new, _ = digits
+    placed = run_layers(write_layers(fitted), torch.from_numpy(new)).numpy()
+    assert np.allclose(placed, fitted.transform(new), atol=1e-5)
+    page = paradime.explore(fitted, X[:100], path=tmp_path / "page.html")
+    assert page.what_if
+    assert not page.notes
+    monkeypatch.setattr(features, "_MOST_PARAMETERS", 10_000)
+    page = paradime.explore(fitted, X[:100], path=tmp_path / "page.html")
+    assert page.what_if
+    assert any("of the 500 training rows by which the routine places others" in note for note in page.notes)
+
+
+def test_the_explorer_ranks_features_of_training_rows_in_a_refined_map(fitted, digits):
+    from paradime.explorer import write_layers
+    from paradime.explorer.features import feature_importance
+
+    assert (feature_importance(write_layers(fitted), torch.from_numpy(digits[0][:50])) > 0).any()
 
 
 def test_keyboard_interrupt_keeps_the_positions_reached(digits, monkeypatch):

@@ -1,4 +1,4 @@
-"""Base classes of the dense layouts, which store one tensor and show it as NumPy array or tensor."""
+"""Base classes of layouts that store one tensor and show it as NumPy array or tensor."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Loading of specifications from YAML and JSON, within limits of size, and without running code."""
+"""Specifications as YAML and JSON: read within limits of size and without running code, and written."""
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -12,7 +13,7 @@ from typing import Any
 from paradime.exceptions import SpecificationError
 from paradime.types import Spec
 
-__all__ = ["MOST_ENTRIES", "MOST_OF_YAML", "check_extent", "load", "place_of"]
+__all__ = ["MOST_ENTRIES", "MOST_OF_YAML", "check_extent", "dump", "load", "place_of"]
 
 MOST_ENTRIES = 100_000
 """Largest number of values, mappings and lists in a specification, with aliases expanded."""
@@ -23,6 +24,7 @@ MOST_OF_YAML = 12_000
 _LARGEST_TEXT = 1_000_000  # bytes
 _LARGEST_INTEGER = 2**63 - 1
 _DEEPEST = 40
+_WIDTH = 110
 
 
 def load(source: str | os.PathLike[str] | Spec) -> Any:
@@ -218,3 +220,56 @@ def place_of(location: tuple[int | str, ...]) -> str:
     for part in location:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     return path or "specification"
+
+
+def dump(spec: Mapping[str, Any], format: str = "yaml") -> str:  # noqa: A002  what it is
+    """Returns a specification as a string of YAML or JSON, in a layout for readers.
+
+    Args:
+        spec: Nested mappings and lists.
+        format: ``"yaml"``, with short parts on one line; or ``"json"``.
+
+    Raises:
+        ValueError: If the format is unknown.
+        SpecificationError: If it is too large for YAML.
+
+    Example:
+        >>> print(dump({"losses": [{"name": "a", "type": "position", "func": "mse"}]}))
+        losses:
+        - {name: a, type: position, func: mse}
+        <BLANKLINE>
+    """
+    if format == "json":
+        return json.dumps(spec, indent=2, ensure_ascii=False) + "\n"
+    if format != "yaml":
+        raise ValueError(f"format must be 'yaml' or 'json', got {format!r}.")
+    if check_extent(spec) > MOST_OF_YAML:
+        raise SpecificationError(
+            f"specification: must have at most {MOST_OF_YAML} entries for YAML, got more. Make long arrays "
+            "entries of the data, or write JSON."
+        )
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.width = _WIDTH
+    stream = io.StringIO()
+    yaml.dump(_arranged(spec, 0), stream)
+    return stream.getvalue()
+
+
+def _arranged(part: Any, indent: int) -> Any:
+    """Returns the same for ruamel's dumper, where parts that fit into a line are marked to be written on one."""
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+    if not isinstance(part, (Mapping, list, tuple)):
+        return part
+    made: Any = CommentedMap() if isinstance(part, Mapping) else CommentedSeq()
+    if isinstance(part, Mapping):
+        for key, value in part.items():
+            made[key] = _arranged(value, indent + 2)
+    else:
+        made.extend(_arranged(value, indent + 2) for value in part)
+    # sections are written on several lines, however short
+    if indent >= 4 and len(json.dumps(part, ensure_ascii=False)) + indent <= _WIDTH:
+        made.fa.set_flow_style()
+    return made
