@@ -202,7 +202,7 @@ def local_radius(relations: RelationData, X: Any) -> FloatArray:
     Args:
         relations: Relations p ≥ 0 between n points, such as those of t-SNE or UMAP, preferably sparse. Relations
             of points to themselves are ignored.
-        X: The points, shape (n, …), dense or sparse.
+        X: The points, rows of any form, shape (n, …).
 
     Returns:
         Shape (n,), float32. Points without relations get the mean of the others.

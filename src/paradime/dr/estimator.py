@@ -19,9 +19,9 @@ from paradime.data import DerivedData, Sampling
 from paradime.dr.components import COMPONENTS, Component, Components, Overrides, PhasesComponent, make_components
 from paradime.dr.fitted import FittedState
 from paradime.dr.html import fitted_attributes, html_of
+from paradime.dr.inference import PartMethod, has_part
 from paradime.dr.overrides import AddedLoss
 from paradime.dr.parameters import checked_parameters, describe_unknown, handed_on, known_parameters, parameters_of
-from paradime.dr.parts import PartMethod, has_part
 from paradime.exceptions import InconsistentVersionWarning, UnsupportedConfigurationError
 from paradime.loss import Loss
 from paradime.loss.weights import Weight

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from paradime.dr.archive import BLOCKS, HELD_OUT, NAMED_IN_FILE, REFINED, is_composed
+from paradime.dr.archive import BLOCKS, HELD_OUT, NAMED_IN_FILE, is_composed
 from paradime.dr.components import Overrides
 from paradime.dr.fitted import FittedState
 from paradime.dr.inputs import Targets
 from paradime.dr.overrides import AddedLoss
 from paradime.exceptions import CUDANotAvailableError, ModelFileError
-from paradime.persistence.saved import Saved
+from paradime.persistence.saved import REFINED, Saved
 from paradime.persistence.values import Decoder, vocabulary_with
 from paradime.persistence.weights import restored_model, take_weights, tie
 from paradime.refinement import RefinedMap

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import numbers
 import time
 import warnings
 from typing import Any
@@ -28,7 +29,7 @@ from paradime.training.execution import StepThreads
 from paradime.utils.logging import report
 from paradime.utils.seed import seeded
 
-__all__ = ["check_refinable", "refined_map"]
+__all__ = ["check_refinable", "refined_map", "sampled_map"]
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +107,27 @@ def refined_map(routine: Estimator) -> RefinedMap:
     refined = made.with_positions(free.positions)
     _distill(routine, objective, refined.positions)
     return refined
+
+
+def sampled_map(routine: Estimator, reference_rows: Any) -> RefinedMap | None:
+    """Returns the refined map of a routine, if it has one, with so many of its rows, or all if ``None``.
+
+    Raises:
+        ValueError: If the number is not positive, or given without there being a refined map.
+    """
+    refined = routine._fitted.refined
+    if reference_rows is None:
+        return refined
+    if isinstance(reference_rows, bool) or not isinstance(reference_rows, numbers.Integral) or reference_rows < 1:
+        raise ValueError(
+            f"reference_rows must be a positive integer, or None for all training rows, got {reference_rows!r}."
+        )
+    if refined is None:
+        raise ValueError(
+            f"reference_rows={reference_rows} is for refined maps, which hold training rows, and this "
+            f"{type(routine).__name__} has none. Leave it out, or fit with refine=True."
+        )
+    return refined.sample(int(reference_rows))
 
 
 def _distill(routine: Any, objective: Objective, positions: torch.Tensor) -> None:

@@ -17,9 +17,8 @@ from paradime.dr.components import Components
 from paradime.dr.estimator import Estimator
 from paradime.dr.fitted import Drift, FittedState
 from paradime.dr.held_out import check_hold_out, held_out_rows, hold_out, validation_of
-from paradime.dr.inference import UnknownAttributeError, apply_model, score_of
+from paradime.dr.inference import UnknownAttributeError, apply_model, needs_part, score_of
 from paradime.dr.inputs import Targets, as_dataset, embedded_entry, with_targets
-from paradime.dr.parts import needs_part
 from paradime.dr.preparation import check_and_compute, description_of, read_resumed, spare_parameters
 from paradime.dr.refining import check_refinable, refined_map
 from paradime.dr.specification import read_components, written
@@ -32,6 +31,7 @@ from paradime.dr.updating import (
     renewed_components,
     rows_to_update,
     share_of_epochs,
+    warn_without_map,
     with_kept,
 )
 from paradime.exceptions import NotTrainedError, ParaDimeError, UnsupportedConfigurationError
@@ -378,6 +378,7 @@ class ParametricDR(Estimator):
                     )
                     for phase in blocks.main_phases()
                 ]
+                warn_without_map(self)
                 refined = self._fitted.refined
                 with blocks.other_phases(phases):
                     self._train(dataset, callbacks, refine=False)
@@ -446,6 +447,7 @@ class ParametricDR(Estimator):
             with self._restored_on_error():
                 blocks = renewed_components(self)
                 spare_parameters(self)
+                warn_without_map(self)
                 with held_phases(blocks, held if anchors else None, share, epochs):
                     self._train(rows, callbacks, refine=False)
                 self._add_rows(before.refined, new)
@@ -530,11 +532,10 @@ class ParametricDR(Estimator):
         )
 
     def _add_rows(self, refined: RefinedMap | None, dataset: Dataset) -> None:
-        """Adds rows to a refined map, in which the earlier ones stay where they are."""
-        if refined is not None:
-            self._fitted = self._fitted.replace(
-                refined=refined.with_rows(dataset[embedded_entry(dataset, self.data_key)])
-            )
+        """Adds rows to a refined map, in which no earlier one moves; without ``refine``, drops the map."""
+        if refined is not None and self.refine:
+            refined = refined.with_rows(dataset[embedded_entry(dataset, self.data_key)])
+        self._fitted = self._fitted.replace(refined=refined if self.refine else None)
 
     @contextlib.contextmanager
     def _restored_on_error(self) -> Iterator[Components | None]:
@@ -710,7 +711,7 @@ class ParametricDR(Estimator):
         shape = np.shape(X)
         if len(shape) == 1 and self.__sklearn_is_fitted__():
             raise ValueError(
-                f"Expected 2D array, got shape {shape}. inverse_transform takes places, one a row: reshape a "
+                f"Expected 2D array, got shape {shape}. inverse_transform takes positions, one per row: reshape a "
                 "single one with .reshape(1, -1)."
             )
         try:
@@ -855,7 +856,7 @@ class ParametricDR(Estimator):
         return records
 
     def history_frame(self, library: Literal["pandas", "polars"] = "pandas") -> Any:
-        """Returns :attr:`history_` as a data frame, one row an epoch.
+        """Returns :attr:`history_` as a data frame, one row per epoch.
 
         Args:
             library: ``"pandas"`` or ``"polars"``.
@@ -986,6 +987,7 @@ class ParametricDR(Estimator):
         allow_imports: Iterable[str] = (),
         metadata: Mapping[str, Any] | None = None,
         verify: bool = False,
+        reference_rows: int | None = None,
     ) -> None:
         """Saves what was learned and how to train further; :func:`paradime.load` reads it.
 
@@ -1006,6 +1008,10 @@ class ParametricDR(Estimator):
             verify: Whether to load what is about to be written, and to compare its weights and its embedding of
                 some rows with the routine's, before anything is replaced. This finds modules of users whose
                 result depends on more than their parameters, buffers and arguments.
+            reference_rows: How many training rows of a refined map are written, by which it places others; all if
+                ``None``. Some are chosen that cover the others. Fewer make the file smaller, and new rows are
+                placed less well (``docs/refining.md`` has figures). Training rows that are not written count as
+                new ones.
 
         Raises:
             NotTrainedError: If the routine is not trained.
@@ -1032,6 +1038,7 @@ class ParametricDR(Estimator):
             allow_imports=allow_imports,
             metadata=metadata,
             verify=verify,
+            reference_rows=reference_rows,
         )
 
     def save_pretrained(self, folder: str | os.PathLike[str], **settings: Any) -> None:
@@ -1097,6 +1104,7 @@ class ParametricDR(Estimator):
         *,
         part: str = "embed",
         refine: bool = True,
+        reference_rows: int | None = None,
         opset: int | None = None,
         tolerance: float = 1e-5,
     ) -> None:
@@ -1110,6 +1118,7 @@ class ParametricDR(Estimator):
                 ``refine=True``, as by :meth:`transform`, up to rounding; else by the network alone. The file of a
                 refined map holds the training rows in a short form. The distance of each row to each of these is
                 held in memory: pass some hundred rows at a time.
+            reference_rows: As for :meth:`save`.
             opset: The version of ONNX's operators; torch's default if ``None``.
             tolerance: The largest difference from the model that is let through, in units of the largest result,
                 or of 1 where that is smaller.
@@ -1122,7 +1131,9 @@ class ParametricDR(Estimator):
         """
         from paradime.dr.exporting import export_onnx
 
-        export_onnx(self, path, part=part, refine=refine, opset=opset, tolerance=tolerance)
+        export_onnx(
+            self, path, part=part, refine=refine, reference_rows=reference_rows, opset=opset, tolerance=tolerance
+        )
 
     def export_torch(
         self,
@@ -1130,6 +1141,7 @@ class ParametricDR(Estimator):
         *,
         part: str = "embed",
         refine: bool = True,
+        reference_rows: int | None = None,
         tolerance: float = 1e-5,
     ) -> None:
         """Writes the model as a program of ``torch.export``, for any number of rows, checked against the model.
@@ -1138,6 +1150,7 @@ class ParametricDR(Estimator):
             path: The file, such as ``"model.pt2"``; ``torch.export.load(path).module()`` reads it.
             part: As for :meth:`export_onnx`.
             refine: As for :meth:`export_onnx`.
+            reference_rows: As for :meth:`save`.
             tolerance: As for :meth:`export_onnx`.
 
         Raises:
@@ -1147,4 +1160,4 @@ class ParametricDR(Estimator):
         """
         from paradime.dr.exporting import export_torch
 
-        export_torch(self, path, part=part, refine=refine, tolerance=tolerance)
+        export_torch(self, path, part=part, refine=refine, reference_rows=reference_rows, tolerance=tolerance)

@@ -14,7 +14,7 @@ from paradime._registry import with_article
 from paradime.dr.archive import class_name, probes, saved_of
 from paradime.dr.estimator import Estimator
 from paradime.dr.exporting import required_model
-from paradime.dr.parts import has_part
+from paradime.dr.inference import has_part
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.persistence.bundle import checked_target, write_bundle
 from paradime.persistence.load import load, read_saved, restore
@@ -37,12 +37,20 @@ def save(
     allow_imports: Iterable[str],
     metadata: Mapping[str, Any] | None,
     verify: bool,
+    reference_rows: int | None,
 ) -> None:
     """Saves what was learned and how to train further; see ``ParametricDR.save``."""
     target = checked_target(path)
     required_model(routine)
     imports = (allow_imports,) if isinstance(allow_imports, str) else tuple(allow_imports)
-    saved = saved_of(routine, model=model, training=training, allow_imports=imports, metadata=metadata)
+    saved = saved_of(
+        routine,
+        model=model,
+        training=training,
+        allow_imports=imports,
+        metadata=metadata,
+        reference_rows=reference_rows,
+    )
     methods = {"decode": "inverse_transform", "classify": "predict"}
     files = saved.to_files([name for part, name in methods.items() if has_part(routine, part)])
     if verify:

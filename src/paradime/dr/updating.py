@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import logging
 import math
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,6 +36,7 @@ __all__ = [
     "renewed_components",
     "rows_to_update",
     "share_of_epochs",
+    "warn_without_map",
     "with_kept",
 ]
 
@@ -59,7 +61,7 @@ def renewed_components(routine: Estimator) -> Components:
         if blocks.network.recipe != before.network.recipe:
             raise ValueError(
                 f"the parameters of this {type(routine).__name__} describe another network than the one that is "
-                "trained, which cannot be trained further. Undo the change, or set warm_start=False."
+                f"trained, which cannot be trained further. {_remedy(routine)}"
             )
     except BaseException:
         routine._made_components = before
@@ -69,6 +71,25 @@ def renewed_components(routine: Estimator) -> Components:
         blocks.trained = before.trained
     blocks.history = before.history
     return blocks
+
+
+def _remedy(routine: Estimator) -> str:
+    if bool(routine.refine) == (routine._fitted.refined is not None):
+        return "Undo the change, or set warm_start=False."
+    return (
+        f"refine={routine.refine} was set after the training, and decides how wide the network is. Set "
+        f"refine={not routine.refine} again, or train anew: fit(X) with warm_start=False."
+    )
+
+
+def warn_without_map(routine: Estimator) -> None:
+    """Warns if a routine with ``refine=True`` is trained further that has no refined map."""
+    if routine.refine and routine._fitted.refined is None:
+        warnings.warn(
+            "refine=True, and there is no refined map: update and partial_fit train the network alone, and refine "
+            "no positions. Call fit(X) to have them refined.",
+            stacklevel=3,
+        )
 
 
 def new_targets(dataset: Dataset, y: Any, classes: Any, known: Targets | None) -> Targets | None:

@@ -1,4 +1,4 @@
-"""Parameters that all presets take: their types, defaults, and how signatures and docstrings tell them.
+"""Parameters that all presets take: their types, defaults, and their place in signatures and docstrings.
 
 They stand here once, and not in the constructor of each preset. Type checkers and editors read the typed dicts;
 ``help()``, Tab and scikit-learn read the signature and the docstring, which are completed when a class is made.

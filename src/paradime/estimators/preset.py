@@ -23,7 +23,7 @@ from paradime.estimators.initialization import GIVEN_POSITIONS, check_positions,
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import PositionLoss
 from paradime.models import ModelRecipe
-from paradime.spec.checks import check_heads
+from paradime.spec.options import check_heads
 from paradime.spec.values import listed
 from paradime.training import Callback, EarlyStopping, Schedule
 from paradime.types import Data, TensorLike

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from paradime.explain._attribution import gradient_x_input, integrated_gradients, permuted
+from paradime.explain._attribution import gradient_x_input, integrated_with_error, permuted
 from paradime.explain._collinear import COLLINEAR, collinear_groups, names_of_groups, summed_by, with_singles
 from paradime.explain._embedder import Embedder, embedder_of
 from paradime.explain._rows import as_rows, count_of, draw, first_of
@@ -24,8 +24,6 @@ from paradime.utils.sparse import is_sparse
 __all__ = ["FeatureImportance", "feature_importance"]
 
 _METHODS = ("integrated_gradients", "gradient_x_input", "permutation")
-_STEPS, _TRIED_ROWS = (64, 128, 256, 512), 32
-_COMPLETE, _INCOMPLETE = 0.05, 0.25  # completeness errors: the aim, and the limit of the warning
 _MOST_POOLED = 5_000  # sparse rows, which become dense
 _MOST_LISTED = 4
 
@@ -197,7 +195,7 @@ def feature_importance(
     else:
         start = _baseline(baseline, pool, row_shape, is_own=background is None)
         if method == "integrated_gradients":
-            attributions, error = _integrated(embedder, rows, start, axes, n_steps)
+            attributions, error = integrated_with_error(embedder, rows, start, axes, n_steps)
         else:
             attributions = gradient_x_input(embedder, rows, start, axes)
         values = attributions.abs().mean(dim=0, dtype=torch.float64)
@@ -240,17 +238,6 @@ def _permuted(
     return singles, (signed, moved)
 
 
-def _integrated(
-    embedder: Embedder, rows: torch.Tensor, start: torch.Tensor, axes: tuple[int, ...], n_steps: int | None
-) -> tuple[torch.Tensor, float]:
-    """Returns attributions by integrated gradients, and their error, of which it warns if it is large."""
-    steps = _enough_steps(embedder, rows, start, axes) if n_steps is None else int(n_steps)
-    attributions = integrated_gradients(embedder, rows, start, axes, steps)
-    error = _completeness_error(embedder, rows, start, axes, attributions)
-    _warn_if_incomplete(error, steps)
-    return attributions, error
-
-
 def _warn_if_cancelling(importance: FeatureImportance) -> None:
     """Warns of collinear features that seem important, but whose contributions cancel in the group."""
     together = importance.grouped().overall
@@ -266,7 +253,7 @@ def _warn_if_cancelling(importance: FeatureImportance) -> None:
     warnings.warn(
         f"collinear features (correlation of {COLLINEAR:g} or more) contribute {shown}, which mostly cancel: "
         f"together they contribute {together[worst]:.3g}. Pass group_collinear=True, or read grouped().",
-        stacklevel=3,
+        stacklevel=4,  # through the decorator, to the caller
     )
 
 
@@ -342,32 +329,3 @@ def _baseline(baseline: Any, pool: torch.Tensor, row_shape: tuple[int, ...], *, 
     if tuple(row.shape) != row_shape or not bool(row.isfinite().all()):
         raise ValueError(f"baseline must be a finite row of shape {row_shape}, got shape {tuple(row.shape)}.")
     return row
-
-
-def _enough_steps(embedder: Embedder, rows: torch.Tensor, start: torch.Tensor, axes: tuple[int, ...]) -> int:
-    """Doubles the steps until the contributions of a sample of rows are complete."""
-    sample = rows[:: max(1, len(rows) // _TRIED_ROWS)][:_TRIED_ROWS]
-    for steps in _STEPS[:-1]:
-        attributions = integrated_gradients(embedder, sample, start, axes, steps)
-        if _completeness_error(embedder, sample, start, axes, attributions) < _COMPLETE:
-            return steps
-    return _STEPS[-1]
-
-
-def _warn_if_incomplete(error: float, steps: int) -> None:
-    if error > _INCOMPLETE:
-        warnings.warn(
-            f"integrated gradients with {steps} steps miss {error:.0%} of the displacement from the baseline. "
-            "Raise n_steps, or pass method='permutation'.",
-            stacklevel=3,
-        )
-
-
-def _completeness_error(
-    embedder: Embedder, rows: torch.Tensor, start: torch.Tensor, axes: tuple[int, ...], attributions: torch.Tensor
-) -> float:
-    """Returns the mean gap between sums of contributions and displacements, relative to the displacements."""
-    displacements = (embedder.embed(rows) - embedder.embed(start[None]))[:, list(axes)]
-    size = displacements.abs().mean()
-    gap = (attributions.sum(dim=1) - displacements).abs().mean()
-    return float(gap / size) if size > 0 else 0.0

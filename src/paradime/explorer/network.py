@@ -56,8 +56,8 @@ def write_layers(model: Any, *, reference_rows: int | None = None) -> Layers:
 
     Args:
         model: A torch module, a routine, or a scikit-learn pipeline that ends with a routine.
-        reference_rows: How many training rows of a refined map are written, by which it places others, drawn at
-            random; all if ``None``.
+        reference_rows: How many training rows of a refined map are written, by which it places others; all if
+            ``None``.
 
     Returns:
         The layers; :func:`run_layers` evaluates them, as the page does.

@@ -1,4 +1,4 @@
-"""Nearest-neighbour search with a chosen backend and the cache."""
+"""Nearest-neighbour search with a chosen backend and the cache, and its measured recall."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from typing import Any
 
 import torch
 
+from paradime.functional.distances import UNIT_POWERS, magnitude_of_rows
 from paradime.neighbors.backend import NeighborBackend
 from paradime.neighbors.cache import active_cache
 from paradime.neighbors.choice import BACKENDS, Choice, reasoned_choice
+from paradime.neighbors.euclidean import EuclideanRows, is_euclidean
+from paradime.neighbors.exact import exact_neighbors_of
 from paradime.neighbors.metrics import canonical, check_metric
-from paradime.neighbors.moderate import moderate_rows, with_unit
-from paradime.neighbors.sparse_search import choose_sparse, search_sparse
+from paradime.neighbors.sparse_search import choose_sparse, measured_sparse_recall, search_sparse
+from paradime.neighbors.trial import Trial
 from paradime.types import Metric
 from paradime.utils.arguments import is_integer
 from paradime.utils.frames import frame_values, is_frame
@@ -24,11 +27,12 @@ from paradime.utils.optional import missing_library
 from paradime.utils.rows import DenseRows, loaded, rows_of
 from paradime.utils.sparse import SparseRows
 
-__all__ = ["nearest_neighbors"]
+__all__ = ["measured_recall", "nearest_neighbors"]
 
 log = logging.getLogger(__name__)
 
 _Search = Callable[..., tuple[torch.Tensor, torch.Tensor]]
+_SAMPLE_ROWS = 1_000
 
 
 def nearest_neighbors(
@@ -85,9 +89,9 @@ def nearest_neighbors(
             return stored
     shape = f"{len(points)} points, {points.shape[1]} columns, k = {n_neighbors}, metric {metric}"
     report(log, f"Neighbors of {shape}: backend {name}, since {reason}.")
-    rows, unit = moderate_rows(points, metric)
+    rows, unit = _moderate_rows(points, metric)
     indices, dists = search(rows.stored, n_neighbors, metric=metric, random_state=random_state)
-    dists = with_unit(dists, unit)
+    dists = _with_unit(dists, unit)
     if cache is not None and key is not None:
         cache.put(key, indices, dists)
     return indices, dists
@@ -139,3 +143,96 @@ def _chosen(points: DenseRows, metric: Metric, backend: str) -> Choice:
     if not chosen.supports(metric):
         raise ValueError(f"backend {chosen.name!r} does not support metric {metric!r}. Use backend='auto'.")
     return Choice(chosen, "it was specified")
+
+
+def measured_recall(
+    X: Any,
+    indices: torch.Tensor,
+    *,
+    metric: Metric = "euclidean",
+    rows: torch.Tensor | None = None,
+    n_neighbors: int | None = None,
+    n_rows: int = 500,
+    random_state: int = 0,
+) -> float:
+    """Measures the share of exact nearest neighbours that a search has found, on sampled rows.
+
+    For Euclidean, cosine and correlation distance, points as far as the last exact neighbour count as found, too.
+
+    Args:
+        X: The points, rows of any form, shape (n, d).
+        indices: Neighbours found by the search, shape (n, k), or (m, k) for the m rows of ``rows``.
+        metric: The metric.
+        rows: Indices of the rows of ``indices``; if ``None``, rows are sampled.
+        n_neighbors: Number of exact neighbours to search; k if ``None``.
+        n_rows: Number of rows to sample if ``rows`` is ``None``.
+        random_state: Seed of the sample.
+
+    Returns:
+        The recall, in [0, 1].
+
+    Example:
+        >>> X = torch.tensor([[0.0], [1.0], [3.0]])
+        >>> measured_recall(X, torch.tensor([[1], [0], [0]]))
+        0.666...
+    """
+    points = loaded(X)
+    if rows is None:
+        generator = torch.Generator().manual_seed(random_state)
+        rows = torch.randperm(len(points), generator=generator)[:n_rows].to(points.device)
+        indices = indices[rows]
+    k = n_neighbors or indices.shape[1]
+    moderate, _ = _moderate_rows(points, metric)
+    if isinstance(moderate, SparseRows):
+        return measured_sparse_recall(moderate, indices, rows, k, metric)
+    exact, dists = exact_neighbors_of(moderate.dense(), rows, k, metric=metric)
+    if is_euclidean(metric):
+        return Trial(rows, exact, dists[:, -1]).recall(EuclideanRows(moderate.dense(), metric), indices)
+    hits = sum(int(torch.isin(true, row).sum()) for true, row in zip(exact, indices, strict=True))
+    return hits / exact.numel()
+
+
+def _moderate_rows(X: Any, metric: Metric) -> tuple[DenseRows | SparseRows, float]:
+    """Divides rows by a power of two, so that searches can compare them in single precision.
+
+    Args:
+        X: The points, rows of any form, shape (n, d).
+        metric: The metric; rows are divided only if distances are proportional to a power of the unit.
+
+    Returns:
+        The rows, in double precision if they were divided, and the unit of their distances; the unchanged rows
+        and 1 if their magnitude is moderate.
+
+    Example:
+        >>> rows, unit = _moderate_rows(torch.tensor([[2.0**100], [3 * 2.0**100]]), "euclidean")
+        >>> rows.column(0), unit
+        (tensor([1., 3.], dtype=torch.float64), 1.2676506002282294e+30)
+    """
+    power = UNIT_POWERS.get(str(canonical(metric))) if isinstance(metric, str) else None
+    rows = loaded(X)
+    if power is None:
+        return rows, 1.0
+    sample = torch.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE_ROWS)).to(rows.device, torch.int64)
+    unit = float(magnitude_of_rows(rows.take(sample).max_abs_per_row()))
+    if unit == 1:
+        return rows, 1.0
+    # in double precision, because outliers would exceed the range of single precision
+    return rows.to(torch.float64).divided(unit), unit**power
+
+
+def _with_unit(dists: torch.Tensor, unit: float) -> torch.Tensor:
+    """Returns distances in the unit of the data, float32.
+
+    Raises:
+        ValueError: If they are too large or too small for single precision.
+    """
+    if unit == 1:
+        return dists
+    scaled = (dists.to(torch.float64) * unit).to(torch.float32)
+    if not bool(scaled.isfinite().all()) or bool(((scaled == 0) & (dists > 0)).any()):
+        size = float(dists.max()) * unit
+        raise ValueError(
+            f"distances must lie within single precision, from 1e-45 to 3.4e+38, got up to {size:.3g}. Rescale "
+            "the columns, or choose another metric."
+        )
+    return scaled

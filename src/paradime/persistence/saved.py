@@ -23,7 +23,10 @@ from paradime.persistence.names import (
     weights_with_new_names,
 )
 
-__all__ = ["Saved", "model_card", "pack_tensors", "unpack_tensors"]
+__all__ = ["REFINED", "Saved", "model_card", "pack_tensors", "unpack_tensors"]
+
+REFINED = "refined/"
+"""How the names of the tensors of a refined map begin."""
 
 
 @dataclasses.dataclass
@@ -62,7 +65,7 @@ class Saved:
             files[SPEC] = _json(self.spec, indent=1)
         if self.history:
             files[HISTORY] = _json(self.history)
-        files[CARD] = model_card(self.config, list(methods)).encode()
+        files[CARD] = model_card(self.config, list(methods), self.has_training_rows).encode()
         return {CONFIG: pack_config(self.config, files), **files}
 
     @classmethod
@@ -87,6 +90,11 @@ class Saved:
         if config.format_version < 3:
             spec, weights = spec_with_new_names(spec), weights_with_new_names(weights)
         return cls(config, weights, state, spec, history, path)
+
+    @property
+    def has_training_rows(self) -> bool:
+        """Whether the files contain training rows: those of a refined map."""
+        return bool(self.tensors(REFINED))
 
     def tensors(self, prefix: str) -> dict[str, torch.Tensor]:
         """Returns further tensors whose names start with a prefix, by name without the prefix."""
@@ -169,16 +177,22 @@ embedding = routine.transform(X)  # {rows}
 - Dimensions of the embedding, and all settings: `spec.json`, `config.json`
 - Weights: `model.safetensors`
 {more}
-These files do not contain the training data.
+{contents}
 """
+_WITHOUT_ROWS = "These files do not contain the training data."
+_WITH_ROWS = (
+    "These files contain rows of the training data, in half precision and with up to 100 columns or principal\n"
+    "components, by which new rows are placed."
+)
 
 
-def model_card(config: Config, methods: list[str]) -> str:
+def model_card(config: Config, methods: list[str], with_rows: bool) -> str:
     """Returns the text of a model card, with a header for the Hugging Face Hub.
 
     Args:
         config: The configuration.
         methods: Methods of the routine other than ``transform``.
+        with_rows: Whether the files contain training rows.
     """
     shape = config.fitted.row_shape
     rows = f"shape (n, {', '.join(map(str, shape))})"
@@ -193,4 +207,5 @@ def model_card(config: Config, methods: list[str]) -> str:
         version=__version__,
         rows=rows,
         more="".join(f"{m}\n" for m in more),
+        contents=_WITH_ROWS if with_rows else _WITHOUT_ROWS,
     )

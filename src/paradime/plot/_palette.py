@@ -248,7 +248,8 @@ def _distinct_colors(n: int, theme: ThemeName) -> tuple[str, ...]:
         return tuple(first[: max(n, 1)])
     chosen = [_rgb_of(color) for color in first]
     grid = _candidates(theme)
-    # a difference that deuteranopes do not see counts less, but normal eyes see it
+    # Glasbey palettes, as of colorcet, do not consider deuteranopes: the least difference that these see among 30
+    # colours is 2.3 at most, and 12 here. A difference that they do not see counts less, but normal eyes see it.
     views = [(_to_lab(grid), 1.0), (_to_lab(grid, _DEUTERANOPIA), 2.0)]
     nearest = np.full(len(grid), np.inf)
     for i in range(n):

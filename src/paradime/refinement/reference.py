@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
+import numpy as np
 import torch
 
 from paradime.functional import axes_of_rows
+from paradime.functional.clustering import covering_points
 from paradime.neighbors.metrics import canonical
 from paradime.neighbors.products import smallest, sq_norms_of
 from paradime.types import Metric
@@ -30,6 +33,7 @@ _CHUNK_ELEMENTS = 1 << 21
 _LARGEST = 1_024.0  # of the stored numbers, far from the ends of half precision
 _LARGEST_HALF = 65_504.0
 _MARGIN = 8  # neighbours more than asked for: which ones are nearest is decided in double precision
+_CHOSEN_TOGETHER = 1_000
 _DIRECTIONS = {"cosine": 1, "correlation": 2}
 
 
@@ -88,6 +92,24 @@ class ReferenceRows:
             checks.append(checks_of(chunk, factors_of_checks(len(self.center)))[0])
         return dataclasses.replace(self, rows=torch.cat(rows), keys=torch.cat(keys), checks=torch.cat(checks))
 
+    def covering(self, n_rows: int) -> torch.Tensor:
+        """Returns the indices of rows near which the others are: those nearest to centres of k-means, ascending.
+
+        Centres are computed of random parts of the rows, so that the time is proportional to the number of rows.
+
+        Args:
+            n_rows: How many, at most n.
+        """
+        generator = torch.Generator().manual_seed(0)
+        n_parts = math.ceil(n_rows / _CHOSEN_TOGETHER)
+        parts = torch.randperm(len(self), generator=generator).tensor_split(n_parts)
+        counts = torch.arange(n_rows).tensor_split(n_parts)
+        chosen = [
+            part[covering_points(self._single[0][part], len(count), generator=generator)]
+            for part, count in zip(parts, counts, strict=True)
+        ]
+        return torch.cat(chosen).sort().values
+
     def subset(self, chosen: torch.Tensor) -> Self:
         """Returns some of the rows, by their indices."""
         return dataclasses.replace(
@@ -97,9 +119,13 @@ class ReferenceRows:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns what is pickled and copied: the fields, without what is computed of them."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
     def state(self) -> dict[str, torch.Tensor]:
         """Returns the tensors by name."""
-        return {field.name: torch.as_tensor(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        return {name: torch.as_tensor(value) for name, value in self.__getstate__().items()}
 
     @classmethod
     def from_state(cls, state: Mapping[str, torch.Tensor]) -> Self:
@@ -119,6 +145,13 @@ class ReferenceRows:
     def find(self, X: torch.Tensor) -> torch.Tensor:
         """Returns the first stored row that equals each of these, shape (m,), int64; −1 where none does."""
         return self._places(_keys_of(X))
+
+    def unknown(self, X: Any) -> torch.Tensor:
+        """Returns the indices of the rows of X that are not stored, each of several equal ones once, ascending."""
+        keys = torch.cat([_keys_of(chunk) for chunk in chunks_of(X)])
+        new = (self._places(keys) < 0).nonzero().squeeze(1)
+        _, first = np.unique(keys[new].numpy(), return_index=True)
+        return new[torch.from_numpy(first).sort().values]
 
     def first_equal(self) -> torch.Tensor:
         """Returns, for each stored row, the first of those that equal it, shape (n,)."""

@@ -48,11 +48,10 @@ class RefinedMap:
         return dataclasses.replace(self, positions=positions[self.reference.first_equal()])
 
     def sample(self, n_rows: int) -> Self:
-        """Returns a smaller map of some of the rows, drawn at random, always the same; the others count as new."""
+        """Returns a smaller map of some of the rows, which cover the others; these count as new."""
         if n_rows >= len(self.positions):
             return self
-        generator = torch.Generator().manual_seed(0)
-        chosen = torch.randperm(len(self.positions), generator=generator)[:n_rows].sort().values
+        chosen = self.reference.covering(n_rows)
         return dataclasses.replace(self, reference=self.reference.subset(chosen), positions=self.positions[chosen])
 
     def place(self, X: Any, *, gradients: bool = False) -> torch.Tensor:
@@ -90,7 +89,14 @@ class RefinedMap:
         return self.positions.to(torch.float64)
 
     def with_rows(self, X: Any) -> Self:
-        """Returns a map to which rows are added, each where it is placed now; shape (m, …), or sparse rows."""
+        """Returns a map to which rows are added, each where it is placed now; shape (m, …), or sparse rows.
+
+        Rows that equal one that is there, or one another, are added once.
+        """
+        unknown = self.reference.unknown(X)
+        if not len(unknown):
+            return self
+        X = X[unknown]
         positions = torch.cat((self.positions, self.place(X)))
         return dataclasses.replace(self, reference=self.reference.with_rows(X), positions=positions)
 
@@ -104,6 +110,10 @@ class RefinedMap:
         parts = torch.split(X, self.reference.chunk_size(k))
         with parallel_map(len(parts), X.device) as apply:
             return torch.cat([self.positions[:0], *apply(place, parts)])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns what is pickled and copied: the fields, without what is computed of them."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     # -- files ----------------------------------------------------------------------------------------
 

@@ -3,8 +3,7 @@
 from paradime.relations.base import Relations, Transform
 from paradime.relations.differentiable import DifferentiablePDist, DistsFromTo
 from paradime.relations.neighbor import NeighborBasedPDist
-from paradime.relations.pairwise import PDist
-from paradime.relations.precomputed import Precomputed
+from paradime.relations.pairwise import PDist, Precomputed
 
 __all__ = [
     "DifferentiablePDist",

@@ -15,7 +15,7 @@ from paradime._version import __version__
 from paradime.data.scales import described, outweighing_columns
 from paradime.exceptions import SpecificationError
 from paradime.metrics import Estimate
-from paradime.plot._history import PhaseCurves, read_curves
+from paradime.plot.histories import PhaseCurves, read_curves
 from paradime.reporting.material import Material, Points
 
 __all__ = [

@@ -89,14 +89,14 @@ class Measured:
     """All scores, with the settings of the measurement.
 
     Attributes:
-        figures: The scores by name.
+        scores: The scores by name.
         curves: Co-ranking curves by the name of the map, for a picture.
         k: The size of neighbourhoods.
         n_rows: The number of rows that were measured.
         linear: Positions of the training rows by PCA, shape (n, p).
     """
 
-    figures: dict[str, Score]
+    scores: dict[str, Score]
     curves: dict[str, CorankingCurve]
     k: int
     n_rows: int

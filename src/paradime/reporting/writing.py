@@ -36,7 +36,7 @@ class Report:
         title: The title of the page.
         summary: The verdicts in one sentence.
         verdicts: Answers to the four questions, with level and reasons.
-        figures: All scores by name.
+        scores: All scores by name.
         concerns: Possible problems: properties of the data, and warnings.
         html: The page, which is self-contained.
     """
@@ -44,7 +44,7 @@ class Report:
     title: str
     summary: str
     verdicts: tuple[Verdict, ...]
-    figures: dict[str, Score]
+    scores: dict[str, Score]
     concerns: tuple[str, ...]
     html: str
 
@@ -60,7 +60,7 @@ class Report:
             library: ``"pandas"`` or ``"polars"``.
 
         Returns:
-            Columns ``figure``, the name of the score; ``seen`` and ``held_out``, each with its ``_error``; ``pca``
+            Columns ``metric``, the name; ``seen`` and ``held_out``, each with its ``_error``; ``pca``
             and ``pca_held_out``, by PCA of the same rows; ``random`` and ``random_spread``, for permuted
             positions; ``data`` and ``data_held_out``, in the data; and ``meaning``. Values that were not measured
             are missing.
@@ -71,13 +71,13 @@ class Report:
         """
         if library not in ("pandas", "polars"):
             raise ValueError(f"library must be 'pandas' or 'polars', got {library!r}.")
-        rows = [_row(figure) for figure in self.figures.values()]
+        rows = [_row(score) for score in self.scores.values()]
         columns = {name: [row[name] for row in rows] for name in rows[0]}
-        others = "The scores themselves are in report.figures."
+        others = "The scores themselves are in report.scores."
         module = require(library, "A report as a data frame", remedy=others)
         if library == "polars":
             return module.DataFrame(columns, strict=False)
-        texts = ("figure", "meaning")
+        texts = ("metric", "meaning")
         return module.DataFrame(columns).astype({name: float for name in columns if name not in texts})
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -110,22 +110,22 @@ class Report:
         return "\n".join(lines)
 
 
-def _row(figure: Score) -> dict[str, Any]:
-    seen, held_out, random = figure.seen, figure.held_out, figure.random
+def _row(score: Score) -> dict[str, Any]:
+    seen, held_out, random = score.seen, score.held_out, score.random
     values = {
         "seen": seen,
         "seen_error": seen.standard_error,
         "held_out": held_out,
         "held_out_error": None if held_out is None else held_out.standard_error,
-        "pca": figure.pca,
-        "pca_held_out": figure.pca_held_out,
+        "pca": score.pca,
+        "pca_held_out": score.pca_held_out,
         "random": random,
         "random_spread": None if random is None else random.standard_error,
-        "data": figure.data,
-        "data_held_out": figure.data_held_out,
+        "data": score.data,
+        "data_held_out": score.data_held_out,
     }
     numbers = {name: None if value is None else float(value) for name, value in values.items()}
-    return {"figure": figure.name, **numbers, "meaning": figure.meaning}
+    return {"metric": score.name, **numbers, "meaning": score.meaning}
 
 
 def report(
@@ -179,7 +179,7 @@ def report(
         >>> quality = report(ParametricMDS(epochs=3, random_state=0).fit(X), X)
         >>> quality.verdicts[1].level
         'unknown'
-        >>> preserved = quality.figures["neighbours preserved"]
+        >>> preserved = quality.scores["neighbours preserved"]
         >>> bool(preserved.seen > preserved.random)
         True
     """
@@ -225,14 +225,14 @@ def _report(
         summary=summary,
         verdicts=verdicts,
         pictures=pictures,
-        figures=list(measured.figures.values()),
+        scores=list(measured.scores.values()),
         data=data,
         routine=describe_routine(material),
         specification=specification(material.routine),
         concerns=concerns,
         method=_method(material, measured, details, k, random_state) + left_out + list(details.notes),
     )
-    return Report(str(name), summary, tuple(verdicts), measured.figures, tuple(concerns), render(contents))
+    return Report(str(name), summary, tuple(verdicts), measured.scores, tuple(concerns), render(contents))
 
 
 def _subtitle(material: Material) -> str:

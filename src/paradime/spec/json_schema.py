@@ -6,7 +6,6 @@ from typing import Any
 
 from paradime._registry import LOSS_FUNCTIONS, Registry
 from paradime.models import DECODERS, FullyConnected
-from paradime.spec.checks import OF_CLASSIFIER, OF_DECODER
 from paradime.spec.components import (
     CallbackSpec,
     Component,
@@ -19,7 +18,7 @@ from paradime.spec.components import (
     ScheduleSpec,
     TransformSpec,
 )
-from paradime.spec.options import first_sentence, options_model
+from paradime.spec.options import OF_CLASSIFIER, OF_DECODER, first_sentence, options_model
 from paradime.spec.schema import RoutineSpec
 from paradime.training import EarlyStopping, TrainingPhase
 

@@ -46,7 +46,7 @@ class TrainingPhase:
         edge_rel_key: The global relations whose edges are sampled.
         neg_sampling_rate: Negatives for each edge, at least 0.
         loss_keys: Which losses, by the routine's keys.
-        loss_weights: One number a loss; 1 each if ``None``. A pair (start, end) instead of a number changes
+        loss_weights: One number per loss; 1 each if ``None``. A pair (start, end) instead of a number changes
             linearly during the phase. ``"balanced"`` finds weights under which each loss keeps its share of the
             gradient, whatever the scale of the losses and the data.
         optimizer: A class of ``torch.optim``, or a function of parameters and settings.

@@ -8,7 +8,7 @@ import numpy as np
 
 from paradime._registry import CALLBACKS
 from paradime.training.callbacks import Callback
-from paradime.training.probe import ProbeSample, n_epochs
+from paradime.training.pictures import ProbeSample, n_epochs
 from paradime.training.state import TrainingState
 from paradime.types import AnyArray, FloatArray, TensorLike
 from paradime.utils.arguments import check_integer

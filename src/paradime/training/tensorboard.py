@@ -7,9 +7,8 @@ from typing import Any
 
 from paradime._registry import CALLBACKS
 from paradime.training.callbacks import Callback
-from paradime.training.drawing import draw_embedding, new_figure
 from paradime.training.history import History
-from paradime.training.probe import ProbeSample
+from paradime.training.pictures import ProbeSample, draw_embedding, new_figure
 from paradime.training.state import TrainingState
 from paradime.utils.arguments import check_integer
 from paradime.utils.optional import require

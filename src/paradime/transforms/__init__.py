@@ -20,8 +20,7 @@ from paradime.transforms.conversion import (
     ToTriangularTensor,
     ZeroDiagonal,
 )
-from paradime.transforms.kernels import ModifiedCauchyTransform, StudentTTransform
-from paradime.transforms.local_scaling import LocalScaling
+from paradime.transforms.kernels import LocalScaling, ModifiedCauchyTransform, StudentTTransform
 
 __all__ = [
     "AdaptiveNeighborhoodRescale",

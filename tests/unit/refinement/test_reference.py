@@ -115,3 +115,19 @@ def test_sums_of_equal_rows_agree_in_any_order_of_columns_and_those_of_others_do
     assert int(apart.sum()) == 300
     other, _ = checks_of(X.to(torch.float32).nextafter(torch.tensor(torch.inf)), factors)
     assert bool(((sums - other).abs() > rounding).all())
+
+
+@pytest.mark.parametrize("n_rows", [1, 60, 1_700, 1_999])
+def test_some_rows_cover_the_others_better_than_random_ones(n_rows):
+    X = rows(2_000, 2)
+    reference = ReferenceRows.of(X)
+    chosen = reference.covering(n_rows)
+    assert len(chosen.unique()) == n_rows
+    assert torch.equal(chosen, reference.covering(n_rows))
+    if n_rows < 1_000:  # above, nearly all are chosen
+
+        def farness(some):
+            return float(torch.cdist(X, X[some]).amin(dim=1).square().mean())
+
+        drawn = torch.randperm(2_000, generator=torch.Generator().manual_seed(0))[:n_rows]
+        assert farness(chosen) < 0.9 * farness(drawn)

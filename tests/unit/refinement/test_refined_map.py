@@ -1,3 +1,5 @@
+import pickle
+
 import pytest
 import torch
 
@@ -103,6 +105,14 @@ def test_the_graph_takes_images():
     X = rows(60, 12)
     refined = RefinedMap.of(X.view(60, 3, 4), X[:, :2], perplexity=5)
     assert torch.equal(RefinedPlacement.of(refined)(X.view(60, 3, 4)), refined.positions)
+
+
+def test_a_map_that_has_placed_rows_is_pickled_as_small_as_before():
+    X, refined = flat_map()
+    before = len(pickle.dumps(refined))
+    placed = refined.place(X + 0.1)
+    assert len(pickle.dumps(refined)) == before
+    assert torch.equal(pickle.loads(pickle.dumps(refined)).place(X + 0.1), placed)
 
 
 def test_free_positions_descend_the_divergence_to_two_separate_pairs():

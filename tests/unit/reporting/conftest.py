@@ -116,7 +116,7 @@ def projection(pca):
 
 @pytest.fixture(scope="session")
 def bent(digits):
-    """A map that is neither linear nor learned, so that figures of it are the same on every machine."""
+    """A map that is neither linear nor learned, so that scores of it are the same on every machine."""
     layer = projection(PCA(2, svd_solver="full").fit(digits[0]))
     with torch.no_grad():
         layer.weight *= 0.1

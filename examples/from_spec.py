@@ -1,16 +1,17 @@
-"""Trains any text of the grammar on forest cover data, or on a table of yours, and draws the map.
+"""Trains any specification on forest cover data, or on a table of yours, and draws the map.
 
-What one sees: the same map twice, on the left coloured by one column of the data, on the right by the kind of
-forest. With ``guided.yaml`` the colour changes from left to right, for this text asks the x-axis to follow the
-column "Hillshade_Noon"; with a text of ``specs/`` the axes mean nothing, and only nearness counts.
+The picture shows the same map twice, on the left coloured by one column of the data, on the right by the kind of
+forest. With ``guided.yaml`` the colour changes from left to right, because this specification lets the x-axis
+follow the column "Hillshade_Noon"; with a specification of ``specs/`` the axes have no meaning, and only nearness
+counts.
 
-    python examples/from_text.py examples/guided.yaml --out out/guided
-    python examples/from_text.py examples/specs/pacmap.yaml --color Elevation --out out/pacmap
-    python examples/from_text.py my.yaml --data my.csv --color price --out out/mine
+    python examples/from_spec.py examples/guided.yaml --out out/guided
+    python examples/from_spec.py examples/specs/pacmap.yaml --color Elevation --out out/pacmap
+    python examples/from_spec.py my.yaml --data my.csv --color price --out out/mine
 
-writes ``map.png`` and the positions, ``embedding.csv``. A text may name every column of the table as an entry of
-the data, such as the attribute of a correlation loss; ``main`` is all of them, standardised, and ``labels`` the
-kind of forest.
+writes ``map.png`` and the positions, ``embedding.csv``. A specification may name every column of the table as an
+entry of the data, such as the attribute of a correlation loss; ``main`` is all of them, standardised, and
+``labels`` the kind of forest.
 """
 
 from __future__ import annotations
@@ -72,14 +73,14 @@ def draw(embedding: np.ndarray, color: str, values: np.ndarray, kinds: list[str]
 
 def run(
     spec: Path = GUIDED,
-    out: Path = Path("out/from_text"),
+    out: Path = Path("out/from_spec"),
     *,
     data: Path | None = None,
     color: str | None = None,
     rows: int | None = None,
     seed: int = 42,
 ) -> dict[str, Any]:
-    """Trains the text, draws the map, and returns the |correlation| of the column with either axis."""
+    """Trains the specification, draws the map, and returns the |correlation| of the column with either axis."""
     table, kinds = read_table(data)
     table = {name: column[:rows] for name, column in table.items()}
     kinds = None if kinds is None else kinds[:rows]
@@ -92,7 +93,7 @@ def run(
     if kinds is not None:
         entries["labels"] = np.unique(kinds, return_inverse=True)[1]
 
-    # all that is special about the method stands in the text
+    # all that is special about the method stands in the specification
     routine = paradime.dr.ParametricDR.from_spec(spec, random_state=seed)
     routine.train(entries, callbacks=[ProgressBar(spec.stem)])
     embedding = routine.apply(X, "embed").numpy()
@@ -106,8 +107,10 @@ def run(
 def main() -> dict[str, Any]:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("spec", type=Path, nargs="?", default=GUIDED, help="a text (default: guided.yaml)")
-    parser.add_argument("--out", type=Path, default=Path("out/from_text"), help="folder to write to")
+    parser.add_argument(
+        "spec", type=Path, nargs="?", default=GUIDED, help="a specification (default: guided.yaml)"
+    )
+    parser.add_argument("--out", type=Path, default=Path("out/from_spec"), help="folder to write to")
     parser.add_argument("--data", type=Path, help="CSV of numbers with a line of names (default: forest cover)")
     parser.add_argument("--color", help="the column that colours the map (default: Hillshade_Noon, or the first)")
     parser.add_argument("--rows", type=int, help="use the first rows only")
