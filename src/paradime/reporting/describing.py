@@ -12,7 +12,7 @@ import sklearn
 import torch
 
 from paradime._version import __version__
-from paradime.data.scales import described, outweighing_columns
+from paradime.data.columns import described, outweighing_columns
 from paradime.exceptions import SpecificationError
 from paradime.metrics import Estimate
 from paradime.plot.histories import PhaseCurves, read_curves
