@@ -57,6 +57,7 @@ def make(request, tmp_path):
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     monkeypatch.setattr(row_protocol, "_BLOCK_BYTES", 300)
+    monkeypatch.setattr(row_protocol, "_PAIR_BYTES", 300)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ MAX_DENSE_BYTES = 1 << 30
 Condition: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 
 _BLOCK_BYTES = 1 << 24
+_PAIR_BYTES = 1 << 20  # of pairs of rows whose differences are computed at a time; these stay in the cache
 
 
 class Rows(abc.ABC):
@@ -268,9 +269,8 @@ class Rows(abc.ABC):
             first: Indices of rows, shape (p,).
             second: Indices of rows, shape (p,).
         """
-        squares = []
-        step = max(1, _BLOCK_BYTES // (8 * self._row_size))
-        for pairs in torch.split(torch.stack((first, second)), step, dim=1):
+        step, squares = max(1, _PAIR_BYTES // (8 * self._row_size)), []
+        for pairs in zip(torch.split(first, step), torch.split(second, step), strict=True):
             starts, ends = (self.index_select(0, chosen).flatten(1).to(torch.float64) for chosen in pairs)
             squares.append((starts - ends).square_().sum(dim=1))
         return torch.cat(squares)
