@@ -8,11 +8,20 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from paradime import ParametricTSNE
 from paradime.dr import ParametricDR
 from paradime.exceptions import SpecificationError
 from paradime.loss import Loss
 from paradime.relations import NeighborBasedPDist
-from paradime.training import Callback, EarlyStopping, ProgressBar, TrainingPhase, batch_size_for, steps_for
+from paradime.training import (
+    Callback,
+    EarlyStopping,
+    ProgressBar,
+    TrainingPhase,
+    batch_size_for,
+    short_steps_for,
+    steps_for,
+)
 from paradime.training.budget import budget_for
 
 SIZES = [1, 2, 3, 4, 5, 31, 100, 127, 1_000, 1_797, 59_999, 60_000, 60_001, 10**6, 10**9]
@@ -51,10 +60,37 @@ def counted(X, **settings):
     return count
 
 
+def test_a_short_training_takes_a_half_to_a_quarter_of_the_steps():
+    for n in SIZES:
+        assert steps_for(n) / 4 <= short_steps_for(n) <= steps_for(n) / 2 + 1
+    budgets = [budget_for(epochs, "auto", -1, 60_000) for epochs in ("auto", "short")]
+    steps = [budget.epochs * budget.batches_per_epoch for budget in budgets]
+    assert steps[1] == pytest.approx(1_500, rel=0.05)
+    assert steps[0] == pytest.approx(3_000, rel=0.05)
+
+
+def test_short_is_a_word_for_epochs_alone():
+    assert TrainingPhase(epochs="short").budget(1_000).epochs > 0
+    with pytest.raises(ValueError, match="epochs must be .*, or 'auto', or 'short'"):
+        TrainingPhase(epochs="long")
+    with pytest.raises(ValueError, match="batch_size"):
+        TrainingPhase(batch_size="short")
+
+
+def test_a_refined_map_starts_at_a_short_training():
+    def phases(**settings):
+        return [phase.epochs for phase in ParametricTSNE(**settings).training_phases]
+
+    assert phases()[-1] == "auto"
+    assert phases(refine=True)[-1] == "short"
+    assert phases(refine=True, epochs=7)[-1] == 7
+    assert ParametricTSNE(refine=True).get_params()["epochs"] == "auto"
+
+
 # -- the rule -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rule", [batch_size_for, steps_for])
+@pytest.mark.parametrize("rule", [batch_size_for, short_steps_for, steps_for])
 def test_more_rows_never_mean_less(rule):
     found = [rule(n) for n in SIZES]
     assert found == sorted(found)
