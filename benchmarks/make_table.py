@@ -25,6 +25,7 @@ TOPICS = {
     "memory": "Memory and growth",
     "estimator": "Estimator",
     "saving": "Saving and loading",
+    "reference_rows": "Training rows that a refined map keeps",
     "checkpoints": "Checkpoints",
     "metrics": "Metrics and explanations",
     "peers": "Other libraries, same machine, same data",

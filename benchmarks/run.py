@@ -23,6 +23,7 @@ DATA = {
     "guiding": "none",
     "parts": "none",
     "memory": "needed",
+    "reference_rows": "needed",
     "peers": "optional",
     "quality": "optional",
 }

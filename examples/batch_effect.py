@@ -3,7 +3,7 @@
 Instrument B brightens the lower part of its images and darkens the right. Each digit is photographed by one of the
 two. What one sees: the upper maps are of a plain t-SNE, which falls apart into the two instruments (left), so that
 every digit appears twice (right). For the lower maps an ``IndependenceLoss`` asks that the instrument cannot be
-told from the position: the halves lie on each other, and digits of B find those of A.
+predicted from the position: the halves lie on each other, and digits of B find those of A.
 
     python examples/batch_effect.py --out out/batch_effect
 

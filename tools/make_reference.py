@@ -7,6 +7,8 @@ import inspect
 import re
 from pathlib import Path
 
+import paradime
+
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
 MODULES = [
     *(
@@ -16,6 +18,7 @@ MODULES = [
         "relations",
         "transforms",
         "loss",
+        "constraints",
         "models",
         "relationdata",
         "data",
@@ -23,8 +26,13 @@ MODULES = [
         "refinement",
         "neighbors",
     ),
-    *("functional", "metrics", "datasets", "preprocessing", "spec", "exceptions", "types"),
+    *("functional", "metrics", "explain", "plot", "reporting", "explorer", "anndata", "persistence"),
+    *("datasets", "preprocessing", "spec", "exceptions", "types"),
     *("utils.convert", "utils.logging", "utils.plotting", "utils.seed"),
+]
+
+FIRST_LEVEL = [
+    name for name in paradime.__all__ if not (name.startswith("_") or inspect.ismodule(getattr(paradime, name)))
 ]
 
 
@@ -54,6 +62,8 @@ def page() -> str:
         "# Reference",
         "",
         "Made from the docstrings by `tools/make_pages.py`; these say more: `help(name)`.",
+        "",
+        f"`paradime` itself has {', '.join(f'`{name}`' for name in FIRST_LEVEL)}.",
         "",
     ]
     for module_name in MODULES:

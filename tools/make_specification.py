@@ -97,7 +97,7 @@ def options_of_components(name: str, definitions: dict[str, Any]) -> list[str]:
     if component is None:
         return []
     lines: list[str] = []
-    for block_name, block in component.registry.items():
+    for block_name, block in sorted(component.registry.items()):
         if not block.__module__.startswith(("paradime.", "torch.")):
             continue  # registered by others
         aliases = component.registry.aliases_of(block_name)
@@ -123,7 +123,7 @@ def options_of_components(name: str, definitions: dict[str, Any]) -> list[str]:
         lines += ["### Loss functions, for `func`", ""]
         lines += [
             f"- `{key}`: {sentence(block)}".removesuffix(": ")
-            for key, block in LOSS_FUNCTIONS.items()
+            for key, block in sorted(LOSS_FUNCTIONS.items())
             if block.__module__.startswith(("paradime.", "torch."))
         ]
         lines.append("")

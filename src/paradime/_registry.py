@@ -139,8 +139,8 @@ class Registry(Mapping[str, T], Generic[T]):
         return len(self._entries)
 
     def names(self) -> list[str]:
-        """Returns all names under which an entry can be asked for, aliases included."""
-        return [*self._entries, *self._aliases]
+        """Returns all names under which an entry can be asked for, aliases included, in order."""
+        return sorted([*self._entries, *self._aliases])
 
     def aliases_of(self, name: str) -> list[str]:
         """Returns the further names of what is bound to a name."""

@@ -42,7 +42,7 @@ TypeKeyTuples: TypeAlias = list[tuple[Literal["data", "rels"], str]]
 """What derived data are computed from: entries of the data set, or global relations."""
 
 DataMapping: TypeAlias = Mapping[str, Any]
-"""Named arrays with one row a data point."""
+"""Named arrays with one row per data point."""
 
 Data: TypeAlias = TensorLike | DataMapping
 """One array, which is then called ``"main"``, or several named ones."""

@@ -10,7 +10,7 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.preprocessing import StandardScaler
 
-from paradime import ParametricUMAP
+from paradime import ParametricTSNE, ParametricUMAP
 from paradime.datasets import load_covertype
 from paradime.explorer import explore
 from paradime.models import ACTIVATIONS, FullyConnectedEmbeddingModel
@@ -133,6 +133,24 @@ def test_shortcuts_and_batch_normalisation_run_in_the_page(browser, tmp_path):
     row = browser.js("explorer.state.hovered")
     grey = np.array(browser.js(inked)).reshape(8, 8, 4)[..., 0]
     assert np.abs(grey - X[row].reshape(8, 8) * 255).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("metric", "d", "offset"), [("euclidean", 5, 1e8), ("cosine", 130, 1), ("correlation", 8, 3)]
+)
+def test_refined_maps_in_the_page_place_rows_as_the_routine_does(browser, tmp_path, metric, d, offset):
+    rng = np.random.default_rng(0)
+    X = offset + rng.normal(size=(200, 4)) @ rng.normal(size=(4, d))
+    new = np.concatenate([X[:40] + 0.3 * rng.normal(size=(40, d)), 5 * X[:3] - 4 * offset])
+    settings = {"epochs": 2, "init_epochs": 1, "perplexity": 10, "random_state": 0}
+    routine = ParametricTSNE(refine=True, metric=metric, **settings).fit(X)
+    page = explore(routine, X, path=tmp_path / "refined.html")
+    assert page.what_if
+    browser.open(page.path)
+    for rows in (X, new):
+        placed = np.array(browser.js(f"{rows.tolist()}.map((row) => Array.from(explorer.place(row)))"))
+        assert np.abs(placed - routine.transform(rows)).max() < 1e-5 * np.abs(routine.embedding_).max()
+    assert browser.complaints() == []
 
 
 def test_pointing_shows_the_row_and_clicking_starts_sliders(page, forest):

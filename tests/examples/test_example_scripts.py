@@ -74,9 +74,9 @@ def test_decoder_draws_the_digit_at_whose_middle_it_stands(run_example, tmp_path
     assert is_png(tmp_path / "walk.png")
 
 
-def test_guided_text_lets_the_attribute_become_the_x_axis(run_example, tmp_path, outcome):
+def test_guided_specification_lets_the_attribute_become_the_x_axis(run_example, tmp_path, outcome):
     def measure(seed):
-        found = run_example("from_text", "--rows", 1000, seed=seed)
+        found = run_example("from_spec", "--rows", 1000, seed=seed)
         assert found["color"] == "Hillshade_Noon"
         return dict(zip(("across", "upwards"), found["correlations"], strict=True))
 
@@ -85,7 +85,7 @@ def test_guided_text_lets_the_attribute_become_the_x_axis(run_example, tmp_path,
     assert np.loadtxt(tmp_path / "embedding.csv", delimiter=",", skiprows=1).shape == (1000, 2)
 
 
-def test_a_text_can_be_trained_on_a_table_of_ones_own(run_example, tmp_path, outcome):
+def test_a_specification_can_be_trained_on_a_table_of_ones_own(run_example, tmp_path, outcome):
     rows = np.random.default_rng(0).normal(size=(80, 3))
     table, text = tmp_path / "mine.csv", tmp_path / "mine.yaml"
     np.savetxt(table, rows, delimiter=",", header="length,width,price", comments="")
@@ -97,7 +97,7 @@ def test_a_text_can_be_trained_on_a_table_of_ones_own(run_example, tmp_path, out
     )
 
     def measure(seed):
-        found = run_example("from_text", text, "--data", table, "--color", "price", seed=seed)
+        found = run_example("from_spec", text, "--data", table, "--color", "price", seed=seed)
         assert found["color"] == "price"
         return {"correlation": found["correlations"][0]}
 

@@ -85,7 +85,7 @@ class TestParameters:
             (lambda: ModifiedCauchyTransform(min_dist=-1), r"min_dist.*-1"),
             (lambda: ModifiedCauchyTransform(min_dist=4, spread=1), r"min_dist.*3.*4"),
             (lambda: ModifiedCauchyTransform(spread=0), r"spread.*positive.*0"),
-            (lambda: ModifiedCauchyTransform(a=-1.0, b=1.0), r"a must be positive, got -1"),
+            (lambda: ModifiedCauchyTransform(a=-1.0, b=1.0), r"a must be a positive number, got -1"),
             (lambda: NeighborBasedPDist(n_neighbors=0), r"n_neighbors.*1.*0"),
             (lambda: DifferentiablePDist(p=-1), r"p must not be negative.*-1"),
             (lambda: FullyConnectedEmbeddingModel(0, 2, [5]), r"in_dim.*positive.*0"),

@@ -202,7 +202,7 @@ def test_two_dimensions_are_the_default(data_func, data):
 
 @pytest.mark.parametrize(("data_func", "keys"), [("pca", [["data", "main"]]), ("spectral", [["rels", "graph"]])])
 def test_number_of_dimensions_must_be_positive(data_func, keys, data):
-    with pytest.raises(ValueError, match="must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="must be an integer of at least 1, got 0"):
         derived(spec_with(data_func, keys, out_dim=0), data)
 
 

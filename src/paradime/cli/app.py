@@ -10,8 +10,8 @@ import typer
 
 from paradime._version import __version__
 from paradime.cli import commands
+from paradime.cli.commands import spec_app
 from paradime.cli.console import WRONG_INPUT, quoting_hint, settings
-from paradime.cli.spec_commands import spec_app
 
 __all__ = ["app", "main"]
 

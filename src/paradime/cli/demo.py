@@ -12,6 +12,7 @@ from paradime.cli.fit_options import FitOptions
 from paradime.cli.fitting import fit_table
 from paradime.cli.using import transform_file
 from paradime.preprocessing.table_writing import write_table
+from paradime.utils.optional import check_installed
 
 __all__ = ["run_demo"]
 
@@ -23,7 +24,15 @@ def run_demo(out: str, rows: int, seed: int) -> None:
 
     Raises:
         InputError: If the folder cannot be created, or the number of rows is out of range.
+        ImportError: If a library is missing that the tables and pictures need, before anything is written.
     """
+    for library, extra in {
+        "pandas": "files",
+        "pyarrow": "files",
+        "matplotlib": "plot",
+        "plotly": "explore",
+    }.items():
+        check_installed("paradime demo", library, extra)
     import numpy as np
     import pandas as pd
 

@@ -28,6 +28,9 @@ class FitOptions:
         str | None, typer.Option("--spec", metavar="FILE", help="A specification, in place of a method.")
     ] = None
     out: Annotated[str | None, typer.Option("--out", "-o", metavar="MODEL", help="Save the model.")] = None
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Load what --out is about to write, and compare it with the model.")
+    ] = False
     embedding: Annotated[
         str | None, typer.Option("--embedding", "-e", metavar="FILE", help="Write the positions as a table.")
     ] = None

@@ -21,7 +21,7 @@ from paradime.cli.methods import make_routine, map_dimensions, parse_guide
 from paradime.cli.models import coordinate_names
 from paradime.cli.showing import page_color, page_columns
 from paradime.cli.suspicions import targets_of
-from paradime.data.scales import outweighing_columns
+from paradime.data.columns import outweighing_columns
 from paradime.exceptions import ScaleWarning
 from paradime.preprocessing import TabularEncoder
 from paradime.preprocessing.pipeline import table_metadata
@@ -124,6 +124,8 @@ def _check(options: FitOptions) -> None:
         raise InputError(
             "nothing to write: pass --out, --embedding, --plot, --explore or --report, each with a file."
         )
+    if options.verify and not options.out:
+        raise InputError("--verify: the model must be saved to be verified, got no --out. Pass --out MODEL.")
     check_choice("--scale", options.scale, ("auto", "standard", "none"))
     check_choice("--theme", options.theme, ("light", "dark"))
     outputs.check_distinct({"the table": options.data, "the specification": options.spec}, files)
@@ -263,7 +265,7 @@ def _taking_original_columns(fitted: Fitted) -> Iterator[None]:
 
 
 def _save(fitted: Fitted, path: str) -> None:
-    fitted.routine.save(path, metadata=_described(fitted))
+    fitted.routine.save(path, metadata=_described(fitted), verify=fitted.options.verify)
     say(f"wrote the model {path}")
 
 

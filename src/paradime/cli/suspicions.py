@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paradime.cli.console import say
-from paradime.preprocessing._text_columns import MISSING
+from paradime.preprocessing._read_columns import MISSING
 from paradime.types import AnyArray
 
 if TYPE_CHECKING:

@@ -57,7 +57,7 @@ def inverse_file(model_path: str, data: str, out: str, axes: list[str], *, heade
 
 
 def _check_decodes(model: Model) -> None:
-    from paradime.dr.parts import has_part
+    from paradime.dr.inference import has_part
 
     if has_part(model.routine, "decode"):
         return
@@ -101,7 +101,7 @@ def model_info(model_path: str, as_json: bool) -> None:
 
 
 def _facts(model: Model) -> dict[str, Any]:
-    from paradime.dr.parts import has_part
+    from paradime.dr.inference import has_part
 
     routine, table = model.routine, model.table
     shown = repr(routine).replace(", trained=True", "").replace("trained=True", "")

@@ -5,6 +5,7 @@ from paradime.constraints.base import Adherence, Constraint
 from paradime.constraints.bounds import BoundsConstraint, Region
 from paradime.constraints.columns import ColumnsConstraint
 from paradime.constraints.hierarchy import HierarchyConstraint
+from paradime.constraints.mixing import CohesionConstraint, ParityConstraint
 from paradime.constraints.pairs import LinkConstraint
 from paradime.constraints.pins import PinConstraint
 from paradime.constraints.regions import RegionConstraint
@@ -15,11 +16,13 @@ __all__ = [
     "Adherence",
     "AxisConstraint",
     "BoundsConstraint",
+    "CohesionConstraint",
     "ColumnsConstraint",
     "Constraint",
     "HierarchyConstraint",
     "LinkConstraint",
     "OrderConstraint",
+    "ParityConstraint",
     "PinConstraint",
     "Region",
     "RegionConstraint",

@@ -13,7 +13,8 @@ from paradime.constraints.base import Adherence, Constraint
 from paradime.constraints.classes import class_codes, codes_of
 from paradime.data import Batch, Dataset
 from paradime.functional.hierarchy import hierarchy_loss, hierarchy_pairs
-from paradime.loss.base import GlobalRelations, Trial, sample_of_rows
+from paradime.loss.base import GlobalRelations, Trial
+from paradime.loss.embedding import sample_of_rows
 
 __all__ = ["HierarchyConstraint"]
 

@@ -16,8 +16,8 @@ from paradime.data import Batch, Dataset
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.functional import squared_distances
 from paradime.functional.links import link_attraction, link_repulsion, probability_below
-from paradime.loss.base import BatchRelations, GlobalRelations, Trial, sample_of_rows
-from paradime.loss.embedding import EmbeddingLoss
+from paradime.loss.base import BatchRelations, GlobalRelations, Trial
+from paradime.loss.embedding import EmbeddingLoss, sample_of_rows
 from paradime.types import TensorLike
 
 __all__ = ["LinkConstraint"]

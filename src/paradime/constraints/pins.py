@@ -15,9 +15,9 @@ from paradime.constraints.bounds import BoundsConstraint
 from paradime.constraints.indexed import IndexedConstraint, index_table
 from paradime.data import Batch, Dataset, checked_rows
 from paradime.exceptions import UnsupportedConfigurationError
-from paradime.functional.spreading import covering_points
-from paradime.loss.anchor import anchored_loss, spread_of
+from paradime.functional.clustering import covering_points
 from paradime.loss.base import BatchRelations, GlobalRelations, Trial, check_shape
+from paradime.loss.position import anchored_loss, spread_of
 from paradime.models import unit_of
 from paradime.types import TensorLike
 from paradime.utils.autograd import copyable

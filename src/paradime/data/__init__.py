@@ -2,14 +2,11 @@
 
 from paradime.data.batch import Batch
 from paradime.data.contrastive import ContrastivePairs, ContrastiveSampler
-from paradime.data.dataset import Dataset
-from paradime.data.density import local_radius
-from paradime.data.derived import DerivedData
+from paradime.data.dataset import DataField, Dataset, check_fields
+from paradime.data.derived import DerivedData, local_radius
 from paradime.data.edges import NegSampledEdgeDataset
-from paradime.data.fields import DataField, check_fields
 from paradime.data.near_mid_far import NearMidFarPairs, NearMidFarSampler
-from paradime.data.samplers import EdgeSampler, ItemSampler, Sampler, StatefulSampler
-from paradime.data.sampling import Edges, Items, Sampling
+from paradime.data.sampling import Edges, EdgeSampler, Items, ItemSampler, Sampler, Sampling, StatefulSampler
 from paradime.data.validation import checked_rows
 
 __all__ = [

@@ -10,14 +10,14 @@ from typing import ClassVar, Literal
 
 import torch
 
-from paradime._registry import SAMPLINGS, did_you_mean
+from paradime._registry import SAMPLINGS
 from paradime.data.batch import Batch
 from paradime.data.dataset import Dataset
 from paradime.data.pairs import batch_of_pairs, graph_of
-from paradime.data.samplers import Sampler, slices_of_pass
-from paradime.data.sampling import Sampling
+from paradime.data.sampling import Sampler, Sampling, slices_of_pass
 from paradime.functional import cumulative_blocks, cumulative_rows, draw_from_blocks, draw_from_rows
 from paradime.relationdata import RelationData
+from paradime.utils.arguments import check_choice
 
 __all__ = ["ContrastivePairs", "ContrastiveSampler"]
 
@@ -137,8 +137,7 @@ class ContrastivePairs(Sampling):
     provides: ClassVar[frozenset[str]] = ContrastiveSampler.provides
 
     def __post_init__(self) -> None:
-        if self.anchors not in _ANCHORS:
-            raise ValueError(f"unknown anchors {self.anchors!r}. {did_you_mean(self.anchors, _ANCHORS)}")
+        check_choice("anchors", self.anchors, _ANCHORS)
 
     def relation_keys(self) -> tuple[str, ...]:
         return (self.rel_key,)

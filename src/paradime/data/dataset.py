@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+import dataclasses
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, get_args
 
 import torch
 
 from paradime._registry import did_you_mean
-from paradime.data.columns import column_extremes, lie_far_from_zero
-from paradime.data.scales import warn_of_outweighing_columns
+from paradime.data.columns import lie_far_from_zero, warn_of_outweighing_columns
 from paradime.data.validation import (
     checked_rows,
     column_names,
@@ -21,24 +21,26 @@ from paradime.data.validation import (
 )
 from paradime.models import Projection, centers_rows, needs_double, projection_for
 from paradime.types import Data, DataMapping
+from paradime.utils.arguments import check_choice
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.frames import feature_names, text_names
-from paradime.utils.sparse import SparseRows
+from paradime.utils.rows import rows_of
 
-__all__ = ["Dataset"]
+__all__ = ["DataField", "Dataset", "check_fields"]
 
 _SUBTRACT = "Subtract the offset before the numbers are stored in this precision."
 _CENTER = (
     "The model computes in this precision, and does not centre its input. Subtract the offset, or use a "
     "network that centres its input (standardize=True)."
 )
+_Content = Literal["numbers", "classes"]
 
 
 class Dataset(Mapping[str, Any]):
     """Named tensors with one row per data point; the entry ``"indices"`` has the row indices.
 
     A sparse entry is stored as :class:`~paradime.utils.sparse.SparseRows`, which is indexed like a tensor and
-    returns dense rows.
+    returns dense rows; :class:`~paradime.utils.rows.Rows` of other forms are stored as they are.
 
     Args:
         data: An array, tensor, data frame (of pandas, polars or PyArrow) or sparse matrix, which is then named
@@ -107,14 +109,14 @@ class Dataset(Mapping[str, Any]):
         for key, values in checked.items():
             self._sources[key] = values
             self._scales_checked.discard(key)
-            if isinstance(data[key], torch.Tensor) and not isinstance(values, SparseRows):
+            if isinstance(data[key], torch.Tensor) and rows_of(values).in_memory:
                 self.data[key] = values.contiguous()
             else:
                 self.data[key] = single_precision(key, values)
             self._remember_columns(key, data[key])
         if "main" in checked:
             rows, columns = checked["main"], self.columns.get("main")
-            extremes = column_extremes(rows)
+            extremes = rows_of(rows).extremes()
             judge_small_columns("main", extremes, columns=columns, stacklevel=3)
             warn_of_what_does_not_vary("main", rows, columns=columns, stacklevel=3)
             warn_of_lost_digits("main", extremes, rows.dtype, _SUBTRACT, columns=columns, stacklevel=3)
@@ -184,7 +186,7 @@ class Dataset(Mapping[str, Any]):
     def warn_of_lost_digits(self, key: str, model: torch.nn.Module) -> None:
         """Warns if an entry is so far from zero that a model without centring loses digits."""
         if not centers_rows(model):
-            extremes, columns = column_extremes(self.source(key)), self.columns.get(key)
+            extremes, columns = rows_of(self.source(key)).extremes(), self.columns.get(key)
             warn_of_lost_digits(key, extremes, torch.float32, _CENTER, columns=columns, stacklevel=3)
 
     def suit(self, key: str, model: torch.nn.Module | None) -> None:
@@ -213,8 +215,10 @@ class Dataset(Mapping[str, Any]):
         result = Dataset.__new__(Dataset)
         result.columns, result.names, result.projections = dict(self.columns), dict(self.names), {}
         result._scales_checked = set(self._scales_checked)
-        result._sources = {key: _taken(values, rows) for key, values in self._sources.items()}
-        result.data = {key: _taken(values, rows) for key, values in self.data.items() if key != "indices"}
+        result._sources = {key: rows_of(values).take(rows).stored for key, values in self._sources.items()}
+        result.data = {
+            key: rows_of(values).take(rows).stored for key, values in self.data.items() if key != "indices"
+        }
         device = self.data["indices"].device
         result.data["indices"] = torch.arange(len(self.data["indices"][rows]), device=device)
         return result
@@ -257,5 +261,59 @@ class Dataset(Mapping[str, Any]):
         return moved
 
 
-def _taken(values: Any, rows: Any) -> Any:
-    return values.take(rows) if isinstance(values, SparseRows) else values[rows]
+@dataclasses.dataclass(frozen=True)
+class DataField:
+    """An entry that the data must have.
+
+    Args:
+        name: The entry's name.
+        content: ``"numbers"``, or ``"classes"`` for integers, where −1 means unlabelled.
+        shape: The shape of a row, such as (10,) or (1, 28, 28), with ``None`` for any size; any shape if ``None``.
+        description: Description of the content, for messages.
+
+    Raises:
+        ValueError: If the content is unknown.
+
+    Example:
+        >>> DataField("labels", "classes").check(Dataset({"main": [[1.0], [2.0]], "labels": [0, 1]}))
+    """
+
+    name: str
+    content: _Content = "numbers"
+    shape: Sequence[int | None] | None = None
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        check_choice("content", self.content, get_args(_Content))
+
+    def check(self, dataset: Dataset) -> None:
+        """Raises a ValueError if a data set lacks this entry, or it has another content or shape."""
+        if self.name not in dataset:
+            raise ValueError(
+                f"the routine expects data {self.name!r}{self._described()}, which are missing. "
+                f"Pass them by name: train({{'main': …, {self.name!r}: …}})."
+            )
+        entry = dataset[self.name]
+        if self.content == "classes" and entry.is_floating_point():
+            raise ValueError(
+                f"data {self.name!r}{self._described()} must be integer class labels, got {entry.dtype}. "
+                "Convert them to integers."
+            )
+        got = tuple(entry.shape[1:])
+        fits = self.shape is None or (
+            len(got) == len(self.shape) and all(w in (None, g) for w, g in zip(self.shape, got, strict=True))
+        )
+        if not fits:
+            raise ValueError(
+                f"rows of data {self.name!r}{self._described()} must have shape {tuple(self.shape or ())}, "
+                f"got {got}. Reshape the data."
+            )
+
+    def _described(self) -> str:
+        return f" ({self.description})" if self.description else ""
+
+
+def check_fields(fields: Iterable[DataField], dataset: Dataset) -> None:
+    """Raises a ValueError if a data set does not have the declared entries."""
+    for field in fields:
+        field.check(dataset)

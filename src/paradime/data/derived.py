@@ -16,14 +16,16 @@ from paradime._registry import DATA_FUNCTIONS
 from paradime.functional import spectral_positions
 from paradime.models.scaling import far_bounds
 from paradime.relationdata import RelationData
-from paradime.types import FloatArray
-from paradime.utils.convert import to_numpy
-from paradime.utils.sparse import SparseRows
+from paradime.types import AnyArray, FloatArray
+from paradime.utils.arguments import check_integer, check_positive
+from paradime.utils.convert import as_tensor, to_numpy
+from paradime.utils.rows import rows_of
 
-__all__ = ["DerivedData", "pca", "spectral"]
+__all__ = ["DerivedData", "local_radius", "pca", "spectral"]
 
 _TYPES = ("data", "rels")
 _FEW_COLUMNS = 500  # up to so many columns, sparse PCA decomposes the covariance matrix
+_SMALLEST = 1e-12  # lower bound of radii, relative to their mean: duplicates have radius 0
 
 
 class DerivedData:
@@ -81,9 +83,8 @@ class DerivedData:
             relation_data: The global relations computed so far.
         """
         sources: dict[str, Mapping[str, Any]] = {"data": data, "rels": relation_data}
-        arguments = (sources[kind][key] for kind, key in self.type_key_tuples)
-        # functions take SciPy's sparse arrays, not ours
-        converted = (value.to_scipy() if isinstance(value, SparseRows) else value for value in arguments)
+        arguments = ((kind, sources[kind][key]) for kind, key in self.type_key_tuples)
+        converted = (rows_of(value).exported() if kind == "data" else value for kind, value in arguments)
         return self.func(*converted, **self.kwargs)
 
     def __repr__(self) -> str:
@@ -115,10 +116,9 @@ def pca(
         ValueError: If the number of components or ``scale`` is not positive.
     """
     n_components = n_components if out_dim is None else out_dim
-    if n_components < 1:
-        raise ValueError(f"n_components must be at least 1, got {n_components}. Pass a positive integer.")
-    if scale is not None and not 0 < scale < np.inf:
-        raise ValueError(f"scale must be a positive number, got {scale!r}. None keeps the scale of the data.")
+    check_integer("n_components", n_components)
+    if scale is not None:
+        check_positive("scale", scale, remedy="None keeps the scale of the data.")
     options.setdefault("random_state", 0)
     sparse = scipy.sparse.issparse(X)
     # in double precision, which holds the squares of all single-precision numbers
@@ -149,8 +149,7 @@ def _double(X: Any) -> scipy.sparse.csr_array:
 def _clip_far_values(rows: Any) -> None:
     """Clips outliers in an array or in the stored entries of sparse rows, in place."""
     sparse = scipy.sparse.issparse(rows)
-    converted = SparseRows(rows) if sparse else torch.from_numpy(rows)
-    low, high = (bound.numpy() for bound in far_bounds(converted, torch.Generator().manual_seed(0)))
+    low, high = (bound.numpy() for bound in far_bounds(rows_of(rows), torch.Generator().manual_seed(0)))
     if sparse:
         np.clip(rows.data, np.minimum(low, 0)[rows.indices], np.maximum(high, 0)[rows.indices], out=rows.data)
     else:
@@ -194,3 +193,50 @@ def spectral(
 
 
 spectral.extra_options = frozenset(inspect.signature(spectral_positions).parameters)  # type: ignore[attr-defined]
+
+
+@DATA_FUNCTIONS.register("local radius")
+def local_radius(relations: RelationData, X: Any) -> FloatArray:
+    """Computes logarithms of local radii, log(Σⱼ pᵢⱼ ‖xᵢ − xⱼ‖² / Σⱼ pᵢⱼ), over the stored relations.
+
+    Args:
+        relations: Relations p ≥ 0 between n points, such as those of t-SNE or UMAP, preferably sparse. Relations
+            of points to themselves are ignored.
+        X: The points, rows of any form, shape (n, …).
+
+    Returns:
+        Shape (n,), float32. Points without relations get the mean of the others.
+
+    Raises:
+        ValueError: If the numbers of points differ.
+
+    Source: Narayan, Berger, Cho, "Assessing single-cell transcriptomic variability through density-preserving data
+        visualization", 2021.
+
+    Example:
+        >>> from paradime.relationdata import relation_factory
+        >>> chain = relation_factory([[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+        >>> np.exp(local_radius(chain, [[0.0], [1.0], [3.0]])).round(3)
+        array([1. , 2.5, 4. ], dtype=float32)
+    """
+    points = rows_of(X).flat()
+    n = len(points)
+    if relations.n_points != n:
+        raise ValueError(
+            f"relations and data must have the same number of points, got {relations.n_points} and {n}. "
+            "Compute the relations from the same data."
+        )
+    rows, cols, weights = (to_numpy(array) for array in relations.edges())
+    weights = np.where(rows == cols, 0, weights).astype(np.float64)
+    sq_dists = to_numpy(points.sq_dists(as_tensor(rows), as_tensor(cols)))
+    return _logarithms(np.bincount(rows, weights * sq_dists, n), np.bincount(rows, weights, n))
+
+
+def _logarithms(sums: AnyArray, totals: AnyArray) -> FloatArray:
+    related = totals > 0
+    radii = sums / np.where(related, totals, 1)
+    typical = radii[related].mean() if related.any() else 0.0
+    logs = np.log(np.maximum(radii, _SMALLEST * typical if typical > 0 else 1.0))
+    logs[~related] = logs[related].mean() if related.any() else 0.0
+    result: FloatArray = logs.astype(np.float32)
+    return result

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from paradime._registry import did_you_mean
 from paradime.data.batch import Batch
 from paradime.data.dataset import Dataset
 from paradime.data.pairs import batch_of_pairs, graph_of
@@ -20,6 +19,7 @@ from paradime.functional import (
 )
 from paradime.relationdata import RelationData
 from paradime.types import AnyArray, Data
+from paradime.utils.arguments import check_choice, check_integer
 from paradime.utils.convert import as_numpy
 
 __all__ = ["NegSampledEdgeDataset"]
@@ -68,12 +68,10 @@ class NegSampledEdgeDataset:
         negatives: str = "random",
     ) -> None:
         self.dataset = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
-        if neg_sampling_rate < 0:
-            raise ValueError(f"neg_sampling_rate must be at least 0, got {neg_sampling_rate}. 5 suits most data.")
+        check_integer("neg_sampling_rate", neg_sampling_rate, 0, remedy="5 suits most data.")
         graph = graph_of(relations)
         graph.check_points(len(self.dataset))
-        if negatives not in _NEGATIVES:
-            raise ValueError(f"unknown negatives {negatives!r}. {did_you_mean(negatives, _NEGATIVES)}")
+        check_choice("negatives", negatives, _NEGATIVES)
         device = self.dataset["indices"].device
         self._starts, self._cols, self._weights = graph.to(device)
         self._cumulative = cumulative_blocks(self._weights)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import numbers
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 
-from paradime._registry import SAMPLINGS, did_you_mean
+from paradime._registry import SAMPLINGS
 from paradime.data.batch import Batch
 from paradime.data.dataset import Dataset
 from paradime.data.pairs import batch_of_pairs, graph_of
-from paradime.data.samplers import Sampler, slices_of_pass
-from paradime.data.sampling import Sampling
+from paradime.data.sampling import Sampler, Sampling, slices_of_pass
 from paradime.functional import (
     cumulative_blocks,
     draw_others,
@@ -24,10 +22,9 @@ from paradime.functional import (
     second_nearest_of_random,
     shuffled_rows,
 )
-from paradime.neighbors.sparse import sparse_sq_dists
 from paradime.relationdata import RelationData
-from paradime.utils.convert import as_numpy
-from paradime.utils.sparse import SparseRows
+from paradime.utils.arguments import check_choice, check_integer
+from paradime.utils.rows import rows_of
 
 __all__ = ["NearMidFarPairs", "NearMidFarSampler"]
 
@@ -78,14 +75,9 @@ class NearMidFarPairs(Sampling):
 
     def __post_init__(self) -> None:
         for name, least in (("n_near", 1), ("n_mid", 0), ("n_far", 0)):
-            value: Any = getattr(self, name)
-            if not isinstance(value, numbers.Integral) or value < least:
-                raise ValueError(
-                    f"{name} must be an integer of at least {least}, got {value!r}. "
-                    f"The default is {getattr(type(self), name)}."
-                )
-        if self.far not in _FAR:
-            raise ValueError(f"unknown far {self.far!r}. {did_you_mean(self.far, _FAR)}")
+            usual = f"The default is {getattr(type(self), name)}."
+            check_integer(name, getattr(self, name), least, remedy=usual)
+        check_choice("far", self.far, _FAR)
 
     def relation_keys(self) -> tuple[str, ...]:
         return (self.near_key,)
@@ -159,21 +151,11 @@ class NearMidFarSampler:
         if self._mid is None:
             if self._chooses:
                 self._cols = shuffled_rows(self._starts, self._cols, generator=generator)
-            points = self._dataset[self._plan.data_key]
-            if isinstance(points, SparseRows):
-                self._mid = self._mid_of_sparse(points, generator)
-            else:
-                self._mid = second_nearest_of_random(points, self._plan.n_mid, generator=generator)
+            rows = rows_of(self._dataset[self._plan.data_key])
+            points = rows.dense() if rows.in_memory else torch.empty(len(rows), 0, device=rows.device)
+            sq_dists = None if rows.in_memory else rows.sq_dists
+            self._mid = second_nearest_of_random(points, self._plan.n_mid, generator=generator, sq_dists=sq_dists)
         return self._mid
-
-    def _mid_of_sparse(self, points: SparseRows, generator: torch.Generator | None) -> torch.Tensor:
-        rows = points.to_scipy()
-
-        def sq_dists(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-            return torch.from_numpy(sparse_sq_dists(rows, as_numpy(first), as_numpy(second))).to(first.device)
-
-        empty = torch.empty(len(points), 0, device=points.device)
-        return second_nearest_of_random(empty, self._plan.n_mid, generator=generator, sq_dists=sq_dists)
 
     def _passes(self, generator: torch.Generator | None) -> Iterator[torch.Tensor]:
         while True:

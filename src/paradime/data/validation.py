@@ -6,16 +6,14 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
-from paradime.data.columns import Extremes, constant_columns, largest_values, zeros_are_usual
+from paradime.data.columns import Extremes, largest_values, zeros_are_usual
 from paradime.models import as_input, centers_rows, needs_double
 from paradime.models.base import computed_type
-from paradime.utils.autograd import without_graph
-from paradime.utils.convert import as_tensor, row_major, to_torch
+from paradime.utils.convert import row_major
 from paradime.utils.frames import column_names, default_names, frame_values, is_frame
-from paradime.utils.sparse import SparseRows, is_sparse
+from paradime.utils.rows import Rows, rows_of
 
 __all__ = [
     "checked_rows",
@@ -42,7 +40,7 @@ def checked_rows(name: str, values: Any, *, keep_graph: bool = False, may_miss: 
 
     Returns:
         A tensor of shape (n, …) that shares memory with ``values`` if possible; sparse input is returned as
-        :class:`~paradime.utils.sparse.SparseRows`.
+        :class:`~paradime.utils.sparse.SparseRows`, and :class:`~paradime.utils.rows.Rows` as they are.
 
     Raises:
         TypeError: If the values are not an array of numbers.
@@ -62,57 +60,46 @@ def checked_rows(name: str, values: Any, *, keep_graph: bool = False, may_miss: 
     if is_frame(values):
         values = frame_values(name, values, may_miss=may_miss)
     try:
-        tensor = _sparse(values) if is_sparse(values) else as_tensor(values)
+        rows = rows_of(values)
     except TypeError as error:
         raise TypeError(f"data {name!r}: {error}") from None
     except ValueError as error:
         raise ValueError(f"data {name!r}: {error}") from None
-    if isinstance(tensor, torch.Tensor) and not keep_graph:
-        tensor = without_graph(tensor)
-    if tensor.is_complex():
+    rows = rows if keep_graph else rows.detach()
+    if rows.is_complex():
         raise ValueError(
             f"Complex data not supported: data {name!r} must be real, got complex numbers. "
             "Pass real and imaginary parts as columns."
         )
-    if tensor.ndim == 0 or len(tensor) == 0:
+    if rows.ndim == 0 or len(rows) == 0:
         raise ValueError(f"data {name!r} has 0 sample(s), at least 1 is needed.")
-    if tensor.numel() == 0:
+    if rows.numel() == 0:
         raise ValueError(
-            f"data {name!r} has 0 feature(s) (shape={tuple(tensor.shape)}) while a minimum of 1 is required."
+            f"data {name!r} has 0 feature(s) (shape={tuple(rows.shape)}) while a minimum of 1 is required."
         )
-    if isinstance(tensor, SparseRows):
-        _refuse_non_finite_entries(name, tensor)
-    elif tensor.is_floating_point():
-        _refuse_non_finite(name, tensor, may_miss=may_miss)
-    return tensor if isinstance(tensor, SparseRows) else row_major(tensor)
+    if rows.is_floating_point():
+        _refuse_non_finite(name, rows, may_miss=may_miss)
+    return row_major(rows.dense()) if rows.in_memory else rows
 
 
-def _sparse(values: Any) -> SparseRows:
-    return values if isinstance(values, SparseRows) else SparseRows(values)
-
-
-def single_precision(name: str, tensor: Any) -> Any:
-    """Converts numbers to float32 or int32, like ``to_torch``; sparse rows to float32.
+def single_precision(name: str, values: Any) -> Any:
+    """Converts a tensor to float32 or int32, like ``to_torch``; rows of other forms to float32.
 
     Raises:
         ValueError: If a finite number does not fit into single precision.
     """
-    if isinstance(tensor, SparseRows):
-        converted_rows = tensor.to(torch.float32)
-        beyond = ~converted_rows.values.isfinite()
-        if bool(beyond.any()):
-            position, value = _first_entry(beyond, tensor)
-            raise ValueError(_too_large(name, value, position))
-        return converted_rows
-    # in row-major order, so that results do not depend on the memory layout
-    converted = to_torch(tensor).contiguous()
-    # checking the sum is fast: it is finite if all numbers are, and needs no temporary
-    if tensor.dtype == torch.float64 and not bool(converted.sum(dtype=torch.float64).isfinite()):
-        beyond = converted.isinf()  # NaN may be allowed, for missing values
-        if bool(beyond.any()):
-            position, value = _first(beyond, tensor)
-            raise ValueError(_too_large(name, value, position))
-    return converted
+    rows = rows_of(values)
+    converted = rows.single()
+    if rows.dtype == torch.float64 and not converted.surely_finite():
+        # NaN may be allowed, for missing values
+        beyond = rows.first_where(lambda block: block.to(torch.float32).isinf())
+        if beyond is not None:
+            position, value = beyond
+            raise ValueError(
+                f"data {name!r} has a value beyond single precision, {value:g} at {_described(position)}. Rescale "
+                "the column."
+            )
+    return converted.stored
 
 
 def judge_small_columns(
@@ -122,7 +109,7 @@ def judge_small_columns(
 
     Args:
         name: Name of the data in messages.
-        extremes: See :func:`~paradime.data.columns.column_extremes`.
+        extremes: See :meth:`~paradime.utils.rows.Rows.extremes`.
         columns: Names of the columns; by default ``x0``, ``x1``, ….
         stacklevel: As for :func:`warnings.warn`.
 
@@ -168,10 +155,6 @@ def rows_for_model(name: str, rows: Any, model: torch.nn.Module | None) -> Any:
     return converted.contiguous()
 
 
-def _too_large(name: str, value: float, position: str) -> str:
-    return f"data {name!r} has a value beyond single precision, {value:g} at {position}. Rescale the column."
-
-
 def warn_of_what_does_not_vary(
     name: str, rows: Any, *, columns: Sequence[str] | None = None, stacklevel: int = 2
 ) -> None:
@@ -181,13 +164,13 @@ def warn_of_what_does_not_vary(
 
     Args:
         name: Name of the data in messages.
-        rows: A tensor of shape (n, …), or sparse rows.
+        rows: Rows of any form, shape (n, …).
         columns: Names of the columns; by default ``x0``, ``x1``, ….
         stacklevel: As for :func:`warnings.warn`.
     """
     if len(rows) < 2:
         return
-    constant = constant_columns(rows)
+    constant = rows_of(rows).constant_columns()
     if bool(constant.all()):
         message = f"all {len(rows)} rows of data {name!r} are identical: there is nothing to learn."
         if _rounds_integers(rows[0]):
@@ -224,7 +207,7 @@ def warn_of_lost_digits(
 
     Args:
         name: Name of the data in messages.
-        extremes: See :func:`~paradime.data.columns.column_extremes`.
+        extremes: See :meth:`~paradime.utils.rows.Rows.extremes`.
         dtype: The precision. Integers are converted to double precision, which is exact up to 2**53.
         remedy: A sentence with the remedy.
         columns: Names of the columns; by default ``x0``, ``x1``, ….
@@ -270,37 +253,18 @@ def _shown(indices: torch.Tensor, columns: Sequence[str]) -> str:
     return ", ".join(repr(columns[int(index)]) for index in indices[:5]) + (", …" if len(indices) > 5 else "")
 
 
-def _refuse_non_finite(name: str, tensor: torch.Tensor, *, may_miss: bool) -> None:
-    # checking the sum is fast: it is finite for nearly all finite data, and needs no temporary
-    if bool(tensor.sum(dtype=torch.float64).isfinite()):
+def _refuse_non_finite(name: str, rows: Rows, *, may_miss: bool) -> None:
+    if rows.surely_finite():
         return
-    for mask, description, remedy in (
-        (tensor.isnan(), "NaN", "Impute these values or drop the rows"),
-        (tensor.isinf(), "infinity", "Clip or drop these values"),
+    for condition, description, remedy in (
+        (torch.isnan, "NaN", "Impute these values or drop the rows"),
+        (torch.isinf, "infinity", "Clip or drop these values"),
     ):
-        if bool(mask.any()) and not (may_miss and description == "NaN"):
-            position, _ = _first(mask, tensor)
-            raise ValueError(f"data {name!r} contains {description}, first at {position}. {remedy}.")
+        found = None if may_miss and description == "NaN" else rows.first_where(condition)
+        if found is not None:
+            raise ValueError(f"data {name!r} contains {description}, first at {_described(found[0])}. {remedy}.")
 
 
-def _refuse_non_finite_entries(name: str, rows: SparseRows) -> None:
-    for mask, description in ((rows.values.isnan(), "NaN"), (rows.values.isinf(), "infinity")):
-        if bool(mask.any()):
-            position, _ = _first_entry(mask, rows)
-            raise ValueError(
-                f"data {name!r} contains {description}, first at {position}. Impute or drop these values."
-            )
-
-
-def _first_entry(mask: torch.Tensor, rows: SparseRows) -> tuple[str, float]:
-    """Returns the position, in words, and the value of the first masked stored entry."""
-    entry = int(mask.nonzero()[0])
-    position = f"row {rows.row_of(entry)}, column {int(rows.column_of(torch.tensor(entry)))}"
-    return position, float(rows.values[entry])
-
-
-def _first(mask: torch.Tensor, tensor: torch.Tensor) -> tuple[str, float]:
-    """Returns the position, in words, and the value of the first masked element."""
-    index = tuple(int(i) for i in mask.nonzero()[0])
-    position = f"row {index[0]}" + (f", column {index[1]}" if len(index) > 1 else "")
-    return position, float(np.asarray(tensor[index].cpu()))
+def _described(index: tuple[int, ...]) -> str:
+    """Returns the position of an entry in words."""
+    return f"row {index[0]}" + (f", column {index[1]}" if len(index) > 1 else "")

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from paradime.dr.inputs import embedded_entry
-from paradime.dr.targets import Targets
+from paradime.dr.inputs import Targets, embedded_entry
+from paradime.dr.refining import sampled_map
 from paradime.exceptions import SpecificationError, UnsupportedConfigurationError
 from paradime.loss import trained_state
 from paradime.persistence.architecture import GIVEN, describe_model
 from paradime.persistence.config import Config, Fitted
 from paradime.persistence.load import PLACES
-from paradime.persistence.saved import Saved
+from paradime.persistence.saved import REFINED, Saved
 from paradime.persistence.values import Encoder, vocabulary_with
 from paradime.persistence.weights import frozen_names, tied_names
 from paradime.utils.annotations import as_lists
@@ -41,7 +41,7 @@ BLOCKS = (
     "training_phases",
     "data_fields",
 )
-"""Parameters of a composed routine that its text tells."""
+"""Parameters of a composed routine that its specification has."""
 
 NAMED_IN_FILE = frozenset(
     {"_made_components", "_overrides", "_fitted", "_handed_on", "_returns_tensors", "_sklearn_output_config"}
@@ -55,7 +55,7 @@ _OF_CONSTRUCTOR = ("model", "device", "dataset", "training_defaults", *BLOCKS)
 
 _DRIFT, _SOURCE = "drift_", "_anndata_source"  # as attributes of a file
 
-HELD_OUT, REFINED = "held out", "refined/"
+HELD_OUT = "held out"
 _SAMPLED_ROWS, _SAMPLED_ELEMENTS = 500, 4_000_000
 _LOW, _HIGH = 0.02, 0.98
 _ONLY_FOR_TRAINING = ("callbacks", "training_defaults")
@@ -68,6 +68,7 @@ def saved_of(
     training: bool,
     allow_imports: tuple[str, ...],
     metadata: Mapping[str, Any] | None,
+    reference_rows: int | None,
 ) -> Saved:
     """Returns what is saved of a trained routine; see ``save``.
 
@@ -99,8 +100,9 @@ def saved_of(
         state[HELD_OUT] = torch.from_numpy(np.array(blocks.held_out_indices))
     for key, loss in blocks.losses.items() if training else ():
         state |= {f"losses/{key}/{name}": part for name, part in trained_state(loss).items()}
-    if routine._fitted.refined is not None:
-        state |= {REFINED + name: part for name, part in routine._fitted.refined.state().items()}
+    refined = sampled_map(routine, reference_rows)
+    if refined is not None:
+        state |= {REFINED + name: part for name, part in refined.state().items()}
     return Saved(
         config=config,
         weights=dict(blocks.model.state_dict()),
@@ -191,7 +193,7 @@ def _needs_spec(routine: Any) -> bool:
 
 
 def _spec(routine: Any, allow_imports: tuple[str, ...], *, needed: bool) -> dict[str, Any] | None:
-    """Returns the routine's text; presets are made of their parameters, and do without."""
+    """Returns the specification of a routine; presets, which are made of their parameters, need none."""
     mistake = None
     for with_model in (True, False):
         try:
@@ -287,14 +289,14 @@ def _targets(targets: Targets | None) -> dict[str, Any] | None:
     told: dict[str, Any] = {"kind": targets.kind, "mean": targets.mean, "scale": targets.scale, "classes": None}
     if targets.classes is not None:
         classes = targets.classes
-        # bytes have no form in JSON but their text
+        # JSON has no bytes, only strings
         plain = classes.astype(str) if classes.dtype.kind == "S" else classes
         told["classes"] = {"dtype": classes.dtype.str, "values": plain.tolist()}
     return told
 
 
 def _overrides(routine: Any, encoder: Encoder) -> dict[str, Any]:
-    """What was added by methods; of a composed routine, its text has the most of it."""
+    """What was added by methods; of a composed routine, the specification has most of it."""
     added = routine._overrides
     made = {"defaults": encoder.encode(added.defaults, "the training defaults")}
     if not is_composed(type(routine)):
@@ -313,5 +315,5 @@ def _overrides(routine: Any, encoder: Encoder) -> dict[str, Any]:
 def _metadata(routine: Any, metadata: Mapping[str, Any] | None, encoder: Encoder) -> Any:
     told = (routine._fitted.metadata or {}) if metadata is None else metadata
     if not isinstance(told, Mapping) or not all(isinstance(key, str) for key in told):
-        raise TypeError(f"metadata must be a dict with texts as keys, got {type(told).__name__}.")
+        raise TypeError(f"metadata must be a dict with strings as keys, got {type(told).__name__}.")
     return encoder.encode(dict(told), "metadata")

@@ -20,9 +20,9 @@ from paradime.data import DerivedData, Sampling
 from paradime.dr.components import COMPONENTS, Component, Components, Overrides, PhasesComponent, make_components
 from paradime.dr.fitted import FittedState
 from paradime.dr.html import fitted_attributes, html_of
+from paradime.dr.inference import PartMethod, has_part
 from paradime.dr.overrides import AddedLoss, added_constraint
 from paradime.dr.parameters import checked_parameters, describe_unknown, handed_on, known_parameters, parameters_of
-from paradime.dr.parts import PartMethod, has_part
 from paradime.exceptions import InconsistentVersionWarning, UnsupportedConfigurationError
 from paradime.loss import Loss
 from paradime.loss.weights import Weight
@@ -127,7 +127,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def set_training_defaults(  # noqa: D417  a phase documents its settings
         self,
         training_phase: TrainingPhase | None = None,
-        epochs: int | Literal["auto"] | None = None,
+        epochs: int | Literal["auto", "short"] | None = None,
         batch_size: int | Literal["auto"] | None = None,
         batches_per_epoch: int | None = None,
         sampling: str | Sampling | None = None,
@@ -156,7 +156,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         self,
         training_phase: TrainingPhase | None = None,
         name: str | None = None,
-        epochs: int | Literal["auto"] | None = None,
+        epochs: int | Literal["auto", "short"] | None = None,
         batch_size: int | Literal["auto"] | None = None,
         batches_per_epoch: int | None = None,
         sampling: str | Sampling | None = None,

@@ -8,24 +8,41 @@ import torch
 
 from paradime.dr.archive import probes
 from paradime.dr.estimator import Estimator
-from paradime.dr.parts import has_part
+from paradime.dr.inference import has_part
+from paradime.dr.refining import sampled_map
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.persistence import onnx
 from paradime.persistence.parts import PARTS, Part
+from paradime.refinement import RefinedPlacement
 
 __all__ = ["export_onnx", "export_torch", "required_model"]
 
 
 def export_onnx(
-    routine: Estimator, path: str | os.PathLike[str], *, part: str, opset: int | None, tolerance: float
+    routine: Estimator,
+    path: str | os.PathLike[str],
+    *,
+    part: str,
+    refine: bool,
+    reference_rows: int | None,
+    opset: int | None,
+    tolerance: float,
 ) -> None:
     """Writes the model as ONNX; see ``ParametricDR.export_onnx``."""
-    onnx.export_onnx(_part_of(routine, part), path, opset=opset, tolerance=tolerance)
+    onnx.export_onnx(_part_of(routine, part, refine, reference_rows), path, opset=opset, tolerance=tolerance)
 
 
-def export_torch(routine: Estimator, path: str | os.PathLike[str], *, part: str, tolerance: float) -> None:
+def export_torch(
+    routine: Estimator,
+    path: str | os.PathLike[str],
+    *,
+    part: str,
+    refine: bool,
+    reference_rows: int | None,
+    tolerance: float,
+) -> None:
     """Writes the model as a program of ``torch.export``; see ``ParametricDR.export_torch``."""
-    onnx.export_torch(_part_of(routine, part), path, tolerance=tolerance)
+    onnx.export_torch(_part_of(routine, part, refine, reference_rows), path, tolerance=tolerance)
 
 
 def required_model(routine: Estimator) -> torch.nn.Module:
@@ -44,7 +61,7 @@ def required_model(routine: Estimator) -> torch.nn.Module:
     return model
 
 
-def _part_of(routine: Estimator, part: str) -> Part:
+def _part_of(routine: Estimator, part: str, refine: bool, reference_rows: int | None) -> Part:
     if part not in PARTS:
         raise ValueError(f"part must be one of {', '.join(map(repr, PARTS))}, got {part!r}.")
     model = required_model(routine)
@@ -55,11 +72,7 @@ def _part_of(routine: Estimator, part: str) -> Part:
             f"({wanted}=True), which has one."
         )
     fitted = routine._fitted
-    if part == "embed" and fitted.refined is not None:
-        raise UnsupportedConfigurationError(
-            f"this {type(routine).__name__} has refine=True: new rows are placed by their nearest training rows, "
-            "which is not written. Save it, paradime.load reads it; or fit with refine=False, and export that."
-        )
+    refined = sampled_map(routine, reference_rows)
     return Part.of(
         model,
         part,
@@ -67,4 +80,5 @@ def _part_of(routine: Estimator, part: str) -> Part:
         feature_names=None if fitted.feature_names is None else [str(name) for name in fitted.feature_names],
         classes=getattr(fitted.targets, "classes", None),
         routine=type(routine).__name__,
+        in_place=RefinedPlacement.of(refined) if refined is not None and refine and part == "embed" else None,
     )

@@ -11,12 +11,11 @@ import torch
 from sklearn.utils.validation import _check_feature_names, _get_feature_names
 
 from paradime.data import Dataset
-from paradime.dr.inputs import entry_of
-from paradime.dr.targets import Targets, shown_classes
+from paradime.dr.inputs import Targets, entry_of, shown_classes
 from paradime.persistence.values import VALUES
 from paradime.refinement import RefinedMap
 from paradime.types import AnyArray
-from paradime.utils.frames import check_distinct_names
+from paradime.utils.frames import check_distinct_names, text_names
 
 __all__ = ["Drift", "FittedState"]
 
@@ -107,7 +106,7 @@ class FittedState:
             return rows
         if not isinstance(X, Dataset):
             check_distinct_names(rows)
-            _check_feature_names(owner, rows, reset=False)
+            _check_feature_names(owner, _with_names(rows), reset=False)
             return rows
         given, known = X.names.get(key), self.feature_names
         if given is not None and known is not None and given != list(known):
@@ -162,5 +161,24 @@ def _names_of(X: Any, key: str) -> AnyArray | None:
     if isinstance(X, Dataset):
         known = X.names.get(key)
         return None if known is None else np.array(known, dtype=object)
-    names: AnyArray | None = None if isinstance(rows, (np.ndarray, torch.Tensor)) else _get_feature_names(rows)
-    return names
+    names = text_names(rows)
+    return None if names is None else np.array(names, dtype=object)
+
+
+class _Named:
+    """Names of columns, for versions of scikit-learn that read them by the interchange protocol of data frames."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._names = names
+
+    def __dataframe__(self) -> _Named:
+        return self
+
+    def column_names(self) -> list[str]:
+        return self._names
+
+
+def _with_names(rows: Any) -> Any:
+    """Returns an object of which scikit-learn reads the names; polars has left the protocol that 1.6 knows."""
+    names = text_names(rows)
+    return rows if names is None or _get_feature_names(rows) is not None else _Named(names)

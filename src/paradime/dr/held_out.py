@@ -10,11 +10,11 @@ import torch
 
 from paradime.data import Dataset
 from paradime.dr.components import Components
-from paradime.dr.inputs import as_dataset
-from paradime.dr.targets import Targets
+from paradime.dr.inputs import Targets, as_dataset
 from paradime.relations import Precomputed, Relations
 from paradime.training import Validation
 from paradime.types import AnyArray
+from paradime.utils.arguments import check_integer, check_within
 
 __all__ = ["check_hold_out", "held_out_rows", "hold_out", "rows_to_hold_out", "validation_of"]
 
@@ -73,8 +73,7 @@ def validation_of(blocks: Components, every: int, key: str, positions: frozenset
     Raises:
         ValueError: If ``every`` is not at least 1.
     """
-    if not isinstance(every, (int, np.integer)) or every < 1:
-        raise ValueError(f"validation_every must be an integer of at least 1, got {every!r}.")
+    every = check_integer("validation_every", every)
     if blocks.held_out is None:
         return None
     return Validation(
@@ -82,7 +81,7 @@ def validation_of(blocks: Components, every: int, key: str, positions: frozenset
         blocks.workspace,
         blocks.batch_relations,
         data_key=key,
-        every=int(every),
+        every=every,
         positions=positions,
     )
 
@@ -146,8 +145,7 @@ def _checked_fraction(fraction: Any) -> float:
     Raises:
         ValueError: If it is no number in [0, 0.5].
     """
-    if isinstance(fraction, bool) or not isinstance(fraction, (int, float, np.number)) or not 0 <= fraction <= 0.5:
-        raise ValueError(f"validation_fraction must be a number in [0, 0.5], got {fraction!r}.")
+    check_within("validation_fraction", fraction, "[0, 0.5]")
     return float(fraction)
 
 

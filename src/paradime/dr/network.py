@@ -24,8 +24,8 @@ from paradime.models import (
     wants_standardization,
 )
 from paradime.models._options import named_options
+from paradime.utils.rows import Rows, rows_of
 from paradime.utils.seed import seeded
-from paradime.utils.sparse import SparseRows
 
 __all__ = ["Network", "n_outputs"]
 
@@ -78,7 +78,7 @@ class Network:
 
     def require(
         self,
-        rows: torch.Tensor | SparseRows,
+        rows: torch.Tensor | Rows,
         key: str,
         n_classes: int | None,
     ) -> torch.nn.Module:
@@ -135,7 +135,7 @@ class Network:
         self._outputs = tuple(constraint.output(dataset) for constraint in constraints)
         self.model = None  # one that was made of the number of columns alone is made anew
 
-    def _decide(self, rows: torch.Tensor | SparseRows) -> None:
+    def _decide(self, rows: torch.Tensor | Rows) -> None:
         """Decides whether the parts of a model that was made standardise rows, where its recipe does not say."""
         open_parts = [
             part for part in _parts(self.model) if isinstance(part, Standardized) and part.standardize is None
@@ -145,7 +145,7 @@ class Network:
             if isinstance(self.model, EmbeddingModel) and self.model.encoder not in open_parts:
                 chosen = centers_rows(self.model.encoder)  # the decoder standardises where the encoder does
             elif chosen == "auto":
-                chosen = wants_standardization(rows if isinstance(rows, SparseRows) else rows.flatten(1))
+                chosen = wants_standardization(rows)
             for part in open_parts:
                 part.decide_standardize(chosen)
         decoder = getattr(self.model, "decoder", None)
@@ -170,7 +170,7 @@ class Network:
         """Takes a model that was trained on rows of a shape, and is prepared."""
         self.model, self.row_shape, self._is_prepared, self._has_unit = model, row_shape, True, True
 
-    def prepare(self, rows: torch.Tensor | SparseRows, source: torch.Tensor | SparseRows | None = None) -> None:
+    def prepare(self, rows: torch.Tensor | Rows, source: torch.Tensor | Rows | None = None) -> None:
         """Prepares the model for some rows if it asks for that; once prepared, only columns without a scale.
 
         Args:
@@ -223,8 +223,8 @@ def _parts(model: torch.nn.Module | None) -> list[torch.nn.Module]:
 
 
 def _readable(rows: Any, encoder: object) -> Any:
-    """Returns the rows as a model prepares itself with: a dense sample of sparse ones, unless it knows these."""
-    if not isinstance(rows, SparseRows) or getattr(encoder, "prepares_sparse", False):
+    """Returns the rows as a model prepares itself with: a tensor, unless it knows rows of other forms."""
+    if rows_of(rows).in_memory or getattr(encoder, "prepares_sparse", False):
         return rows
     n = min(len(rows), max(1, _SAMPLE_ELEMENTS // rows.shape[1]))
     return rows[torch.linspace(0, len(rows) - 1, n).long()]

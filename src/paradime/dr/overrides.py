@@ -11,6 +11,7 @@ from paradime.constraints import Constraint
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import Loss, PositionLoss
 from paradime.training import TrainingPhase
+from paradime.utils.arguments import check_within
 
 __all__ = ["AddedLoss", "added_constraint", "teaches_positions"]
 
@@ -49,8 +50,8 @@ class AddedLoss:
             raise TypeError(f"loss {self.key!r} must be a Loss, got {type(self.loss).__name__}.")
         if self.weight is not None and self.share is not None:
             raise ValueError(f"loss {self.key!r} takes a weight or a share, got both. Leave one out.")
-        if self.share is not None and not 0 < self.share < 1:
-            raise ValueError(f"share must lie in (0, 1), got {self.share!r}.")
+        if self.share is not None:
+            check_within("share", self.share, "(0, 1)")
 
     def apply(self, losses: MutableMapping[str, Loss], phases: MutableSequence[TrainingPhase]) -> None:
         """Adds the loss to losses and to the objectives of phases.

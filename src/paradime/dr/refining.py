@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import numbers
 import time
 import warnings
 from typing import Any
@@ -28,7 +29,7 @@ from paradime.training.execution import StepThreads
 from paradime.utils.logging import report
 from paradime.utils.seed import seeded
 
-__all__ = ["check_refinable", "refined_map"]
+__all__ = ["check_refinable", "refined_map", "sampled_map"]
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +73,12 @@ def refined_map(routine: Estimator) -> RefinedMap:
     attraction = Attraction.of(neighbor_probabilities(relations, by_rows=objective.by_rows))
     by_network = apply_model(blocks, dataset[key], "embed", routine._fitted, owner=owner, refine=False)
     metric = getattr(blocks.global_relations.get(objective.relation_key), "metric", None) or "euclidean"
-    made = RefinedMap.of(dataset[key], by_network, attraction.perplexity, metric)
+    made = RefinedMap.of(dataset[key], by_network, attraction.perplexity, metric).with_conditions(model)
     start, center, factor = scaled_start(made.positions)
+    project = None
+    if made.conditions is not None:  # they are in the unit of the network's map
+        start, center, factor = made.positions, torch.zeros_like(center), 1.0
+        project = made.conditions.projection_of(dataset[key], made.unit)
     generator = None if seed is None else torch.Generator(blocks.device).manual_seed(seed)
     guidance = None
     weights = objective.guiding_weights(blocks.history.records)
@@ -93,7 +98,7 @@ def refined_map(routine: Estimator) -> RefinedMap:
             device=blocks.device,
             generator=generator,
         )
-    free = FreePositions(start, attraction, guidance)
+    free = FreePositions(start, attraction, guidance, project)
     began = time.perf_counter()
     with seeded(seed, blocks.device), StepThreads(blocks.device, _WORK_PER_ROW) as threads:
         threads.choose(len(start))
@@ -106,6 +111,27 @@ def refined_map(routine: Estimator) -> RefinedMap:
     refined = made.with_positions(free.positions)
     _distill(routine, objective, refined.positions)
     return refined
+
+
+def sampled_map(routine: Estimator, reference_rows: Any) -> RefinedMap | None:
+    """Returns the refined map of a routine, if it has one, with so many of its rows, or all if ``None``.
+
+    Raises:
+        ValueError: If the number is not positive, or given without there being a refined map.
+    """
+    refined = routine._fitted.refined
+    if reference_rows is None:
+        return refined
+    if isinstance(reference_rows, bool) or not isinstance(reference_rows, numbers.Integral) or reference_rows < 1:
+        raise ValueError(
+            f"reference_rows must be a positive integer, or None for all training rows, got {reference_rows!r}."
+        )
+    if refined is None:
+        raise ValueError(
+            f"reference_rows={reference_rows} is for refined maps, which hold training rows, and this "
+            f"{type(routine).__name__} has none. Leave it out, or fit with refine=True."
+        )
+    return refined.sample(int(reference_rows))
 
 
 def _distill(routine: Any, objective: Objective, positions: torch.Tensor) -> None:

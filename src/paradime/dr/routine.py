@@ -15,19 +15,26 @@ import torch
 from paradime.constraints import Adherence, Constraint
 from paradime.data import DataField, Dataset, DerivedData
 from paradime.dr.components import Components
-from paradime.dr.constraining import adherence_of, give_data
-from paradime.dr.continuing import check_epochs, new_targets, renewed_components, share_of_epochs
 from paradime.dr.estimator import Estimator
 from paradime.dr.fitted import Drift, FittedState
 from paradime.dr.held_out import check_hold_out, held_out_rows, hold_out, validation_of
-from paradime.dr.inference import UnknownAttributeError, apply_model, score_of
-from paradime.dr.inputs import as_dataset, embedded_entry, with_targets
-from paradime.dr.parts import needs_part
-from paradime.dr.preparation import check_and_compute, description_of, read_resumed, spare_parameters
+from paradime.dr.inference import UnknownAttributeError, adherence_of, apply_model, needs_part, score_of
+from paradime.dr.inputs import Targets, as_dataset, embedded_entry, with_targets
+from paradime.dr.preparation import check_and_compute, description_of, give_data, read_resumed, spare_parameters
 from paradime.dr.refining import check_refinable, refined_map
 from paradime.dr.specification import read_components, written
-from paradime.dr.targets import Targets
-from paradime.dr.updating import Anchors, check_update, held_phases, rows_to_update, with_kept
+from paradime.dr.updating import (
+    Anchors,
+    check_epochs,
+    check_update,
+    held_phases,
+    new_targets,
+    renewed_components,
+    rows_to_update,
+    share_of_epochs,
+    warn_without_map,
+    with_kept,
+)
 from paradime.exceptions import NotTrainedError, ParaDimeError, UnsupportedConfigurationError
 from paradime.loss import Loss
 from paradime.models import ModelRecipe
@@ -372,6 +379,7 @@ class ParametricDR(Estimator):
                     )
                     for phase in blocks.main_phases()
                 ]
+                warn_without_map(self)
                 refined = self._fitted.refined
                 with blocks.other_phases(phases):
                     self._train(dataset, callbacks, is_whole=False)
@@ -440,6 +448,7 @@ class ParametricDR(Estimator):
             with self._restored_on_error():
                 blocks = renewed_components(self)
                 spare_parameters(self)
+                warn_without_map(self)
                 with held_phases(blocks, held if anchors else None, share, epochs):
                     self._train(rows, callbacks, is_whole=False)
                 self._add_rows(before.refined, new)
@@ -527,11 +536,10 @@ class ParametricDR(Estimator):
         )
 
     def _add_rows(self, refined: RefinedMap | None, dataset: Dataset) -> None:
-        """Adds rows to a refined map, in which the earlier ones stay where they are."""
-        if refined is not None:
-            self._fitted = self._fitted.replace(
-                refined=refined.with_rows(dataset[embedded_entry(dataset, self.data_key)])
-            )
+        """Adds rows to a refined map, in which no earlier one moves; without ``refine``, drops the map."""
+        if refined is not None and self.refine:
+            refined = refined.with_rows(dataset[embedded_entry(dataset, self.data_key)])
+        self._fitted = self._fitted.replace(refined=refined if self.refine else None)
 
     @contextlib.contextmanager
     def _restored_on_error(self) -> Iterator[Components | None]:
@@ -740,7 +748,7 @@ class ParametricDR(Estimator):
         shape = np.shape(X)
         if len(shape) == 1 and self.__sklearn_is_fitted__():
             raise ValueError(
-                f"Expected 2D array, got shape {shape}. inverse_transform takes places, one a row: reshape a "
+                f"Expected 2D array, got shape {shape}. inverse_transform takes positions, one per row: reshape a "
                 "single one with .reshape(1, -1)."
             )
         try:
@@ -885,7 +893,7 @@ class ParametricDR(Estimator):
         return records
 
     def history_frame(self, library: Literal["pandas", "polars"] = "pandas") -> Any:
-        """Returns :attr:`history_` as a data frame, one row an epoch.
+        """Returns :attr:`history_` as a data frame, one row per epoch.
 
         Args:
             library: ``"pandas"`` or ``"polars"``.
@@ -1015,13 +1023,16 @@ class ParametricDR(Estimator):
         training: bool = True,
         allow_imports: Iterable[str] = (),
         metadata: Mapping[str, Any] | None = None,
+        verify: bool = False,
+        reference_rows: int | None = None,
     ) -> None:
         """Saves what was learned and how to train further; :func:`paradime.load` reads it.
 
         Tensors are written as safetensors, all else as JSON; nothing is pickled, and the training data are not
         written, except for those of a refined map (``refine=True``), in a short form. All other attributes are,
-        also those of subclasses, but for ``unsaved_attributes``. What was there before stays intact until all is
-        written. What was written is made again in memory and compared before anything is replaced.
+        also those of subclasses, but for ``unsaved_attributes``. If the process is killed meanwhile, the path
+        holds what was there before, or all that is new. Other files in a folder stay, and so does a model card,
+        ``README.md``, that was edited.
 
         Args:
             path: A folder, which is made if it is missing; or, if it ends in ``".paradime"``, a single file.
@@ -1031,10 +1042,18 @@ class ParametricDR(Estimator):
             allow_imports: Modules or packages whose classes may be written by their importable names. Whoever
                 loads the routine has to allow them, too.
             metadata: Anything that JSON can hold, such as who trained it on what; read as ``metadata_``.
+            verify: Whether to load what is about to be written, and to compare its weights and its embedding of
+                some rows with the routine's, before anything is replaced. This finds modules of users whose
+                result depends on more than their parameters, buffers and arguments.
+            reference_rows: How many training rows of a refined map are written, by which it places others; all if
+                ``None``. Some are chosen that cover the others. Fewer make the file smaller, and new rows are
+                placed less well (``docs/refining.md`` has figures). Training rows that are not written count as
+                new ones.
 
         Raises:
             NotTrainedError: If the routine is not trained.
-            ValueError: If a part cannot be saved; the message says which, and what to do.
+            ValueError: If a part cannot be saved, or the verification fails; the message says what, and what to
+                do.
             OSError: If the files cannot be written, with the path; FileExistsError if the folder holds files of
                 others that would be overwritten.
 
@@ -1048,7 +1067,16 @@ class ParametricDR(Estimator):
         """
         from paradime.dr.saving import save
 
-        save(self, path, model=model, training=training, allow_imports=allow_imports, metadata=metadata)
+        save(
+            self,
+            path,
+            model=model,
+            training=training,
+            allow_imports=allow_imports,
+            metadata=metadata,
+            verify=verify,
+            reference_rows=reference_rows,
+        )
 
     def save_pretrained(self, folder: str | os.PathLike[str], **settings: Any) -> None:
         """Saves to a folder in the layout of the Hugging Face Hub; the same as :meth:`save` with a folder.
@@ -1112,6 +1140,8 @@ class ParametricDR(Estimator):
         path: str | os.PathLike[str],
         *,
         part: str = "embed",
+        refine: bool = True,
+        reference_rows: int | None = None,
         opset: int | None = None,
         tolerance: float = 1e-5,
     ) -> None:
@@ -1121,6 +1151,11 @@ class ParametricDR(Estimator):
             path: The file, such as ``"model.onnx"``.
             part: ``"embed"`` for rows to positions, ``"decode"`` for positions to rows, or ``"classify"`` for rows
                 to scores of classes (before softmax), or a number in units of its standard deviation.
+            refine: Whether rows are embedded in the refined map of a routine that was made with
+                ``refine=True``, as by :meth:`transform`, up to rounding; else by the network alone. The file of a
+                refined map holds the training rows in a short form. The distance of each row to each of these is
+                held in memory: pass some hundred rows at a time.
+            reference_rows: As for :meth:`save`.
             opset: The version of ONNX's operators; torch's default if ``None``.
             tolerance: The largest difference from the model that is let through, in units of the largest result,
                 or of 1 where that is smaller.
@@ -1133,14 +1168,26 @@ class ParametricDR(Estimator):
         """
         from paradime.dr.exporting import export_onnx
 
-        export_onnx(self, path, part=part, opset=opset, tolerance=tolerance)
+        export_onnx(
+            self, path, part=part, refine=refine, reference_rows=reference_rows, opset=opset, tolerance=tolerance
+        )
 
-    def export_torch(self, path: str | os.PathLike[str], *, part: str = "embed", tolerance: float = 1e-5) -> None:
+    def export_torch(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        part: str = "embed",
+        refine: bool = True,
+        reference_rows: int | None = None,
+        tolerance: float = 1e-5,
+    ) -> None:
         """Writes the model as a program of ``torch.export``, for any number of rows, checked against the model.
 
         Args:
             path: The file, such as ``"model.pt2"``; ``torch.export.load(path).module()`` reads it.
             part: As for :meth:`export_onnx`.
+            refine: As for :meth:`export_onnx`.
+            reference_rows: As for :meth:`save`.
             tolerance: As for :meth:`export_onnx`.
 
         Raises:
@@ -1150,4 +1197,4 @@ class ParametricDR(Estimator):
         """
         from paradime.dr.exporting import export_torch
 
-        export_torch(self, path, part=part, tolerance=tolerance)
+        export_torch(self, path, part=part, refine=refine, reference_rows=reference_rows, tolerance=tolerance)

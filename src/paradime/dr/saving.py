@@ -14,8 +14,8 @@ from paradime._registry import with_article
 from paradime.dr.archive import class_name, probes, saved_of
 from paradime.dr.estimator import Estimator
 from paradime.dr.exporting import required_model
-from paradime.dr.parts import has_part
-from paradime.exceptions import ModelFileError, UnsupportedConfigurationError
+from paradime.dr.inference import has_part
+from paradime.exceptions import UnsupportedConfigurationError
 from paradime.persistence.bundle import checked_target, write_bundle
 from paradime.persistence.load import load, read_saved, restore
 from paradime.persistence.saved import Saved
@@ -36,56 +36,82 @@ def save(
     training: bool,
     allow_imports: Iterable[str],
     metadata: Mapping[str, Any] | None,
+    verify: bool,
+    reference_rows: int | None,
 ) -> None:
     """Saves what was learned and how to train further; see ``ParametricDR.save``."""
     target = checked_target(path)
     required_model(routine)
     imports = (allow_imports,) if isinstance(allow_imports, str) else tuple(allow_imports)
-    saved = saved_of(routine, model=model, training=training, allow_imports=imports, metadata=metadata)
+    saved = saved_of(
+        routine,
+        model=model,
+        training=training,
+        allow_imports=imports,
+        metadata=metadata,
+        reference_rows=reference_rows,
+    )
     methods = {"decode": "inverse_transform", "classify": "predict"}
     files = saved.to_files([name for part, name in methods.items() if has_part(routine, part)])
-    _check_files(routine, files, given=not model, imports=imports)
+    if verify:
+        _verify(routine, Saved.from_files(files, os.fspath(path)), given=not model, imports=imports)
     write_bundle(target, files)
+    if verify:
+        read_saved(target)  # the checksums tell whether the disk holds what was written
 
 
-def _check_files(routine: Estimator, files: Mapping[str, bytes], *, given: bool, imports: tuple[str, ...]) -> None:
-    """Refuses files of which no equal routine could be made."""
+def _verify(routine: Estimator, saved: Saved, *, given: bool, imports: tuple[str, ...]) -> None:
+    """Loads what is about to be written, and compares its weights and its embedding of some rows.
+
+    Raises:
+        UnsupportedConfigurationError: If it cannot be loaded, or differs; the message names what differs.
+    """
     model = required_model(routine)
-    named = f"the model, {with_article(type(model).__name__)},"
-    substitute = copy.deepcopy(model).to("cpu") if given else None
-    saved = Saved.from_files(files, "what was written")
+    refused = f"save(path, verify=True): nothing was written, since the {type(routine).__name__}"
     try:
-        again = type(routine)._from_saved(saved, model=substitute, allow_imports=imports, device="cpu")
-    except ModelFileError as error:
+        substitute = copy.deepcopy(model).to("cpu") if given else None
+        again = restore(type(routine), saved, substitute, imports, "cpu")
+    except (ValueError, ImportError) as error:
+        raise UnsupportedConfigurationError(f"{refused} could not be loaded: {error}") from error
+    loaded = required_model(again)
+    states = loaded.state_dict()
+    differing = [name for name, tensor in model.state_dict().items() if not _agree(tensor, states.get(name))]
+    if differing:
         raise UnsupportedConfigurationError(
-            f"{named} was changed after it was made, so that it cannot be made again ({error}). Save without "
-            "its form, save(path, model=False), and pass one when it is loaded, paradime.load(path, model=…)."
-        ) from error
+            f"{refused} would be loaded with other values of {', '.join(differing[:5])} of its model."
+        )
     rows = probes(routine, _COMPARED)
-    expected, found = _embedded(model, rows), _embedded(required_model(again), rows)
-    if not _agree(expected, found, exactly=routine.device.type == "cpu"):
+    first, second = _embedded(model, rows), _embedded(loaded, rows)
+    # results of different devices differ by rounding
+    if not _agree(first, second, tolerance=0.0 if routine.device.type == "cpu" else 1e-3):
         raise UnsupportedConfigurationError(
-            f"{named} would not embed as it does now when it is loaded: its result depends on more than its "
-            "parameters, buffers, and the arguments of its constructor. Make what else it needs a buffer, "
-            "register_buffer(…)."
+            f"{refused} would embed differently when it is loaded{_difference(first, second)}. The result of its "
+            f"model, {with_article(type(model).__name__)}, depends on more than its parameters, buffers, and the "
+            "arguments of its constructor. Make what else it needs a buffer, register_buffer(…)."
         )
 
 
 def _embedded(model: torch.nn.Module, rows: torch.Tensor) -> torch.Tensor | None:
-    """Returns what a model makes of rows; ``None`` if it does not embed. A model that draws, draws the same."""
+    """Returns the embedding of rows, or ``None`` if the model does not embed; random models use the same seed."""
     device = next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
     with seeded(0, device), contextlib.suppress(UnsupportedConfigurationError, NotImplementedError):
         return apply_in_chunks(model, rows, method="embed", device=device, row_shape=None, owner="the model")
     return None
 
 
-def _agree(first: torch.Tensor | None, second: torch.Tensor | None, *, exactly: bool) -> bool:
-    """Returns whether two embeddings are equal; or, of different devices, equal but for rounding."""
+def _agree(first: torch.Tensor | None, second: torch.Tensor | None, tolerance: float = 0.0) -> bool:
+    """Returns whether two tensors are equal within a relative and absolute tolerance."""
     if first is None or second is None:
         return first is second
-    if exactly:
-        return torch.equal(first, second)
-    return first.shape == second.shape and torch.allclose(first, second, rtol=1e-3, atol=1e-3)
+    if first.shape != second.shape or first.dtype != second.dtype:
+        return False
+    return torch.allclose(first.cpu(), second.cpu(), rtol=tolerance, atol=tolerance, equal_nan=True)
+
+
+def _difference(first: torch.Tensor | None, second: torch.Tensor | None) -> str:
+    if first is None or second is None or first.shape != second.shape:
+        return ""
+    return f", by up to {float((first - second).abs().max()):.2g} for {len(first)} rows"
 
 
 def load_as(

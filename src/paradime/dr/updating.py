@@ -1,38 +1,150 @@
-"""Training that goes on with new rows and leaves the map where it was."""
+"""Training that goes on from the present weights: warm starts, data that come in parts, and updates."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import logging
-import numbers
+import math
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
-import scipy.sparse
 import torch
 
 from paradime.data import Dataset
 from paradime.dr.components import Components
-from paradime.dr.continuing import add_known_targets
 from paradime.dr.estimator import Estimator
 from paradime.dr.fitted import Drift
 from paradime.dr.inference import apply_model
-from paradime.dr.inputs import as_dataset, embedded_entry
+from paradime.dr.inputs import Targets, as_dataset, embedded_entry
 from paradime.dr.overrides import AddedLoss
-from paradime.dr.targets import Targets
-from paradime.functional.spreading import covering_points, relative_movement
+from paradime.functional.clustering import covering_points, relative_movement
 from paradime.loss import AnchorLoss
+from paradime.training import TrainingPhase
 from paradime.types import Data
+from paradime.utils.arguments import check_integer, check_within, is_integer
 from paradime.utils.logging import report
-from paradime.utils.sparse import SparseRows
+from paradime.utils.rows import stacked
 
-__all__ = ["Anchors", "check_update", "held_phases", "rows_to_update", "with_kept"]
+__all__ = [
+    "Anchors",
+    "check_epochs",
+    "check_update",
+    "held_phases",
+    "new_targets",
+    "renewed_components",
+    "rows_to_update",
+    "share_of_epochs",
+    "warn_without_map",
+    "with_kept",
+]
 
 log = logging.getLogger(__name__)
 
 _ANCHORS = "anchors"  # the key of the loss that holds them
 _USUAL_ANCHORS = 500
+_ANNOUNCE = "Name all of them at the first call, partial_fit(X, y, classes=…)."
+
+
+def renewed_components(routine: Estimator) -> Components:
+    """Makes the components of the present parameters, with the present network.
+
+    Raises:
+        UnsupportedConfigurationError: If components were changed in place.
+        ValueError: If the parameters describe another network; the routine then has its components from before.
+    """
+    routine._require_made_components("training further")
+    before, routine._made_components = routine._components, None
+    try:
+        blocks = routine._components
+        if blocks.network.recipe != before.network.recipe:
+            raise ValueError(
+                f"the parameters of this {type(routine).__name__} describe another network than the one that is "
+                f"trained, which cannot be trained further. {_remedy(routine)}"
+            )
+    except BaseException:
+        routine._made_components = before
+        raise
+    if blocks.network.recipe is not None or blocks.model is before.model:
+        blocks.network, blocks.initial_weights = before.network, before.initial_weights
+        blocks.trained = before.trained
+    blocks.history = before.history
+    return blocks
+
+
+def _remedy(routine: Estimator) -> str:
+    if bool(routine.refine) == (routine._fitted.refined is not None):
+        return "Undo the change, or set warm_start=False."
+    return (
+        f"refine={routine.refine} was set after the training, and decides how wide the network is. Set "
+        f"refine={not routine.refine} again, or train anew: fit(X) with warm_start=False."
+    )
+
+
+def warn_without_map(routine: Estimator) -> None:
+    """Warns if a routine with ``refine=True`` is trained further that has no refined map."""
+    if routine.refine and routine._fitted.refined is None:
+        warnings.warn(
+            "refine=True, and there is no refined map: update and partial_fit train the network alone, and refine "
+            "no positions. Call fit(X) to have them refined.",
+            stacklevel=3,
+        )
+
+
+def new_targets(dataset: Dataset, y: Any, classes: Any, known: Targets | None) -> Targets | None:
+    """Adds targets to rows of ``partial_fit``; returns what they are.
+
+    Args:
+        dataset: The rows; they get an entry ``"labels"``.
+        y: Their targets.
+        classes: All classes that any part will have, where they are named now.
+        known: What the targets of earlier rows are.
+
+    Raises:
+        ValueError: If ``y`` is missing where classes are named, or has others.
+    """
+    if classes is not None:
+        if y is None:
+            raise ValueError("classes are those of y, which is missing. Pass both: partial_fit(X, y, classes).")
+        known, _ = Targets.of(classes)
+    _add_known_targets(dataset, y, known)
+    return known
+
+
+def _add_known_targets(dataset: Dataset, y: Any, known: Targets | None) -> None:
+    """Adds targets as those of earlier rows are numbered; rows without any are unlabelled."""
+    if known is None:
+        return
+    missing = y is None
+    labels = known.unlabeled(len(dataset)) if missing else known.encode(y, n=len(dataset), remedy=_ANNOUNCE)
+    dataset.add({"labels": labels})
+
+
+def check_epochs(epochs: Any) -> None:
+    """Raises ValueError if nothing would be learned in so many epochs; ``None`` leaves them to a rule."""
+    if epochs is not None:
+        check_integer("epochs", epochs, also=", or None")
+
+
+def share_of_epochs(phase: TrainingPhase, n_new: int, n_total: int) -> int:
+    """Returns the epochs on new rows that are their share of a phase on all rows, in steps.
+
+    At least 1, but 0 for a phase that is skipped.
+
+    Example:
+        >>> share_of_epochs(TrainingPhase(epochs="auto", batch_size=100), 1_000, 2_000)
+        75
+    """
+    whole, part = phase.budget(n_total), phase.budget(n_new)
+    if whole.epochs == 0:
+        return 0
+    steps = whole.epochs * _batches(whole.batches_per_epoch, n_total, whole.batch_size) * n_new / n_total
+    return max(1, math.ceil(steps / _batches(part.batches_per_epoch, n_new, part.batch_size)))
+
+
+def _batches(per_epoch: int, n_rows: int, size: int) -> int:
+    return per_epoch if per_epoch > 0 else math.ceil(n_rows / size)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,12 +191,10 @@ class Anchors:
 def check_update(keep: Any, anchors: Any, share: Any) -> None:
     """Raises ValueError if a setting of ``update`` is out of range."""
     is_share = isinstance(keep, float) and 0 <= keep <= 1
-    if not is_share and (not isinstance(keep, numbers.Integral) or keep < 0):
+    if not is_share and (not is_integer(keep) or keep < 0):
         raise ValueError(f"keep must be a number of rows, at least 0, or a share in [0, 1], got {keep!r}.")
-    if not isinstance(anchors, numbers.Integral) or anchors < 0:
-        raise ValueError(f"anchors must be an integer of at least 0, got {anchors!r}.")
-    if not 0 < share < 1:
-        raise ValueError(f"share must lie in (0, 1), got {share!r}. Set anchors=0 to hold none.")
+    check_integer("anchors", anchors, 0)
+    check_within("share", share, "(0, 1)", remedy="Set anchors=0 to hold none.")
 
 
 def rows_to_update(
@@ -101,7 +211,7 @@ def rows_to_update(
         raise ValueError(f"this {type(routine).__name__} was fitted without y. Leave y out: update(X).")
     if y is not None and targets is not None:
         targets = targets if getattr(routine, "classifier", False) else targets.extended(y)
-    add_known_targets(new, y, targets)
+    _add_known_targets(new, y, targets)
     missing = [key for key in earlier if key not in new and key not in routine._given_positions()]
     if "labels" in new and "labels" not in earlier and targets is not None:
         earlier.add({"labels": targets.unlabeled(len(earlier))})
@@ -157,13 +267,6 @@ def _earlier_rows(routine: Estimator, old: Data | None) -> Dataset:
 def _joined(first: Dataset, second: Dataset) -> Dataset:
     """Returns the rows of both, with the entries that both have."""
     keys = [key for key in second if key in first and key != "indices"]
-    made = Dataset({key: _stacked(first.source(key), second.source(key)) for key in keys})
+    made = Dataset({key: stacked(first.source(key), second.source(key)) for key in keys})
     made.columns, made.names = dict(first.columns), dict(first.names)
     return made
-
-
-def _stacked(first: Any, second: Any) -> Any:
-    if isinstance(first, SparseRows) or isinstance(second, SparseRows):
-        parts = [one.to_scipy() if isinstance(one, SparseRows) else one.numpy() for one in (first, second)]
-        return scipy.sparse.vstack([scipy.sparse.csr_array(part) for part in parts])
-    return torch.cat([first, second.to(first.device)])

@@ -1,4 +1,4 @@
-"""Parameters that all presets take: their types, defaults, and how signatures and docstrings tell them.
+"""Parameters that all presets take: their types, defaults, and their place in signatures and docstrings.
 
 They stand here once, and not in the constructor of each preset. Type checkers and editors read the typed dicts;
 ``help()``, Tab and scikit-learn read the signature and the docstring, which are completed when a class is made.
@@ -55,6 +55,7 @@ class Common(Extras, total=False):
     data_key: str
     verbose: bool
     schedule: str | Schedule | None
+    neighbors_given: str | None
 
 
 DEFAULTS: dict[str, Any] = {
@@ -75,6 +76,7 @@ DEFAULTS: dict[str, Any] = {
     "loss_shares": None,
     "callbacks": None,
     "precomputed_knn": None,
+    "neighbors_given": None,
     "validation_fraction": 0.0,
     "validation_every": 1,
     "warm_start": False,

@@ -8,7 +8,7 @@ from paradime.estimators.common import PLAIN_NETWORK, Common
 from paradime.estimators.composition import Composition
 from paradime.estimators.initialization import INIT_SCALE, InitialPositions
 from paradime.estimators.preset import Preset
-from paradime.functional.magnitudes import UNIT_POWERS
+from paradime.functional.distances import UNIT_POWERS
 from paradime.loss import StressLoss
 from paradime.training import TrainingPhase
 from paradime.types import BinaryTensorFun, TensorLike

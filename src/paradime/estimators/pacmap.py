@@ -104,11 +104,12 @@ class ParametricPaCMAP(Preset):
     def _stages(self) -> list[TrainingPhase]:
         """Returns the three phases, whose lengths are in proportion to those of the paper."""
         if self.epochs < len(_STAGES):
-            raise ValueError(f"epochs must be at least {len(_STAGES)}, one a stage, got {self.epochs}.")
+            raise ValueError(f"epochs must be at least {len(_STAGES)}, one per stage, got {self.epochs}.")
         first = [max(1, round(self.epochs * part / sum(_STAGES))) for part in _STAGES[:-1]]
         weights = [dict(stage) for stage in _WEIGHTS]
         if self.mid_near == "repel":
-            weights[-1]["hard"] = 1.0  # mid-near pairs are the negatives that are hardest to tell from neighbours
+            # mid-near pairs are the negatives that are hardest to distinguish from neighbours
+            weights[-1]["hard"] = 1.0
         sampling = NearMidFarPairs(
             n_near=self.n_neighbors,
             n_mid=max(1, round(self.mn_ratio * self.n_neighbors)),

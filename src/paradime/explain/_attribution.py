@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +11,10 @@ import torch
 from paradime.explain._embedder import Embedder
 from paradime.utils.optional import require
 
-__all__ = ["gradient_x_input", "integrated_gradients", "permuted"]
+__all__ = ["gradient_x_input", "integrated_gradients", "integrated_with_error", "permuted"]
+
+_STEPS, _TRIED_ROWS = (64, 128, 256, 512), 32
+_COMPLETE, _INCOMPLETE = 0.05, 0.25  # completeness errors: the aim, and the limit of the warning
 
 
 def integrated_gradients(
@@ -129,3 +133,43 @@ def _shuffled(rng: np.random.Generator, n: int, size: int) -> np.ndarray:
     """Draws ``size`` of n rows; each is drawn once before any is drawn again."""
     rounds = [rng.permutation(n) for _ in range(-(-size // n))]
     return np.concatenate(rounds)[:size]
+
+
+def integrated_with_error(
+    embedder: Embedder, rows: torch.Tensor, start: torch.Tensor, axes: tuple[int, ...], n_steps: int | None
+) -> tuple[torch.Tensor, float]:
+    """Returns attributions by integrated gradients, and their error, of which it warns if it is large."""
+    steps = _enough_steps(embedder, rows, start, axes) if n_steps is None else int(n_steps)
+    attributions = integrated_gradients(embedder, rows, start, axes, steps)
+    error = _completeness_error(embedder, rows, start, axes, attributions)
+    _warn_if_incomplete(error, steps)
+    return attributions, error
+
+
+def _enough_steps(embedder: Embedder, rows: torch.Tensor, start: torch.Tensor, axes: tuple[int, ...]) -> int:
+    """Doubles the steps until the contributions of a sample of rows are complete."""
+    sample = rows[:: max(1, len(rows) // _TRIED_ROWS)][:_TRIED_ROWS]
+    for steps in _STEPS[:-1]:
+        attributions = integrated_gradients(embedder, sample, start, axes, steps)
+        if _completeness_error(embedder, sample, start, axes, attributions) < _COMPLETE:
+            return steps
+    return _STEPS[-1]
+
+
+def _warn_if_incomplete(error: float, steps: int) -> None:
+    if error > _INCOMPLETE:
+        warnings.warn(
+            f"integrated gradients with {steps} steps miss {error:.0%} of the displacement from the baseline. "
+            "Raise n_steps, or pass method='permutation'.",
+            stacklevel=5,  # through the decorator, to the caller
+        )
+
+
+def _completeness_error(
+    embedder: Embedder, rows: torch.Tensor, start: torch.Tensor, axes: tuple[int, ...], attributions: torch.Tensor
+) -> float:
+    """Returns the mean gap between sums of contributions and displacements, relative to the displacements."""
+    displacements = (embedder.embed(rows) - embedder.embed(start[None]))[:, list(axes)]
+    size = displacements.abs().mean()
+    gap = (attributions.sum(dim=1) - displacements).abs().mean()
+    return float(gap / size) if size > 0 else 0.0

@@ -8,8 +8,10 @@ import numpy as np
 import torch
 
 from paradime.data.validation import checked_rows, single_precision
+from paradime.metrics._estimates import drawn_rows
 from paradime.models import needs_double
-from paradime.utils.sparse import SparseRows, is_sparse
+from paradime.utils.rows import rows_of
+from paradime.utils.sparse import is_sparse
 
 __all__ = ["as_rows", "count_of", "draw", "feature_scale", "first_of"]
 
@@ -32,11 +34,8 @@ def as_rows(X: Any, *, name: str = "X", drawn: np.ndarray | None = None, routine
     is_double = needs_double(model)
     checked = checked_rows(name, X)
     checked = checked.to(torch.float64) if is_double else single_precision(name, checked)
-    if drawn is not None:
-        checked = checked[torch.from_numpy(drawn).to(checked.device)]
-    elif isinstance(checked, SparseRows):
-        checked = checked[:]
-    rows: torch.Tensor = checked.to(torch.float64 if is_double else torch.float32).detach().cpu()
+    chosen = rows_of(checked)[slice(None) if drawn is None else torch.from_numpy(drawn)]
+    rows = chosen.to(torch.float64 if is_double else torch.float32).detach().cpu()
     return rows[:, None] if rows.ndim == 1 else rows
 
 
@@ -48,10 +47,8 @@ def count_of(X: Any) -> int:
 
 
 def first_of(X: Any) -> Any:
-    """Returns the first row in its container, shape (1, …)."""
-    if isinstance(X, torch.Tensor) and is_sparse(X):
-        X = SparseRows(X).to_scipy()
-    return X.tocsr()[:1] if is_sparse(X) and not isinstance(X, SparseRows) else X[:1]
+    """Returns the first row in its container, shape (1, …); that of a sparse matrix dense."""
+    return rows_of(X)[:1] if is_sparse(X) else X[:1]
 
 
 def draw(n_rows: int, n_samples: int | None, random_state: Any) -> np.ndarray:
@@ -67,13 +64,8 @@ def draw(n_rows: int, n_samples: int | None, random_state: Any) -> np.ndarray:
         >>> draw(3, 10, 0)
         array([0, 1, 2])
     """
-    if n_samples is None:
-        return np.arange(n_rows)
-    if isinstance(n_samples, bool) or not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
-        raise ValueError(f"n_samples must be an integer of at least 1, got {n_samples!r}. None explains all rows.")
-    if n_samples >= n_rows:
-        return np.arange(n_rows)
-    return np.sort(np.random.default_rng(random_state).choice(n_rows, size=int(n_samples), replace=False))
+    drawn = drawn_rows(n_rows, n_samples, random_state, least=1)
+    return np.arange(n_rows) if drawn is None else drawn.numpy()
 
 
 def feature_scale(scale: Any, rows: torch.Tensor, *, constant: str) -> torch.Tensor:

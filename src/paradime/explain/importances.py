@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from paradime.explain._attribution import gradient_x_input, integrated_gradients, permuted
+from paradime.explain._attribution import gradient_x_input, integrated_with_error, permuted
 from paradime.explain._collinear import COLLINEAR, collinear_groups, names_of_groups, summed_by, with_singles
 from paradime.explain._embedder import Embedder, embedder_of
 from paradime.explain._rows import as_rows, count_of, draw, first_of
+from paradime.utils.arguments import check_integer, is_integer
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.convert import as_numpy
 from paradime.utils.frames import feature_names as names_of
@@ -23,8 +24,6 @@ from paradime.utils.sparse import is_sparse
 __all__ = ["FeatureImportance", "feature_importance"]
 
 _METHODS = ("integrated_gradients", "gradient_x_input", "permutation")
-_STEPS, _TRIED_ROWS = (64, 128, 256, 512), 32
-_COMPLETE, _INCOMPLETE = 0.05, 0.25  # completeness errors: the aim, and the limit of the warning
 _MOST_POOLED = 5_000  # sparse rows, which become dense
 _MOST_LISTED = 4
 
@@ -181,38 +180,22 @@ def feature_importance(
     _check(method, n_steps=1 if n_steps is None else n_steps, n_repeats=n_repeats)
     drawn = draw(count_of(X), n_samples, random_state)
     rows = as_rows(X, drawn=drawn, routine=routine)
-    pool = _pooled(*(("X", X) if background is None else ("background", background)), random_state, routine)
-    if rows.shape[1:] != pool.shape[1:]:
-        raise ValueError(
-            f"background must have rows of shape {tuple(rows.shape[1:])}, got {tuple(pool.shape[1:])}. "
-            "Pass rows like the training rows."
-        )
+    pool = _pooled(X, background, rows, random_state, routine)
     embedder = embedder_of(routine, first_of(X), rows[:1])
     axes = _axes(axis, embedder.out_dim)
     row_shape = tuple(rows.shape[1:])
     names = names_of(X, routine, row_shape=row_shape, given=feature_names)
-    error = None
-    collinear, together = collinear_groups(pool), None
+    collinear = collinear_groups(pool)
+    error = together = None
     if method == "permutation":
-        if len(pool) < 2:
-            raise ValueError("permutation needs other rows, got 1. Pass the training data: background=X_train.")
-        rng = np.random.default_rng(random_state)
-        features = with_singles((), rows[0].numel())
-        attributions, values = permuted(embedder, rows, pool, axes, n_repeats, rng, features)
+        groups = with_singles(collinear, rows[0].numel())
+        (attributions, values), grouped = _permuted(embedder, rows, pool, axes, n_repeats, random_state, groups)
         if collinear:
-            groups = with_singles(collinear, rows[0].numel())
-            firsts = [group[0] for group in groups]
-            signed, moved = attributions[:, firsts], values[firsts]
-            at = [i for i, group in enumerate(groups) if len(group) > 1]
-            signed[:, at], moved[at] = permuted(embedder, rows, pool, axes, n_repeats, rng, collinear)
-            together = _summary(signed, moved, names_of_groups(groups, names), axes, drawn, method, None)
+            together = _summary(*grouped, names_of_groups(groups, names), axes, drawn, method, None)
     else:
         start = _baseline(baseline, pool, row_shape, is_own=background is None)
         if method == "integrated_gradients":
-            steps = _enough_steps(embedder, rows, start, axes) if n_steps is None else int(n_steps)
-            attributions = integrated_gradients(embedder, rows, start, axes, steps)
-            error = _completeness_error(embedder, rows, start, axes, attributions)
-            _warn_if_incomplete(error, steps)
+            attributions, error = integrated_with_error(embedder, rows, start, axes, n_steps)
         else:
             attributions = gradient_x_input(embedder, rows, start, axes)
         values = attributions.abs().mean(dim=0, dtype=torch.float64)
@@ -230,6 +213,31 @@ def feature_importance(
     return importance
 
 
+def _permuted(
+    embedder: Embedder,
+    rows: torch.Tensor,
+    pool: torch.Tensor,
+    axes: tuple[int, ...],
+    n_repeats: int,
+    random_state: Any,
+    groups: Sequence[tuple[int, ...]],
+) -> tuple[tuple[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
+    """Returns attributions and mean magnitudes of single features, and those of groups of features.
+
+    Features that are a group by themselves are permuted once.
+    """
+    if len(pool) < 2:
+        raise ValueError("permutation needs other rows, got 1. Pass the training data: background=X_train.")
+    rng = np.random.default_rng(random_state)
+    singles = permuted(embedder, rows, pool, axes, n_repeats, rng, with_singles((), rows[0].numel()))
+    firsts = [group[0] for group in groups]
+    signed, moved = (of_features[..., firsts, :] for of_features in singles)
+    at = [i for i, group in enumerate(groups) if len(group) > 1]
+    if at:
+        signed[:, at], moved[at] = permuted(embedder, rows, pool, axes, n_repeats, rng, [groups[i] for i in at])
+    return singles, (signed, moved)
+
+
 def _warn_if_cancelling(importance: FeatureImportance) -> None:
     """Warns of collinear features that seem important, but whose contributions cancel in the group."""
     together = importance.grouped().overall
@@ -245,7 +253,7 @@ def _warn_if_cancelling(importance: FeatureImportance) -> None:
     warnings.warn(
         f"collinear features (correlation of {COLLINEAR:g} or more) contribute {shown}, which mostly cancel: "
         f"together they contribute {together[worst]:.3g}. Pass group_collinear=True, or read grouped().",
-        stacklevel=3,
+        stacklevel=4,  # through the decorator, to the caller
     )
 
 
@@ -279,21 +287,27 @@ def _check(method: Any, **numbers: Any) -> None:
     if method not in _METHODS:
         raise ValueError(f"method must be one of {_METHODS}, got {method!r}. 'permutation' suits any model.")
     for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(f"{name} must be an integer of at least 1, got {value!r}.")
+        check_integer(name, value)
 
 
 def _axes(axis: Any, out_dim: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(out_dim))
-    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)) or not 0 <= axis < out_dim:
+    if not is_integer(axis) or not 0 <= axis < out_dim:
         raise ValueError(f"axis must be an integer in [0, {out_dim - 1}], got {axis!r}. None explains all axes.")
     return (int(axis),)
 
 
-def _pooled(name: str, background: Any, random_state: Any, routine: Any) -> torch.Tensor:
+def _pooled(X: Any, background: Any, rows: torch.Tensor, random_state: Any, routine: Any) -> torch.Tensor:
+    name, background = ("X", X) if background is None else ("background", background)
     drawn = draw(count_of(background), _MOST_POOLED, random_state) if is_sparse(background) else None
-    return as_rows(background, name=name, drawn=drawn, routine=routine)
+    pool = as_rows(background, name=name, drawn=drawn, routine=routine)
+    if rows.shape[1:] != pool.shape[1:]:
+        raise ValueError(
+            f"background must have rows of shape {tuple(rows.shape[1:])}, got {tuple(pool.shape[1:])}. "
+            "Pass rows like the training rows."
+        )
+    return pool
 
 
 def _baseline(baseline: Any, pool: torch.Tensor, row_shape: tuple[int, ...], *, is_own: bool) -> torch.Tensor:
@@ -315,32 +329,3 @@ def _baseline(baseline: Any, pool: torch.Tensor, row_shape: tuple[int, ...], *, 
     if tuple(row.shape) != row_shape or not bool(row.isfinite().all()):
         raise ValueError(f"baseline must be a finite row of shape {row_shape}, got shape {tuple(row.shape)}.")
     return row
-
-
-def _enough_steps(embedder: Embedder, rows: torch.Tensor, start: torch.Tensor, axes: tuple[int, ...]) -> int:
-    """Doubles the steps until the contributions of a sample of rows are complete."""
-    sample = rows[:: max(1, len(rows) // _TRIED_ROWS)][:_TRIED_ROWS]
-    for steps in _STEPS[:-1]:
-        attributions = integrated_gradients(embedder, sample, start, axes, steps)
-        if _completeness_error(embedder, sample, start, axes, attributions) < _COMPLETE:
-            return steps
-    return _STEPS[-1]
-
-
-def _warn_if_incomplete(error: float, steps: int) -> None:
-    if error > _INCOMPLETE:
-        warnings.warn(
-            f"integrated gradients with {steps} steps miss {error:.0%} of the displacement from the baseline. "
-            "Raise n_steps, or pass method='permutation'.",
-            stacklevel=3,
-        )
-
-
-def _completeness_error(
-    embedder: Embedder, rows: torch.Tensor, start: torch.Tensor, axes: tuple[int, ...], attributions: torch.Tensor
-) -> float:
-    """Returns the mean gap between sums of contributions and displacements, relative to the displacements."""
-    displacements = (embedder.embed(rows) - embedder.embed(start[None]))[:, list(axes)]
-    size = displacements.abs().mean()
-    gap = (attributions.sum(dim=1) - displacements).abs().mean()
-    return float(gap / size) if size > 0 else 0.0

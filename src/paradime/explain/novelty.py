@@ -1,4 +1,10 @@
-"""Novelty of new rows relative to the training rows."""
+"""Novelty of new rows relative to the training rows.
+
+Scikit-learn's ``LocalOutlierFactor`` compares densities, too, but lets each training row count among the
+neighbours of its neighbours, as no new row does. In 10 splits of digits, 52.8 % of the held-out rows scored above
+the median of the training rows, instead of 49.2 % here and 50 % in theory. The neighbours are needed for
+displacements anyway.
+"""
 
 from __future__ import annotations
 

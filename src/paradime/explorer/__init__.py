@@ -8,8 +8,7 @@ Example:
     ('map.html', 50)
 """
 
-from paradime.explorer.network import run_layers, write_layers
 from paradime.explorer.page import ExplorerPage
 from paradime.explorer.writing import explore
 
-__all__ = ["ExplorerPage", "explore", "run_layers", "write_layers"]
+__all__ = ["ExplorerPage", "explore"]

@@ -13,8 +13,9 @@ import numpy as np
 from paradime.explorer.packing import Blobs, smallest_integers
 from paradime.types import AnyArray
 from paradime.utils.columns import ColumnValues, as_dates, as_durations, column_values, is_missing
+from paradime.utils.convert import to_numpy
 from paradime.utils.frames import as_narwhals, check_distinct_names, column_names, feature_names, is_frame
-from paradime.utils.sparse import SparseRows
+from paradime.utils.rows import Rows
 from paradime.utils.targets import NumberColumn, TargetColumn
 
 __all__ = ["check_no_feature_is_hidden", "named_columns", "pack_column", "pack_numbers", "pack_targets"]
@@ -77,9 +78,7 @@ def _with_string_names(columns: Any) -> Any:
     return columns.set_axis([str(name) for name in names], axis=1) if 0 < n_strings < len(names) else columns
 
 
-def check_no_feature_is_hidden(
-    columns: Mapping[str, ColumnValues], names: Sequence[str], rows: AnyArray | SparseRows
-) -> None:
+def check_no_feature_is_hidden(columns: Mapping[str, ColumnValues], names: Sequence[str], rows: Rows) -> None:
     """Refuses columns that have the name of a feature but other values, since names in a page are unique.
 
     Args:
@@ -91,16 +90,11 @@ def check_no_feature_is_hidden(
         ValueError: If there is such a column.
     """
     for j, name in enumerate(names):
-        if name in columns and not _holds(columns[name].array, _column(rows, j)):
+        if name in columns and not _holds(columns[name].array, to_numpy(rows.column(j))):
             raise ValueError(
                 f"columns must not have the name of a feature with other values, got {name!r}. Rename the column, "
                 "or the features: feature_names=[…]."
             )
-
-
-def _column(rows: AnyArray | SparseRows, j: int) -> AnyArray:
-    column: AnyArray = rows.to_scipy()[:, [j]].toarray()[:, 0] if isinstance(rows, SparseRows) else rows[:, j]
-    return column
 
 
 def _holds(values: AnyArray, numbers: AnyArray) -> bool:

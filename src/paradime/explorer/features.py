@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,9 +17,9 @@ from paradime.explorer.packing import Blobs, smallest_integers
 from paradime.models import needs_double
 from paradime.types import AnyArray
 from paradime.utils.convert import to_numpy
-from paradime.utils.sparse import SparseRows
+from paradime.utils.rows import rows_of
 
-__all__ = ["feature_importance", "pack_features", "pack_network"]
+__all__ = ["PackedNetwork", "feature_importance", "pack_features", "pack_network"]
 
 _TOLERANCE = 1e-4  # of the embedding's extent, and at least of 1
 _CHECKED_ROWS = 256
@@ -28,25 +28,23 @@ _ROWS_FOR_RANGES = 5_000
 _MOST_FEATURE_BYTES = 16_000_000
 
 
-def pack_features(
-    X: AnyArray | SparseRows, names: Sequence[str], blobs: Blobs
-) -> tuple[dict[str, Any], str | None]:
+def pack_features(X: Any, names: Sequence[str], blobs: Blobs) -> tuple[dict[str, Any], str | None]:
     """Packs the features of all points, or of evenly spaced ones if all would exceed the limit of size.
 
     Args:
-        X: Shape (n, d), real and finite; sparse rows become dense if they are packed.
+        X: Rows of any form, shape (n, d), real and finite; those that are packed become dense.
         names: Their d names.
         blobs: Collects the arrays.
 
     Returns:
         The description for the page; and a note if points were left out, or ``None``.
     """
-    n, d = X.shape
-    drawn = None
-    if isinstance(X, SparseRows):
+    rows_to_pack, drawn = rows_of(X), None
+    n, d = rows_to_pack.shape
+    if not rows_to_pack.in_memory:
         # small integers may take less than this
         drawn = _drawn(n, d * np.dtype(np.float32).itemsize)
-        X = to_numpy(X[:] if drawn is None else X[torch.from_numpy(drawn.astype(np.int64))])
+    X = to_numpy(rows_to_pack[slice(None) if drawn is None else torch.from_numpy(drawn.astype(np.int64))])
     integers = X.dtype.kind in "iub"
     whole = [integers or bool((column == np.round(column)).all()) for column in X.T]
     if all(whole):
@@ -86,40 +84,61 @@ def _floats(X: AnyArray) -> AnyArray:
     return numbers if lie_far_from_zero(torch.from_numpy(numbers)) else X.astype(np.float32)
 
 
-def pack_network(
-    routine: Any, X: AnyArray | SparseRows, Y: AnyArray, blobs: Blobs
-) -> tuple[dict[str, Any] | None, Any]:
+class PackedNetwork(NamedTuple):
+    """What a page has of a network.
+
+    Attributes:
+        described: The description for the page; ``None`` if the network cannot be part of it.
+        order: The features in the order of their importance.
+        note: Why the network is not part of the page, or what was left out of it.
+    """
+
+    described: dict[str, Any] | None
+    order: list[int]
+    note: str | None
+
+
+def pack_network(routine: Any, X: Any, Y: AnyArray, blobs: Blobs) -> PackedNetwork:
     """Packs the network of a routine, after a check that its written layers embed rows like the routine.
+
+    Of a refined map with many training rows, a sample of these is packed.
 
     Args:
         routine: The routine, or a pipeline that ends with it.
-        X: Rows, shape (n, d).
+        X: Rows of any form, shape (n, d).
         Y: Their positions by the routine, shape (n, 2).
         blobs: Collects the arrays.
-
-    Returns:
-        The description for the page and the features in the order of their importance; or ``None`` and the
-        reason why the network cannot be part of the page.
     """
     try:
         layers = write_layers(routine)
     except UnsupportedConfigurationError as error:
-        return None, str(error)
-    n_parameters = _count(layers)
-    if n_parameters > _MOST_PARAMETERS:
-        return None, f"a network in a page may have {_MOST_PARAMETERS:,} parameters, got {n_parameters:,}"
+        return PackedNetwork(None, [], str(error))
+    n_parameters, n_rows = _count(layers), _reference_rows(layers)
+    if n_parameters > _MOST_PARAMETERS and not n_rows:
+        too_many = f"a network in a page may have {_MOST_PARAMETERS:,} parameters, got {n_parameters:,}"
+        return PackedNetwork(None, [], too_many)
     sample = np.unique(np.linspace(0, len(X) - 1, _CHECKED_ROWS).astype(int))
     # the precision in which a routine, or the first step of a pipeline, reads rows
     is_double = isinstance(routine, Pipeline) or needs_double(getattr(routine, "model", None))
     precision = torch.float64 if is_double else torch.float32
-    chosen = X[torch.from_numpy(sample)] if isinstance(X, SparseRows) else torch.from_numpy(X[sample])
-    rows = chosen.to(precision)
+    rows = rows_of(X)[torch.from_numpy(sample)].to(precision)
     reason = _difference(layers, rows, Y[sample], float(np.ptp(Y, axis=0).max()))
     if reason is not None:
         warnings.warn(f"The page cannot embed new points: {reason}.", stacklevel=3)
-        return None, reason
-    order = np.argsort(-feature_importance(layers, rows), kind="stable")
-    return {"layers": _packed(layers, blobs), "inputs": X.shape[1], "parameters": n_parameters}, order.tolist()
+        return PackedNetwork(None, [], reason)
+    note = None
+    if n_parameters > _MOST_PARAMETERS:
+        n_packed = max(1, n_rows * _MOST_PARAMETERS // n_parameters)
+        layers = write_layers(routine, reference_rows=n_packed)
+        note = f"the page has {n_packed:,} of the {n_rows:,} training rows by which the routine places others"
+    order = np.argsort(-feature_importance(layers, rows), kind="stable").tolist()
+    packed = {"layers": _packed(layers, blobs), "inputs": X.shape[1], "parameters": _count(layers)}
+    return PackedNetwork({**packed, "double": is_double}, order, note)
+
+
+def _reference_rows(layers: Layers) -> int:
+    """Returns how many training rows a written refined map has, 0 for a network."""
+    return sum(len(layer["reference"]) for layer in layers if layer["op"] == "place")
 
 
 def _difference(layers: Layers, rows: torch.Tensor, Y: AnyArray, extent: float) -> str | None:

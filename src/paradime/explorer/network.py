@@ -21,11 +21,12 @@ from paradime.models import (
     InputScaling,
 )
 from paradime.models.layers import activation_function
+from paradime.refinement import RefinedMap, RefinedPlacement
 
 __all__ = ["Layers", "run_layers", "write_layers"]
 
 Layers: TypeAlias = list[dict[str, Any]]
-"""Layers in order: each a dict with its name as ``"op"`` and float32 arrays of its parameters."""
+"""Layers in order: each a dict with its name as ``"op"`` and arrays of its parameters."""
 
 _MODULES: dict[type[torch.nn.Module], str] = {
     torch.nn.ELU: "elu",
@@ -39,20 +40,24 @@ _MODULES: dict[type[torch.nn.Module], str] = {
     torch.nn.Softplus: "softplus",
     torch.nn.Tanh: "tanh",
 }
+_PRODUCTS = 1 << 24  # numbers of rows times training rows at a time
+_PLACEMENT = ("directions", "perplexity", "n_neighbors")  # settings of a refined map
 # activations of the page; users may add others to ACTIVATIONS
 _KNOWN = {*_MODULES.values(), "identity"}
 _NOTHING = (torch.nn.Dropout, torch.nn.Flatten, torch.nn.Identity)  # no effect on rows in evaluation mode
 
 
-def write_layers(model: Any) -> Layers:
+def write_layers(model: Any, *, reference_rows: int | None = None) -> Layers:
     """Converts a model that embeds rows to a list of plain layers.
 
     It supports linear layers, layer and batch normalisation, built-in activations, shortcuts, standardisation, the
     scaling and centres of :class:`~paradime.models.CenterModel`, ``torch.nn.Sequential`` of these, and pipelines
-    that standardise rows first.
+    that standardise rows first. A routine with a refined map is one layer, ``"place"``, whatever its network is.
 
     Args:
         model: A torch module, a routine, or a scikit-learn pipeline that ends with a routine.
+        reference_rows: How many training rows of a refined map are written, by which it places others; all if
+            ``None``.
 
     Returns:
         The layers; :func:`run_layers` evaluates them, as the page does.
@@ -66,19 +71,26 @@ def write_layers(model: Any) -> Layers:
     """
     if isinstance(model, Pipeline):
         steps = [step for _, step in model.steps if step not in (None, "passthrough")]
-        return [layer for step in steps for layer in _written_step(step)]
+        return [layer for step in steps for layer in _written_step(step, reference_rows)]
     if hasattr(model, "refined_map_"):
-        raise UnsupportedConfigurationError(
-            f"this {type(model).__name__} has refine=True: new rows are placed by their nearest training rows, "
-            "which a page does not hold. Call transform for them, or fit with refine=False"
-        )
+        refined: RefinedMap = model.refined_map_
+        return [_refined(refined if reference_rows is None else refined.sample(reference_rows))]
     network = model if isinstance(model, torch.nn.Module) else getattr(model, "model", None)
     if not isinstance(network, torch.nn.Module):
         raise UnsupportedConfigurationError(f"{type(model).__name__} has no network that can be written")
     return _written(network)
 
 
-def _written_step(step: Any) -> Layers:
+def _refined(refined: RefinedMap) -> dict[str, Any]:
+    if refined.conditions is not None:
+        raise UnsupportedConfigurationError("layers of exact constraints cannot be written")
+    placement = RefinedPlacement.of(refined)
+    arrays = {name: tensor.numpy() for name, tensor in placement.named_buffers()}
+    settings = {name: getattr(placement, name) for name in _PLACEMENT}
+    return {"op": "place", **arrays, **settings}
+
+
+def _written_step(step: Any, reference_rows: int | None) -> Layers:
     """Converts a step of a pipeline."""
     if type(step) is StandardScaler:
         zeros = np.zeros(step.n_features_in_)
@@ -89,7 +101,7 @@ def _written_step(step: Any) -> Layers:
         return [_scale(np.zeros_like(step.min_), step.scale_, step.min_)]
     if type(step) is FunctionTransformer and step.func is None:
         return []
-    return write_layers(step)
+    return write_layers(step, reference_rows=reference_rows)
 
 
 def _scale(center: Any, weight: Any, bias: Any) -> dict[str, Any]:
@@ -159,7 +171,13 @@ def _fully_connected(module: Any) -> Layers:
 
 def _embedding_layers(module: Any) -> Layers:
     """Converts a model with an optional standardisation of rows and unit of the output."""
-    return [*_standardization(module.scaling), *_fully_connected(module), *_unit(module)]
+    return [*_standardization(module.scaling), *_fully_connected(module), *_unit(module), *_outputs(module)]
+
+
+def _outputs(module: Any) -> Layers:
+    if module.output_layers is not None:
+        raise UnsupportedConfigurationError("layers of exact constraints cannot be written")
+    return []
 
 
 def _standardization(module: Any) -> Layers:
@@ -194,7 +212,7 @@ def _assignments(module: Any) -> Layers:
 
 def _center_model(module: Any) -> Layers:
     assignments = [] if module.assignments is None else _assignments(module.assignments)
-    return [*_written(module.scaling), *assignments, *_written(module.network), *_unit(module)]
+    return [*_written(module.scaling), *assignments, *_written(module.network), *_unit(module), *_outputs(module)]
 
 
 _WRITERS: dict[type[torch.nn.Module], Callable[[Any], Layers]] = {
@@ -255,6 +273,13 @@ def _run_centers(X: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
     return torch.cat([X, torch.softmax(_run_linear(X, layer), dim=1) * layer["factor"]], dim=1)
 
 
+def _run_place(X: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
+    tensors = {name: torch.from_numpy(value) for name, value in layer.items() if isinstance(value, np.ndarray)}
+    placement = RefinedPlacement(tensors, **{name: layer[name] for name in _PLACEMENT})
+    parts = torch.split(X, max(1, _PRODUCTS // len(placement.reference)))
+    return torch.cat([placement(part) for part in parts]).double()
+
+
 def _run_normalize(X: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
     deviations = X - X.mean(dim=1, keepdim=True)
     variance = deviations.square().mean(dim=1, keepdim=True)
@@ -268,6 +293,7 @@ _OPERATIONS: dict[str, Callable[[torch.Tensor, dict[str, Any]], torch.Tensor]] =
     "soft_clip": _run_soft_clip,
     "centers": _run_centers,
     "normalize": _run_normalize,
+    "place": _run_place,
     "activate": lambda X, layer: activation_function(str(layer["name"]))(X),
     "residual": lambda X, layer: X + run_layers(layer["layers"], X),
 }

@@ -20,6 +20,7 @@ __all__ = ["ExplorerPage", "render_page", "write_page"]
 _SCRIPTS = (
     "data",
     "columns",
+    "refined",
     "network",
     "theme",
     "overlay",

@@ -14,16 +14,15 @@ from paradime.data.validation import checked_rows
 from paradime.explain._rows import count_of
 from paradime.explorer.columns import check_no_feature_is_hidden, named_columns, pack_column, pack_targets
 from paradime.explorer.features import pack_features, pack_network
-from paradime.explorer.packing import Blobs
+from paradime.explorer.packing import Blobs, as_images, pack_images
 from paradime.explorer.page import ExplorerPage, render_page, write_page
-from paradime.explorer.sprites import as_images, pack_images
 from paradime.plot import palette
 from paradime.types import AnyArray
 from paradime.utils.columns import ColumnValues
 from paradime.utils.convert import to_numpy
 from paradime.utils.frames import check_distinct_names, is_frame
 from paradime.utils.frames import feature_names as names_of
-from paradime.utils.sparse import SparseRows
+from paradime.utils.rows import Rows, rows_of
 from paradime.utils.targets import read_targets
 
 __all__ = ["explore"]
@@ -99,19 +98,8 @@ def explore(
     notes: list[str] = []
     rows = None if X is None else _rows(X, n)
     names = [] if rows is None else names_of(X, routine, row_shape=rows.shape[1:], given=feature_names)
-    flat = rows if rows is None or isinstance(rows, SparseRows) else rows.reshape(len(rows), -1)
-    described: dict[str, Any] = {
-        "title": str(title) if title else ("Map" if routine is None else type(_last_step(routine)).__name__),
-        "n": n,
-        "x": blobs.add(positions[:, 0]),
-        "y": blobs.add(positions[:, 1]),
-        "theme": theme,
-        "palette": palette(),
-        "features": None,
-        "network": None,
-        "images": None,
-        "hasRoutine": routine is not None,
-    }
+    flat = None if rows is None else rows.flat()
+    described = _described(routine, title, theme, positions, blobs)
     if X is not None and rows is None:
         # the page still shows the columns of a data frame
         if columns is None and is_frame(X):
@@ -134,6 +122,22 @@ def explore(
     size = write_page(content, Path(path))
     has_network = described["network"] is not None
     return ExplorerPage(path, n_points=n, n_bytes=size, what_if=has_network, notes=tuple(notes))
+
+
+def _described(routine: Any, title: str | None, theme: str, positions: AnyArray, blobs: Blobs) -> dict[str, Any]:
+    """Returns what a page without columns, features and images has."""
+    return {
+        "title": str(title) if title else ("Map" if routine is None else type(_last_step(routine)).__name__),
+        "n": len(positions),
+        "x": blobs.add(positions[:, 0]),
+        "y": blobs.add(positions[:, 1]),
+        "theme": theme,
+        "palette": palette(),
+        "features": None,
+        "network": None,
+        "images": None,
+        "hasRoutine": routine is not None,
+    }
 
 
 def _positions(routine: Any, X: Any, embedding: Any) -> AnyArray:
@@ -163,12 +167,10 @@ def _positions(routine: Any, X: Any, embedding: Any) -> AnyArray:
     return positions
 
 
-def _rows(X: Any, n: int) -> AnyArray | SparseRows | None:
+def _rows(X: Any, n: int) -> Rows | None:
     """Returns the rows as finite numbers; ``None`` if they are not, which some routines accept."""
-    rows: AnyArray | SparseRows | None
     try:
-        checked = checked_rows("X", X)
-        rows = checked if isinstance(checked, SparseRows) else to_numpy(checked)
+        rows = rows_of(checked_rows("X", X))
     except (TypeError, ValueError):
         rows = None
     n_rows = count_of(X) if rows is None else len(rows)
@@ -198,7 +200,7 @@ def _pack_columns(
 def _add_features(
     described: dict[str, Any],
     routine: Any,
-    flat: AnyArray | SparseRows,
+    flat: Rows,
     names: list[str],
     positions: AnyArray,
     blobs: Blobs,
@@ -209,12 +211,13 @@ def _add_features(
     notes += [note] if note else []
     described["features"] = features
     if routine is not None:
-        network, order_or_reason = pack_network(routine, flat, positions, blobs)
-        described["network"] = network
-        if network is None:
-            notes.append(f"new points cannot be embedded here: {order_or_reason}")
+        network = pack_network(routine, flat, positions, blobs)
+        described["network"] = network.described
+        if network.described is None:
+            notes.append(f"new points cannot be embedded here: {network.note}")
         else:
-            features["order"] = order_or_reason
+            features["order"] = network.order
+            notes += [network.note] if network.note else []
     if features["rows"] is None:
         known = {column["name"] for column in described["columns"]}
         described["columns"] += [

@@ -1,23 +1,38 @@
 """Pure tensor functions without state, whose results have the device and dtype of their input."""
 
-from paradime.functional.attraction import cauchy_attraction, cauchy_divergence
 from paradime.functional.calibration import connectivity_weights, perplexity_weights
+from paradime.functional.cauchy import (
+    CauchySums,
+    cauchy_attraction,
+    cauchy_divergence,
+    cauchy_sums,
+)
 from paradime.functional.circular import circular_index, circular_squared_distances, circular_total
 from paradime.functional.clustering import k_means, nearest_center
 from paradime.functional.contrastive import (
     info_nce_loss,
+    info_nce_of_batch,
     log_noise_ratio,
     noise_contrastive_loss,
+    noise_contrastive_of_batch,
     places_of_others,
 )
-from paradime.functional.contrastive_batch import info_nce_of_batch, noise_contrastive_of_batch
-from paradime.functional.correlation import average_rank, pearson, soft_rank, standardized
-from paradime.functional.dependence import centered_alignment, gaussian_kernel, typical_square
+from paradime.functional.correlation import (
+    average_rank,
+    centered_alignment,
+    gaussian_kernel,
+    pearson,
+    soft_rank,
+    standardized,
+    typical_square,
+)
 from paradime.functional.distances import (
     condensed_distances,
     condensed_index,
     condensed_size,
     condensed_to_square,
+    magnitude,
+    magnitude_of_rows,
     paired_distances,
     pairwise_distances,
     points_of_condensed,
@@ -38,10 +53,7 @@ from paradime.functional.kernels import (
     saturating_repulsion,
     student_t,
 )
-from paradime.functional.magnitudes import magnitude, magnitude_of_rows
-from paradime.functional.placement import place_by_neighbors
-from paradime.functional.principal_axes import axes_of_covariance, axes_of_rows, whitening_factors
-from paradime.functional.repulsion import CauchySums, cauchy_sums
+from paradime.functional.placement import neighbor_weights, place_by_neighbors
 from paradime.functional.row_sampling import (
     cumulative_rows,
     draw_from_rows,
@@ -59,15 +71,22 @@ from paradime.functional.sampling import (
 )
 from paradime.functional.smoothness import dirichlet_energy, nearness
 from paradime.functional.soft_clipping import soft_clip, soft_clip_few, usual_bounds, usual_ranges
-from paradime.functional.spectral import spectral_positions
+from paradime.functional.spectral import axes_of_covariance, axes_of_rows, spectral_positions, whitening_factors
 from paradime.functional.stress import (
     STRESS_WEIGHTINGS,
     condensed_of_square,
     data_distances,
     weighted_stress,
 )
-from paradime.functional.supervision import class_weights, log_similarities, target_weights, weighted_contrast
-from paradime.functional.triplets import TRIPLET_MINING, euclidean_distances, triplet_hinge
+from paradime.functional.supervision import (
+    TRIPLET_MINING,
+    class_weights,
+    euclidean_distances,
+    log_similarities,
+    target_weights,
+    triplet_hinge,
+    weighted_contrast,
+)
 
 __all__ = [
     "STRESS_WEIGHTINGS",
@@ -119,6 +138,7 @@ __all__ = [
     "modified_cauchy",
     "nearest_center",
     "nearness",
+    "neighbor_weights",
     "noise_contrastive_loss",
     "noise_contrastive_of_batch",
     "paired_distances",

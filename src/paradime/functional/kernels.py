@@ -9,6 +9,8 @@ import numpy as np
 import scipy.optimize
 import torch
 
+from paradime.utils.arguments import check_positive
+
 __all__ = ["find_ab", "log_radii", "modified_cauchy", "saturating_attraction", "saturating_repulsion", "student_t"]
 
 
@@ -95,8 +97,7 @@ def find_ab(spread: float = 1.0, min_dist: float = 0.1) -> tuple[float, float]:
         >>> round(a, 2), round(b, 2)
         (1.58, 0.9)
     """
-    if spread <= 0:
-        raise ValueError(f"spread must be positive, got {spread}. The default is 1.")
+    check_positive("spread", spread, remedy="The default is 1.")
     if not 0 <= min_dist < 3 * spread:
         raise ValueError(
             f"min_dist must lie in [0, 3 × spread) = [0, {3 * spread}), got {min_dist}. The default is 0.1."

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from paradime.functional.magnitudes import magnitude_of_rows
+from paradime.functional.distances import magnitude_of_rows
 from paradime.functional.sampling import draw_distinct_others
 
 __all__ = ["cumulative_rows", "draw_from_rows", "draw_run_of_rows", "second_nearest_of_random", "shuffled_rows"]

@@ -1,13 +1,10 @@
-"""Soft clipping of outliers, and the usual ranges of columns of dense and sparse rows."""
+"""Soft clipping of outliers, and the usual ranges of columns."""
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
-from paradime.utils.sparse import SparseRows
-
-__all__ = ["extremes_of", "soft_clip", "soft_clip_few", "sparse_usual_ranges", "usual_bounds", "usual_ranges"]
+__all__ = ["soft_clip", "soft_clip_few", "usual_bounds", "usual_ranges"]
 
 _TAIL = 0.025
 _FEWEST_WITH_TAILS = 5  # from so many values on, the smallest and the largest are outside the usual range
@@ -106,46 +103,3 @@ def usual_bounds(extremes: torch.Tensor, ranges: torch.Tensor) -> torch.Tensor:
     lower = torch.where(nearly_constant, torch.maximum(lowest, lower - width), lower)
     upper = torch.where(nearly_constant, torch.minimum(highest, upper + width), upper)
     return torch.stack((lower - _BEYOND * width, upper + _BEYOND * width, width))
-
-
-_SPARSE_TAIL = 0.02  # columns with a smaller share of entries have usual range 0; less than _TAIL
-
-
-def extremes_of(rows: SparseRows) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns minimum and maximum of each column of sparse rows, shape (d,) each.
-
-    Example:
-        >>> import scipy.sparse
-        >>> extremes_of(SparseRows(scipy.sparse.csr_array([[1.0, -2.0], [0.0, 0.0]])))
-        (tensor([ 0., -2.], dtype=torch.float64), tensor([1., 0.], dtype=torch.float64))
-    """
-    matrix = rows.to_scipy()
-    lowest, highest = (
-        torch.from_numpy(np.ascontiguousarray(bound.toarray().reshape(-1))).to(rows.device)
-        for bound in (matrix.min(axis=0), matrix.max(axis=0))
-    )
-    return lowest, highest
-
-
-def sparse_usual_ranges(rows: SparseRows, sample: torch.Tensor, step: int) -> torch.Tensor:
-    """Computes :func:`~paradime.functional.soft_clipping.usual_ranges` of sampled sparse rows.
-
-    Args:
-        rows: The rows, shape (n, d).
-        sample: Indices of rows, shape (m,).
-        step: Number of columns to make dense at a time.
-
-    Returns:
-        Lower value, median and upper value, shape (3, d), float32 or float64.
-    """
-    columns = rows.take(sample).to_scipy().tocsc()
-    n, dim = columns.shape
-    dtype = torch.float64 if rows.dtype in (torch.float64, torch.int32, torch.int64) else torch.float32
-    ranges = torch.zeros(3, dim, dtype=dtype)
-    # if nearly all values of a column are zero, so are its median and quantiles
-    filled = np.flatnonzero(np.diff(columns.indptr) > (_SPARSE_TAIL * n if n > 1 / _SPARSE_TAIL else 0))
-    for start in range(0, len(filled), step):
-        chunk = filled[start : start + step]
-        block = torch.from_numpy(columns[:, chunk].toarray()).to(dtype)
-        ranges[:, torch.from_numpy(chunk)] = usual_ranges(block)
-    return ranges.to(rows.device)

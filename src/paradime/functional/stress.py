@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from paradime.functional.distances import condensed_distances, squared_distances
-from paradime.functional.magnitudes import UNIT_POWERS, magnitude
+from paradime.functional.distances import UNIT_POWERS, condensed_distances, magnitude, squared_distances
 from paradime.types import BinaryTensorFun
 
 __all__ = ["STRESS_WEIGHTINGS", "condensed_of_square", "data_distances", "weighted_stress"]

@@ -2,26 +2,20 @@
 
 from paradime._registry import LOSS_FUNCTIONS
 from paradime.functional import cross_entropy_loss, kullback_leibler_div, largevis_loss
-from paradime.loss.anchor import AnchorLoss
 from paradime.loss.attraction import AttractionLoss, RepulsionLoss
-from paradime.loss.attributes import Attribute
+from paradime.loss.attributes import Attribute, CorrelationLoss, IndependenceLoss
 from paradime.loss.base import Loss, Trial, trained_state
 from paradime.loss.compound import CompoundLoss
 from paradime.loss.contrastive import ContrastiveLoss
-from paradime.loss.correlation import CorrelationLoss
 from paradime.loss.density import DensityLoss
 from paradime.loss.embedding import EmbeddingLoss
-from paradime.loss.global_structure import GlobalStructureLoss
-from paradime.loss.independence import IndependenceLoss
-from paradime.loss.position import PositionLoss
+from paradime.loss.position import AnchorLoss, PositionLoss
 from paradime.loss.reconstruction import ReconstructionLoss
-from paradime.loss.regression import RegressionLoss
 from paradime.loss.relation import RelationLoss
 from paradime.loss.smoothness import SmoothnessLoss
-from paradime.loss.stress import StressLoss
-from paradime.loss.supervised import ClassificationLoss
-from paradime.loss.supervised_contrastive import SupervisedContrastiveLoss
-from paradime.loss.triplet import TripletLoss
+from paradime.loss.stress import GlobalStructureLoss, StressLoss
+from paradime.loss.supervised import ClassificationLoss, RegressionLoss
+from paradime.loss.supervised_contrastive import SupervisedContrastiveLoss, TripletLoss
 
 __all__ = [
     "AnchorLoss",

@@ -11,7 +11,8 @@ from paradime._registry import LOSSES
 from paradime.data import Batch
 from paradime.functional import saturating_attraction, saturating_repulsion
 from paradime.loss.base import BatchRelations, GlobalRelations, as_batch
-from paradime.loss.embedding import EmbeddingLoss, check_choice, check_positive
+from paradime.loss.embedding import EmbeddingLoss
+from paradime.utils.arguments import check_choice, check_positive
 
 __all__ = ["AttractionLoss", "RepulsionLoss"]
 

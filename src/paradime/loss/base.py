@@ -22,15 +22,11 @@ __all__ = [
     "as_batch",
     "check_shape",
     "is_squared_error",
-    "sample_of_rows",
     "trained_state",
-    "typical_length",
 ]
 
 _ABSENT: Any = object()
 _EXTRA_STATE = "_extra_state"  # torch's name
-_MAX_LENGTH = 3  # in units of the median; longer lengths are clipped
-_MAX_SAMPLE = 500  # rows between which distances are computed to measure their typical length
 
 GlobalRelations = Mapping[str, RelationData]
 BatchRelations = Mapping[str, Relations]
@@ -314,32 +310,6 @@ def is_squared_error(function: object) -> bool:
     """Returns whether a loss function is torch's mean squared error, as a function or as a module."""
     module = isinstance(function, torch.nn.MSELoss) and function.reduction == "mean"
     return module or function is torch.nn.functional.mse_loss
-
-
-def sample_of_rows(dataset: Dataset) -> torch.Tensor:
-    """Returns the indices of up to 500 evenly spaced rows, whose distances :func:`typical_length` summarises."""
-    n = len(dataset)
-    return torch.linspace(0, n - 1, min(n, _MAX_SAMPLE), device=dataset["indices"].device).to(torch.int64)
-
-
-def typical_length(values: torch.Tensor) -> float | None:
-    """Returns the root mean square of lengths, after clipping them at three times the median.
-
-    A single row far from all others, which takes part in few distances, has little effect.
-
-    Args:
-        values: Lengths, of any shape.
-
-    Returns:
-        A positive number, or ``None`` without positive, finite lengths.
-    """
-    lengths = values[values > 0]
-    if not lengths.numel() or not bool(lengths.isfinite().all()):
-        return None
-    # in units of the median, so that squares are within the range of the type
-    median = float(lengths.median())
-    clipped = (values / median).clamp(max=_MAX_LENGTH)
-    return median * float(clipped.square().mean(dtype=torch.float64).sqrt())
 
 
 def check_shape(what: str, got: Any, expected: tuple[int, ...], remedy: str) -> None:

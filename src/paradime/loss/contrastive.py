@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 
@@ -20,7 +19,8 @@ from paradime.functional import (
     places_of_others,
 )
 from paradime.loss.base import BatchRelations, GlobalRelations, Trial, as_batch
-from paradime.loss.embedding import EmbeddingLoss, check_choice, check_positive
+from paradime.loss.embedding import EmbeddingLoss
+from paradime.utils.arguments import check_choice, check_integer, check_positive
 
 __all__ = ["ContrastiveLoss"]
 
@@ -91,11 +91,8 @@ class ContrastiveLoss(EmbeddingLoss):
         check_choice("kind", kind, _KINDS)
         check_choice("similarity", similarity, _SIMILARITIES)
         check_positive("temperature", temperature)
-        count: Any = n_negatives
-        if count is not None and (not isinstance(count, numbers.Integral) or int(count) < 1):
-            raise ValueError(
-                f"n_negatives must be an integer of at least 1, or None for all of the batch, got {n_negatives!r}."
-            )
+        if n_negatives is not None:
+            check_integer("n_negatives", n_negatives, also=", or None for all of the batch")
         if not math.isfinite(spectrum):
             raise ValueError(f"spectrum must be a finite number, 0 for t-SNE, 1 for UMAP, got {spectrum!r}.")
         self.kind = kind

@@ -1,9 +1,8 @@
-"""The base of losses of the embedded rows of a batch, and checks that losses share."""
+"""The base of losses of the embedded rows of a batch, with checks and typical lengths that losses share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 
@@ -15,12 +14,16 @@ from paradime.models import unit_of
 
 __all__ = [
     "EmbeddingLoss",
-    "check_choice",
-    "check_positive",
     "check_relations",
     "rows_with_target",
+    "sample_of_rows",
     "single_column",
+    "typical_length",
 ]
+
+_MAX_SAMPLE = 500  # rows between which distances are computed to measure their typical length
+
+_MAX_LENGTH = 3  # in units of the median; longer lengths are clipped
 
 
 class EmbeddingLoss(Loss):
@@ -87,19 +90,6 @@ class EmbeddingLoss(Loss):
         )
 
 
-def check_choice(what: str, value: Any, known: Iterable[str]) -> None:
-    """Raises ValueError if an argument is not a known name."""
-    known = list(known)
-    if value not in known:
-        raise ValueError(f"unknown {what} {value!r}. {did_you_mean(value, known)}")
-
-
-def check_positive(what: str, value: float) -> None:
-    """Raises ValueError if an argument is not a positive number."""
-    if not 0 < value < float("inf"):
-        raise ValueError(f"{what} must be a positive number, got {value!r}.")
-
-
 def single_column(loss: Loss, dataset: Dataset, key: str, *, may_miss: bool = False) -> torch.Tensor:
     """Returns an entry with one number per row, shape (n,).
 
@@ -148,3 +138,29 @@ def check_relations(loss: Loss, trial: Trial, key: str) -> None:
         raise RelationsNotComputedError(
             f"loss {loss.name!r} needs global relations {key!r}. {did_you_mean(key, trial.global_relations)}"
         )
+
+
+def sample_of_rows(dataset: Dataset) -> torch.Tensor:
+    """Returns the indices of up to 500 evenly spaced rows, whose distances :func:`typical_length` summarises."""
+    n = len(dataset)
+    return torch.linspace(0, n - 1, min(n, _MAX_SAMPLE), device=dataset["indices"].device).to(torch.int64)
+
+
+def typical_length(values: torch.Tensor) -> float | None:
+    """Returns the root mean square of lengths, after clipping them at three times the median.
+
+    A single row far from all others, which takes part in few distances, has little effect.
+
+    Args:
+        values: Lengths, of any shape.
+
+    Returns:
+        A positive number, or ``None`` without positive, finite lengths.
+    """
+    lengths = values[values > 0]
+    if not lengths.numel() or not bool(lengths.isfinite().all()):
+        return None
+    # in units of the median, so that squares are within the range of the type
+    median = float(lengths.median())
+    clipped = (values / median).clamp(max=_MAX_LENGTH)
+    return median * float(clipped.square().mean(dtype=torch.float64).sqrt())

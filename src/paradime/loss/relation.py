@@ -19,9 +19,8 @@ from paradime.loss.base import (
     as_batch,
     check_shape,
     is_squared_error,
-    sample_of_rows,
-    typical_length,
 )
+from paradime.loss.embedding import sample_of_rows, typical_length
 from paradime.models import unit_of
 from paradime.relationdata import FlatRelationTensor, RelationData
 from paradime.relations import DifferentiablePDist, Relations

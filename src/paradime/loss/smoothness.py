@@ -12,7 +12,8 @@ from paradime.data import Batch
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.functional import dirichlet_energy, nearness
 from paradime.loss.base import GlobalRelations, Trial
-from paradime.loss.embedding import EmbeddingLoss, check_positive, check_relations, single_column
+from paradime.loss.embedding import EmbeddingLoss, check_relations, single_column
+from paradime.utils.arguments import check_positive
 
 __all__ = ["SmoothnessLoss"]
 

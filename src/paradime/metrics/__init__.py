@@ -12,18 +12,16 @@ Example:
 """
 
 from paradime.metrics._estimates import Estimate
-from paradime.metrics.alignment import Alignment, axis_alignment
 from paradime.metrics.centroids import centroid_correlation, class_mean_neighbors
-from paradime.metrics.classification import knn_accuracy
-from paradime.metrics.clusters import silhouette
+from paradime.metrics.clusters import knn_accuracy, silhouette
 from paradime.metrics.coranking import CorankingCurve, coranking_curve
-from paradime.metrics.correlation import axis_correlation
+from paradime.metrics.correlation import Alignment, axis_alignment, axis_correlation
 from paradime.metrics.distortion import sammon_stress, stress
 from paradime.metrics.evaluation import evaluate
+from paradime.metrics.mixing import class_connectivity, class_parity
 from paradime.metrics.overlap import fixed_fraction_recall, knn_recall
 from paradime.metrics.ranks import continuity, trustworthiness
-from paradime.metrics.shepard import shepard_correlation, shepard_pairs
-from paradime.metrics.triplets import random_triplet_accuracy
+from paradime.metrics.shepard import random_triplet_accuracy, shepard_correlation, shepard_pairs
 
 __all__ = [
     "Alignment",
@@ -32,7 +30,9 @@ __all__ = [
     "axis_alignment",
     "axis_correlation",
     "centroid_correlation",
+    "class_connectivity",
     "class_mean_neighbors",
+    "class_parity",
     "continuity",
     "coranking_curve",
     "evaluate",

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import torch
 
-from paradime.utils.convert import as_tensor
-from paradime.utils.sparse import SparseRows, is_sparse
+from paradime.utils.arguments import check_integer, is_integer
+from paradime.utils.rows import rows_of
 
 # Default number of distances in a block: 8 MiB fit a CPU's cache. Larger blocks are faster for a matrix product,
 # which reads all points for each block, and on an accelerator.
@@ -45,7 +44,7 @@ def as_points(X: Any, *, name: str, device: torch.device | None = None) -> torch
         >>> as_points([[1, 2], [3, 4]], name="X").dtype
         torch.float64
     """
-    tensor = _dense(X) if is_sparse(X) else as_tensor(X).detach()
+    tensor = rows_of(X).dense().detach()
     if tensor.is_complex():
         raise TypeError(f"{name} must be real, got {tensor.dtype}. Pass real and imaginary parts as columns.")
     if tensor.ndim != 2 or 0 in tensor.shape:
@@ -63,11 +62,6 @@ def as_points(X: Any, *, name: str, device: torch.device | None = None) -> torch
             f"{len(points)} rows. Drop or impute these rows."
         )
     return points
-
-
-def _dense(X: Any) -> torch.Tensor:
-    rows = X if isinstance(X, SparseRows) else SparseRows(X)
-    return as_tensor(rows.to_scipy().toarray())
 
 
 def as_pair(X: Any, embedding: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -124,7 +118,7 @@ def check_n_neighbors(n_neighbors: Any, *, n_available: int, points: str, of: st
         >>> check_n_neighbors(3, n_available=4, points="5 points")
         3
     """
-    if isinstance(n_neighbors, bool) or not isinstance(n_neighbors, (int, np.integer)):
+    if not is_integer(n_neighbors):
         raise TypeError(f"n_neighbors must be an integer, got {n_neighbors!r}. Pass an integer of at least 1.")
     if n_available < 1:
         raise ValueError(f"n_neighbors={n_neighbors} needs more points, got {points}. Pass at least 3 points.")
@@ -206,10 +200,7 @@ def _distances(starts: torch.Tensor, points: torch.Tensor, sq_norms: torch.Tenso
 
 
 def _check_chunk_size(chunk_size: Any) -> None:
-    if isinstance(chunk_size, bool) or not isinstance(chunk_size, (int, np.integer)) or chunk_size < 1:
-        raise ValueError(
-            f"chunk_size must be an integer of at least 1, got {chunk_size!r}. Omit it to have one chosen."
-        )
+    check_integer("chunk_size", chunk_size, remedy="Omit it to have one chosen.")
 
 
 def nearest(distances: torch.Tensor, n_neighbors: int) -> torch.Tensor:

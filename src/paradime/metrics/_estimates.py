@@ -8,6 +8,8 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from paradime.utils.arguments import check_integer
+
 __all__ = ["Estimate", "drawn_rows", "mean_estimate", "ratio_estimate"]
 
 
@@ -44,19 +46,20 @@ class Estimate(float):
         return (float(self),), {"standard_error": self.standard_error, "n_sampled": self.n_sampled}
 
 
-def drawn_rows(n_rows: int, n_samples: Any, random_state: Any) -> torch.Tensor | None:
+def drawn_rows(n_rows: int, n_samples: Any, random_state: Any, *, least: int = 2) -> torch.Tensor | None:
     """Draws rows without replacement.
 
     Args:
         n_rows: Number of rows.
-        n_samples: Number of rows to draw, at least 2, or ``None`` for all.
+        n_samples: Number of rows to draw, or ``None`` for all.
         random_state: Seed, NumPy generator, or ``None`` for other rows in every call.
+        least: The smallest number of rows to draw; a single row has no standard error.
 
     Returns:
         Sorted indices, shape (n_samples,); ``None`` for all rows.
 
     Raises:
-        ValueError: If ``n_samples`` is not an integer of at least 2.
+        ValueError: If ``n_samples`` is not an integer, or less than ``least``.
 
     Example:
         >>> drawn_rows(10, 3, 0).shape, drawn_rows(10, 30, 0)
@@ -64,13 +67,10 @@ def drawn_rows(n_rows: int, n_samples: Any, random_state: Any) -> torch.Tensor |
     """
     if n_samples is None:
         return None
-    if isinstance(n_samples, bool) or not isinstance(n_samples, (int, np.integer)) or n_samples < 2:
-        raise ValueError(
-            f"n_samples must be an integer of at least 2, got {n_samples!r}. Omit it to evaluate all rows."
-        )
+    n_samples = check_integer("n_samples", n_samples, least, remedy="None takes all rows.")
     if n_samples >= n_rows:
         return None
-    drawn = np.random.default_rng(random_state).choice(n_rows, size=int(n_samples), replace=False)
+    drawn = np.random.default_rng(random_state).choice(n_rows, size=n_samples, replace=False)
     return torch.from_numpy(np.sort(drawn))
 
 

@@ -81,12 +81,7 @@ def coranking_curve(
         1.0
     """
     compared = as_comparison(
-        X,
-        embedding,
-        test_X=test_X,
-        test_embedding=test_embedding,
-        n_samples=n_samples,
-        random_state=random_state,
+        X, embedding, test_X=test_X, test_embedding=test_embedding, n_samples=n_samples, random_state=random_state
     )
     n = compared.n_others
     if n < 2:

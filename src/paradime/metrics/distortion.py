@@ -60,12 +60,7 @@ def stress(
         (1.0, 0.0)
     """
     compared = as_comparison(
-        X,
-        embedding,
-        test_X=test_X,
-        test_embedding=test_embedding,
-        n_samples=n_samples,
-        random_state=random_state,
+        X, embedding, test_X=test_X, test_embedding=test_embedding, n_samples=n_samples, random_state=random_state
     )
     return _stress(compared, rescale=rescale, sammon=False, chunk_size=chunk_size)
 
@@ -111,12 +106,7 @@ def sammon_stress(
         0.25
     """
     compared = as_comparison(
-        X,
-        embedding,
-        test_X=test_X,
-        test_embedding=test_embedding,
-        n_samples=n_samples,
-        random_state=random_state,
+        X, embedding, test_X=test_X, test_embedding=test_embedding, n_samples=n_samples, random_state=random_state
     )
     return _stress(compared, rescale=rescale, sammon=True, chunk_size=chunk_size)
 

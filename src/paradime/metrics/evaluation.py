@@ -12,11 +12,10 @@ from paradime._registry import did_you_mean
 from paradime.metrics._comparison import BlockFunction, Comparison, as_comparison
 from paradime.metrics._estimates import Estimate
 from paradime.metrics.centroids import centroid_correlation, class_mean_neighbors
-from paradime.metrics.classification import knn_accuracy
+from paradime.metrics.clusters import knn_accuracy
 from paradime.metrics.overlap import found_at, preserved_at, recall_of, searched_rows
 from paradime.metrics.ranks import check_half, exchanged, rank_excess_at, rank_score
-from paradime.metrics.shepard import shepard_correlation
-from paradime.metrics.triplets import random_triplet_accuracy
+from paradime.metrics.shepard import random_triplet_accuracy, shepard_correlation
 from paradime.types import TensorLike
 
 __all__ = ["evaluate"]

@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any, overload
 
-import numpy as np
 import torch
 
 from paradime.metrics._chunks import check_n_neighbors, nearest
 from paradime.metrics._comparison import BlockFunction, Comparison, as_comparison
 from paradime.metrics._estimates import Estimate, mean_estimate
 from paradime.types import TensorLike
+from paradime.utils.arguments import check_within
 
 __all__ = ["fixed_fraction_recall", "found_at", "knn_recall", "preserved_at", "recall_of", "searched_rows"]
 
@@ -94,12 +94,7 @@ def knn_recall(
         [(5, 1.0), (15, 1.0)]
     """
     compared = as_comparison(
-        X,
-        embedding,
-        test_X=test_X,
-        test_embedding=test_embedding,
-        n_samples=n_samples,
-        random_state=random_state,
+        X, embedding, test_X=test_X, test_embedding=test_embedding, n_samples=n_samples, random_state=random_state
     )
     several = isinstance(n_neighbors, Sequence) and not isinstance(n_neighbors, str)
     requested: Sequence[Any] = n_neighbors if several else (n_neighbors,)  # type: ignore[assignment]
@@ -162,12 +157,7 @@ def fixed_fraction_recall(
         True
     """
     compared = as_comparison(
-        X,
-        embedding,
-        test_X=test_X,
-        test_embedding=test_embedding,
-        n_samples=n_samples,
-        random_state=random_state,
+        X, embedding, test_X=test_X, test_embedding=test_embedding, n_samples=n_samples, random_state=random_state
     )
     k = check_n_neighbors(n_neighbors, n_available=compared.n_others, points=compared.words)
     (counts,) = compared.row_values(found_at(k, searched_rows(fraction, k, compared)), chunk_size=chunk_size)
@@ -180,8 +170,7 @@ def searched_rows(fraction: Any, k: int, compared: Comparison) -> int:
     Raises:
         ValueError: If the fraction is not a number in (0, 1].
     """
-    if isinstance(fraction, bool) or not isinstance(fraction, (float, int, np.number)) or not 0 < fraction <= 1:
-        raise ValueError(f"fraction must be a number in (0, 1], got {fraction!r}. 0.001 is usual.")
+    check_within("fraction", fraction, "(0, 1]", remedy="0.001 is usual.")
     # rounding keeps a product such as 0.07 * 100 from exceeding 7 by a unit in the last place
     of_all = math.ceil(round(float(fraction) * len(compared.points), 9))
     return min(max(k, of_all), compared.n_others)

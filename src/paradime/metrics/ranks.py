@@ -69,12 +69,7 @@ def trustworthiness(
         True
     """
     compared = as_comparison(
-        X,
-        embedding,
-        test_X=test_X,
-        test_embedding=test_embedding,
-        n_samples=n_samples,
-        random_state=random_state,
+        X, embedding, test_X=test_X, test_embedding=test_embedding, n_samples=n_samples, random_state=random_state
     )
     k = check_half(n_neighbors, compared)
     (excess,) = compared.row_values(rank_excess_at(k), chunk_size=chunk_size)
@@ -127,12 +122,7 @@ def continuity(
         True
     """
     compared = as_comparison(
-        X,
-        embedding,
-        test_X=test_X,
-        test_embedding=test_embedding,
-        n_samples=n_samples,
-        random_state=random_state,
+        X, embedding, test_X=test_X, test_embedding=test_embedding, n_samples=n_samples, random_state=random_state
     )
     k = check_half(n_neighbors, compared)
     (excess,) = compared.row_values(exchanged(rank_excess_at(k)), chunk_size=chunk_size)

@@ -1,6 +1,5 @@
 """Embedding networks with their layers, decoders and recipes, and the interface that training uses of a module."""
 
-from paradime.models.assignments import SoftAssignments
 from paradime.models.base import (
     Completable,
     Model,
@@ -11,19 +10,17 @@ from paradime.models.base import (
     resolve_method,
     unit_of,
 )
-from paradime.models.centers import CenterModel, network_scale
+from paradime.models.centers import CenterModel, SoftAssignments, network_scale
 from paradime.models.convolutional import ConvolutionalModel
 from paradime.models.decoders import DECODERS, ConvolutionalDecoder, FullyConnectedDecoder
 from paradime.models.embedding import EmbeddingModel
-from paradime.models.fully_connected import FullyConnectedEmbeddingModel
-from paradime.models.layers import ACTIVATIONS, FullyConnected
+from paradime.models.layers import ACTIVATIONS, FullyConnected, FullyConnectedEmbeddingModel
 from paradime.models.outputs import OutputLayers
-from paradime.models.projected import Projection, projected_rows, projection_for
 from paradime.models.recipe import ModelRecipe
 from paradime.models.scaling import InputScaling
 from paradime.models.standardization import Standardization, Standardized, wants_standardization
 from paradime.models.torch_layers import in_double_precision
-from paradime.models.view import SharedEncodings, view_of, viewed
+from paradime.models.view import Projection, SharedEncodings, projected_rows, projection_for, view_of, viewed
 
 __all__ = [
     "ACTIVATIONS",

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
 
 from paradime._registry import MODELS
+from paradime.functional.clustering import k_means
 from paradime.models._options import checked_integers, checked_widths
-from paradime.models.assignments import SoftAssignments
 from paradime.models.base import Model, checked_unit, in_unit
 from paradime.models.layers import FullyConnected
 from paradime.models.outputs import Conditioned
 from paradime.models.scaling import InputScaling, row_chunks
-from paradime.utils.sparse import SparseRows
+from paradime.utils.arguments import check_integer, check_positive
+from paradime.utils.rows import Rows, rows_of
 
-__all__ = ["CenterModel", "network_scale"]
+__all__ = ["CenterModel", "SoftAssignments", "network_scale"]
 
 _USUAL_ROWS = 10_000
 _ROWS_PER_CENTER = 20
@@ -24,6 +26,82 @@ _FEWEST_CENTERS, _USUAL_CENTERS = 16, 500
 _ROWS_PER_FURTHER_CENTER, _MOST_CENTERS = 300, 2_000  # for large data
 _MANY_ROWS = 5_000
 _SAMPLE_PER_CENTER = 50
+_NEAREST = 5
+_LEAST = 1e-3  # smallest bandwidth, relative to the points' norm; closer centres differ by rounding only
+_CHUNK_ELEMENTS = 1 << 22
+
+
+class SoftAssignments(torch.nn.Module):
+    """Soft assignments to centres: softmax over j of −4 · sharpness · |x − c_j|² / h², times √m.
+
+    The centres c_j are k-means centres of the training data, and the bandwidth h is the mean distance of the
+    data to the fifth nearest centre. The layer has no trained parameters; until :meth:`prepare` is called, the
+    centres are random.
+
+    Args:
+        in_dim: Number of columns, at least 1.
+        n_centers: The number m of centres, at least 1.
+        sharpness: Decay of the assignments with the distance, positive.
+
+    Attributes:
+        centers: The centres c_j, shape (n_centers, in_dim).
+        bandwidth: The bandwidth h, a scalar.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Source: Moody & Darken, "Fast Learning in Networks of Locally-Tuned Processing Units", 1989: units around
+    k-means centres with normalised responses.
+
+    Example:
+        >>> assignments = SoftAssignments(2, 4)
+        >>> assignments.prepare(torch.randn(100, 2))
+        >>> assignments(torch.randn(3, 2)).sum(dim=1).round(decimals=3)
+        tensor([2., 2., 2.])
+    """
+
+    centers: torch.Tensor
+    bandwidth: torch.Tensor
+
+    def __init__(self, in_dim: int, n_centers: int, *, sharpness: float = 16.0) -> None:
+        super().__init__()
+        check_integer("n_centers", n_centers)
+        check_positive("sharpness", sharpness, remedy="2.0 suits most data.")
+        self.in_dim = in_dim
+        self.n_centers = n_centers
+        self.sharpness = sharpness
+        self.register_buffer("centers", torch.randn(n_centers, in_dim))
+        # the typical distance of the random centres
+        self.register_buffer("bandwidth", torch.full((), math.sqrt(2 * in_dim)))
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Computes assignments, shape (b, in_dim) to (b, n_centers)."""
+        # |x|² is the same for all centres and cancels in the softmax: the rest is linear in x
+        weight = self.centers * (8 * self.sharpness / self.bandwidth.square())
+        bias = (weight * self.centers).sum(dim=1) / -2
+        logits = torch.nn.functional.linear(X, weight, bias)
+        return torch.softmax(logits, dim=1) * math.sqrt(self.n_centers)
+
+    @torch.no_grad()
+    def prepare(self, rows: torch.Tensor) -> None:
+        """Fits the centres to rows that are centred and in random order, shape (n, in_dim), n at least 1."""
+        centers = k_means(rows, self.n_centers).to(rows.dtype)
+        self.centers.copy_(centers)
+        bandwidth = self._distances_to_near_center(rows, centers).mean()
+        least = _LEAST * rows.square().sum(dim=1).mean().sqrt()
+        bandwidth = torch.maximum(bandwidth, least)
+        # if all rows are equal, they have equal assignments to all centres
+        self.bandwidth.copy_(torch.where(bandwidth > 0, bandwidth, 1))
+
+    def _distances_to_near_center(self, rows: torch.Tensor, centers: torch.Tensor) -> torch.Tensor:
+        """Distances to the fifth nearest centre, or to the farthest of fewer centres, shape (n,)."""
+        sq_norms, k = centers.square().sum(dim=1), min(_NEAREST, len(centers))
+        distances = []
+        for chunk in torch.split(rows, max(1, _CHUNK_ELEMENTS // len(centers))):
+            relative = torch.addmm(sq_norms, chunk, centers.T, alpha=-2)
+            kth = relative.topk(k, dim=1, largest=False).values[:, -1]
+            distances.append((kth + chunk.square().sum(dim=1)).clamp_min_(0).sqrt_())
+        return torch.cat(distances)
 
 
 def network_scale(n_rows: int, in_dim: int) -> tuple[tuple[int, ...], int]:  # noqa: ARG001  part of the rule's form
@@ -185,11 +263,11 @@ class CenterModel(Conditioned, Model):
         return torch.cat([scaled, self.assignments(scaled)], dim=1)
 
     @torch.no_grad()
-    def prepare(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
+    def prepare(self, rows: torch.Tensor | Rows, generator: torch.Generator | None = None) -> None:
         """Fits the scaling and the centres to the training rows, and replaces an earlier fit.
 
         Args:
-            rows: Training rows, shape (n, …), with in_dim elements per row, of any real type, dense or sparse.
+            rows: Training rows, shape (n, …), with in_dim elements per row, of any real type and form.
                 If there are none, the model is not changed.
             generator: Draws samples of the rows; torch's global generator if ``None``.
 
@@ -205,14 +283,13 @@ class CenterModel(Conditioned, Model):
         self._is_prepared.fill_(True)
 
     @torch.no_grad()
-    def complete(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
+    def complete(self, rows: torch.Tensor | Rows, generator: torch.Generator | None = None) -> None:
         """Fits the scaling of columns that were constant so far to further rows; arguments as :meth:`prepare`."""
         if len(rows) > 0:
             self.scaling.complete(self._checked_columns(rows), generator)
 
-    def _checked_columns(self, rows: torch.Tensor | SparseRows) -> torch.Tensor | SparseRows:
-        if isinstance(rows, torch.Tensor):
-            rows = rows.detach().flatten(1) if rows.ndim > 1 else rows.detach()[:, None]
+    def _checked_columns(self, rows: torch.Tensor | Rows) -> Rows:
+        rows = rows_of(rows).detach().flat()
         if rows.shape[1] != self.in_dim:
             raise ValueError(
                 f"rows must have in_dim={self.in_dim} elements, got {rows.shape[1]}. Make the model with "
@@ -220,7 +297,7 @@ class CenterModel(Conditioned, Model):
             )
         return rows.to(torch.uint8) if rows.dtype == torch.bool else rows
 
-    def _scaled_sample(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None) -> torch.Tensor:
+    def _scaled_sample(self, rows: torch.Tensor | Rows, generator: torch.Generator | None) -> torch.Tensor:
         """Draws scaled rows for the centres, in random order."""
         assert self.assignments is not None
         n_sampled, n = _SAMPLE_PER_CENTER * self.assignments.n_centers, len(rows)

@@ -151,13 +151,7 @@ class ConvolutionalDecoder(Standardized):
     ) -> None:
         super().__init__()
         out_shape = checked_widths("out_shape", out_shape, "axis")
-        named = "out_shape" if image_shape is None else "image_shape"
-        image = checked_image_shape(named, out_shape if image_shape is None else image_shape)
-        if math.prod(image) != math.prod(out_shape):
-            raise ValueError(
-                f"image_shape must have as many elements as a row, {math.prod(out_shape)}, got {image} with "
-                f"{math.prod(image)} elements. Pass the shape of the rows as images."
-            )
+        image = _shape_of_images(out_shape, image_shape)
         channels, kernel_size = checked_convolutions(channels, kernel_size)
         hidden_dims = checked_widths("hidden_dims", hidden_dims)
         self.in_dim = in_dim
@@ -207,6 +201,19 @@ class ConvolutionalDecoder(Standardized):
         """Standardises rows, for comparison with the result of :meth:`standardized`."""
         images = rows.reshape(len(rows), *self._image)
         return images if self.scaling is None else self.scaling(images)
+
+
+def _shape_of_images(out_shape: Sequence[int], image_shape: Sequence[int] | None) -> tuple[int, int, int]:
+    """Returns channels, height and width of the decoded images."""
+    if image_shape is None:
+        return checked_image_shape("out_shape", out_shape)
+    image = checked_image_shape("image_shape", image_shape)
+    if math.prod(image) != math.prod(out_shape):
+        raise ValueError(
+            f"image_shape must have as many elements as a row, {math.prod(out_shape)}, got {image} with "
+            f"{math.prod(image)} elements. Pass the shape of the rows as images."
+        )
+    return image
 
 
 def _transposed(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import torch
 
 from paradime._registry import did_you_mean
+from paradime.utils.rows import rows_of
 
 __all__ = ["AttributeAxis", "BoxBounds", "Conditioned", "DiscBounds", "OutputLayers", "PolygonBounds"]
+
+Projection: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
+"""Moves positions to where a condition holds."""
 
 _SPAN = 4.0  # of an axis at the start of the training, in the unit of the map: two deviations to either side
 _TOLERANCE = 1e-9  # of the turns of a polygon, relative to its size
@@ -36,6 +41,10 @@ class OutputLayer(torch.nn.Module):
     def project(self, positions: torch.Tensor, rows: torch.Tensor, unit: float) -> torch.Tensor:
         """Returns the positions that satisfy the condition already, and others moved to where it holds."""
         return self(positions, rows, unit)  # type: ignore[no-any-return]
+
+    def projection_of(self, rows: Any, unit: float) -> Projection:
+        """Returns :meth:`project` for positions of these rows, which may have any form."""
+        return lambda positions: self.project(positions, positions[:, :0], unit)
 
 
 class AttributeAxis(OutputLayer):
@@ -81,9 +90,9 @@ class AttributeAxis(OutputLayer):
         self.register_buffer("rests", torch.tensor((ordered - single).astype(np.float32)))
         self.register_buffer("_is_axis", torch.arange(out_dim) == axis)
 
-    def coordinates(self, rows: torch.Tensor) -> torch.Tensor:
-        """Returns the coordinates of rows along the axis, shape (b, …) to (b,), in the unit of the map."""
-        values = rows.flatten(1)[:, self.column, None]
+    def coordinates(self, values: torch.Tensor) -> torch.Tensor:
+        """Returns the coordinates of values of the column, shape (b,), in the unit of the map."""
+        values = values[:, None]
         low, high = self.knots[:-1], self.knots[1:]
         rests: Any = self.rests
         lengths = (high - low) + (rests[1:] - rests[:-1])
@@ -96,8 +105,13 @@ class AttributeAxis(OutputLayer):
         return along
 
     def forward(self, positions: torch.Tensor, rows: torch.Tensor, unit: float) -> torch.Tensor:
-        own = (self.coordinates(rows) * unit).to(positions.dtype)
+        own = (self.coordinates(rows.flatten(1)[:, self.column]) * unit).to(positions.dtype)
         return torch.where(self._is_axis, own[:, None], positions)
+
+    def projection_of(self, rows: Any, unit: float) -> Projection:
+        """Returns a function that sets the coordinates of positions of these rows."""
+        own = self.coordinates(rows_of(rows).flat().column(self.column).to(self.knots.device)) * unit
+        return lambda positions: torch.where(self._is_axis, own[:, None].to(positions.dtype), positions)
 
 
 class BoxBounds(OutputLayer):
@@ -292,6 +306,20 @@ class OutputLayers(torch.nn.ModuleList):
             positions = layer.project(positions, rows, 1.0 if unit is None else unit)
         return positions
 
+    def projection_of(self, rows: Any, unit: float | None) -> Projection:
+        """Returns a function that moves positions of these rows to where all conditions hold.
+
+        Args:
+            rows: Rows of any form, shape (n, …).
+            unit: The unit of the map.
+        """
+        steps: list[Projection] = [
+            layer.projection_of(rows, 1.0 if unit is None else unit)
+            for layer in self
+            if isinstance(layer, OutputLayer)
+        ]
+        return lambda positions: functools.reduce(lambda moved, step: step(moved), steps, positions)
+
 
 class Conditioned(torch.nn.Module):
     """A mixin of models whose positions satisfy conditions exactly.
@@ -316,13 +344,3 @@ class Conditioned(torch.nn.Module):
         """Returns the positions of rows, with the conditions; shapes (b, out_dim) and (b, …)."""
         layers = self.output_layers
         return positions if layers is None else layers(positions, rows, self.unit)
-
-    def project_positions(self, positions: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Moves positions, which the model did not compute, to where the conditions hold.
-
-        Args:
-            positions: Shape (b, out_dim).
-            rows: The rows that are there, shape (b, …).
-        """
-        layers = self.output_layers
-        return positions if layers is None else layers.project(positions, rows, self.unit)

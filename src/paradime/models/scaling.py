@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from paradime.functional.principal_axes import axes_of_covariance, axes_of_rows, whitening_factors
-from paradime.functional.soft_clipping import (
-    extremes_of,
-    soft_clip,
-    soft_clip_few,
-    sparse_usual_ranges,
-    usual_bounds,
-    usual_ranges,
-)
-from paradime.utils.sparse import SparseRows
+from paradime.functional.soft_clipping import soft_clip, soft_clip_few, usual_bounds, usual_ranges
+from paradime.functional.spectral import axes_of_covariance, axes_of_rows, whitening_factors
+from paradime.utils.arguments import check_integer, check_within
+from paradime.utils.rows import Rows, rows_of
 
 __all__ = [
     "InputScaling",
@@ -32,6 +26,7 @@ _MOST_COLUMNS = 2_000  # the covariance of so many columns is decomposed within 
 _WIDE_ROWS = 2_000
 _WIDE_ELEMENTS = 40_000_000
 _CHUNK_ELEMENTS = 1 << 22
+_FEW = 0.02  # columns with at most this share of entries other than zero have the usual range 0
 _FAR = 1_000  # ratio of offset to scale from which single precision loses digits of a column
 _INWARDS = 2  # mean and axes are fitted to values clipped this many usual ranges inside the bounds
 
@@ -84,12 +79,9 @@ class InputScaling(torch.nn.Module):
 
     def __init__(self, in_dim: int, n_components: int = 100, *, whitening: float = 0.5) -> None:
         super().__init__()
-        if in_dim < 1:
-            raise ValueError(f"in_dim must be positive, got {in_dim}. It is the number of columns of the data.")
-        if n_components < 1:
-            raise ValueError(f"n_components must be at least 1, got {n_components}. 100 suits most data.")
-        if not 0 <= whitening <= 1:
-            raise ValueError(f"whitening must lie in [0, 1], got {whitening}. 0 leaves it out.")
+        check_integer("in_dim", in_dim, remedy="It is the number of columns of the data.")
+        check_integer("n_components", n_components, remedy="100 suits most data.")
+        check_within("whitening", whitening, "[0, 1]", remedy="0 leaves it out.")
         self.in_dim = in_dim
         self.n_components = n_components
         self.whitening = whitening
@@ -128,11 +120,11 @@ class InputScaling(torch.nn.Module):
         return (X.flatten(1) - self.center).to(self.weight.dtype)
 
     @torch.no_grad()
-    def prepare(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
+    def prepare(self, rows: torch.Tensor | Rows, generator: torch.Generator | None = None) -> None:
         """Fits the map to rows, or to a sample of about 50,000 of them.
 
         Args:
-            rows: Shape (n, in_dim), n at least 1, of any real type, on any device. Sparse rows are converted to
+            rows: Shape (n, in_dim), n at least 1, of any real type and form, on any device. They are read in
                 dense chunks.
             generator: Draws the sample; torch's global generator if ``None``.
 
@@ -146,7 +138,7 @@ class InputScaling(torch.nn.Module):
             axes, deviations = axes_of_covariance(covariance, self.out_dim)
         else:
             most = max(500, min(_WIDE_ROWS, _WIDE_ELEMENTS // self.in_dim))
-            if isinstance(rows, SparseRows):
+            if not rows_of(rows).in_memory:
                 most = max(32, min(most, _WIDE_ELEMENTS // self.in_dim))
             subsample = sample[drawn_rows(len(sample), most, generator).to(sample.device)]
             clipped = self._clipped(rows[subsample])
@@ -158,7 +150,7 @@ class InputScaling(torch.nn.Module):
         self.bias.copy_(-weight @ mean)
 
     @torch.no_grad()
-    def complete(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
+    def complete(self, rows: torch.Tensor | Rows, generator: torch.Generator | None = None) -> None:
         """Assigns components to columns that were constant so far, if they vary in further rows.
 
         The scaled values of earlier rows do not change, so that trained weights remain valid. Each such column
@@ -218,7 +210,7 @@ class InputScaling(torch.nn.Module):
         self.weight.copy_(weight / scale)
         self.bias.copy_(bias + (weight / scale) @ rest)
 
-    def _fit_bounds(self, rows: torch.Tensor | SparseRows, sample: torch.Tensor) -> torch.Tensor:
+    def _fit_bounds(self, rows: torch.Tensor | Rows, sample: torch.Tensor) -> torch.Tensor:
         """Fits centre and bounds, and returns which columns vary, shape (in_dim,)."""
         extremes, ranges = columns_of(rows, sample)
         if not bool(extremes.isfinite().all()):
@@ -248,7 +240,7 @@ class InputScaling(torch.nn.Module):
         inwards = _INWARDS * reach
         return (rows - center).to(torch.float32).clamp_(low + inwards, high - inwards)
 
-    def _moments(self, rows: torch.Tensor | SparseRows, sample: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _moments(self, rows: torch.Tensor | Rows, sample: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and covariance of clipped rows, in double precision, shapes (d,) and (d, d)."""
         total = torch.zeros(self.in_dim, dtype=torch.float64, device=rows.device)
         products = torch.zeros(self.in_dim, self.in_dim, dtype=torch.float64, device=rows.device)
@@ -261,7 +253,7 @@ class InputScaling(torch.nn.Module):
 
 
 def far_bounds(
-    rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None
+    rows: torch.Tensor | Rows, generator: torch.Generator | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns the bounds beyond which an :class:`InputScaling` fitted to rows softly clips values.
 
@@ -309,16 +301,15 @@ def most_rows(n_columns: int) -> int:
     return max(_WIDE_ROWS, min(_SAMPLE_ROWS, _SAMPLE_ELEMENTS // n_columns))
 
 
-def columns_of(rows: torch.Tensor | SparseRows, sample: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def columns_of(rows: torch.Tensor | Rows, sample: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns extremes of columns, shape (2, d), and their usual ranges in sampled rows, shape (3, d), float64."""
-    step = max(1, _CHUNK_ELEMENTS // len(sample))
-    if isinstance(rows, SparseRows):
-        extremes, ranges = extremes_of(rows), sparse_usual_ranges(rows, sample, step)
-    else:
-        extremes = torch.aminmax(rows, dim=0)
-        starts = range(0, rows.shape[1], step)
-        ranges = torch.cat([usual_ranges(_floating(rows[:, i : i + step][sample])) for i in starts], dim=1)
-    return torch.stack(tuple(extremes)).to(torch.float64), ranges.to(torch.float64)
+    rows, n = rows_of(rows), len(sample)
+    extremes = torch.stack(rows.extremes()).to(torch.float64)
+    ranges = torch.zeros(3, rows.shape[1], dtype=torch.float64, device=rows.device)
+    least = _FEW if n > 1 / _FEW else 0
+    for columns, block in rows.sampled_columns(sample, max(1, _CHUNK_ELEMENTS // n), least):
+        ranges[:, columns] = usual_ranges(_floating(block)).to(torch.float64)
+    return extremes, ranges
 
 
 def _floating(X: torch.Tensor) -> torch.Tensor:

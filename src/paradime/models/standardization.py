@@ -10,7 +10,7 @@ import torch
 
 from paradime.functional.soft_clipping import usual_bounds
 from paradime.models.scaling import columns_of, drawn_rows, is_far_from_zero, most_rows, row_chunks
-from paradime.utils.sparse import SparseRows
+from paradime.utils.rows import Rows, rows_of
 
 __all__ = ["Standardization", "Standardized", "wants_standardization"]
 
@@ -84,7 +84,7 @@ class Standardization(torch.nn.Module):
         return Z * (self.scale > 0)
 
     @torch.no_grad()
-    def prepare(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
+    def prepare(self, rows: torch.Tensor | Rows, generator: torch.Generator | None = None) -> None:
         """Fits means and scales to rows, or to a sample of about 50,000 of them.
 
         Args:
@@ -103,7 +103,7 @@ class Standardization(torch.nn.Module):
         self.take(mean, scale)
 
     @torch.no_grad()
-    def complete(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
+    def complete(self, rows: torch.Tensor | Rows, generator: torch.Generator | None = None) -> None:
         """Fits the scale of columns that were constant so far to further rows.
 
         Earlier rows are 0 in these columns at any scale, so that trained weights remain valid.
@@ -147,21 +147,22 @@ def _representable(scale: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def wants_standardization(rows: torch.Tensor | SparseRows) -> bool:
+def wants_standardization(rows: torch.Tensor | Rows) -> bool:
     """Returns whether columns are so large, small or far from zero that a network needs standardised input.
 
     This is the case if the root mean square of the columns' scales is not between 1/2 and 32, or a column's mean
     is more than ten scales from zero. Constant columns are ignored.
 
     Args:
-        rows: Shape (n, d), n at least 1, of any real type. At most about 50,000 of them are evaluated.
+        rows: Rows of any form and real type, flattened to (n, d), n at least 1. At most about 50,000 of them are
+            evaluated.
 
     Example:
         >>> rows = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
         >>> wants_standardization(rows), wants_standardization(rows + 100), wants_standardization(1000 * rows)
         (False, True, True)
     """
-    mean, scale = _mean_and_scale(rows, torch.Generator().manual_seed(0))
+    mean, scale = _mean_and_scale(rows_of(rows).flat(), torch.Generator().manual_seed(0))
     varies = scale > 0
     if not bool(varies.any()):
         return False
@@ -172,7 +173,7 @@ def wants_standardization(rows: torch.Tensor | SparseRows) -> bool:
 
 
 def _mean_and_scale(
-    rows: torch.Tensor | SparseRows, generator: torch.Generator | None
+    rows: torch.Tensor | Rows, generator: torch.Generator | None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Means and scales of columns, with outliers clipped to the usual bounds; shape (d,) each, float64."""
     d = rows.shape[1]
@@ -240,12 +241,11 @@ class Standardized(torch.nn.Module):
         """Whether the standardisation was prepared, or there is none."""
         return self.scaling is None or self.scaling.prepared
 
-    def prepare(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
+    def prepare(self, rows: torch.Tensor | Rows, generator: torch.Generator | None = None) -> None:
         """Fits the standardisation, if there is one, to the training rows.
 
         Args:
-            rows: Training rows, shape (n, …), of any real type, dense or sparse. If there are none, nothing
-                changes.
+            rows: Training rows, shape (n, …), of any real type and form. If there are none, nothing changes.
             generator: Draws samples of the rows; torch's global generator if ``None``.
 
         Raises:
@@ -255,12 +255,12 @@ class Standardized(torch.nn.Module):
             return
         self.scaling.prepare(self._checked_columns(rows), generator)
 
-    def complete(self, rows: torch.Tensor | SparseRows, generator: torch.Generator | None = None) -> None:
+    def complete(self, rows: torch.Tensor | Rows, generator: torch.Generator | None = None) -> None:
         """Fits the scale of columns that were constant so far to further rows; arguments as :meth:`prepare`."""
         if self.scaling is not None and len(rows) > 0:
             self.scaling.complete(self._checked_columns(rows), generator)
 
-    def _checked_columns(self, rows: torch.Tensor | SparseRows) -> torch.Tensor | SparseRows:
+    def _checked_columns(self, rows: torch.Tensor | Rows) -> torch.Tensor | Rows:
         assert self.scaling is not None
         columns = self._columns_of(rows)
         if columns.shape[1] != self.scaling.center.numel():
@@ -270,20 +270,18 @@ class Standardized(torch.nn.Module):
             )
         return columns
 
-    def _columns_of(self, rows: torch.Tensor | SparseRows) -> torch.Tensor | SparseRows:
+    def _columns_of(self, rows: torch.Tensor | Rows) -> torch.Tensor | Rows:
         """Returns rows, or pixels of images, with one column per mean, shape (m, d)."""
-        if isinstance(rows, SparseRows):
-            return rows
         rows = rows.detach().to(torch.uint8) if rows.dtype == torch.bool else rows.detach()
         n_pixels = _pixels(self._scaled_shape, rows)
         if n_pixels == 1:
-            return rows.reshape(len(rows), -1)
+            return rows_of(rows).flat()
         # a sample of images, of about 16 million elements
         n_images = min(len(rows), max(100, (1 << 24) // max(1, rows[0].numel())))
         images = rows[torch.linspace(0, len(rows) - 1, n_images).long().to(rows.device)]
         return images.reshape(n_images, -1, n_pixels).transpose(1, 2).reshape(-1, math.prod(self._scaled_shape))
 
 
-def _pixels(shape: tuple[int, ...], rows: torch.Tensor) -> int:
+def _pixels(shape: tuple[int, ...], rows: torch.Tensor | Rows) -> int:
     """Returns the number of elements of a row that share a mean: for images, the pixels of a channel."""
     return 1 if len(shape) == 1 else max(1, rows[0].numel() // math.prod(shape))

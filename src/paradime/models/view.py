@@ -11,13 +11,23 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 import torch
 
-__all__ = ["SharedEncodings", "view_of", "viewed"]
+from paradime.models.base import as_input
+from paradime.models.centers import CenterModel
+from paradime.models.embedding import EmbeddingModel
+from paradime.models.scaling import InputScaling, ScaledRows
+from paradime.utils.convert import joined_rows
+from paradime.utils.rows import Rows
+
+__all__ = ["Projection", "SharedEncodings", "projected_rows", "projection_for", "view_of", "viewed"]
 
 _SHARED = ("forward", "embed", "encode")  # by all losses of a step
 
 T = TypeVar("T")
 Method = Callable[..., Any]
 Wrap = Callable[[str, Method], Method]
+_FEWER = 4  # ratio of columns to components from which the layer costs more than the rest of the model
+_CHUNK_ELEMENTS = 1 << 22
+_MOST_BYTES = 1 << 31
 
 
 def view_of(model: T, names: Iterable[str], wrap: Wrap) -> T:
@@ -195,3 +205,77 @@ class SharedEncodings:
             return result
 
         return encode
+
+
+class Projection(NamedTuple):
+    """Rows and the output of a model's fixed first layer for them.
+
+    Attributes:
+        weight: The weight of the layer, which copies of the model share.
+        version: Its version.
+        source: The rows, shape (n, …).
+        rows: The output of the layer, shape (n, out_dim), to which the layer is the identity.
+    """
+
+    weight: torch.Tensor
+    version: int
+    source: Any
+    rows: torch.Tensor
+
+    def serves(self, model: torch.nn.Module) -> bool:
+        """Returns whether the first layer of a model is still the one that was applied."""
+        scaling = _scaling_of(model)
+        return scaling is not None and scaling.weight is self.weight and self.weight._version == self.version
+
+
+def projection_for(model: torch.nn.Module, rows: torch.Tensor | Rows) -> Projection | None:
+    """Projects rows by the fixed first layer of a model, in chunks.
+
+    Args:
+        model: The model, prepared, on the device of the rows.
+        rows: Rows of any form, shape (n, …), which are read in dense chunks.
+
+    Returns:
+        The projection; ``None`` if the model has another first layer, the layer is cheap, or the result too large.
+
+    Example:
+        >>> rows = torch.randn(30, 1_000, generator=torch.Generator().manual_seed(0))
+        >>> model = CenterModel(1_000, n_rows=30, n_components=20)
+        >>> model.prepare(rows)
+        >>> torch.allclose(model(projection_for(model, rows).rows), model(rows), atol=1e-5)
+        True
+    """
+    scaling = _wide_scaling_of(model)
+    if scaling is None or len(rows) * scaling.out_dim * scaling.weight.element_size() > _MOST_BYTES:
+        return None
+    step = max(1, _CHUNK_ELEMENTS // scaling.in_dim)
+    chunks = (
+        projected_rows(model, as_input(model, chunk.to(scaling.weight.device))) for chunk in rows.split(step)
+    )
+    projected = joined_rows((chunk.as_subclass(torch.Tensor) for chunk in chunks), len(rows))
+    return Projection(scaling.weight, scaling.weight._version, rows, projected.as_subclass(ScaledRows))
+
+
+def projected_rows(model: torch.nn.Module, rows: torch.Tensor) -> torch.Tensor:
+    """Applies the fixed first layer of a model to rows, without gradients; returns the rows if this saves nothing.
+
+    Args:
+        model: The model.
+        rows: Rows of the model's dtype, shape (b, …), on its device; the model can be called with the result.
+    """
+    scaling = _wide_scaling_of(model)
+    return rows if scaling is None else scaling.project(rows).as_subclass(ScaledRows)
+
+
+def _wide_scaling_of(model: torch.nn.Module) -> InputScaling | None:
+    scaling = _scaling_of(model)
+    return None if scaling is None or scaling.in_dim < _FEWER * scaling.out_dim else scaling
+
+
+def _scaling_of(model: torch.nn.Module) -> InputScaling | None:
+    model = viewed(model)
+    encoder = model.encoder if isinstance(model, EmbeddingModel) else model
+    # exactly this class: a subclass may use the rows before the layer, as conditions on positions may
+    layers = encoder.output_layers if type(encoder) is CenterModel else None
+    reads_rows = layers is not None and layers.reads_rows
+    return encoder.scaling if type(encoder) is CenterModel and not reads_rows else None

@@ -4,8 +4,7 @@ from paradime.neighbors.backend import NeighborBackend
 from paradime.neighbors.cache import NeighborCache
 from paradime.neighbors.choice import BACKENDS, check_search, choose_backend
 from paradime.neighbors.given import given_neighbors, neighbors_of_distances, neighbors_of_graph
-from paradime.neighbors.recall import measured_recall
-from paradime.neighbors.search import nearest_neighbors
+from paradime.neighbors.search import measured_recall, nearest_neighbors
 
 __all__ = [
     "BACKENDS",

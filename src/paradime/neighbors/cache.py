@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -12,12 +11,10 @@ from typing import Any, NamedTuple
 import torch
 
 from paradime.types import Metric
-from paradime.utils.convert import as_numpy, row_major
-from paradime.utils.sparse import SparseRows
+from paradime.utils.rows import Rows
 
 __all__ = ["NeighborCache", "active_cache"]
 
-_CHUNK_BYTES = 1 << 24
 _active: contextvars.ContextVar[NeighborCache | None] = contextvars.ContextVar("neighbor_cache", default=None)
 
 
@@ -87,13 +84,13 @@ class NeighborCache:
         # copies and pickles of a routine have an empty cache
         return NeighborCache, (self.max_bytes,)
 
-    def key(self, X: torch.Tensor | SparseRows, metric: Metric, backend: str, random_state: int) -> _Key:
+    def key(self, rows: Rows, metric: Metric, backend: str, random_state: int) -> _Key:
         """Returns the key of a search."""
         if isinstance(metric, str):
-            return _Key(_digest(X), metric, backend, random_state)
+            return _Key(rows.digest(), metric, backend, random_state)
         # storing the function prevents that another one gets its id
         self._functions[id(metric)] = metric
-        return _Key(_digest(X), id(metric), backend, random_state)
+        return _Key(rows.digest(), id(metric), backend, random_state)
 
     def get(self, key: _Key, n_neighbors: int) -> tuple[torch.Tensor, torch.Tensor] | None:
         """Returns a copy of the first columns of a stored result, or ``None`` if none has enough."""
@@ -119,18 +116,3 @@ class NeighborCache:
 def active_cache() -> NeighborCache | None:
     """Returns the cache whose ``active()`` block encloses the call, or ``None``."""
     return _active.get()
-
-
-def _digest(X: torch.Tensor | SparseRows) -> bytes:
-    """Computes a digest of values, dtype, shape and device, in chunks to avoid a copy of the data."""
-    if isinstance(X, SparseRows):
-        matrix = X.to_scipy()
-        digest = hashlib.blake2b(f"sparse {X.dtype} {X.shape} {X.device}".encode(), digest_size=16)
-        for array in (matrix.indptr, matrix.indices, matrix.data):
-            digest.update(array.data)
-        return digest.digest()
-    digest = hashlib.blake2b(f"{X.dtype} {tuple(X.shape)} {X.device}".encode(), digest_size=16)
-    row_bytes = max(1, X.shape[1] * X.element_size())
-    for chunk in torch.split(X.detach(), max(1, _CHUNK_BYTES // row_bytes)):
-        digest.update(as_numpy(row_major(chunk.contiguous()).view(torch.uint8)).data)
-    return digest.digest()

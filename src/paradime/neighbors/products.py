@@ -43,7 +43,7 @@ def smallest(block: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
         return top.values, top.indices
     groups = group_minima(block, n_groups).topk(k, dim=1, largest=False, sorted=False).indices
     first = torch.arange(0, n_groups * _GROUP, n_groups, device=block.device)
-    rest = torch.arange(n_groups * _GROUP, block.shape[1], device=block.device).expand(len(block), -1)
+    rest = torch.arange(n_groups * _GROUP, block.shape[1], device=block.device).expand(block.shape[0], -1)
     columns = torch.cat([(groups[:, None] + first[:, None]).flatten(1), rest], dim=1)
     top = block.gather(1, columns).topk(k, dim=1, largest=False, sorted=False)
     return top.values, columns.gather(1, top.indices)
@@ -81,7 +81,7 @@ def group_minima(block: torch.Tensor, n_groups: int) -> torch.Tensor:
     """Returns the minima of groups of 16 columns; up to 15 remaining columns are in no group."""
     # the columns of a group are far apart, so that minima are computed of whole vectors
     columns = block[:, : n_groups * _GROUP]
-    return columns.reshape(len(block), _GROUP, n_groups).amin(dim=1)
+    return columns.reshape(block.shape[0], _GROUP, n_groups).amin(dim=1)
 
 
 def nearest_in_block(

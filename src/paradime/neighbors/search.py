@@ -1,35 +1,37 @@
-"""Nearest-neighbour search with a chosen backend and the cache."""
+"""Nearest-neighbour search with a chosen backend and the cache, and its measured recall."""
 
 from __future__ import annotations
 
 import functools
 import logging
-import numbers
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
+from paradime.functional.distances import UNIT_POWERS, magnitude_of_rows
 from paradime.neighbors.backend import NeighborBackend
 from paradime.neighbors.cache import active_cache
 from paradime.neighbors.choice import BACKENDS, Choice, reasoned_choice
+from paradime.neighbors.euclidean import EuclideanRows, is_euclidean
+from paradime.neighbors.exact import Trial, exact_neighbors_of
 from paradime.neighbors.metrics import canonical, check_metric
-from paradime.neighbors.moderate import moderate_rows, with_unit
-from paradime.neighbors.sparse_search import choose_sparse, search_sparse
+from paradime.neighbors.sparse_search import choose_sparse, measured_sparse_recall, search_sparse
 from paradime.types import Metric
-from paradime.utils.autograd import without_graph
-from paradime.utils.convert import as_tensor
+from paradime.utils.arguments import is_integer
 from paradime.utils.frames import frame_values, is_frame
 from paradime.utils.logging import report
 from paradime.utils.optional import missing_library
-from paradime.utils.sparse import SparseRows, is_sparse
+from paradime.utils.rows import DenseRows, loaded, rows_of
+from paradime.utils.sparse import SparseRows
 
-__all__ = ["nearest_neighbors"]
+__all__ = ["measured_recall", "nearest_neighbors"]
 
 log = logging.getLogger(__name__)
 
 _Search = Callable[..., tuple[torch.Tensor, torch.Tensor]]
+_SAMPLE_ROWS = 1_000
 
 
 def nearest_neighbors(
@@ -69,48 +71,48 @@ def nearest_neighbors(
         >>> indices.tolist(), dists.tolist()
         ([[1], [0], [1]], [[1.0], [1.0], [2.0]])
     """
-    X = _rows_of(X)
-    n_neighbors, metric = _checked_number(n_neighbors, len(X)), canonical(metric)
-    if isinstance(X, SparseRows):
-        name, reason = choose_sparse(X, metric, backend)
+    points = _checked_points(X)
+    n_neighbors, metric = _checked_number(n_neighbors, len(points)), canonical(metric)
+    if isinstance(points, SparseRows):
+        name, reason = choose_sparse(points, metric, backend)
         search: _Search = functools.partial(search_sparse, backend=name)
     else:
-        chosen, reason = _chosen(X, metric, backend)
+        chosen, reason = _chosen(points, metric, backend)
         name, search = chosen.name, chosen.search
     cache = active_cache()
-    key = cache.key(X, metric, name, random_state) if cache is not None else None
+    key = cache.key(points, metric, name, random_state) if cache is not None else None
     if cache is not None and key is not None:
         stored = cache.get(key, n_neighbors)
         if stored is not None:
-            report(log, f"Neighbors of {len(X)} points: found before.")
+            report(log, f"Neighbors of {len(points)} points: found before.")
             return stored
-    shape = f"{len(X)} points, {X.shape[1]} columns, k = {n_neighbors}, metric {metric}"
+    shape = f"{len(points)} points, {points.shape[1]} columns, k = {n_neighbors}, metric {metric}"
     report(log, f"Neighbors of {shape}: backend {name}, since {reason}.")
-    rows, unit = moderate_rows(X, metric)
-    indices, dists = search(rows, n_neighbors, metric=metric, random_state=random_state)
-    dists = with_unit(dists, unit)
+    rows, unit = _moderate_rows(points, metric)
+    indices, dists = search(rows.stored, n_neighbors, metric=metric, random_state=random_state)
+    dists = _with_unit(dists, unit)
     if cache is not None and key is not None:
         cache.put(key, indices, dists)
     return indices, dists
 
 
-def _rows_of(X: Any) -> torch.Tensor | SparseRows:
-    if isinstance(X, SparseRows) or is_sparse(X):
-        return X if isinstance(X, SparseRows) else SparseRows(X)
-    rows = without_graph(as_tensor(frame_values("X", X) if is_frame(X) else X))
+def _checked_points(X: Any) -> DenseRows | SparseRows:
+    """Returns finite rows of a floating-point type."""
+    rows = rows_of(frame_values("X", X) if is_frame(X) else X).detach()
     if rows.ndim != 2:
         raise ValueError(
             f"Expected 2D array, got shape {tuple(rows.shape)}. Flatten rows with X.reshape(len(X), -1), or "
             "reshape a single column with .reshape(-1, 1)."
         )
-    if not bool(rows.isfinite().all()):
-        row = int((~rows.isfinite()).any(dim=1).nonzero()[0])
+    found = None if rows.surely_finite() else rows.first_where(lambda block: ~block.isfinite())
+    if found is not None:
+        (row, *_), _ = found
         raise ValueError(f"X must be finite, got NaN or infinity, first in row {row}. Impute or drop these rows.")
-    return rows if rows.is_floating_point() else rows.to(torch.float64)
+    return loaded(rows if rows.is_floating_point() else rows.to(torch.float64))
 
 
 def _checked_number(n_neighbors: Any, n: int) -> int:
-    if isinstance(n_neighbors, bool) or not isinstance(n_neighbors, numbers.Integral):
+    if not is_integer(n_neighbors):
         raise TypeError(
             f"n_neighbors must be an integer, got {n_neighbors!r}. Pass an integer of at least 1, such as 15."
         )
@@ -127,9 +129,9 @@ def _checked_number(n_neighbors: Any, n: int) -> int:
     return min(int(n_neighbors), n - 1)
 
 
-def _chosen(X: torch.Tensor, metric: Metric, backend: str) -> Choice:
+def _chosen(points: DenseRows, metric: Metric, backend: str) -> Choice:
     if backend == "auto":
-        return reasoned_choice(len(X), metric, dim=X.shape[1], device=X.device)
+        return reasoned_choice(len(points), metric, dim=points.shape[1], device=points.device)
     if backend not in BACKENDS:
         raise ValueError(BACKENDS.describe_unknown(backend))
     check_metric(metric)
@@ -140,3 +142,96 @@ def _chosen(X: torch.Tensor, metric: Metric, backend: str) -> Choice:
     if not chosen.supports(metric):
         raise ValueError(f"backend {chosen.name!r} does not support metric {metric!r}. Use backend='auto'.")
     return Choice(chosen, "it was specified")
+
+
+def measured_recall(
+    X: Any,
+    indices: torch.Tensor,
+    *,
+    metric: Metric = "euclidean",
+    rows: torch.Tensor | None = None,
+    n_neighbors: int | None = None,
+    n_rows: int = 500,
+    random_state: int = 0,
+) -> float:
+    """Measures the share of exact nearest neighbours that a search has found, on sampled rows.
+
+    For Euclidean, cosine and correlation distance, points as far as the last exact neighbour count as found, too.
+
+    Args:
+        X: The points, rows of any form, shape (n, d).
+        indices: Neighbours found by the search, shape (n, k), or (m, k) for the m rows of ``rows``.
+        metric: The metric.
+        rows: Indices of the rows of ``indices``; if ``None``, rows are sampled.
+        n_neighbors: Number of exact neighbours to search; k if ``None``.
+        n_rows: Number of rows to sample if ``rows`` is ``None``.
+        random_state: Seed of the sample.
+
+    Returns:
+        The recall, in [0, 1].
+
+    Example:
+        >>> X = torch.tensor([[0.0], [1.0], [3.0]])
+        >>> measured_recall(X, torch.tensor([[1], [0], [0]]))
+        0.666...
+    """
+    points = loaded(X)
+    if rows is None:
+        generator = torch.Generator().manual_seed(random_state)
+        rows = torch.randperm(len(points), generator=generator)[:n_rows].to(points.device)
+        indices = indices[rows]
+    k = n_neighbors or indices.shape[1]
+    moderate, _ = _moderate_rows(points, metric)
+    if isinstance(moderate, SparseRows):
+        return measured_sparse_recall(moderate, indices, rows, k, metric)
+    exact, dists = exact_neighbors_of(moderate.dense(), rows, k, metric=metric)
+    if is_euclidean(metric):
+        return Trial(rows, exact, dists[:, -1]).recall(EuclideanRows(moderate.dense(), metric), indices)
+    hits = sum(int(torch.isin(true, row).sum()) for true, row in zip(exact, indices, strict=True))
+    return hits / exact.numel()
+
+
+def _moderate_rows(X: Any, metric: Metric) -> tuple[DenseRows | SparseRows, float]:
+    """Divides rows by a power of two, so that searches can compare them in single precision.
+
+    Args:
+        X: The points, rows of any form, shape (n, d).
+        metric: The metric; rows are divided only if distances are proportional to a power of the unit.
+
+    Returns:
+        The rows, in double precision if they were divided, and the unit of their distances; the unchanged rows
+        and 1 if their magnitude is moderate.
+
+    Example:
+        >>> rows, unit = _moderate_rows(torch.tensor([[2.0**100], [3 * 2.0**100]]), "euclidean")
+        >>> rows.column(0), unit
+        (tensor([1., 3.], dtype=torch.float64), 1.2676506002282294e+30)
+    """
+    power = UNIT_POWERS.get(str(canonical(metric))) if isinstance(metric, str) else None
+    rows = loaded(X)
+    if power is None:
+        return rows, 1.0
+    sample = torch.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE_ROWS)).to(rows.device, torch.int64)
+    unit = float(magnitude_of_rows(rows.take(sample).max_abs_per_row()))
+    if unit == 1:
+        return rows, 1.0
+    # in double precision, because outliers would exceed the range of single precision
+    return rows.to(torch.float64).divided(unit), unit**power
+
+
+def _with_unit(dists: torch.Tensor, unit: float) -> torch.Tensor:
+    """Returns distances in the unit of the data, float32.
+
+    Raises:
+        ValueError: If they are too large or too small for single precision.
+    """
+    if unit == 1:
+        return dists
+    scaled = (dists.to(torch.float64) * unit).to(torch.float32)
+    if not bool(scaled.isfinite().all()) or bool(((scaled == 0) & (dists > 0)).any()):
+        size = float(dists.max()) * unit
+        raise ValueError(
+            f"distances must lie within single precision, from 1e-45 to 3.4e+38, got up to {size:.3g}. Rescale "
+            "the columns, or choose another metric."
+        )
+    return scaled

@@ -13,12 +13,11 @@ from paradime.neighbors.metrics import canonical, comparison_of, nearest_in
 from paradime.neighbors.products import smallest
 from paradime.types import AnyArray, FloatArray, Metric
 from paradime.utils.convert import as_numpy
-from paradime.utils.sparse import SparseRows
+from paradime.utils.sparse import SparseRows, sparse_sq_dists
 
-__all__ = ["SparseComparisons", "SparseProducts", "is_by_products", "sparse_sq_dists", "unit_rows"]
+__all__ = ["SparseComparisons", "SparseProducts", "is_by_products", "unit_rows"]
 
 _CHUNK_ELEMENTS = 1 << 23  # number of products computed at a time
-_PAIR_ENTRIES = 1 << 22  # number of stored entries of rows whose differences are computed at a time
 _FREQUENT = 0.07  # columns stored in a larger share of the rows are faster in dense products
 _FREQUENT_BYTES = 1 << 28
 _FURTHER = 8  # number of candidates beyond the k nearest whose distances are recomputed
@@ -37,31 +36,6 @@ def unit_rows(rows: SparseRows, metric: Metric) -> scipy.sparse.csr_array:
         return matrix
     norms = np.sqrt(matrix.multiply(matrix).sum(axis=1))
     return scipy.sparse.csr_array(scipy.sparse.diags_array(1 / np.where(norms > 0, norms, 1)) @ matrix)
-
-
-def sparse_sq_dists(rows: scipy.sparse.csr_array, first: AnyArray, second: AnyArray) -> AnyArray:
-    """Computes squared Euclidean distances of pairs of sparse rows, by differences.
-
-    Args:
-        rows: Shape (n, d).
-        first: Indices of rows, shape (p,).
-        second: Indices of rows, shape (p,).
-
-    Returns:
-        Shape (p,), float64.
-
-    Example:
-        >>> sparse_sq_dists(scipy.sparse.csr_array([[3.0, 0.0], [0.0, 4.0]]), np.array([0]), np.array([1]))
-        array([25.])
-    """
-    sq_dists = np.empty(len(first))
-    step = max(1, _PAIR_ENTRIES // max(1, rows.nnz // rows.shape[0]))
-    for start in range(0, len(first), step):
-        chunk = slice(start, start + step)
-        difference = rows[first[chunk]].astype(np.float64) - rows[second[chunk]]
-        difference.data **= 2
-        sq_dists[chunk] = difference.sum(axis=1)
-    return sq_dists
 
 
 class SparseProducts:

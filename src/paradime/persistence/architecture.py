@@ -11,6 +11,7 @@ import torch
 
 import paradime.models
 from paradime._registry import MODELS, with_article
+from paradime.exceptions import UnsupportedConfigurationError
 from paradime.models import EmbeddingModel, ModelRecipe
 from paradime.models._options import stored_arguments
 from paradime.models.torch_layers import LAYERS, layer_arguments
@@ -51,13 +52,20 @@ def describe_model(
         and shapes.
 
     Raises:
-        ValueError: If the model cannot be described; the message gives the remedies.
+        ValueError: If the model cannot be described, or was changed after it was made; the message gives the
+            remedies.
     """
     description = _described(model, row_shape, vocabulary)
     if description is None and recipe is not None:
         description = _of_recipe(recipe, model, row_shape, vocabulary)
     if description is not None and is_ours(description):
-        return description  # it is checked when the files are read again
+        if _shapes(make_model(description, vocabulary, meta=True)) != _shapes(model):
+            raise UnsupportedConfigurationError(
+                f"the model, {with_article(type(model).__name__)}, was changed after it was made, so that it "
+                "cannot be made again. Save without its form, save(path, model=False), and pass one when it is "
+                "loaded, paradime.load(path, model=…)."
+            )
+        return description
     if description is not None:
         with contextlib.suppress(Exception):  # a user's constructor may raise anything
             if _outline(make_model(description, vocabulary)) == _outline(model):
@@ -182,7 +190,11 @@ def _build(description: Mapping[str, Any], vocabulary: Vocabulary) -> torch.nn.M
 
 def _outline(model: torch.nn.Module) -> list[tuple[Any, ...]]:
     modules = [(name, type(module)) for name, module in model.named_modules(remove_duplicate=False)]
-    return [*modules, *((name, tuple(tensor.shape)) for name, tensor in model.state_dict().items())]
+    return [*modules, *_shapes(model).items()]
+
+
+def _shapes(model: torch.nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
 def _unknown(model: torch.nn.Module) -> str:

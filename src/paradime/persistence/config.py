@@ -94,9 +94,10 @@ def pack_config(config: Config, files: Mapping[str, bytes]) -> bytes:
         "paradime_version": __version__,
         "torch_version": str(torch.__version__),
     }
-    # the card may be edited
-    sums = {name: _sum(contents) for name, contents in files.items() if name != CARD}
-    contents: dict[str, Any] = {**head, **config.model_dump(), "files": sums}
+    sums = {name: _sum(contents) for name, contents in files.items()}
+    # the card may be edited; its checksum tells whether it was
+    card = sums.pop(CARD, None)
+    contents: dict[str, Any] = {**head, **config.model_dump(), "files": sums, "card": card}
     contents["checksum"] = _checksum(contents)
     return (json.dumps(contents, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 

@@ -32,7 +32,8 @@ def load(
     """Loads a routine that was saved by ``save`` or ``save_pretrained``, without executing code of the files.
 
     On the same machine, embeddings, predictions and reconstructions are bit-identical to those of the saved
-    routine. It can be trained further. The files do not contain the training data.
+    routine. It can be trained further. The files do not contain the training data, but for rows of a
+    refined map.
 
     Args:
         path: The folder, or the file.

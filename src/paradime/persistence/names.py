@@ -11,6 +11,7 @@ __all__ = [
     "CARD",
     "CONFIG",
     "FILES",
+    "FOREIGN",
     "FORMAT_VERSION",
     "HISTORY",
     "SPEC",
@@ -38,6 +39,37 @@ HISTORY = "history.json"
 CARD = "README.md"  # for readers; never parsed
 
 FILES = (CONFIG, WEIGHTS, STATE, SPEC, HISTORY, CARD)
+
+FOREIGN = (
+    ".pt",
+    ".pth",
+    ".pt2",
+    ".pkl",
+    ".pickle",
+    ".joblib",
+    ".h5",
+    ".onnx",
+    ".safetensors",
+    ".zip",
+    ".json",
+    ".yaml",
+    ".yml",
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".gz",
+    ".parquet",
+    ".feather",
+    ".npy",
+    ".npz",
+    ".h5ad",
+    ".xlsx",
+    ".png",
+    ".svg",
+    ".pdf",
+    ".html",
+)
+"""Suffixes of other formats."""
 
 _LARGEST_TEXT = 32_000_000
 

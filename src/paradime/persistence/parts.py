@@ -49,12 +49,14 @@ class Part:
         module: The module that calls it, on the CPU.
         inputs: The input, shape (64, …).
         metadata: The metadata of the file.
+        model: The class of the model, for messages.
     """
 
     name: str
     module: torch.nn.Module
     inputs: torch.Tensor
     metadata: dict[str, str]
+    model: str
 
     @classmethod
     def of(
@@ -66,6 +68,7 @@ class Part:
         feature_names: Sequence[str] | None,
         classes: AnyArray | None,
         routine: str,
+        in_place: torch.nn.Module | None = None,
     ) -> Part:
         """Returns the part of a trained model.
 
@@ -76,6 +79,7 @@ class Part:
             feature_names: Names of the columns.
             classes: The classes, in the order of the scores.
             routine: The class of the routine.
+            in_place: What embeds rows in place of the model.
         """
         on_cpu = copy.deepcopy(model).to("cpu").eval().requires_grad_(False)
         dtype = next((p.dtype for p in on_cpu.parameters() if p.is_floating_point()), torch.float32)
@@ -93,7 +97,10 @@ class Part:
             metadata["feature_names"] = json.dumps(list(feature_names))
         if classes is not None:
             metadata["classes"] = json.dumps(classes.astype(str).tolist())
-        return cls(name, _Method(on_cpu, name).eval(), inputs.contiguous(), metadata)
+        if in_place is not None:
+            metadata["paradime_refined"] = "true"
+        module = _Method(on_cpu, name) if in_place is None else in_place
+        return cls(name, module.eval(), inputs.contiguous(), metadata, type(model).__name__)
 
     def refuse(self, error: Exception, where: str) -> UnsupportedConfigurationError:
         """Returns the exception for a part that cannot be exported."""
@@ -101,9 +108,8 @@ class Part:
             error = error.__cause__  # the exporter wraps the original error
         lines = [line.strip() for line in _COLOR_CODE.sub("", str(error)).splitlines() if line.strip()]
         reason = f"{lines[0][:300].rstrip('. ')}." if lines else f"{type(error).__name__}."
-        model = type(self.module.model).__name__
         return UnsupportedConfigurationError(
-            f"{self.name!r} of this {model} cannot be written {where}: {reason} Its method must consist of "
+            f"{self.name!r} of this {self.model} cannot be written {where}: {reason} Its method must consist of "
             "torch's operations that do not depend on the values or the number of the rows."
         )
 

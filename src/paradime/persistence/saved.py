@@ -22,9 +22,11 @@ from paradime.persistence.names import (
     spec_with_new_names,
     weights_with_new_names,
 )
-from paradime.persistence.tensors import pack_tensors, unpack_tensors
 
-__all__ = ["Saved", "model_card"]
+__all__ = ["REFINED", "Saved", "model_card", "pack_tensors", "unpack_tensors"]
+
+REFINED = "refined/"
+"""How the names of the tensors of a refined map begin."""
 
 
 @dataclasses.dataclass
@@ -63,7 +65,7 @@ class Saved:
             files[SPEC] = _json(self.spec, indent=1)
         if self.history:
             files[HISTORY] = _json(self.history)
-        files[CARD] = model_card(self.config, list(methods)).encode()
+        files[CARD] = model_card(self.config, list(methods), self.has_training_rows).encode()
         return {CONFIG: pack_config(self.config, files), **files}
 
     @classmethod
@@ -89,9 +91,63 @@ class Saved:
             spec, weights = spec_with_new_names(spec), weights_with_new_names(weights)
         return cls(config, weights, state, spec, history, path)
 
+    @property
+    def has_training_rows(self) -> bool:
+        """Whether the files contain training rows: those of a refined map."""
+        return bool(self.tensors(REFINED))
+
     def tensors(self, prefix: str) -> dict[str, torch.Tensor]:
         """Returns further tensors whose names start with a prefix, by name without the prefix."""
         return {name[len(prefix) :]: tensor for name, tensor in self.state.items() if name.startswith(prefix)}
+
+
+def pack_tensors(tensors: Mapping[str, torch.Tensor], what: str) -> bytes:
+    """Returns tensors of any device as the contents of a safetensors file; shared memory is copied.
+
+    Args:
+        tensors: The tensors by name.
+        what: A description of their owner, for messages.
+
+    Raises:
+        ValueError: If a tensor is sparse, quantised, or on the meta device.
+    """
+    import safetensors.torch
+
+    plain = {}
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, torch.Tensor):
+            raise ValueError(
+                f"{what}: entries of its state must be tensors, got {type(tensor).__name__} for {name!r}. Make it "
+                "a buffer, or an argument of the constructor."
+            )
+        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
+            raise ValueError(
+                f"{what}: the tensor {name!r} must not be sparse, quantised, or on the meta device. Convert it."
+            )
+        # views that share memory are copied
+        plain[name] = tensor.detach().to("cpu").clone(memory_format=torch.contiguous_format)
+    try:
+        return safetensors.torch.save(plain, {"format": "pt"})
+    except Exception as error:  # a dtype that the format does not support
+        raise ValueError(f"{what}: its tensors cannot be saved: {error}.") from error
+
+
+def unpack_tensors(contents: bytes, what: str) -> dict[str, torch.Tensor]:
+    """Returns the tensors of a safetensors file.
+
+    Args:
+        contents: The contents of the file. Its header must describe exactly the bytes that follow.
+        what: The path, for messages.
+
+    Raises:
+        ModelFileError: If it is damaged, or not a safetensors file.
+    """
+    import safetensors.torch
+
+    try:
+        return dict(safetensors.torch.load(contents))
+    except Exception as error:  # safetensors raises types of its own
+        raise ModelFileError(f"{what}: is damaged: {error}.") from error
 
 
 def _json(contents: Any, indent: int | None = None) -> bytes:
@@ -121,16 +177,22 @@ embedding = routine.transform(X)  # {rows}
 - Dimensions of the embedding, and all settings: `spec.json`, `config.json`
 - Weights: `model.safetensors`
 {more}
-These files do not contain the training data.
+{contents}
 """
+_WITHOUT_ROWS = "These files do not contain the training data."
+_WITH_ROWS = (
+    "These files contain rows of the training data, in half precision and with up to 100 columns or principal\n"
+    "components, by which new rows are placed."
+)
 
 
-def model_card(config: Config, methods: list[str]) -> str:
+def model_card(config: Config, methods: list[str], with_rows: bool) -> str:
     """Returns the text of a model card, with a header for the Hugging Face Hub.
 
     Args:
         config: The configuration.
         methods: Methods of the routine other than ``transform``.
+        with_rows: Whether the files contain training rows.
     """
     shape = config.fitted.row_shape
     rows = f"shape (n, {', '.join(map(str, shape))})"
@@ -145,4 +207,5 @@ def model_card(config: Config, methods: list[str]) -> str:
         version=__version__,
         rows=rows,
         more="".join(f"{m}\n" for m in more),
+        contents=_WITH_ROWS if with_rows else _WITHOUT_ROWS,
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paradime.plot._labels import Classes, check_positions, read_coloring
+from paradime.plot._labels import Classes, Values, check_positions, read_coloring
 from paradime.plot._legend import LegendPlace, class_handles, draw_colorbar, draw_legend
 from paradime.plot._points import Look, check_colors, draw_points, drawing_order
 from paradime.plot._text import draw_title
@@ -19,10 +19,12 @@ from paradime.plot._theme import ThemeName, check_axes, hide_scales, new_figure,
 from paradime.plot.alignment import align as aligned
 from paradime.plot.maps import check_options
 from paradime.types import FloatArray
+from paradime.utils.arguments import check_within
 from paradime.utils.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.animation import AbstractMovieWriter
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["animate"]
@@ -101,34 +103,36 @@ def animate(
     check_colors(colors, coloring)
     figure = new_figure(theme, figsize)
     try:
-        ax, look_theme = open_axes(figure.subplots(), theme, figsize)
-        look = Look(look_theme, colors, size, alpha, random_state)
+        ax, shown = open_axes(figure.subplots(), theme, figsize)
+        look = Look(shown, colors, size, alpha, random_state)
         hide_scales(ax)
         drawn = draw_points(ax, films[-1], coloring, look)
         _fit(ax, films)
-        if isinstance(coloring, Classes) and legend != "none":
-            place = "inside" if legend == "inside" else "beside"
-            handles = class_handles(coloring, look, films.shape[1])
-            draw_legend(ax, handles, look.theme, place=place, title=legend_title, height=60 * figsize[1])
-        elif coloring is not None and legend != "none" and not isinstance(coloring, Classes):
-            draw_colorbar(ax, coloring, look, title=legend_title)
-        caption = draw_title(ax, captions[0], look_theme.ink, fontsize=11, loc="left")
-        # compute the layout once, so that frames do not jump
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        if coloring is not None and legend != "none":
+            _explain_colors(ax, coloring, look, films.shape[1], legend, legend_title, figsize[1])
+        caption = draw_title(ax, captions[0], look.theme.ink, fontsize=11, loc="left")
         order = drawing_order(coloring, films.shape[1], random_state)
+
+        def show(frame: int) -> None:
+            drawn.set_offsets(films[frame][order])
+            caption.set_text(captions[frame])
+
         # the final embedding is shown longer
-        pause = round(hold * fps)
-        sequence = [*range(len(films)), *[len(films) - 1] * pause]
-
-        def show(step: int) -> None:
-            drawn.set_offsets(films[sequence[step]][order])
-            caption.set_text(captions[sequence[step]])
-
-        _write(figure, show, len(sequence), target, fps)
+        _write(figure, show, [*range(len(films)), *[len(films) - 1] * round(hold * fps)], target, fps)
     finally:
         _close(figure)
     return target
+
+
+def _explain_colors(
+    ax: Axes, coloring: Classes | Values, look: Look, n_points: int, legend: str, title: str | None, height: float
+) -> None:
+    if not isinstance(coloring, Classes):
+        draw_colorbar(ax, coloring, look, title=title)
+        return
+    place = "inside" if legend == "inside" else "beside"
+    handles = class_handles(coloring, look, n_points)
+    draw_legend(ax, handles, look.theme, place=place, title=title, height=60 * height)
 
 
 def _read_frames(frames: Any, align: bool) -> FloatArray:
@@ -158,10 +162,8 @@ def _check(target: Path, *, fps: float, hold: float, legend: str) -> None:
         raise ValueError(
             "legend must be 'beside', 'inside' or 'none', got 'direct': names that move are unreadable."
         )
-    if not 0 < fps <= 100:
-        raise ValueError(f"fps must lie in (0, 100], got {fps}. Try 10.")
-    if not 0 <= hold <= _MAX_PAUSE:
-        raise ValueError(f"hold must lie in [0, {_MAX_PAUSE}] seconds, got {hold}. Try 1.5.")
+    check_within("fps", fps, "(0, 100]", remedy="Try 10.")
+    check_within("hold", hold, f"[0, {_MAX_PAUSE}]", remedy="It is in seconds; try 1.5.")
     if target.suffix.lower() not in _SUFFIXES:
         raise ValueError(f"path must end in {', '.join(_SUFFIXES)}, got {str(target)!r}. Name it training.gif.")
     if target.suffix.lower() == ".mp4" and shutil.which("ffmpeg") is None:
@@ -181,14 +183,17 @@ def _fit(ax: Any, films: FloatArray) -> None:
     ax.set_ylim(low[1] - pad, high[1] + pad, auto=True)
 
 
-def _write(figure: Figure, show: Any, n_steps: int, target: Path, fps: float) -> None:
+def _write(figure: Figure, show: Callable[[int], None], sequence: list[int], target: Path, fps: float) -> None:
+    # compute the layout once, so that frames do not jump
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
     writer = _writer(target.suffix.lower(), fps)
     # writers choose the format by the suffix, and some write several files
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder) / f"film{target.suffix.lower()}"
         with writer.saving(figure, str(film), _DPI):
-            for step in range(n_steps):
-                show(step)
+            for frame in sequence:
+                show(frame)
                 writer.grab_frame()
         with atomic_write(target) as temporary:
             shutil.copyfile(film, temporary)

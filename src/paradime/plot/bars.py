@@ -13,6 +13,7 @@ from paradime.plot._palette import palette
 from paradime.plot._text import draw_as_written, draw_title, shortened
 from paradime.plot._theme import ThemeName, frame, open_axes
 from paradime.types import AnyArray, FloatArray
+from paradime.utils.arguments import check_integer
 from paradime.utils.convert import as_tensor, to_numpy
 from paradime.utils.frames import default_names
 
@@ -81,8 +82,8 @@ def importance(
         ['height', 'weight']
     """
     bars = _read(values, names, series)
-    if top is not None and top < 1:
-        raise ValueError(f"top must be at least 1, got {top}. Pass None for all features.")
+    if top is not None:
+        check_integer("top", top, remedy="Pass None for all features.")
     if highlight is not None and highlight not in bars.names:
         raise ValueError(f"highlight must be the name of a feature, got {highlight!r}.")
     shown = bars.values if signed else np.abs(bars.values)
@@ -98,22 +99,26 @@ def importance(
         heights = np.arange(len(chosen)) + (i - (n_series - 1) / 2) * height
         drawn.append(ax.barh(heights, shown[chosen, i], 0.92 * height, color=hues[i], label=name))
     frame(ax, look, grid="x")
-    ax.spines["left"].set_visible(False)
-    ax.tick_params(axis="y", length=0)
-    ax.set_yticks(range(len(chosen)), [shortened(bars.names[i], 36) for i in chosen])
-    draw_as_written(*ax.get_yticklabels())
-    ax.set_ylim(len(chosen) - 0.4, -0.6)
+    _label_bars(ax, [bars.names[i] for i in chosen], highlight)
     if (shown[chosen] < 0).any():
         ax.axvline(0, color=look.ink, linewidth=0.8)
-    # through the ticks, since axes that share their scale have no labels of their own
-    for i, tick in zip(chosen, ax.yaxis.get_major_ticks(), strict=True):
-        if bars.names[i] == highlight:
-            tick.label1.set_fontweight("bold")
     _label_axis(ax, len(bars.names) - len(chosen), as_share)
     if len(drawn) > 1:
         draw_line_legend(ax, drawn, look, loc="lower right")
     draw_title(ax, title, look.ink)
     return ax
+
+
+def _label_bars(ax: Axes, names: Sequence[str], highlight: str | None) -> None:
+    ax.spines["left"].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    ax.set_yticks(range(len(names)), [shortened(name, 36) for name in names])
+    draw_as_written(*ax.get_yticklabels())
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    # through the ticks, since axes that share their scale have no labels of their own
+    for name, tick in zip(names, ax.yaxis.get_major_ticks(), strict=True):
+        if name == highlight:
+            tick.label1.set_fontweight("bold")
 
 
 def _label_axis(ax: Axes, n_left_out: int, as_share: bool) -> None:

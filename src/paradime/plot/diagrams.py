@@ -14,6 +14,7 @@ from paradime.plot._palette import accent, colormap, palette
 from paradime.plot._text import draw_title
 from paradime.plot._theme import ThemeName, frame, open_axes, require_matplotlib
 from paradime.types import AnyArray, FloatArray, TensorLike
+from paradime.utils.arguments import check_integer
 from paradime.utils.convert import as_tensor, to_numpy
 
 if TYPE_CHECKING:
@@ -72,8 +73,7 @@ def shepard(
             f"X and Y must hold the same points, at least 3, got {data.shape[0]} and {shown.shape[0]} rows. "
             "Select the same rows of both."
         )
-    if n_pairs < 10:
-        raise ValueError(f"n_pairs must be at least 10, got {n_pairs}. The default is 50,000.")
+    check_integer("n_pairs", n_pairs, 10, remedy="The default is 50,000.")
     first, second = _draw_pairs(data.shape[0], n_pairs, random_state)
     in_data, in_map = _distances(data, first, second), _distances(shown, first, second)
     ax, look = open_axes(ax, theme, figsize)

@@ -15,6 +15,7 @@ from paradime.plot._theme import ThemeName, new_figure, open_axes
 from paradime.plot.alignment import align as aligned
 from paradime.plot.maps import Renderer, check_options, draw_map
 from paradime.types import FloatArray, TensorLike
+from paradime.utils.arguments import check_integer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,8 +93,8 @@ def gallery(
     coloring = read_coloring(labels, values, names, n_points, percentiles)
     check_options(legend=legend, renderer=renderer, size=size, alpha=alpha)
     check_colors(colors, coloring)
-    if columns is not None and columns < 1:
-        raise ValueError(f"columns must be at least 1, got {columns}. Leave it out for up to four.")
+    if columns is not None:
+        check_integer("columns", columns, remedy="Leave it out for up to four.")
     n_columns = min(columns or _columns_for(len(maps)), len(maps))
     n_rows = math.ceil(len(maps) / n_columns)
     if figure is None:

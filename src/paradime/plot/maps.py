@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from paradime._registry import did_you_mean
 from paradime.plot._density import draw_density
 from paradime.plot._labels import Classes, Values, check_positions, read_coloring
@@ -22,6 +20,7 @@ from paradime.plot._points import Look, check_colors, draw_points, fit_limits, s
 from paradime.plot._text import draw_names, draw_title
 from paradime.plot._theme import ThemeName, hide_scales, open_axes, require_matplotlib
 from paradime.types import FloatArray, TensorLike
+from paradime.utils.arguments import check_positive, check_within
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -201,10 +200,10 @@ def check_options(*, legend: str, renderer: str, size: float | None, alpha: floa
         raise ValueError(
             f"renderer must be one of {known}, got {renderer!r}. {did_you_mean(str(renderer), _RENDERERS)}"
         )
-    if size is not None and not 0 < size < np.inf:
-        raise ValueError(f"size must be positive, got {size}. It is the area of a point in points²; try 4.")
-    if alpha is not None and not 0 < alpha <= 1:
-        raise ValueError(f"alpha must lie in (0, 1], got {alpha}. It is the opacity of a point; try 0.5.")
+    if size is not None:
+        check_positive("size", size, remedy="It is the area of a point in points²; try 4.")
+    if alpha is not None:
+        check_within("alpha", alpha, "(0, 1]", remedy="It is the opacity of a point; try 0.5.")
 
 
 def draw_map(

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from paradime.preprocessing._read_columns import MISSING, as_number
 from paradime.preprocessing._table_formats import TableError, check_names, first_line, require_arrow
-from paradime.preprocessing._text_columns import MISSING, as_number
 from paradime.utils.frames import default_names
 
 __all__ = ["TextTable", "open_text"]

@@ -20,7 +20,11 @@ _OF_ENCODER = ("encoder", "features", "categories", "offsets")
 
 
 def save_pipeline(
-    pipeline: Pipeline, path: str | os.PathLike[str], *, metadata: Mapping[str, Any] | None = None
+    pipeline: Pipeline,
+    path: str | os.PathLike[str],
+    *,
+    metadata: Mapping[str, Any] | None = None,
+    verify: bool = False,
 ) -> None:
     """Saves a fitted pipeline of a :class:`TabularEncoder` and a routine.
 
@@ -31,9 +35,10 @@ def save_pipeline(
         pipeline: The pipeline, such as ``make_pipeline(TabularEncoder(), ParametricUMAP()).fit(frame)``.
         path: A file that ends in ``.paradime``, or a folder.
         metadata: Anything else that JSON can hold; metadata of a loaded routine stay.
+        verify: Whether to load what is about to be written, and to compare it, as ``save`` of the routine does.
 
     Raises:
-        ValueError: If the pipeline has other steps.
+        ValueError: If the pipeline has other steps, or the verification fails.
         NotFittedError: If it is not fitted.
         OSError: If the file cannot be written.
     """
@@ -48,7 +53,7 @@ def save_pipeline(
     check_is_fitted(routine)
     known = getattr(routine, "metadata_", None) or {}
     facts = {name: value for name, value in table_of(routine).items() if name not in _OF_ENCODER}
-    routine.save(path, metadata={**known, **(metadata or {}), **table_metadata(encoder, **facts)})
+    routine.save(path, metadata={**known, **(metadata or {}), **table_metadata(encoder, **facts)}, verify=verify)
 
 
 def pipeline_of(routine: Any) -> Pipeline:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paradime._registry import did_you_mean
-from paradime.preprocessing import _arrow_columns, _text_columns
+from paradime.preprocessing import _read_columns
 from paradime.preprocessing._table_formats import READERS, TableError, first_line, require_pandas, rows_of_chunk
 from paradime.preprocessing._text_tables import open_text
 from paradime.types import AnyArray
@@ -70,7 +70,7 @@ class Table:
         rows: An Arrow table or a pandas data frame with distinct names.
         about: Names of columns beside a matrix, such as labels, or from an index.
         kinds: For tables of strings, as in CSV: the kinds of columns as far as they are known, by name, see
-            :func:`paradime.preprocessing._text_columns.kind_of`. ``None`` for other tables.
+            :func:`paradime.preprocessing._read_columns.kind_of`. ``None`` for other tables.
         comma: Whether numbers in strings may have a decimal comma.
     """
 
@@ -91,17 +91,17 @@ class Table:
         """All columns as numbers, booleans, dates or strings; empty strings are missing values."""
         if not self._is_arrow:
             return self._rows
-        return _arrow_columns.as_frame(self._converted(self.names) if self._is_text else self._rows)
+        return _read_columns.as_frame(self._converted(self.names) if self._is_text else self._rows)
 
     @property
     def _is_text(self) -> bool:
         return self._kinds is not None
 
     def kind(self, name: str) -> str:
-        """Returns the kind of a column of strings, see :func:`paradime.preprocessing._text_columns.kind_of`."""
+        """Returns the kind of a column of strings, see :func:`paradime.preprocessing._read_columns.kind_of`."""
         assert self._kinds is not None
         if name not in self._kinds:
-            self._kinds[name] = _text_columns.kind_of(self._rows.column(name), comma=self._comma)
+            self._kinds[name] = _read_columns.kind_of(self._rows.column(name), comma=self._comma)
         return self._kinds[name]
 
     def with_kinds(self, kinds: dict[str, str]) -> Table:
@@ -111,13 +111,13 @@ class Table:
     def numbers(self, names: Sequence[str]) -> AnyArray:
         """Returns the numbers of columns, shape (n, d), float64; NaN for missing or other values."""
         if self._is_text:
-            return _text_columns.numbers_of(self._rows.select(list(names)), comma=self._comma)
+            return _read_columns.numbers_of(self._rows.select(list(names)), comma=self._comma)
         if self._is_arrow:
-            return _arrow_columns.as_numbers(self._rows.select(list(names)))
+            return _read_columns.as_numbers(self._rows.select(list(names)))
         frame = self._rows[list(names)]
         if all(isinstance(kind, np.dtype) and kind.kind in "biuf" for kind in frame.dtypes):
             return np.asarray(frame.to_numpy(dtype=np.float64))
-        return np.column_stack([_arrow_columns.numbers_of_objects(frame[name]) for name in names])
+        return np.column_stack([_read_columns.numbers_of_objects(frame[name]) for name in names])
 
     def strings(self, name: str) -> AnyArray:
         """Returns a column as strings, shape (n,), object; ``None`` for missing values.
@@ -150,7 +150,7 @@ class Table:
         if form in _TEXT or form in ("parquet", "feather"):
             is_converted = self._is_text and form not in _TEXT
             chosen = self._converted(names) if is_converted else self._rows.select(names)
-            return _arrow_columns.as_written(chosen, nested=form not in _TEXT)
+            return _read_columns.as_written(chosen, nested=form not in _TEXT)
         return self.part(names).frame
 
     def part(self, names: Sequence[str]) -> Table:
@@ -164,7 +164,7 @@ class Table:
     def _converted(self, names: Sequence[str]) -> Any:
         import pyarrow
 
-        columns = [_text_columns.converted(self._rows.column(name), self.kind(name)) for name in names]
+        columns = [_read_columns.converted(self._rows.column(name), self.kind(name)) for name in names]
         return pyarrow.table(columns, names=list(names))
 
 
@@ -245,7 +245,7 @@ def _kinds_of_all(parts: Iterable[Table], numbers: Collection[str]) -> dict[str,
         for name in part.names:
             if name not in numbers:
                 kinds_by_name.setdefault(name, []).append(part.kind(name))
-    return {name: _text_columns.merged(kinds) for name, kinds in kinds_by_name.items()}
+    return {name: _read_columns.merged(kinds) for name, kinds in kinds_by_name.items()}
 
 
 def _joined(parts: list[Table]) -> Table:

@@ -1,5 +1,6 @@
 """Positions that move freely after a network was trained, and the place of new rows among them."""
 
+from paradime.refinement.graph import RefinedPlacement
 from paradime.refinement.guidance import Guidance
 from paradime.refinement.objective import Objective, find_objective, neighbor_probabilities
 from paradime.refinement.positions import Attraction, FreePositions, scaled_start
@@ -13,6 +14,7 @@ __all__ = [
     "Objective",
     "ReferenceRows",
     "RefinedMap",
+    "RefinedPlacement",
     "find_objective",
     "neighbor_probabilities",
     "scaled_start",

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
+import numpy as np
 import torch
 
 from paradime.functional import axes_of_rows
+from paradime.functional.clustering import covering_points
 from paradime.neighbors.metrics import canonical
 from paradime.neighbors.products import smallest, sq_norms_of
 from paradime.types import Metric
 
-__all__ = ["ReferenceRows", "chunks_of"]
+__all__ = [
+    "ReferenceRows",
+    "checks_of",
+    "chunks_of",
+    "factors_of_checks",
+    "likely_nearest",
+    "nearest_of",
+    "reduced",
+]
 
 _MOST_COLUMNS = 100  # more are reduced to as many principal components
 _SAMPLED_ROWS = 2_000  # whose principal axes are those of all
@@ -22,6 +33,7 @@ _CHUNK_ELEMENTS = 1 << 21
 _LARGEST = 1_024.0  # of the stored numbers, far from the ends of half precision
 _LARGEST_HALF = 65_504.0
 _MARGIN = 8  # neighbours more than asked for: which ones are nearest is decided in double precision
+_CHOSEN_TOGETHER = 1_000
 _DIRECTIONS = {"cosine": 1, "correlation": 2}
 
 
@@ -31,21 +43,22 @@ class ReferenceRows:
 
     Attributes:
         rows: The rows, reduced and scaled, shape (n, p), p up to 100, float16.
-        keys: A number of each row, which equal rows share, ascending, shape (n,), int64.
-        order: The rows in the order of their keys, shape (n,), int64.
+        keys: A number of each row, which equal rows share, shape (n,), int64.
+        checks: Another such number, which any runtime can compute up to rounding, shape (n,), float64;
+            see :func:`checks_of`.
         center: What is subtracted of a row, shape (d,), float64.
         axes: The axes on which rows are projected, with their scale, shape (p, d), float64; without columns to
             leave out, the scale alone, shape (1, 1).
         directions: 0 if rows are compared as they are, 1 if by their directions (cosine), 2 if by those of their
-            deviations from the row's mean (correlation); shape ().
+            deviations from the row's mean (correlation).
     """
 
     rows: torch.Tensor
     keys: torch.Tensor
-    order: torch.Tensor
+    checks: torch.Tensor
     center: torch.Tensor
     axes: torch.Tensor
-    directions: torch.Tensor
+    directions: int
 
     @classmethod
     def of(cls, X: Any, metric: Metric = "euclidean") -> Self:
@@ -57,38 +70,62 @@ class ReferenceRows:
                 all others, Euclidean distances stand in.
         """
         name = canonical(metric) if isinstance(metric, str) else ""
-        directions = torch.tensor(_DIRECTIONS.get(str(name), 0))
-        keys = torch.cat([_keys_of(chunk) for chunk in chunks_of(X)])
-        wide = [_compared(chunk, directions) for chunk in chunks_of(_sample(X))]
-        sample = torch.cat(wide)
+        directions = _DIRECTIONS.get(str(name), 0)
+        sample = torch.cat([_compared(chunk, directions) for chunk in chunks_of(_sample(X))])
         center, n_columns = sample.mean(dim=0), sample.shape[1]
-        deviations = sample - center
         axes = torch.ones(1, 1, dtype=torch.float64)
         if n_columns > _MOST_COLUMNS:
-            axes, _ = axes_of_rows(deviations, min(_MOST_COLUMNS, len(sample)))
-        largest = max(
-            float(_reduced(_compared(chunk, directions) - center, axes).abs().max()) for chunk in chunks_of(X)
-        )
+            axes, _ = axes_of_rows(sample - center, min(_MOST_COLUMNS, len(sample)))
+        largest = max(float(reduced(chunk, directions, center, axes).abs().max()) for chunk in chunks_of(X))
         axes = axes * (_LARGEST / largest if largest > 0 else 1.0)
-        rows = torch.cat([_stored(chunk, directions, center, axes) for chunk in chunks_of(X)])
-        ordered = keys.sort(stable=True)
-        return cls(rows, ordered.values, ordered.indices, center, axes, directions)
+        nothing = torch.empty(0)
+        empty = cls(nothing.to(torch.float16), nothing.to(torch.int64), nothing.double(), center, axes, directions)
+        return empty.with_rows(X)
 
     def with_rows(self, X: Any) -> Self:
         """Returns these rows and further ones, shape (m, …), or sparse rows."""
-        keys = torch.empty_like(self.keys)
-        keys[self.order] = self.keys
-        more = [_stored(chunk, self.directions, self.center, self.axes) for chunk in chunks_of(X)]
-        ordered = torch.cat([keys, *map(_keys_of, chunks_of(X))]).sort(stable=True)
-        rows = torch.cat([self.rows, *more])
-        return dataclasses.replace(self, rows=rows, keys=ordered.values, order=ordered.indices)
+        rows, keys, checks = [self.rows], [self.keys], [self.checks]
+        for chunk in chunks_of(X):
+            short = reduced(chunk, self.directions, self.center, self.axes)
+            rows.append(short.clamp(-_LARGEST_HALF, _LARGEST_HALF).to(torch.float16))
+            keys.append(_keys_of(chunk))
+            checks.append(checks_of(chunk, factors_of_checks(len(self.center)))[0])
+        return dataclasses.replace(self, rows=torch.cat(rows), keys=torch.cat(keys), checks=torch.cat(checks))
+
+    def covering(self, n_rows: int) -> torch.Tensor:
+        """Returns the indices of rows near which the others are: those nearest to centres of k-means, ascending.
+
+        Centres are computed of random parts of the rows, so that the time is proportional to the number of rows.
+
+        Args:
+            n_rows: How many, at most n.
+        """
+        generator = torch.Generator().manual_seed(0)
+        n_parts = math.ceil(n_rows / _CHOSEN_TOGETHER)
+        parts = torch.randperm(len(self), generator=generator).tensor_split(n_parts)
+        counts = torch.arange(n_rows).tensor_split(n_parts)
+        chosen = [
+            part[covering_points(self._single[0][part], len(count), generator=generator)]
+            for part, count in zip(parts, counts, strict=True)
+        ]
+        return torch.cat(chosen).sort().values
+
+    def subset(self, chosen: torch.Tensor) -> Self:
+        """Returns some of the rows, by their indices."""
+        return dataclasses.replace(
+            self, rows=self.rows[chosen], keys=self.keys[chosen], checks=self.checks[chosen]
+        )
 
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns what is pickled and copied: the fields, without what is computed of them."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
     def state(self) -> dict[str, torch.Tensor]:
         """Returns the tensors by name."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: torch.as_tensor(value) for name, value in self.__getstate__().items()}
 
     @classmethod
     def from_state(cls, state: Mapping[str, torch.Tensor]) -> Self:
@@ -97,25 +134,33 @@ class ReferenceRows:
         Raises:
             ValueError: If the tensors do not fit together.
         """
-        made = cls(**{field.name: state[field.name] for field in dataclasses.fields(cls)})
+        tensors: dict[str, Any] = {field.name: state[field.name] for field in dataclasses.fields(cls)}
+        made = cls(**(tensors | {"directions": int(tensors["directions"])}))
         n, p = made.rows.shape
-        shapes = made.keys.shape == made.order.shape == (n,) and made.axes.shape in ((1, 1), (p, len(made.center)))
-        within = shapes and n > 0 and bool(((made.order >= 0) & (made.order < n)).all())
-        if not within or int(made.directions) not in (0, 1, 2):
+        fits = made.keys.shape == made.checks.shape == (n,) and made.axes.shape in ((1, 1), (p, len(made.center)))
+        if not fits or n == 0 or made.directions not in (0, 1, 2):
             raise ValueError("the rows of a refined map do not fit together.")
         return made
 
     def find(self, X: torch.Tensor) -> torch.Tensor:
         """Returns the first stored row that equals each of these, shape (m,), int64; −1 where none does."""
-        keys = _keys_of(X)
-        places = torch.searchsorted(self.keys, keys).clamp_max(len(self.keys) - 1)
-        return torch.where(self.keys[places] == keys, self.order[places], -1)
+        return self._places(_keys_of(X))
+
+    def unknown(self, X: Any) -> torch.Tensor:
+        """Returns the indices of the rows of X that are not stored, each of several equal ones once, ascending."""
+        keys = torch.cat([_keys_of(chunk) for chunk in chunks_of(X)])
+        new = (self._places(keys) < 0).nonzero().squeeze(1)
+        _, first = np.unique(keys[new].numpy(), return_index=True)
+        return new[torch.from_numpy(first).sort().values]
 
     def first_equal(self) -> torch.Tensor:
         """Returns, for each stored row, the first of those that equal it, shape (n,)."""
-        first = torch.empty_like(self.order)
-        first[self.order] = self.order[torch.searchsorted(self.keys, self.keys)]
-        return first
+        return self._places(self.keys)
+
+    def _places(self, keys: torch.Tensor) -> torch.Tensor:
+        known, order = self._ordered
+        places = torch.searchsorted(known, keys).clamp_max(len(known) - 1)
+        return torch.where(known[places] == keys, order[places], -1)
 
     def nearest(self, X: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Finds the nearest stored rows of a few rows, differentiable with respect to these.
@@ -127,24 +172,23 @@ class ReferenceRows:
         Returns:
             Indices, and squared distances in the unit of the stored rows, float64, ascending; shape (m, k).
         """
-        rows = _reduced(_compared(X, self.directions) - self.center, self.axes)
+        short = reduced(X, self.directions, self.center, self.axes)
         with torch.no_grad():
-            near = rows.detach().to(torch.float32)
-            single, norms = self._single
-            found = [
-                smallest(torch.addmm(norms, part, single.T, alpha=-2), min(len(self), k + _MARGIN))[1]
-                for part in torch.split(near, max(1, 8 * _CHUNK_ELEMENTS // len(self)))
-            ]
-            candidates = torch.cat(found)
-        squares = (rows[:, None] - single[candidates]).square().sum(dim=2)
-        ordered = squares.sort(dim=1, stable=True)
-        return candidates.gather(1, ordered.indices[:, :k]), ordered.values[:, :k]
+            parts = torch.split(short, max(1, 8 * _CHUNK_ELEMENTS // len(self)))
+            candidates = torch.cat([likely_nearest(part, *self._single, k) for part in parts])
+        return nearest_of(short, self._single[0], candidates, k)
 
     @functools.cached_property
     def _single(self) -> tuple[torch.Tensor, torch.Tensor]:
         """The stored rows in single precision, and their squared norms."""
         rows = self.rows.to(torch.float32)
         return rows, sq_norms_of(rows)
+
+    @functools.cached_property
+    def _ordered(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The keys, ascending, and the rows in this order."""
+        ordered = self.keys.sort(stable=True)
+        return ordered.values, ordered.indices
 
     def chunk_size(self, k: int) -> int:
         """Returns how many rows :meth:`nearest` should be given at a time."""
@@ -163,24 +207,74 @@ def _sample(X: Any) -> Any:
     return X[chosen]
 
 
-def _compared(X: torch.Tensor, directions: torch.Tensor) -> torch.Tensor:
+def _compared(X: torch.Tensor, directions: int) -> torch.Tensor:
     """Returns rows as they are compared, shape (m, d), float64."""
     rows = X.flatten(1).to(torch.float64)
-    if int(directions) == 2:
+    if directions == 2:
         rows = rows - rows.mean(dim=1, keepdim=True)
-    if int(directions):
+    if directions:
         norms = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
         rows = rows / torch.where(norms > 0, norms, 1)
     return rows
 
 
-def _stored(X: torch.Tensor, directions: torch.Tensor, center: torch.Tensor, axes: torch.Tensor) -> torch.Tensor:
-    reduced = _reduced(_compared(X, directions) - center, axes)
-    return reduced.clamp(-_LARGEST_HALF, _LARGEST_HALF).to(torch.float16)
-
-
-def _reduced(rows: torch.Tensor, axes: torch.Tensor) -> torch.Tensor:
+def reduced(X: torch.Tensor, directions: int, center: torch.Tensor, axes: torch.Tensor) -> torch.Tensor:
+    """Returns rows in the short form by whose distances neighbours are searched, shape (m, p), float64."""
+    rows = _compared(X, directions) - center
     return rows * axes if axes.shape == (1, 1) else rows @ axes.T
+
+
+def likely_nearest(short: torch.Tensor, stored: torch.Tensor, sq_norms: torch.Tensor, k: int) -> torch.Tensor:
+    """Returns some more than the k nearest of the stored rows, by a product in single precision.
+
+    Args:
+        short: Reduced rows, shape (m, p).
+        stored: The stored ones, shape (n, p), float32.
+        sq_norms: Their squared norms, shape (n,).
+        k: How many, at most n.
+
+    Returns:
+        Indices in any order, shape (m, k + 8), or (m, n) where there are fewer.
+    """
+    products = torch.addmm(sq_norms, short.to(torch.float32), stored.T, alpha=-2)
+    return smallest(products, min(len(stored), k + _MARGIN))[1]
+
+
+def nearest_of(
+    short: torch.Tensor, stored: torch.Tensor, candidates: torch.Tensor, k: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns the k nearest of some stored rows, and squared distances, ascending, in double precision.
+
+    Args:
+        short: Reduced rows, shape (m, p), float64.
+        stored: The stored ones, shape (n, p), float32.
+        candidates: Indices among which the nearest are, shape (m, c).
+        k: How many, at most c.
+    """
+    squares = (short[:, None] - stored[candidates]).square().sum(dim=2)
+    nearest = squares.topk(k, dim=1, largest=False)
+    return candidates.gather(1, nearest.indices), nearest.values
+
+
+def factors_of_checks(n_columns: int) -> torch.Tensor:
+    """Returns the factors of :func:`checks_of`, which are always the same, shape (d,), float64."""
+    return 1 + torch.rand(n_columns, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def checks_of(X: torch.Tensor, factors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns a weighted sum of each row, by which other runtimes tell equal rows, and how exact it is.
+
+    Args:
+        X: Rows, shape (m, …).
+        factors: Of the columns, between 1 and 2, shape (d,).
+
+    Returns:
+        The sums, shape (m,), float64; and by how much those of equal rows may differ, since runtimes add in
+        different orders.
+    """
+    rows = X.flatten(1).to(torch.float64)
+    rounding = torch.finfo(torch.float64).eps * (len(factors) + 2)
+    return rows @ factors, rounding * (rows.abs() @ factors)
 
 
 def _keys_of(X: torch.Tensor) -> torch.Tensor:
@@ -189,6 +283,10 @@ def _keys_of(X: torch.Tensor) -> torch.Tensor:
     rows = X.detach().flatten(1).to("cpu", torch.float64) + 0.0
     bits = rows.contiguous().view(torch.int64)
     bits = bits ^ (bits >> 31)  # round numbers, and those of single precision, end in zeros
+    return (bits * _factors_of_keys(bits.shape[1])).sum(dim=1)
+
+
+@functools.lru_cache(maxsize=8)
+def _factors_of_keys(n_columns: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
-    factors = torch.randint(-(2**62), 2**62, (bits.shape[1],), generator=generator) * 2 + 1
-    return (bits * factors).sum(dim=1)
+    return torch.randint(-(2**62), 2**62, (n_columns,), generator=generator) * 2 + 1

@@ -23,11 +23,9 @@ from paradime.functional import (
     square_to_condensed,
     squared_distances,
 )
-from paradime.relationdata._dense import TensorView
+from paradime.relationdata._one_tensor import TensorView
 from paradime.relationdata.base import RelationData
-from paradime.relationdata.flat import FlatRelationTensor
-from paradime.relationdata.square import SquareRelationTensor
-from paradime.relationdata.triangular import TriangularRelationTensor
+from paradime.relationdata.dense import FlatRelationTensor, SquareRelationTensor, TriangularRelationTensor
 
 __all__ = ["EuclideanPairsTensor", "EuclideanRelationTensor", "KernelRelationTensor"]
 

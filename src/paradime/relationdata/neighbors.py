@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse
 import torch
 
-from paradime.relationdata._dense import as_indices, as_values
+from paradime.relationdata._one_tensor import as_indices, as_values
 from paradime.relationdata._rows import CSR, index_type
 from paradime.relationdata.base import RelationData, container, register_container
 from paradime.types import AnyArray, TensorLike

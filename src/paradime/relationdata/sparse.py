@@ -9,14 +9,77 @@ import numpy as np
 import scipy.sparse
 import torch
 
-from paradime.relationdata._dense import as_indices, as_values
-from paradime.relationdata._rows import CSR, read_all_entries, read_block, read_entries, upper_half
-from paradime.relationdata._symmetric import mean_with_transpose, union_with_transpose
+from paradime.relationdata._one_tensor import as_indices, as_values
+from paradime.relationdata._rows import (
+    CSR,
+    index_type,
+    read_all_entries,
+    read_block,
+    read_entries,
+    row_blocks,
+    upper_half,
+)
 from paradime.relationdata.base import RelationData, register_container
 from paradime.types import AnyArray
 from paradime.utils.convert import as_numpy, as_tensor, to_numpy
 
 __all__ = ["SparseRelationArray"]
+
+
+def _mean_with_transpose(matrix: CSR) -> scipy.sparse.csr_array:
+    """Returns ½(M + Mᵀ) of a canonical CSR array, shape (n, n)."""
+    return _with_transpose(matrix, subtract_product=False)
+
+
+def _union_with_transpose(matrix: CSR) -> scipy.sparse.csr_array:
+    """Returns the fuzzy union M + Mᵀ − M∘Mᵀ of a canonical CSR array, shape (n, n)."""
+    return _with_transpose(matrix, subtract_product=True)
+
+
+def _with_transpose(matrix: CSR, *, subtract_product: bool) -> scipy.sparse.csr_array:
+    matrix = _narrow(matrix)
+    transposed = matrix.T.tocsr()
+    # room for two matrices without a common entry; the system allocates memory only when it is written
+    room = 2 * matrix.nnz
+    index = index_type(matrix.shape[0], room)
+    values, cols = np.empty(room, matrix.dtype), np.empty(room, index)
+    starts = np.zeros(len(matrix.indptr), index)
+    end = 0
+    for rows in row_blocks(matrix.indptr):
+        block, mirrored = _rows_of(matrix, rows), _rows_of(transposed, rows)
+        union = block + mirrored
+        if subtract_product:
+            union = union - block * mirrored
+        else:
+            union.data *= 0.5
+        written = slice(end, end + union.nnz)
+        values[written], cols[written] = union.data[: union.nnz], union.indices[: union.nnz]
+        starts[rows.start + 1 : rows.stop + 1] = union.indptr[1:] + end
+        end += union.nnz
+    # resized in place, because slices would keep all of the memory
+    values.resize(end, refcheck=False)
+    cols.resize(end, refcheck=False)
+    return scipy.sparse.csr_array((values, cols, starts), shape=matrix.shape)
+
+
+def _narrow(matrix: CSR) -> scipy.sparse.csr_array:
+    """Returns the matrix with indices of the smallest dtype that its sum with the transpose allows."""
+    index = index_type(matrix.shape[0], 2 * matrix.nnz)
+    cols, starts = matrix.indices.astype(index, copy=False), matrix.indptr.astype(index, copy=False)
+    return scipy.sparse.csr_array((matrix.data, cols, starts), shape=matrix.shape)
+
+
+def _rows_of(matrix: CSR, rows: slice) -> scipy.sparse.csr_array:
+    """Returns a block of rows of a canonical matrix, which shares the memory of the entries."""
+    starts = matrix.indptr[rows.start : rows.stop + 1]
+    entries = slice(starts[0], starts[-1])
+    shape = rows.stop - rows.start, matrix.shape[1]
+    block = scipy.sparse.csr_array(
+        (matrix.data[entries], matrix.indices[entries], starts - starts[0]), shape=shape
+    )
+    # set here, because SciPy would read all entries to determine it
+    block.has_canonical_format = True
+    return block
 
 
 @register_container("sparse array")
@@ -111,7 +174,7 @@ class SparseRelationArray(RelationData):
         return self.with_values(self.values * as_tensor(repeated).to(self.values.dtype))
 
     def symmetrized(self, *, subtract_product: bool = False) -> Self:
-        combine = union_with_transpose if subtract_product else mean_with_transpose
+        combine = _union_with_transpose if subtract_product else _mean_with_transpose
         relations = self._of(combine(self._matrix))
         relations._symmetric = True
         return relations

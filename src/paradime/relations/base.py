@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
-
-import torch
 
 from paradime.relationdata import RelationData, relation_factory
 from paradime.transforms import RelationTransform
-from paradime.utils.convert import as_tensor
-from paradime.utils.sparse import SparseRows, is_sparse
 
 __all__ = ["Relations", "Transform"]
 
@@ -87,6 +83,10 @@ class Relations:
             "RelationData."
         )
 
+    def further_entries(self) -> Mapping[str, str]:
+        """Returns further entries of the data set that :meth:`compute_relations` takes, by argument."""
+        return {}
+
     def summed_power(self) -> int | None:
         """Returns the power of column differences that are summed in these relations, which depend on units then.
 
@@ -133,17 +133,6 @@ class Relations:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(transform={self.transform!r}, data_key={self.data_key!r})"
-
-
-Points: TypeAlias = torch.Tensor | SparseRows
-"""Rows from which relations are computed."""
-
-
-def points_of(X: Any) -> Points:
-    """Converts points to a tensor or sparse rows, in their precision."""
-    if is_sparse(X):
-        return X if isinstance(X, SparseRows) else SparseRows(X)
-    return as_tensor(X)
 
 
 def require_points(X: Any, kind: str) -> None:

@@ -11,7 +11,7 @@ import scipy.sparse
 import torch
 
 from paradime._registry import RELATIONS
-from paradime.data.scales import power_of
+from paradime.data.columns import power_of
 from paradime.neighbors import (
     check_search,
     given_neighbors,
@@ -22,11 +22,13 @@ from paradime.neighbors import (
 )
 from paradime.neighbors.given import check_square, looks_like_membership, looks_like_similarities
 from paradime.relationdata import NeighborRelationTuple, RelationData
-from paradime.relations.base import Points, Relations, points_of, require_points
+from paradime.relations.base import Relations, require_points
 from paradime.transforms import RelationTransform
 from paradime.types import Metric
+from paradime.utils.arguments import check_integer
 from paradime.utils.autograd import copyable
 from paradime.utils.logging import report, verbosely
+from paradime.utils.rows import Rows, rows_of
 
 __all__ = ["NeighborBasedPDist"]
 
@@ -88,8 +90,8 @@ class NeighborBasedPDist(Relations):
         measure_recall: bool = False,
     ) -> None:
         super().__init__(transform, data_key)
-        if n_neighbors is not None and n_neighbors < 1:
-            raise ValueError(f"n_neighbors must be at least 1, got {n_neighbors}. 15 suits most data.")
+        if n_neighbors is not None:
+            check_integer("n_neighbors", n_neighbors, remedy="15 suits most data.")
         _check_parts(precomputed)
         check_search(metric, backend)
         self.n_neighbors = n_neighbors
@@ -110,13 +112,11 @@ class NeighborBasedPDist(Relations):
         """
         if self.precomputed is None or self.measure_recall:
             require_points(X, "NeighborBasedPDist")
-        points = None if X is None else points_of(X)
+        points = None if X is None else rows_of(X).flat()
         n = len(points) if points is not None else _n_points(self.precomputed)
         for transform in self.transform:
             transform.check_points(n)
         with verbosely(self.verbose):
-            if isinstance(points, torch.Tensor):
-                points = points.reshape(n, -1)
             neighbors = self._given(n, points) if self.precomputed is not None else self._searched(points)
             self.recall = self._measured(points, neighbors[0])
         indices, dists = (tensor.cpu() for tensor in neighbors)
@@ -130,7 +130,7 @@ class NeighborBasedPDist(Relations):
         """Returns 2 for Euclidean and 1 for Manhattan distances that are not precomputed, else ``None``."""
         return None if self.precomputed is not None else power_of(self.metric)
 
-    def _searched(self, points: Points | None) -> tuple[torch.Tensor, torch.Tensor]:
+    def _searched(self, points: Rows | None) -> tuple[torch.Tensor, torch.Tensor]:
         assert points is not None
         report(log, "Indexing nearest neighbors.")
         k, n = self._wanted(len(points)), len(points)
@@ -150,7 +150,7 @@ class NeighborBasedPDist(Relations):
             random_state=self.random_state,
         )
 
-    def _given(self, n: int, points: Points | None) -> tuple[torch.Tensor, torch.Tensor]:
+    def _given(self, n: int, points: Rows | None) -> tuple[torch.Tensor, torch.Tensor]:
         assert self.precomputed is not None
         if _n_points(self.precomputed) != n:
             raise ValueError(
@@ -199,7 +199,7 @@ class NeighborBasedPDist(Relations):
             return neighbors_of_distances(self.precomputed, self._wanted(n))
         return given_neighbors(*self.precomputed)
 
-    def _measured(self, points: Points | None, indices: torch.Tensor) -> float | None:
+    def _measured(self, points: Rows | None, indices: torch.Tensor) -> float | None:
         if not self.measure_recall:
             return None
         assert points is not None

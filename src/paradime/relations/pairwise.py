@@ -1,7 +1,8 @@
-"""Distances between all pairs of points."""
+"""Global relations between all pairs of points, computed or given."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 from typing import Any, ClassVar
@@ -12,17 +13,19 @@ import scipy.spatial.distance
 import torch
 
 from paradime._registry import RELATIONS
-from paradime.data.scales import power_of
+from paradime.data.columns import power_of
+from paradime.exceptions import UnsupportedConfigurationError
+from paradime.neighbors.given import check_diagonal, checked_distances
 from paradime.neighbors.metrics import Comparison, check_metric, comparison_of
-from paradime.relationdata import RelationData
-from paradime.relations.base import Relations, points_of, require_points
+from paradime.relationdata import RelationData, relation_factory
+from paradime.relations.base import Relations, require_points
 from paradime.transforms import RelationTransform
 from paradime.types import FloatArray, Metric
 from paradime.utils.convert import as_numpy, as_tensor
 from paradime.utils.logging import report
-from paradime.utils.sparse import SparseRows
+from paradime.utils.rows import Rows, rows_of
 
-__all__ = ["PDist"]
+__all__ = ["PDist", "Precomputed"]
 
 log = logging.getLogger(__name__)
 
@@ -68,10 +71,10 @@ class PDist(Relations):
     def compute_relations(self, X: Any = None, **kwargs: Any) -> RelationData:
         """Computes the transformed distances of points, shape (n, d); transforms get the triangular layout."""
         require_points(X, "PDist")
-        points = points_of(X)
-        if isinstance(points, SparseRows):
-            return self.apply_transforms(self._of_sparse(points))
-        rows = np.asarray(as_numpy(points), np.float64)
+        points = rows_of(X)
+        if not points.in_memory:
+            return self.apply_transforms(self._by_blocks(points))
+        rows = np.asarray(as_numpy(points.dense()), np.float64)
         content = f"{rows.shape} {_digest(rows)}" if self.keep_result else ""
         if self._stored is None or self._stored[0] != content or not content:
             report(log, "Computing pairwise distances.", verbose=self.verbose)
@@ -87,12 +90,12 @@ class PDist(Relations):
         """Returns 2 for Euclidean and 1 for Manhattan distances, else ``None``."""
         return power_of(self.metric)
 
-    def _of_sparse(self, rows: SparseRows) -> FloatArray:
-        """Computes condensed distances of sparse rows, which are not stored for the next call."""
+    def _by_blocks(self, rows: Rows) -> FloatArray:
+        """Computes condensed distances of rows that are read in blocks, which are not stored for the next call."""
         report(log, "Computing pairwise distances.", verbose=self.verbose)
         comparison = _comparison(self.metric or "euclidean")
         if not comparison.by_row:
-            rows = SparseRows(scipy.sparse.csr_array(comparison.prepare(rows.to_scipy().toarray())))
+            rows = rows_of(comparison.prepare(as_numpy(rows.dense())))
             comparison = comparison._replace(prepare=np.asarray)
         upper_rows = []
         for i, block in enumerate(rows.split(_BLOCK)):
@@ -136,3 +139,62 @@ def _check_name(metric: Metric | None) -> None:
     """Raises a ValueError if a metric's name is unknown."""
     if isinstance(metric, str) and not _is_of_scipy(metric):
         check_metric(metric)
+
+
+@RELATIONS.register("precomp", "precomputed")
+class Precomputed(Relations):
+    """Precomputed relations.
+
+    Args:
+        X: A square matrix (n, n), a condensed vector (n(n − 1)/2,), a SciPy sparse matrix (n, n), a pair
+            (indices, values) of neighbours, each (n, k), or a relation container. If ``None``, the entry
+            ``data_key`` of the data set is used as a square matrix.
+        transform: One transform, or several that are applied in order.
+        data_key: The entry of the data set with the relations, if ``X`` is ``None``.
+
+    Raises:
+        ValueError: If no layout has this shape, or a value is infinite or NaN; or if the first transform needs
+            distances, such as perplexity, and values are negative, or not 0 on the diagonal.
+
+    Example:
+        >>> Precomputed([[0.0, 2.0], [2.0, 0.0]]).compute_relations().sub([0, 1])
+        tensor([[0., 2.],
+                [2., 0.]], dtype=torch.float64)
+    """
+
+    levels: ClassVar[frozenset[str]] = frozenset({"global"})
+
+    def __init__(
+        self,
+        X: Any = None,
+        transform: RelationTransform | list[RelationTransform] | None = None,
+        *,
+        data_key: str = "main",
+    ) -> None:
+        super().__init__(transform, data_key)
+        self.X = X
+        self._given = None if X is None else _checked(X)
+
+    def compute_relations(self, X: Any = None, **kwargs: Any) -> RelationData:
+        """Returns the transformed precomputed relations; ``X`` is used only if none were given."""
+        if self._given is None:
+            require_points(X, "Precomputed without relations of its own")
+        given = _checked(X) if self._given is None else self._given
+        # transforms that need neighbours interpret relations as distances
+        if self.transform and self.transform[0].neighbors_wanted() is not None:
+            with contextlib.suppress(UnsupportedConfigurationError):  # the transform reports a plain list
+                checked_distances(given.values)
+                others = given.without_diagonal().values
+                check_diagonal(given.values - others, others)
+        return self.apply_transforms(given)
+
+
+def _checked(relations: Any) -> RelationData:
+    reldata = relation_factory(relations).detached()
+    if not bool(reldata.values.isfinite().all()):
+        n_bad = int((~reldata.values.isfinite()).sum())
+        raise ValueError(
+            f"precomputed relations must be finite, got NaN or infinity in {n_bad} entries. Leave these entries "
+            "out, or replace them."
+        )
+    return reldata

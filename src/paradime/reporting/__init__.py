@@ -10,8 +10,8 @@ Example:
 """
 
 from paradime.reporting.judging import Verdict
-from paradime.reporting.result import Report
 from paradime.reporting.scores import Score
-from paradime.reporting.writing import report
+from paradime.reporting.tradeoffs import Tradeoff, tradeoff
+from paradime.reporting.writing import Report, report
 
-__all__ = ["Report", "Score", "Verdict", "report"]
+__all__ = ["Report", "Score", "Tradeoff", "Verdict", "report", "tradeoff"]

@@ -1,8 +1,9 @@
-"""Descriptions of the data and the routine for a report."""
+"""Descriptions of the data and the routine, and scores in words, for a report."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import platform
 from typing import Any
 
@@ -11,12 +12,25 @@ import sklearn
 import torch
 
 from paradime._version import __version__
-from paradime.data.scales import described, outweighing_columns
+from paradime.data.columns import described, outweighing_columns
+from paradime.dr.inference import adherence_of
 from paradime.exceptions import SpecificationError
-from paradime.plot._history import PhaseCurves, read_curves
+from paradime.metrics import Estimate
+from paradime.plot.histories import PhaseCurves, read_curves
 from paradime.reporting.material import Material, Points
 
-__all__ = ["Facts", "describe_data", "describe_routine", "recorded_phases", "specification", "versions"]
+__all__ = [
+    "Facts",
+    "describe_constraints",
+    "describe_data",
+    "describe_routine",
+    "number",
+    "percent",
+    "recorded_phases",
+    "specification",
+    "versions",
+    "with_error",
+]
 
 _NAMED = 5
 
@@ -89,6 +103,31 @@ def describe_routine(material: Material) -> Facts:
     return Facts(tuple(values), ())
 
 
+def describe_constraints(routine: Any, *, seen: tuple[Any, Any], new: tuple[Any, Any]) -> Facts:
+    """Describes how far rows adhere to the constraints of a routine.
+
+    Args:
+        routine: The routine.
+        seen: The training rows, or a dict of named entries, and their targets.
+        new: The same for new rows, ``None`` if there are none.
+    """
+    values, concerns = [], []
+    for key, constraint in getattr(routine, "constraints", {}).items():
+        parts = []
+        for rows, (X, y) in (("training rows", seen), ("new rows", new)):
+            if X is None:
+                continue
+            try:
+                found = adherence_of(routine, X, y, only=key).get(key)
+            except (KeyError, ValueError) as error:
+                concerns.append(f"The adherence of {rows} to {key!r} was not measured: {error}")
+                continue
+            if found is not None:
+                parts.append(f"{number(found.score)} for {found.n:,} {rows}")
+        values.append((key, f"{constraint.measure}: {', '.join(parts) or 'not measured'}"))
+    return Facts(tuple(values), tuple(concerns))
+
+
 def recorded_phases(routine: Any) -> list[PhaseCurves]:
     """Returns the epochs of all phases in the routine's history."""
     if not hasattr(routine, "training_phases"):
@@ -153,3 +192,42 @@ def _listed(names: list[str], columns: list[int]) -> str:
 
 def _short(text: str, most: int = 200) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def percent(value: float) -> str:
+    """Returns a share in percent, with one decimal if it is small.
+
+    Example:
+        >>> percent(0.523), percent(0.0123), percent(0.0), percent(0.99996), percent(0.00001)
+        ('52%', '1.2%', '0%', '100%', '<0.1%')
+    """
+    share = 100 * float(value)
+    if share == 0 or share >= 9.95:
+        return f"{share:.0f}%"
+    return f"{share:.1f}%" if share >= 0.05 else "<0.1%" if share > 0 else f"{share:.1f}%"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Returns a number with a fixed number of decimals, or a dash if it is missing.
+
+    Example:
+        >>> number(0.12345), number(None), number(float("nan"))
+        ('0.123', '–', '–')
+    """
+    return "–" if value is None or math.isnan(value) else f"{float(value):.{digits}f}"
+
+
+def with_error(value: Estimate, as_percent: bool = False) -> str:
+    """Returns a value with its standard error, if it has one.
+
+    Example:
+        >>> with_error(Estimate(0.5, standard_error=0.02, n_sampled=9), as_percent=True)
+        '50% ± 2.0%'
+        >>> with_error(Estimate(0.5, n_sampled=9))
+        '0.50'
+    """
+    error = value.standard_error
+    shown = percent(value) if as_percent else f"{float(value):.2f}"
+    if math.isnan(error) or error == 0:
+        return shown
+    return f"{shown} ± {percent(error)}" if as_percent else f"{shown} ± {max(error, 0.001):.3f}"

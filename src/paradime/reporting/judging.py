@@ -7,8 +7,9 @@ import math
 from typing import Literal
 
 from paradime.metrics import Estimate
+from paradime.reporting.describing import percent, with_error
 from paradime.reporting.details import Details
-from paradime.reporting.scores import Measured, Score, percent, with_error
+from paradime.reporting.scores import Measured, Score
 
 __all__ = ["NEW_ROWS", "Level", "Verdict", "compare", "headline", "judge"]
 
@@ -31,14 +32,14 @@ class Verdict:
             positions), or ``"unknown"``.
         answer: A short answer.
         reasons: Sentences with the scores that lead to the answer.
-        figure: The decisive score, or ``None``.
+        score: The decisive score, or ``None``.
     """
 
     question: str
     level: Level
     answer: str
     reasons: tuple[str, ...]
-    figure: Score | None = None
+    score: Score | None = None
 
 
 def compare(a: Estimate, b: Estimate, *, spread: float = 0.0) -> int:
@@ -82,7 +83,7 @@ def headline(verdicts: list[Verdict]) -> str:
     near, new, far, _ = (verdict.level for verdict in verdicts)
     if near == far == "none":
         return "Do not trust this map: it is no better than permuted positions."
-    preserved = verdicts[0].figure
+    preserved = verdicts[0].score
     assert preserved is not None
     clauses = [
         "Neighbours in this map are mostly reliable, but PCA preserves more of them"
@@ -115,7 +116,7 @@ def _spread(score: Score) -> float:
 
 
 def _neighbors(measured: Measured) -> Verdict:
-    preserved, trust = measured.figures["neighbours preserved"], measured.figures["trustworthiness"]
+    preserved, trust = measured.scores["neighbours preserved"], measured.scores["trustworthiness"]
     assert preserved.random is not None
     assert trust.random is not None
     k, spread, is_majority = measured.k, _spread(preserved), preserved.seen > 0.5
@@ -140,7 +141,7 @@ def _neighbors(measured: Measured) -> Verdict:
             f"The others are {what}: trustworthiness {with_error(trust.seen)}, where 1 is perfect; PCA has "
             f"{trust.pca:.2f}, permuted positions {trust.random:.2f}."
         )
-    classes = measured.figures.get("kNN accuracy")
+    classes = measured.scores.get("kNN accuracy")
     if classes is not None and classes.data is not None:
         reasons.append(
             f"Nearest neighbours in the map classify {with_error(classes.seen, True)} of the points correctly, "
@@ -150,7 +151,7 @@ def _neighbors(measured: Measured) -> Verdict:
 
 
 def _new_rows(measured: Measured, details: Details) -> Verdict:
-    preserved, k = measured.figures["neighbours preserved"], measured.k
+    preserved, k = measured.scores["neighbours preserved"], measured.k
     if preserved.held_out is None or preserved.pca_held_out is None or preserved.random is None:
         reason = "No new rows were given. Pass rows that were held out of the training as X_new."
         return Verdict(NEW_ROWS, "unknown", "Not measured", (reason,))
@@ -178,7 +179,7 @@ def _new_rows(measured: Measured, details: Details) -> Verdict:
         f"map; for training rows it is {percent(preserved.seen)}. For new rows, PCA preserves {percent(linear)}, "
         f"permuted positions {percent(preserved.random)}."
     ]
-    classes = measured.figures.get("kNN accuracy")
+    classes = measured.scores.get("kNN accuracy")
     if classes is not None and classes.held_out is not None and classes.data_held_out is not None:
         reasons.append(
             f"Neighbours in the map classify {with_error(classes.held_out, True)} of them correctly, neighbours "
@@ -196,7 +197,7 @@ def _new_rows(measured: Measured, details: Details) -> Verdict:
 
 
 def _distances(measured: Measured) -> Verdict:
-    order = measured.figures["order of distances"]
+    order = measured.scores["order of distances"]
     assert order.random is not None
     spread, explained = _spread(order), order.seen**2
     level: Level
@@ -215,13 +216,13 @@ def _distances(measured: Measured) -> Verdict:
         f"explains {percent(explained)} of the variance of ranks. PCA has {order.pca:.2f}, permuted positions "
         f"{order.random:.2f}."
     ]
-    triplets = measured.figures["order of triplets"]
+    triplets = measured.scores["order of triplets"]
     assert triplets.random is not None
     reasons.append(
         f"In {with_error(triplets.seen, True)} of random triplets, the nearer of two points is the nearer one "
         f"in the map (PCA {percent(triplets.pca)}, permuted positions {percent(triplets.random)})."
     )
-    centers = measured.figures.get("distances of class centres")
+    centers = measured.scores.get("distances of class centres")
     if centers is not None and centers.random is not None:
         reasons.append(
             f"The correlation of distances between the centres of classes is {centers.seen:.2f} (PCA "

@@ -9,10 +9,10 @@ from html import escape
 from importlib import resources
 
 from paradime.metrics import Estimate
-from paradime.reporting.describing import Facts
+from paradime.reporting.describing import Facts, number
 from paradime.reporting.judging import NEW_ROWS, Verdict
 from paradime.reporting.pictures import Picture
-from paradime.reporting.scores import Score, number
+from paradime.reporting.scores import Score
 
 __all__ = ["Contents", "render"]
 
@@ -27,7 +27,8 @@ class Contents:
         summary: One sentence.
         verdicts: The answers.
         pictures: The pictures.
-        figures: All scores.
+        scores: All scores.
+        constraints: The adherence to each constraint.
         data: Facts about the data.
         routine: Facts about the routine.
         specification: The specification of the routine.
@@ -40,7 +41,8 @@ class Contents:
     summary: str
     verdicts: list[Verdict]
     pictures: list[Picture]
-    figures: list[Score]
+    scores: list[Score]
+    constraints: Facts
     data: Facts
     routine: Facts
     specification: str
@@ -57,8 +59,9 @@ def render(contents: Contents) -> str:
         "summary": escape(contents.summary),
         "verdicts": "".join(_verdict(verdict) for verdict in contents.verdicts),
         "pictures": "".join(_picture(picture) for picture in contents.pictures),
-        "figures": _table(contents.figures),
+        "scores": _table(contents.scores),
         "concerns": _section("Possible problems", _items(contents.concerns)) if contents.concerns else "",
+        "constraints": _constraints(contents.constraints),
         "data": _facts(contents.data),
         "routine": _facts(contents.routine),
         "specification": escape(contents.specification),
@@ -73,13 +76,19 @@ def _section(title: str, content: str) -> str:
     return f'<section class="concerns"><h2>{escape(title)}</h2>{content}</section>'
 
 
+def _constraints(facts: Facts) -> str:
+    if not facts.values:
+        return ""
+    return f"<section><h2>Adherence to constraints, from 0 to 1</h2>{_facts(facts)}</section>"
+
+
 def _items(texts: list[str]) -> str:
     return f"<ul>{''.join(f'<li>{escape(text)}</li>' for text in texts)}</ul>"
 
 
 def _verdict(verdict: Verdict) -> str:
     reasons = "".join(f"<p>{escape(reason)}</p>" for reason in verdict.reasons)
-    scale = "" if verdict.figure is None else _scale(verdict.figure, held_out_first=verdict.question == NEW_ROWS)
+    scale = "" if verdict.score is None else _scale(verdict.score, held_out_first=verdict.question == NEW_ROWS)
     return (
         f'<article class="verdict {verdict.level}"><h3>{escape(verdict.question)}</h3>'
         f'<p class="answer"><span class="mark" aria-hidden="true"></span>{escape(verdict.answer)}</p>'
@@ -87,15 +96,15 @@ def _verdict(verdict: Verdict) -> str:
     )
 
 
-def _scale(figure: Score, *, held_out_first: bool) -> str:
+def _scale(score: Score, *, held_out_first: bool) -> str:
     """Returns a scale from 0 to 1 with the score of the map and the baselines."""
     marks: list[tuple[str, str, Estimate | None]] = [
-        ("random", "permuted positions", figure.random),
-        ("pca", "PCA", figure.pca_held_out if held_out_first else figure.pca),
-        ("map", "training rows", figure.seen),
+        ("random", "permuted positions", score.random),
+        ("pca", "PCA", score.pca_held_out if held_out_first else score.pca),
+        ("map", "training rows", score.seen),
     ]
     if held_out_first:
-        marks.append(("new", "new rows", figure.held_out))
+        marks.append(("new", "new rows", score.held_out))
     known = [(kind, name, value) for kind, name, value in marks if value is not None and not math.isnan(value)]
     dots = "".join(
         f'<i class="{kind}" style="left:{100 * min(1.0, max(0.0, value)):.1f}%"></i>' for kind, _, value in known
@@ -104,7 +113,7 @@ def _scale(figure: Score, *, held_out_first: bool) -> str:
         f'<span><i class="{kind}"></i>{escape(name)} {number(value, 2)}</span>' for kind, name, value in known
     )
     return (
-        f'<div class="scale"><p class="what">{escape(figure.name)}, from 0 to 1</p><div class="line">{dots}</div>'
+        f'<div class="scale"><p class="what">{escape(score.name)}, from 0 to 1</p><div class="line">{dots}</div>'
         f'<p class="legend">{legend}</p></div>'
     )
 
@@ -118,17 +127,17 @@ def _picture(picture: Picture) -> str:
     return f"<figure><figcaption>{caption}</figcaption>{images}</figure>"
 
 
-def _table(figures: list[Score]) -> str:
-    has_new = any(figure.held_out is not None for figure in figures)
+def _table(scores: list[Score]) -> str:
+    has_new = any(score.held_out is not None for score in scores)
     heads = ["", "this map", *(["new rows"] if has_new else []), "PCA", *(["PCA, new rows"] if has_new else [])]
     heads += ["permuted positions", "in the data"]
     rows = ["<tr>" + "".join(f'<th scope="col">{escape(head)}</th>' for head in heads) + "</tr>"]
-    for figure in figures:
-        cells = [_cell(figure.seen), *([_cell(figure.held_out)] if has_new else []), _cell(figure.pca)]
-        cells += [*([_cell(figure.pca_held_out)] if has_new else []), _cell(figure.random), _cell(figure.data)]
-        name = f"<b>{escape(figure.name)}</b><small>{escape(figure.meaning)}</small>"
+    for score in scores:
+        cells = [_cell(score.seen), *([_cell(score.held_out)] if has_new else []), _cell(score.pca)]
+        cells += [*([_cell(score.pca_held_out)] if has_new else []), _cell(score.random), _cell(score.data)]
+        name = f"<b>{escape(score.name)}</b><small>{escape(score.meaning)}</small>"
         rows.append(f'<tr><th scope="row">{name}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>')
-    return f'<div class="wide"><table class="figures">{"".join(rows)}</table></div>'
+    return f'<div class="wide"><table class="scores">{"".join(rows)}</table></div>'
 
 
 def _cell(value: Estimate | None) -> str:

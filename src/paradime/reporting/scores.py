@@ -1,4 +1,4 @@
-"""The scores of a report: of the map, of PCA, and of permuted positions; and their formatting."""
+"""The scores of a report: of the map, of PCA, and of permuted positions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from paradime.metrics import (
 from paradime.reporting.material import Labels, Material, linear_map
 from paradime.types import AnyArray
 
-__all__ = ["Measured", "Score", "measure", "number", "percent", "with_error"]
+__all__ = ["Measured", "Score", "measure"]
 
 _N_PAIRS, _FEW_PAIRS = 30_000, 5_000
 _N_TRIPLETS, _FEW_TRIPLETS = 15_000, 5_000
@@ -89,14 +89,14 @@ class Measured:
     """All scores, with the settings of the measurement.
 
     Attributes:
-        figures: The scores by name.
+        scores: The scores by name.
         curves: Co-ranking curves by the name of the map, for a picture.
         k: The size of neighbourhoods.
         n_rows: The number of rows that were measured.
         linear: Positions of the training rows by PCA, shape (n, p).
     """
 
-    figures: dict[str, Score]
+    scores: dict[str, Score]
     curves: dict[str, CorankingCurve]
     k: int
     n_rows: int
@@ -337,42 +337,3 @@ def _known_numbers(labels: Labels) -> tuple[torch.Tensor, AnyArray]:
 def _estimate(value: float) -> Estimate:
     """Returns an estimate; a plain number gets an unknown standard error."""
     return value if isinstance(value, Estimate) else Estimate(value, standard_error=math.nan, n_sampled=0)
-
-
-def percent(value: float) -> str:
-    """Returns a share in percent, with one decimal if it is small.
-
-    Example:
-        >>> percent(0.523), percent(0.0123), percent(0.0), percent(0.99996), percent(0.00001)
-        ('52%', '1.2%', '0%', '100%', '<0.1%')
-    """
-    share = 100 * float(value)
-    if share == 0 or share >= 9.95:
-        return f"{share:.0f}%"
-    return f"{share:.1f}%" if share >= 0.05 else "<0.1%" if share > 0 else f"{share:.1f}%"
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """Returns a number with a fixed number of decimals, or a dash if it is missing.
-
-    Example:
-        >>> number(0.12345), number(None), number(float("nan"))
-        ('0.123', '–', '–')
-    """
-    return "–" if value is None or math.isnan(value) else f"{float(value):.{digits}f}"
-
-
-def with_error(value: Estimate, as_percent: bool = False) -> str:
-    """Returns a value with its standard error, if it has one.
-
-    Example:
-        >>> with_error(Estimate(0.5, standard_error=0.02, n_sampled=9), as_percent=True)
-        '50% ± 2.0%'
-        >>> with_error(Estimate(0.5, n_sampled=9))
-        '0.50'
-    """
-    error = value.standard_error
-    shown = percent(value) if as_percent else f"{float(value):.2f}"
-    if math.isnan(error) or error == 0:
-        return shown
-    return f"{shown} ± {percent(error)}" if as_percent else f"{shown} ± {max(error, 0.001):.3f}"

@@ -2,25 +2,136 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import html
 import os
 import warnings
-from typing import Any
-
-import numpy as np
+from pathlib import Path
+from typing import Any, Literal
 
 from paradime.plot._theme import require_matplotlib
-from paradime.reporting.describing import describe_data, describe_routine, specification, versions
+from paradime.reporting.describing import (
+    describe_constraints,
+    describe_data,
+    describe_routine,
+    specification,
+    versions,
+)
 from paradime.reporting.details import Details, look_closer
-from paradime.reporting.judging import headline, judge
-from paradime.reporting.material import Material, read_material
+from paradime.reporting.judging import Verdict, headline, judge
+from paradime.reporting.material import Material, last_step, read_material
 from paradime.reporting.page import Contents, render
 from paradime.reporting.pictures import draw_pictures
-from paradime.reporting.result import Report
-from paradime.reporting.scores import Measured, measure
-from paradime.utils.files import checked_path
+from paradime.reporting.scores import Measured, Score, measure
+from paradime.utils.arguments import check_integer
+from paradime.utils.files import atomic_write, checked_path
+from paradime.utils.optional import require
 
-__all__ = ["report"]
+__all__ = ["Report", "report"]
+
+_HEIGHT = 800
+_REMEDY = "Leave it out for the default."
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Report:
+    """A report on an embedding. It is printed as its verdicts, and shown as the page in a notebook.
+
+    Attributes:
+        title: The title of the page.
+        summary: The verdicts in one sentence.
+        verdicts: Answers to the four questions, with level and reasons.
+        scores: All scores by name.
+        concerns: Possible problems: properties of the data, and warnings.
+        html: The page, which is self-contained.
+    """
+
+    title: str
+    summary: str
+    verdicts: tuple[Verdict, ...]
+    scores: dict[str, Score]
+    concerns: tuple[str, ...]
+    html: str
+
+    @property
+    def frame(self) -> Any:
+        """All scores as a pandas data frame with one row per score; see :meth:`to_frame`."""
+        return self.to_frame()
+
+    def to_frame(self, library: Literal["pandas", "polars"] = "pandas") -> Any:
+        """Returns all scores as a data frame.
+
+        Args:
+            library: ``"pandas"`` or ``"polars"``.
+
+        Returns:
+            Columns ``metric``, the name; ``seen`` and ``held_out``, each with its ``_error``; ``pca``
+            and ``pca_held_out``, by PCA of the same rows; ``random`` and ``random_spread``, for permuted
+            positions; ``data`` and ``data_held_out``, in the data; and ``meaning``. Values that were not measured
+            are missing.
+
+        Raises:
+            ImportError: If the library is not installed.
+            ValueError: If it is neither of the two.
+        """
+        if library not in ("pandas", "polars"):
+            raise ValueError(f"library must be 'pandas' or 'polars', got {library!r}.")
+        rows = [_row(score) for score in self.scores.values()]
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        others = "The scores themselves are in report.scores."
+        module = require(library, "A report as a data frame", remedy=others)
+        if library == "polars":
+            return module.DataFrame(columns, strict=False)
+        texts = ("metric", "meaning")
+        return module.DataFrame(columns).astype({name: float for name in columns if name not in texts})
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Writes the page to a file atomically.
+
+        Args:
+            path: The file, in an existing folder.
+
+        Returns:
+            The path.
+
+        Raises:
+            OSError: If it cannot be written, with the path.
+        """
+        target = checked_path(path, example="report.html")
+        with atomic_write(target) as temporary:
+            temporary.write_text(self.html, encoding="utf-8")
+        return target
+
+    def _repr_html_(self) -> str:
+        # the sandbox keeps texts of the data from running code in the notebook
+        return (
+            f'<iframe srcdoc="{html.escape(self.html, quote=True)}" width="100%" height="{_HEIGHT}" sandbox="" '
+            'style="border:1px solid #8884;border-radius:8px"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        lines = [f"Report({self.title!r})", self.summary]
+        lines += [f"- {verdict.question} {verdict.answer}." for verdict in self.verdicts]
+        return "\n".join(lines)
+
+
+def _row(score: Score) -> dict[str, Any]:
+    seen, held_out, random = score.seen, score.held_out, score.random
+    values = {
+        "seen": seen,
+        "seen_error": seen.standard_error,
+        "held_out": held_out,
+        "held_out_error": None if held_out is None else held_out.standard_error,
+        "pca": score.pca,
+        "pca_held_out": score.pca_held_out,
+        "random": random,
+        "random_spread": None if random is None else random.standard_error,
+        "data": score.data,
+        "data_held_out": score.data_held_out,
+    }
+    numbers = {name: None if value is None else float(value) for name, value in values.items()}
+    return {"metric": score.name, **numbers, "meaning": score.meaning}
 
 
 def report(
@@ -68,22 +179,24 @@ def report(
         OSError: If the file cannot be written, with its path.
 
     Example:
+        >>> import numpy as np
         >>> from paradime import ParametricMDS
         >>> X = np.random.default_rng(0).normal(size=(60, 3))
         >>> quality = report(ParametricMDS(epochs=3, random_state=0).fit(X), X)
         >>> quality.verdicts[1].level
         'unknown'
-        >>> preserved = quality.figures["neighbours preserved"]
+        >>> preserved = quality.scores["neighbours preserved"]
         >>> bool(preserved.seen > preserved.random)
         True
     """
     require_matplotlib()
-    _check(k=(k, 1), n_samples=(n_samples, 2))
+    k = check_integer("k", k, remedy=_REMEDY)
+    n_samples = check_integer("n_samples", n_samples, 2, remedy=_REMEDY)
     if path is not None:
         checked_path(path, example="report.html")  # before the measurement
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        result = _report(routine, X, y, X_new, y_new, int(k), int(n_samples), random_state, title, caught)
+        result = _report(routine, X, y, X_new, y_new, k, n_samples, random_state, title, caught)
     if path is not None:
         result.save(path)
     return result
@@ -109,7 +222,9 @@ def _report(
     pictures, left_out = draw_pictures(material, measured, details)
     data = describe_data(material)
     messages = dict.fromkeys(f"Warning during the measurement: {warning.message}" for warning in caught)
-    concerns = [*data.concerns, *messages]
+    last, X, X_new = last_step(routine, X, X_new)
+    constraints = describe_constraints(last, seen=(X, y), new=(X_new, y_new))
+    concerns = [*data.concerns, *constraints.concerns, *messages]
     name = title if title is not None else type(material.routine).__name__
     summary = headline(verdicts)
     contents = Contents(
@@ -118,14 +233,15 @@ def _report(
         summary=summary,
         verdicts=verdicts,
         pictures=pictures,
-        figures=list(measured.figures.values()),
+        scores=list(measured.scores.values()),
+        constraints=constraints,
         data=data,
         routine=describe_routine(material),
         specification=specification(material.routine),
         concerns=concerns,
         method=_method(material, measured, details, k, random_state) + left_out + list(details.notes),
     )
-    return Report(str(name), summary, tuple(verdicts), measured.figures, tuple(concerns), render(contents))
+    return Report(str(name), summary, tuple(verdicts), measured.scores, tuple(concerns), render(contents))
 
 
 def _subtitle(material: Material) -> str:
@@ -156,11 +272,3 @@ def _method(material: Material, measured: Measured, details: Details, k: int, ra
         "Distances in the data are Euclidean, between the rows as the routine gets them.",
         f"Written by {versions()}.",
     ]
-
-
-def _check(**numbers: tuple[Any, int]) -> None:
-    for name, (value, least) in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise ValueError(
-                f"{name} must be an integer of at least {least}, got {value!r}. Leave it out for the default."
-            )

@@ -1,6 +1,7 @@
 """Specifications of routines: reading, checking, building and writing."""
 
 from paradime.spec.build import build
+from paradime.spec.formats import dump
 from paradime.spec.json_schema import json_schema
 from paradime.spec.read import parse_spec, read_spec, validate_spec
 from paradime.spec.registration import (
@@ -12,7 +13,6 @@ from paradime.spec.registration import (
     register_transform,
 )
 from paradime.spec.schema import RoutineSpec
-from paradime.spec.text import dump
 from paradime.spec.vocabulary import Vocabulary
 from paradime.spec.write import write
 

@@ -20,8 +20,7 @@ from paradime._registry import (
     TRANSFORMS,
     Registry,
 )
-from paradime.spec.checks import check_classifier, check_decoder, check_options
-from paradime.spec.options import options_of
+from paradime.spec.options import check_classifier, check_decoder, check_options, options_of
 from paradime.spec.values import Names, Options, Text, simply
 from paradime.spec.vocabulary import Vocabulary
 

@@ -12,8 +12,7 @@ from paradime._registry import did_you_mean, with_article
 from paradime.exceptions import SpecificationError
 from paradime.models import ModelRecipe
 from paradime.relationdata import RelationData
-from paradime.spec.checks import missing_options
-from paradime.spec.options import options_of
+from paradime.spec.options import missing_options, options_of
 from paradime.training import TrainingPhase
 
 __all__ = ["call", "check_call", "check_known", "try_model", "try_optimizer"]

@@ -6,7 +6,6 @@ from typing import Any
 
 from paradime._registry import LOSS_FUNCTIONS, Registry
 from paradime.models import DECODERS, FullyConnected
-from paradime.spec.checks import OF_CLASSIFIER, OF_DECODER
 from paradime.spec.components import (
     CallbackSpec,
     Component,
@@ -19,7 +18,7 @@ from paradime.spec.components import (
     ScheduleSpec,
     TransformSpec,
 )
-from paradime.spec.options import first_sentence, options_model
+from paradime.spec.options import OF_CLASSIFIER, OF_DECODER, first_sentence, options_model
 from paradime.spec.schema import RoutineSpec
 from paradime.training import EarlyStopping, TrainingPhase
 
@@ -76,7 +75,7 @@ def _complete(definitions: dict[str, Any], component: type[Component]) -> None:
     if component is LossSpec:
         _name(properties["func"], LOSS_FUNCTIONS)
     rules = []
-    for name, block in component.registry.items():
+    for name, block in sorted(component.registry.items()):
         place = f"{component.registry.kind}: {name}"
         definitions[place] = _options(block, component.hidden_of(block), component)
         names = [name, *component.registry.aliases_of(name)]

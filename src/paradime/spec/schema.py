@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictStr, field_validator
 
-from paradime.spec.checks import check_options
 from paradime.spec.components import (
     CallbackSpec,
     DerivedDataSpec,
@@ -20,6 +19,7 @@ from paradime.spec.components import (
     SamplingSpec,
     ScheduleSpec,
 )
+from paradime.spec.options import check_options
 from paradime.spec.values import AutoEpochs, Count, Names, Number, Options, Text, Whole, listed, shown, simply
 from paradime.training import EarlyStopping
 

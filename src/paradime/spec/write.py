@@ -25,7 +25,7 @@ from paradime.loss import Loss
 from paradime.models import ModelRecipe
 from paradime.relations import Relations
 from paradime.spec.build import build
-from paradime.spec.loading import place_of
+from paradime.spec.formats import place_of
 from paradime.spec.options import options_of
 from paradime.spec.read import parse_spec
 from paradime.spec.schema import LATEST_VERSION

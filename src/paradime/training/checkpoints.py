@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import math
-import numbers
 import os
 import re
 import time
@@ -22,6 +20,7 @@ from paradime.exceptions import ModelFileError
 from paradime.training._trees import assemble, take_apart
 from paradime.training.callbacks import Callback, Capturable
 from paradime.training.state import TrainingState
+from paradime.utils.arguments import check_integer, check_not_negative
 from paradime.utils.files import atomic_write
 from paradime.utils.logging import report
 
@@ -81,10 +80,10 @@ class Checkpoints(Callback):
     ) -> None:
         counts: list[tuple[str, Any]] = [("every_epochs", every_epochs), ("keep", keep)]
         for name, value in counts:
-            if value is not None and (not isinstance(value, numbers.Integral) or value < 1):
-                raise ValueError(f"{name} must be an integer of at least 1, got {value!r}.")
-        if every_seconds is not None and not 0 <= every_seconds < math.inf:
-            raise ValueError(f"every_seconds must be a number of at least 0, got {every_seconds!r}.")
+            if value is not None:
+                check_integer(name, value)
+        if every_seconds is not None:
+            check_not_negative("every_seconds", every_seconds)
         self.folder = folder
         self.every_epochs = every_epochs
         self.every_seconds = every_seconds

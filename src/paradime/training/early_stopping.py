@@ -5,16 +5,15 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-import numbers
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
 
-from paradime._registry import did_you_mean
 from paradime.loss import trained_state
 from paradime.training.callbacks import Callback
 from paradime.training.state import TrainingState
+from paradime.utils.arguments import check_choice, check_integer, check_not_negative
 from paradime.utils.logging import report
 
 __all__ = ["MONITORS", "EarlyStopper", "EarlyStopping"]
@@ -65,13 +64,9 @@ class EarlyStopping:
 
     def __post_init__(self) -> None:
         for name, least in (("patience", 1), ("warmup_epochs", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, numbers.Integral) or value < least:
-                raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}.")
-        if not 0 <= self.min_delta < math.inf:
-            raise ValueError(f"min_delta must be a number of at least 0, got {self.min_delta!r}.")
-        if self.monitor not in MONITORS:
-            raise ValueError(f"unknown monitor {self.monitor!r}. {did_you_mean(self.monitor, MONITORS)}")
+            check_integer(name, getattr(self, name), least)
+        check_not_negative("min_delta", self.min_delta)
+        check_choice("monitor", self.monitor, MONITORS)
 
     def ends(self, history: Sequence[float | None]) -> bool:
         """Returns whether the phase is to end.

@@ -73,7 +73,7 @@ class History(Callback):
 
 
 def history_frame(records: Sequence[Mapping[str, Any]], library: Literal["pandas", "polars"] = "pandas") -> Any:
-    """Returns records of epochs as a data frame, one row an epoch.
+    """Returns records of epochs as a data frame, one row per epoch.
 
     Args:
         records: The records; see :class:`History`.

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from paradime._registry import CALLBACKS
 from paradime.training.callbacks import Callback
-from paradime.training.drawing import draw_embedding, draw_losses, new_figure
 from paradime.training.history import History
-from paradime.training.probe import ProbeSample, check_count
+from paradime.training.pictures import ProbeSample, draw_embedding, draw_losses, new_figure
 from paradime.training.state import TrainingState
+from paradime.utils.arguments import check_integer
 from paradime.utils.optional import require
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ class LivePlot(Callback):
     """
 
     def __init__(self, path: str | None = None, *, every: int = 1, n_points: int = 2_000) -> None:
-        check_count("every", every)
-        check_count("n_points", n_points)
+        check_integer("every", every)
+        check_integer("n_points", n_points)
         self.path = path
         self.every = every
         self.n_points = n_points

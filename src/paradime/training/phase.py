@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import math
-import numbers
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -15,19 +13,20 @@ from paradime._registry import SCHEDULES, did_you_mean
 from paradime.data import Edges, Items, Sampling
 from paradime.loss import Loss
 from paradime.loss.weights import Weight
-from paradime.training.budget import AUTO, Count, TrainingBudget, budget_for
+from paradime.training.budget import AUTO, SHORT, Count, Epochs, TrainingBudget, budget_for
 from paradime.training.callbacks import Callback, checked_callbacks
 from paradime.training.early_stopping import EarlyStopping
 from paradime.training.execution import PRECISIONS
 from paradime.training.optimizers import make_optimizer
 from paradime.training.schedules import Schedule
 from paradime.utils.annotations import from_numpy
+from paradime.utils.arguments import check_choice, check_integer, check_positive, is_integer, is_positive
 
 __all__ = ["TrainingPhase"]
 
 # those whose settings are settings of the phase
 _PLAIN_SAMPLINGS: dict[str, type[Sampling]] = {"standard": Items, "negative_edge": Edges}
-_BY_RULE = ("epochs", "batch_size")
+_BY_RULE: Mapping[str, tuple[str, ...]] = {"epochs": (AUTO, SHORT), "batch_size": (AUTO,)}
 _CHOICES = {"negatives": ("random", "batch", "degree"), "precision": PRECISIONS}
 
 
@@ -37,8 +36,9 @@ class TrainingPhase:
 
     Args:
         name: The phase's name in messages.
-        epochs: Number of epochs, at least 0, which skips the phase; with ``"auto"``, the number of steps follows
-            from the number of rows (:func:`~paradime.training.steps_for`).
+        epochs: Number of epochs, at least 0, which skips the phase; with ``"auto"`` or ``"short"``, the number of
+            steps follows from the number of rows (:func:`~paradime.training.steps_for`,
+            :func:`~paradime.training.short_steps_for`).
         batch_size: Rows in a batch, or positive edges, at least 1; or ``"auto"``, likewise
             (:func:`~paradime.training.batch_size_for`).
         batches_per_epoch: Batches in an epoch; one pass over the data if −1.
@@ -47,7 +47,7 @@ class TrainingPhase:
         edge_rel_key: The global relations whose edges are sampled.
         neg_sampling_rate: Negatives for each edge, at least 0.
         loss_keys: Which losses, by the routine's keys.
-        loss_weights: One number a loss; 1 each if ``None``. A pair (start, end) instead of a number changes
+        loss_weights: One number per loss; 1 each if ``None``. A pair (start, end) instead of a number changes
             linearly during the phase. ``"balanced"`` finds weights under which each loss keeps its share of the
             gradient, whatever the scale of the losses and the data.
         optimizer: A class of ``torch.optim``, or a function of parameters and settings.
@@ -85,7 +85,7 @@ class TrainingPhase:
     """
 
     name: str | None
-    epochs: Count
+    epochs: Epochs
     batch_size: Count
     batches_per_epoch: int
     sampling: str | Sampling
@@ -112,7 +112,7 @@ class TrainingPhase:
     def __init__(
         self,
         name: str | None = None,
-        epochs: int | Literal["auto"] = 5,
+        epochs: int | Literal["auto", "short"] = 5,
         batch_size: int | Literal["auto"] = 50,
         batches_per_epoch: int = -1,
         sampling: str | Sampling = "standard",
@@ -142,9 +142,7 @@ class TrainingPhase:
         self.edge_rel_key = edge_rel_key
         self.neg_sampling_rate = from_numpy(neg_sampling_rate)
         self.loss_keys = [loss_keys] if isinstance(loss_keys, str) else [from_numpy(key) for key in loss_keys]
-        if loss_weights is not None and not isinstance(loss_weights, str):
-            loss_weights = [from_numpy(weight) for weight in loss_weights]
-        self.loss_weights = loss_weights
+        self.loss_weights = _plain(loss_weights)
         self.optimizer = optimizer
         self.learning_rate = from_numpy(learning_rate)
         self.report_interval = from_numpy(report_interval)
@@ -155,11 +153,7 @@ class TrainingPhase:
         self.clip_norm = from_numpy(clip_norm)
         self.early_stopping = early_stopping
         self.callbacks = checked_callbacks(callbacks)
-        self.loss_shares = (
-            {key: from_numpy(share) for key, share in loss_shares.items()}
-            if isinstance(loss_shares, Mapping)
-            else loss_shares
-        )
+        self.loss_shares = _plain(loss_shares)
         self.optimizer_kwargs = optimizer_kwargs
         self.loss = None
         self.check()
@@ -189,29 +183,22 @@ class TrainingPhase:
         """Raises ValueError if a setting is out of range; also called when the phase is run."""
         for name, least in (("epochs", 0), ("batch_size", 1), ("neg_sampling_rate", 0), ("report_interval", 1)):
             value: Any = getattr(self, name)
-            if name in _BY_RULE and value == AUTO:
-                continue
-            if not isinstance(value, numbers.Integral) or value < least:
-                rule = ", or 'auto'" if name in _BY_RULE else ""
-                raise ValueError(f"{name} must be an integer of at least {least}{rule}, got {value!r}.")
+            words = _BY_RULE.get(name, ())
+            if not (isinstance(value, str) and value in words):
+                check_integer(name, value, least, also="".join(f", or {word!r}" for word in words))
         batches: Any = self.batches_per_epoch
-        if not isinstance(batches, numbers.Integral) or (batches != -1 and batches < 1):
+        if not is_integer(batches) or (batches != -1 and batches < 1):
             raise ValueError(
                 "batches_per_epoch must be at least 1, or -1 for one pass over the data, "
                 f"got {self.batches_per_epoch!r}."
             )
-        if not isinstance(self.sampling, Sampling) and self.sampling not in _PLAIN_SAMPLINGS:
-            raise ValueError(
-                f"unknown sampling {self.sampling!r}. {did_you_mean(self.sampling, _PLAIN_SAMPLINGS)}"
-            )
+        if not isinstance(self.sampling, Sampling):
+            check_choice("sampling", self.sampling, _PLAIN_SAMPLINGS)
         for name, known in _CHOICES.items():
-            value = getattr(self, name)
-            if value not in known:
-                raise ValueError(f"unknown {name} {value!r}. {did_you_mean(value, known)}")
-        if not _is_positive(self.learning_rate):
-            raise ValueError(f"learning_rate must be a positive number, got {self.learning_rate!r}.")
-        if self.clip_norm is not None and not _is_positive(self.clip_norm):
-            raise ValueError(f"clip_norm must be a positive number or None, got {self.clip_norm!r}.")
+            check_choice(name, getattr(self, name), known)
+        check_positive("learning_rate", self.learning_rate)
+        if self.clip_norm is not None:
+            check_positive("clip_norm", self.clip_norm, also=" or None")
         self._check_blocks()
         self._check_weights()
 
@@ -236,11 +223,18 @@ class TrainingPhase:
             raise ValueError("loss_keys must name at least one loss, got none.")
         balanced = self.loss_weights == "balanced"
         if isinstance(self.loss_weights, str) and not balanced:
-            raise ValueError(f"unknown loss_weights {self.loss_weights!r}. Pass 'balanced' or one number a loss.")
-        if self.loss_weights is not None and not balanced and len(self.loss_weights) != len(self.loss_keys):
             raise ValueError(
-                f"loss_weights must be one number a loss, got {len(self.loss_weights)} weights for "
-                f"{len(self.loss_keys)} losses {self.loss_keys}."
+                f"unknown loss_weights {self.loss_weights!r}. Pass 'balanced' or one number per loss."
+            )
+        weights: Any = self.loss_weights
+        if (
+            weights is not None
+            and not balanced
+            and not (isinstance(weights, list) and len(weights) == len(self.loss_keys))
+        ):
+            raise ValueError(
+                f"loss_weights must be one number per loss, got {weights!r} for {len(self.loss_keys)} losses "
+                f"{self.loss_keys}."
             )
         if self.loss_shares is None:
             return
@@ -259,7 +253,7 @@ class TrainingPhase:
                 f"loss_weights {self.loss_weights} have no meaning beside loss_shares of all losses, {shares}. "
                 "Leave one of them out."
             )
-        if not all(map(_is_positive, shares.values())) or (balanced and not complete):
+        if not all(map(is_positive, shares.values())) or (balanced and not complete):
             raise ValueError(
                 f"loss_shares must be a positive number for each of the losses {self.loss_keys}, got {shares}."
             )
@@ -320,6 +314,10 @@ class TrainingPhase:
             ) from error
 
 
-def _is_positive(value: Any) -> bool:
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and value > 0
+def _plain(values: Any) -> Any:
+    """Returns numbers in a dict, list or array as Python's; anything else, such as a name, as it is."""
+    if isinstance(values, Mapping):
+        return {key: from_numpy(value) for key, value in values.items()}
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        return values
+    return [from_numpy(value) for value in values]

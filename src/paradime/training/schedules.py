@@ -1,4 +1,8 @@
-"""Schedules: how the learning rate changes during a phase."""
+"""Schedules: how the learning rate changes during a phase.
+
+A schedule is a function of the share of a phase that is done. Those of ``torch.optim.lr_scheduler`` belong to one
+optimizer and a number of steps, which are not known when a specification is written.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from typing import ClassVar
 from paradime._registry import SCHEDULES
 from paradime.training.callbacks import Callback
 from paradime.training.state import TrainingState
+from paradime.utils.arguments import check_not_negative, check_positive, check_within
 
 __all__ = [
     "Constant",
@@ -46,7 +51,7 @@ class Schedule(ABC):
     warmup: float = dataclasses.field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
-        _check("warmup", self.warmup, 0 <= self.warmup < 1, "in [0, 1)")
+        check_within("warmup", self.warmup, "[0, 1)")
 
     def factor(self, progress: float) -> float:
         """Returns what the learning rate is multiplied by.
@@ -102,7 +107,7 @@ class Linear(Schedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_not_negative("end_factor", self.end_factor)
+        check_not_negative("end_factor", self.end_factor)
 
     def curve(self, progress: float) -> float:
         return 1 + (self.end_factor - 1) * progress
@@ -128,7 +133,7 @@ class Cosine(Schedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_not_negative("end_factor", self.end_factor)
+        check_not_negative("end_factor", self.end_factor)
 
     def curve(self, progress: float) -> float:
         return _half_cosine(1.0, self.end_factor, progress)
@@ -152,7 +157,7 @@ class Exponential(Schedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_positive("end_factor", self.end_factor)
+        check_positive("end_factor", self.end_factor)
 
     def curve(self, progress: float) -> float:
         return math.pow(self.end_factor, progress)
@@ -178,8 +183,8 @@ class Step(Schedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check("every", self.every, 0 < self.every <= 1, "in (0, 1]")
-        _check_positive("decay", self.decay)
+        check_within("every", self.every, "(0, 1]")
+        check_positive("decay", self.decay)
 
     def curve(self, progress: float) -> float:
         # 0.3 / 0.1 is a little less than 3
@@ -210,8 +215,8 @@ class OneCycle(Schedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_not_negative("start_factor", self.start_factor)
-        _check_not_negative("end_factor", self.end_factor)
+        check_not_negative("start_factor", self.start_factor)
+        check_not_negative("end_factor", self.end_factor)
 
     def factor(self, progress: float) -> float:
         if progress < self.warmup:
@@ -262,18 +267,3 @@ def make_schedule(schedule: str | Schedule) -> Schedule:
 
 def _half_cosine(start: float, end: float, progress: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2
-
-
-def _check(name: str, value: float, holds: bool, rule: str) -> None:
-    if not holds:
-        raise ValueError(f"{name} must lie {rule}, got {value!r}.")
-
-
-def _check_not_negative(name: str, value: float) -> None:
-    if not 0 <= value < math.inf:
-        raise ValueError(f"{name} must be a number of at least 0, got {value!r}.")
-
-
-def _check_positive(name: str, value: float) -> None:
-    if not 0 < value < math.inf:
-        raise ValueError(f"{name} must be a positive number, got {value!r}.")

@@ -8,9 +8,10 @@ import numpy as np
 
 from paradime._registry import CALLBACKS
 from paradime.training.callbacks import Callback
-from paradime.training.probe import ProbeSample, check_count, n_epochs
+from paradime.training.pictures import ProbeSample, n_epochs
 from paradime.training.state import TrainingState
 from paradime.types import AnyArray, FloatArray, TensorLike
+from paradime.utils.arguments import check_integer
 
 __all__ = ["Snapshots", "frame_epochs"]
 
@@ -57,10 +58,10 @@ class Snapshots(Callback):
         random_state: int = 0,
     ) -> None:
         if isinstance(rows, (int, np.integer)):
-            check_count("rows", rows)
-        check_count("n_frames", n_frames, 2)
+            check_integer("rows", rows)
+        check_integer("n_frames", n_frames, 2)
         if every is not None:
-            check_count("every", every)
+            check_integer("every", every)
         self.rows = rows
         self.n_frames = n_frames
         self.every = every

@@ -7,10 +7,10 @@ from typing import Any
 
 from paradime._registry import CALLBACKS
 from paradime.training.callbacks import Callback
-from paradime.training.drawing import draw_embedding, new_figure
 from paradime.training.history import History
-from paradime.training.probe import ProbeSample, check_count
+from paradime.training.pictures import ProbeSample, draw_embedding, new_figure
 from paradime.training.state import TrainingState
+from paradime.utils.arguments import check_integer
 from paradime.utils.optional import require
 
 __all__ = ["TensorBoard"]
@@ -37,8 +37,8 @@ class TensorBoard(Callback):
         self, log_dir: str | None = None, *, embedding_every: int | None = None, n_points: int = 2_000
     ) -> None:
         if embedding_every is not None:
-            check_count("embedding_every", embedding_every)
-        check_count("n_points", n_points)
+            check_integer("embedding_every", embedding_every)
+        check_integer("n_points", n_points)
         self.log_dir = log_dir
         self.embedding_every = embedding_every
         self.n_points = n_points

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import copy
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
 
 from paradime.data import Batch, Dataset
-from paradime.exceptions import ModelFileError, TrainingDivergedError
+from paradime.exceptions import ModelFileError
 from paradime.loss import CompoundLoss, Loss
 from paradime.relationdata import RelationData
 from paradime.relations import Relations
@@ -21,7 +20,7 @@ from paradime.training.callbacks import Callback, notify
 from paradime.training.checks import choose_losses, named_loss
 from paradime.training.early_stopping import EarlyStopper
 from paradime.training.execution import StepThreads, executed_as, work_per_row
-from paradime.training.interruption import Interruption
+from paradime.training.interruption import Interruption, refuse_divergence, report_interruption
 from paradime.training.optimizers import load_optimizer_state, optimizer_state, trainable_parameters
 from paradime.training.phase import TrainingPhase
 from paradime.training.schedules import ScheduledRates
@@ -149,7 +148,7 @@ class Trainer:
             except KeyboardInterrupt:
                 if self._on_interrupt == "raise" or not state.n_steps:
                     raise
-                _report_interruption(state)
+                report_interruption(state)
             finally:
                 self._dataset.projections.clear()
                 notify(self._callbacks, "train_end", state)
@@ -195,7 +194,7 @@ class Trainer:
                     state.seconds = (
                         time.perf_counter() - started
                     )  # the device has finished, since the loss was read
-                    _refuse_divergence(state, parameters, last_good)
+                    refuse_divergence(state, parameters, last_good)
                     notify(self._own, "epoch_end", state)
                 state.n_epochs_done, state.n_batches_done = state.n_epochs_done + 1, 0
                 notify(self._others, "epoch_end", state)
@@ -338,37 +337,3 @@ def _copied_state(model: torch.nn.Module) -> dict[str, Any]:
     for name, value in state.items():
         state[name] = value.clone() if isinstance(value, torch.Tensor) else copy.deepcopy(value)
     return state
-
-
-def _refuse_divergence(
-    state: TrainingState, parameters: Sequence[torch.nn.Parameter], last_good: Mapping[str, Any]
-) -> None:
-    """Raises TrainingDivergedError, with the weights from before the epoch, if loss or weights are not finite."""
-    assert state.objective is not None
-    failure = state.objective.first_failure()
-    # a single number is read for all weights, because each reading waits for the device
-    weights_sum = torch.stack([p.detach().sum() for p in parameters]).sum()
-    if failure is None and bool(weights_sum.isfinite()):
-        return
-    state.model.load_state_dict(last_good)
-    state.n_steps, state.n_batches_done = state.n_steps - state.n_batches_done, 0
-    what = "the weights are not finite any more, though the loss is: a gradient is infinite or NaN"
-    if failure is not None:
-        batch, guilty = failure
-        what = f"batch {batch}: the loss is not finite (component {', '.join(map(repr, guilty))})"
-    raise TrainingDivergedError(
-        f"training phase {state.phase.name!r}, epoch {state.epoch}, {what}. The weights from before this epoch "
-        "were restored. Lower the learning rate, or check the loss and the scale of the data."
-    )
-
-
-def _report_interruption(state: TrainingState) -> None:
-    epochs = state.phase.budget(state.n_rows).epochs
-    place = f"epoch {min(state.n_epochs_done, epochs - 1) + 1} of {epochs}"
-    if state.n_batches_done:
-        place += f", after step {state.n_batches_done} of {state.n_batches}"
-    warnings.warn(
-        f"the training was interrupted in phase {state.phase.name!r}, {place}. What was learned until then is "
-        "kept: on_interrupt='keep'.",
-        stacklevel=3,
-    )

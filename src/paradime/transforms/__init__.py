@@ -7,6 +7,9 @@ from paradime.transforms.calibration import (
     PerplexityBasedRescale,
 )
 from paradime.transforms.conversion import (
+    Normalize,
+    NormalizeRows,
+    Symmetrize,
     ToFlatArray,
     ToFlatTensor,
     ToNeighborTuple,
@@ -15,10 +18,9 @@ from paradime.transforms.conversion import (
     ToSquareTensor,
     ToTriangularArray,
     ToTriangularTensor,
+    ZeroDiagonal,
 )
-from paradime.transforms.kernels import ModifiedCauchyTransform, StudentTTransform
-from paradime.transforms.local_scaling import LocalScaling
-from paradime.transforms.matrix import Normalize, NormalizeRows, Symmetrize, ZeroDiagonal
+from paradime.transforms.kernels import LocalScaling, ModifiedCauchyTransform, StudentTTransform
 
 __all__ = [
     "AdaptiveNeighborhoodRescale",

@@ -1,11 +1,15 @@
-"""Transforms that change only the layout; see the ``to_…`` methods of ``RelationData``."""
+"""Transforms of the matrix as a whole, and transforms that change only its layout."""
 
 from __future__ import annotations
 
+from paradime._registry import TRANSFORMS
 from paradime.relationdata import RelationData
 from paradime.transforms.base import RelationTransform
 
 __all__ = [
+    "Normalize",
+    "NormalizeRows",
+    "Symmetrize",
     "ToFlatArray",
     "ToFlatTensor",
     "ToNeighborTuple",
@@ -14,7 +18,68 @@ __all__ = [
     "ToSquareTensor",
     "ToTriangularArray",
     "ToTriangularTensor",
+    "ZeroDiagonal",
 ]
+
+
+@TRANSFORMS.register("symmetrize")
+class Symmetrize(RelationTransform):
+    """Makes relations symmetric.
+
+    Args:
+        subtract_product: Whether to take the fuzzy union M + Mᵀ − M∘Mᵀ instead of the mean ½(M + Mᵀ).
+
+    Source: van der Maaten and Hinton, "Visualizing data using t-SNE", 2008, section 3.1 (mean); McInnes et
+    al., "UMAP", 2018, section 3.1 (union).
+
+    Example:
+        >>> import numpy as np
+        >>> Symmetrize()(np.array([[0.0, 1.0], [0.0, 0.0]])).data
+        array([[0. , 0.5],
+               [0.5, 0. ]])
+    """
+
+    def __init__(self, subtract_product: bool = False) -> None:
+        self.subtract_product = subtract_product
+
+    def transform(self, reldata: RelationData) -> RelationData:
+        return reldata.symmetrized(subtract_product=self.subtract_product)
+
+
+@TRANSFORMS.register("normalize rows")
+class NormalizeRows(RelationTransform):
+    """Rescales the relations of each point to sum to 1; a row of zeros is not changed.
+
+    Example:
+        >>> import numpy as np
+        >>> NormalizeRows()(np.array([[0.0, 2.0], [0.0, 0.0]])).data
+        array([[0., 1.],
+               [0., 0.]])
+    """
+
+    def transform(self, reldata: RelationData) -> RelationData:
+        return reldata.row_normalized()
+
+
+@TRANSFORMS.register("normalize")
+class Normalize(RelationTransform):
+    """Rescales relations such that the full n × n matrix sums to 1, in any layout.
+
+    Example:
+        >>> Normalize()([1.0, 1.0, 2.0]).data
+        array([0.125, 0.125, 0.25 ])
+    """
+
+    def transform(self, reldata: RelationData) -> RelationData:
+        return reldata.normalized()
+
+
+@TRANSFORMS.register("zero diagonal")
+class ZeroDiagonal(RelationTransform):
+    """Sets the relation of each point to itself to zero."""
+
+    def transform(self, reldata: RelationData) -> RelationData:
+        return reldata.without_diagonal()
 
 
 class ToFlatArray(RelationTransform):

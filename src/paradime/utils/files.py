@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["atomic_write", "checked_path", "naming_path"]
+__all__ = ["atomic_write", "checked_path", "flush_folder", "naming_path"]
 
 
 @contextlib.contextmanager
@@ -49,7 +49,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        _flush_folder(target.parent)
+        flush_folder(target.parent)
 
 
 @contextlib.contextmanager
@@ -88,6 +88,16 @@ def checked_path(path: str | os.PathLike[str], *, example: str) -> Path:
     return target
 
 
+def flush_folder(folder: Path) -> None:
+    """Flushes the renaming to the disk, on systems that can open a folder."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 def _mode_of(target: Path) -> int:
     if target.exists():
         return target.stat().st_mode & 0o777
@@ -99,13 +109,3 @@ def _mode_of(target: Path) -> int:
 def _flush(path: Path) -> None:
     with path.open("rb+") as file:
         os.fsync(file.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    """Flushes the renaming to the disk, on systems that can open a folder."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

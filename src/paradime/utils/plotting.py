@@ -89,23 +89,8 @@ def scatterplot(
     options: dict[str, Any] = {
         k: to_numpy(v) if isinstance(v, torch.Tensor) else v for k, v in scatter_kwargs.items()
     }
-    label_colors: dict[Hashable, Any] = {}
     has_numbers = _is_numbers(options.get("c"), len(points))
-    given = [key for key in _COLOR_KEYWORDS if key in options]
-    if labels is not None:
-        if given:
-            raise ValueError(
-                f"labels set the colours, got labels and {given[0]}=. Leave one of them out; "
-                "colormap= sets the colours of labels."
-            )
-        values = _read_labels(labels, len(points))
-        label_colors = _color_labels(_index_labels(values, labels_to_index), colormap)
-        options["c"] = [label_colors[value] for value in values]
-    elif has_numbers:
-        options.setdefault("cmap", get_colormap() if colormap is None else value_colors(colormap, "light"))
-    elif not given:
-        options["c"] = get_color_palette()["petrol"]
-
+    label_colors = _set_colors(options, labels, labels_to_index, colormap, len(points), has_numbers=has_numbers)
     is_new = ax is None
     ax, _ = open_axes(ax, None, figsize)
     hide_scales(ax)
@@ -120,20 +105,43 @@ def scatterplot(
         options["linewidths"] = 0
     ax.scatter(points[:, 0], points[:, 1], **options)
     if label_colors and legend:
-        handles = [
-            legend_handle(str(label), color, options.get("marker") or "o") for label, color in label_colors.items()
-        ]
+        marker = options.get("marker") or "o"
+        handles = [legend_handle(str(label), color, marker) for label, color in label_colors.items()]
         # the constrained layout of a new figure makes space beside the axes
         place, located = ("beside", {}) if is_new else ("inside", {"loc": "best"})
+        overrides = {**located, **(legend_options or {})}
         draw_legend(
-            ax,
-            handles,
-            matching_theme(ax),
-            place=place,
-            height=size_in_points(ax)[1],
-            overrides={**located, **(legend_options or {})},
+            ax, handles, matching_theme(ax), place=place, height=size_in_points(ax)[1], overrides=overrides
         )
     return ax
+
+
+def _set_colors(
+    options: dict[str, Any],
+    labels: Iterable[Hashable] | None,
+    labels_to_index: Mapping[Any, int] | None,
+    colormap: Any,
+    n_points: int,
+    *,
+    has_numbers: bool,
+) -> dict[Hashable, Any]:
+    """Sets the colours of the points in the options of ``scatter``; returns those of the labels."""
+    given = [key for key in _COLOR_KEYWORDS if key in options]
+    if labels is not None:
+        if given:
+            raise ValueError(
+                f"labels set the colours, got labels and {given[0]}=. Leave one of them out; "
+                "colormap= sets the colours of labels."
+            )
+        values = _read_labels(labels, n_points)
+        label_colors = _color_labels(_index_labels(values, labels_to_index), colormap)
+        options["c"] = [label_colors[value] for value in values]
+        return label_colors
+    if has_numbers:
+        options.setdefault("cmap", get_colormap() if colormap is None else value_colors(colormap, "light"))
+    elif not given:
+        options["c"] = get_color_palette()["petrol"]
+    return {}
 
 
 def _check_legend(legend: Any, legend_options: Mapping[str, Any] | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,13 +11,12 @@ import scipy.sparse
 import torch
 
 from paradime.types import AnyArray
-from paradime.utils.convert import as_tensor
+from paradime.utils.convert import as_numpy, as_tensor
+from paradime.utils.row_protocol import MAX_DENSE_BYTES, Condition, Rows
 
-__all__ = ["MAX_DENSE_BYTES", "SparseRows", "is_sparse", "without_offset"]
+__all__ = ["MAX_DENSE_BYTES", "SparseRows", "is_sparse", "sparse_sq_dists", "without_offset"]
 
-MAX_DENSE_BYTES = 1 << 30
-"""The largest block of rows that is converted to dense at once."""
-
+_PAIR_ENTRIES = 1 << 22  # number of stored entries of rows whose differences are computed at a time
 _INDEX_TYPES = {np.dtype(np.int32): torch.int32, np.dtype(np.int64): torch.int64}
 
 
@@ -27,11 +27,10 @@ def is_sparse(values: Any) -> bool:
     return isinstance(values, SparseRows) or bool(scipy.sparse.issparse(values))
 
 
-class SparseRows:
+class SparseRows(Rows):
     """A sparse matrix that is indexed by rows like a tensor; the selected rows are dense.
 
-    A data set can hold it in place of a tensor. Batches and other readers of rows work as with dense data, and
-    only the rows that they select are dense.
+    Batches and other readers of rows work as with dense data, and only the rows that they select are dense.
 
     Args:
         matrix: A sparse matrix or array of SciPy in any format, or a sparse tensor, shape (n, d). Entries that are
@@ -47,7 +46,7 @@ class SparseRows:
         ((4, 4), tensor([0., 1., 0., 0.], dtype=torch.float64), torch.float64)
     """
 
-    ndim = 2
+    is_sparse = True
 
     def __init__(self, matrix: Any) -> None:
         if isinstance(matrix, torch.Tensor):
@@ -66,50 +65,39 @@ class SparseRows:
         self._values = as_tensor(csr.data)
         self.shape: tuple[int, int] = csr.shape
 
-    # -- interface of tensors -------------------------------------------------------------------------
-
     @property
-    def dtype(self) -> torch.dtype:
+    def dtype(self) -> torch.dtype:  # type: ignore[override]  # read-only
         """The type of the entries."""
         return self._values.dtype
 
     @property
-    def device(self) -> torch.device:
+    def device(self) -> torch.device:  # type: ignore[override]  # read-only
         """The device of the entries."""
         return self._values.device
-
-    @property
-    def is_cuda(self) -> bool:
-        """Whether the entries are on a CUDA device."""
-        return self._values.is_cuda
 
     @property
     def values(self) -> torch.Tensor:
         """The stored entries in row-major order; all others are zero."""
         return self._values
 
-    def __len__(self) -> int:
-        return self.shape[0]
+    # -- rows -----------------------------------------------------------------------------------------
 
-    def numel(self) -> int:
-        """Returns n · d, the number of entries of the dense matrix."""
-        return self.shape[0] * self.shape[1]
+    def gather(self, index: torch.Tensor) -> torch.Tensor:
+        """Returns selected rows as a dense tensor, shape (m, d)."""
+        entries, row = self._entries_of(index)
+        dense = self._values.new_zeros(len(index) * self.shape[1])
+        dense[row * self.shape[1] + self._columns.index_select(0, entries)] = self._values.index_select(0, entries)
+        return dense.view(len(index), self.shape[1])
 
-    def is_floating_point(self) -> bool:
-        """Returns whether the type is a floating-point type."""
-        return self._values.is_floating_point()
-
-    def is_complex(self) -> bool:
-        """Returns whether the type is complex."""
-        return self._values.is_complex()
-
-    def detach(self) -> SparseRows:
-        """Returns the same rows, which never require gradients."""
-        return self
-
-    def contiguous(self) -> SparseRows:
-        """Returns the same rows, which are always in row-major order."""
-        return self
+    def take(self, rows: Any) -> SparseRows:
+        """Returns selected rows as sparse rows; ``rows`` as for ``[]``."""
+        index = self._numbers(rows).to(torch.int64)
+        entries, _ = self._entries_of(index)
+        counts = (self._starts[1:] - self._starts[:-1])[index]
+        starts = torch.nn.functional.pad(counts.cumsum(0), (1, 0))
+        selected = self._with(self._values[entries], starts, self._columns[entries])
+        selected.shape = (len(index), self.shape[1])
+        return selected
 
     def to(self, *args: Any, **kwargs: Any) -> SparseRows:
         """Returns the rows in another type or on another device; memory is shared if possible."""
@@ -118,54 +106,41 @@ class SparseRows:
             return self
         return self._with(values, self._starts.to(values.device), self._columns.to(values.device))
 
-    def __getitem__(self, rows: Any) -> torch.Tensor:
-        """Returns rows as a dense tensor: one for an integer, several for a slice, list, mask or tensor."""
-        if isinstance(rows, int):
-            return self.index_select(0, torch.tensor([range(len(self))[rows]], device=self.device))[0]
-        if isinstance(rows, tuple):
-            raise TypeError(
-                "sparse rows take one index, got several. Select rows first: rows[i][j], not rows[i, j]."
-            )
-        index = self._index(rows)
-        return self.index_select(0, index.reshape(-1)).view(*index.shape, self.shape[1])
+    def divided(self, unit: float) -> SparseRows:
+        """Returns the rows divided by a number."""
+        return self._with(self._values / unit, self._starts, self._columns)
 
-    def index_select(self, dim: int, index: torch.Tensor) -> torch.Tensor:
-        """Returns selected rows as a dense tensor, shape (m, d).
+    def exported(self) -> scipy.sparse.csr_array:
+        """Returns :meth:`to_scipy`, which functions from outside take."""
+        return self.to_scipy()
 
-        Args:
-            dim: Must be 0.
-            index: The indices of the rows, shape (m,).
+    def dense(self) -> torch.Tensor:
+        """Returns all rows as a tensor, whatever their size."""
+        return as_tensor(self.to_scipy().toarray()).to(self.device)
 
-        Raises:
-            ValueError: If ``dim`` is not 0.
-            MemoryError: If the dense rows would take more than :data:`MAX_DENSE_BYTES`.
+    def to_scipy(self) -> scipy.sparse.csr_array:
+        """Returns the rows as a SciPy array, which shares memory with rows on the CPU and must not be changed."""
+        parts = (self._values, self._columns, self._starts)
+        values, columns, starts = (part.detach().cpu().numpy() for part in parts)
+        matrix = scipy.sparse.csr_array((values, columns, starts.astype(columns.dtype)), shape=self.shape)
+        matrix.has_sorted_indices = matrix.has_canonical_format = True
+        return matrix
+
+    # -- statistics, without dense rows ---------------------------------------------------------------
+
+    def extremes(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns the minimum and maximum of each column; see :meth:`Rows.extremes`.
+
+        Example:
+            >>> SparseRows(scipy.sparse.csr_array([[1.0, -2.0], [0.0, 0.0]])).extremes()
+            (tensor([ 0., -2.], dtype=torch.float64), tensor([1., 0.], dtype=torch.float64))
         """
-        if dim != 0:
-            raise ValueError(f"dim must be 0 for sparse rows, got {dim}. Convert them: rows.to_scipy().")
-        self._check_dense_size(len(index))
-        index = index.to(self.device, torch.int64)
-        entries, row = self._entries_of(index)
-        dense = self._values.new_zeros(len(index) * self.shape[1])
-        dense[row * self.shape[1] + self._columns.index_select(0, entries)] = self._values.index_select(0, entries)
-        return dense.view(len(index), self.shape[1])
-
-    def split(self, size: int) -> Iterator[torch.Tensor]:
-        """Yields successive blocks of rows as dense tensors."""
-        for start in range(0, len(self), max(1, size)):
-            yield self[start : start + max(1, size)]
-
-    def __iter__(self) -> Iterator[torch.Tensor]:
-        return (self[i] for i in range(len(self)))
-
-    def mean(self, dim: int = 0) -> torch.Tensor:
-        """Returns the means of the columns, shape (d,), float64 for entries in float64, else float32."""
-        if dim != 0:
-            raise ValueError(
-                f"dim must be 0 for the mean of sparse rows, got {dim}. Convert them: rows.to_scipy()."
-            )
-        sums = torch.zeros(self.shape[1], dtype=torch.float64, device=self.device)
-        sums.index_add_(0, self._columns, self._values.to(torch.float64))
-        return (sums / len(self)).to(torch.float64 if self.dtype == torch.float64 else torch.float32)
+        matrix = self.to_scipy()
+        low, high = (
+            torch.from_numpy(np.ascontiguousarray(bound.toarray().reshape(-1))).to(self.device)
+            for bound in (matrix.min(axis=0), matrix.max(axis=0))
+        )
+        return self._wide(low), self._wide(high)
 
     def mean_and_deviation(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns the means and standard deviations of the columns, shape (d,) each, float64.
@@ -181,48 +156,55 @@ class SparseRows:
         n_stored = sums.index_add(0, self._columns, torch.ones_like(values))
         return mean, ((squares + (n - n_stored) * mean.square()) / n).sqrt()
 
-    def scaled(self, factor: float) -> SparseRows:
-        """Returns the rows multiplied by a number."""
-        return self._with(self._values * factor, self._starts, self._columns)
+    def columns_with_zeros(self) -> torch.Tensor:
+        """Returns which columns have an entry of zero, shape (d,)."""
+        columns = self._columns[self._values != 0].to(torch.int64)
+        return torch.bincount(columns, minlength=self.shape[1]) < len(self)
 
     def max_abs_per_row(self) -> torch.Tensor:
         """Returns the largest absolute value of each row, shape (n,)."""
         matrix = self.to_scipy()
         return torch.from_numpy(abs(matrix).max(axis=1).toarray().reshape(-1)).to(self.device)
 
-    # -- interface of sparse matrices -----------------------------------------------------------------
+    def sampled_columns(
+        self, sample: torch.Tensor, step: int, least: float = 0.0
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yields the columns of sampled rows that store more than a share of the entries, in dense blocks."""
+        columns = self.take(sample).to_scipy().tocsc()
+        chosen = np.flatnonzero(np.diff(columns.indptr) > least * len(sample))
+        for start in range(0, len(chosen), step):
+            block = columns[:, chosen[start : start + step]].toarray()
+            yield torch.from_numpy(chosen[start : start + step]), torch.from_numpy(block).to(self.device)
 
-    def take(self, rows: Any) -> SparseRows:
-        """Returns selected rows as sparse rows; ``rows`` as for ``[]``."""
-        index = self._index(rows).to(torch.int64)
-        entries, _ = self._entries_of(index)
-        counts = (self._starts[1:] - self._starts[:-1])[index]
-        starts = torch.nn.functional.pad(counts.cumsum(0), (1, 0))
-        selected = self._with(self._values[entries], starts, self._columns[entries])
-        selected.shape = (len(index), self.shape[1])
-        return selected
+    def column(self, j: int) -> torch.Tensor:
+        """Returns a column, shape (n,)."""
+        return torch.from_numpy(self.to_scipy()[:, [j]].toarray()[:, 0]).to(self.device)
 
-    def to_scipy(self) -> scipy.sparse.csr_array:
-        """Returns the rows as a SciPy array, which shares memory with rows on the CPU and must not be changed."""
-        parts = (self._values, self._columns, self._starts)
-        values, columns, starts = (part.detach().cpu().numpy() for part in parts)
-        matrix = scipy.sparse.csr_array((values, columns, starts.astype(columns.dtype)), shape=self.shape)
-        matrix.has_sorted_indices = matrix.has_canonical_format = True
-        return matrix
+    def surely_finite(self) -> bool:
+        """Returns whether the sum of the stored entries is finite."""
+        return bool(self._values.sum(dtype=torch.float64).isfinite())
 
-    def column_of(self, entries: torch.Tensor) -> torch.Tensor:
-        """Returns the columns of stored entries, given their indices in :attr:`values`."""
-        return self._columns[entries]
+    def first_where(self, condition: Condition) -> tuple[tuple[int, ...], float] | None:
+        """Returns the index and the value of the first stored entry with a property; ``None`` if there is none."""
+        mask = condition(self._values)
+        if not bool(mask.any()):
+            return None
+        entry = int(mask.nonzero()[0])
+        row = int(torch.searchsorted(self._starts, entry, right=True)) - 1
+        return (row, int(self._columns[entry])), float(self._values[entry])
 
-    def row_of(self, entry: int) -> int:
-        """Returns the row of a stored entry, given its index in :attr:`values`."""
-        return int(torch.searchsorted(self._starts, entry, right=True)) - 1
+    def digest(self) -> bytes:
+        """Computes a digest of stored entries, type, shape and device."""
+        matrix = self.to_scipy()
+        digest = hashlib.blake2b(f"sparse {self.dtype} {self.shape} {self.device}".encode(), digest_size=16)
+        for array in (matrix.indptr, matrix.indices, matrix.data):
+            digest.update(array.data)
+        return digest.digest()
 
-    def __array__(self, *args: Any, **kwargs: Any) -> AnyArray:
-        raise TypeError(
-            "sparse rows are not converted to a dense array as a whole. Select some, rows[indices], or use the "
-            "SciPy array, rows.to_scipy()."
-        )
+    def sq_dists(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        """Returns squared Euclidean distances of pairs of rows, shape (p,), float64."""
+        squares = sparse_sq_dists(self.to_scipy(), as_numpy(first), as_numpy(second))
+        return torch.from_numpy(squares).to(first.device)
 
     def __repr__(self) -> str:
         return f"SparseRows(shape={self.shape}, stored={len(self._values)}, dtype={self.dtype})"
@@ -234,15 +216,6 @@ class SparseRows:
         rows._values, rows._starts, rows._columns, rows.shape = values, starts, columns, self.shape
         return rows
 
-    def _index(self, rows: Any) -> torch.Tensor:
-        """Returns the indices of rows that are selected in any way that tensors support."""
-        if isinstance(rows, slice):
-            return torch.arange(len(self), device=self.device)[rows]
-        index = torch.as_tensor(rows, device=self.device)
-        if index.dtype == torch.bool:
-            return index.nonzero().squeeze(1)
-        return torch.where(index < 0, index + len(self), index)
-
     def _entries_of(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns the indices of the stored entries of rows, and the position in ``index`` of the row of each."""
         starts = self._starts.index_select(0, index)
@@ -252,26 +225,21 @@ class SparseRows:
         first = starts - ends + counts  # a row's first entry, minus the number of entries before it
         return torch.arange(len(row), device=row.device) + first.index_select(0, row), row
 
-    def _check_dense_size(self, n_rows: int) -> None:
-        n_bytes = n_rows * self.shape[1] * self._values.element_size()
-        if n_bytes > MAX_DENSE_BYTES:
-            raise MemoryError(
-                f"{n_rows} rows of {self.shape[1]} columns would take {n_bytes / 2**30:.1f} GB when dense, more "
-                f"than {MAX_DENSE_BYTES / 2**30:g} GB. Select fewer rows at once (batch_size)."
-            )
 
-
-def without_offset(*matrices: scipy.sparse.csr_array) -> list[scipy.sparse.csr_array]:
-    """Subtracts the first row in the columns that all rows store; differences of rows do not change.
+def without_offset(*matrices: Any) -> list[Any]:
+    """Subtracts the first row; differences of rows do not change. Sparse rows change in columns that all store.
 
     Args:
-        *matrices: Shape (n, d) each, n at least 1, without entries that are stored twice.
+        *matrices: Shape (n, d) each, n at least 1: arrays, or SciPy's CSR arrays without entries that are stored
+            twice.
 
     Example:
         >>> without_offset(scipy.sparse.csr_array([[1e9, 0.0], [1e9 + 1, 2.0]]))[0].toarray()
         array([[0., 0.],
                [1., 2.]])
     """
+    if isinstance(matrices[0], np.ndarray):
+        return [matrix - matrices[0][0] for matrix in matrices]
     n_columns = matrices[0].shape[1]
     first = np.zeros(n_columns)
     row = slice(0, matrices[0].indptr[1])
@@ -284,6 +252,31 @@ def without_offset(*matrices: scipy.sparse.csr_array) -> list[scipy.sparse.csr_a
         )
         for matrix in matrices
     ]
+
+
+def sparse_sq_dists(rows: scipy.sparse.csr_array, first: AnyArray, second: AnyArray) -> AnyArray:
+    """Computes squared Euclidean distances of pairs of sparse rows, by differences.
+
+    Args:
+        rows: Shape (n, d).
+        first: Indices of rows, shape (p,).
+        second: Indices of rows, shape (p,).
+
+    Returns:
+        Shape (p,), float64.
+
+    Example:
+        >>> sparse_sq_dists(scipy.sparse.csr_array([[3.0, 0.0], [0.0, 4.0]]), np.array([0]), np.array([1]))
+        array([25.])
+    """
+    sq_dists = np.empty(len(first))
+    step = max(1, _PAIR_ENTRIES // max(1, rows.nnz // rows.shape[0]))
+    for start in range(0, len(first), step):
+        chunk = slice(start, start + step)
+        difference = rows[first[chunk]].astype(np.float64) - rows[second[chunk]]
+        difference.data **= 2
+        sq_dists[chunk] = difference.sum(axis=1)
+    return sq_dists
 
 
 def _index_dtype(indices: AnyArray) -> np.dtype[Any]:

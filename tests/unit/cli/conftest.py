@@ -1,7 +1,6 @@
 """Tables of bundled data, and a model that was fitted to one of them by the command line."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from paradime.cli import main
@@ -9,6 +8,9 @@ from paradime.datasets import load_covertype
 
 
 def forest_frame():
+    # imported by those who use it: the files of a folder named on pytest's command line are read at its start
+    import pandas as pd
+
     forest = load_covertype()
     frame = pd.DataFrame(forest.data, columns=forest.feature_names)
     frame.insert(0, "Cell", [f"0{i:04}" for i in range(len(frame))])
@@ -70,6 +72,8 @@ def short():
 @pytest.fixture
 def numbers():
     """Columns a, b and c, of 60 rows."""
+    import pandas as pd
+
     return pd.DataFrame(np.random.default_rng(0).normal(size=(N, 3)), columns=["a", "b", "c"]).round(4)
 
 

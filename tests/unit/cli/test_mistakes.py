@@ -182,6 +182,14 @@ def test_help_imports_nothing_that_takes_long(words):
     assert "paradime" in done.stdout
 
 
+def test_help_describes_arguments_and_defaults(run):
+    code, out, _ = run("transform", "--help")
+    assert code == 0
+    assert "A table.  [required]" in out
+    assert "[default: -]" in out
+    assert "\\[" not in out
+
+
 def test_module_runs_as_the_command():
     done = subprocess.run(
         [sys.executable, "-m", "paradime", "--version"], capture_output=True, text=True, check=False

@@ -172,6 +172,27 @@ def test_outputs_that_cannot_be_written_are_refused_before_the_training(run, tab
     assert not Path("good").exists()
 
 
+@pytest.mark.parametrize("library", ["pandas", "pyarrow", "matplotlib", "plotly"])
+def test_demo_names_a_missing_library_before_it_writes(run, monkeypatch, library):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == library else find(name))
+    code, _, err = run("demo", "--out", "demo")
+    assert (code, Path("demo").exists()) == (2, False)
+    assert f"paradime demo needs {library}, which cannot be imported. Install it: pip install " in err
+
+
+def test_verify_loads_the_model_that_is_written_and_needs_one(run, table, monkeypatch):
+    from paradime.dr import saving
+
+    table()
+    assert run("fit", "t.csv", "--embedding", "a.csv", "--verify", *SHORT)[0] == 2
+    assert run("fit", "t.csv", "--out", "m", "--verify", *SHORT)[0] == 0
+    monkeypatch.setattr(saving, "_agree", lambda *tensors, **_: False)
+    code, _, err = run("fit", "t.csv", "--out", "other", "--verify", *SHORT)
+    assert (code, Path("other").exists()) == (2, False)
+    assert "would be loaded with other values" in err
+
+
 def test_folder_that_may_not_be_written_to_is_refused_before_the_training(run, table, untrained, monkeypatch):
     table()
     Path("locked").mkdir()

@@ -76,7 +76,7 @@ def test_training_raises_the_adherence_of_new_rows(i: int) -> None:
         routine.fit(X[:60], groups[:60])
         (found,) = routine.adherence(X[60:], groups[60:]).values()
         scores.append(found.score)
-    assert scores[1] > scores[0] + 0.1
+    assert 1 - scores[1] < (1 - scores[0]) / 2
 
 
 @CONSTRAINTS
@@ -129,7 +129,7 @@ def test_classes_are_named_as_in_y() -> None:
     assert {key: found.n for key, found in routine.adherence().items()} == {"region": 60, "columns": 60}
     with pytest.raises(ValueError, match="y has no class 'lowest'"):
         ParametricMDS(epochs=1).add_constraint(ColumnsConstraint("labels", order=["lowest", "high"])).fit(X, names)
-    with pytest.raises(ValueError, match="integers of the entry if fit is given no y, got 'high'"):
+    with pytest.raises(ValueError, match="integers of the entry if fit is given no y, got"):
         ParametricMDS(epochs=1).add_constraint(regions).fit({"main": X, "labels": groups})
 
 
@@ -154,7 +154,8 @@ def test_integer_classes_of_y_are_its_own() -> None:
         (ColumnsConstraint("labels", order=[2, 0]), 0.0),
         (ColumnsConstraint("labels"), 4 / 5),
         (ColumnsConstraint("labels", axis=1, order=[0, 2]), 1.0),
-        (SectorsConstraint("labels", order=[1, 2, 0, 7], center=[0.5, 0]), 3 / 5),
+        (SectorsConstraint("labels", order=[1, 2, 0, 7], center=[3, 0]), 1.0),
+        (SectorsConstraint("labels", order=[0, 2, 1, 7], center=[3, 0]), 1 / 5),
         (HierarchyConstraint(["labels"]), 11 / 12),
     ],
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
 
 import paradime
@@ -157,7 +158,8 @@ def test_a_specification_holds_constraints() -> None:
 def test_networks_take_conditions_as_an_argument(kind: Any, shape: tuple[int, ...]) -> None:
     outputs = [{"kind": "disc", "center": [0.0, 0.0], "radius": 0.1}]
     model = kind(shape if kind is ConvolutionalModel else shape[0], outputs=outputs)
-    assert float(model(1e3 * torch.randn(9, *shape)).norm(dim=1).max()) <= 0.1 * (1 + 1e-5)
+    positions = model(1e3 * torch.randn(9, *shape)).detach()
+    assert float(positions.norm(dim=1).max()) <= 0.1 * (1 + 1e-5)
 
 
 def test_exact_constraints_refuse_what_they_cannot_do() -> None:
@@ -205,3 +207,37 @@ def test_a_trained_network_takes_no_further_exact_constraint_until_it_is_fitted_
 def test_descriptions_that_make_no_layer_are_refused(outputs: list[dict[str, Any]], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         OutputLayers(outputs, out_dim=2)
+
+
+def test_a_refined_map_satisfies_exact_constraints_for_training_rows_and_new_ones(tmp_path: Any) -> None:
+    X = data(150)
+    routine = ParametricTSNE(refine=True, epochs=3, perplexity=5, random_state=0)
+    routine.add_constraint(AxisConstraint(2, axis=1, exact=True))
+    routine.add_constraint(BoundsConstraint(low=[-3, None], high=[3, None], exact=True))
+    positions = routine.fit(X[:120]).transform(X)
+    assert correlation(positions[:, 1], X[:, 2]) == pytest.approx(1, abs=1e-6)
+    assert (abs(positions[:, 0]) <= 3).all()
+    np.testing.assert_allclose(routine.embedding_, positions[:120], atol=1e-5)
+    routine.save(tmp_path / "model")
+    loaded = paradime.load(tmp_path / "model")
+    np.testing.assert_allclose(loaded.transform(X), positions, atol=1e-5)
+    loaded.update(X[120:], old=X[:120], epochs=1)
+    np.testing.assert_allclose(loaded.transform(X[:120]), positions[:120], atol=1e-5)
+    assert correlation(loaded.transform(X)[:, 1], X[:, 2]) == pytest.approx(1, abs=1e-6)
+
+
+def test_a_refined_map_with_conditions_is_exported(tmp_path: Any) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    X = data(80)
+    routine = ParametricTSNE(refine=True, epochs=2, perplexity=5, random_state=0)
+    routine.add_constraint(AxisConstraint(2, exact=True)).fit(X).export_onnx(tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    (found,) = session.run(None, {session.get_inputs()[0].name: X.numpy()})
+    np.testing.assert_allclose(found, routine.transform(X), atol=1e-4)
+
+
+def test_conditions_of_sparse_rows_are_read_without_making_them_dense() -> None:
+    X = scipy.sparse.random_array((80, 6), density=0.5, rng=np.random.default_rng(0), format="csr")
+    routine = ParametricTSNE(refine=True, epochs=2, perplexity=5, random_state=0)
+    positions = routine.add_constraint(AxisConstraint(3, exact=True)).fit_transform(X)
+    assert correlation(positions[:, 0], X.toarray()[:, 3]) == pytest.approx(1, abs=1e-6)

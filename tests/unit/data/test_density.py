@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-import paradime.data.density as density
 from paradime._registry import DATA_FUNCTIONS
 from paradime.data import DerivedData
-from paradime.data.density import local_radius
+from paradime.data.derived import local_radius
 from paradime.relationdata import relation_factory
 
 N = 25
@@ -29,7 +28,7 @@ def test_radii_agree_with_the_formula_at_every_scale(scale, sparse):
 
 
 def test_blocks_of_pairs_give_the_same(monkeypatch):
-    monkeypatch.setattr(density, "_BLOCK_NUMBERS", 28)
+    monkeypatch.setattr("paradime.utils.row_protocol._BLOCK_BYTES", 28 * 8)
     np.testing.assert_allclose(local_radius(relation_factory(P), X), by_hand(P, X), rtol=1e-5, atol=1e-6)
 
 

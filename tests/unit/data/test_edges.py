@@ -135,7 +135,7 @@ def test_graph_without_edges_or_with_negative_weights_is_refused(matrix):
 
 
 def test_negative_rate_is_refused():
-    with pytest.raises(ValueError, match="neg_sampling_rate must be at least 0, got -1"):
+    with pytest.raises(ValueError, match="neg_sampling_rate must be an integer of at least 0, got -1"):
         edges_of(rate=-1)
 
 

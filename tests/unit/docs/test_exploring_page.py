@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from paradime.explorer import columns, features, page, sprites
+from paradime.explorer import columns, features, packing, page
 
 ROOT = Path(__file__).resolve().parents[3]
 TEXT = (ROOT / "docs" / "exploring.md").read_text(encoding="utf-8")
@@ -28,7 +28,7 @@ def test_blocks_of_the_page_write_the_pages_that_they_name(tmp_path, monkeypatch
     "told",
     [
         f"features: {features._MOST_FEATURE_BYTES // 10**6} MB",
-        f"images: {sprites._LONGEST_SIDE} pixels a side and {sprites._MOST_BYTES // 10**6} MB",
+        f"images: {packing._LONGEST_SIDE} pixels a side and {packing._MOST_BYTES // 10**6} MB",
         f"texts: {columns._LONGEST_TEXT} characters each, {columns._MOST_TEXT_BYTES // 10**6} MB",
         f"more than {page._MOST_INLINE_BYTES // 10**6} MB",
         f"tried on {features._CHECKED_ROWS} rows",

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from paradime.dr.targets import Targets
+from paradime.dr.inputs import Targets
 
 
 @pytest.mark.parametrize(

@@ -391,8 +391,9 @@ def test_quality_of_held_out_rows_is_measured_with_all_digits(make):
 
 def test_pages_carry_the_digits_of_columns_far_from_zero(tmp_path):
     routine = ParametricMDS(**SHORT).fit(X + 1e9)
-    described, blobs = pack_network(routine, X + 1e9, routine.transform(X + 1e9), Blobs())
-    assert described is not None, blobs
+    network = pack_network(routine, X + 1e9, routine.transform(X + 1e9), Blobs())
+    assert network.described is not None, network.note
+    assert network.described["double"]
     features, _ = pack_features(X + 1e9, list("abcd"), Blobs())
     assert features["data"]["type"] == "Float64"
     assert pack_features(X, list("abcd"), Blobs())[0]["data"]["type"] == "Float32"

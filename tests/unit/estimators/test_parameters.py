@@ -132,7 +132,7 @@ def test_wrong_parameters_are_refused_with_the_rule_and_the_value(name, value, m
         ("UMAP", {"negative_sampling_rate": -1}, r"^negative_sampling_rate must be at least 0, got -1"),
         ("LargeVis", {"gamma": -1.0}, r"^gamma must be positive and finite, got -1\.0\. The default is 7\.0"),
         ("PaCMAP", {"mn_ratio": np.nan}, r"^mn_ratio must be positive and finite, got nan"),
-        ("PaCMAP", {"n_neighbors": 0}, r"^n_neighbors must be at least 1, got 0"),
+        ("PaCMAP", {"n_neighbors": 0}, r"^n_neighbors must be an integer of at least 1, got 0"),
         ("UMAP", {"metric": 3}, r"^metric must be a string or a function, got 3"),
         (
             "MDS",

@@ -104,6 +104,43 @@ def test_a_saved_map_places_rows_as_before(fitted, digits, tmp_path):
         assert np.array_equal(loaded.transform(rows, refine=False), fitted.transform(rows, refine=False))
 
 
+def test_a_folder_says_that_it_contains_training_rows(fitted, tmp_path):
+    fitted.save(tmp_path / "refined")
+    ParametricTSNE(**{**SHORT, "refine": False}).fit(load_iris().data).save(tmp_path / "plain")
+    refined, plain = ((tmp_path / name / "README.md").read_text() for name in ("refined", "plain"))
+    assert "contain rows of the training data" in refined
+    assert "do not contain" not in refined
+    assert "do not contain the training data" in plain
+
+
+def test_a_file_can_hold_a_sample_of_the_rows_and_is_smaller(fitted, digits, tmp_path):
+    whole, small = tmp_path / "whole.paradime", tmp_path / "small.paradime"
+    fitted.save(whole)
+    fitted.save(small, reference_rows=100)
+    loaded = paradime.load(small)
+    assert len(loaded.refined_map_.positions) == 100
+    assert len(fitted.refined_map_.positions) == 500
+    assert small.stat().st_size < whole.stat().st_size - 400 * 64 * 2
+    X = digits[0]
+    same = (loaded.transform(X) == fitted.embedding_).all(axis=1)
+    assert same.sum() == 100
+    far = np.linalg.norm(loaded.transform(X) - fitted.embedding_, axis=1)
+    assert np.median(far) < 0.2 * np.ptp(fitted.embedding_)
+    fitted.save(small, reference_rows=1_000)
+    assert np.array_equal(paradime.load(small).transform(X), fitted.embedding_)
+
+
+@pytest.mark.parametrize("write", ["save", "export_onnx", "export_torch"])
+def test_a_number_of_reference_rows_without_sense_is_refused(fitted, write, tmp_path):
+    for wrong in (0, -3, 2.5, True, "all"):
+        with pytest.raises(ValueError, match=r"reference_rows must be a positive integer"):
+            getattr(fitted, write)(tmp_path / "a", reference_rows=wrong)
+    plain = ParametricTSNE(**{**SHORT, "refine": False}).fit(load_iris().data)
+    with pytest.raises(ValueError, match=r"reference_rows=10 is for refined maps"):
+        getattr(plain, write)(tmp_path / "a", reference_rows=10)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_damaged_map_is_not_loaded(fitted, tmp_path):
     from safetensors.torch import load_file, save_file
 
@@ -125,6 +162,54 @@ def test_update_and_partial_fit_add_rows_and_move_none(digits):
         assert np.array_equal(routine.transform(X[:200]), before)
         assert np.array_equal(routine.transform(new[:50]), placed)
         assert len(routine.refined_map_.positions) == 250
+
+
+def test_rows_that_come_again_are_added_once(digits):
+    X, _, new, _ = digits
+    routine = ParametricTSNE(**SHORT).fit(X[:200])
+    routine.update(np.concatenate((new[:30], new[:30], X[:5])))
+    routine.partial_fit(new[20:40])
+    assert len(routine.refined_map_.positions) == 240
+
+
+@pytest.mark.parametrize("refine", [True, False])
+@pytest.mark.parametrize("add", ["update", "partial_fit"])
+def test_a_change_of_refine_is_named_where_training_cannot_go_on(refine, add, digits):
+    X = digits[0]
+    routine = ParametricTSNE(**{**SHORT, "refine": not refine}).fit(X[:200])
+    with pytest.raises(ValueError, match=rf"refine={refine} was set after .* Set refine={not refine} again"):
+        getattr(routine.set_params(refine=refine), add)(X[200:250])
+
+
+@pytest.mark.parametrize("add", ["update", "partial_fit"])
+def test_training_further_makes_no_map_and_drops_one_that_is_not_wanted(add, digits):
+    X, settings = digits[0], {**SHORT, "hidden_dims": [50]}
+    routine = ParametricTSNE(**{**settings, "refine": False}).fit(X[:200]).set_params(refine=True)
+    with pytest.warns(UserWarning, match=r"there is no refined map: .* Call fit\(X\)"):
+        getattr(routine, add)(X[200:250])
+    assert not hasattr(routine, "refined_map_")
+    routine = ParametricTSNE(**settings).fit(X[:200]).set_params(refine=False)
+    getattr(routine, add)(X[200:250])
+    assert not hasattr(routine, "refined_map_")
+
+
+def test_a_resumed_training_makes_the_same_map(digits, tmp_path):
+    from paradime.training import Callback, Checkpoints
+
+    class Fail(Callback):
+        def on_epoch_end(self, state):
+            if state.epoch == 2 and state.phase.name != "pretraining":
+                raise RuntimeError("no power")
+
+    X, checkpoints = digits[0][:200], Checkpoints(tmp_path, every_epochs=1)
+    expected = ParametricTSNE(**SHORT).fit(X)
+    with pytest.raises(RuntimeError, match="no power"):
+        ParametricTSNE(**SHORT).fit(X, callbacks=[checkpoints, Fail()])
+    for _ in range(2):  # the second time, only the refinement is left
+        resumed = ParametricTSNE(**SHORT).fit(
+            X, callbacks=[Checkpoints(tmp_path, every_epochs=1)], resume_from=tmp_path
+        )
+        assert np.array_equal(resumed.embedding_, expected.embedding_)
 
 
 def test_a_new_fit_makes_a_new_map(digits):
@@ -153,7 +238,7 @@ def test_explanations_speak_of_the_network_and_reports_of_the_map(fitted, digits
         feature_importance(fitted, X[:20]).values,
         feature_importance(fitted.model, X[:20], feature_names=None).values,
     )
-    report = paradime.report(fitted, X, y).figures
+    report = paradime.report(fitted, X, y).scores
     trust = next(score.seen for name, score in report.items() if "trust" in name)
     expected = metrics.trustworthiness(X, fitted.embedding_, n_neighbors=15)
     assert float(trust) == pytest.approx(float(expected), abs=0.01)
@@ -238,13 +323,27 @@ def test_presets_without_such_an_objective_have_no_such_parameter():
         ParametricUMAP(refine=True)
 
 
-def test_what_would_show_another_map_is_refused(fitted, digits, tmp_path):
-    with pytest.raises(UnsupportedConfigurationError, match=r"refine=True: new rows are placed"):
-        fitted.export_onnx(tmp_path / "tsne.onnx")
-    with pytest.raises(UnsupportedConfigurationError, match=r"refine=True: new rows are placed"):
-        fitted.export_torch(tmp_path / "tsne.pt2")
-    page = paradime.explore(fitted, digits[0][:100], path=tmp_path / "page.html")
-    assert any("refine=True" in note for note in page.notes)
+def test_pages_place_new_rows_in_the_refined_map_by_a_sample_if_it_is_large(fitted, digits, tmp_path, monkeypatch):
+    from paradime.explorer import features
+    from paradime.explorer.network import run_layers, write_layers
+
+    X, _, new, _ = digits
+    placed = run_layers(write_layers(fitted), torch.from_numpy(new)).numpy()
+    assert np.allclose(placed, fitted.transform(new), atol=1e-5)
+    page = paradime.explore(fitted, X[:100], path=tmp_path / "page.html")
+    assert page.what_if
+    assert not page.notes
+    monkeypatch.setattr(features, "_MOST_PARAMETERS", 10_000)
+    page = paradime.explore(fitted, X[:100], path=tmp_path / "page.html")
+    assert page.what_if
+    assert any("of the 500 training rows by which the routine places others" in note for note in page.notes)
+
+
+def test_the_explorer_ranks_features_of_training_rows_in_a_refined_map(fitted, digits):
+    from paradime.explorer.features import feature_importance
+    from paradime.explorer.network import write_layers
+
+    assert (feature_importance(write_layers(fitted), torch.from_numpy(digits[0][:50])) > 0).any()
 
 
 def test_keyboard_interrupt_keeps_the_positions_reached(digits, monkeypatch):

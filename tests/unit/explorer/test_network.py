@@ -9,8 +9,8 @@ from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
 
 from paradime import ParametricUMAP
 from paradime.exceptions import UnsupportedConfigurationError
-from paradime.explorer import run_layers, write_layers
 from paradime.explorer.features import feature_importance
+from paradime.explorer.network import run_layers, write_layers
 from paradime.models import (
     ACTIVATIONS,
     CenterModel,

@@ -40,7 +40,7 @@ def test_colours_are_kept_in_both_layouts(layout, tmp_path, written):
 
 
 def test_images_fill_several_sheets(tmp_path, written, monkeypatch):
-    monkeypatch.setattr("paradime.explorer.sprites._SHEET_SIDE", 20)
+    monkeypatch.setattr("paradime.explorer.packing._SHEET_SIDE", 20)
     images = np.random.default_rng(1).integers(0, 256, (60, 5, 7)).astype(np.uint8)
     page = write(tmp_path, written, images)
     assert len(page.described["images"]["sheets"]) == 8

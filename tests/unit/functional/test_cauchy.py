@@ -80,7 +80,7 @@ def test_attraction_agrees_with_the_formula(d):
 def test_attraction_is_the_same_in_blocks_of_rows(monkeypatch):
     Y, W = points(), random_graph()
     whole = cauchy_attraction(Y, *edges_of(W))
-    monkeypatch.setattr("paradime.functional.attraction._ROWS_AT_ONCE", 7)
+    monkeypatch.setattr("paradime.functional.cauchy._ROWS_AT_ONCE", 7)
     assert torch.equal(cauchy_attraction(Y, *edges_of(W)), whole)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-import paradime.functional.contrastive_batch
+import paradime.functional.contrastive
 from paradime.functional import (
     info_nce_loss,
     info_nce_of_batch,
@@ -128,7 +128,7 @@ def by_loops(positions, ids, others, c=None, temperature=1.0):
 @pytest.mark.parametrize("c", [None, 0.05, 1.0])
 def test_loss_of_a_batch_is_that_of_plain_loops(d, k, c, monkeypatch):
     # several chunks of rows, of which the last is shorter
-    monkeypatch.setitem(paradime.functional.contrastive_batch._AT_ONCE, "cpu", 3 * 7 * (1 + k))
+    monkeypatch.setitem(paradime.functional.contrastive._AT_ONCE, "cpu", 3 * 7 * (1 + k))
     positions, ids, others = batch(k=k, d=d)
     points = positions[ids], positions[others], ids, others
     if c is None:
@@ -141,7 +141,7 @@ def test_loss_of_a_batch_is_that_of_plain_loops(d, k, c, monkeypatch):
 @pytest.mark.parametrize("temperature", [0.5, 2.0, 3.0])
 @pytest.mark.parametrize("d", [2, 12])
 def test_loss_and_gradients_of_a_batch_follow_the_temperature(temperature, d, monkeypatch):
-    monkeypatch.setitem(paradime.functional.contrastive_batch._AT_ONCE, "cpu", 3 * 7 * 3)
+    monkeypatch.setitem(paradime.functional.contrastive._AT_ONCE, "cpu", 3 * 7 * 3)
     positions, ids, others = batch(k=2, d=d)
     result = info_nce_of_batch(positions[ids], positions[others], ids, others, temperature)
     assert float(result) == pytest.approx(by_loops(positions, ids, others, temperature=temperature), rel=1e-6)
@@ -154,7 +154,7 @@ def test_loss_and_gradients_of_a_batch_follow_the_temperature(temperature, d, mo
 @pytest.mark.parametrize("d", [1, 2, 12])
 @pytest.mark.parametrize("k", [1, 3])
 def test_gradients_of_a_batch_are_those_of_finite_differences(d, k, monkeypatch):
-    monkeypatch.setitem(paradime.functional.contrastive_batch._AT_ONCE, "cpu", 2 * 4 * (1 + k))
+    monkeypatch.setitem(paradime.functional.contrastive._AT_ONCE, "cpu", 2 * 4 * (1 + k))
     positions, ids, others = batch(4, k, d)
     anchors, neighbors = positions[ids].requires_grad_(), positions[others].requires_grad_()
     assert torch.autograd.gradcheck(lambda a, n: info_nce_of_batch(a, n, ids, others), (anchors, neighbors))

@@ -130,7 +130,7 @@ def test_fit_is_the_same_curve_at_any_spread(exponent, relative_min_dist):
 
 @pytest.mark.parametrize("spread", [0, -1])
 def test_spread_that_is_not_positive_is_refused(spread):
-    with pytest.raises(ValueError, match=f"spread must be positive, got {spread}"):
+    with pytest.raises(ValueError, match=f"spread must be a positive number, got {spread}"):
         find_ab(spread, 0.1)
 
 

@@ -24,7 +24,7 @@ def test_both_ways_agree_with_another_implementation(rows):
 
 def test_chunks_of_columns_do_not_matter(rows, monkeypatch):
     whole = axes_of_rows(rows, 4)
-    monkeypatch.setattr("paradime.functional.principal_axes._CHUNK_ELEMENTS", 400)
+    monkeypatch.setattr("paradime.functional.spectral._CHUNK_ELEMENTS", 400)
     torch.testing.assert_close(axes_of_rows(rows, 4), whole)
 
 

@@ -87,7 +87,7 @@ def test_equal_calls_give_equal_positions():
 
 
 def test_no_dimensions_are_refused():
-    with pytest.raises(ValueError, match="out_dim must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="out_dim must be an integer of at least 1, got 0"):
         spectral_positions(scipy.sparse.csr_array(np.ones((5, 5))), 0)
 
 

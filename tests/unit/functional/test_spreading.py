@@ -4,7 +4,7 @@ import torch
 from scipy.spatial.distance import cdist
 from sklearn.datasets import load_iris
 
-from paradime.functional.spreading import covering_points, relative_movement
+from paradime.functional.clustering import covering_points, relative_movement
 
 
 def test_chosen_points_cover_the_others_better_than_random_ones():

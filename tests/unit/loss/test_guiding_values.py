@@ -237,7 +237,7 @@ def test_structure_of_some_points_is_that_of_points_spread_over_the_batch():
     assert float(GlobalStructureLoss(n_points=8).of_embedding(embedded[:8], {"main": rows[:8]}, {})) == float(
         whole
     )
-    with pytest.raises(ValueError, match="n_points must be at least 3"):
+    with pytest.raises(ValueError, match="n_points must be an integer of at least 3"):
         GlobalStructureLoss(n_points=2)
 
 

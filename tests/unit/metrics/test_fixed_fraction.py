@@ -59,11 +59,11 @@ def test_few_rows_give_the_neighbours_preserved():
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"fraction": 0}, ValueError, r"fraction must be a number in \(0, 1\], got 0"),
-        ({"fraction": 1.5}, ValueError, r"fraction must be a number in \(0, 1\], got 1.5"),
-        ({"fraction": float("nan")}, ValueError, r"fraction must be a number in \(0, 1\], got nan"),
-        ({"fraction": True}, ValueError, r"fraction must be a number in \(0, 1\], got True"),
-        ({"fraction": "0.1"}, ValueError, r"fraction must be a number in \(0, 1\], got '0.1'"),
+        ({"fraction": 0}, ValueError, r"fraction must lie in \(0, 1\], got 0"),
+        ({"fraction": 1.5}, ValueError, r"fraction must lie in \(0, 1\], got 1.5"),
+        ({"fraction": float("nan")}, ValueError, r"fraction must lie in \(0, 1\], got nan"),
+        ({"fraction": True}, ValueError, r"fraction must lie in \(0, 1\], got True"),
+        ({"fraction": "0.1"}, ValueError, r"fraction must lie in \(0, 1\], got '0.1'"),
         ({"n_neighbors": 400}, ValueError, r"n_neighbors must lie in \[1, 399\] for 400 points, got 400"),
         ({"n_neighbors": 2.0}, TypeError, r"n_neighbors must be an integer, got 2.0"),
         ({"embedding": Y[:-1]}, ValueError, "same number of rows, got 400 and 399"),

@@ -89,7 +89,7 @@ def test_gradient_of_the_shares_is_that_of_the_formula():
 
 @pytest.mark.parametrize("sharpness", [0, -1, math.inf, math.nan])
 def test_sharpness_out_of_range_is_refused(sharpness):
-    with pytest.raises(ValueError, match="sharpness must be positive and finite"):
+    with pytest.raises(ValueError, match="sharpness must be a positive number"):
         CenterModel(3, sharpness=sharpness)
 
 
@@ -135,7 +135,7 @@ def test_arguments_are_kept_as_they_were_given():
         ({"hidden_dims": [5, -1]}, r"must be positive, got \[7, 5, -1, 2\]"),
         ({"n_rows": 0}, "n_rows must be at least 1, got 0"),
         ({"n_centers": -1}, "n_centers must not be negative, got -1"),
-        ({"n_components": 0}, "n_components must be at least 1, got 0"),
+        ({"n_components": 0}, "n_components must be an integer of at least 1, got 0"),
         ({"whitening": -0.1}, r"whitening must lie in \[0, 1\], got -0.1"),
         ({"dropout": 1.0}, r"dropout must lie in \[0, 1\), got 1.0"),
         ({"activation": "rleu"}, r"unknown activation 'rleu'. Did you mean 'relu'\?"),

@@ -83,7 +83,7 @@ def test_held_out_neighbours_are_measured_by_the_metric_of_the_training():
     rng = np.random.default_rng(0)
     places = np.stack([rng.uniform(-1.5, 1.5, 200), rng.uniform(-3, 3, 200)], axis=1)
     from paradime.relations import NeighborBasedPDist
-    from paradime.training.quality import metric_of, nearest_training_rows
+    from paradime.training.validation import metric_of, nearest_training_rows
 
     assert metric_of({"rel": NeighborBasedPDist(5, metric="haversine")}) == "haversine"
     assert metric_of({"rel": NeighborBasedPDist(5, metric="l1")}) == "manhattan"

@@ -221,8 +221,8 @@ def test_chunks_do_not_matter(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"in_dim": 0}, "in_dim must be positive, got 0"),
-        ({"n_components": 0}, "n_components must be at least 1, got 0"),
+        ({"in_dim": 0}, "in_dim must be an integer of at least 1, got 0"),
+        ({"n_components": 0}, "n_components must be an integer of at least 1, got 0"),
         ({"whitening": 1.5}, r"whitening must lie in \[0, 1\], got 1.5"),
         ({"whitening": math.nan}, r"whitening must lie in \[0, 1\], got nan"),
     ],

@@ -7,7 +7,7 @@ import torch
 from scipy.spatial.distance import cdist
 
 from paradime.neighbors import blocks, measured_recall, nearest_neighbors
-from paradime.neighbors.lists import split_into_lists
+from paradime.neighbors.blocks import split_into_lists
 
 
 @functools.cache

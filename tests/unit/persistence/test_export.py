@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import paradime
-from paradime import ParametricMDS, ParametricUMAP
+from paradime import ParametricMDS, ParametricTSNE, ParametricUMAP
 from paradime.dr import ParametricDR
 from paradime.exceptions import NotTrainedError, UnsupportedConfigurationError
 from paradime.loss import ReconstructionLoss
@@ -105,6 +105,24 @@ def test_models_of_any_kind_leave(model, runtime, iris, tmp_path):
     routine = ParametricMDS(model=model(), epochs=2, batch_size=50, random_state=0).fit(offset)
     getattr(routine, export)(tmp_path / "model.onnx")
     assert close(run(tmp_path / "model.onnx", offset), routine.transform(offset))
+
+
+def test_refined_maps_leave_with_their_rows_and_networks_alone(digits, runtime, tmp_path):
+    export, run = runtime
+    X = digits[0]
+    new = np.concatenate((X[:40] + X[40:80] / 9, 100 * X[:3]))
+    trained = ParametricTSNE(refine=True, epochs=2, init_epochs=1, random_state=0).fit(X)
+    trained.save(tmp_path / "m.paradime")
+    routine, path = paradime.load(tmp_path / "m.paradime"), tmp_path / "model"
+    getattr(routine, export)(path)
+    assert METADATA[export](path)["paradime_refined"] == "true"
+    expected = trained.transform(new)
+    for n in (1, 2, 43):
+        assert close(run(path, new[:n]), expected[:n])
+    assert np.array_equal(run(path, X), trained.embedding_)
+    getattr(routine, export)(path, refine=False)
+    assert "paradime_refined" not in METADATA[export](path)
+    assert close(run(path, new), trained.transform(new, refine=False))
 
 
 def test_images_and_their_decoder_leave(digits, runtime, tmp_path):

@@ -117,14 +117,50 @@ def test_any_module_is_saved_without_its_form_and_given_when_loaded(iris, tmp_pa
         paradime.load(tmp_path / "m", model=torch.nn.Linear(4, 2))
 
 
-def test_module_that_hides_part_of_itself_is_refused_before_anything_is_written(mine, iris, tmp_path):
+@pytest.fixture
+def hiding(mine, iris):
+    """A routine whose model computes with a tensor that is no buffer."""
     model = mine.Net(4)
     hidden = torch.tensor([5.0, -1.0])
     model.forward = lambda X: torch.nn.functional.linear(X, torch.ones(2, 4)) * hidden + 0 * model.last.bias
-    routine = ParametricMDS(model=model, epochs=1, batch_size=50, random_state=0).fit(iris)
-    with pytest.raises(UnsupportedConfigurationError, match="depends on more than its parameters"):
-        routine.save(tmp_path / "m", allow_imports=["users_module"])
+    return ParametricMDS(model=model, epochs=1, batch_size=50, random_state=0).fit(iris)
+
+
+def test_verification_refuses_a_model_that_would_embed_differently_before_anything_is_written(hiding, tmp_path):
+    words = r"nothing was written.*embed differently.*, by up to \d.* depends on more than its parameters"
+    with pytest.raises(UnsupportedConfigurationError, match=words):
+        hiding.save(tmp_path / "m", allow_imports=["users_module"], verify=True)
     assert not (tmp_path / "m").exists()
+    hiding.save(tmp_path / "m", allow_imports=["users_module"])
+
+
+def test_verification_names_what_would_be_loaded_differently(mds, tmp_path, monkeypatch):
+    from paradime.dr import saving
+
+    def restore(*args):
+        again = copy.deepcopy(mds)
+        with torch.no_grad():
+            next(again.model.parameters()).add_(1)
+        return again
+
+    monkeypatch.setattr(saving, "restore", restore)
+    name = next(name for name, _ in mds.model.named_parameters())
+    with pytest.raises(UnsupportedConfigurationError, match=rf"other values of {name} of its model"):
+        mds.save(tmp_path / "m", verify=True)
+    assert not (tmp_path / "m").exists()
+
+
+def test_only_a_verified_save_loads_what_it_writes(mds, tmp_path, monkeypatch):
+    from paradime.dr import loading
+
+    restored, calls = loading.restored, []
+    monkeypatch.setattr(
+        loading, "restored", lambda *args, **settings: calls.append(1) or restored(*args, **settings)
+    )
+    mds.save(tmp_path / "m.paradime")
+    assert not calls
+    mds.save(tmp_path / "m.paradime", verify=True)
+    assert calls
 
 
 def test_model_that_was_changed_after_it_was_made_is_refused(iris, tmp_path):
@@ -154,7 +190,7 @@ def test_frozen_and_tied_parameters_stay_so(iris, tmp_path):
 
 def test_double_precision_stays_double(tmp_path):
     from paradime.persistence.architecture import describe_model
-    from paradime.persistence.tensors import pack_tensors, unpack_tensors
+    from paradime.persistence.saved import pack_tensors, unpack_tensors
     from paradime.persistence.weights import restored_model
     from paradime.spec import Vocabulary
 

@@ -8,7 +8,7 @@ import pytest
 import paradime
 from paradime import ParametricMDS, ParametricTSNE
 from paradime.dr import ParametricDR
-from paradime.spec.loading import load as load_text
+from paradime.spec.formats import load as load_text
 
 
 def test_folder_has_the_files_that_the_hub_knows(fitted, tmp_path):

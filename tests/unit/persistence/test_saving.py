@@ -311,6 +311,39 @@ def test_saving_again_replaces_and_keeps_what_is_not_ours(mds, fitted, iris, tmp
     assert not list(tmp_path.glob(".*"))
 
 
+def test_an_edited_model_card_stays_and_another_is_replaced(mds, fitted, tmp_path):
+    mds.save(tmp_path)
+    assert "ParametricMDS" in (tmp_path / "README.md").read_text()
+    fitted.save(tmp_path)
+    assert "ParametricContrastive" in (tmp_path / "README.md").read_text()
+    with (tmp_path / "README.md").open("a") as file:
+        file.write("Trained by me.")
+    for routine in (mds, fitted, mds):
+        routine.save(tmp_path)
+        assert (tmp_path / "README.md").read_text().endswith("Trained by me.")
+    (tmp_path / "README.md").unlink()
+    mds.save(tmp_path)
+    assert "ParametricMDS" in (tmp_path / "README.md").read_text()
+
+
+def test_a_file_that_only_has_a_name_of_ours_stays(iris, fitted, tmp_path):
+    unnamed = ParametricMDS(epochs=1, random_state=0, metric=lambda a, b: (a - b).abs().sum(-1)).fit(iris)
+    unnamed.save(tmp_path, training=False)
+    assert not (tmp_path / "spec.json").exists()
+    (tmp_path / "spec.json").write_text("mine")
+    unnamed.save(tmp_path, training=False)
+    assert (tmp_path / "spec.json").read_text() == "mine"
+
+
+def test_a_folder_behind_a_link_is_written_where_it_lies(mds, iris, tmp_path):
+    (tmp_path / "volume").mkdir()
+    (tmp_path / "model").symlink_to(tmp_path / "volume")
+    mds.save(tmp_path / "model")
+    mds.save(tmp_path / "model")
+    assert (tmp_path / "model").is_symlink()
+    assert np.array_equal(paradime.load(tmp_path / "volume").transform(iris), mds.transform(iris))
+
+
 def test_generator_as_random_state_is_saved_as_the_seed_drawn(iris, path):
     routine = ParametricMDS(epochs=1, random_state=np.random.default_rng(3)).fit(iris)
     again = round_trip(routine, path)

@@ -149,7 +149,7 @@ def test_series_can_be_named_and_coloured(ax):
         (lambda: plot.importance([1.0, np.nan]), "NaN or infinity, first for feature 1"),
         (lambda: plot.importance([1.0], ["a", "b"]), "got 2 for 1 features"),
         (lambda: plot.importance([[1.0, 2.0]], series=["a"]), "got 1 for 2"),
-        (lambda: plot.importance([1.0], top=0), "top must be at least 1, got 0"),
+        (lambda: plot.importance([1.0], top=0), "top must be an integer of at least 1, got 0"),
         (lambda: plot.importance(np.ones((2, 2, 2))), r"got \(2, 2, 2\)"),
         (lambda: plot.importance([1.0], ["a"], highlight="b"), "name of a feature, got 'b'"),
     ],
@@ -208,7 +208,7 @@ def test_quality_curves_are_drawn_on_a_logarithmic_axis_with_their_areas(ax):
     [
         (lambda: plot.shepard(X, Y[:5]), "got 178 and 5 rows"),
         (lambda: plot.shepard(X[:2], Y[:2]), "at least 3"),
-        (lambda: plot.shepard(X, Y, n_pairs=0), "n_pairs must be at least 10, got 0"),
+        (lambda: plot.shepard(X, Y, n_pairs=0), "n_pairs must be an integer of at least 10, got 0"),
         (lambda: plot.shepard(np.full_like(X, np.nan), Y), "X must be finite"),
         (lambda: plot.quality([0.5, np.nan]), "curve must be finite"),
         (lambda: plot.quality({}), "without entries"),

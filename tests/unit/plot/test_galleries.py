@@ -125,7 +125,7 @@ def test_dark_gallery_is_dark_all_over():
         (lambda: plot.gallery([Y, Y]), "mapping from title to positions, got list"),
         (lambda: plot.gallery({"a": Y, "b": Y[:5]}), "got 300 in 'a' and 5 in 'b'"),
         (lambda: plot.gallery({"umap": Y}, reference="umpa"), "Did you mean 'umap'"),
-        (lambda: plot.gallery({"a": Y}, columns=0), "columns must be at least 1, got 0"),
+        (lambda: plot.gallery({"a": Y}, columns=0), "columns must be an integer of at least 1, got 0"),
         (lambda: plot.gallery({"a": Y[:, :1]}), r"embeddings\['a'\] must have shape \(n, 2\)"),
         (lambda: plot.align(Y, Y[:5]), r"got shapes \(300, 2\) and \(5, 2\)"),
         (

@@ -394,7 +394,7 @@ def test_errors_of_points_are_drawn_as_numbers(ax):
         (lambda: plot.embedding(Y, labels=LABELS, legend="besides"), ValueError, "Did you mean 'beside'"),
         (lambda: plot.embedding(Y, renderer="datashade"), ValueError, "Did you mean 'datashader'"),
         (lambda: plot.embedding(Y, theme="night"), ValueError, "got 'night'"),
-        (lambda: plot.embedding(Y, size=0), ValueError, "size must be positive, got 0"),
+        (lambda: plot.embedding(Y, size=0), ValueError, "size must be a positive number, got 0"),
         (lambda: plot.embedding(Y, alpha=2), ValueError, r"alpha must lie in \(0, 1\], got 2"),
         (lambda: plot.embedding(Y, ax=np.array([None])), TypeError, "got ndarray. Pass a single one"),
         (lambda: plot.embedding(Y, new_labels=[1]), ValueError, "got no new points"),

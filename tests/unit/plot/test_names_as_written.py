@@ -7,7 +7,7 @@ from matplotlib.text import Text
 
 from paradime import plot
 from paradime.plot.histories import losses
-from paradime.training.drawing import draw_losses
+from paradime.training.pictures import draw_losses
 from paradime.utils.plotting import scatterplot
 
 NAMES = ["from $5 to $10", r"$\frac$", "a$ b_$", r"back\slash \$", "_hidden", "x_1^2 & 50 %"]

@@ -86,7 +86,7 @@ def test_colours_repeat_beyond_sixty_classes():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: plot.palette(-1), "n must be at least 0, got -1"),
+        (lambda: plot.palette(-1), "n must be an integer of at least 0, got -1"),
         (lambda: plot.palette(3, theme="drak"), "got 'drak'.*Did you mean 'dark'"),
         (lambda: plot.colormap("sepia"), "'light', 'dark' or None, got 'sepia'"),
     ],

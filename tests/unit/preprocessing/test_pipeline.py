@@ -46,7 +46,7 @@ def short():
 def test_the_command_line_encodes_tables_as_the_saved_pipeline_does(run, frame, names, capsys):
     encoder = TabularEncoder().set_output(transform="pandas" if names else "default")
     pipeline = make_pipeline(encoder, short()).fit(frame)
-    save_pipeline(pipeline, "m.paradime", metadata={"by": "me"})
+    save_pipeline(pipeline, "m.paradime", metadata={"by": "me"}, verify=True)
     expected = pipeline.transform(frame)
     assert paradime.load("m.paradime").metadata_["by"] == "me"
     np.testing.assert_array_equal(pipeline_of(paradime.load("m.paradime")).transform(frame), expected)

@@ -4,6 +4,7 @@ import scipy.sparse
 import torch
 
 from paradime.refinement import ReferenceRows
+from paradime.refinement.reference import checks_of, factors_of_checks
 from paradime.utils.sparse import SparseRows
 
 
@@ -87,6 +88,46 @@ def test_the_state_is_read_again_and_a_damaged_one_refused():
     reference = ReferenceRows.of(rows(20))
     again = ReferenceRows.from_state(reference.state())
     assert again.find(rows(20)).tolist() == list(range(20))
-    for name, value in (("keys", reference.keys[:3]), ("order", reference.order + 5), ("axes", torch.ones(2, 3))):
+    for name, value in (
+        ("keys", reference.keys[:3]),
+        ("checks", reference.checks[:5]),
+        ("axes", torch.ones(2, 3)),
+    ):
         with pytest.raises(ValueError, match="do not fit together"):
             ReferenceRows.from_state({**reference.state(), name: value})
+
+
+def test_a_subset_knows_its_rows_and_no_others():
+    X = rows(40)
+    reference = ReferenceRows.of(X).subset(torch.arange(0, 40, 2))
+    assert reference.find(X).tolist() == [i // 2 if i % 2 == 0 else -1 for i in range(40)]
+    assert reference.nearest(X[::2], 1)[0].squeeze(1).tolist() == list(range(20))
+
+
+def test_sums_of_equal_rows_agree_in_any_order_of_columns_and_those_of_others_do_not():
+    X = rows(300, 30).to(torch.float64)
+    factors = factors_of_checks(30)
+    sums, rounding = checks_of(X, factors)
+    order = torch.randperm(30, generator=torch.Generator().manual_seed(0))
+    again, _ = checks_of(X[:, order], factors[order])
+    assert bool(((sums - again).abs() <= rounding).all())
+    apart = (sums[:, None] - sums).abs() <= rounding[:, None]
+    assert int(apart.sum()) == 300
+    other, _ = checks_of(X.to(torch.float32).nextafter(torch.tensor(torch.inf)), factors)
+    assert bool(((sums - other).abs() > rounding).all())
+
+
+@pytest.mark.parametrize("n_rows", [1, 60, 1_700, 1_999])
+def test_some_rows_cover_the_others_better_than_random_ones(n_rows):
+    X = rows(2_000, 2)
+    reference = ReferenceRows.of(X)
+    chosen = reference.covering(n_rows)
+    assert len(chosen.unique()) == n_rows
+    assert torch.equal(chosen, reference.covering(n_rows))
+    if n_rows < 1_000:  # above, nearly all are chosen
+
+        def farness(some):
+            return float(torch.cdist(X, X[some]).amin(dim=1).square().mean())
+
+        drawn = torch.randperm(2_000, generator=torch.Generator().manual_seed(0))[:n_rows]
+        assert farness(chosen) < 0.9 * farness(drawn)

@@ -1,7 +1,16 @@
+import pickle
+
 import pytest
 import torch
 
-from paradime.refinement import Attraction, FreePositions, RefinedMap, neighbor_probabilities, scaled_start
+from paradime.refinement import (
+    Attraction,
+    FreePositions,
+    RefinedMap,
+    RefinedPlacement,
+    neighbor_probabilities,
+    scaled_start,
+)
 from paradime.relationdata import relation_factory
 
 
@@ -78,6 +87,32 @@ def test_the_state_is_read_again_and_a_damaged_one_refused():
     for name, value in damaged.items():
         with pytest.raises(ValueError, match="do not fit to its rows"):
             RefinedMap.from_state({**refined.state(), name: value})
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "correlation"])
+@pytest.mark.parametrize(("n", "d", "offset"), [(2, 3, 0), (40, 5, 1e6), (400, 130, 0), (2_000, 6, 0)])
+def test_one_graph_places_rows_as_the_map_does(metric, n, d, offset):
+    X = rows(n, d).to(torch.float64) + offset
+    X[1] = X[0]
+    refined = RefinedMap.of(X, 10 * X[:, :2], perplexity=10, metric=metric)
+    asked = torch.cat((X, rows(30, d, seed=1) + offset, 100 * rows(3, d, seed=2)))
+    placed = RefinedPlacement.of(refined)(asked)
+    assert torch.equal(placed[:n], refined.positions)
+    assert torch.allclose(placed, refined.place(asked), rtol=1e-6, atol=1e-5)
+
+
+def test_the_graph_takes_images():
+    X = rows(60, 12)
+    refined = RefinedMap.of(X.view(60, 3, 4), X[:, :2], perplexity=5)
+    assert torch.equal(RefinedPlacement.of(refined)(X.view(60, 3, 4)), refined.positions)
+
+
+def test_a_map_that_has_placed_rows_is_pickled_as_small_as_before():
+    X, refined = flat_map()
+    before = len(pickle.dumps(refined))
+    placed = refined.place(X + 0.1)
+    assert len(pickle.dumps(refined)) == before
+    assert torch.equal(pickle.loads(pickle.dumps(refined)).place(X + 0.1), placed)
 
 
 def test_free_positions_descend_the_divergence_to_two_separate_pairs():

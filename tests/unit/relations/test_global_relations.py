@@ -247,7 +247,7 @@ def test_degenerate_data_give_finite_relations(kind, calibrate):
 
 @pytest.mark.parametrize("n_neighbors", [0, -3])
 def test_number_of_neighbours_below_one_is_refused_at_once(n_neighbors):
-    with pytest.raises(ValueError, match=f"n_neighbors must be at least 1, got {n_neighbors}"):
+    with pytest.raises(ValueError, match=f"n_neighbors must be an integer of at least 1, got {n_neighbors}"):
         NeighborBasedPDist(n_neighbors)
 
 

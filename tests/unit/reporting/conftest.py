@@ -1,6 +1,5 @@
 """A map of digits that is good, and reports on it, made once."""
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
@@ -12,7 +11,13 @@ import paradime
 from paradime import ParametricContrastive
 from paradime.reporting import pictures
 
-mpl.use("Agg")
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_windows():
+    """Draws without windows; tests of reports are skipped where matplotlib is missing."""
+    import matplotlib
+
+    matplotlib.use("Agg")
 
 
 class Lookup(torch.nn.Module):
@@ -111,7 +116,7 @@ def projection(pca):
 
 @pytest.fixture(scope="session")
 def bent(digits):
-    """A map that is neither linear nor learned, so that figures of it are the same on every machine."""
+    """A map that is neither linear nor learned, so that scores of it are the same on every machine."""
     layer = projection(PCA(2, svd_solver="full").fit(digits[0]))
     with torch.no_grad():
         layer.weight *= 0.1

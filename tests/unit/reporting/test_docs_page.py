@@ -15,7 +15,7 @@ def test_blocks_of_the_page_write_the_report(tmp_path, monkeypatch, no_pictures,
     for block in re.findall(r"```python\n(.*?)```", TEXT, flags=re.S):
         exec(block, names)
     assert "Handwritten digits" in (tmp_path / "digits_report.html").read_text(encoding="utf-8")
-    assert all(f"report.{name}" in TEXT for name in ("frame", "figures", "verdicts", "concerns", "save"))
+    assert all(f"report.{name}" in TEXT for name in ("frame", "scores", "verdicts", "concerns", "save"))
 
 
 def test_links_of_the_page_lead_somewhere():

@@ -76,11 +76,11 @@ def test_report_says_what_data_are_like(no_pictures):
     assert "50% of the rows are duplicates" in found
 
 
-def test_frame_has_a_row_a_figure(good):
-    frame = good.frame.set_index("figure")
-    assert frame.loc["neighbours preserved", "seen"] == good.figures["neighbours preserved"].seen
+def test_frame_has_a_row_per_score(good):
+    frame = good.frame.set_index("metric")
+    assert frame.loc["neighbours preserved", "seen"] == good.scores["neighbours preserved"].seen
     assert frame.loc["co-ranking area", "random"] == 0
-    assert good.to_frame("polars")["figure"].to_list() == list(frame.index)
+    assert good.to_frame("polars")["metric"].to_list() == list(frame.index)
     with pytest.raises(ValueError, match="library"):
         good.to_frame("excel")
 
@@ -163,7 +163,7 @@ def test_a_pipeline_is_judged_on_the_rows_of_its_last_step(iris, no_pictures):
     X = iris[1]
     pipeline = make_pipeline(StandardScaler(), ParametricMDS(epochs=2, random_state=0)).fit(X)
     scaled = paradime.report(pipeline[-1], pipeline[0].transform(X))
-    assert paradime.report(pipeline, X).figures == scaled.figures
+    assert paradime.report(pipeline, X).scores == scaled.scores
 
 
 def test_images_show_important_pixels(light_pictures):

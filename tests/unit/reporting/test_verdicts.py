@@ -1,4 +1,4 @@
-"""Verdicts tell good maps from bad ones, by figures that are right."""
+"""Verdicts tell good maps from bad ones, by scores that are right."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("no_pictures")
 def test_a_good_map_is_trusted(judged, outcome):
     def measure(seed):
         made = judged(seed)
-        kept, levels = made.figures["neighbours preserved"], [made.verdicts[which].level for which in (NEAR, NEW)]
+        kept, levels = made.scores["neighbours preserved"], [made.verdicts[which].level for which in (NEAR, NEW)]
         trusted = set(levels) <= {"good", "fair"} and not made.summary.startswith("Do not")
         return {
             "trusted": trusted,
@@ -43,18 +43,18 @@ def test_a_map_whose_places_are_shuffled_is_not_trusted(garbage):
 
 def test_a_linear_map_shows_distances_as_well_as_a_linear_map(linear):
     assert linear.verdicts[FAR].level in ("good", "fair")
-    figure = linear.figures["order of distances"]
-    assert compare(figure.seen, figure.pca) == 0
-    kept = linear.figures["neighbours preserved"]
+    score = linear.scores["order of distances"]
+    assert compare(score.seen, score.pca) == 0
+    kept = linear.scores["neighbours preserved"]
     assert kept.seen == pytest.approx(kept.pca, abs=0.005)
     assert kept.held_out == pytest.approx(kept.pca_held_out, abs=0.005)
 
 
-def test_figures_are_those_of_other_libraries(digits, plane, bent):
+def test_scores_are_those_of_other_libraries(digits, plane, bent):
     X, X_new, y, y_new = digits
     made = paradime.report(bent, X, y, X_new, y_new, n_samples=len(X), k=10)
     Y, Y_new = (bent(torch.as_tensor(rows, dtype=torch.float32)).detach().numpy() for rows in (X, X_new))
-    trust, accuracy = made.figures["trustworthiness"], made.figures["kNN accuracy"]
+    trust, accuracy = made.scores["trustworthiness"], made.scores["kNN accuracy"]
     # ties of whole-numbered pixels are ranked otherwise
     assert trust.seen == pytest.approx(sklearn.manifold.trustworthiness(X, Y, n_neighbors=10), abs=1e-4)
     assert trust.pca == pytest.approx(sklearn.manifold.trustworthiness(X, plane, n_neighbors=10), abs=1e-4)
@@ -63,14 +63,14 @@ def test_figures_are_those_of_other_libraries(digits, plane, bent):
     assert accuracy.held_out == pytest.approx(expected, abs=0.011)
     expected = KNeighborsClassifier(10).fit(X, y).score(X_new, y_new)
     assert accuracy.data_held_out == pytest.approx(expected, abs=0.011)
-    assert made.figures["neighbours preserved"].random == pytest.approx(10 / (len(X) - 1), abs=0.01)
+    assert made.scores["neighbours preserved"].random == pytest.approx(10 / (len(X) - 1), abs=0.01)
 
 
 def test_triplets_and_class_centres_are_those_of_the_metrics(digits, bent):
     X, X_new, y, y_new = digits
     made = paradime.report(bent, X, y, X_new, y_new, n_samples=len(X), k=10)
     Y, Y_new = (bent(torch.as_tensor(rows, dtype=torch.float32)).detach().numpy() for rows in (X, X_new))
-    triplets, centers = made.figures["order of triplets"], made.figures["neighbours of class centres"]
+    triplets, centers = made.scores["order of triplets"], made.scores["neighbours of class centres"]
     assert triplets.seen == pytest.approx(random_triplet_accuracy(X, Y), abs=4 * triplets.seen.standard_error)
     new = {"test_X": X_new, "test_embedding": Y_new}
     expected = random_triplet_accuracy(X, Y, **new)
@@ -113,9 +113,9 @@ def test_thirty_rows_are_judged_with_smaller_neighbourhoods(outcome):
 
     def measure(seed):
         made = paradime.report(ParametricMDS(epochs=20, random_state=seed).fit(X), X)
-        assert "14" in made.figures["neighbours preserved"].meaning
+        assert "14" in made.scores["neighbours preserved"].meaning
         trusted = made.verdicts[FAR].level in ("good", "fair")
-        return {"trusted": trusted, "order": made.figures["order of distances"].seen}
+        return {"trusted": trusted, "order": made.scores["order of distances"].seen}
 
     outcome(measure, at_least={"trusted": 0.99, "order": 0.9})
 
@@ -125,15 +125,15 @@ def test_numbers_as_y_are_followed_through_the_map(outcome):
 
     def measure(seed):
         made = paradime.report(ParametricMDS(epochs=5, random_state=seed).fit(X), X, y, X[:50], y[:50])
-        assert "kNN accuracy" not in made.figures
-        figure = made.figures["direction of y"]
-        assert figure.seen < 1
-        return {"seen": figure.seen, "ahead of random": figure.seen - figure.random}
+        assert "kNN accuracy" not in made.scores
+        score = made.scores["direction of y"]
+        assert score.seen < 1
+        return {"seen": score.seen, "ahead of random": score.seen - score.random}
 
     outcome(measure, seeds=2, at_least={"seen": 0.2, "ahead of random": 0.1})
 
 
-def test_equal_seeds_give_equal_figures_and_answers(digits, routine, good):
+def test_equal_seeds_give_equal_scores_and_answers(digits, routine, good):
     X, X_new, y, y_new = digits
     again = paradime.report(routine, X, y, X_new, y_new)
-    assert (again.figures, again.verdicts) == (good.figures, good.verdicts)
+    assert (again.scores, again.verdicts) == (good.scores, good.verdicts)

@@ -7,8 +7,7 @@ from sklearn.datasets import load_digits
 
 from paradime import loss, relations, transforms
 from paradime.data import ContrastivePairs, DerivedData, NearMidFarPairs
-from paradime.data.density import local_radius
-from paradime.data.derived import pca, spectral
+from paradime.data.derived import local_radius, pca, spectral
 from paradime.dr import ParametricDR, TrainingPhase
 from paradime.models import ModelRecipe
 from paradime.training import Cosine, EarlyStopping, OneCycle, Step

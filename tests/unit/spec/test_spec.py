@@ -122,7 +122,7 @@ WRONG = {
         (spec(training_phases=[phase(loss={"components": []})]), "training phases[0].loss.components: "),
         (
             spec(training_phases=[phase(loss={"components": ["stress"], "weights": [1, 2]})]),
-            "training phases[0]: loss_weights must be one number a loss",
+            "training phases[0]: loss_weights must be one number per loss",
         ),
         (spec(training_phases=[{"epochs": 2}]), "training phases[0].loss: is missing."),
         (spec(training_phases=[]), "training phases: "),

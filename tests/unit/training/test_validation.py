@@ -285,7 +285,7 @@ def test_numbers_of_held_out_rows_are_standardised_as_those_of_the_training(digi
 
 @pytest.mark.parametrize("fraction", [-0.1, 0.6, "0.1", None, True, float("nan")])
 def test_a_fraction_out_of_range_is_refused(fraction, digits):
-    with pytest.raises(ValueError, match=r"validation_fraction must be a number in \[0, 0\.5\], got"):
+    with pytest.raises(ValueError, match=r"validation_fraction must lie in \[0, 0\.5\], got"):
         ParametricMDS(validation_fraction=fraction).fit(digits[0])
 
 

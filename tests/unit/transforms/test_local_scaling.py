@@ -84,9 +84,9 @@ def test_precision_is_kept_and_input_is_not_changed(dtype):
 
 
 def test_settings_out_of_range_are_refused():
-    with pytest.raises(ValueError, match="n_neighbors must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="n_neighbors must be an integer of at least 1, got 0"):
         LocalScaling(0)
-    with pytest.raises(ValueError, match="n_extra must be at least 0, got -1"):
+    with pytest.raises(ValueError, match="n_extra must be an integer of at least 0, got -1"):
         LocalScaling(n_extra=-1)
 
 

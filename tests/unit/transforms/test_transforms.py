@@ -132,12 +132,12 @@ def test_parameter_of_a_model_is_read_at_each_use():
 @pytest.mark.parametrize(
     ("build", "words"),
     [
-        (lambda: StudentTTransform(0), "alpha must be positive, got 0"),
-        (lambda: StudentTTransform(-1.5), "alpha must be positive, got -1.5"),
-        (lambda: ModifiedCauchyTransform(a=0.0, b=1.0), "a must be positive, got 0.0"),
-        (lambda: ModifiedCauchyTransform(a=1.0, b=-1.0), "b must be positive, got -1.0"),
+        (lambda: StudentTTransform(0), "alpha must be a positive number, got 0"),
+        (lambda: StudentTTransform(-1.5), "alpha must be a positive number, got -1.5"),
+        (lambda: ModifiedCauchyTransform(a=0.0, b=1.0), "a must be a positive number, got 0.0"),
+        (lambda: ModifiedCauchyTransform(a=1.0, b=-1.0), "b must be a positive number, got -1.0"),
         (lambda: ModifiedCauchyTransform(min_dist=-0.1), "min_dist must lie in"),
-        (lambda: ModifiedCauchyTransform(spread=0), "spread must be positive"),
+        (lambda: ModifiedCauchyTransform(spread=0), "spread must be a positive number"),
     ],
 )
 def test_parameters_out_of_range_are_refused_at_once(build, words):

@@ -16,10 +16,23 @@ async function inflated(text) {
   return new Response(stream).arrayBuffer();
 }
 
+// Converts numbers in half precision, by a table of all of them; not all browsers have an array for them.
+function fromHalf(halves) {
+  const table = Float32Array.from({ length: 1 << 16 }, (_, bits) => {
+    const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
+    if (exponent === 31) return fraction ? NaN : sign * Infinity;
+    return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
+  });
+  return Float32Array.from(halves, (bits) => table[bits]);
+}
+
 // Replaces every { blob, type } in the description by its array.
 async function loadArrays(value) {
   if (value === null || typeof value !== "object") return value;
-  if ("blob" in value) return new globalThis[`${value.type}Array`](await inflated(blobText(value.blob)));
+  if ("blob" in value) {
+    const bytes = await inflated(blobText(value.blob));
+    return value.type === "Half" ? fromHalf(new Uint16Array(bytes)) : new globalThis[`${value.type}Array`](bytes);
+  }
   const keys = Object.keys(value);
   const loaded = await Promise.all(keys.map((key) => loadArrays(value[key])));
   const result = Array.isArray(value) ? [] : {};

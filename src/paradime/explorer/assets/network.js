@@ -64,6 +64,7 @@ function normalize(row, { weight, bias, eps }) {
 
 const OPERATIONS = {
   linear,
+  place: placeByNeighbors,
   soft_clip: softClip,
   centers,
   normalize,
@@ -75,9 +76,9 @@ const OPERATIONS = {
   },
 };
 
-// Returns the position of a row of features. Features are rounded to single precision, as in routines.
+// Returns the position of a row of features, which are read in the precision in which the routine reads them.
 function place(network, row) {
-  return runLayers(network.layers, Float64Array.from(Float32Array.from(row)));
+  return runLayers(network.layers, Float64Array.from(network.double ? row : Float32Array.from(row)));
 }
 
 function runLayers(layers, row) {
