@@ -46,8 +46,8 @@ class Preset(ParametricDR):
         in_dim: Number of columns of the data, for that network; taken from the data if ``None``.
         n_components: Number of dimensions of the embedding, at least 1.
         hidden_dims: Widths of that network's hidden layers, a number for a single one; if ``None``, they follow
-            from the number of rows (:func:`~paradime.models.network_scale`; three layers of 100 with
-            ``refine=True``), or are 100 and 50 for ``network="mlp"``.
+            from the number of rows (:func:`~paradime.models.network_scale`; three layers of 100 where
+            positions are refined), or are 100 and 50 for ``network="mlp"``.
         activation: The function between them, such as ``"silu"``, ``"relu"`` or ``"softplus"``; see
             :data:`~paradime.models.ACTIVATIONS`.
         network: ``"centers"`` for a :class:`~paradime.models.CenterModel`, which scales its input and sees how

@@ -203,6 +203,11 @@ class TrainingPhase:
         self._check_weights()
 
     def _check_blocks(self) -> None:
+        if not callable(self.optimizer):
+            raise ValueError(
+                f"optimizer must be a class of torch.optim, or a function of parameters and settings, got "
+                f"{self.optimizer!r}. Pass a class, such as torch.optim.AdamW."
+            )
         if isinstance(self.schedule, str):
             if self.schedule not in SCHEDULES:
                 raise ValueError(SCHEDULES.describe_unknown(self.schedule))
