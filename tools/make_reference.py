@@ -18,6 +18,7 @@ MODULES = [
         "relations",
         "transforms",
         "loss",
+        "constraints",
         "models",
         "relationdata",
         "data",

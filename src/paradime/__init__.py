@@ -14,6 +14,7 @@ from paradime._version import __version__
 if TYPE_CHECKING:
     from paradime import (
         anndata,
+        constraints,
         data,
         datasets,
         dr,
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     )
     from paradime.explorer import explore
     from paradime.persistence import load
-    from paradime.reporting import report
+    from paradime.reporting import report, tradeoff
 
 __all__ = [
     "ParametricAutoencoder",
@@ -64,6 +65,7 @@ __all__ = [
     "ParametricUMAP",
     "__version__",
     "anndata",
+    "constraints",
     "data",
     "datasets",
     "dr",
@@ -87,6 +89,7 @@ __all__ = [
     "reporting",
     "routines",
     "spec",
+    "tradeoff",
     "training",
     "transforms",
     "types",
@@ -106,6 +109,7 @@ _FIRST_LEVEL: dict[str, str] = {
     "explore": "explorer",
     "load": "persistence",
     "report": "reporting",
+    "tradeoff": "reporting",
 }
 
 

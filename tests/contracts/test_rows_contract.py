@@ -57,6 +57,7 @@ def make(request, tmp_path):
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     monkeypatch.setattr(row_protocol, "_BLOCK_BYTES", 300)
+    monkeypatch.setattr(row_protocol, "_PAIR_BYTES", 300)
 
 
 @pytest.fixture
@@ -85,6 +86,86 @@ def test_rows_are_selected_as_those_of_a_tensor(make, X, dtype):
     assert [len(block) for block in rows.split(15)] == [15, 15, 10]
     assert torch.equal(torch.cat(list(rows.split(15))), tensor)
     assert torch.equal(rows.dense(), tensor)
+
+
+@pytest.mark.parametrize("make", ["sparse", "file"], indirect=True)
+def test_rows_that_there_are_not_are_refused(make, X):
+    rows = make(X)
+    for index in (40, -41, [3, 40], [-41, 0], torch.tensor([[1, 2], [3, 99]])):
+        with pytest.raises(IndexError):
+            rows[index]
+    with pytest.raises(
+        IndexError, match=r"indices of rows must lie in \[-40, 39\], got -41\. There are 40 rows\."
+    ):
+        rows.take([0, -41])
+    with pytest.raises(IndexError, match=r"a mask of rows must have shape \(40,\), got \(5,\)\."):
+        rows[torch.ones(5, dtype=torch.bool)]
+    with pytest.raises(IndexError, match=r"indices of rows must be integers, got torch\.float32\."):
+        rows[[1.5]]
+
+
+@pytest.mark.parametrize("make", ["sparse", "file"], indirect=True)
+def test_no_rows_are_selected_by_an_empty_list(make, X):
+    rows = make(X)
+    assert rows[[]].shape == (0, 7)
+    assert len(rows.take([])) == 0
+
+
+@pytest.mark.parametrize("make", ["sparse", "file"], indirect=True)
+def test_rows_are_selected_by_small_types_of_integers(make, X):
+    rows, tensor = make(np.repeat(X, 10, axis=0)), torch.tensor(np.repeat(X, 10, axis=0))
+    assert rows[torch.tensor([-1, 2], dtype=torch.int8)].equal(tensor[[-1, 2]])
+    assert rows[torch.tensor([200, 3], dtype=torch.uint8)].equal(tensor[[200, 3]])
+
+
+@pytest.mark.parametrize(
+    ("gathered", "error", "message"),
+    [
+        (lambda rows: rows.numpy(), TypeError, r"Bad\.gather must return a dense tensor, got ndarray\."),
+        (
+            lambda rows: rows.to_sparse(),
+            TypeError,
+            r"Bad\.gather must return a dense tensor, got torch\.sparse_coo",
+        ),
+        (lambda rows: rows[1:], ValueError, r"must return a tensor of shape \(\d+, 7\).*, got \(\d+, 7\)\."),
+        (lambda rows: rows[:, :5], ValueError, r"must return a tensor of shape \(\d+, 7\).*, got \(\d+, 5\)\."),
+    ],
+)
+def test_what_a_class_of_rows_returns_is_checked(X, gathered, error, message):
+    class Bad(FileRows):
+        def gather(self, index):
+            return gathered(super().gather(index))
+
+    with pytest.raises(error, match=message):
+        ParametricUMAP(epochs=1, n_neighbors=5).fit(Bad(X))
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "message"),
+    [
+        ("shape", [40, 7], r"FileRows\.shape must be a tuple, got \[40, 7\]\. Set it in the constructor, such as"),
+        ("dtype", np.dtype("float32"), r"FileRows\.dtype must be a dtype, got dtype\('float32'\)\."),
+        (
+            "device",
+            "cpu",
+            r"FileRows\.device must be a device, got 'cpu'\. .* self\.device = torch\.device\('cpu'\)",
+        ),
+    ],
+)
+def test_rows_whose_attributes_are_not_those_of_a_tensor_are_refused(X, attribute, value, message):
+    rows = FileRows(X)
+    setattr(rows, attribute, value)
+    with pytest.raises(TypeError, match=message):
+        ParametricUMAP(epochs=1, n_neighbors=5).fit(rows)
+
+
+def test_rows_without_attributes_are_refused(X):
+    class Bare(FileRows):
+        def __init__(self, array):
+            self._array = array
+
+    with pytest.raises(TypeError, match=r"Bare\.shape must be a tuple, got None\."):
+        rows_of(Bare(X))
 
 
 def test_selected_rows_are_stored_as_all_are(make, X):

@@ -21,7 +21,7 @@ from paradime.cli.methods import make_routine, map_dimensions, parse_guide
 from paradime.cli.models import coordinate_names
 from paradime.cli.showing import page_color, page_columns
 from paradime.cli.suspicions import targets_of
-from paradime.data.scales import outweighing_columns
+from paradime.data.columns import outweighing_columns
 from paradime.exceptions import ScaleWarning
 from paradime.preprocessing import TabularEncoder
 from paradime.preprocessing.pipeline import table_metadata

@@ -9,8 +9,7 @@ from typing import Any, Literal, get_args
 import torch
 
 from paradime._registry import did_you_mean
-from paradime.data.columns import lie_far_from_zero
-from paradime.data.scales import warn_of_outweighing_columns
+from paradime.data.columns import lie_far_from_zero, warn_of_outweighing_columns
 from paradime.data.validation import (
     checked_rows,
     column_names,

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from paradime.constraints import Constraint
 from paradime.data import DataField, Dataset, DerivedData
 from paradime.dr.network import Network
 from paradime.dr.overrides import AddedLoss, teaches_positions
@@ -118,6 +119,10 @@ class Components:
         # copied, because copies have no results, and newer components may share the originals
         self.global_relations = {key: copy.copy(entry) for key, entry in self.global_relations.items()}
         self.remember_components(["global_relations"])
+
+    def constraints(self) -> dict[str, Constraint]:
+        """Returns the losses that are constraints, by key."""
+        return {key: loss for key, loss in self.losses.items() if isinstance(loss, Constraint)}
 
     def main_phases(self) -> list[TrainingPhase]:
         """Returns the phases but for those that only learn positions; all if there are no others."""

@@ -15,12 +15,13 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import ClassifierTags, Tags
 
 from paradime._version import __version__
+from paradime.constraints import Constraint
 from paradime.data import DerivedData, Sampling
 from paradime.dr.components import COMPONENTS, Component, Components, Overrides, PhasesComponent, make_components
 from paradime.dr.fitted import FittedState
 from paradime.dr.html import fitted_attributes, html_of
 from paradime.dr.inference import PartMethod, has_part
-from paradime.dr.overrides import AddedLoss
+from paradime.dr.overrides import AddedLoss, added_constraint
 from paradime.dr.parameters import checked_parameters, describe_unknown, handed_on, known_parameters, parameters_of
 from paradime.exceptions import InconsistentVersionWarning, UnsupportedConfigurationError
 from paradime.loss import Loss
@@ -126,7 +127,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def set_training_defaults(  # noqa: D417  a phase documents its settings
         self,
         training_phase: TrainingPhase | None = None,
-        epochs: int | Literal["auto"] | None = None,
+        epochs: int | Literal["auto", "short"] | None = None,
         batch_size: int | Literal["auto"] | None = None,
         batches_per_epoch: int | None = None,
         sampling: str | Sampling | None = None,
@@ -155,7 +156,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         self,
         training_phase: TrainingPhase | None = None,
         name: str | None = None,
-        epochs: int | Literal["auto"] | None = None,
+        epochs: int | Literal["auto", "short"] | None = None,
         batch_size: int | Literal["auto"] | None = None,
         batches_per_epoch: int | None = None,
         sampling: str | Sampling | None = None,
@@ -234,6 +235,49 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         """
         added = AddedLoss(key, loss, weight, share, phases)
         with self._composing() as blocks:
+            added.apply(blocks.losses, blocks.training_phases)
+        self._overrides.losses.append(added)
+        return self
+
+    def add_constraint(
+        self,
+        constraint: Constraint,
+        weight: float | Sequence[float] | None = None,
+        *,
+        share: float | None = None,
+        key: str | None = None,
+        phases: Sequence[str] | None = None,
+    ) -> Self:
+        """Imposes a constraint on the embedding; ``adherence`` measures how far it holds.
+
+        Args:
+            constraint: The constraint, see :mod:`paradime.constraints`.
+            weight: Its weight beside those of the losses, or a pair (start, end) between which it changes.
+            share: Its gradient share, in (0, 1), instead of a weight; 0.2 if neither is given. An exact constraint
+                has neither: the network satisfies it whatever it learns.
+            key: Its key among the losses; such as ``"axis 0"`` if ``None``.
+            phases: The names of the phases that it is added to; all but those that only learn positions if
+                ``None``.
+
+        Returns:
+            This routine.
+
+        Raises:
+            TypeError: If it is no constraint.
+            UnsupportedConfigurationError: If it contradicts another one, the key is taken, or there is no phase to
+                add it to.
+            ValueError: If weight and share are both given, the share is out of range, or an exact constraint has
+                one.
+
+        Example:
+            >>> from paradime import ParametricUMAP
+            >>> from paradime.constraints import AxisConstraint
+            >>> routine = ParametricUMAP().add_constraint(AxisConstraint("age", axis=1), share=0.3)
+            >>> list(routine.constraints)
+            ['axis 1']
+        """
+        with self._composing() as blocks:
+            added = added_constraint(constraint, blocks.losses, key=key, weight=weight, share=share, phases=phases)
             added.apply(blocks.losses, blocks.training_phases)
         self._overrides.losses.append(added)
         return self

@@ -9,19 +9,22 @@ from typing import Any
 import numpy as np
 import torch
 
+from paradime.constraints import Adherence
 from paradime.data import Dataset
 from paradime.dr.components import Components
 from paradime.dr.fitted import FittedState
-from paradime.dr.inputs import entry_of, number_of_rows
+from paradime.dr.inputs import as_dataset, entry_of, number_of_rows
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.metrics import trustworthiness
 from paradime.models import EmbeddingModel, Model, ModelRecipe
 from paradime.training import apply_in_chunks
+from paradime.types import Data
 
 __all__ = [
     "MissingPartError",
     "PartMethod",
     "UnknownAttributeError",
+    "adherence_of",
     "apply_model",
     "has_part",
     "needs_part",
@@ -165,3 +168,25 @@ def score_of(X: Any, key: str, embed: Callable[[Any], torch.Tensor]) -> float:
     points = dataset.source("rows")[torch.from_numpy(chosen)].flatten(1)
     n_neighbors = min(_SCORED_NEIGHBORS, (len(chosen) - 1) // 2)
     return float(trustworthiness(points, embedded[torch.from_numpy(chosen)], n_neighbors=n_neighbors))
+
+
+def adherence_of(routine: Any, X: Data | None, y: Any, only: str | None = None) -> dict[str, Adherence]:
+    """Measures how far rows adhere to the constraints of a trained routine; see ``ParametricDR.adherence``.
+
+    Args:
+        routine: The routine.
+        X: Rows, or a dict of named entries; the training rows if ``None``.
+        y: Their targets.
+        only: The key of the only constraint to measure; all if ``None``.
+    """
+    blocks, targets = routine._components, routine._fitted.targets
+    if X is None:
+        dataset, positions = blocks.workspace.require_dataset(), routine.embedding_
+    else:
+        dataset, positions = as_dataset(X, routine.data_key), routine._apply(X, "embed")
+        if y is not None and targets is not None:
+            dataset.add({"labels": targets.encode(y, n=len(dataset))})
+    wide = torch.as_tensor(positions).to("cpu", torch.float64)
+    chosen = {key: one for key, one in blocks.constraints().items() if only in (None, key)}
+    found = {key: constraint.adherence(wide, dataset) for key, constraint in chosen.items()}
+    return {key: adherence for key, adherence in found.items() if adherence is not None}

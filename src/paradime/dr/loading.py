@@ -153,7 +153,7 @@ def _remember(routine: Any, saved: Saved, decoder: Decoder) -> None:
         metadata=decoder.decode(saved.config.metadata),
         ranges=(ranges["low"], ranges["high"]),
         source=attributes.pop("_anndata_source", None),
-        refined=_refined(saved),
+        refined=_refined(saved, routine._components.model),
     )
     if told.output is not None:
         routine.set_output(transform=told.output)
@@ -165,10 +165,10 @@ def _remember(routine: Any, saved: Saved, decoder: Decoder) -> None:
         setattr(routine, name, value)
 
 
-def _refined(saved: Saved) -> RefinedMap | None:
+def _refined(saved: Saved, model: torch.nn.Module | None) -> RefinedMap | None:
     state = saved.tensors(REFINED)
     try:
-        return RefinedMap.from_state(state) if state else None
+        return RefinedMap.from_state(state, model) if state else None
     except (KeyError, ValueError, RuntimeError, TypeError) as error:
         raise ModelFileError(f"{saved.path}: the refined map cannot be read: {error}") from error
 

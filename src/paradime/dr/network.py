@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
 
+from paradime.constraints import Constraint
 from paradime.data import Dataset
+from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import Loss
 from paradime.models import (
     Completable,
@@ -20,6 +23,7 @@ from paradime.models import (
     centers_rows,
     wants_standardization,
 )
+from paradime.models._options import named_options
 from paradime.utils.rows import Rows, rows_of
 from paradime.utils.seed import seeded
 
@@ -68,6 +72,7 @@ class Network:
         self._is_prepared = False
         self._completes = self.recipe is not None  # a user's prepared model is not completed
         self._has_unit = self.recipe is None  # a user's model keeps its own unit
+        self._outputs: tuple[Mapping[str, Any], ...] = ()
         if self.recipe is not None and self.row_shape is not None and _needs_no_data(self.recipe):
             self._make(self.row_shape)
 
@@ -102,6 +107,33 @@ class Network:
                 self._decide(rows)
         assert self.model is not None
         return self.model
+
+    def satisfy(self, constraints: Sequence[Constraint], dataset: Dataset) -> None:
+        """Lets the network satisfy constraints exactly; called before :meth:`require`.
+
+        Args:
+            constraints: The exact ones.
+            dataset: The training rows.
+
+        Raises:
+            UnsupportedConfigurationError: If the model is not made by the routine, or is trained with others.
+        """
+        n_present = len(_outputs_of(self.model))
+        if self._is_prepared and len(constraints) != n_present:
+            raise UnsupportedConfigurationError(
+                f"constraints with exact=True are part of the network, and that of this {self._owner} is trained "
+                f"with {n_present} of them, got {len(constraints)}. Call fit(X), which trains it from the start."
+            )
+        if self._is_prepared or not (constraints or n_present):
+            return
+        if self.recipe is None or "outputs" not in named_options(self.recipe.model_type):
+            name = type(self.model).__name__ if self.recipe is None else self.recipe.model_type.__name__
+            raise UnsupportedConfigurationError(
+                f"constraints with exact=True are layers of a network that {self._owner} makes, and its model is "
+                f"{name}. Leave model out, or exact."
+            )
+        self._outputs = tuple(constraint.output(dataset) for constraint in constraints)
+        self.model = None  # one that was made of the number of columns alone is made anew
 
     def _decide(self, rows: torch.Tensor | Rows) -> None:
         """Decides whether the parts of a model that was made standardise rows, where its recipe does not say."""
@@ -158,8 +190,11 @@ class Network:
     def _make(self, shape: tuple[int, ...], n_classes: int | None = None, n_rows: int | None = None) -> None:
         assert self.recipe is not None
         self.row_shape = shape
+        recipe = self.recipe
+        if self._outputs:
+            recipe = dataclasses.replace(recipe, options={**(recipe.options or {}), "outputs": self._outputs})
         with seeded(self._seed):
-            self.model = self.recipe.make(shape, n_classes=n_classes, n_rows=n_rows)
+            self.model = recipe.make(shape, n_classes=n_classes, n_rows=n_rows)
 
     def _refuse(self, shape: tuple[int, ...]) -> None:
         expected = self.row_shape or ()
@@ -173,6 +208,11 @@ class Network:
         raise ValueError(
             f"X has rows of shape {shape}, but {self._owner} is expecting {expected}. {remedy}".strip()
         )
+
+
+def _outputs_of(model: torch.nn.Module | None) -> Sequence[Mapping[str, Any]]:
+    """Returns the descriptions of the conditions that the positions of a model satisfy."""
+    return getattr(getattr(model, "encoder", model), "outputs", ())
 
 
 def _parts(model: torch.nn.Module | None) -> list[torch.nn.Module]:

@@ -1,17 +1,21 @@
-"""A loss that a user adds to the objective of a routine."""
+"""Losses and constraints that a user adds to the objective of a routine."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
 
 from paradime._registry import did_you_mean
+from paradime.constraints import Constraint
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import Loss, PositionLoss
 from paradime.training import TrainingPhase
 from paradime.utils.arguments import check_within
 
-__all__ = ["AddedLoss", "teaches_positions"]
+__all__ = ["AddedLoss", "added_constraint", "teaches_positions"]
+
+_USUAL_SHARE = 0.2  # of the gradient: tilts the embedding
 
 
 def teaches_positions(phase: TrainingPhase, losses: Mapping[str, Loss]) -> bool:
@@ -108,3 +112,48 @@ def _shares(phase: TrainingPhase) -> dict[str, float]:
         total = sum(given.values())
         return {key: part / total for key, part in given.items()}
     return dict(phase.loss_shares or {})
+
+
+def added_constraint(
+    constraint: Constraint,
+    present: Mapping[str, Loss],
+    *,
+    key: str | None,
+    weight: float | Sequence[float] | None,
+    share: float | None,
+    phases: Sequence[str] | None,
+) -> AddedLoss:
+    """Returns a constraint as a loss that is added; see ``ParametricDR.add_constraint``.
+
+    Args:
+        constraint: The constraint.
+        present: The losses that are there, by key.
+        key: Its key; one that is free is chosen if ``None``.
+        weight: Its weight.
+        share: Its gradient share; 0.2 if neither this nor a weight is given.
+        phases: The names of the phases that it is added to.
+
+    Raises:
+        TypeError: If it is no constraint.
+        UnsupportedConfigurationError: If it contradicts another one.
+        ValueError: If an exact constraint has a weight or a share.
+    """
+    if not isinstance(constraint, Constraint):
+        raise TypeError(
+            f"a constraint must be a Constraint, got {type(constraint).__name__}. Add a loss by add_loss(key, …)."
+        )
+    free = (constraint.key if i == 1 else f"{constraint.key} {i}" for i in itertools.count(1))
+    key = key or next(name for name in free if name not in present)
+    others = {name: loss for name, loss in present.items() if isinstance(loss, Constraint)}
+    constraint.check_beside(others)
+    for other in others.values():  # a contradiction is the matter of one of both
+        other.check_beside({key: constraint})
+    if not constraint.exact:
+        share = _USUAL_SHARE if weight is None and share is None else share
+        return AddedLoss(key, constraint, weight, share, phases)
+    if weight is not None or share is not None:
+        raise ValueError(
+            f"an exact constraint is no loss and takes neither weight nor share, got weight={weight!r} and "
+            f"share={share!r}. Leave them out."
+        )
+    return AddedLoss(key, constraint, phases=())

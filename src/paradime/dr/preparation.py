@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from paradime.data import check_fields
+from paradime.constraints import Constraint
+from paradime.data import Dataset, check_fields
 from paradime.dr.components import Components
 from paradime.dr.estimator import Estimator
 from paradime.dr.inputs import Targets
@@ -33,7 +34,7 @@ from paradime.training import (
     try_losses,
 )
 
-__all__ = ["check_and_compute", "description_of", "read_resumed", "spare_parameters"]
+__all__ = ["check_and_compute", "description_of", "give_data", "read_resumed", "spare_parameters"]
 
 _NOT_COMPARED = ("verbose", "warm_start", "on_interrupt", "device", "use_cuda", "random_state")
 _MOST_DIFFERENCES = 5
@@ -75,8 +76,26 @@ def check_and_compute(
     return model
 
 
+def give_data(constraints: Mapping[str, Constraint], dataset: Dataset, targets: Targets | None) -> None:
+    """Gives constraints the rows that ``fit`` was given, before any of them are held out.
+
+    Args:
+        constraints: The constraints by key.
+        dataset: All rows.
+        targets: What ``y`` was.
+
+    Raises:
+        UnsupportedConfigurationError: If two of them contradict each other.
+    """
+    classes = None if targets is None or targets.classes is None else targets.classes.tolist()
+    for key, constraint in constraints.items():
+        constraint.check_beside({name: other for name, other in constraints.items() if name != key})
+        constraint.take_data(dataset, classes)
+
+
 def _required_model(blocks: Components, key: str, targets: Targets | None) -> torch.nn.Module:
     dataset = blocks.workspace.require_dataset()
+    blocks.network.satisfy([one for one in blocks.constraints().values() if one.exact], dataset)
     needed = n_outputs(blocks.losses.values(), dataset)
     if needed is not None and targets is not None and targets.classes is not None:
         needed = max(needed, len(targets.classes))  # classes of later parts of the data get an output, too

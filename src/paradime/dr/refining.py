@@ -73,8 +73,12 @@ def refined_map(routine: Estimator) -> RefinedMap:
     attraction = Attraction.of(neighbor_probabilities(relations, by_rows=objective.by_rows))
     by_network = apply_model(blocks, dataset[key], "embed", routine._fitted, owner=owner, refine=False)
     metric = getattr(blocks.global_relations.get(objective.relation_key), "metric", None) or "euclidean"
-    made = RefinedMap.of(dataset[key], by_network, attraction.perplexity, metric)
+    made = RefinedMap.of(dataset[key], by_network, attraction.perplexity, metric).with_conditions(model)
     start, center, factor = scaled_start(made.positions)
+    project = None
+    if made.conditions is not None:  # they are in the unit of the network's map
+        start, center, factor = made.positions, torch.zeros_like(center), 1.0
+        project = made.conditions.projection_of(dataset[key], made.unit)
     generator = None if seed is None else torch.Generator(blocks.device).manual_seed(seed)
     guidance = None
     weights = objective.guiding_weights(blocks.history.records)
@@ -94,7 +98,7 @@ def refined_map(routine: Estimator) -> RefinedMap:
             device=blocks.device,
             generator=generator,
         )
-    free = FreePositions(start, attraction, guidance)
+    free = FreePositions(start, attraction, guidance, project)
     began = time.perf_counter()
     with seeded(seed, blocks.device), StepThreads(blocks.device, _WORK_PER_ROW) as threads:
         threads.choose(len(start))

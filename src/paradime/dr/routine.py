@@ -12,14 +12,15 @@ import numpy as np
 import scipy.sparse
 import torch
 
+from paradime.constraints import Adherence, Constraint
 from paradime.data import DataField, Dataset, DerivedData
 from paradime.dr.components import Components
 from paradime.dr.estimator import Estimator
 from paradime.dr.fitted import Drift, FittedState
 from paradime.dr.held_out import check_hold_out, held_out_rows, hold_out, validation_of
-from paradime.dr.inference import UnknownAttributeError, apply_model, needs_part, score_of
+from paradime.dr.inference import UnknownAttributeError, adherence_of, apply_model, needs_part, score_of
 from paradime.dr.inputs import Targets, as_dataset, embedded_entry, with_targets
-from paradime.dr.preparation import check_and_compute, description_of, read_resumed, spare_parameters
+from paradime.dr.preparation import check_and_compute, description_of, give_data, read_resumed, spare_parameters
 from paradime.dr.refining import check_refinable, refined_map
 from paradime.dr.specification import read_components, written
 from paradime.dr.updating import (
@@ -381,7 +382,7 @@ class ParametricDR(Estimator):
                 warn_without_map(self)
                 refined = self._fitted.refined
                 with blocks.other_phases(phases):
-                    self._train(dataset, callbacks, refine=False)
+                    self._train(dataset, callbacks, is_whole=False)
                 self._add_rows(refined, dataset)
         self._fitted = self._fitted.replace(n_rows_seen=n_total)
         return self
@@ -449,7 +450,7 @@ class ParametricDR(Estimator):
                 spare_parameters(self)
                 warn_without_map(self)
                 with held_phases(blocks, held if anchors else None, share, epochs):
-                    self._train(rows, callbacks, refine=False)
+                    self._train(rows, callbacks, is_whole=False)
                 self._add_rows(before.refined, new)
         except BaseException:
             self._fitted = before
@@ -468,12 +469,13 @@ class ParametricDR(Estimator):
         resume_from: str | os.PathLike[str] | None = None,
         known: FittedState | None = None,
         former: Components | None = None,
-        refine: bool = True,
+        is_whole: bool = True,
     ) -> None:
         """Runs all phases, on these data, of which something is known, or on those that are there.
 
         The data of former components are released once nothing more can be refused, before the training itself.
-        Afterwards the map is refined, if the parameters say so and these are all rows.
+        If these are the whole data, instead of rows that are added, constraints take what they need of them, and
+        the map is refined afterwards if the parameters say so.
         """
         with self._working():
             blocks = self._components  # its device is where a checkpoint goes
@@ -482,6 +484,8 @@ class ParametricDR(Estimator):
                 self._fitted = known or self._fitted
                 if dataset is not None:
                     blocks.workspace.register(dataset)
+                    if is_whole:
+                        give_data(blocks.constraints(), dataset, self._fitted.targets)
                 key = embedded_entry(blocks.workspace.require_dataset(), self.data_key)
                 self._prepare_training()
                 hold_out(
@@ -498,7 +502,7 @@ class ParametricDR(Estimator):
             if former is not None and any(phase.epochs != 0 for phase in blocks.training_phases):
                 former.release_data()
             trainer.run(blocks.training_phases, None if resumed is None else resumed["state"])
-            if self.refine and refine and blocks.trained:
+            if self.refine and is_whole and blocks.trained:
                 self._fitted = self._fitted.replace(refined=refined_map(self))
                 blocks.embedding = None
 
@@ -582,6 +586,39 @@ class ParametricDR(Estimator):
     @property
     def _n_rows_seen(self) -> int:
         return self._fitted.n_rows_seen or 0  # not known where trained was set by hand
+
+    @property
+    def constraints(self) -> Mapping[str, Constraint]:
+        """The constraints among the losses, by key."""
+        return self._components.constraints()
+
+    def adherence(self, X: Data | None = None, y: Any = None) -> dict[str, Adherence]:
+        """Measures how far rows adhere to the constraints.
+
+        Args:
+            X: Rows, or a dict of named entries with those that the constraints need; the training rows if
+                ``None``.
+            y: Their targets, where a constraint needs them.
+
+        Returns:
+            The adherence by the constraint's key; without constraints that these rows cannot show, such as those
+            on pairs of training rows if ``X`` are others.
+
+        Raises:
+            NotTrainedError: If the routine is not trained.
+
+        Example:
+            >>> from sklearn.datasets import load_iris
+            >>> from paradime import ParametricMDS
+            >>> from paradime.constraints import AxisConstraint
+            >>> X = load_iris().data
+            >>> mds = ParametricMDS(epochs=20, random_state=0).add_constraint(AxisConstraint(2), share=0.5)
+            >>> adherence = mds.fit(X[:120]).adherence(X[120:])["axis 0"]
+            >>> adherence.measure, adherence.n
+            ('correlation of the axis with the attribute', 30)
+        """
+        self._require_trained("adherence")
+        return adherence_of(self, X, y)
 
     # -- use on points --------------------------------------------------------------------------------
 

@@ -55,6 +55,7 @@ class Common(Extras, total=False):
     data_key: str
     verbose: bool
     schedule: str | Schedule | None
+    neighbors_given: str | None
 
 
 DEFAULTS: dict[str, Any] = {
@@ -75,6 +76,7 @@ DEFAULTS: dict[str, Any] = {
     "loss_shares": None,
     "callbacks": None,
     "precomputed_knn": None,
+    "neighbors_given": None,
     "validation_fraction": 0.0,
     "validation_every": 1,
     "warm_start": False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Literal
 
 from torch.nn.functional import cross_entropy, mse_loss
@@ -21,7 +21,7 @@ from paradime.loss import (
     SupervisedContrastiveLoss,
 )
 from paradime.models import ModelRecipe
-from paradime.relations import DistsFromTo, NeighborBasedPDist, Relations
+from paradime.relations import ConditionalNeighbors, DistsFromTo, NeighborBasedPDist, Relations
 from paradime.training import TrainingPhase
 from paradime.transforms import (
     ConnectivityBasedRescale,
@@ -35,6 +35,7 @@ from paradime.utils.arguments import check_within
 
 __all__ = [
     "Composition",
+    "condition_neighbors",
     "fuzzy_neighbors",
     "kernel_of_pairs",
     "neighbor_relations",
@@ -185,3 +186,29 @@ def use_neighbors(relations: Mapping[str, Relations], precomputed: Any, owner: s
         # checked as arguments of a constructor are
         NeighborBasedPDist(precomputed=precomputed)
         entry.precomputed = precomputed
+
+
+def condition_neighbors(relations: MutableMapping[str, Relations], given: str, owner: str) -> None:
+    """Makes the relations of a preset independent of a factor, in place.
+
+    Args:
+        relations: Global relations by key.
+        given: The entry of the data with the factor.
+        owner: The preset's name, for messages.
+
+    Raises:
+        ValueError: If no relations look for neighbours, or neighbours are given.
+    """
+    searched = {key: entry for key, entry in relations.items() if isinstance(entry, NeighborBasedPDist)}
+    if not searched:
+        raise ValueError(f"{owner} looks for no neighbours. Leave out neighbors_given.")
+    for key, entry in searched.items():
+        if entry.precomputed is not None:
+            raise ValueError(
+                f"neighbors_given={given!r} searches the neighbours in each level, and precomputed_knn gives "
+                "them. Leave out one of the two."
+            )
+        transform: Any = list(entry.transform)
+        relations[key] = ConditionalNeighbors(
+            given, entry.n_neighbors, entry.metric, transform, data_key=entry.data_key
+        )

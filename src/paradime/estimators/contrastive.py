@@ -44,7 +44,8 @@ class ParametricContrastive(Preset):
             holds them, or an array of shape (n, n_components); none with ``None``.
         epochs: Epochs of the main phase; in each of them, each point is paired with one of its neighbours. With
             ``"auto"``, as many as take the steps that data of this size need
-            (:func:`~paradime.training.steps_for`).
+            (:func:`~paradime.training.steps_for`), or with ``refine=True`` those of ``"short"``: a half to a
+            quarter of these (:func:`~paradime.training.short_steps_for`).
         init_epochs: Epochs, of 30 batches each, of the phase that learns positions.
         batch_size: Pairs in a batch; with ``"auto"``, by the size of the data
             (:func:`~paradime.training.batch_size_for`).
@@ -74,7 +75,7 @@ class ParametricContrastive(Preset):
         similarity: Literal["cauchy", "cosine"] = "cauchy",
         metric: Metric = "euclidean",
         initialization: str | TensorLike | None = "pca",
-        epochs: int | Literal["auto"] = "auto",
+        epochs: int | Literal["auto", "short"] = "auto",
         init_epochs: int = 10,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: float = 0.01,
@@ -99,7 +100,7 @@ class ParametricContrastive(Preset):
     def _compose(self) -> Composition:
         main = TrainingPhase(
             "embedding",
-            epochs=self.epochs,
+            epochs=self._epochs(self.epochs),
             batch_size=self.batch_size,
             sampling=ContrastivePairs(),
             loss_keys=["embedding"],

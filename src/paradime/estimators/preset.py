@@ -18,7 +18,7 @@ from paradime.dr.inputs import Targets
 from paradime.dr.overrides import teaches_positions
 from paradime.dr.parameters import checked_parameters, describe_unknown, known_parameters
 from paradime.estimators.common import DEFAULTS, Common, common_of, spelled_out, with_common
-from paradime.estimators.composition import Composition, use_neighbors
+from paradime.estimators.composition import Composition, condition_neighbors, use_neighbors
 from paradime.estimators.initialization import GIVEN_POSITIONS, check_positions, is_array, is_computed
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import PositionLoss
@@ -26,6 +26,7 @@ from paradime.models import ModelRecipe
 from paradime.spec.options import check_heads
 from paradime.spec.values import listed
 from paradime.training import Callback, EarlyStopping, Schedule
+from paradime.training.budget import AUTO, SHORT, Epochs
 from paradime.types import Data, TensorLike
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.convert import to_numpy
@@ -45,8 +46,8 @@ class Preset(ParametricDR):
         in_dim: Number of columns of the data, for that network; taken from the data if ``None``.
         n_components: Number of dimensions of the embedding, at least 1.
         hidden_dims: Widths of that network's hidden layers, a number for a single one; if ``None``, they follow
-            from the number of rows (:func:`~paradime.models.network_scale`; three layers of 100 with
-            ``refine=True``), or are 100 and 50 for ``network="mlp"``.
+            from the number of rows (:func:`~paradime.models.network_scale`; three layers of 100 where
+            positions are refined), or are 100 and 50 for ``network="mlp"``.
         activation: The function between them, such as ``"silu"``, ``"relu"`` or ``"softplus"``; see
             :data:`~paradime.models.ACTIVATIONS`.
         network: ``"centers"`` for a :class:`~paradime.models.CenterModel`, which scales its input and sees how
@@ -69,6 +70,9 @@ class Preset(ParametricDR):
             and distances, each of shape (n, k), as umap-learn has it; a SciPy sparse matrix (n, n) of the
             distances to neighbours; or a dense matrix (n, n) of all distances. The rows are given to ``fit``,
             too: the model learns from them.
+        neighbors_given: The entry of the data with a known factor, such as a batch, that neighbourhoods are not to
+            depend on: every row gets neighbours in each level of the factor, see
+            :class:`~paradime.relations.ConditionalNeighbors`. Rows to embed need no such entry.
         validation_fraction: The share of the rows, in [0, 0.5], that is held out of the training, of each class
             the same; on these rows the loss and the neighbours preserved are measured after the epochs.
         validation_every: Epochs between these measurements.
@@ -94,6 +98,7 @@ class Preset(ParametricDR):
     structure: bool
     loss_shares: Mapping[str, float] | None
     precomputed_knn: Any
+    neighbors_given: str | None = None  # of presets without this parameter
     early_stopping: bool | EarlyStopping
     clip_norm: float | None
     schedule: str | Schedule | None
@@ -225,6 +230,10 @@ class Preset(ParametricDR):
         check_heads(MODELS[self.network], **heads)
         return ModelRecipe(self.network, out_dim=self.n_components, options=options, **heads)
 
+    def _epochs(self, epochs: Epochs) -> Epochs:
+        """Returns the length of the main phase: free positions need less of the network that they start from."""
+        return SHORT if self.refine and epochs == AUTO else epochs
+
     def _settings(self) -> dict[str, Any]:
         """Returns the parameters, checked, by the names that components are made of."""
         given = {name: self._stored[name] for name in type(self).defaults}
@@ -239,6 +248,9 @@ class Preset(ParametricDR):
         )
         if self.precomputed_knn is not None:
             use_neighbors(components.global_relations, self.precomputed_knn, type(self).__name__)
+        if chosen.get("neighbors_given") is not None:
+            condition_neighbors(components.global_relations, chosen["neighbors_given"], type(self).__name__)
+            components.remember_components(["global_relations"])
         return components
 
     def _composition(self, chosen: Mapping[str, Any]) -> Composition:

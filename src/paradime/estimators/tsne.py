@@ -40,7 +40,8 @@ class ParametricTSNE(Preset):
         initialization: Positions to learn first: ``"pca"``, ``"spectral"``, the name of an entry of the data that
             holds them, or an array of shape (n, n_components); none with ``None``.
         epochs: Epochs of the main phase; ``"auto"`` for as many as take the steps that data of this size need
-            (:func:`~paradime.training.steps_for`).
+            (:func:`~paradime.training.steps_for`), or with ``refine=True`` for ``"short"``: a half to a quarter of
+            these (:func:`~paradime.training.short_steps_for`).
         init_epochs: Epochs, of 30 batches each, of the phase that learns positions.
         batch_size: Rows in a batch of the main phase; ``"auto"`` for :func:`~paradime.training.batch_size_for`.
         init_batch_size: The same for the first phase; ``batch_size`` if ``None``.
@@ -69,7 +70,7 @@ class ParametricTSNE(Preset):
         objective: Literal["auto", "pairs", "blocks"] = "auto",
         metric: Metric = "euclidean",
         initialization: str | TensorLike | None = "pca",
-        epochs: int | Literal["auto"] = "auto",
+        epochs: int | Literal["auto", "short"] = "auto",
         init_epochs: int = 10,
         batch_size: int | Literal["auto"] = "auto",
         init_batch_size: int | Literal["auto"] | None = None,
@@ -99,7 +100,7 @@ class ParametricTSNE(Preset):
         by_pairs = is_cauchy if self.objective == "auto" else self.objective == "pairs"
         main = TrainingPhase(
             "embedding",
-            epochs=self.epochs,
+            epochs=self._epochs(self.epochs),
             batch_size=self.batch_size,
             # pairs of neighbours are drawn by their probabilities, against all other points of the batch
             sampling=ContrastivePairs() if by_pairs else "standard",

@@ -37,7 +37,8 @@ class ParametricUMAP(Preset):
         initialization: Positions to learn first: ``"pca"``, ``"spectral"``, the name of an entry of the data that
             holds them, or an array of shape (n, n_components); none with ``None``.
         epochs: Epochs of the main phase; ``"auto"`` for as many as take the steps that data of this size need
-            (:func:`~paradime.training.steps_for`).
+            (:func:`~paradime.training.steps_for`), ``"short"`` for a half to a quarter of these
+            (:func:`~paradime.training.short_steps_for`).
         init_epochs: Epochs, of 30 batches each, of the phase that learns positions.
         batch_size: Positive edges in a batch of the main phase; ``"auto"`` for
             :func:`~paradime.training.batch_size_for`.
@@ -69,7 +70,7 @@ class ParametricUMAP(Preset):
         b: float | torch.Tensor | None = None,
         metric: Metric = "euclidean",
         initialization: str | TensorLike | None = "pca",
-        epochs: int | Literal["auto"] = "auto",
+        epochs: int | Literal["auto", "short"] = "auto",
         init_epochs: int = 10,
         batch_size: int | Literal["auto"] = "auto",
         init_batch_size: int | Literal["auto"] = "auto",

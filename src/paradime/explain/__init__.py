@@ -11,8 +11,7 @@ Example:
 """
 
 from paradime.explain.importances import FeatureImportance, feature_importance
-from paradime.explain.jacobians import Distortion, distortion, jacobian
-from paradime.explain.neighborhoods import NeighborhoodError, neighborhood_error
+from paradime.explain.jacobians import Distortion, NeighborhoodError, distortion, jacobian, neighborhood_error
 from paradime.explain.novelty import NoveltyDetector, NoveltyScores, novelty
 
 __all__ = [

@@ -19,6 +19,7 @@ from paradime.utils.arguments import check_integer, is_integer
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.convert import as_numpy
 from paradime.utils.frames import feature_names as names_of
+from paradime.utils.seed import generator_of
 from paradime.utils.sparse import is_sparse
 
 __all__ = ["FeatureImportance", "feature_importance"]
@@ -228,7 +229,7 @@ def _permuted(
     """
     if len(pool) < 2:
         raise ValueError("permutation needs other rows, got 1. Pass the training data: background=X_train.")
-    rng = np.random.default_rng(random_state)
+    rng = generator_of(random_state)
     singles = permuted(embedder, rows, pool, axes, n_repeats, rng, with_singles((), rows[0].numel()))
     firsts = [group[0] for group in groups]
     signed, moved = (of_features[..., firsts, :] for of_features in singles)

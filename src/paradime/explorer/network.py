@@ -82,6 +82,8 @@ def write_layers(model: Any, *, reference_rows: int | None = None) -> Layers:
 
 
 def _refined(refined: RefinedMap) -> dict[str, Any]:
+    if refined.conditions is not None:
+        raise UnsupportedConfigurationError("layers of exact constraints cannot be written")
     placement = RefinedPlacement.of(refined)
     arrays = {name: tensor.numpy() for name, tensor in placement.named_buffers()}
     settings = {name: getattr(placement, name) for name in _PLACEMENT}
@@ -169,7 +171,13 @@ def _fully_connected(module: Any) -> Layers:
 
 def _embedding_layers(module: Any) -> Layers:
     """Converts a model with an optional standardisation of rows and unit of the output."""
-    return [*_standardization(module.scaling), *_fully_connected(module), *_unit(module)]
+    return [*_standardization(module.scaling), *_fully_connected(module), *_unit(module), *_outputs(module)]
+
+
+def _outputs(module: Any) -> Layers:
+    if module.output_layers is not None:
+        raise UnsupportedConfigurationError("layers of exact constraints cannot be written")
+    return []
 
 
 def _standardization(module: Any) -> Layers:
@@ -204,7 +212,7 @@ def _assignments(module: Any) -> Layers:
 
 def _center_model(module: Any) -> Layers:
     assignments = [] if module.assignments is None else _assignments(module.assignments)
-    return [*_written(module.scaling), *assignments, *_written(module.network), *_unit(module)]
+    return [*_written(module.scaling), *assignments, *_written(module.network), *_unit(module), *_outputs(module)]
 
 
 _WRITERS: dict[type[torch.nn.Module], Callable[[Any], Layers]] = {

@@ -11,6 +11,7 @@ import torch
 
 from paradime.types import FloatArray
 from paradime.utils.arguments import check_integer
+from paradime.utils.seed import generator_of
 
 __all__ = ["axes_of_covariance", "axes_of_rows", "spectral_positions", "whitening_factors"]
 
@@ -139,7 +140,7 @@ def spectral_positions(graph: scipy.sparse.csr_array, out_dim: int = 2, *, rando
     # I + D^-1/2 W D^-1/2 has the Laplacian's eigenvectors in reverse order, and no negative eigenvalue: Lanczos
     # finds the largest eigenvalues without a factorisation
     operator = scipy.sparse.eye_array(n) + inverse_root @ graph.astype(np.float64) @ inverse_root
-    start = np.random.default_rng(random_state).uniform(-1, 1, n)
+    start = generator_of(random_state).uniform(-1, 1, n)
     k = out_dim + 1
     if n <= 4 * k + 20:
         values, vectors = np.linalg.eigh(operator.toarray())

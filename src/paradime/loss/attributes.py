@@ -14,6 +14,7 @@ from paradime.functional import average_rank, centered_alignment, gaussian_kerne
 from paradime.loss.base import GlobalRelations, Trial
 from paradime.loss.embedding import EmbeddingLoss
 from paradime.utils.arguments import check_choice, check_integer, check_positive, check_within
+from paradime.utils.rows import rows_of
 
 __all__ = ["Attribute", "CorrelationLoss", "IndependenceLoss"]
 
@@ -92,11 +93,16 @@ class Attribute:
             f"{did_you_mean(name, (entries - {'indices'}) | set(columns))}"
         )
 
+    def column_of(self, key: str) -> int | None:
+        """Returns the index of the column of an entry that the attribute is; ``None`` if it is no such column."""
+        entry, column = self._place
+        return column if entry == key else None
+
     def column(self, entries: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Returns the stored values of the attribute in a batch or the data set, shape (b,)."""
         key, number = self._place
         values = entries[key]
-        return values.reshape(-1) if number is None else values[:, number]
+        return values.reshape(-1) if number is None else rows_of(values).column(number)
 
     def values(self, batch: Mapping[str, torch.Tensor], device: torch.device) -> torch.Tensor:
         """Returns the attribute of a batch as floating-point numbers on a device, shape (b,)."""

@@ -26,7 +26,7 @@ from paradime.types import BinaryTensorFun, TensorLike
 from paradime.utils.arguments import check_integer
 from paradime.utils.autograd import copyable
 
-__all__ = ["AnchorLoss", "PositionLoss"]
+__all__ = ["AnchorLoss", "PositionLoss", "anchored_loss", "spread_of"]
 
 _RESOLUTION = 1e-4  # in units of the positions' spread: above rounding errors, and invisible
 
@@ -170,8 +170,7 @@ class AnchorLoss(Loss):
         *_, spread = self._tensors(device)
         unit = unit_of(model)
         embedded: torch.Tensor = resolve_method(model, self.embedding_method)(as_input(model, rows))
-        squares = ((embedded - positions) / unit).square().sum(dim=1)
-        return torch.where(squares > (_RESOLUTION * spread / unit) ** 2, squares, 0).mean()
+        return anchored_loss(embedded, positions, unit, spread)
 
     def _tensors(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Returns the anchors, their positions, and the spread of the positions."""
@@ -181,10 +180,7 @@ class AnchorLoss(Loss):
                 for name, values in (("anchors", self.anchors), ("positions", self.positions))
             )
             positions = positions.to(torch.float32)
-            # in a unit in which squares are within the range of float32
-            size = magnitude(positions)
-            spread = (positions / size).var(dim=0, unbiased=False).sum().sqrt() * size
-            self._on_device = {device: (rows, positions, spread)}
+            self._on_device = {device: (rows, positions, spread_of(positions))}
         return self._on_device[device]
 
     def _next_anchors(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
@@ -206,6 +202,28 @@ class AnchorLoss(Loss):
             (len(sample), positions.shape[1]),
             "It needs as many dimensions as the positions.",
         )
+
+
+def anchored_loss(
+    embedded: torch.Tensor, positions: torch.Tensor, unit: float, spread: torch.Tensor
+) -> torch.Tensor:
+    """Returns the mean squared distance of rows from their positions, without what rounding causes.
+
+    Args:
+        embedded: Shape (m, out_dim).
+        positions: Where they belong, same shape.
+        unit: The unit of the map.
+        spread: The spread of all positions, see :func:`spread_of`.
+    """
+    squares = ((embedded - positions) / unit).square().sum(dim=1)
+    return torch.where(squares > (_RESOLUTION * spread / unit) ** 2, squares, 0).mean()
+
+
+def spread_of(positions: torch.Tensor) -> torch.Tensor:
+    """Returns the root mean squared distance of positions (m, out_dim) from their mean, a scalar."""
+    # in a unit in which squares are within the range of float32
+    size = magnitude(positions)
+    return (positions / size).var(dim=0, unbiased=False).sum().sqrt() * size
 
 
 def _on(device: torch.device, values: torch.Tensor) -> torch.Tensor:

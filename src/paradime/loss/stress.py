@@ -9,7 +9,7 @@ import torch
 
 from paradime._registry import LOSSES
 from paradime.data import Batch, Dataset
-from paradime.data.scales import power_of
+from paradime.data.columns import power_of
 from paradime.functional import (
     STRESS_WEIGHTINGS,
     condensed_distances,

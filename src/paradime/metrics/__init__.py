@@ -18,6 +18,7 @@ from paradime.metrics.coranking import CorankingCurve, coranking_curve
 from paradime.metrics.correlation import Alignment, axis_alignment, axis_correlation
 from paradime.metrics.distortion import sammon_stress, stress
 from paradime.metrics.evaluation import evaluate
+from paradime.metrics.mixing import class_connectivity, class_parity
 from paradime.metrics.overlap import fixed_fraction_recall, knn_recall
 from paradime.metrics.ranks import continuity, trustworthiness
 from paradime.metrics.shepard import random_triplet_accuracy, shepard_correlation, shepard_pairs
@@ -29,7 +30,9 @@ __all__ = [
     "axis_alignment",
     "axis_correlation",
     "centroid_correlation",
+    "class_connectivity",
     "class_mean_neighbors",
+    "class_parity",
     "continuity",
     "coranking_curve",
     "evaluate",

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from paradime.utils.arguments import check_integer
+from paradime.utils.seed import generator_of
 
 __all__ = ["Estimate", "drawn_rows", "mean_estimate", "ratio_estimate"]
 
@@ -70,7 +71,7 @@ def drawn_rows(n_rows: int, n_samples: Any, random_state: Any, *, least: int = 2
     n_samples = check_integer("n_samples", n_samples, least, remedy="None takes all rows.")
     if n_samples >= n_rows:
         return None
-    drawn = np.random.default_rng(random_state).choice(n_rows, size=n_samples, replace=False)
+    drawn = generator_of(random_state).choice(n_rows, size=n_samples, replace=False)
     return torch.from_numpy(np.sort(drawn))
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from paradime.metrics._comparison import Comparison, as_comparison
 from paradime.metrics._estimates import Estimate, mean_estimate
 from paradime.types import TensorLike
+from paradime.utils.seed import generator_of
 
 __all__ = ["CorankingCurve", "coranking_curve"]
 
@@ -137,7 +138,7 @@ def _shuffled(compared: Comparison, random_state: Any) -> Comparison:
     Without it, an embedding with all points at one position would seem to preserve neighbours of sorted rows.
     """
     n = len(compared.points)
-    order = torch.from_numpy(np.random.default_rng(random_state).permutation(n)).to(compared.points.device)
+    order = torch.from_numpy(generator_of(random_state).permutation(n)).to(compared.points.device)
     rows = None if compared.rows is None else torch.argsort(order)[compared.rows]
     return dataclasses.replace(
         compared, points=compared.points[order], embedded=compared.embedded[order], rows=rows

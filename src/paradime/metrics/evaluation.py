@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
 import torch
@@ -140,11 +140,14 @@ def _selected(metrics: Any, labels: Any) -> list[str]:
     """Returns the names of the metrics to compute.
 
     Raises:
+        TypeError: If they are no names.
         ValueError: If a name is unknown, or a metric needs labels.
     """
     known = get_args(MetricName)
     if isinstance(metrics, str) and metrics == "all":
         return [name for name in known if labels is not None or name not in _OF_CLASSES]
+    if not isinstance(metrics, Iterable):
+        raise TypeError(f"metrics must be names of metrics, or 'all', got {metrics!r}. Pass a list of names.")
     names = [metrics] if isinstance(metrics, str) else list(metrics)
     for name in names:
         if name not in known:

@@ -15,6 +15,7 @@ from paradime.metrics.correlation import check_kind, pearson, spearman
 from paradime.types import TensorLike
 from paradime.utils.arguments import check_integer
 from paradime.utils.convert import as_numpy
+from paradime.utils.seed import generator_of
 
 __all__ = ["random_triplet_accuracy", "shepard_correlation", "shepard_pairs"]
 
@@ -121,7 +122,7 @@ def _pair_distances(
     if n_all < 1:
         raise ValueError(f"pairs need at least 2 points, got {n}. Pass more points.")
     is_sample = bool(n_all > n_pairs)
-    rng = np.random.default_rng(random_state)
+    rng = generator_of(random_state)
     if is_sample:
         first = torch.from_numpy(rng.integers(m, size=n_pairs))
         second = torch.from_numpy(rng.integers(n - (not held_out), size=n_pairs))
@@ -212,7 +213,7 @@ def _triplets(
     is_sample = m * n_pairs > n_triplets
     # j and k are first numbered among the points other than i
     if is_sample:
-        rng = np.random.default_rng(random_state)
+        rng = generator_of(random_state)
         first, second, third = (
             torch.from_numpy(rng.integers(high, size=n_triplets)) for high in (m, n_others, n_others - 1)
         )

@@ -15,6 +15,7 @@ from paradime.models.convolutional import ConvolutionalModel
 from paradime.models.decoders import DECODERS, ConvolutionalDecoder, FullyConnectedDecoder
 from paradime.models.embedding import EmbeddingModel
 from paradime.models.layers import ACTIVATIONS, FullyConnected, FullyConnectedEmbeddingModel
+from paradime.models.outputs import OutputLayers
 from paradime.models.recipe import ModelRecipe
 from paradime.models.scaling import InputScaling
 from paradime.models.standardization import Standardization, Standardized, wants_standardization
@@ -35,6 +36,7 @@ __all__ = [
     "InputScaling",
     "Model",
     "ModelRecipe",
+    "OutputLayers",
     "Preparable",
     "Projection",
     "SharedEncodings",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 
@@ -13,6 +13,7 @@ from paradime.functional.clustering import k_means
 from paradime.models._options import checked_integers, checked_widths
 from paradime.models.base import Model, checked_unit, in_unit
 from paradime.models.layers import FullyConnected
+from paradime.models.outputs import Conditioned
 from paradime.models.scaling import InputScaling, row_chunks
 from paradime.utils.arguments import check_integer, check_positive
 from paradime.utils.rows import Rows, rows_of
@@ -126,7 +127,7 @@ def network_scale(n_rows: int, in_dim: int) -> tuple[tuple[int, ...], int]:  # n
 
 
 @MODELS.register("centers")
-class CenterModel(Model):
+class CenterModel(Conditioned, Model):
     """Fully connected layers on scaled principal components and soft assignments to centres of the data.
 
     The input of the layers consists of principal components of about unit size, whatever the scale and offset of
@@ -153,6 +154,8 @@ class CenterModel(Model):
         residual: Whether hidden layers that are as wide as their input add their input to their output.
         unit: Factor between the output of the layers and the embedding, positive. If ``None``, training chooses
             it for the losses, such as the scale of the data for losses on distances.
+        outputs: Conditions that positions satisfy exactly, see :class:`~paradime.models.OutputLayers`; constraints
+            with ``exact=True`` add theirs.
 
     Attributes:
         scaling: The first layer, an :class:`~paradime.models.InputScaling`.
@@ -195,6 +198,7 @@ class CenterModel(Model):
         dropout: float = 0.0,
         residual: bool = False,
         unit: float | None = None,
+        outputs: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__()
         in_dim, out_dim = checked_integers(in_dim=in_dim, out_dim=out_dim)
@@ -213,6 +217,7 @@ class CenterModel(Model):
         self.dropout = dropout
         self.residual = residual
         self.unit = checked_unit(unit)
+        self._begin_outputs(outputs)
         self.scaling = InputScaling(in_dim, n_components, whitening=whitening)
         p = self.scaling.out_dim
         self.assignments = SoftAssignments(p, m, sharpness=sharpness) if m else None
@@ -241,7 +246,7 @@ class CenterModel(Model):
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Embeds rows, shape (b, in_dim) to (b, out_dim); rows of more axes with in_dim elements are flattened."""
-        return in_unit(self.network(self.features(X)), self.unit)
+        return self._satisfying(in_unit(self.network(self.features(X)), self.unit), X)
 
     def features(self, X: torch.Tensor) -> torch.Tensor:
         """Returns the input of the layers, shape (b, …) to (b, n_components + n_centers)."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise, zip_longest
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 
@@ -13,6 +13,7 @@ from paradime._registry import MODELS
 from paradime.models._options import checked_integers, checked_widths
 from paradime.models.base import Model, checked_unit, in_unit
 from paradime.models.layers import FullyConnected, activation_function, normalization_layers
+from paradime.models.outputs import Conditioned
 from paradime.models.standardization import Standardized
 from paradime.utils.annotations import as_lists
 
@@ -81,7 +82,7 @@ def halved_sizes(height: int, width: int, kernel_size: int, times: int) -> list[
 
 
 @MODELS.register("conv", "convolutional")
-class ConvolutionalModel(Standardized, Model):
+class ConvolutionalModel(Standardized, Conditioned, Model):
     """Convolutions of stride 2, each of which halves the image, followed by fully connected layers.
 
     Each convolution is followed by the normalisation and the activation. Images may have any size.
@@ -100,6 +101,8 @@ class ConvolutionalModel(Standardized, Model):
             :class:`~paradime.models.Standardization`; if ``None``, the routine that makes the model decides.
         unit: Factor between the output of the layers and the embedding, positive. If ``None``, training chooses
             it for the losses, such as the scale of the data for losses on distances.
+        outputs: Conditions that positions satisfy exactly, see :class:`~paradime.models.OutputLayers`; constraints
+            with ``exact=True`` add theirs.
 
     Attributes:
         scaling: The :class:`~paradime.models.Standardization`, or ``None``.
@@ -135,6 +138,7 @@ class ConvolutionalModel(Standardized, Model):
         dropout: float = 0.0,
         standardize: bool | None = None,
         unit: float | None = None,
+        outputs: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__()
         self._image = checked_image_shape("in_shape", in_shape)
@@ -164,14 +168,15 @@ class ConvolutionalModel(Standardized, Model):
         )
         self.alpha = torch.nn.Parameter(torch.tensor(1.0))
         self.unit = checked_unit(unit)
+        self._begin_outputs(outputs)
         self._begin_standardized(standardize, [self._image[0], 1, 1])
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Embeds images, shape (b, …) with the number of elements of ``in_shape`` per row, to (b, out_dim)."""
-        X = X.reshape(X.shape[0], *self._image)
+        rows, X = X, X.reshape(X.shape[0], *self._image)
         if self.scaling is not None:
             X = self.scaling(X)
         activate = activation_function(self.activation)
         for layer, norm in zip_longest(self.convolutions, self.norms or ()):
             X = activate(layer(X) if norm is None else norm(layer(X)))
-        return in_unit(self.head(X.flatten(1)), self.unit)
+        return self._satisfying(in_unit(self.head(X.flatten(1)), self.unit), rows)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise, zip_longest
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
 from paradime._registry import MODELS, did_you_mean
 from paradime.models._options import checked_integers, checked_widths
 from paradime.models.base import Model, checked_unit, in_unit
+from paradime.models.outputs import Conditioned
 from paradime.models.standardization import Standardized
 from paradime.utils.arguments import check_choice, check_within
 
@@ -200,7 +201,7 @@ class FullyConnected(torch.nn.Module):
 
 
 @MODELS.register("mlp", "fully connected")
-class FullyConnectedEmbeddingModel(Standardized, FullyConnected, Model):
+class FullyConnectedEmbeddingModel(Standardized, Conditioned, FullyConnected, Model):
     """Fully connected layers, by default with softplus activations.
 
     A hidden layer computes dropout(activation(normalization(linear(X)))); the last layer is linear. Rows of
@@ -219,6 +220,8 @@ class FullyConnectedEmbeddingModel(Standardized, FullyConnected, Model):
             :class:`~paradime.models.Standardization`; if ``None``, the routine that makes the model decides.
         unit: Factor between the output of the layers and the embedding, positive. If ``None``, training chooses
             it for the losses, such as the scale of the data for losses on distances.
+        outputs: Conditions that positions satisfy exactly, see :class:`~paradime.models.OutputLayers`; constraints
+            with ``exact=True`` add theirs.
 
     Attributes:
         layers: The linear layers, a ``ModuleList``.
@@ -247,6 +250,7 @@ class FullyConnectedEmbeddingModel(Standardized, FullyConnected, Model):
         residual: bool = False,
         standardize: bool | None = None,
         unit: float | None = None,
+        outputs: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__(
             in_dim,
@@ -259,13 +263,13 @@ class FullyConnectedEmbeddingModel(Standardized, FullyConnected, Model):
         )
         self.alpha = torch.nn.Parameter(torch.tensor(1.0))
         self.unit = checked_unit(unit)
+        self._begin_outputs(outputs)
         self._begin_standardized(standardize, [in_dim])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Embeds points, shape (b, in_dim) to (b, out_dim)."""
-        if self.scaling is not None:
-            x = self.scaling(x.flatten(1))
-        return in_unit(FullyConnected.forward(self, x), self.unit)
+        scaled = x if self.scaling is None else self.scaling(x.flatten(1))
+        return self._satisfying(in_unit(FullyConnected.forward(self, scaled), self.unit), x)
 
     def embed(self, x: torch.Tensor) -> torch.Tensor:
         """Embeds points, shape (b, in_dim) to (b, out_dim); the same as calling the model."""

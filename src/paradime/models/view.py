@@ -275,5 +275,7 @@ def _wide_scaling_of(model: torch.nn.Module) -> InputScaling | None:
 def _scaling_of(model: torch.nn.Module) -> InputScaling | None:
     model = viewed(model)
     encoder = model.encoder if isinstance(model, EmbeddingModel) else model
-    # exactly this class: a subclass may use the rows before the layer
-    return encoder.scaling if type(encoder) is CenterModel else None
+    # exactly this class: a subclass may use the rows before the layer, as conditions on positions may
+    layers = encoder.output_layers if type(encoder) is CenterModel else None
+    reads_rows = layers is not None and layers.reads_rows
+    return encoder.scaling if type(encoder) is CenterModel and not reads_rows else None

@@ -11,6 +11,7 @@ import torch
 
 from paradime.functional import k_means, nearest_center
 from paradime.neighbors.euclidean import EuclideanRows, is_euclidean
+from paradime.neighbors.exact import Trial
 from paradime.neighbors.products import (
     Nearest,
     expanded,
@@ -19,7 +20,6 @@ from paradime.neighbors.products import (
     smallest_columns,
     sq_norms_of,
 )
-from paradime.neighbors.trial import Trial
 from paradime.types import Metric
 from paradime.utils.parallel import parallel_map, part_size
 

@@ -14,7 +14,7 @@ import torch
 from paradime.neighbors.backend import without_self
 from paradime.neighbors.blocks import BlocksBackend
 from paradime.neighbors.euclidean import EuclideanRows, is_euclidean
-from paradime.neighbors.trial import Trial
+from paradime.neighbors.exact import Trial
 from paradime.types import Metric
 from paradime.utils.convert import as_numpy, as_tensor
 

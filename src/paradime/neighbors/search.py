@@ -15,10 +15,9 @@ from paradime.neighbors.backend import NeighborBackend
 from paradime.neighbors.cache import active_cache
 from paradime.neighbors.choice import BACKENDS, Choice, reasoned_choice
 from paradime.neighbors.euclidean import EuclideanRows, is_euclidean
-from paradime.neighbors.exact import exact_neighbors_of
+from paradime.neighbors.exact import Trial, exact_neighbors_of
 from paradime.neighbors.metrics import canonical, check_metric
 from paradime.neighbors.sparse_search import choose_sparse, measured_sparse_recall, search_sparse
-from paradime.neighbors.trial import Trial
 from paradime.types import Metric
 from paradime.utils.arguments import is_integer
 from paradime.utils.frames import frame_values, is_frame

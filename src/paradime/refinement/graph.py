@@ -8,6 +8,7 @@ from typing import Self
 import torch
 
 from paradime.functional import neighbor_weights, place_by_neighbors
+from paradime.models import OutputLayers
 from paradime.neighbors.products import sq_norms_of
 from paradime.refinement.reference import checks_of, factors_of_checks, likely_nearest, nearest_of, reduced
 from paradime.refinement.refined_map import RefinedMap
@@ -28,6 +29,8 @@ class RefinedPlacement(torch.nn.Module):
         directions: As :class:`ReferenceRows` has it.
         perplexity: The effective number of neighbours that a row is placed by.
         n_neighbors: By how many training rows a row is placed.
+        conditions: What all positions satisfy exactly; nothing if ``None``.
+        unit: The unit of the map, for the conditions.
 
     Example:
         >>> X = torch.randn(100, 4, generator=torch.Generator().manual_seed(0))
@@ -44,12 +47,20 @@ class RefinedPlacement(torch.nn.Module):
     factors: torch.Tensor
 
     def __init__(
-        self, tensors: Mapping[str, torch.Tensor], *, directions: int, perplexity: float, n_neighbors: int
+        self,
+        tensors: Mapping[str, torch.Tensor],
+        *,
+        directions: int,
+        perplexity: float,
+        n_neighbors: int,
+        conditions: OutputLayers | None = None,
+        unit: float = 1.0,
     ) -> None:
         super().__init__()
         for name, tensor in tensors.items():
             self.register_buffer(name, tensor)
         self.directions, self.perplexity, self.n_neighbors = directions, perplexity, n_neighbors
+        self.conditions, self.unit = conditions, unit
 
     @classmethod
     def of(cls, refined: RefinedMap) -> Self:
@@ -68,6 +79,8 @@ class RefinedPlacement(torch.nn.Module):
             directions=reference.directions,
             perplexity=refined.perplexity,
             n_neighbors=refined.n_neighbors,
+            conditions=refined.conditions,
+            unit=refined.unit,
         )
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
@@ -82,4 +95,5 @@ class RefinedPlacement(torch.nn.Module):
         equal = (self.checks[candidates] - sums[:, None]).abs() <= rounding[:, None]
         own = candidates.gather(1, equal.to(torch.int64).argmax(dim=1, keepdim=True))
         exact = torch.where(equal.any(dim=1, keepdim=True), self.positions[own.squeeze(1)], placed)
-        return exact.detach() + (placed - placed.detach()) if X.requires_grad else exact
+        exact = exact.detach() + (placed - placed.detach()) if X.requires_grad else exact
+        return exact if self.conditions is None else self.conditions.project(exact, X, self.unit)

@@ -59,6 +59,7 @@ class FreePositions:
         start: Where they begin, shape (n, d), d from 1 to 3.
         attraction: Which points are neighbours.
         guidance: Returns the gradient of further losses at positions, shape (n, d); none if ``None``.
+        project: Moves positions to where conditions hold, shapes (n, d) to (n, d); they are free if ``None``.
 
     Attributes:
         positions: Where they are, shape (n, d), float32.
@@ -83,9 +84,10 @@ class FreePositions:
         start: torch.Tensor,
         attraction: Attraction,
         guidance: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        project: Callable[[torch.Tensor], torch.Tensor] | None = None,
     ) -> None:
         self.positions = start.to(torch.float32).clone()
-        self._attraction, self._guidance = attraction, guidance
+        self._attraction, self._guidance, self._project = attraction, guidance, project
         self._velocity = torch.zeros_like(self.positions)
         self._rates = torch.ones_like(self.positions)
 
@@ -104,7 +106,7 @@ class FreePositions:
         velocity = _MOMENTUM * self._velocity - self._rates * gradient
         self._velocity = velocity * (_LONGEST_STEP / velocity.norm(dim=1, keepdim=True).clamp_min(_LONGEST_STEP))
         moved = points + self._velocity
-        self.positions = moved - moved.mean(dim=0)
+        self.positions = moved - moved.mean(dim=0) if self._project is None else self._project(moved)
 
     def divergence(self) -> float:
         """Returns t-SNE's divergence of the positions from the probabilities."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import functools
 import math
@@ -12,12 +13,14 @@ from typing import Any, Self
 import torch
 
 from paradime.functional import neighbor_weights, place_by_neighbors
+from paradime.models import OutputLayers, unit_of
 from paradime.refinement.reference import ReferenceRows, chunks_of
 from paradime.types import Metric
 from paradime.utils.parallel import parallel_map
 
 __all__ = ["RefinedMap"]
 
+_CONDITIONS = "conditions/"
 _NEIGHBORS = 3  # times the perplexity: whom a new point is placed by
 
 
@@ -32,16 +35,27 @@ class RefinedMap:
         reference: The rows.
         positions: Their positions, shape (n, d), float32.
         perplexity: The effective number of neighbours that a row is placed by.
+        conditions: What all positions satisfy exactly, in the state of the time when they were refined; nothing if
+            ``None``.
+        unit: The unit of the map, for the conditions.
     """
 
     reference: ReferenceRows
     positions: torch.Tensor
     perplexity: float
+    conditions: OutputLayers | None = None
+    unit: float = 1.0
 
     @classmethod
     def of(cls, X: Any, positions: torch.Tensor, perplexity: float, metric: Metric = "euclidean") -> Self:
         """Makes a map of rows, shape (n, …), or sparse rows, and their positions; equal rows get the same one."""
         return cls(ReferenceRows.of(X, metric), positions, perplexity).with_positions(positions)
+
+    def with_conditions(self, model: torch.nn.Module) -> Self:
+        """Returns a map whose positions satisfy the conditions of a network, which are copied."""
+        layers = getattr(getattr(model, "encoder", model), "output_layers", None)
+        copied = None if layers is None else copy.deepcopy(layers).to("cpu").requires_grad_(False)
+        return dataclasses.replace(self, conditions=copied, unit=unit_of(model))
 
     def with_positions(self, positions: torch.Tensor) -> Self:
         """Returns a map of the same rows with other positions, of which equal rows get the same one."""
@@ -74,10 +88,15 @@ class RefinedMap:
         if gradients:
             placed = self._placed(X)
             exact = torch.where(is_known[:, None], positions, placed.detach())
-            return exact + (placed - placed.detach())  # the last term is 0 and has the gradient
+            # the last term is 0 and has the gradient
+            return self._satisfying(exact + (placed - placed.detach()), X)
         new = (~is_known).nonzero().squeeze(1)
         positions[new] = self._placed(X[new])
-        return positions
+        return self._satisfying(positions, X)
+
+    def _satisfying(self, positions: torch.Tensor, X: torch.Tensor) -> torch.Tensor:
+        """Moves the positions of rows to where the conditions hold."""
+        return positions if self.conditions is None else self.conditions.project(positions, X, self.unit)
 
     @property
     def n_neighbors(self) -> int:
@@ -120,11 +139,13 @@ class RefinedMap:
     def state(self) -> dict[str, torch.Tensor]:
         """Returns all that the map consists of, as tensors by name."""
         perplexity = torch.tensor(self.perplexity, dtype=torch.float64)
-        return {**self.reference.state(), "positions": self.positions, "perplexity": perplexity}
+        layers = {} if self.conditions is None else self.conditions.state_dict()
+        conditions = {_CONDITIONS + name: tensor for name, tensor in layers.items()}
+        return {**self.reference.state(), "positions": self.positions, "perplexity": perplexity, **conditions}
 
     @classmethod
-    def from_state(cls, state: Mapping[str, torch.Tensor]) -> Self:
-        """Makes a map of what :meth:`state` returned.
+    def from_state(cls, state: Mapping[str, torch.Tensor], model: torch.nn.Module | None = None) -> Self:
+        """Makes a map of what :meth:`state` returned, and the model that it belongs to.
 
         Raises:
             ValueError: If the tensors do not fit together.
@@ -134,4 +155,14 @@ class RefinedMap:
         fits = positions.ndim == 2 and len(positions) == len(reference) and bool(positions.isfinite().all())
         if not fits or not (math.isfinite(perplexity) and perplexity > 0):
             raise ValueError("the positions of a refined map do not fit to its rows.")
-        return cls(reference, positions, perplexity)
+        made = cls(reference, positions, perplexity)
+        layers = {
+            name.removeprefix(_CONDITIONS): part for name, part in state.items() if name.startswith(_CONDITIONS)
+        }
+        if model is None or not layers:
+            return made
+        made = made.with_conditions(model)
+        if made.conditions is None:
+            raise ValueError("the network has no conditions, and its refined map has.")
+        made.conditions.load_state_dict(layers)
+        return made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 from paradime.relationdata import RelationData, relation_factory
@@ -82,6 +82,10 @@ class Relations:
             f"{type(self).__name__} has no compute_relations(). Write it: it takes points and returns "
             "RelationData."
         )
+
+    def further_entries(self) -> Mapping[str, str]:
+        """Returns further entries of the data set that :meth:`compute_relations` takes, by argument."""
+        return {}
 
     def summed_power(self) -> int | None:
         """Returns the power of column differences that are summed in these relations, which depend on units then.

@@ -11,7 +11,7 @@ import scipy.sparse
 import torch
 
 from paradime._registry import RELATIONS
-from paradime.data.scales import power_of
+from paradime.data.columns import power_of
 from paradime.neighbors import (
     check_search,
     given_neighbors,

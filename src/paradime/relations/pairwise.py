@@ -13,7 +13,7 @@ import scipy.spatial.distance
 import torch
 
 from paradime._registry import RELATIONS
-from paradime.data.scales import power_of
+from paradime.data.columns import power_of
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.neighbors.given import check_diagonal, checked_distances
 from paradime.neighbors.metrics import Comparison, check_metric, comparison_of

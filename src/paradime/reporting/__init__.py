@@ -11,6 +11,7 @@ Example:
 
 from paradime.reporting.judging import Verdict
 from paradime.reporting.scores import Score
+from paradime.reporting.tradeoffs import Tradeoff, tradeoff
 from paradime.reporting.writing import Report, report
 
-__all__ = ["Report", "Score", "Verdict", "report"]
+__all__ = ["Report", "Score", "Tradeoff", "Verdict", "report", "tradeoff"]

@@ -12,7 +12,8 @@ import sklearn
 import torch
 
 from paradime._version import __version__
-from paradime.data.scales import described, outweighing_columns
+from paradime.data.columns import described, outweighing_columns
+from paradime.dr.inference import adherence_of
 from paradime.exceptions import SpecificationError
 from paradime.metrics import Estimate
 from paradime.plot.histories import PhaseCurves, read_curves
@@ -20,6 +21,7 @@ from paradime.reporting.material import Material, Points
 
 __all__ = [
     "Facts",
+    "describe_constraints",
     "describe_data",
     "describe_routine",
     "number",
@@ -99,6 +101,31 @@ def describe_routine(material: Material) -> Facts:
         settings = {name: value for name, value in parameters.items() if value is not None}
         values += [(f"{name} =", _short(repr(value))) for name, value in settings.items()]
     return Facts(tuple(values), ())
+
+
+def describe_constraints(routine: Any, *, seen: tuple[Any, Any], new: tuple[Any, Any]) -> Facts:
+    """Describes how far rows adhere to the constraints of a routine.
+
+    Args:
+        routine: The routine.
+        seen: The training rows, or a dict of named entries, and their targets.
+        new: The same for new rows, ``None`` if there are none.
+    """
+    values, concerns = [], []
+    for key, constraint in getattr(routine, "constraints", {}).items():
+        parts = []
+        for rows, (X, y) in (("training rows", seen), ("new rows", new)):
+            if X is None:
+                continue
+            try:
+                found = adherence_of(routine, X, y, only=key).get(key)
+            except (KeyError, ValueError) as error:
+                concerns.append(f"The adherence of {rows} to {key!r} was not measured: {error}")
+                continue
+            if found is not None:
+                parts.append(f"{number(found.score)} for {found.n:,} {rows}")
+        values.append((key, f"{constraint.measure}: {', '.join(parts) or 'not measured'}"))
+    return Facts(tuple(values), tuple(concerns))
 
 
 def recorded_phases(routine: Any) -> list[PhaseCurves]:

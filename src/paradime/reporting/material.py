@@ -16,7 +16,7 @@ from paradime.types import AnyArray
 from paradime.utils.frames import feature_names
 from paradime.utils.targets import NumberColumn, TargetColumn, read_targets_together
 
-__all__ = ["Labels", "Material", "Points", "linear_map", "read_labels", "read_material"]
+__all__ = ["Labels", "Material", "Points", "last_step", "linear_map", "read_labels", "read_material"]
 
 _FEWEST_ROWS = 5
 # each measured row is compared with all rows of the material: these bound time and memory
@@ -113,7 +113,7 @@ def read_material(routine: Any, X: Any, y: Any, X_new: Any, y_new: Any, random_s
     if y_new is not None and (X_new is None or y is None):
         missing = "X_new" if X_new is None else "y"
         raise ValueError(f"y_new needs {missing}, got None. Pass report(routine, X, y, X_new, y_new).")
-    routine, X, X_new = _last_step(routine, X, X_new)
+    routine, X, X_new = last_step(routine, X, X_new)
     key = getattr(routine, "data_key", "main")
     X, X_new = entry_of(X, key), None if X_new is None else entry_of(X_new, key)
     n = count_of(X)
@@ -183,7 +183,7 @@ def _points(routine: Any, X: Any, labels: Labels | None, most: int, random_state
     return Points(rows, positions, None if labels is None else labels.of_rows(drawn), n)
 
 
-def _last_step(routine: Any, X: Any, X_new: Any) -> tuple[Any, Any, Any]:
+def last_step(routine: Any, X: Any, X_new: Any) -> tuple[Any, Any, Any]:
     """Returns the last step of a pipeline, and the rows transformed by the steps before."""
     if not hasattr(routine, "steps") or not hasattr(routine, "named_steps"):
         return routine, X, X_new

@@ -28,6 +28,7 @@ class Contents:
         verdicts: The answers.
         pictures: The pictures.
         scores: All scores.
+        constraints: The adherence to each constraint.
         data: Facts about the data.
         routine: Facts about the routine.
         specification: The specification of the routine.
@@ -41,6 +42,7 @@ class Contents:
     verdicts: list[Verdict]
     pictures: list[Picture]
     scores: list[Score]
+    constraints: Facts
     data: Facts
     routine: Facts
     specification: str
@@ -59,6 +61,7 @@ def render(contents: Contents) -> str:
         "pictures": "".join(_picture(picture) for picture in contents.pictures),
         "scores": _table(contents.scores),
         "concerns": _section("Possible problems", _items(contents.concerns)) if contents.concerns else "",
+        "constraints": _constraints(contents.constraints),
         "data": _facts(contents.data),
         "routine": _facts(contents.routine),
         "specification": escape(contents.specification),
@@ -71,6 +74,12 @@ def render(contents: Contents) -> str:
 
 def _section(title: str, content: str) -> str:
     return f'<section class="concerns"><h2>{escape(title)}</h2>{content}</section>'
+
+
+def _constraints(facts: Facts) -> str:
+    if not facts.values:
+        return ""
+    return f"<section><h2>Adherence to constraints, from 0 to 1</h2>{_facts(facts)}</section>"
 
 
 def _items(texts: list[str]) -> str:

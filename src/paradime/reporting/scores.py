@@ -25,6 +25,7 @@ from paradime.metrics import (
 )
 from paradime.reporting.material import Labels, Material, linear_map
 from paradime.types import AnyArray
+from paradime.utils.seed import generator_of
 
 __all__ = ["Measured", "Score", "measure"]
 
@@ -214,7 +215,7 @@ def _shuffled(function: Callable[[torch.Tensor], float], positions: torch.Tensor
 
 
 def _permuted(positions: torch.Tensor, random_state: Any) -> Iterator[torch.Tensor]:
-    rng = np.random.default_rng(random_state)
+    rng = generator_of(random_state)
     for _ in range(_SHUFFLES if len(positions) <= _FEW_ROWS else _FEW_SHUFFLES):
         yield positions[torch.from_numpy(rng.permutation(len(positions)))]
 

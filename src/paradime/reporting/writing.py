@@ -11,10 +11,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from paradime.plot._theme import require_matplotlib
-from paradime.reporting.describing import describe_data, describe_routine, specification, versions
+from paradime.reporting.describing import (
+    describe_constraints,
+    describe_data,
+    describe_routine,
+    specification,
+    versions,
+)
 from paradime.reporting.details import Details, look_closer
 from paradime.reporting.judging import Verdict, headline, judge
-from paradime.reporting.material import Material, read_material
+from paradime.reporting.material import Material, last_step, read_material
 from paradime.reporting.page import Contents, render
 from paradime.reporting.pictures import draw_pictures
 from paradime.reporting.scores import Measured, Score, measure
@@ -216,7 +222,9 @@ def _report(
     pictures, left_out = draw_pictures(material, measured, details)
     data = describe_data(material)
     messages = dict.fromkeys(f"Warning during the measurement: {warning.message}" for warning in caught)
-    concerns = [*data.concerns, *messages]
+    last, X, X_new = last_step(routine, X, X_new)
+    constraints = describe_constraints(last, seen=(X, y), new=(X_new, y_new))
+    concerns = [*data.concerns, *constraints.concerns, *messages]
     name = title if title is not None else type(material.routine).__name__
     summary = headline(verdicts)
     contents = Contents(
@@ -226,6 +234,7 @@ def _report(
         verdicts=verdicts,
         pictures=pictures,
         scores=list(measured.scores.values()),
+        constraints=constraints,
         data=data,
         routine=describe_routine(material),
         specification=specification(material.routine),

@@ -78,7 +78,7 @@ class PhaseSpec(Entry):
     name: str | None = None
     epochs: AutoEpochs = Field(
         5,
-        description="Number of epochs; with auto, it follows from the number of rows. 0 skips the phase.",
+        description="Number of epochs; with auto or short, it follows from the number of rows. 0 skips the phase.",
     )
     sampling: SamplingSpec = SamplingSpec()
     optimizer: OptimizerSpec = OptimizerSpec()

@@ -75,7 +75,9 @@ def _underscored(options: Any) -> Any:
 Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_no_text), simply("a finite number")]
 Count = Annotated[int, Field(ge=1), BeforeValidator(_no_text), simply("an integer of at least 1")]
 _Epochs = Annotated[int, Field(ge=0), BeforeValidator(_no_text)]
-AutoEpochs = Annotated[_Epochs | Literal["auto"], simply("an integer of at least 0, or 'auto'")]
+AutoEpochs = Annotated[
+    _Epochs | Literal["auto", "short"], simply("an integer of at least 0, or 'auto', or 'short'")
+]
 Whole = Annotated[int, BeforeValidator(_no_text), simply("an integer")]
 Text = Annotated[str, Field(min_length=1), simply("a string that is not empty")]
 Options = Annotated[dict[str, Any], BeforeValidator(_underscored)]

@@ -1,6 +1,6 @@
 """Training: phases, the trainer that runs them, and callbacks."""
 
-from paradime.training.budget import TrainingBudget, batch_size_for, steps_for
+from paradime.training.budget import TrainingBudget, batch_size_for, short_steps_for, steps_for
 from paradime.training.callbacks import Callback, ProgressBar, ReportLoss, checked_callbacks, notify
 from paradime.training.checkpoints import Checkpoints, find_checkpoint, read_checkpoint
 from paradime.training.checks import check_phase, choose_losses, determine_losses, try_losses
@@ -69,6 +69,7 @@ __all__ = [
     "notify",
     "read_checkpoint",
     "resolve_device",
+    "short_steps_for",
     "steps_for",
     "try_losses",
 ]

@@ -13,7 +13,7 @@ from paradime._registry import SCHEDULES, did_you_mean
 from paradime.data import Edges, Items, Sampling
 from paradime.loss import Loss
 from paradime.loss.weights import Weight
-from paradime.training.budget import AUTO, Count, TrainingBudget, budget_for
+from paradime.training.budget import AUTO, SHORT, Count, Epochs, TrainingBudget, budget_for
 from paradime.training.callbacks import Callback, checked_callbacks
 from paradime.training.early_stopping import EarlyStopping
 from paradime.training.execution import PRECISIONS
@@ -26,7 +26,7 @@ __all__ = ["TrainingPhase"]
 
 # those whose settings are settings of the phase
 _PLAIN_SAMPLINGS: dict[str, type[Sampling]] = {"standard": Items, "negative_edge": Edges}
-_BY_RULE = ("epochs", "batch_size")
+_BY_RULE: Mapping[str, tuple[str, ...]] = {"epochs": (AUTO, SHORT), "batch_size": (AUTO,)}
 _CHOICES = {"negatives": ("random", "batch", "degree"), "precision": PRECISIONS}
 
 
@@ -36,8 +36,9 @@ class TrainingPhase:
 
     Args:
         name: The phase's name in messages.
-        epochs: Number of epochs, at least 0, which skips the phase; with ``"auto"``, the number of steps follows
-            from the number of rows (:func:`~paradime.training.steps_for`).
+        epochs: Number of epochs, at least 0, which skips the phase; with ``"auto"`` or ``"short"``, the number of
+            steps follows from the number of rows (:func:`~paradime.training.steps_for`,
+            :func:`~paradime.training.short_steps_for`).
         batch_size: Rows in a batch, or positive edges, at least 1; or ``"auto"``, likewise
             (:func:`~paradime.training.batch_size_for`).
         batches_per_epoch: Batches in an epoch; one pass over the data if −1.
@@ -84,7 +85,7 @@ class TrainingPhase:
     """
 
     name: str | None
-    epochs: Count
+    epochs: Epochs
     batch_size: Count
     batches_per_epoch: int
     sampling: str | Sampling
@@ -111,7 +112,7 @@ class TrainingPhase:
     def __init__(
         self,
         name: str | None = None,
-        epochs: int | Literal["auto"] = 5,
+        epochs: int | Literal["auto", "short"] = 5,
         batch_size: int | Literal["auto"] = 50,
         batches_per_epoch: int = -1,
         sampling: str | Sampling = "standard",
@@ -182,9 +183,9 @@ class TrainingPhase:
         """Raises ValueError if a setting is out of range; also called when the phase is run."""
         for name, least in (("epochs", 0), ("batch_size", 1), ("neg_sampling_rate", 0), ("report_interval", 1)):
             value: Any = getattr(self, name)
-            if name in _BY_RULE and value == AUTO:
-                continue
-            check_integer(name, value, least, also=", or 'auto'" if name in _BY_RULE else "")
+            words = _BY_RULE.get(name, ())
+            if not (isinstance(value, str) and value in words):
+                check_integer(name, value, least, also="".join(f", or {word!r}" for word in words))
         batches: Any = self.batches_per_epoch
         if not is_integer(batches) or (batches != -1 and batches < 1):
             raise ValueError(
@@ -202,6 +203,11 @@ class TrainingPhase:
         self._check_weights()
 
     def _check_blocks(self) -> None:
+        if not callable(self.optimizer):
+            raise ValueError(
+                f"optimizer must be a class of torch.optim, or a function of parameters and settings, got "
+                f"{self.optimizer!r}. Pass a class, such as torch.optim.AdamW."
+            )
         if isinstance(self.schedule, str):
             if self.schedule not in SCHEDULES:
                 raise ValueError(SCHEDULES.describe_unknown(self.schedule))

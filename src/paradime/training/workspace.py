@@ -169,7 +169,8 @@ class Workspace:
             dataset.check_scales(entry, relations.summed_power())
             if relations.on_cuda and self.device.type == "cuda":
                 points = points.to(self.device)
-        reldata = relation_factory(relations.compute_relations(points)).detached()
+        further = {name: dataset[entry] for name, entry in relations.further_entries().items()}
+        reldata = relation_factory(relations.compute_relations(points, **further)).detached()
         if reldata.n_points != len(dataset):
             raise ValueError(
                 f"global relations {key!r} are between {reldata.n_points} points, but the data have "
@@ -205,6 +206,7 @@ def computation_order(
         sources["rels", key] = [("data", wanted)] if wanted in data_keys or wanted in derived else []
         if not sources["rels", key] and wanted != "main":
             raise _unknown(("rels", key), ("data", wanted), data_keys | set(derived))
+        sources["rels", key] += [("data", further) for further in entry.further_entries().values()]
     known = {"data": data_keys | set(derived), "rels": set(relations)}
     for node, needed in sources.items():
         for kind, key in needed:
@@ -239,6 +241,7 @@ def _with_sources(
         needed.add(node)
         if kind == "rels" and key in relations:
             open_ends.append(("data", relations[key].data_key))
+            open_ends.extend(("data", further) for further in relations[key].further_entries().values())
         elif kind == "data" and key in derived:
             open_ends.extend(derived[key].type_key_tuples)
     return needed

@@ -41,6 +41,14 @@ class RelationTransform:
         """Returns the smallest number of neighbours without a warning."""
         return self.neighbors_wanted()
 
+    def of_share(self, share: float) -> tuple[RelationTransform, float]:
+        """Returns the transform for a part of each point's neighbours, and by what the result is to be multiplied.
+
+        Args:
+            share: The share of the neighbours that the part is of, in (0, 1].
+        """
+        return self, 1.0
+
     def check_points(self, n_points: int) -> None:
         """Raises a ValueError if the settings are impossible for a number of points; called before the search."""
 

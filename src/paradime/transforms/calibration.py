@@ -23,6 +23,7 @@ __all__ = ["AdaptiveNeighborhoodRescale", "ConnectivityBasedRescale", "Perplexit
 log = logging.getLogger(__name__)
 
 _USUAL_PERPLEXITY = 30.0
+_LEAST_PERPLEXITY, _FEWEST_NEIGHBORS = 2.0, 3  # of a part of the neighbours
 _FEWEST_POINTS = 3  # a single neighbour has a perplexity of 1, whatever the width
 _SOLVER_SETTINGS = frozenset(
     {"args", "method", "bracket", "fprime", "fprime2", "x0", "x1", "xtol", "rtol", "maxiter", "options"}
@@ -166,6 +167,11 @@ class PerplexityBasedRescale(AdaptiveNeighborhoodRescale):
                 f"for {n_points} points. Lower it to at most about {max(2, n_points // 3)}, or set it to 'auto'."
             )
 
+    def of_share(self, share: float) -> tuple[RelationTransform, float]:
+        # the weights of a row sum to 1, and so do those of all parts together
+        perplexity = max(_LEAST_PERPLEXITY, share * self._perplexity_of(None))
+        return type(self)(perplexity, verbose=self.verbose, **self.kwargs), share
+
     @property
     def betas(self) -> FloatArray | None:
         """The fitted β, shape (n,), or ``None`` before the first use."""
@@ -219,6 +225,10 @@ class ConnectivityBasedRescale(AdaptiveNeighborhoodRescale):
 
     def neighbors_wanted(self) -> int | None:
         return math.ceil(self.n_neighbors)
+
+    def of_share(self, share: float) -> tuple[RelationTransform, float]:
+        n_neighbors = max(_FEWEST_NEIGHBORS, math.ceil(share * self.n_neighbors))
+        return type(self)(n_neighbors, verbose=self.verbose, **self.kwargs), 1.0
 
     @property
     def sigmas(self) -> FloatArray | None:

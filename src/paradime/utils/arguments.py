@@ -31,7 +31,7 @@ def is_positive(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    if isinstance(value, (bool, str, bytes)):
+    if isinstance(value, (bool, str, bytes)) or getattr(value, "ndim", 0) > 0:
         return False
     try:
         return not math.isnan(float(value))

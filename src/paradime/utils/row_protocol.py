@@ -20,6 +20,7 @@ MAX_DENSE_BYTES = 1 << 30
 Condition: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 
 _BLOCK_BYTES = 1 << 24
+_PAIR_BYTES = 1 << 20  # of pairs of rows whose differences are computed at a time; these stay in the cache
 
 
 class Rows(abc.ABC):
@@ -106,7 +107,11 @@ class Rows(abc.ABC):
         return self
 
     def __getitem__(self, rows: Any) -> torch.Tensor:
-        """Returns rows as a dense tensor: one for an integer, several for a slice, list, mask or tensor."""
+        """Returns rows as a dense tensor: one for an integer, several for a slice, list, mask or tensor.
+
+        Raises:
+            IndexError: If there is no such row, a mask has not one entry per row, or indices are no integers.
+        """
         if isinstance(rows, int):
             return self.index_select(0, torch.tensor([range(len(self))[rows]], device=self.device))[0]
         if isinstance(rows, tuple):
@@ -124,8 +129,9 @@ class Rows(abc.ABC):
             index: The indices of the rows, shape (m,).
 
         Raises:
-            ValueError: If ``dim`` is not 0.
+            ValueError: If ``dim`` is not 0, or :meth:`gather` returns a tensor of another shape than (m, …).
             MemoryError: If the dense rows would take more than :data:`MAX_DENSE_BYTES`.
+            TypeError: If :meth:`gather` does not return a dense tensor.
         """
         if dim != 0:
             raise ValueError(f"dim must be 0 for these rows, got {dim}. Convert them: rows.dense().")
@@ -135,7 +141,19 @@ class Rows(abc.ABC):
                 f"{len(index)} rows of {self._row_size} numbers would take {n_bytes / 2**30:.1f} GB when dense, "
                 f"more than {MAX_DENSE_BYTES / 2**30:g} GB. Select fewer rows at once (batch_size)."
             )
-        return self.gather(index.to(self.device, torch.int64))
+        rows, shape = self.gather(index.to(self.device, torch.int64)), (len(index), *self.shape[1:])
+        if not isinstance(rows, torch.Tensor) or rows.layout != torch.strided:
+            kind = rows.layout if isinstance(rows, torch.Tensor) else type(rows).__name__
+            raise TypeError(
+                f"{type(self).__name__}.gather must return a dense tensor, got {kind}. Convert what it "
+                "returns, such as by torch.from_numpy or to_dense()."
+            )
+        if rows.shape != shape:
+            raise ValueError(
+                f"{type(self).__name__}.gather must return a tensor of shape {shape}, one row for each index, got "
+                f"{tuple(rows.shape)}. Return these rows, or set shape to that of all rows."
+            )
+        return rows
 
     def split(self, size: int) -> Iterator[torch.Tensor]:
         """Yields successive blocks of rows as dense tensors."""
@@ -268,14 +286,27 @@ class Rows(abc.ABC):
             first: Indices of rows, shape (p,).
             second: Indices of rows, shape (p,).
         """
-        squares = []
-        step = max(1, _BLOCK_BYTES // (8 * self._row_size))
-        for pairs in torch.split(torch.stack((first, second)), step, dim=1):
+        step, squares = max(1, _PAIR_BYTES // (8 * self._row_size)), []
+        for pairs in zip(torch.split(first, step), torch.split(second, step), strict=True):
             starts, ends = (self.index_select(0, chosen).flatten(1).to(torch.float64) for chosen in pairs)
             squares.append((starts - ends).square_().sum(dim=1))
         return torch.cat(squares)
 
     # -- helpers --------------------------------------------------------------------------------------
+
+    def check_attributes(self) -> None:
+        """Raises TypeError if a subclass has not set shape, type and device as those of a tensor."""
+        for name, kind, example in (
+            ("shape", tuple, "(n, d)"),
+            ("dtype", torch.dtype, "torch.float32"),
+            ("device", torch.device, "torch.device('cpu')"),
+        ):
+            value = getattr(self, name, None)
+            if not isinstance(value, kind):
+                raise TypeError(
+                    f"{type(self).__name__}.{name} must be a {kind.__name__}, got {value!r}. Set it in the "
+                    f"constructor, such as self.{name} = {example}."
+                )
 
     @property
     def _row_size(self) -> int:
@@ -299,6 +330,21 @@ class Rows(abc.ABC):
         if isinstance(rows, slice):
             return torch.arange(len(self), device=self.device)[rows]
         index = torch.as_tensor(rows, device=self.device)
+        n = len(self)
         if index.dtype == torch.bool:
+            if index.shape != (n,):
+                shape = tuple(index.shape)
+                raise IndexError(f"a mask of rows must have shape ({n},), got {shape}. Compute it of these rows.")
             return index.nonzero().squeeze(1)
-        return torch.where(index < 0, index + len(self), index)
+        if index.numel() == 0:
+            return index.to(torch.int64)
+        if index.is_floating_point() or index.is_complex():
+            raise IndexError(f"indices of rows must be integers, got {index.dtype}. Round them, or pass a mask.")
+        index = index.to(torch.int64)  # bytes have no room for the number of rows
+        low, high = (int(bound) for bound in index.aminmax())
+        if low < -n or high >= n:
+            raise IndexError(
+                f"indices of rows must lie in [{-n}, {n - 1}], got {low if low < -n else high}. "
+                f"There are {n} rows."
+            )
+        return torch.where(index < 0, index + n, index)

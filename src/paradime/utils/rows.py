@@ -131,7 +131,7 @@ def rows_of(X: Any) -> Rows:
         X: A tensor, an array, nested lists, a sparse matrix of SciPy or torch, or :class:`Rows`.
 
     Raises:
-        TypeError: If ``X`` is not numeric.
+        TypeError: If ``X`` is not numeric, or :class:`Rows` whose shape, type or device is not set.
         ValueError: If rows differ in length, or a sparse matrix is not two-dimensional.
 
     Example:
@@ -141,6 +141,7 @@ def rows_of(X: Any) -> Rows:
         True
     """
     if isinstance(X, Rows):
+        X.check_attributes()
         return X
     return SparseRows(X) if is_sparse(X) else DenseRows(as_tensor(X))
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
-__all__ = ["RandomState", "as_seed", "seed_all", "seed_of", "seeded"]
+__all__ = ["RandomState", "as_seed", "generator_of", "seed_all", "seed_of", "seeded"]
 
 _END = 2**31 - 1
 _BITS = 32  # the size of seeds of torch's CPU generator and of NumPy's legacy generator
@@ -76,6 +76,26 @@ def seed_of(random_state: RandomState) -> int | None:
         "random_state must be an integer, a generator of NumPy or torch, or None, got "
         f"{type(random_state).__name__}. Pass a number, such as random_state=0."
     )
+
+
+def generator_of(random_state: RandomState) -> np.random.Generator:
+    """Returns a generator of NumPy for draws that are not part of a training.
+
+    Args:
+        random_state: As for :func:`seed_of`; other numbers in every call if ``None``. A generator of NumPy is
+            itself returned.
+
+    Raises:
+        TypeError: If ``random_state`` has another type.
+        ValueError: If it is a negative number.
+
+    Example:
+        >>> generator_of(7).integers(100) == generator_of(7).integers(100)
+        np.True_
+    """
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    return np.random.default_rng(seed_of(random_state))
 
 
 def seed_all(seed: int) -> torch.Generator:

@@ -8,7 +8,7 @@ from sklearn.datasets import load_wine
 from paradime import ParametricAutoencoder, ParametricMDS, ParametricTSNE
 from paradime.cli.console import InputError
 from paradime.cli.folding import fold
-from paradime.data.scales import outweighing_columns
+from paradime.data.columns import outweighing_columns
 from paradime.datasets import load_covertype
 from paradime.models import ModelRecipe
 

@@ -133,7 +133,7 @@ def test_hint_on_quotes_follows_the_error(run, numbers):
     ("setting", "told"),
     [
         ("n_neighbors=abc", "--set n_neighbors: must be an integer, got 'abc'"),
-        ("epochs=-1", "--set epochs: must be an integer of at least 0, or 'auto', got -1"),
+        ("epochs=-1", "--set epochs: must be an integer of at least 0, or 'auto', or 'short', got -1"),
         ("hidden_dims=abc", "--set hidden_dims: must be an integer or a list"),
         ("learning_rate=-1", "--set learning_rate: must be a positive number, got -1"),
         ("min_dist=-4", "--set min_dist: must lie in"),

@@ -21,7 +21,7 @@ from paradime import (
     ParametricTSNE,
     ParametricUMAP,
 )
-from paradime.data.scales import described, outweighing_columns
+from paradime.data.columns import described, outweighing_columns
 from paradime.exceptions import ScaleWarning
 from paradime.loss import GlobalStructureLoss
 from paradime.utils.sparse import SparseRows

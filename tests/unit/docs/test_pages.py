@@ -134,8 +134,8 @@ def test_examples_of_a_page_run(page, tmp_path, monkeypatch, few_first_steps, fe
     assert run_python_of(f"docs/{page}.md")
 
 
-def test_every_loss_of_the_grammar_is_on_the_guiding_page():
-    page = (ROOT / "docs" / "guiding.md").read_text(encoding="utf-8")
+def test_every_loss_of_the_specification_is_on_the_pages_of_guiding_and_constraints():
+    page = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("guiding.md", "constraints.md"))
     own = {name for name, block in LOSSES.items() if block.__module__.startswith("paradime.")}
     # those that make up the embeddings themselves
     assert {name for name in own if f"`{name}`" not in page} <= {

@@ -296,6 +296,11 @@ def test_specification_is_the_same_before_and_after_training_and_trains_alike(ro
         ("method", "Nothing is approximated by trees."),
         ("dissimilarity", "Distances are computed of the rows, by metric."),
         ("parametric_reconstruction", "Set decoder=True."),
+        ("seed", "It is called random_state."),
+        ("dims", "It is called n_components."),
+        ("max_grad_norm", "It is called clip_norm."),
+        ("metric_kwds", "Pass a function of two rows as metric."),
+        ("output_metric", "Distances in the embedding are Euclidean."),
     ],
 )
 def test_names_of_other_libraries_are_answered_with_those_here(name, hint):
@@ -328,6 +333,10 @@ def test_every_parameter_that_is_hinted_at_exists():
         "density",
         "loss_shares",
         "alpha",
+        "clip_norm",
+        "random_state",
+        "device",
+        "metric",
     ):
         assert name in known
         assert name in hints

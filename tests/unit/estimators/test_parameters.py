@@ -92,8 +92,8 @@ class TestNumpyParameters:
         ),
         ("hidden_dims", "20", r"hidden_dims must be .*, got '20'\. The default is"),
         ("hidden_dims", [20, 0], r"hidden_dims must be at least 1, got \[20, 0\]"),
-        ("epochs", "5", r"epochs must be an integer or 'auto', got '5'\. The default is"),
-        ("epochs", -1, r"^epochs must be an integer of at least 0, or 'auto', got -1"),
+        ("epochs", "5", r"epochs must be an integer or 'auto' or 'short', got '5'\. The default is"),
+        ("epochs", -1, r"^epochs must be an integer of at least 0, or 'auto', or 'short', got -1"),
         ("n_components", 2.0, r"n_components must be an integer, got 2\.0\. The default is 2"),
         ("n_components", np.int64(0), r"^n_components must be at least 1, got 0"),
         ("in_dim", 0, r"in_dim must be at least 1, got 0\. The default is None"),
@@ -215,7 +215,7 @@ def test_composed_routines_take_numpy_parameters_and_refuse_wrong_ones():
         ({"learning_rate": "0.1"}, r"learning_rate must be a positive number, got '0\.1'"),
         ({"clip_norm": "1"}, r"clip_norm must be a positive number or None, got '1'"),
         ({"loss_shares": 0.5}, r"loss_shares must be a dict .*, got 0\.5\. Pass such as \{'loss': 0\.5\}"),
-        ({"epochs": np.float64(2.5)}, r"epochs must be an integer of at least 0, or 'auto', got 2\.5"),
+        ({"epochs": np.float64(2.5)}, r"epochs must be an integer of at least 0, or 'auto', or 'short', got 2\.5"),
     ],
 )
 def test_wrong_settings_of_a_phase_are_refused(settings, message):

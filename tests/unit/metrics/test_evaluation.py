@@ -56,6 +56,32 @@ def test_metrics_are_chosen_by_name():
     assert list(evaluate(X, X[:, :2], metrics=["continuity"])) == ["continuity"]
     with pytest.raises(ValueError, match=r"unknown metric 'trust'.*trustworthiness"):
         evaluate(X, X[:, :2], metrics=["trust"])
+    with pytest.raises(TypeError, match=r"metrics must be names of metrics, or 'all', got 3\."):
+        evaluate(X, X[:, :2], metrics=3)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        lambda state: knn_recall(X, X[:, :2], n_samples=10, random_state=state),
+        lambda state: trustworthiness(X, X[:, :2], n_samples=10, random_state=state),
+        lambda state: shepard_correlation(X, X[:, :2], n_pairs=50, random_state=state),
+        lambda state: random_triplet_accuracy(X, X[:, :2], n_triplets=50, random_state=state),
+    ],
+    ids=["knn_recall", "trustworthiness", "shepard_correlation", "random_triplet_accuracy"],
+)
+def test_draws_take_the_seeds_and_generators_that_routines_take(metric):
+    def torchs():
+        return torch.Generator().manual_seed(3)
+
+    assert float(metric(torchs())) == float(metric(torchs()))
+    assert float(metric(3)) == float(metric(np.random.default_rng(3)))
+    with pytest.raises(
+        TypeError, match=r"random_state must be an integer, a generator .* got str\. Pass a number"
+    ):
+        metric("a")
+    with pytest.raises(ValueError, match=r"random_state must be an integer of at least 0, got -1\."):
+        metric(-1)
 
 
 @pytest.mark.parametrize("held_out", [False, True])

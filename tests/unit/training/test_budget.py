@@ -8,11 +8,20 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from paradime import ParametricTSNE
 from paradime.dr import ParametricDR
 from paradime.exceptions import SpecificationError
 from paradime.loss import Loss
 from paradime.relations import NeighborBasedPDist
-from paradime.training import Callback, EarlyStopping, ProgressBar, TrainingPhase, batch_size_for, steps_for
+from paradime.training import (
+    Callback,
+    EarlyStopping,
+    ProgressBar,
+    TrainingPhase,
+    batch_size_for,
+    short_steps_for,
+    steps_for,
+)
 from paradime.training.budget import budget_for
 
 SIZES = [1, 2, 3, 4, 5, 31, 100, 127, 1_000, 1_797, 59_999, 60_000, 60_001, 10**6, 10**9]
@@ -51,10 +60,39 @@ def counted(X, **settings):
     return count
 
 
+def test_a_short_training_takes_a_half_to_a_quarter_of_the_steps():
+    for n in SIZES:
+        assert steps_for(n) / 4 <= short_steps_for(n) <= steps_for(n) / 2 + 1
+    budgets = [budget_for(epochs, "auto", -1, 60_000) for epochs in ("auto", "short")]
+    steps = [budget.epochs * budget.batches_per_epoch for budget in budgets]
+    assert steps[1] == pytest.approx(1_500, rel=0.05)
+    assert steps[0] == pytest.approx(3_000, rel=0.05)
+
+
+def test_short_is_a_word_for_epochs_alone():
+    assert TrainingPhase(epochs="short").budget(1_000).epochs > 0
+    with pytest.raises(ValueError, match="or 'auto', or 'short', got 'long'"):
+        TrainingPhase(epochs="long")
+    with pytest.raises(ValueError, match="batch_size"):
+        TrainingPhase(batch_size="short")
+
+
+def test_a_refined_map_starts_at_a_short_training():
+    def phases(**settings):
+        return [phase.epochs for phase in ParametricTSNE(**settings).training_phases]
+
+    assert phases()[-1] == "auto"
+    assert phases(refine=True)[-1] == "short"
+    assert phases(refine=True, epochs=7)[-1] == 7
+    assert ParametricTSNE(refine=True).get_params()["epochs"] == "auto"
+    made = ParametricDR.from_spec(ParametricTSNE(refine=True).to_spec())
+    assert made.training_phases[-1].epochs == "short"
+
+
 # -- the rule -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rule", [batch_size_for, steps_for])
+@pytest.mark.parametrize("rule", [batch_size_for, short_steps_for, steps_for])
 def test_more_rows_never_mean_less(rule):
     found = [rule(n) for n in SIZES]
     assert found == sorted(found)
@@ -128,12 +166,12 @@ def test_phase_tells_its_extent_and_keeps_what_was_said():
     assert said.budget(10**6) == budget_for(2, 30, 5, 10**6)
 
 
-@pytest.mark.parametrize(("name", "least"), [("epochs", 0), ("batch_size", 1)])
+@pytest.mark.parametrize(
+    ("name", "rule"), [("epochs", "at least 0, or 'auto', or 'short'"), ("batch_size", "at least 1, or 'auto'")]
+)
 @pytest.mark.parametrize("value", ["Auto", "all", "5", "", -1, 2.5, None])
-def test_other_words_and_numbers_are_refused_with_the_word_that_is_known(name, least, value):
-    with pytest.raises(
-        ValueError, match=rf"{name} must be an integer of at least {least}, or 'auto', got {value!r}"
-    ):
+def test_other_words_and_numbers_are_refused_with_the_words_that_are_known(name, rule, value):
+    with pytest.raises(ValueError, match=rf"{name} must be an integer of {rule}, got {value!r}"):
         TrainingPhase(**{name: value})
 
 
@@ -270,5 +308,5 @@ def test_text_says_auto_and_is_written_so():
 @pytest.mark.parametrize(("said", "where"), [("epochs: auto", "epochs"), ("batch_size: auto", "batch_size")])
 @pytest.mark.parametrize("value", ["often", "-1", "Auto", "1.5"])
 def test_text_with_another_word_is_refused_with_its_place(said, where, value):
-    with pytest.raises(SpecificationError, match=rf"training phases\[0\].*{where}.*'auto', got"):
+    with pytest.raises(SpecificationError, match=rf"training phases\[0\].*{where}.*'auto'.*, got"):
         ParametricDR.from_spec(TEXT.replace(said, f"{where}: {value}"))

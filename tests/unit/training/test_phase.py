@@ -90,6 +90,14 @@ def test_optimizer_may_be_a_function():
     assert optimizer.defaults["lr"] == 5
 
 
+@pytest.mark.parametrize("optimizer", ["adam", 3, None])
+def test_optimizer_that_is_no_class_is_refused(optimizer):
+    with pytest.raises(
+        ValueError, match=rf"optimizer must be a class of torch\.optim.*, got {optimizer!r}\. Pass a"
+    ):
+        TrainingPhase(optimizer=optimizer)
+
+
 def test_setting_that_the_optimizer_does_not_know_is_named():
     phase = TrainingPhase(name="main", epoch=3)
     with pytest.raises(ValueError, match=r"'main'.*epoch.*passed to the optimizer"):

@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from paradime.loss import CorrelationLoss, StressLoss
+from paradime.relations import NeighborBasedPDist
+from paradime.training import Cosine, EarlyStopping
+from paradime.transforms import LocalScaling
 from paradime.utils.arguments import (
     check_choice,
     check_integer,
@@ -42,7 +46,7 @@ def test_positive_numbers_of_all_kinds_are_taken(value):
     check_not_negative("scale", value)
 
 
-@pytest.mark.parametrize("value", [0, -1.0, math.inf, math.nan, "1", True, None, 1j])
+@pytest.mark.parametrize("value", [0, -1.0, math.inf, math.nan, "1", True, None, 1j, np.array([0.5])])
 def test_other_values_are_not_positive_numbers(value):
     with pytest.raises(ValueError, match=r"^scale must be a positive number or None, got "):
         check_positive("scale", value, also=" or None")
@@ -71,6 +75,22 @@ def test_the_brackets_of_an_interval_say_whether_its_ends_belong_to_it(interval,
         with pytest.raises(ValueError) as refused:
             check_within("share", value, interval)
         assert str(refused.value) == f"share must lie in {interval}, got {value!r}."
+
+
+@pytest.mark.parametrize(
+    ("make", "rule"),
+    [
+        (lambda: LocalScaling(n_neighbors=2.5), "n_neighbors must be an integer of at least 1, got 2.5"),
+        (lambda: NeighborBasedPDist(n_neighbors="15"), "n_neighbors must be an integer of at least 1, got '15'"),
+        (lambda: CorrelationLoss("age", target="high"), r"target must lie in \(0, 1\], got 'high'"),
+        (lambda: StressLoss(metric="euclidean", weighting="samon"), "unknown weighting 'samon'"),
+        (lambda: EarlyStopping(patience=True), "patience must be an integer of at least 1, got True"),
+        (lambda: Cosine(end_factor="0"), "end_factor must be a number of at least 0, got '0'"),
+    ],
+)
+def test_components_of_all_kinds_refuse_what_is_no_number(make, rule):
+    with pytest.raises(ValueError, match=rule):
+        make()
 
 
 def test_an_unknown_name_is_answered_with_a_similar_one():

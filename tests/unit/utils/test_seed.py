@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from paradime.utils.seed import seed_all, seeded
+from paradime.utils.seed import generator_of, seed_all, seeded
 
 
 @pytest.fixture(autouse=True)
@@ -73,3 +73,13 @@ def test_only_the_device_that_is_trained_on_is_seeded(monkeypatch):
     with seeded(5, torch.device("cpu")):
         assert torch.initial_seed() == 5
     assert called == []
+
+
+def test_a_generator_of_numpy_goes_on_where_it_is():
+    given = np.random.default_rng(0)
+    assert generator_of(given) is given
+
+
+def test_equal_seeds_make_equal_generators_and_none_other_ones():
+    assert generator_of(5).integers(2**62) == generator_of(np.int64(5)).integers(2**62)
+    assert generator_of(None).integers(2**62) != generator_of(None).integers(2**62)
