@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -86,7 +87,7 @@ def named_codes(owner: str, names: Sequence[Any], classes: Sequence[Any] | None)
     return torch.tensor(codes, dtype=torch.int64)
 
 
-class ClassesOfConstraint(Constraint):
+class ClassesOfConstraint(Constraint, abc.ABC):
     """The base of constraints on classes that a user names; their integers are known once there are data.
 
     They are saved with a routine. Subclass it, and write :meth:`class_names`.
@@ -110,9 +111,9 @@ class ClassesOfConstraint(Constraint):
         self._class_key = class_key
         self.register_buffer("codes", None)
 
+    @abc.abstractmethod
     def class_names(self) -> Sequence[Any] | None:
         """Returns the classes in their order, as a user names them; ``None`` if :meth:`ordered` finds them."""
-        raise NotImplementedError(f"{type(self).__name__} has no class_names(). Write it: it returns classes.")
 
     def ordered(self, dataset: Dataset) -> torch.Tensor:
         """Returns the integers of all classes of the data, in an order that follows from these; shape (k,)."""

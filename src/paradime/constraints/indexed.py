@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -17,7 +18,7 @@ from paradime.models import as_input, resolve_method, unit_of
 __all__ = ["IndexedConstraint", "index_table"]
 
 
-class IndexedConstraint(Constraint):
+class IndexedConstraint(Constraint, abc.ABC):
     """A constraint on tuples of rows, such as pairs, that are named by their indices in what ``fit`` was given.
 
     A batch rarely has both rows of a pair. The constraint therefore keeps the rows that it is about, and embeds
@@ -66,9 +67,9 @@ class IndexedConstraint(Constraint):
         for buffer in self._KEPT:
             self.register_buffer(buffer, None)
 
+    @abc.abstractmethod
     def index_tuples(self, dataset: Dataset) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns the tuples as indices of all rows, shape (t, k), and their weights, shape (t,)."""
-        raise NotImplementedError(f"{type(self).__name__} has no index_tuples(). Write it: it returns indices.")
 
     def of_tuples(self, positions: torch.Tensor, weights: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
         """Computes the loss of some tuples.
@@ -83,9 +84,9 @@ class IndexedConstraint(Constraint):
         """
         raise NotImplementedError(f"{type(self).__name__} has no of_tuples(). Write it: it returns a scalar.")
 
+    @abc.abstractmethod
     def score(self, tuples: torch.Tensor, positions: torch.Tensor) -> Adherence | None:
         """Measures the adherence of all tuples, shape (t, k, out_dim), among positions (n, out_dim)."""
-        raise NotImplementedError(f"{type(self).__name__} has no score(). Write it: it returns an Adherence.")
 
     def take_data(self, dataset: Dataset, classes: Sequence[Any] | None = None) -> None:
         """Keeps the rows that the constraint is about."""

@@ -204,8 +204,7 @@ class CenterModel(Conditioned, Model):
         in_dim, out_dim = checked_integers(in_dim=in_dim, out_dim=out_dim)
         hidden_dims = None if hidden_dims is None else checked_widths("hidden_dims", hidden_dims)
         widths, m = _checked_scale(in_dim, out_dim, hidden_dims, n_rows, n_centers)
-        self.in_dim = in_dim
-        self.out_dim = out_dim
+        self.in_dim, self.out_dim = in_dim, out_dim
         self.hidden_dims = hidden_dims
         self.n_rows = n_rows
         self.n_centers = n_centers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -22,12 +23,13 @@ _SPAN = 4.0  # of an axis at the start of the training, in the unit of the map: 
 _TOLERANCE = 1e-9  # of the turns of a polygon, relative to its size
 
 
-class OutputLayer(torch.nn.Module):
+class OutputLayer(torch.nn.Module, abc.ABC):
     """A condition on positions; the base of output layers."""
 
     reads_rows: ClassVar[bool] = False
     """Whether positions depend on the rows themselves, in addition to the output of the network."""
 
+    @abc.abstractmethod
     def forward(self, positions: torch.Tensor, rows: torch.Tensor, unit: float) -> torch.Tensor:
         """Returns positions that satisfy the condition, differentiably.
 
@@ -36,7 +38,6 @@ class OutputLayer(torch.nn.Module):
             rows: The rows that were embedded, shape (b, …).
             unit: The unit of the map.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no forward(). Write it: it returns positions.")
 
     def project(self, positions: torch.Tensor, rows: torch.Tensor, unit: float) -> torch.Tensor:
         """Returns the positions that satisfy the condition already, and others moved to where it holds."""
@@ -161,14 +162,14 @@ class BoxBounds(OutputLayer):
         return positions.clamp(self.low, self.high)
 
 
-class _Star(OutputLayer):
+class _Star(OutputLayer, abc.ABC):
     """A region that is seen as a whole from its centre: positions move along the ray from there."""
 
     center: torch.Tensor
 
+    @abc.abstractmethod
     def gauge(self, directions: torch.Tensor) -> torch.Tensor:
         """Returns by what the region has to be scaled to reach as far, shape (b, out_dim) to (b, 1)."""
-        raise NotImplementedError(f"{type(self).__name__} has no gauge(). Write it: it returns factors.")
 
     def forward(self, positions: torch.Tensor, rows: torch.Tensor, unit: float) -> torch.Tensor:
         directions = positions - self.center
