@@ -43,7 +43,8 @@ class MissingPartError(UnsupportedConfigurationError, NotImplementedError, Attri
 class PartMethod:
     """A method that is an attribute only of routines whose model has a part.
 
-    scikit-learn asks by ``hasattr`` what an estimator can do.
+    scikit-learn asks by ``hasattr`` what an estimator can do. Its own ``available_if`` raises an error that says
+    neither why the method is missing nor what to do.
 
     Args:
         function: The method.
