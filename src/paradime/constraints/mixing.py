@@ -19,8 +19,18 @@ _LEAST_ROWS = 3  # of a class in a batch
 _WIDTH = 0.2  # of the kernel by which rows of a class are joined, in units of the map's extent
 
 
+class _OfClasses(Constraint):
+    """A constraint on an entry of classes."""
+
+    label_key: str
+
+    def check_setup(self, trial: Trial) -> None:
+        super().check_setup(trial)
+        class_codes(self.name, trial.dataset, self.label_key)
+
+
 @LOSSES.register("parity constraint")
-class ParityConstraint(Constraint):
+class ParityConstraint(_OfClasses):
     """Every neighbourhood mixes the classes of an attribute as all rows do.
 
     The loss is the mean squared difference between the shares of the classes around each row and those of the
@@ -86,10 +96,6 @@ class ParityConstraint(Constraint):
         apart = (members - shares).square().sum(dim=1).mean()
         return differences / torch.where(apart > 0, apart, 1)
 
-    def check_setup(self, trial: Trial) -> None:
-        super().check_setup(trial)
-        class_codes(self.name, trial.dataset, self.label_key)
-
     def adherence(self, positions: torch.Tensor, dataset: Dataset) -> Adherence | None:
         """Returns the parity of the classes; see :func:`~paradime.metrics.class_parity`."""
         if self.label_key not in dataset:
@@ -103,7 +109,7 @@ class ParityConstraint(Constraint):
 
 
 @LOSSES.register("cohesion constraint")
-class CohesionConstraint(Constraint):
+class CohesionConstraint(_OfClasses):
     """Each class stays in one piece.
 
     For each class of a batch, rows are joined by 1 / (1 + (d/s)²), where s is a fifth of the map's extent. The
@@ -160,10 +166,6 @@ class CohesionConstraint(Constraint):
             if int((labels == label).sum()) >= _LEAST_ROWS
         ]
         return torch.stack(losses).mean() if losses else 0 * embedded.sum()
-
-    def check_setup(self, trial: Trial) -> None:
-        super().check_setup(trial)
-        class_codes(self.name, trial.dataset, self.label_key)
 
     def adherence(self, positions: torch.Tensor, dataset: Dataset) -> Adherence | None:
         """Returns the connectivity of the classes; see :func:`~paradime.metrics.class_connectivity`."""
