@@ -24,6 +24,8 @@ from paradime.exceptions import UnsupportedConfigurationError
 from paradime.functional.hierarchy import hierarchy_loss, hierarchy_pairs
 from paradime.functional.links import order_loss
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 N_TRAIN = 60
 
 

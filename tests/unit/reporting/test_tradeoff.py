@@ -12,6 +12,8 @@ import paradime
 from paradime import ParametricMDS, ParametricTSNE
 from paradime.constraints import AxisConstraint, BoundsConstraint
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 def data(n: int = 80) -> torch.Tensor:
     return torch.randn(n, 4, generator=torch.Generator().manual_seed(0))
