@@ -21,6 +21,7 @@ _SCRIPTS = (
     "data",
     "columns",
     "refined",
+    "conditions",
     "network",
     "theme",
     "overlay",
