@@ -4,6 +4,7 @@ from paradime.constraints.axis import AxisConstraint
 from paradime.constraints.base import Adherence, Constraint
 from paradime.constraints.bounds import BoundsConstraint, Region
 from paradime.constraints.columns import ColumnsConstraint
+from paradime.constraints.edits import Edits
 from paradime.constraints.hierarchy import HierarchyConstraint
 from paradime.constraints.mixing import CohesionConstraint, ParityConstraint
 from paradime.constraints.pairs import LinkConstraint
@@ -19,6 +20,7 @@ __all__ = [
     "CohesionConstraint",
     "ColumnsConstraint",
     "Constraint",
+    "Edits",
     "HierarchyConstraint",
     "LinkConstraint",
     "OrderConstraint",

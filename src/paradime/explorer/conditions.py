@@ -57,15 +57,15 @@ def _attribute(layer: Any, unit: float) -> dict[str, Any]:
     }
 
 
-def _box(layer: Any, unit: float) -> dict[str, Any]:
+def _box(layer: Any, _unit: float) -> dict[str, Any]:
     return {"op": "box", "low": _doubles(layer.low), "high": _doubles(layer.high)}
 
 
-def _disc(layer: Any, unit: float) -> dict[str, Any]:
+def _disc(layer: Any, _unit: float) -> dict[str, Any]:
     return {"op": "disc", "center": _doubles(layer.center), "radius": layer.radius}
 
 
-def _polygon(layer: Any, unit: float) -> dict[str, Any]:
+def _polygon(layer: Any, _unit: float) -> dict[str, Any]:
     return {"op": "polygon", "center": _doubles(layer.center), "normals": _doubles(layer.normals)}
 
 
@@ -99,7 +99,7 @@ def _on_axis(positions: torch.Tensor, rows: torch.Tensor, condition: dict[str, A
     return torch.where(is_axis, own[:, None], positions)
 
 
-def _in_box(positions: torch.Tensor, rows: torch.Tensor, condition: dict[str, Any]) -> torch.Tensor:
+def _in_box(positions: torch.Tensor, _rows: torch.Tensor, condition: dict[str, Any]) -> torch.Tensor:
     low, high = condition["low"], condition["high"]
     if condition["projected"]:
         return positions.clamp(low, high)
@@ -114,7 +114,7 @@ def _in_box(positions: torch.Tensor, rows: torch.Tensor, condition: dict[str, An
     return torch.where(both, within, bounded).clamp(low, high)
 
 
-def _in_star(positions: torch.Tensor, rows: torch.Tensor, condition: dict[str, Any]) -> torch.Tensor:
+def _in_star(positions: torch.Tensor, _rows: torch.Tensor, condition: dict[str, Any]) -> torch.Tensor:
     center, gauge = condition["center"], _GAUGES[condition["op"]]
     if not condition["projected"]:
         directions = positions - center
