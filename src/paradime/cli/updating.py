@@ -48,6 +48,7 @@ def update_file(options: UpdateOptions) -> None:
     """
     _check(options)
     model = open_model(options.model)
+    metadata = getattr(model.routine, "metadata_", None)
     rows = read_all_rows(model, options.data, header=options.header)
     old = None if options.old is None else read_all_rows(model, options.old, header=options.header)
     names = id_names(model.table.get("id"), rows.table)
@@ -67,7 +68,7 @@ def update_file(options: UpdateOptions) -> None:
         say(f"adherence to the constraint {name}: {score:.3g}")
     if drift.median_of_others is not None:
         say(f"half of the rows without constraints moved by less than {drift.median_of_others:.2g} of the spread")
-    _write(options, model, rows, names)
+    _write(options, model, rows, names, metadata)
 
 
 def _check(options: UpdateOptions) -> None:
@@ -113,9 +114,9 @@ def _taking_scaled_rows(model: Model, rows: Rows, old: Rows | None) -> Iterator[
     fold(model.routine, rows.features, mean, scale)
 
 
-def _write(options: UpdateOptions, model: Model, rows: Rows, names: list[str] | None) -> None:
+def _write(options: UpdateOptions, model: Model, rows: Rows, names: list[str] | None, metadata: Any) -> None:
     if options.out:
-        model.routine.save(options.out, metadata=model.routine.metadata_)
+        model.routine.save(options.out, metadata=metadata)
         say(f"wrote the model {options.out}")
     positions = model.embed(rows.features)
     if options.explore:
