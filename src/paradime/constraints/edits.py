@@ -89,11 +89,15 @@ class Edits:
         pins = [_pin(name, i, item) for i, item in enumerate(_items(name, told, "pins"))]
         pairs = [_pair(name, i, item) for i, item in enumerate(_items(name, told, "pairs"))]
         if len({len(position) for _, position in pins}) > 1:
-            _refuse(name, "pins", "positions with one number per axis", [len(position) for _, position in pins][:4])
+            _refuse(
+                name, "pins", "positions with one number per axis", [len(position) for _, position in pins][:4]
+            )
         kinds = [tuple(rows for rows, together in pairs if together is kind) for kind in (True, False)]
         return cls(tuple(pins), kinds[0], kinds[1], n_rows, name)
 
-    def constraints(self, *, n_rows: int | None = None, row_names: Sequence[Any] | None = None) -> list[Constraint]:
+    def constraints(
+        self, *, n_rows: int | None = None, row_names: Sequence[Any] | None = None
+    ) -> list[Constraint]:
         """Returns the edits as constraints on the rows of a map, with their indices.
 
         Args:

@@ -79,9 +79,9 @@ def _number_of(rows: Any) -> int:
 
 def _names_of(rows: Any) -> Sequence[Any] | None:
     """Returns the index of a pandas data frame if it has names."""
-    index = getattr(rows, "index", None)
-    is_named = getattr(index, "dtype", None) is not None and index.dtype.kind not in "iu"
-    return list(index) if is_named else None
+    index: Any = getattr(rows, "index", None)
+    dtype = getattr(index, "dtype", None)
+    return None if dtype is None or dtype.kind in "iu" else list(index)
 
 
 def keys_of_rows(X: Any) -> torch.Tensor:
@@ -139,7 +139,9 @@ class ImposedConstraints:
     def named_keys(self) -> torch.Tensor:
         """The numbers of the rows that constraints name, which are free to move."""
         kept = [one.kept_rows for one in self.constraints if isinstance(one, IndexedConstraint)]
-        return torch.cat([torch.empty(0, dtype=torch.int64), *(keys_of_rows(rows) for rows in kept if rows is not None)])
+        return torch.cat(
+            [torch.empty(0, dtype=torch.int64), *(keys_of_rows(rows) for rows in kept if rows is not None)]
+        )
 
     def lead(self, routine: Estimator, refined: RefinedMap) -> RefinedMap:
         """Returns a refined map that follows: rows move as by the network, and those of constraints settle.
@@ -172,7 +174,9 @@ class ImposedConstraints:
         rows = self.dataset[embedded_entry(self.dataset, routine.data_key)]
         now = _positions(routine, rows, refine=True)
         wide = now.to(torch.float64)
-        found = {_name(i, self.constraints): one.adherence(wide, self.dataset) for i, one in enumerate(self.constraints)}
+        found = {
+            _name(i, self.constraints): one.adherence(wide, self.dataset) for i, one in enumerate(self.constraints)
+        }
         adherence = {name: one.score for name, one in found.items() if one is not None}
         others = ~is_among(self.keys, self.named_keys)
         moved = relative_movement(self.before[others], now[others], drift.spread)

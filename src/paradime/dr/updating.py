@@ -273,7 +273,9 @@ def held_phases(
     pins: list[PinConstraint] = []
     if imposed is not None:
         for one in imposed.constraints:
-            added = added_constraint(one, blocks.losses, key=None, weight=None, share=imposed.share_of_each, phases=None)
+            added = added_constraint(
+                one, blocks.losses, key=None, weight=None, share=imposed.share_of_each, phases=None
+            )
             if isinstance(one, PinConstraint):
                 pins.append(one)
             else:
@@ -304,12 +306,15 @@ class _HeldRows(Loss):
         self.losses = torch.nn.ModuleList(losses)
 
     def forward(self, *arguments: Any) -> torch.Tensor:
-        values = [loss(*arguments) for loss in self.losses]
+        values = [loss(*arguments) for loss in self._losses()]
         return torch.stack(values).sum()
 
     def check_setup(self, trial: Trial) -> None:
-        for loss in self.losses:
+        for loss in self._losses():
             loss.check_setup(trial)
+
+    def _losses(self) -> list[Loss]:
+        return [loss for loss in self.losses if isinstance(loss, Loss)]
 
 
 def _generator(seed: int | None) -> torch.Generator | None:

@@ -122,7 +122,8 @@ def _in_star(positions: torch.Tensor, _rows: torch.Tensor, condition: dict[str, 
         safe = torch.where(reached > _SMALL, reached, 1)
         positions = center + directions * torch.where(reached > _SMALL, torch.tanh(safe) / safe, 1)
     directions = positions - center
-    return center + directions / (gauge(directions, condition) * (1 + _MARGIN)).clamp_min(1)
+    led: torch.Tensor = center + directions / (gauge(directions, condition) * (1 + _MARGIN)).clamp_min(1)
+    return led
 
 
 def _disc_gauge(directions: torch.Tensor, condition: dict[str, Any]) -> torch.Tensor:
@@ -131,7 +132,8 @@ def _disc_gauge(directions: torch.Tensor, condition: dict[str, Any]) -> torch.Te
 
 
 def _polygon_gauge(directions: torch.Tensor, condition: dict[str, Any]) -> torch.Tensor:
-    return (directions @ condition["normals"].T).amax(dim=1, keepdim=True).clamp_min(0)
+    normals: torch.Tensor = condition["normals"]
+    return (directions @ normals.T).amax(dim=1, keepdim=True).clamp_min(0)
 
 
 _GAUGES = {"disc": _disc_gauge, "polygon": _polygon_gauge}

@@ -22,7 +22,7 @@ def pinned_and_linked(routine):
     """Constraints: ten flowers far from where they are, a pair together and one apart."""
     positions = routine.transform(X)
     spread = positions.std(axis=0).max()
-    pins = PinConstraint(list(range(10)), positions[:10] + [0, 3 * spread])
+    pins = PinConstraint(list(range(10)), positions[:10] + np.array([0, 3 * spread]))
     return [pins, LinkConstraint(must_link=[[20, 120]], cannot_link=[[60, 61]])], positions
 
 
@@ -48,7 +48,7 @@ def test_a_loaded_routine_takes_the_edited_rows_for_its_own(fitted, tmp_path):
 
 def test_refined_maps_follow_pins_exactly_and_pairs_in_their_unit():
     routine = ParametricTSNE(refine=True, epochs=2, init_epochs=1, perplexity=10, random_state=0).fit(X)
-    constraints, before = pinned_and_linked(routine)
+    constraints, _ = pinned_and_linked(routine)
     routine.update(X, constraints=constraints, epochs=2)
     after = routine.transform(X)
     assert np.allclose(after[:10], constraints[0].positions, atol=1e-4)
@@ -57,7 +57,6 @@ def test_refined_maps_follow_pins_exactly_and_pairs_in_their_unit():
     assert np.linalg.norm(after[20] - after[120]) < 1.05 * unit
     assert np.linalg.norm(after[60] - after[61]) > 2.95 * unit
     assert np.array_equal(routine.transform(X), after)
-    assert len(routine.refined_map_.positions) == len(np.unique(X, axis=0)) or len(before) == 150
 
 
 def test_names_are_those_of_the_index_of_a_data_frame(fitted):
@@ -86,12 +85,12 @@ def test_what_cannot_be_imposed_is_refused_and_the_routine_stays(fitted):
     assert np.array_equal(routine.transform(X), before)
 
 
-@pytest.mark.outcome
 def test_the_map_goes_where_rows_are_pinned_and_the_rest_stays(outcome):
     def measure(seed):
-        routine = ParametricMDS(epochs=40, random_state=seed).fit(X)
-        constraints, _ = pinned_and_linked(routine)
-        drift = routine.update(X, constraints=constraints[:1], epochs=60).drift_
-        return drift.adherence["pin"], drift.median_of_others
+        routine = ParametricTSNE(epochs=30, init_epochs=2, perplexity=10, random_state=seed).fit(X)
+        positions = routine.transform(X)
+        pins = PinConstraint(list(range(50)), positions[:50] + np.array([0, 3 * positions.std(axis=0).max()]))
+        drift = routine.update(X, constraints=[pins], epochs=60).drift_
+        return {"adherence": drift.adherence["pin"], "movement of others": drift.median_of_others}
 
-    outcome(measure)
+    outcome(measure, seeds=2, at_least={"adherence": 0.9}, at_most={"movement of others": 0.2})
