@@ -111,7 +111,8 @@ def test_keys_move_what_is_selected_and_pairs_are_made_by_number(page):
     assert abs(pin["position"][0] - before[0] - 0.03 * before[1]) < 1e-5 * before[1]
     assert page.js("explorer.state.edits.length") == 1
     page.js(
-        "(() => { const form = document.getElementById('pair-form'); const [a, b] = form.querySelectorAll('input');"
+        "(() => { const form = document.getElementById('pair-form');"
+        " const [a, b] = form.querySelectorAll('input');"
         " a.value = 3; b.value = 3; form.querySelector('button').click();"
         " window.refused = form.querySelector('.error').textContent; b.value = 8;"
         " form.querySelector('button').click(); })()"

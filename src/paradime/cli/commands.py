@@ -140,8 +140,8 @@ def update(
 ) -> None:
     r"""Train a model further, such that the known parts of its map stay in place.
 
-    With --constraints, the map of DATA follows edits by hand; the file names rows by their number, or by the column
-    --id of fit. With --old, the rows of DATA are new ones.
+    With --constraints, the map of DATA follows edits by hand; the file names rows by their number, or by the
+    column --id of fit. With --old, the rows of DATA are new ones.
 
     \b
     Examples:

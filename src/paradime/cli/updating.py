@@ -77,8 +77,8 @@ def _check(options: UpdateOptions) -> None:
         raise InputError("nothing to write: pass --out, --embedding or --explore, each with a file.")
     if options.constraints is None and options.old is None:
         raise InputError(
-            "--old: new rows need some of the earlier ones, which a saved model does not hold, got none. Pass --old "
-            "TABLE, or --constraints FILE to edit the map of DATA."
+            "--old: new rows need some of the earlier ones, which a saved model does not hold, got none. Pass "
+            "--old TABLE, or --constraints FILE to edit the map of DATA."
         )
     if options.constraints is not None and not Path(options.constraints).is_file():
         raise InputError(f"--constraints: there is no file {options.constraints!r}. Pass a file of edits.")
@@ -95,7 +95,7 @@ def _check(options: UpdateOptions) -> None:
 
 @contextlib.contextmanager
 def _taking_scaled_rows(model: Model, rows: Rows, old: Rows | None) -> Iterator[tuple[Any, Any]]:
-    """Within the block, the routine takes the rows as in its training, standardised if they were then; yields them."""
+    """Within the block, the routine takes the rows of its training, standardised if they were; yields them."""
     import pandas as pd
 
     def scaled(features: pd.DataFrame) -> pd.DataFrame:

@@ -80,8 +80,8 @@ class Edits:
             raise ValueError(f"{name}: the format of edits must be {_FORMAT!r}, got {found!r}. {_REMEDY}")
         if told.get("version") != _VERSION:
             raise ValueError(
-                f"{name}: the version of edits must be {_VERSION}, got {told.get('version')!r}. Install a ParaDime "
-                "of the version that wrote the page, or write the page again."
+                f"{name}: the version of edits must be {_VERSION}, got {told.get('version')!r}. Install a "
+                "ParaDime of the version that wrote the page, or write the page again."
             )
         n_rows = told.get("rows")
         if n_rows is not None and (not is_integer(n_rows) or n_rows < 1):

@@ -184,8 +184,8 @@ class ImposedConstraints:
         shown = ", ".join(f"{name} {score:.3g}" for name, score in adherence.items())
         report(
             log,
-            f"adherence: {shown or 'not shown by these rows'}; {int(others.sum())} rows without constraints moved by "
-            f"{median:.3g} of the map's spread (median).",
+            f"adherence: {shown or 'not shown by these rows'}; {int(others.sum())} rows without constraints moved "
+            f"by {median:.3g} of the map's spread (median).",
         )
         return dataclasses.replace(drift, median_of_others=median, adherence=adherence)
 

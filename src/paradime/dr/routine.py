@@ -410,8 +410,8 @@ class ParametricDR(Estimator):
         :attr:`drift_` tells how far they have moved nevertheless. Phases that only learn initial positions are
         left out. The rows of this training, kept and new, are then the routine's data.
 
-        With ``constraints``, the map follows edits by hand, such as those of the explorer's page, and the rest stays
-        by the anchors, none of which is a row that a constraint names. ``X`` are then the rows whose indices, or
+        With ``constraints``, the map follows edits by hand, such as those of the explorer's page, and the rest
+        stays by the anchors, none of which is a row that a constraint names. ``X`` are then the rows whose indices, or
         names, the constraints have. They may be the earlier rows, which are trained once then, and stand for
         these in a routine that holds none. The constraints are those of this update only.
 
@@ -556,7 +556,7 @@ class ParametricDR(Estimator):
     def _add_rows(
         self, refined: RefinedMap | None, dataset: Dataset, imposed: ImposedConstraints | None = None
     ) -> None:
-        """Adds rows to a refined map, in which earlier ones only follow constraints; drops it without ``refine``."""
+        """Adds rows to a refined map, in which earlier ones follow constraints; without ``refine``, drops it."""
         if refined is not None and self.refine:
             refined = refined.with_rows(dataset[embedded_entry(dataset, self.data_key)])
             refined = refined if imposed is None else imposed.lead(self, refined)

@@ -51,8 +51,8 @@ def explore(
 
     The map pans and zooms. Hovering over a point shows its row, and its image if available. Points can be coloured
     by any column, searched by text, selected by a lasso or a box, compared with all others, and downloaded as
-    CSV. Points can be dragged to other places, and pairs be drawn: ``update`` takes the file of these edits. If the
-    network of the routine is supported, the page contains it: sliders change features of a point, and
+    CSV. Points can be dragged to other places, and pairs be drawn: ``update`` takes the file of these edits. If
+    the network of the routine is supported, the page contains it: sliders change features of a point, and
     the model moves the point as ``transform`` would.
 
     Args:
