@@ -90,7 +90,8 @@ def routines():
     names = ["UMAP", "TSNE", "MDS", "Contrastive", "PaCMAP", "LargeVis", "Autoencoder"]
     made = {name: getattr(paradime, "Parametric" + name)(**common) for name in names}
     made["blocks"] = paradime.ParametricTSNE(objective="blocks", **common)
-    made["decoder"] = paradime.ParametricUMAP(decoder=True, classifier=True, density=True, structure=True, **common)
+    further = {name: True for name in ("decoder", "classifier", "density", "structure")}
+    made["decoder"] = paradime.ParametricUMAP(**further, **common)
     made["composed"] = Composed()
     return made
 
