@@ -413,8 +413,8 @@ class ParametricDR(Estimator):
         left out. The rows of this training, kept and new, are then the routine's data.
 
         With ``constraints``, the map follows edits by hand, such as those of the explorer's page, and the rest
-        stays by the anchors, none of which is a row that a constraint names. ``X`` are then the rows whose indices, or
-        names, the constraints have. They may be the earlier rows, which are trained once then, and stand for
+        stays by the anchors, none of which is a row that a constraint names. ``X`` are then the rows whose
+        indices, or names, the constraints have. They may be the earlier rows, which are trained once then, and stand for
         these in a routine that holds none. The constraints are those of this update only.
 
         Args:
