@@ -414,8 +414,8 @@ class ParametricDR(Estimator):
 
         With ``constraints``, the map follows edits by hand, such as those of the explorer's page, and the rest
         stays by the anchors, none of which is a row that a constraint names. ``X`` are then the rows whose
-        indices, or names, the constraints have. They may be the earlier rows, which are trained once then, and stand for
-        these in a routine that holds none. The constraints are those of this update only.
+        indices, or names, the constraints have. They may be the earlier rows, which are trained once then, and
+        stand for these in a routine that holds none. The constraints are those of this update only.
 
         Args:
             X: The new rows, or a dict of named entries, as for :meth:`fit`.
