@@ -29,17 +29,17 @@ _MOST_ROWS = 10_000  # of a group; evenly spaced ones of more
 class ConceptConstraint(AxisConstraint):
     """The ends of an axis are two concepts, each given by a group of rows, such as "small" and "large".
 
-    The attribute of a row x is a linear function wᵀx + b that is 0 at the mean of the group ``low`` and 1 at that of
-    ``high``. Its direction is w ∝ ((1 − γ) Σ + γ τ I)⁻¹ (m₁ − m₀), with the means m of the groups, the covariance Σ
-    within them, the mean variance τ of the columns, and γ = ``regularization``: the difference of the means, in
-    which directions count less along which the groups themselves vary. New rows have the attribute, too.
+    The attribute of a row x is a linear function wᵀx + b that is 0 at the mean of ``low_group`` and 1 at that of
+    ``high_group``. Its direction is w ∝ ((1 − γ) Σ + γ τ I)⁻¹ (m₁ − m₀), with the means m of the groups, the
+    covariance Σ within them, the mean variance τ of the columns, and γ = ``regularization``: the difference of the
+    means, in which directions count less along which the groups themselves vary. New rows have the attribute, too.
 
     As a loss, and with ``exact=True``, it is an :class:`~paradime.constraints.AxisConstraint` of this attribute.
 
     Args:
-        low: The group at the lower end: a class of ``y`` or integer of ``label_key``, a list of row indices that
-            count what ``fit`` is given, or a mask with one boolean per row.
-        high: The group at the upper end, likewise.
+        low_group: The group at the lower end: a class of ``y`` or integer of ``label_key``, a list of row indices
+            that count what ``fit`` is given, or a mask with one boolean per row.
+        high_group: The group at the upper end, likewise.
         axis: The index of the axis of the embedding, from 0.
         exact: Whether the coordinate is the attribute, in a scale that is trained, by an output layer of the
             network.
@@ -55,10 +55,10 @@ class ConceptConstraint(AxisConstraint):
         center: The place at which the attribute is 0.5, the middle of the groups' means, shape (d,), float64.
 
     Raises:
-        ValueError: If ``regularization`` is out of range; before training, if a group is empty, is not known, or has
-            indices of rows that do not exist.
-        UnsupportedConfigurationError: If ``exact`` is combined with ``target``; before training, if both groups have
-            the same mean.
+        ValueError: If ``regularization`` is out of range; before training, if a group is empty, is not known, or
+            has indices of rows that do not exist.
+        UnsupportedConfigurationError: If ``exact`` is combined with ``target``; before training, if both groups
+            have the same mean.
 
     Source: Kim et al., "Interpretability beyond feature attribution: quantitative testing with concept activation
         vectors", 2018, for directions of groups; Friedman, "Regularized discriminant analysis", 1989.
@@ -68,7 +68,7 @@ class ConceptConstraint(AxisConstraint):
         >>> from paradime import ParametricMDS
         >>> X, y = load_iris(return_X_y=True)
         >>> routine = ParametricMDS(epochs=2, random_state=0)
-        >>> routine = routine.add_constraint(ConceptConstraint(low=0, high=2, exact=True)).fit(X, y)
+        >>> routine = routine.add_constraint(ConceptConstraint(0, 2, exact=True)).fit(X, y)
         >>> round(routine.adherence()["axis 0"].score, 6)
         1.0
     """
@@ -85,8 +85,8 @@ class ConceptConstraint(AxisConstraint):
 
     def __init__(
         self,
-        low: Group,
-        high: Group,
+        low_group: Group,
+        high_group: Group,
         axis: int = 0,
         exact: bool = False,
         regularization: float = 0.5,
@@ -108,7 +108,7 @@ class ConceptConstraint(AxisConstraint):
             name=name,
         )
         check_within("regularization", regularization, "(0, 1]", remedy="0.5 suits most data.")
-        self.low, self.high = _plain("low", low), _plain("high", high)
+        self.low_group, self.high_group = _plain("low_group", low_group), _plain("high_group", high_group)
         self.attribute = "the direction between the groups"
         self.regularization = regularization
         self.label_key = label_key
@@ -126,10 +126,8 @@ class ConceptConstraint(AxisConstraint):
 
     def take_data(self, dataset: Dataset, classes: Sequence[Any] | None = None) -> None:
         """Computes the direction of the rows that ``fit`` was given."""
-        groups = [
-            self._rows_of(group, name, dataset, classes)
-            for name, group in (("low", self.low), ("high", self.high))
-        ]
+        given = {"low_group": self.low_group, "high_group": self.high_group}
+        groups = [self._rows_of(group, name, dataset, classes) for name, group in given.items()]
         self.weights, self.center = _direction(groups[0], groups[1], self.regularization)
 
     def output(self, dataset: Dataset) -> Mapping[str, Any]:
@@ -201,7 +199,7 @@ def _direction(low: torch.Tensor, high: torch.Tensor, regularization: float) -> 
     size = float(torch.maximum(means[0].abs(), means[1].abs()).max())
     if not float(difference.abs().max()) > 1e-12 * size:
         raise UnsupportedConfigurationError(
-            "the groups low and high of an axis must have different means, got equal ones. Choose groups of "
+            "low_group and high_group of an axis must have different means, got equal ones. Choose groups of "
             "different rows."
         )
     within = torch.cat([low - means[0], high - means[1]])
@@ -230,7 +228,7 @@ def _plain(name: str, group: Group) -> Any:
         return [int(index) for index in np.flatnonzero(values)]
     if values.ndim != 1 or not len(values) or values.dtype.kind not in "iu" or values.min() < 0:
         raise ValueError(
-            f"{name} must be a class, row indices from 0, or a mask with one boolean per row, got {group!r}. Pass one "
-            "of these."
+            f"{name} must be a class, row indices from 0, or a mask with one boolean per row, got {group!r}. Pass "
+            "one of these."
         )
     return [int(index) for index in values]

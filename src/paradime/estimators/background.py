@@ -48,8 +48,8 @@ def leave_out(background: Any, made: Composition, data_key: str, *, owner: str) 
         recipe = DerivedData(contrast, [*of_data, ("data", known)])
     else:
         recipe = DerivedData(contrast, of_data, **known.options())
-    for entry in searched:
-        entry.data_key = CONTRASTED
+    for relations in searched:
+        relations.data_key = CONTRASTED
     for entry in made.derived_data.values():
         entry.type_key_tuples = [
             (kind, CONTRASTED) if (kind, key) == ("data", data_key) else (kind, key)

@@ -339,8 +339,8 @@ class OutputLayers(torch.nn.ModuleList):
     """Output layers, one after the other.
 
     Args:
-        descriptions: Of each layer, its ``kind`` (``"attribute"``, ``"linear"``, ``"box"``, ``"disc"``, ``"polygon"``) and the
-            arguments of its class.
+        descriptions: Of each layer, its ``kind`` (``"attribute"``, ``"linear"``, ``"box"``, ``"disc"``,
+            ``"polygon"``) and the arguments of its class.
         out_dim: Number of dimensions of the map.
 
     Raises:

@@ -146,7 +146,7 @@ def test_rows_far_from_zero_have_the_digits_of_the_axis() -> None:
 
 @pytest.mark.parametrize("exact", [True, False])
 def test_a_specification_holds_the_groups(exact: bool) -> None:
-    X, y = groups()
+    X, _ = groups()
     routine = ParametricUMAP(epochs=1, init_epochs=1).add_constraint(
         ConceptConstraint([0, 3], [2, 5], exact=exact)
     )
@@ -154,7 +154,7 @@ def test_a_specification_holds_the_groups(exact: bool) -> None:
     made = ParametricDR.from_spec(spec, random_state=0)
     constraint = made.constraints["axis 0"]
     assert isinstance(constraint, ConceptConstraint)
-    assert (constraint.low, constraint.high, constraint.exact) == ([0, 3], [2, 5], exact)
+    assert (constraint.low_group, constraint.high_group, constraint.exact) == ([0, 3], [2, 5], exact)
     assert made.fit(X).adherence(X)["axis 0"].n == len(X)
 
 
@@ -173,7 +173,7 @@ def test_an_exported_map_has_the_axis(tmp_path: Any) -> None:
 @pytest.mark.parametrize(
     ("low", "high", "message"),
     [
-        ([0, 1], [90], "high must name rows of the 90 that fit is given, got index 90"),
+        ([0, 1], [90], "high_group must name rows of the 90 that fit is given, got index 90"),
         (7, 1, "no class '7'|no rows"),
         ([0, 1], [1, 0], "must have different means"),
     ],
@@ -186,7 +186,7 @@ def test_groups_that_make_no_axis_are_refused(low: Any, high: Any, message: str)
 
 def test_arguments_out_of_range_are_refused() -> None:
     for group in ([-1], [0.5], [], [[1]]):
-        with pytest.raises(ValueError, match="low must be a class, row indices from 0, or a mask"):
+        with pytest.raises(ValueError, match="low_group must be a class, row indices from 0, or a mask"):
             ConceptConstraint(group, [1])
     with pytest.raises(ValueError, match="regularization"):
         ConceptConstraint(0, 1, regularization=0)

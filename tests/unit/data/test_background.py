@@ -20,7 +20,7 @@ N_COLUMNS = 12
 
 
 def rows_and_background(n: int = 240, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Returns rows of three classes under large variation in four columns, their classes, and that variation alone."""
+    """Returns rows of three classes under large variation, their classes, and that variation alone."""
     generator = torch.Generator().manual_seed(seed)
     scales = torch.tensor([8.0] * 4 + [0.3] * (N_COLUMNS - 4))
     turn = torch.linalg.qr(torch.randn(N_COLUMNS, N_COLUMNS, generator=torch.Generator().manual_seed(9)))[0]
