@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from paradime.constraints import Constraint
-from paradime.data import Dataset, check_fields
+from paradime.data import Dataset, background_of, check_fields
 from paradime.dr.components import Components
 from paradime.dr.estimator import Estimator
 from paradime.dr.inputs import Targets
@@ -105,7 +105,9 @@ def _required_model(blocks: Components, key: str, targets: Targets | None) -> to
     # models that do not centre rows are prepared with the rows that they will get
     dataset.warn_of_lost_digits(key, model)
     dataset.suit(key, model)
-    blocks.network.prepare(dataset[key], dataset.in_need(key))
+    backgrounds = (background_of(entry, dataset, key) for entry in blocks.derived_data.values())
+    contrast = next((background for background in backgrounds if background is not None), None)
+    blocks.network.prepare(dataset[key], dataset.in_need(key), contrast)
     for entries in (dataset, blocks.held_out):
         if entries is not None:
             entries.suit(key, model)

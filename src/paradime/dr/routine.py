@@ -1017,6 +1017,10 @@ class ParametricDR(Estimator):
         """Returns the parameters that are data, and are not saved."""
         return self.unsaved_parameters
 
+    def _parameters_as_saved(self) -> dict[str, Any]:
+        """Returns the parameters, in the form in which they are saved."""
+        return self.get_params()
+
     def save(
         self,
         path: str | os.PathLike[str],
