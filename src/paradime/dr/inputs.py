@@ -40,7 +40,7 @@ def as_dataset(X: Data, key: str) -> Dataset:
     """
     if isinstance(X, Dataset):
         return X.subset(slice(None))
-    return Dataset(X if names_entries(X) else {key: X})
+    return Dataset(X) if names_entries(X) else Dataset({key: X}, titles={key: "X"})
 
 
 def embedded_entry(dataset: Dataset, key: str) -> str:

@@ -100,7 +100,7 @@ def _required_model(blocks: Components, key: str, targets: Targets | None) -> to
     if needed is not None and targets is not None and targets.classes is not None:
         needed = max(needed, len(targets.classes))  # classes of later parts of the data get an output, too
     # the network decides whether it centres rows before rows are converted for it
-    model = blocks.network.require(dataset[key], key, needed)
+    model = blocks.network.require(dataset[key], dataset.title(key), needed)
     # models that do not centre rows are prepared with the rows that they will get
     dataset.warn_of_lost_digits(key, model)
     dataset.suit(key, model)
