@@ -2,8 +2,8 @@
 """Fits estimators to small random data sets of all scales: positions must be finite, or there is a clear error.
 
 The data have 2 to 60 rows, 1 to 20 columns, scales of 1e-12 to 1e12, offsets up to 1e8, duplicates, constant
-columns, and several dtypes. An error is clear if ParaDime raises it, as a ValueError or TrainingDivergedError. Cases
-that fail are printed and can be repeated, since a case holds all that it depends on.
+columns, and several dtypes. An error is clear if ParaDime raises it, as a ValueError or TrainingDivergedError.
+Cases that fail are printed and can be repeated, since a case holds all that it depends on.
 
 Usage: python tools/fuzz_data.py --cases 10000
 """
