@@ -72,7 +72,7 @@ def checked_rows(name: str, values: Any, *, keep_graph: bool = False, may_miss: 
             "Pass real and imaginary parts as columns."
         )
     if rows.ndim == 0 or len(rows) == 0:
-        raise ValueError(f"{name} has 0 sample(s), at least 1 is needed.")
+        raise ValueError(f"{name} has 0 sample(s), at least 1 is needed. Pass rows.")
     if rows.numel() == 0:
         raise ValueError(f"{name} has 0 feature(s) (shape={tuple(rows.shape)}) while a minimum of 1 is required.")
     if rows.is_floating_point():

@@ -64,7 +64,9 @@ def entry_of(X: Any, key: str) -> Any:
     if not names_entries(X):
         return X
     if key not in X:
-        raise ValueError(f"X has no entry {key!r}, which is embedded, got {sorted(map(str, X))}.")
+        raise ValueError(
+            f"X has no entry {key!r}, which is embedded, got {sorted(map(str, X))}. Name the rows {key!r}."
+        )
     return X[key]
 
 

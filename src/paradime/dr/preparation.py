@@ -63,7 +63,7 @@ def check_and_compute(
     check_fields(blocks.data_fields, dataset)
     model = _required_model(blocks, key, targets)
     if len(dataset) < 2:
-        raise ValueError(f"training needs at least 2 samples, got {len(dataset)} sample(s).")
+        raise ValueError(f"training needs at least 2 samples, got {len(dataset)} sample(s). Pass more rows.")
     for phase in phases:
         check_phase(phase, blocks.losses, workspace.global_relations, blocks.batch_relations)
     workspace.compute_derived()
@@ -202,7 +202,8 @@ def _compare(here: dict[str, Any], there: Mapping[str, Any]) -> None:
     if here["relations"] != there.get("relations"):
         warnings.warn(
             "the relations that were computed again are not those of the training that was interrupted, perhaps "
-            "on another machine: the training goes on, but does not take the same steps.",
+            "on another machine: the training goes on, but does not take the same steps. "
+            "Resume where it began for those.",
             stacklevel=5,
         )
 

@@ -824,7 +824,8 @@ class ParametricDR(Estimator):
         key = "rel" if "rel" in relations else next(iter(relations), None)
         if key is None:
             raise UnknownAttributeError(
-                f"this {type(self).__name__} has no graph_: it holds no global relations between its rows."
+                f"this {type(self).__name__} has no graph_: it holds no global relations between its rows. "
+                "Call fit(X)."
             )
         # a copy, since further training reads the relations
         return scipy.sparse.csr_array(relations[key].to_sparse_array().data, copy=True)
@@ -836,7 +837,7 @@ class ParametricDR(Estimator):
         if targets is not None and targets.classes is not None:
             return targets.classes
         self._require_trained("classes_")
-        raise AttributeError(f"this {type(self).__name__} was not fitted with classes, fit(X, y).")
+        raise AttributeError(f"this {type(self).__name__} was not fitted with classes. Call fit(X, y).")
 
     @property
     def feature_names_in_(self) -> AnyArray:

@@ -186,7 +186,9 @@ def apply_in_chunks(
                 f"Expected 2D array, got shape {tuple(rows.shape)}. "
                 "Reshape your data: .reshape(1, -1) for a single sample."
             )
-        raise ValueError(f"X has rows of shape {tuple(rows.shape[1:])}, but {owner} is expecting {row_shape}.")
+        raise ValueError(
+            f"X has rows of shape {tuple(rows.shape[1:])}, but {owner} is expecting {row_shape}. Reshape them."
+        )
     if place is not None:
         made = place(rows, gradients=gradients)
     else:
