@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -246,11 +246,11 @@ def _with_nonsense(config: Any, random: random.Random) -> Any:
 
 
 def check(
-    source: Specifications | Models, n_cases: int, seed: int, watch: Watch, report: Callable[[str], None]
+    source: Specifications | Models, numbers: Iterable[int], seed: int, watch: Watch, report: Callable[[str], None]
 ) -> collections.Counter[str]:
     """Runs cases and returns how many ended how; reports each that fails, with the seed that repeats it."""
     counts: collections.Counter[str] = collections.Counter()
-    for number in range(n_cases):
+    for number in numbers:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         try:
             with warnings.catch_warnings():
@@ -276,16 +276,14 @@ def main() -> None:
     for kind in (Specifications, Models):
         if arguments.only in (None, kind.__name__.lower()):
             with tempfile.TemporaryDirectory() as folder:
-                started = time.perf_counter()
-                counts = check(
-                    kind(Path(folder)),
-                    arguments.cases,
-                    arguments.seed,
-                    watch,
-                    lambda line: print(line, flush=True),
-                )
+                source, started = kind(Path(folder)), time.perf_counter()
+                counts: collections.Counter[str] = collections.Counter()
+                for start in range(0, arguments.cases, 500):
+                    numbers = range(start, min(start + 500, arguments.cases))
+                    counts += check(source, numbers, arguments.seed, watch, print)
+                    done, seconds = sum(counts.values()), time.perf_counter() - started
+                    print(f"{kind.__name__}, {done} cases in {seconds:.0f} s: {dict(counts)}", flush=True)
                 failed += counts["failed"]
-                print(f"{kind.__name__}: {dict(counts)} in {time.perf_counter() - started:.0f} s", flush=True)
     raise SystemExit(bool(failed))
 
 
