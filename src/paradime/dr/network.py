@@ -80,14 +80,14 @@ class Network:
     def require(
         self,
         rows: torch.Tensor | Rows,
-        key: str,
+        title: str,
         n_classes: int | None,
     ) -> torch.nn.Module:
         """Returns the model for some rows, with everything decided; :meth:`prepare` comes next.
 
         Args:
             rows: The entry of the data that is embedded, shape (n, …).
-            key: Its name, for messages.
+            title: What messages call it.
             n_classes: How many outputs the model's head needs, if it has one.
 
         Raises:
@@ -97,7 +97,7 @@ class Network:
         if self.recipe is not None:
             if self._is_default and len(shape) != 1:
                 raise ValueError(
-                    f"Expected 2D array for data {key!r}, got shape {tuple(rows.shape)}. The default model is for "
+                    f"Expected 2D array for {title}, got shape {tuple(rows.shape)}. The default model is for "
                     "rows of features; pass a model that fits, or flatten the data."
                 )
             if self.row_shape not in (None, shape):

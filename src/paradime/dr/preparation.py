@@ -63,7 +63,7 @@ def check_and_compute(
     check_fields(blocks.data_fields, dataset)
     model = _required_model(blocks, key, targets)
     if len(dataset) < 2:
-        raise ValueError(f"training needs at least 2 samples, got {len(dataset)} sample(s).")
+        raise ValueError(f"training needs at least 2 samples, got {len(dataset)} sample(s). Pass more rows.")
     for phase in phases:
         check_phase(phase, blocks.losses, workspace.global_relations, blocks.batch_relations)
     workspace.compute_derived()
@@ -101,7 +101,7 @@ def _required_model(blocks: Components, key: str, targets: Targets | None) -> to
     if needed is not None and targets is not None and targets.classes is not None:
         needed = max(needed, len(targets.classes))  # classes of later parts of the data get an output, too
     # the network decides whether it centres rows before rows are converted for it
-    model = blocks.network.require(dataset[key], key, needed)
+    model = blocks.network.require(dataset[key], dataset.title(key), needed)
     # models that do not centre rows are prepared with the rows that they will get
     dataset.warn_of_lost_digits(key, model)
     dataset.suit(key, model)
@@ -205,7 +205,8 @@ def _compare(here: dict[str, Any], there: Mapping[str, Any]) -> None:
     if here["relations"] != there.get("relations"):
         warnings.warn(
             "the relations that were computed again are not those of the training that was interrupted, perhaps "
-            "on another machine: the training goes on, but does not take the same steps.",
+            "on another machine: the training goes on, but does not take the same steps. "
+            "Resume where it began for those.",
             stacklevel=5,
         )
 
