@@ -124,10 +124,9 @@ class FittedState:
     def check_rows(self, X: Any, key: str, owner: Any) -> None:
         """Raises ValueError if rows are not of the names and the shape that the network takes."""
         rows = self.check_names(X, key, owner)
-        shape = getattr(rows, "shape", None)
-        shape = np.shape(rows) if shape is None else shape
-        expected, name = self.row_shape, type(owner).__name__
-        if expected is None or tuple(shape[1:]) == expected:
+        shape, expected, name = _shape_of(rows), self.row_shape, type(owner).__name__
+        # what is no array, or ragged, is refused where it is read
+        if expected is None or not shape or tuple(shape[1:]) == expected:
             return
         if len(expected) == 1 and len(shape) == 2:
             raise ValueError(
@@ -153,6 +152,15 @@ class FittedState:
                 f"y must have the classes of the training, {shown_classes(before.classes)}, got "
                 f"{shown_classes(now.classes)}. Fit anew with warm_start=False."
             )
+
+
+def _shape_of(rows: Any) -> tuple[int, ...]:
+    """Returns the shape of an array or of nested lists; () of what has none."""
+    shape = getattr(rows, "shape", None)
+    try:
+        return tuple(np.shape(rows) if shape is None else shape)
+    except ValueError:  # lists of unequal lengths
+        return ()
 
 
 def _has_names(X: Any, rows: Any) -> bool:

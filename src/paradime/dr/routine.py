@@ -241,6 +241,9 @@ class ParametricDR(Estimator):
             resume_from: A checkpoint of :class:`~paradime.training.Checkpoints`, or its folder, from which the
                 training goes on; data and parameters are those of the training that was interrupted.
 
+        If a second ``fit`` fails or is interrupted, the routine has the model of the first one again, without the
+        training rows once training had begun.
+
         Raises:
             ValueError: If ``y`` is not one target a row, or not finite; if data or parameters are not those of the
                 checkpoint; and as :meth:`train` does.
@@ -260,7 +263,7 @@ class ParametricDR(Estimator):
             self._fitted.check_rows(X, self.data_key, self)
             self._fitted.check_targets(y, self)
         known = self._fitted.of_other_data(X, self.data_key).replace(targets=targets)
-        with self._restored_on_error() if goes_on else self._kept_until_trained() as former:
+        with self._restored_on_error() if goes_on else self._restored_unless_trained() as former:
             self._fitted = known
             if goes_on:
                 renewed_components(self)
@@ -588,8 +591,8 @@ class ParametricDR(Estimator):
                 raise
 
     @contextlib.contextmanager
-    def _kept_until_trained(self) -> Iterator[Components | None]:
-        """If the block raises before a step is taken, what was learned before is there as it was; yields it."""
+    def _restored_unless_trained(self) -> Iterator[Components | None]:
+        """If the block raises, what was learned before is there as it was, but for the data; yields it."""
         before, fitted = self._made_components, self._fitted
         if before is None or not before.trained:
             yield before
@@ -599,11 +602,9 @@ class ParametricDR(Estimator):
         try:
             yield before
         except BaseException:
-            now = self._made_components
-            if now is None or not now.trained:
-                self._made_components, self._fitted = before, fitted
-                if model is not None and weights is not None:
-                    model.load_state_dict(weights)
+            self._made_components, self._fitted = before, fitted
+            if model is not None and weights is not None:
+                model.load_state_dict(weights)
             raise
 
     @property
@@ -846,7 +847,8 @@ class ParametricDR(Estimator):
         key = "rel" if "rel" in relations else next(iter(relations), None)
         if key is None:
             raise UnknownAttributeError(
-                f"this {type(self).__name__} has no graph_: it holds no global relations between its rows."
+                f"this {type(self).__name__} has no graph_: it holds no global relations between its rows. "
+                "Call fit(X)."
             )
         # a copy, since further training reads the relations
         return scipy.sparse.csr_array(relations[key].to_sparse_array().data, copy=True)
@@ -858,7 +860,7 @@ class ParametricDR(Estimator):
         if targets is not None and targets.classes is not None:
             return targets.classes
         self._require_trained("classes_")
-        raise AttributeError(f"this {type(self).__name__} was not fitted with classes, fit(X, y).")
+        raise AttributeError(f"this {type(self).__name__} was not fitted with classes. Call fit(X, y).")
 
     @property
     def feature_names_in_(self) -> AnyArray:
@@ -1037,6 +1039,10 @@ class ParametricDR(Estimator):
     def _parameters_not_saved(self) -> frozenset[str]:
         """Returns the parameters that are data, and are not saved."""
         return self.unsaved_parameters
+
+    def _parameters_as_saved(self) -> dict[str, Any]:
+        """Returns the parameters, in the form in which they are saved."""
+        return self.get_params()
 
     def save(
         self,

@@ -106,12 +106,16 @@ def new_targets(dataset: Dataset, y: Any, classes: Any, known: Targets | None) -
         known: What the targets of earlier rows are.
 
     Raises:
-        ValueError: If ``y`` is missing where classes are named, or has others.
+        ValueError: If ``y`` is missing where classes are named, or has others; or if earlier rows had none.
     """
     if classes is not None:
         if y is None:
             raise ValueError("classes are those of y, which is missing. Pass both: partial_fit(X, y, classes).")
         known, _ = Targets.of(classes)
+    if y is not None and known is None:
+        raise ValueError(
+            "y must be left out of partial_fit, since the first part of the data had none. Fit anew with y."
+        )
     _add_known_targets(dataset, y, known)
     return known
 
@@ -340,6 +344,7 @@ def _earlier_rows(routine: Estimator, old: Data | None) -> Dataset:
 def _joined(first: Dataset, second: Dataset) -> Dataset:
     """Returns the rows of both, with the entries that both have."""
     keys = [key for key in second if key in first and key != "indices"]
-    made = Dataset({key: stacked(first.source(key), second.source(key)) for key in keys})
+    rows = {key: stacked(first.source(key), second.source(key)) for key in keys}
+    made = Dataset(rows, titles={key: first.title(key) for key in keys})
     made.columns, made.names = dict(first.columns), dict(first.names)
     return made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
@@ -212,9 +212,9 @@ def checked_unit(unit: float | None) -> float | None:
     Raises:
         ValueError: If it is not positive.
     """
-    if unit is not None and not 0 < unit < math.inf:
+    if unit is not None and not 0 < unit <= sys.float_info.max:
         raise ValueError(f"unit must be a positive number or None, got {unit!r}. None lets training choose it.")
-    return unit
+    return None if unit is None else float(unit)
 
 
 def in_unit(result: torch.Tensor, unit: float | None) -> torch.Tensor:

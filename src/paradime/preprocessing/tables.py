@@ -283,7 +283,10 @@ def _parts(path: str | os.PathLike[str], n_rows: int | None, header: bool | None
     except (OSError, ImportError, TableError, MemoryError):
         raise
     except Exception as error:  # each library raises its own exceptions for damaged files
-        raise TableError(f"{path}: is not a valid {kind.upper()} file ({first_line(error)}).") from error
+        raise TableError(
+            f"{path}: is not a valid {kind.upper()} file ({first_line(error)}). Write it again, "
+            "or rename it to its format."
+        ) from error
 
 
 def _rechunked(parts: Iterator[Any], n_rows: int) -> Iterator[Any]:

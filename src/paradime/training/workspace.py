@@ -257,7 +257,7 @@ def computation_order(
     except graphlib.CycleError as error:
         circle = " → ".join(f"{key!r} ({kind})" for kind, key in error.args[1])
         raise UnsupportedConfigurationError(
-            f"derived data and relations depend on each other: {circle}."
+            f"derived data and relations depend on each other: {circle}. Compute one of them from the data alone."
         ) from None
     return [node for node in order if node in sources]
 
