@@ -19,7 +19,7 @@ from paradime.cli.fit_options import FitOptions
 from paradime.cli.folding import check_foldable, fold
 from paradime.cli.methods import make_routine, map_dimensions, parse_guide
 from paradime.cli.models import coordinate_names
-from paradime.cli.showing import page_color, page_columns
+from paradime.cli.showing import id_names, page_color, page_columns
 from paradime.cli.suspicions import targets_of
 from paradime.data.columns import outweighing_columns
 from paradime.exceptions import ScaleWarning
@@ -310,7 +310,15 @@ def _explore(fitted: Fitted, path: str) -> None:
     names = [*fitted.selection.carried, *fitted.selection.categories]
     columns = page_columns(fitted.table, names, color)
     title = Path(options.data).name if options.data != "-" else None
-    explore(fitted.routine, fitted.features, columns=columns or None, color=color, title=title, path=path)
+    explore(
+        fitted.routine,
+        fitted.features,
+        columns=columns or None,
+        color=color,
+        title=title,
+        row_names=id_names(options.id_column, fitted.table),
+        path=path,
+    )
     say(f"wrote the page {path}")
 
 

@@ -34,12 +34,17 @@ class Drift:
         largest: The largest one.
         spread: That unit: the root of the mean squared distance of the earlier rows' positions from their mean.
         n_anchors: How many rows were looked at.
+        median_of_others: The median movement of the rows of an update with constraints that these do not name;
+            ``None`` of an update without constraints.
+        adherence: The adherence to the constraints of the update, by key.
     """
 
     mean: float
     largest: float
     spread: float
     n_anchors: int
+    median_of_others: float | None = None
+    adherence: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,9 +12,10 @@ import numpy as np
 import scipy.sparse
 import torch
 
-from paradime.constraints import Adherence, Constraint
+from paradime.constraints import Adherence, Constraint, Edits
 from paradime.data import DataField, Dataset, DerivedData
 from paradime.dr.components import Components
+from paradime.dr.editing import ImposedConstraints, constraints_of
 from paradime.dr.estimator import Estimator
 from paradime.dr.fitted import Drift, FittedState
 from paradime.dr.held_out import check_hold_out, held_out_rows, hold_out, validation_of
@@ -25,6 +26,7 @@ from paradime.dr.refining import check_refinable, refined_map
 from paradime.dr.specification import read_components, written
 from paradime.dr.updating import (
     Anchors,
+    are_the_same,
     check_epochs,
     check_update,
     held_phases,
@@ -403,6 +405,8 @@ class ParametricDR(Estimator):
         anchors: int = 500,
         share: float = 0.5,
         epochs: int | None = None,
+        constraints: str | os.PathLike[str] | Edits | Iterable[Constraint] | Constraint | None = None,
+        constraint_share: float = 0.3,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
         """Trains further on new rows and earlier ones, with anchors that hold the map in place.
@@ -410,6 +414,11 @@ class ParametricDR(Estimator):
         Anchors are earlier rows that cover the map: a loss ties them to the positions that they have. Afterwards
         :attr:`drift_` tells how far they have moved nevertheless. Phases that only learn initial positions are
         left out. The rows of this training, kept and new, are then the routine's data.
+
+        With ``constraints``, the map follows edits by hand, such as those of the explorer's page, and the rest
+        stays by the anchors, none of which is a row that a constraint names. ``X`` are then the rows whose
+        indices, or names, the constraints have. They may be the earlier rows, which are trained once then, and
+        stand for these in a routine that holds none. The constraints are those of this update only.
 
         Args:
             X: The new rows, or a dict of named entries, as for :meth:`fit`.
@@ -421,6 +430,10 @@ class ParametricDR(Estimator):
             anchors: How many anchors there are, at least 0; none are held with 0.
             share: Their share of the gradient, in (0, 1).
             epochs: Epochs of each phase; those of the phase if ``None``.
+            constraints: What is imposed on the rows of ``X``: a file of edits, or constraints that are not exact;
+                :attr:`drift_` has the adherence, and how far the other rows have moved. A row that a file names
+                is one of a pandas data frame with this name in its index.
+            constraint_share: The share of the gradient of all constraints together, in (0, 1).
             callbacks: What to call during training, in addition to the routine's own.
 
         Returns:
@@ -428,8 +441,9 @@ class ParametricDR(Estimator):
 
         Raises:
             NotTrainedError: If the routine is not trained.
-            ValueError: If a setting is out of range, rows have other columns than before, or the routine holds no
-                earlier rows and none are given.
+            OSError: If the file of edits cannot be read.
+            ValueError: If a setting is out of range, rows have other columns than before, the routine holds no
+                earlier rows and none are given, or edits are of other rows.
 
         Example:
             >>> from sklearn.datasets import load_iris
@@ -443,10 +457,13 @@ class ParametricDR(Estimator):
         check_epochs(epochs)
         self._require_trained()
         self._fitted.check_rows(X, self.data_key, self)
-        earlier, new, targets = rows_to_update(self, X, y, old)
-        n_seen = self._n_rows_seen + len(new)
-        held = Anchors.of(self, earlier, anchors)
-        rows = with_kept(earlier, new, keep, self._components.seed)
+        given = constraints_of(constraints, X, self.data_key)
+        earlier, new, targets = rows_to_update(self, X, y, old, edits=bool(given))
+        imposed = ImposedConstraints.of(self, given, constraint_share, new) if given else None
+        held = Anchors.of(self, earlier, anchors, imposed)
+        is_edited = imposed is not None and are_the_same(earlier, new, self.data_key)
+        n_seen = self._n_rows_seen + (0 if is_edited else len(new))
+        rows = new if is_edited else with_kept(earlier, new, keep, self._components.seed)
         before = self._fitted
         self._fitted = before.replace(targets=targets)
         try:
@@ -454,14 +471,15 @@ class ParametricDR(Estimator):
                 blocks = renewed_components(self)
                 spare_parameters(self)
                 warn_without_map(self)
-                with held_phases(blocks, held if anchors else None, share, epochs):
+                with held_phases(blocks, held if anchors else None, share, epochs, imposed):
                     self._train(rows, callbacks, is_whole=False)
-                self._add_rows(before.refined, new)
+                self._add_rows(before.refined, new, imposed)
         except BaseException:
             self._fitted = before
             raise
         with self._working():
             drift = held.drift(self)
+            drift = drift if imposed is None else imposed.reported(self, drift)
         self._fitted = self._fitted.replace(n_rows_seen=n_seen, drift=drift)
         return self
 
@@ -540,10 +558,13 @@ class ParametricDR(Estimator):
             on_interrupt=self.on_interrupt,
         )
 
-    def _add_rows(self, refined: RefinedMap | None, dataset: Dataset) -> None:
-        """Adds rows to a refined map, in which no earlier one moves; without ``refine``, drops the map."""
+    def _add_rows(
+        self, refined: RefinedMap | None, dataset: Dataset, imposed: ImposedConstraints | None = None
+    ) -> None:
+        """Adds rows to a refined map, in which earlier ones follow constraints; without ``refine``, drops it."""
         if refined is not None and self.refine:
             refined = refined.with_rows(dataset[embedded_entry(dataset, self.data_key)])
+            refined = refined if imposed is None else imposed.lead(self, refined)
         self._fitted = self._fitted.replace(refined=refined if self.refine else None)
 
     @contextlib.contextmanager
