@@ -32,7 +32,8 @@ class ArrayReader(Reader):
         self._array, self.name = array, name
         self._stamp = None if path is None or os.path.isdir(path) else FileStamp.of(path)
         first = _as_numbers(array[0:1], name)
-        self.shape = (len(array) if not hasattr(array, "shape") else int(array.shape[0]), *first.shape[1:])
+        n_rows = int(array.shape[0]) if hasattr(array, "shape") else len(array)
+        self.shape = (n_rows, *first.shape[1:])
         self.dtype = first.dtype
         if self.dtype.kind not in "biuf":
             raise SourceError(f"{name}: must hold rows of real numbers, got type {self.dtype}.")

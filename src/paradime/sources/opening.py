@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -149,12 +150,12 @@ def _reader_of_folder(path: Path, options: _Options) -> Reader:
 
 
 def _reader_of_handle(source: Any, options: _Options) -> Reader:
-    if isinstance(source, np.memmap) and source.filename is not None and _is_whole_file(source):
+    if _is_mapped_file(source):
         return NpyReader(source.filename)
     if _library(source) == "pyarrow":
         _refuse_options("Arrow data", options, ("columns",))
         return ArrowReader(source, options.get("columns"))
-    if not (hasattr(source, "__len__") and hasattr(source, "__getitem__")):
+    if not ((hasattr(source, "__len__") or hasattr(source, "shape")) and hasattr(source, "__getitem__")):
         raise SourceError(
             f"rows must be a path, or have len() and return arrays for slices, got {type(source).__name__}."
         )
@@ -163,6 +164,8 @@ def _reader_of_handle(source: Any, options: _Options) -> Reader:
 
 
 def _is_handle(values: Any) -> bool:
+    if isinstance(values, np.memmap):
+        return _is_mapped_file(values)
     library, name = _library(values), type(values).__name__
     if library == "pyarrow":
         return name.endswith("Dataset")
@@ -173,10 +176,11 @@ def _library(values: Any) -> str:
     return type(values).__module__.partition(".")[0]
 
 
-def _is_whole_file(source: np.memmap[Any, Any]) -> bool:
-    """Whether a memory map is that of all rows of an NPY file."""
-    path = Path(str(source.filename))
-    return path.suffix == ".npy" and NpyReader(path).shape == source.shape
+def _is_mapped_file(source: Any) -> bool:
+    """Whether something is a memory map of an NPY file as a whole, not a part of it, that cannot be written to."""
+    if type(source) is not np.memmap or source.mode != "r" or not isinstance(source.base, mmap.mmap):
+        return False
+    return Path(str(source.filename)).suffix == ".npy" and bool(source.flags.c_contiguous)
 
 
 def _refuse_options(path: str, options: _Options, known: Sequence[str]) -> None:
