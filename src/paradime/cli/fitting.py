@@ -141,8 +141,8 @@ def _check(options: FitOptions) -> None:
             raise InputError(f"--sample: must be at least 2 rows, got {options.sample}. 100000 suits most tables.")
         if options.embedding and (not options.out or options.data == "-"):
             raise InputError(
-                "--sample with --embedding: all rows are read again and placed by the saved model. Pass --out MODEL, "
-                "and a table in a file."
+                "--sample with --embedding: all rows are read again and placed by the saved model. Pass --out "
+                "MODEL, and a table in a file."
             )
     check_choice("--scale", options.scale, ("auto", "standard", "none"))
     check_choice("--theme", options.theme, ("light", "dark"))

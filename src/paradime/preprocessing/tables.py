@@ -232,7 +232,8 @@ def read_sample(
     """
     random = np.random.default_rng(seed)
     parts: list[Table] = []
-    keys, n_rows = np.empty(0), 0
+    keys: FloatArray = np.empty(0)
+    n_rows = 0
     for chunk in read_chunks(path, header=header):
         drawn = random.random(len(chunk))
         # the sample is the rows with the smallest keys

@@ -178,9 +178,10 @@ def _library(values: Any) -> str:
 
 def _is_mapped_file(source: Any) -> bool:
     """Whether something is a memory map of an NPY file as a whole, not a part of it, that cannot be written to."""
-    if type(source) is not np.memmap or source.mode != "r" or not isinstance(source.base, mmap.mmap):
+    mapped: Any = source if type(source) is np.memmap else None
+    if mapped is None or mapped.mode != "r" or not isinstance(mapped.base, mmap.mmap):
         return False
-    return Path(str(source.filename)).suffix == ".npy" and bool(source.flags.c_contiguous)
+    return Path(str(mapped.filename)).suffix == ".npy" and bool(mapped.flags.c_contiguous)
 
 
 def _refuse_options(path: str, options: _Options, known: Sequence[str]) -> None:
