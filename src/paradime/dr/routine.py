@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, overload
 
 import numpy as np
@@ -41,7 +41,7 @@ from paradime.loss import Loss
 from paradime.models import ModelRecipe
 from paradime.refinement import RefinedMap
 from paradime.relations import Relations
-from paradime.sources import StoredRows, is_source, open_data
+from paradime.sources import StoredRows, open_data
 from paradime.training import (
     Callback,
     ReportLoss,
@@ -687,11 +687,13 @@ class ParametricDR(Estimator):
         """Applies the trained model to points, shape (m, …), whose columns have the names of the training."""
         self._require_trained()
         rows = self._fitted.check_names(open_data(X), self.data_key, self, method)
+        applied = self._application_of(method, **how)
+        return embedding_of(rows, applied) if isinstance(rows, StoredRows) else applied(rows)
 
-        def embed(block: Any) -> torch.Tensor:
-            return apply_model(self._components, block, method, self._fitted, owner=type(self).__name__, **how)
-
-        return embedding_of(rows, embed) if isinstance(rows, StoredRows) else embed(rows)
+    def _application_of(self, method: str | None, **how: bool) -> Callable[[Any], torch.Tensor]:
+        """Returns the function that applies the trained model to rows whose names are checked."""
+        owner = type(self).__name__
+        return lambda rows: apply_model(self._components, rows, method, self._fitted, owner=owner, **how)
 
     def transform(self, X: Any, *, refine: bool = True, out: str | os.PathLike[str] | None = None) -> Any:
         """Embeds points, as scikit-learn calls it.
@@ -713,8 +715,9 @@ class ParametricDR(Estimator):
                 the file of the rows.
         """
         if out is not None:
-            X = self._fitted.check_names(open_data(X), self.data_key, self) if is_source(X) else X
-            return embed_to_file(X, out, lambda rows: self._apply(rows, "embed", refine=refine))
+            self._require_trained()
+            rows = self._fitted.check_names(open_data(X), self.data_key, self)
+            return embed_to_file(rows, out, self._application_of("embed", refine=refine))
         embedded = self._apply(X, "embed", refine=refine)
         if not self._returns_tensors:
             return embedded.numpy()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import weakref
 from typing import Any
 
 import numpy as np
 
 from paradime.sources.reader import FileStamp, Reader, SourceError
-from paradime.types import AnyArray, IntArray
+from paradime.types import AnyArray
 from paradime.utils.optional import require
 
 __all__ = ["ArrayReader", "SparseReader", "hdf5_reader", "zarr_reader"]
@@ -92,10 +93,6 @@ class SparseReader(Reader):
         ]
         return result
 
-    def rows(self, index: IntArray) -> AnyArray:
-        """Returns the rows of given positions."""
-        return super().rows(index)
-
 
 def hdf5_reader(path: str, key: str | None = None) -> Reader:
     """Returns the reader of a matrix in an HDF5 or H5AD file.
@@ -116,7 +113,9 @@ def hdf5_reader(path: str, key: str | None = None) -> Reader:
         raise SourceError(f"{path}: is not a valid HDF5 file ({error}). Write it again.") from error
     found = file[_key_in(file, key, path)]
     name = f"{path}, {found.name.lstrip('/')!r}"
-    return SparseReader(found, name, path) if "indptr" in _names_in(found) else ArrayReader(found, name, path)
+    reader = SparseReader(found, name, path) if "indptr" in _names_in(found) else ArrayReader(found, name, path)
+    weakref.finalize(reader, file.close)
+    return reader
 
 
 def zarr_reader(path: str, key: str | None = None) -> Reader:

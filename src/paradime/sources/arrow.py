@@ -47,7 +47,7 @@ class ArrowReader(Reader):
     is_random = False
 
     def __init__(self, source: Any, columns: Sequence[str] | None = None) -> None:
-        self._dataset = _dataset_of(source)
+        self._dataset, self._source = _dataset_of(source), source
         files = list(getattr(self._dataset, "files", ()))
         self.name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else "Arrow data"
         if isinstance(source, (list, tuple)):
@@ -71,6 +71,10 @@ class ArrowReader(Reader):
         self._rest: AnyArray | None = None
         self._batches: Iterator[Any] = iter(())
         self._restart()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # copies begin at the first row
+        return ArrowReader, (self._source, self._names)
 
     def block(self, start: int, stop: int) -> AnyArray:
         """Returns successive rows; fastest if the blocks themselves are successive."""

@@ -7,6 +7,7 @@ import math
 import mmap
 import os
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,9 @@ class NpyReader(Reader):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.name = os.fspath(path)
+        self.name = self._path = os.fspath(path)
         self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115  open as long as the reader is
+        weakref.finalize(self, self._file.close)
         self._lock = threading.Lock()
         self.shape, self.dtype = self._read_header()
         self._offset = self._file.tell()
@@ -71,6 +73,10 @@ class NpyReader(Reader):
         if dtype.kind not in "biuf" or not shape:
             raise SourceError(f"{self.name}: must hold rows of real numbers, got {dtype} of shape {shape}.")
         return shape, dtype
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # copies open the file themselves
+        return NpyReader, (self._path,)
 
     def block(self, start: int, stop: int) -> AnyArray:
         """Returns successive rows."""
