@@ -23,6 +23,8 @@ import numpy as np
 from _common import Figure, arguments, write_results
 from bench_memory import PeakMemory
 
+from paradime.training import Callback, TrainingState
+
 N_COLUMNS, N_CLUSTERS, BLOCK = 50, 100, 100_000
 WAYS = ("memory", "disk", "sample")
 JUDGED_ROWS = 10_000
@@ -50,7 +52,21 @@ def labels_of(path: Path) -> Path:
     return path.with_name("labels.npy")
 
 
-def fit(path: Path, way: str, sample: int) -> dict[str, float]:
+def ending_after(epochs: int | None) -> list[Callback]:
+    """Returns callbacks that end each phase after so many epochs."""
+
+    class Ending(Callback):
+        def on_phase_begin(self, state: TrainingState) -> None:
+            self.n_done = 0
+
+        def on_epoch_end(self, state: TrainingState) -> None:
+            self.n_done += 1
+            state.stop = state.stop or self.n_done == epochs
+
+    return [] if epochs is None else [Ending()]
+
+
+def fit(path: Path, way: str, sample: int, epochs: int | None) -> dict[str, float]:
     """Fits in one way and embeds all rows to a file; returns seconds, bytes and scores."""
     import paradime
     from paradime import metrics
@@ -65,9 +81,9 @@ def fit(path: Path, way: str, sample: int) -> dict[str, float]:
     memory.start()
     start = time.perf_counter()
     if way == "memory":
-        umap.fit(np.load(path))
+        umap.fit(np.load(path), callbacks=ending_after(epochs))
     else:
-        umap.fit(path, sample=sample if way == "sample" else None)
+        umap.fit(path, sample=sample if way == "sample" else None, callbacks=ending_after(epochs))
     fitted = time.perf_counter()
     out = path.with_name(f"{way}.npy")
     umap.transform(path, out=out)
@@ -85,9 +101,10 @@ def fit(path: Path, way: str, sample: int) -> dict[str, float]:
     }
 
 
-def fit_in_a_process(path: Path, way: str, sample: int) -> dict[str, float]:
+def fit_in_a_process(path: Path, way: str, sample: int, epochs: int | None) -> dict[str, float]:
     """Calls :func:`fit` in a fresh process."""
     options = ["--fit", str(path), "--way", way, "--sample", str(sample)]
+    options += [] if epochs is None else ["--epochs", str(epochs)]
     done = subprocess.run(
         [sys.executable, __file__, *options], check=True, stdout=subprocess.PIPE, text=True, timeout=LIMIT_S
     )
@@ -118,18 +135,19 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--sample", type=int, default=100_000)
+    parser.add_argument("--epochs", type=int, help="end each phase after so many of its epochs")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--scratch", type=Path, help="where the files are written; the system's folder by default")
     parser.add_argument("--fit", type=Path, help="only fit on the rows of this file, and print what it took")
     parser.add_argument("--way", choices=WAYS, default="disk")
     args = parser.parse_args()
     if args.fit is not None:
-        print(json.dumps(fit(args.fit, args.way, args.sample)))
+        print(json.dumps(fit(args.fit, args.way, args.sample, args.epochs)))
         return
     with tempfile.TemporaryDirectory(dir=args.scratch) as scratch:
         path = Path(scratch) / "rows.npy"
         make_file(path, args.rows)
-        found = {way: fit_in_a_process(path, way, args.sample) for way in args.ways}
+        found = {way: fit_in_a_process(path, way, args.sample, args.epochs) for way in args.ways}
     print(write_results("out_of_core", figures_of(f"{args.rows:,} × {N_COLUMNS}", found, args.rows)))
 
 

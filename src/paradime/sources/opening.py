@@ -164,8 +164,6 @@ def _reader_of_handle(source: Any, options: _Options) -> Reader:
 
 
 def _is_handle(values: Any) -> bool:
-    if isinstance(values, np.memmap):
-        return _is_mapped_file(values)
     library, name = _library(values), type(values).__name__
     if library == "pyarrow":
         return name.endswith("Dataset")
