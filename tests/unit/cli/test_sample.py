@@ -26,7 +26,7 @@ def test_model_of_a_sample_places_all_rows(run, table):
     code, _, err = run(*FIT, "--embedding", "map.csv")
     assert code == 0, err
     assert "a sample of 40 of 90 rows" in err
-    assert pd.read_csv("map.csv")["Cell"].tolist() == frame["Cell"].tolist()
+    assert pd.read_csv("map.csv", dtype=str)["Cell"].tolist() == frame["Cell"].tolist()
     run("transform", "m.paradime", "t.parquet", "--out", "again.csv")
     pd.testing.assert_frame_equal(pd.read_csv("map.csv"), pd.read_csv("again.csv"))
 

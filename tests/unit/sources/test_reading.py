@@ -75,7 +75,7 @@ def write_sparse_h5ad(folder, X):
 
 def write_zarr(folder, X):
     zarr = pytest.importorskip("zarr")
-    array = zarr.create_array(str(folder / "rows.zarr"), shape=X.shape, chunks=(16, 3), dtype=X.dtype)
+    array = zarr.open(str(folder / "rows.zarr"), mode="w", shape=X.shape, chunks=(16, 3), dtype=X.dtype)
     array[:] = X
     return folder / "rows.zarr"
 
