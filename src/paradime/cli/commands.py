@@ -59,6 +59,7 @@ def fit(**given: Any) -> None:
     Examples:
       paradime fit cells.csv --out cells.paradime --explore cells.html --color type
       paradime fit cells.parquet --method tsne --set perplexity=50 --embedding map.csv --id cell
+      paradime fit big.parquet --sample 200000 --out big.paradime --embedding map.parquet
       paradime fit houses.csv --guide price:x:0.3 --plot houses.png --color price
       cat cells.csv | paradime fit - --embedding - > map.csv
     """

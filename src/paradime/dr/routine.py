@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, overload
 
 import numpy as np
@@ -24,6 +24,7 @@ from paradime.dr.inputs import Targets, as_dataset, embedded_entry, with_targets
 from paradime.dr.preparation import check_and_compute, description_of, give_data, read_resumed, spare_parameters
 from paradime.dr.refining import check_refinable, refined_map
 from paradime.dr.specification import read_components, written
+from paradime.dr.streaming import embed_to_file, embedding_of, sample_of
 from paradime.dr.updating import (
     Anchors,
     are_the_same,
@@ -42,6 +43,7 @@ from paradime.loss import Loss
 from paradime.models import ModelRecipe
 from paradime.refinement import RefinedMap
 from paradime.relations import Relations
+from paradime.sources import StoredRows, open_data
 from paradime.training import (
     Callback,
     ReportLoss,
@@ -227,11 +229,13 @@ class ParametricDR(Estimator):
         validation_data: Any = None,
         callbacks: Sequence[Callback] = (),
         resume_from: str | os.PathLike[str] | None = None,
+        sample: int | None = None,
     ) -> Self:
         """Trains on data from the start, as scikit-learn calls it; :meth:`train` goes on where it was.
 
         Args:
-            X: The data: rows, or a dict of named entries. Rows become the entry that is embedded.
+            X: The data: rows, or a dict of named entries. Rows become the entry that is embedded. A file that
+                :func:`~paradime.sources.open_rows` takes is read in blocks, and need not fit into memory.
             y: Targets, shape (n,), which become the entry ``"labels"``, or ``None``. Floating-point numbers are
                 standardised; anything else is classes, which are numbered from 0. A missing value, or −1 among
                 integers, means unlabelled: such rows are embedded, and nothing is learned of their targets.
@@ -240,6 +244,8 @@ class ParametricDR(Estimator):
             callbacks: What to call during training, in addition to the routine's own.
             resume_from: A checkpoint of :class:`~paradime.training.Checkpoints`, or its folder, from which the
                 training goes on; data and parameters are those of the training that was interrupted.
+            sample: Train on so many rows, which are drawn at random and read into memory; they are then the
+                routine's data, and :meth:`transform` places the others. All rows if ``None``.
 
         If a second ``fit`` fails or is interrupted, the routine has the model of the first one again, without the
         training rows once training had begun.
@@ -253,6 +259,9 @@ class ParametricDR(Estimator):
             ranks.of_first(lambda: read_resumed(self, resume_from, callbacks) is None)
         self._require_made_components("fit")
         # data that are refused leave what was learned as it is
+        X = open_data(X, random=sample is None)
+        if sample is not None:
+            X, y = sample_of(X, y, sample, self.random_state)
         dataset = as_dataset(X, self.data_key)
         targets = with_targets(dataset, y)
         check_hold_out(self.validation_fraction, len(dataset), validation_data)
@@ -306,6 +315,7 @@ class ParametricDR(Estimator):
             ModelFileError: If the checkpoint is damaged.
         """
         with self._working():
+            data = open_data(data, random=True)
             dataset = data if data is None or isinstance(data, Dataset) else Dataset(data)
             known = self._fitted if data is None else self._fitted.of_other_data(data, self.data_key)
             settings: Any = {"validation_data": validation_data, "resume_from": resume_from}
@@ -360,6 +370,7 @@ class ParametricDR(Estimator):
             1797
         """
         check_epochs(epochs)
+        X = open_data(X, random=True)
         is_first = not self.__sklearn_is_fitted__()
         if is_first and classes is None:
             return self.fit(X, y, callbacks=callbacks)
@@ -456,6 +467,7 @@ class ParametricDR(Estimator):
         check_update(keep, anchors, share)
         check_epochs(epochs)
         self._require_trained()
+        X = open_data(X, random=True)
         self._fitted.check_rows(X, self.data_key, self)
         given = constraints_of(constraints, X, self.data_key)
         earlier, new, targets = rows_to_update(self, X, y, old, edits=bool(given))
@@ -698,21 +710,38 @@ class ParametricDR(Estimator):
     def _apply(self, X: Any, method: str | None = None, **how: bool) -> torch.Tensor:
         """Applies the trained model to points, shape (m, …), whose columns have the names of the training."""
         self._require_trained()
-        rows = self._fitted.check_names(X, self.data_key, self, method)
-        return apply_model(self._components, rows, method, self._fitted, owner=type(self).__name__, **how)
+        rows = self._fitted.check_names(open_data(X), self.data_key, self, method)
+        applied = self._application_of(method, **how)
+        return embedding_of(rows, applied) if isinstance(rows, StoredRows) else applied(rows)
 
-    def transform(self, X: Any, *, refine: bool = True) -> Any:
+    def _application_of(self, method: str | None, **how: bool) -> Callable[[Any], torch.Tensor]:
+        """Returns the function that applies the trained model to rows whose names are checked."""
+        owner = type(self).__name__
+        return lambda rows: apply_model(self._components, rows, method, self._fitted, owner=owner, **how)
+
+    def transform(self, X: Any, *, refine: bool = True, out: str | os.PathLike[str] | None = None) -> Any:
         """Embeds points, as scikit-learn calls it.
 
         Args:
-            X: Points, shape (m, …).
+            X: Points, shape (m, …), or a file that :func:`~paradime.sources.open_rows` takes, which is read in
+                blocks.
             refine: Whether they are placed in the refined map of a routine that was made with ``refine=True``;
                 else the network alone embeds them, in a map of its own.
+            out: A file to which the positions are written block by block: NPY, or a table with columns ``x``,
+                ``y``, … (Parquet, Feather, CSV). It appears once all are written.
 
         Returns:
             The embedding as NumPy array, shape (m, out_dim), float32, unless :meth:`set_output` asks for something
-            else.
+            else; the path of the file if ``out`` is given.
+
+        Raises:
+            ValueError: If values are not finite, rows have other columns than those of the training, or ``out`` is
+                the file of the rows.
         """
+        if out is not None:
+            self._require_trained()
+            rows = self._fitted.check_names(open_data(X), self.data_key, self)
+            return embed_to_file(rows, out, self._application_of("embed", refine=refine))
         embedded = self._apply(X, "embed", refine=refine)
         if not self._returns_tensors:
             return embedded.numpy()
