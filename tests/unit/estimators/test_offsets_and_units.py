@@ -121,7 +121,7 @@ def test_distances_of_composed_routines_have_the_unit_of_their_relations(factor,
 
 @pytest.mark.parametrize("settings", [{}, {"network": "centers"}], ids=str)
 @pytest.mark.parametrize(("factor", "offset"), [(1e6, 0), (1, 1e3)])
-@pytest.mark.filterwarnings("ignore:.*columns of data 'main' are constant:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*columns of X are constant:UserWarning")
 def test_autoencoders_decode_as_well_at_any_offset_and_unit(settings, factor, offset, outcome):
     rows = factor * DIGITS + offset
 
@@ -143,7 +143,7 @@ def test_columns_of_different_units_are_decoded_alike(outcome):
 
 
 @pytest.mark.parametrize("factor", [1e6])
-@pytest.mark.filterwarnings("ignore:.*columns of data 'main' are constant:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*columns of X are constant:UserWarning")
 def test_decoder_of_another_method_does_not_depend_on_the_unit(factor, outcome):
     rows = factor * DIGITS
 
@@ -331,7 +331,7 @@ def test_axes_of_whole_numbers_far_from_zero_are_found_in_double_precision(make)
 )
 def test_digits_that_the_data_have_lost_already_are_told(rows, precision):
     with pytest.warns(
-        UserWarning, match=rf"are so far from zero that {precision} precision distinguishes only about \d+ values"
+        UserWarning, match=rf"is so far from zero that {precision} precision distinguishes only about \d+ values"
     ):
         ParametricMDS(epochs=1).fit(rows)
 
