@@ -20,7 +20,6 @@ __all__ = [
     "as_dataset",
     "embedded_entry",
     "entry_of",
-    "number_of_rows",
     "shown_classes",
     "with_targets",
 ]
@@ -75,12 +74,6 @@ def with_targets(dataset: Dataset, y: Any) -> Targets | None:
     targets, numbers = Targets.of(y, n=len(dataset))
     dataset.add({"labels": numbers})
     return targets
-
-
-def number_of_rows(rows: Any) -> int:
-    """Returns how many rows there are."""
-    shape = getattr(rows, "shape", None)
-    return int(shape[0]) if shape else len(rows)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,7 +155,7 @@ class Targets:
         if isinstance(column, NumberColumn) and self.classes is not None and self.classes.dtype.kind in "iu":
             column = column.as_integer_classes() or column
         if column.kind != self.kind:
-            remedy = "y.astype('float64')" if self.kind == "numbers" else "integers, texts, or y.astype('Int64')"
+            remedy = "y.astype('float64')" if self.kind == "numbers" else "integers, strings, or y.astype('Int64')"
             raise ValueError(
                 f"{name} must be {self.kind}, as in the first training, got {column.kind}. Convert them: {remedy}."
             )
