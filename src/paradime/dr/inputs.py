@@ -20,6 +20,7 @@ __all__ = [
     "as_dataset",
     "embedded_entry",
     "entry_of",
+    "number_of_rows",
     "shown_classes",
     "with_targets",
 ]
@@ -39,7 +40,7 @@ def as_dataset(X: Data, key: str) -> Dataset:
     """
     if isinstance(X, Dataset):
         return X.subset(slice(None))
-    return Dataset(X if names_entries(X) else {key: X})
+    return Dataset(X) if names_entries(X) else Dataset({key: X}, titles={key: "X"})
 
 
 def embedded_entry(dataset: Dataset, key: str) -> str:
@@ -63,7 +64,9 @@ def entry_of(X: Any, key: str) -> Any:
     if not names_entries(X):
         return X
     if key not in X:
-        raise ValueError(f"X has no entry {key!r}, which is embedded, got {sorted(map(str, X))}.")
+        raise ValueError(
+            f"X has no entry {key!r}, which is embedded, got {sorted(map(str, X))}. Name the rows {key!r}."
+        )
     return X[key]
 
 
@@ -74,6 +77,12 @@ def with_targets(dataset: Dataset, y: Any) -> Targets | None:
     targets, numbers = Targets.of(y, n=len(dataset))
     dataset.add({"labels": numbers})
     return targets
+
+
+def number_of_rows(rows: Any) -> int:
+    """Returns how many rows there are."""
+    shape = getattr(rows, "shape", None)
+    return int(shape[0]) if shape else len(rows)
 
 
 @dataclasses.dataclass(frozen=True)

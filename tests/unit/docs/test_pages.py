@@ -70,7 +70,7 @@ def test_lists_of_the_grammar_are_described_in_the_plural():
 
 
 PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
-RUN_BELOW = ("estimators", "input", "training", "continuing", "reproducibility")
+RUN_BELOW = ("estimators", "input", "larger_than_memory", "training", "continuing", "reproducibility")
 
 
 @pytest.mark.parametrize("page", PAGES)
