@@ -292,7 +292,7 @@ def test_specification_is_the_same_before_and_after_training_and_trains_alike(ro
         ("unique", "Rows that are equal get the same position."),
         ("theta", "There is no tree"),
         ("neighbors", "The search of neighbours follows from metric"),
-        ("negative_gradient_method", "ParametricTSNE(refine=True) sums the repulsion of all rows on a grid."),
+        ("negative_gradient_method", "Training compares batches of pairs. ParametricTSNE(refine=True) sums"),
         ("n_neighbours", "Did you mean 'n_neighbors'?"),
         ("N_Neighbors", "Did you mean 'n_neighbors'?"),
         ("use_cuda", "Set device='cuda'."),
