@@ -264,9 +264,9 @@ def score_of(outcome):
     """Asserts the trustworthiness of short trainings on iris, of several seeds."""
     X = load_iris().data
 
-    def check(kind, bound, **settings):
+    def check(preset, bound, **settings):
         def measure(seed):
-            routine = kind(**{**SHORT, "random_state": seed}, **settings).fit(X)
+            routine = preset(**{**SHORT, "random_state": seed}, **settings).fit(X)
             assert routine.embedding_.shape == (150, routine.n_components)
             return {"score": routine.score(X)}
 
