@@ -51,10 +51,11 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_custom_sections = [("Source", "notes_style")]
 nitpick_ignore = [("py:exc", "MissingPartError"), ("py:exc", "NotFittedError")]
-nitpick_ignore_regex = [
-    # libraries whose pages are not at hand when the site is built
-    ("py:.*", r"(torch|numpy|np|scipy|sklearn|matplotlib|pandas|polars|pydantic|collections|abc|typing|pathlib|enum|os|types)\..*"),
-]
+# libraries whose pages are not at hand when the site is built
+OTHERS = (
+    "abc collections enum matplotlib np numpy os pandas pathlib polars pydantic scipy sklearn torch types typing"
+)
+nitpick_ignore_regex = [("py:.*", rf"({OTHERS.replace(' ', '|')})\..*")]
 
 # the look
 html_theme = "pydata_sphinx_theme"

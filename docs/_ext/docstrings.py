@@ -1,7 +1,7 @@
 """Lets Sphinx read the project's docstrings: results without types, and references to names where they are used.
 
-Docstrings name no types, because signatures do. What stands before a colon in ``Returns:`` or in the docstring of a
-property is therefore no type. A bar, as in |r|, is no substitution.
+Docstrings name no types, because signatures do. What stands before a colon in ``Returns:`` or in the docstring
+of a property is therefore no type. A bar, as in |r|, is no substitution.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 _LITERAL = re.compile(r"(``.*?``)")
+# whose methods docstrings name alone
+_WIDELY_USED = ("paradime.dr.ParametricDR.", "paradime.training.Callback.")
 # methods of scikit-learn's, which its own pages describe
 _OF_SCIKIT_LEARN = re.compile(r"set_\w+_request|get_metadata_routing")
 
@@ -70,8 +72,7 @@ def resolve_name(
     candidates = [full for full in domain.objects if full.endswith(f".{last}")]
     if "." not in target:
         # methods of all routines are described where they are defined
-        own = [full for full in candidates if full.startswith(("paradime.dr.ParametricDR.", "paradime.training.Callback."))]
-        candidates = own or candidates
+        candidates = [full for full in candidates if full.startswith(_WIDELY_USED)] or candidates
     elif not _exists(target):
         return None
     if len(candidates) == 1 or (candidates and "." not in target):

@@ -23,7 +23,7 @@ PAGES = {
 
 
 def link_on_site(target: str) -> str:
-    """Returns where a link leads on the site, of which the target is given relative to the root of the repository."""
+    """Returns where a link leads on the site; its target is relative to the root of the repository."""
     path, hash_, anchor = target.partition("#")
     path = path.rstrip("/")
     if path in PAGES:
