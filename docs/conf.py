@@ -47,6 +47,7 @@ autodoc_default_options = {"show-inheritance": True}
 autodoc_member_order = "groupwise"
 autodoc_typehints = "none"  # docstrings say what an argument is; signatures with all types fill a screen
 autodoc_preserve_defaults = True
+maximum_signature_line_length = 90  # longer ones have a line for each parameter
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_custom_sections = [("Source", "notes_style")]

@@ -7,6 +7,7 @@ of a property is therefore no type. A bar, as in |r|, is no substitution.
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 from typing import Any
 
@@ -37,10 +38,25 @@ def read_docstring(app: Sphinx, what: str, name: str, obj: Any, options: Any, li
             lines[number] = lines[number].replace(text, f": {text}")
 
 
+def read_signature(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str | None, returned: str | None
+) -> tuple[str, str | None] | None:
+    """Returns the signature of a class whose constructor says it, without types; None for everything else."""
+    given = (
+        getattr(inspect.getattr_static(obj, "__init__", None), "__signature__", None) if what == "class" else None
+    )
+    if given is None:
+        return None
+    _, *parameters = given.parameters.values()
+    plain = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters]
+    return str(inspect.Signature(plain)), returned
+
+
 def skip_member(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
     """Returns True for members that are left out, None where Sphinx decides."""
     of_python = getattr(obj, "__module__", None) in ("builtins", "collections.abc", "typing")
-    return True if of_python or _OF_SCIKIT_LEARN.fullmatch(name) else None
+    of_presets = name in ("common", "defaults", "own_parts")  # what the signature shows
+    return True if of_python or of_presets or _OF_SCIKIT_LEARN.fullmatch(name) else None
 
 
 def _exists(target: str) -> bool:
@@ -92,6 +108,7 @@ def _link(app: Sphinx, node: pending_xref, page: str, anchor: str, content: node
 def setup(app: Sphinx) -> dict[str, bool]:
     """Is called by Sphinx."""
     app.connect("autodoc-process-docstring", read_docstring, priority=100)  # before napoleon
+    app.connect("autodoc-process-signature", read_signature)
     app.connect("autodoc-skip-member", skip_member)
     app.connect("missing-reference", resolve_name)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

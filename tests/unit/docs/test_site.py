@@ -20,7 +20,8 @@ def toctrees():
         for block in re.findall(
             r"^```\{toctree\}\n(.*?)^```$", page.read_text(encoding="utf-8"), flags=re.S | re.M
         ):
-            yield from (line for line in block.split("\n") if line and not line.startswith(":"))
+            lines = (line for line in block.split("\n") if line and not line.startswith(":"))
+            yield from (re.sub(r".* <(\w+)>", r"\1", line) for line in lines)
 
 
 def test_every_page_has_a_place_in_the_contents():
