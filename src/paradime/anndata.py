@@ -187,7 +187,9 @@ def _check(adata: Any) -> None:
 def _routine(routine: Any, settings: Mapping[str, Any]) -> tuple[ParametricDR, str]:
     if isinstance(routine, ParametricDR):
         if settings:
-            raise TypeError(f"parameters {sorted(settings)} belong into the routine: {type(routine).__name__}(…).")
+            raise TypeError(
+                f"parameters {sorted(settings)} must be passed to the routine: {type(routine).__name__}(…)."
+            )
         return routine, type(routine).__name__.removeprefix("Parametric").lower()
     if routine not in _ROUTINES:
         raise ValueError(f"unknown routine {routine!r}. {did_you_mean(str(routine), _ROUTINES)}")

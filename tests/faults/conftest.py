@@ -1,7 +1,26 @@
 import numpy as np
 import pytest
 
-from paradime import ParametricTSNE
+from paradime import ParametricTSNE, estimators
+from paradime.dr import ParametricDR
+from paradime.loss import StressLoss
+from paradime.training import TrainingPhase
+
+PRESETS = sorted(set(estimators.__all__) - {"Preset"})
+
+
+def composed(**settings):
+    """A routine that is composed by hand: metric scaling by a loss of pairs of rows."""
+    epochs = settings.pop("epochs", 3)
+    phase = TrainingPhase(epochs=epochs, batch_size=30, learning_rate=settings.pop("learning_rate", 0.01))
+    return ParametricDR(losses=StressLoss(), training_phases=[phase], **settings)
+
+
+@pytest.fixture(params=[*PRESETS, "composed"])
+def make(request):
+    """Makes each preset, and a composed routine, with short trainings."""
+    kind = composed if request.param == "composed" else getattr(estimators, request.param)
+    return lambda **settings: kind(**{"epochs": 3, "random_state": 0, **settings})
 
 
 @pytest.fixture

@@ -294,7 +294,7 @@ class TestMemory:
 class TestDegenerate:
     def test_constant_columns_are_finite(self, X, make_tsne):  # row 21
         X[:, 1] = X[:, 3] = 5.0
-        with pytest.warns(UserWarning, match="2 of 5 columns of data 'main' are constant") as caught:
+        with pytest.warns(UserWarning, match="2 of 5 columns of X are constant") as caught:
             tsne = make_tsne().fit(X)
         assert len(caught) == 1
         assert_finite(tsne.transform(X))
@@ -304,7 +304,7 @@ class TestDegenerate:
     def test_identical_rows_warn_and_are_finite(self, routine, initialization):  # row 22
         X = np.full((40, 5), 3.0)
         made = routine(initialization=initialization, epochs=2, init_epochs=1, random_state=0, **small(routine))
-        with pytest.warns(UserWarning, match="40 rows of data 'main' are identical") as caught:
+        with pytest.warns(UserWarning, match="40 rows of X are identical") as caught:
             made.fit(X)
         assert len(caught) == 1
         assert_finite(made.transform(X))

@@ -3,6 +3,7 @@
 import copy
 import gc
 import io
+import multiprocessing
 import pickle
 import threading
 
@@ -15,6 +16,7 @@ from sklearn.exceptions import NotFittedError
 
 from paradime import ParametricContrastive, ParametricMDS, ParametricTSNE, ParametricUMAP
 from paradime.exceptions import NotTrainedError
+from paradime.training import apply_to_rows
 
 pytestmark = pytest.mark.usefixtures("few_first_steps")
 
@@ -153,3 +155,57 @@ def test_tensors_on_another_device_come_back_there(X):
     fitted = ParametricMDS(epochs=1, random_state=0).fit(X).set_output(transform="torch")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     assert fitted.transform(torch.tensor(X, device=device)).device.type == device.type
+
+
+CHILD = """
+import paradime
+routine = paradime.load(path)
+before = routine.transform(X)
+if (child := __import__("os").fork()) == 0:
+    embedded = routine.transform(X)
+    routine.partial_fit(X, epochs=1)
+    __import__("os")._exit(int(not (embedded == before).all()))
+_, status = __import__("os").waitpid(child, 0)
+result.send(__import__("os").waitstatus_to_exitcode(status))
+"""
+
+
+def test_a_child_that_is_forked_after_a_fit_transforms_and_trains(X, tmp_path, forked):  # row 56
+    ParametricMDS(epochs=2, random_state=0).fit(X).save(tmp_path / "model")
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    process = forked(CHILD, path=tmp_path / "model", X=X, result=sender)
+    sender.close()
+    try:
+        assert receiver.poll(60), "the child hangs"
+        assert receiver.recv() == 0
+    finally:
+        process.kill()
+
+
+class Greedy(torch.nn.Module):
+    """Fails on more than so many rows, as a device does whose memory they fill."""
+
+    def __init__(self, n_rows):
+        super().__init__()
+        self.layer, self.n_rows = torch.nn.Linear(5, 2), n_rows
+
+    def forward(self, X):
+        if len(X) > self.n_rows:
+            raise torch.OutOfMemoryError("no memory")
+        return self.layer(X)
+
+    embed = forward
+
+
+@pytest.mark.parametrize("n_rows", [90, 45, 20, 12])
+def test_chunks_that_fill_a_device_are_halved(n_rows, X, monkeypatch):  # row 54
+    monkeypatch.setattr("paradime.training.inference._CHUNK_ELEMENTS", 90 * 5)
+    model, rows = Greedy(n_rows), torch.tensor(X, dtype=torch.float32)
+    embedded = apply_to_rows(model, rows, "embed", torch.device("cpu"))
+    torch.testing.assert_close(embedded, model.layer(rows).detach())
+
+
+def test_a_device_that_is_full_is_an_error_with_the_sizes(X, monkeypatch):  # row 54
+    monkeypatch.setattr("paradime.training.inference._CHUNK_ELEMENTS", 90 * 5)
+    with pytest.raises(torch.OutOfMemoryError, match=r"90 rows of shape \(5,\).* chunks of 11\b.*device=\"cpu\""):
+        apply_to_rows(Greedy(3), torch.tensor(X, dtype=torch.float32), "embed", torch.device("cpu"))

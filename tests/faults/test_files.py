@@ -149,7 +149,9 @@ for routine in itertools.cycle(saved):
 """
 
 
-def test_a_process_that_is_killed_while_it_saves_leaves_a_whole_model(first, second, iris, tmp_path, forked):
+def test_a_process_that_is_killed_while_it_saves_leaves_a_whole_model(  # row 46
+    first, second, iris, tmp_path, forked
+):
     paths = [tmp_path / "a.paradime", tmp_path / "b.paradime"]
     for routine, path in zip((first, second), paths, strict=True):
         routine.save(path)
@@ -214,7 +216,7 @@ def test_a_path_below_a_file_is_an_error_with_the_path(first, tmp_path):
 # -- 48: damaged files
 
 
-def test_a_file_cut_short_is_refused_with_its_path(first, path):
+def test_a_file_cut_short_is_refused_with_its_path(first, path):  # row 48
     first.save(path)
     file = path / "model.safetensors" if path.is_dir() else path
     contents = file.read_bytes()
@@ -225,7 +227,7 @@ def test_a_file_cut_short_is_refused_with_its_path(first, path):
 
 
 @pytest.mark.parametrize("garbage", [b"", b"garbage", b"\0" * 5000, b"{}", b"PK\x03\x04" + b"x" * 500])
-def test_garbage_is_refused(garbage, first, tmp_path):
+def test_garbage_is_refused(garbage, first, tmp_path):  # row 48
     (tmp_path / "a.paradime").write_bytes(garbage)
     with pytest.raises(ModelFileError, match=r"a\.paradime"):
         paradime.load(tmp_path / "a.paradime")
@@ -337,7 +339,7 @@ def test_a_part_of_a_folder_is_refused_with_the_folder(first, tmp_path):
 # -- 49: files of another time
 
 
-def test_a_newer_format_says_who_wrote_it(first, tmp_path):
+def test_a_newer_format_says_who_wrote_it(first, tmp_path):  # row 49
     first.save(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     config |= {"format_version": FORMAT_VERSION + 1, "paradime_version": "9.1.0", "news": [1]}
@@ -357,7 +359,7 @@ class Harmful:
         return Path.touch, (self.marker,)
 
 
-def test_a_pickle_is_refused_and_not_executed(first, tmp_path):
+def test_a_pickle_is_refused_and_not_executed(first, tmp_path):  # row 50
     marker = tmp_path / "executed"
     pickled = pickle.dumps(Harmful(marker))
     saved = io.BytesIO()
@@ -424,7 +426,7 @@ def test_other_names_in_a_file_are_refused_before_it_is_read(name, first, tmp_pa
         paradime.load(tmp_path / "bad.paradime")
 
 
-def test_links_in_a_file_are_refused(tmp_path):
+def test_links_in_a_file_are_refused(tmp_path):  # row 51
     link = zipfile.ZipInfo("config.json")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     archive(tmp_path / "bad.paradime", [(link, "/etc/passwd")])
@@ -433,7 +435,7 @@ def test_links_in_a_file_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
-def test_links_in_a_folder_are_refused(name, first, tmp_path):
+def test_links_in_a_folder_are_refused(name, first, tmp_path):  # row 51
     first.save(tmp_path / "model")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_bytes((tmp_path / "model" / "config.json").read_bytes())
@@ -452,7 +454,7 @@ def test_a_pipe_in_place_of_a_file_does_not_hang(first, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["../victim", "/tmp/victim", "a/../../victim"])
-def test_a_configuration_cannot_reach_out_of_its_folder(name, first, iris, tmp_path):
+def test_a_configuration_cannot_reach_out_of_its_folder(name, first, iris, tmp_path):  # row 51
     first.save(tmp_path / "model")
     (tmp_path / "victim").write_text("x")
     config = json.loads((tmp_path / "model" / "config.json").read_text())
@@ -554,7 +556,7 @@ def test_copies_of_a_loaded_routine_embed_the_same(copied, first, iris, tmp_path
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
-def test_saved_on_a_gpu_is_loaded_on_the_cpu(iris, path):
+def test_saved_on_a_gpu_is_loaded_on_the_cpu(iris, path):  # row 53
     routine = ParametricMDS(epochs=1, random_state=0, device="cuda").fit(iris)
     routine.save(path)
     again = paradime.load(path)

@@ -76,13 +76,13 @@ def messages_of(routine, X):
 def test_constant_columns_are_finite_with_one_warning(kind, value, X):  # row 21
     X[:, 1] = X[:, 3] = value
     (message,) = messages_of(kind(epochs=1, batch_size=50, random_state=0), X)
-    assert message.startswith("2 of 5 columns of data 'main' are constant ('x1', 'x3')")
+    assert message.startswith("2 of 5 columns of X are constant ('x1', 'x3')")
 
 
 def test_warnings_and_errors_name_the_columns_of_a_frame(short, X):
     X[:, 1] = 5.0
     (message,) = messages_of(short, pd.DataFrame(X, columns=list("abcde")))
-    assert message.startswith("1 of 5 columns of data 'main' are constant ('b')")
+    assert message.startswith("1 of 5 columns of X are constant ('b')")
 
 
 def pa_table(X, columns):

@@ -229,7 +229,7 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
 def test_an_ended_process_loses_one_interval_at_most_and_goes_on_to_the_same_bits(
     number, code, X, tmp_path, forked
-):  # rows 44-46
+):  # rows 44 and 45
     folder = tmp_path / "run"
     receiver, sender = multiprocessing.Pipe(duplex=False)
     process = forked(SCRIPT, X=X, folder=str(folder), settings=SETTINGS, step=STEP, ready=sender)

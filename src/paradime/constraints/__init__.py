@@ -4,6 +4,8 @@ from paradime.constraints.axis import AxisConstraint
 from paradime.constraints.base import Adherence, Constraint
 from paradime.constraints.bounds import BoundsConstraint, Region
 from paradime.constraints.columns import ColumnsConstraint
+from paradime.constraints.concept import ConceptConstraint
+from paradime.constraints.edits import Edits
 from paradime.constraints.hierarchy import HierarchyConstraint
 from paradime.constraints.mixing import CohesionConstraint, ParityConstraint
 from paradime.constraints.pairs import LinkConstraint
@@ -18,7 +20,9 @@ __all__ = [
     "BoundsConstraint",
     "CohesionConstraint",
     "ColumnsConstraint",
+    "ConceptConstraint",
     "Constraint",
+    "Edits",
     "HierarchyConstraint",
     "LinkConstraint",
     "OrderConstraint",

@@ -1,5 +1,6 @@
 """Data sets, data derived from them, samplers, and batches."""
 
+from paradime.data.background import Background, background_of
 from paradime.data.batch import Batch
 from paradime.data.contrastive import ContrastivePairs, ContrastiveSampler
 from paradime.data.dataset import DataField, Dataset, check_fields
@@ -10,6 +11,7 @@ from paradime.data.sampling import Edges, EdgeSampler, Items, ItemSampler, Sampl
 from paradime.data.validation import checked_rows
 
 __all__ = [
+    "Background",
     "Batch",
     "ContrastivePairs",
     "ContrastiveSampler",
@@ -26,6 +28,7 @@ __all__ = [
     "Sampler",
     "Sampling",
     "StatefulSampler",
+    "background_of",
     "check_fields",
     "checked_rows",
     "local_radius",

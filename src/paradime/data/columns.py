@@ -122,7 +122,7 @@ def warn_of_outweighing_columns(
     """Warns if few columns dominate distances; see :func:`outweighing_columns`.
 
     Args:
-        name: Name of the data in the message.
+        name: How the message calls the data, such as ``"X"``.
         rows: Shape (n, d).
         columns: Names of the columns; by default ``x0``, ``x1``, ….
         power: Power of the differences.
@@ -135,7 +135,7 @@ def warn_of_outweighing_columns(
     scaler = "StandardScaler(with_mean=False)" if rows_of(rows).is_sparse else "StandardScaler()"
     sentence = described(outweighing, columns or default_names(rows.shape[1]), power=power)
     warnings.warn(
-        f"data {name!r}: {sentence} If columns have different units, standardise them: "
+        f"{name}: {sentence} If columns have different units, standardise them: "
         f"sklearn.pipeline.make_pipeline({scaler}, routine). If this is intended: "
         "warnings.simplefilter('ignore', paradime.exceptions.ScaleWarning).",
         ScaleWarning,

@@ -20,6 +20,7 @@ from paradime.data.validation import (
     warn_of_what_does_not_vary,
 )
 from paradime.models import Projection, centers_rows, needs_double, projection_for
+from paradime.sources import open_data
 from paradime.types import Data, DataMapping
 from paradime.utils.arguments import check_choice
 from paradime.utils.autograd import recording_gradients
@@ -40,15 +41,18 @@ class Dataset(Mapping[str, Any]):
     """Named tensors with one row per data point; the entry ``"indices"`` has the row indices.
 
     A sparse entry is stored as :class:`~paradime.utils.sparse.SparseRows`, which is indexed like a tensor and
-    returns dense rows; :class:`~paradime.utils.rows.Rows` of other forms are stored as they are.
+    returns dense rows; :class:`~paradime.utils.rows.Rows` of other forms are stored as they are, and files that
+    :func:`~paradime.sources.open_rows` takes are read when rows are needed.
 
     Args:
-        data: An array, tensor, data frame (of pandas, polars or PyArrow) or sparse matrix, which is then named
-            ``"main"``, or a dict of these. Each is checked, and converted to single precision, float32 or
+        data: An array, tensor, data frame (of pandas, polars or PyArrow), sparse matrix or file, which is then
+            named ``"main"``, or a dict of these. Each is checked, and converted to single precision, float32 or
             int32; the dtype of tensors is not changed. When training begins, the model's input is converted to
             the dtype of the model.
         may_miss: Names of entries in which NaN marks a missing value: targets, such as those of
             :class:`~paradime.loss.RegressionLoss`.
+        titles: How messages call entries, such as ``{"main": "X"}`` for rows that a user passed without a name;
+            ``data 'name'`` where nothing else is said, and X if ``data`` are rows.
 
     Attributes:
         columns: Column names, as strings, of each entry that was a data frame; ``"x0"``, … if it had none.
@@ -69,13 +73,17 @@ class Dataset(Mapping[str, Any]):
         tensor([[2.]])
     """
 
-    def __init__(self, data: Data, *, may_miss: Collection[str] = ("labels",)) -> None:
+    def __init__(
+        self, data: Data, *, may_miss: Collection[str] = ("labels",), titles: Mapping[str, str] | None = None
+    ) -> None:
         self.data: dict[str, Any] = {}
         self.columns: dict[str, list[str]] = {}
         self.names: dict[str, list[str]] = {}
         self._sources: dict[str, Any] = {}
         self.projections: dict[str, Projection] = {}
         self._scales_checked: set[str] = set()
+        is_named = isinstance(data, Mapping)
+        self._titles = {**({} if is_named else {"main": "X"}), **(titles or {})}
         named = data if isinstance(data, Mapping) else {"main": data}
         if not named:
             raise ValueError("data must have at least one entry, got an empty dict. Name the first one 'main'.")
@@ -95,7 +103,10 @@ class Dataset(Mapping[str, Any]):
             TypeError: If an entry is not an array of numbers.
             ValueError: If an entry is not finite or has another number of rows.
         """
-        checked = {key: checked_rows(key, values, may_miss=key in may_miss) for key, values in data.items()}
+        data = {key: open_data(values, random=True) for key, values in data.items()}
+        checked = {
+            key: checked_rows(self.title(key), values, may_miss=key in may_miss) for key, values in data.items()
+        }
         lengths = {key: len(values) for key, values in {**self.data, **checked}.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(
@@ -103,7 +114,7 @@ class Dataset(Mapping[str, Any]):
             )
         if "main" in checked and checked["main"].ndim < 2:
             raise ValueError(
-                f"Expected 2D array for data 'main', got shape {tuple(checked['main'].shape)}. "
+                f"Expected 2D array for {self.title('main')}, got shape {tuple(checked['main'].shape)}. "
                 "Reshape it: .reshape(-1, 1) for a single feature, .reshape(1, -1) for a single sample."
             )
         for key, values in checked.items():
@@ -112,14 +123,14 @@ class Dataset(Mapping[str, Any]):
             if isinstance(data[key], torch.Tensor) and rows_of(values).in_memory:
                 self.data[key] = values.contiguous()
             else:
-                self.data[key] = single_precision(key, values)
+                self.data[key] = single_precision(self.title(key), values)
             self._remember_columns(key, data[key])
         if "main" in checked:
-            rows, columns = checked["main"], self.columns.get("main")
+            rows, columns, title = checked["main"], self.columns.get("main"), self.title("main")
             extremes = rows_of(rows).extremes()
-            judge_small_columns("main", extremes, columns=columns, stacklevel=3)
-            warn_of_what_does_not_vary("main", rows, columns=columns, stacklevel=3)
-            warn_of_lost_digits("main", extremes, rows.dtype, _SUBTRACT, columns=columns, stacklevel=3)
+            judge_small_columns(title, extremes, columns=columns, stacklevel=3)
+            warn_of_what_does_not_vary(title, rows, columns=columns, stacklevel=3)
+            warn_of_lost_digits(title, extremes, rows.dtype, _SUBTRACT, columns=columns, stacklevel=3)
         if "indices" not in self.data:
             self.data["indices"] = torch.arange(next(iter(lengths.values())))
 
@@ -161,6 +172,10 @@ class Dataset(Mapping[str, Any]):
             raise KeyError(f"the data set has no entry {key!r}. {did_you_mean(key, self.data)}")
         return self.data[key]
 
+    def title(self, key: str) -> str:
+        """Returns how messages call an entry: ``X`` for rows that were passed without a name, else by its name."""
+        return self._titles.get(key, f"data {key!r}")
+
     def source(self, key: str) -> Any:
         """Returns an entry in the precision of the passed data."""
         entry = self[key]
@@ -176,7 +191,8 @@ class Dataset(Mapping[str, Any]):
         """
         if power is not None and key not in self._scales_checked:
             self._scales_checked.add(key)
-            warn_of_outweighing_columns(key, self.source(key), columns=self.columns.get(key), power=power)
+            columns = self.columns.get(key)
+            warn_of_outweighing_columns(self.title(key), self.source(key), columns=columns, power=power)
 
     def in_need(self, key: str) -> Any:
         """Returns an entry, in double precision if single precision loses digits."""
@@ -187,7 +203,8 @@ class Dataset(Mapping[str, Any]):
         """Warns if an entry is so far from zero that a model without centring loses digits."""
         if not centers_rows(model):
             extremes, columns = rows_of(self.source(key)).extremes(), self.columns.get(key)
-            warn_of_lost_digits(key, extremes, torch.float32, _CENTER, columns=columns, stacklevel=3)
+            title = self.title(key)
+            warn_of_lost_digits(title, extremes, torch.float32, _CENTER, columns=columns, stacklevel=3)
 
     def suit(self, key: str, model: torch.nn.Module | None) -> None:
         """Converts an entry to the dtype of a model; see :func:`~paradime.models.as_input`.
@@ -202,9 +219,9 @@ class Dataset(Mapping[str, Any]):
             ValueError: If a finite number does not fit into this dtype.
         """
         if needs_double(model):
-            self.data[key] = rows_for_model(key, self.source(key).to(self.data[key].device), model)
+            self.data[key] = rows_for_model(self.title(key), self.source(key).to(self.data[key].device), model)
             return
-        self.data[key] = rows_for_model(key, self.data[key], model)
+        self.data[key] = rows_for_model(self.title(key), self.data[key], model)
 
     def subset(self, rows: Any) -> Dataset:
         """Returns a data set of some rows, with new indices, without repeating checks and warnings.
@@ -214,6 +231,7 @@ class Dataset(Mapping[str, Any]):
         """
         result = Dataset.__new__(Dataset)
         result.columns, result.names, result.projections = dict(self.columns), dict(self.names), {}
+        result._titles = dict(self._titles)
         result._scales_checked = set(self._scales_checked)
         result._sources = {key: rows_of(values).take(rows).stored for key, values in self._sources.items()}
         result.data = {
@@ -251,6 +269,7 @@ class Dataset(Mapping[str, Any]):
         moved = Dataset.__new__(Dataset)
         moved._sources = self._sources
         moved.columns, moved.names, moved.projections = self.columns, self.names, {}
+        moved._titles = self._titles
         moved._scales_checked = self._scales_checked
         # Apple's GPUs have no double precision
         single = {"dtype": torch.float32} if device.type == "mps" else {}

@@ -33,7 +33,7 @@ def checked_rows(name: str, values: Any, *, keep_graph: bool = False, may_miss: 
     """Checks an array with one row per data point, and returns it in its precision.
 
     Args:
-        name: Name of the data in messages.
+        name: How messages call the data, such as ``"X"``.
         values: An array, tensor, data frame (of pandas, polars, PyArrow), sparse matrix, or nested lists.
         keep_graph: Whether the result of a tensor stays connected to its autograd graph.
         may_miss: Whether NaN is allowed, for missing values.
@@ -49,12 +49,12 @@ def checked_rows(name: str, values: Any, *, keep_graph: bool = False, may_miss: 
     """
     if values is None or isinstance(values, (str, bytes, int, float)):
         raise TypeError(
-            f"data {name!r} must be an array with one row per data point, got {type(values).__name__}. "
+            f"{name} must be an array with one row per data point, got {type(values).__name__}. "
             "Pass an array, tensor, data frame or sparse matrix."
         )
     if hasattr(values, "obsm"):  # recognises an AnnData without importing anndata
         raise TypeError(
-            f"data {name!r} must be an array with one row per data point, got {type(values).__name__}. Call "
+            f"{name} must be an array with one row per data point, got {type(values).__name__}. Call "
             "paradime.anndata.embed(adata, routine), or pass adata.X."
         )
     if is_frame(values):
@@ -62,21 +62,19 @@ def checked_rows(name: str, values: Any, *, keep_graph: bool = False, may_miss: 
     try:
         rows = rows_of(values)
     except TypeError as error:
-        raise TypeError(f"data {name!r}: {error}") from None
+        raise TypeError(f"{name}: {error}") from None
     except ValueError as error:
-        raise ValueError(f"data {name!r}: {error}") from None
+        raise ValueError(f"{name}: {error}") from None
     rows = rows if keep_graph else rows.detach()
     if rows.is_complex():
         raise ValueError(
-            f"Complex data not supported: data {name!r} must be real, got complex numbers. "
+            f"Complex data not supported: {name} must be real, got complex numbers. "
             "Pass real and imaginary parts as columns."
         )
     if rows.ndim == 0 or len(rows) == 0:
-        raise ValueError(f"data {name!r} has 0 sample(s), at least 1 is needed.")
+        raise ValueError(f"{name} has 0 sample(s), at least 1 is needed. Pass rows.")
     if rows.numel() == 0:
-        raise ValueError(
-            f"data {name!r} has 0 feature(s) (shape={tuple(rows.shape)}) while a minimum of 1 is required."
-        )
+        raise ValueError(f"{name} has 0 feature(s) (shape={tuple(rows.shape)}) while a minimum of 1 is required.")
     if rows.is_floating_point():
         _refuse_non_finite(name, rows, may_miss=may_miss)
     return row_major(rows.dense()) if rows.in_memory else rows
@@ -96,7 +94,7 @@ def single_precision(name: str, values: Any) -> Any:
         if beyond is not None:
             position, value = beyond
             raise ValueError(
-                f"data {name!r} has a value beyond single precision, {value:g} at {_described(position)}. Rescale "
+                f"{name} has a value beyond single precision, {value:g} at {_described(position)}. Rescale "
                 "the column."
             )
     return converted.stored
@@ -108,7 +106,7 @@ def judge_small_columns(
     """Warns once of columns so small that single precision loses their digits.
 
     Args:
-        name: Name of the data in messages.
+        name: How messages call the data, such as ``"X"``.
         extremes: See :meth:`~paradime.utils.rows.Rows.extremes`.
         columns: Names of the columns; by default ``x0``, ``x1``, ….
         stacklevel: As for :func:`warnings.warn`.
@@ -123,14 +121,14 @@ def judge_small_columns(
     limit = f"{_SMALLEST:.1g} in size, below which single precision loses digits"
     if float(largest.max()) < _SMALLEST:
         raise ValueError(
-            f"data {name!r} must have values of at least {limit}, got none above {float(largest.max()):.3g}. "
+            f"{name} must have values of at least {limit}, got none above {float(largest.max()):.3g}. "
             "Rescale the columns."
         )
     small = vanishes.nonzero().squeeze(1)
     shown = _shown(small, columns or default_names(len(largest)))
     subject = f"column {shown}" if len(small) == 1 else f"{len(small)} columns ({shown})"
     warnings.warn(
-        f"data {name!r}: {subject} must have values of at least {limit}, got none above "
+        f"{name}: {subject} must have values of at least {limit}, got none above "
         f"{float(largest[small].max()):.3g}, so that the network can hardly use them. Rescale or drop them.",
         stacklevel=stacklevel + 1,
     )
@@ -163,7 +161,7 @@ def warn_of_what_does_not_vary(
     Columns of zeros are ignored if most of the other columns have zeros too, as in images and counts.
 
     Args:
-        name: Name of the data in messages.
+        name: How messages call the data, such as ``"X"``.
         rows: Rows of any form, shape (n, …).
         columns: Names of the columns; by default ``x0``, ``x1``, ….
         stacklevel: As for :func:`warnings.warn`.
@@ -172,7 +170,7 @@ def warn_of_what_does_not_vary(
         return
     constant = rows_of(rows).constant_columns()
     if bool(constant.all()):
-        message = f"all {len(rows)} rows of data {name!r} are identical: there is nothing to learn."
+        message = f"all {len(rows)} rows of {name} are identical: there is nothing to learn."
         if _rounds_integers(rows[0]):
             message += _about_rounding(rows.dtype)
     elif rows.ndim == 2 and bool(constant.any()):
@@ -184,7 +182,7 @@ def warn_of_what_does_not_vary(
         indices = constant.nonzero().squeeze(1)
         shown = _shown(indices, columns or default_names(len(constant)))
         message = (
-            f"{len(indices)} of {len(constant)} columns of data {name!r} are constant ({shown}): they contain no "
+            f"{len(indices)} of {len(constant)} columns of {name} are constant ({shown}): they contain no "
             "information, and may be dropped."
         )
         if _rounds_integers(rows[0][constant]):
@@ -206,7 +204,7 @@ def warn_of_lost_digits(
     """Warns once if columns are so far from zero that a precision distinguishes few of their values.
 
     Args:
-        name: Name of the data in messages.
+        name: How messages call the data, such as ``"X"``.
         extremes: See :meth:`~paradime.utils.rows.Rows.extremes`.
         dtype: The precision. Integers are converted to double precision, which is exact up to 2**53.
         remedy: A sentence with the remedy.
@@ -228,7 +226,7 @@ def warn_of_lost_digits(
     if float(steps[coarsest]) < _FEWEST_STEPS:
         column = (columns or default_names(len(low)))[coarsest]
         warnings.warn(
-            f"data {name!r} are so far from zero that {_DIGITS[precision]} precision distinguishes only about "
+            f"{name} is so far from zero that {_DIGITS[precision]} precision distinguishes only about "
             f"{max(1, round(float(steps[coarsest])))} values within the range of column {column!r}. {remedy}",
             stacklevel=stacklevel + 1,
         )
@@ -262,7 +260,7 @@ def _refuse_non_finite(name: str, rows: Rows, *, may_miss: bool) -> None:
     ):
         found = None if may_miss and description == "NaN" else rows.first_where(condition)
         if found is not None:
-            raise ValueError(f"data {name!r} contains {description}, first at {_described(found[0])}. {remedy}.")
+            raise ValueError(f"{name} contains {description}, first at {_described(found[0])}. {remedy}.")
 
 
 def _described(index: tuple[int, ...]) -> str:

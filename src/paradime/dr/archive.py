@@ -213,7 +213,7 @@ def _spec(routine: Any, allow_imports: tuple[str, ...], *, needed: bool) -> dict
 def _parameters(routine: Any, encoder: Encoder, training: bool) -> tuple[dict[str, Any], list[str]]:
     made: dict[str, Any] = {}
     left_out = routine._parameters_not_saved()
-    chosen = {name: value for name, value in routine.get_params().items() if name not in left_out}
+    chosen = {name: value for name, value in routine._parameters_as_saved().items() if name not in left_out}
     composed = is_composed(type(routine))
     given = routine.get_params()
     left_out = [name for name in given if name in left_out and given[name] is not None]

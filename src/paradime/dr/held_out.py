@@ -115,10 +115,15 @@ def _check_same_features(held_out: Dataset, training: Dataset, key: str) -> None
         raise ValueError(f"validation_data must have an entry {key!r}, got {sorted(set(held_out) - {'indices'})}.")
     shapes = [tuple(rows[key].shape[1:]) for rows in (held_out, training)]
     if shapes[0] != shapes[1]:
-        raise ValueError(f"validation_data has rows of shape {shapes[0]}, but the training data of {shapes[1]}.")
+        raise ValueError(
+            f"validation_data has rows of shape {shapes[0]}, but the training data of {shapes[1]}. "
+            "Pass the same columns."
+        )
     names = [rows.columns.get(key) for rows in (held_out, training)]
     if None not in names and names[0] != names[1]:
-        raise ValueError(f"validation_data has the columns {names[0]}, but the training data {names[1]}.")
+        raise ValueError(
+            f"validation_data has the columns {names[0]}, but the training data {names[1]}. Pass the same columns."
+        )
     if len(held_out) < 2:
         raise ValueError(f"validation_data must have at least 2 rows, got {len(held_out)}.")
 

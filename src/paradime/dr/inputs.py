@@ -40,7 +40,7 @@ def as_dataset(X: Data, key: str) -> Dataset:
     """
     if isinstance(X, Dataset):
         return X.subset(slice(None))
-    return Dataset(X if names_entries(X) else {key: X})
+    return Dataset(X) if names_entries(X) else Dataset({key: X}, titles={key: "X"})
 
 
 def embedded_entry(dataset: Dataset, key: str) -> str:
@@ -64,7 +64,9 @@ def entry_of(X: Any, key: str) -> Any:
     if not names_entries(X):
         return X
     if key not in X:
-        raise ValueError(f"X has no entry {key!r}, which is embedded, got {sorted(map(str, X))}.")
+        raise ValueError(
+            f"X has no entry {key!r}, which is embedded, got {sorted(map(str, X))}. Name the rows {key!r}."
+        )
     return X[key]
 
 

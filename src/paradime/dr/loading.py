@@ -118,7 +118,7 @@ def _targets(told: Mapping[str, Any] | None) -> Targets | None:
     if classes is not None:
         dtype = np.dtype(classes["dtype"])
         if dtype.kind not in "biufUSMO":  # earlier versions took dates as classes
-            raise ModelFileError(f"classes cannot be of type {dtype}.")
+            raise ModelFileError(f"classes must be numbers or strings, got type {dtype}. Save the routine again.")
         values = classes["values"]
         if not all(isinstance(value, (str, int, float)) for value in values):
             raise ModelFileError("classes must be texts and numbers.")

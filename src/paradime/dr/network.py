@@ -24,6 +24,7 @@ from paradime.models import (
     wants_standardization,
 )
 from paradime.models._options import named_options
+from paradime.models.scaling import Contrast
 from paradime.utils.rows import Rows, rows_of
 from paradime.utils.seed import seeded
 
@@ -79,14 +80,14 @@ class Network:
     def require(
         self,
         rows: torch.Tensor | Rows,
-        key: str,
+        title: str,
         n_classes: int | None,
     ) -> torch.nn.Module:
         """Returns the model for some rows, with everything decided; :meth:`prepare` comes next.
 
         Args:
             rows: The entry of the data that is embedded, shape (n, …).
-            key: Its name, for messages.
+            title: What messages call it.
             n_classes: How many outputs the model's head needs, if it has one.
 
         Raises:
@@ -96,7 +97,7 @@ class Network:
         if self.recipe is not None:
             if self._is_default and len(shape) != 1:
                 raise ValueError(
-                    f"Expected 2D array for data {key!r}, got shape {tuple(rows.shape)}. The default model is for "
+                    f"Expected 2D array for {title}, got shape {tuple(rows.shape)}. The default model is for "
                     "rows of features; pass a model that fits, or flatten the data."
                 )
             if self.row_shape not in (None, shape):
@@ -170,18 +171,28 @@ class Network:
         """Takes a model that was trained on rows of a shape, and is prepared."""
         self.model, self.row_shape, self._is_prepared, self._has_unit = model, row_shape, True, True
 
-    def prepare(self, rows: torch.Tensor | Rows, source: torch.Tensor | Rows | None = None) -> None:
+    def prepare(
+        self,
+        rows: torch.Tensor | Rows,
+        source: torch.Tensor | Rows | None = None,
+        contrast: Contrast | None = None,
+    ) -> None:
         """Prepares the model for some rows if it asks for that; once prepared, only columns without a scale.
 
         Args:
             rows: The entry of the data that is embedded, shape (n, …), as the model gets it.
             source: The same rows for models that centre them, in the precision that this needs.
+            contrast: A linear map that rows go through first, in models that take one.
         """
         source = rows if source is None else source
         for part in _parts(self.model):
             generator = None if self._seed is None else torch.Generator().manual_seed(self._seed)
             if not self._is_prepared and isinstance(part, Preparable) and not part.prepared:
-                part.prepare(_readable(source if centers_rows(part) else rows, part), generator)
+                readable = _readable(source if centers_rows(part) else rows, part)
+                if contrast is not None and getattr(part, "prepares_contrast", False):
+                    part.prepare(readable, generator, contrast)  # type: ignore[call-arg]
+                else:
+                    part.prepare(readable, generator)
                 self._completes = True
             elif self._completes and isinstance(part, Completable) and part.prepared:
                 part.complete(_readable(source, part), generator)

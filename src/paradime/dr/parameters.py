@@ -158,7 +158,7 @@ def _above(kind: Any) -> Any:
 # what the code that takes them checks, since it knows more than a type
 _CHECKED_ELSEWHERE = frozenset(
     {*COMPONENTS, "model", "callbacks", "data_fields", "dataset", "device", "precomputed_knn", "random_state"}
-    | {"initialization", "training_defaults"}
+    | {"background", "initialization", "training_defaults"}
 )
 # ranges of which what is made of the parameters knows nothing, or by another name
 _LEAST = {"hidden_dims": 1, "in_dim": 1, "n_components": 1, "out_dim": 1, "negative_sampling_rate": 0}

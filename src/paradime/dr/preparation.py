@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from paradime.constraints import Constraint
-from paradime.data import Dataset, check_fields
+from paradime.data import Dataset, background_of, check_fields
 from paradime.dr.components import Components
 from paradime.dr.estimator import Estimator
 from paradime.dr.inputs import Targets
@@ -63,11 +63,12 @@ def check_and_compute(
     check_fields(blocks.data_fields, dataset)
     model = _required_model(blocks, key, targets)
     if len(dataset) < 2:
-        raise ValueError(f"training needs at least 2 samples, got {len(dataset)} sample(s).")
+        raise ValueError(f"training needs at least 2 samples, got {len(dataset)} sample(s). Pass more rows.")
     for phase in phases:
         check_phase(phase, blocks.losses, workspace.global_relations, blocks.batch_relations)
     workspace.compute_derived()
     workspace.compute_relations()
+    workspace.agree()
     main = choose_losses(phases[-1], blocks.losses)
     blocks.network.take_unit(main.embedding_distance(dataset, workspace.relation_data, blocks.batch_relations))
     parts = workspace.relation_data, blocks.batch_relations, blocks.device
@@ -100,11 +101,13 @@ def _required_model(blocks: Components, key: str, targets: Targets | None) -> to
     if needed is not None and targets is not None and targets.classes is not None:
         needed = max(needed, len(targets.classes))  # classes of later parts of the data get an output, too
     # the network decides whether it centres rows before rows are converted for it
-    model = blocks.network.require(dataset[key], key, needed)
+    model = blocks.network.require(dataset[key], dataset.title(key), needed)
     # models that do not centre rows are prepared with the rows that they will get
     dataset.warn_of_lost_digits(key, model)
     dataset.suit(key, model)
-    blocks.network.prepare(dataset[key], dataset.in_need(key))
+    backgrounds = (background_of(entry, dataset, key) for entry in blocks.derived_data.values())
+    contrast = next((background for background in backgrounds if background is not None), None)
+    blocks.network.prepare(dataset[key], dataset.in_need(key), contrast)
     for entries in (dataset, blocks.held_out):
         if entries is not None:
             entries.suit(key, model)
@@ -202,7 +205,8 @@ def _compare(here: dict[str, Any], there: Mapping[str, Any]) -> None:
     if here["relations"] != there.get("relations"):
         warnings.warn(
             "the relations that were computed again are not those of the training that was interrupted, perhaps "
-            "on another machine: the training goes on, but does not take the same steps.",
+            "on another machine: the training goes on, but does not take the same steps. "
+            "Resume where it began for those.",
             stacklevel=5,
         )
 

@@ -56,6 +56,7 @@ class Common(Extras, total=False):
     verbose: bool
     schedule: str | Schedule | None
     neighbors_given: str | None
+    background: Any
 
 
 DEFAULTS: dict[str, Any] = {
@@ -77,6 +78,7 @@ DEFAULTS: dict[str, Any] = {
     "callbacks": None,
     "precomputed_knn": None,
     "neighbors_given": None,
+    "background": None,
     "validation_fraction": 0.0,
     "validation_every": 1,
     "warm_start": False,

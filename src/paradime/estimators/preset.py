@@ -17,6 +17,7 @@ from paradime.dr.components import Components, make_components
 from paradime.dr.inputs import Targets
 from paradime.dr.overrides import teaches_positions
 from paradime.dr.parameters import checked_parameters, describe_unknown, known_parameters
+from paradime.estimators.background import as_background, leave_out
 from paradime.estimators.common import DEFAULTS, Common, common_of, spelled_out, with_common
 from paradime.estimators.composition import Composition, condition_neighbors, use_neighbors
 from paradime.estimators.initialization import GIVEN_POSITIONS, check_positions, is_array, is_computed
@@ -73,6 +74,11 @@ class Preset(ParametricDR):
         neighbors_given: The entry of the data with a known factor, such as a batch, that neighbourhoods are not to
             depend on: every row gets neighbours in each level of the factor, see
             :class:`~paradime.relations.ConditionalNeighbors`. Rows to embed need no such entry.
+        background: Rows whose structure is to be left out, such as controls, shape (m, d): neighbourhoods are
+            those of the data after the directions in which these rows vary are shrunk, see
+            :class:`~paradime.data.Background`, which can be passed, too. Or the name of an entry of the data that
+            marks the rows of the background by 1. The network with centres begins with the same linear map, so
+            that new rows go through it; of the background, these directions are saved.
         validation_fraction: The share of the rows, in [0, 0.5], that is held out of the training, of each class
             the same; on these rows the loss and the neighbours preserved are measured after the epochs.
         validation_every: Epochs between these measurements.
@@ -99,6 +105,7 @@ class Preset(ParametricDR):
     loss_shares: Mapping[str, float] | None
     precomputed_knn: Any
     neighbors_given: str | None = None  # of presets without this parameter
+    background: Any = None
     early_stopping: bool | EarlyStopping
     clip_norm: float | None
     schedule: str | Schedule | None
@@ -156,11 +163,12 @@ class Preset(ParametricDR):
         validation_data: Any = None,
         callbacks: Sequence[Callback] = (),
         resume_from: str | os.PathLike[str] | None = None,
+        sample: int | None = None,
     ) -> Self:
         """Trains on data from the start; a ``y`` takes part in the objective.
 
         Args:
-            X: The data.
+            X: The data; a file that :func:`~paradime.sources.open_rows` takes is read in blocks.
             y: Targets, shape (n,): floating-point numbers are numbers, anything else is classes. A
                 missing value, or −1 among integers, means unlabelled. With ``classifier=True`` a head learns to
                 predict them; otherwise points with equal classes or similar numbers are pulled together.
@@ -169,17 +177,28 @@ class Preset(ParametricDR):
             callbacks: What to call during training, in addition to the routine's own.
             resume_from: A checkpoint of :class:`~paradime.training.Checkpoints`, or its folder, from which the
                 training goes on; data and parameters are those of the training that was interrupted.
+            sample: Train on so many rows, which are drawn at random and read into memory; they are then the
+                routine's data, and :meth:`transform` places the others. All rows if ``None``.
         """
         if y is None and getattr(self, "classifier", False):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None: with classifier=True "
                 "it learns to predict y. Pass it: fit(X, y)."
             )
-        return super().fit(X, y, validation_data=validation_data, callbacks=callbacks, resume_from=resume_from)
+        settings: Any = {"callbacks": callbacks, "resume_from": resume_from, "sample": sample}
+        return super().fit(X, y, validation_data=validation_data, **settings)
 
     def _parameters_not_saved(self) -> frozenset[str]:
         data = {"initialization"} if is_array(self.initialization) else ()
         return super()._parameters_not_saved().union(data)
+
+    def _parameters_as_saved(self) -> dict[str, Any]:
+        parameters = super()._parameters_as_saved()
+        return (
+            {**parameters, "background": as_background(self.background)}
+            if "background" in parameters
+            else parameters
+        )
 
     def _check_data(self, dataset: Dataset) -> None:
         if self.initialization is not None and not is_computed(self.initialization):
@@ -260,6 +279,7 @@ class Preset(ParametricDR):
             setattr(plain, name, value)
         if plain.initialization is not None:
             plain.initialization = GIVEN_POSITIONS if is_array(plain.initialization) else str(plain.initialization)
+        self._check_background(plain)
         made = plain._compose()
         targets: Targets | None = self._fitted.targets
         if targets is None and plain.classifier:
@@ -278,6 +298,8 @@ class Preset(ParametricDR):
                 f"initialization='spectral' needs neighbours, and {type(self).__name__} looks for none. "
                 "Pass 'pca', an array of positions, or density=True, which looks for them."
             )
+        if plain.background is not None:
+            leave_out(plain.background, made, plain.data_key, owner=type(self).__name__)
         changes = phase_settings(plain.early_stopping, plain.clip_norm, plain.schedule)
         if changes:
             made.training_phases = [
@@ -285,6 +307,23 @@ class Preset(ParametricDR):
                 for phase in made.training_phases
             ]
         return made
+
+    def _check_background(self, chosen: Self) -> None:
+        """Refuses parameters that compare rows as they are beside a background."""
+        if chosen.background is None:
+            return
+        others = {
+            "refine=True": "it places new rows by their nearest training rows",
+            "structure=True": "it compares distances of all rows",
+            "precomputed_knn": "it gives neighbours that were found without the background",
+        }
+        for name, reason in others.items():
+            value = getattr(chosen, name.split("=")[0], None)
+            if value is not None and value is not False:
+                raise UnsupportedConfigurationError(
+                    f"background and {name} do not go together: {reason}, in the rows as they are. Leave out one "
+                    "of the two."
+                )
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         defaults = known_parameters(type(self))

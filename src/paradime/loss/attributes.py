@@ -67,8 +67,8 @@ class Attribute:
         shape = tuple(dataset[self.data_key].shape)
         if len(shape) != 2 or self.attribute >= shape[1]:
             raise UnsupportedConfigurationError(
-                f"attribute must be the index of a column of data {self.data_key!r}, whose shape is {shape}, got "
-                f"{self.attribute}. Indices begin with 0."
+                f"attribute must be the index of a column of {dataset.title(self.data_key)}, whose shape is "
+                f"{shape}, got {self.attribute}. Indices begin with 0."
             )
 
     def _named(self, name: str, dataset: Dataset) -> tuple[str, int | None]:
@@ -80,7 +80,7 @@ class Attribute:
             return self.data_key, columns.index(name)
         if name in columns:
             raise UnsupportedConfigurationError(
-                f"attribute must be the name of one column of data {self.data_key!r}, got {name!r} for "
+                f"attribute must be the name of one column of {dataset.title(self.data_key)}, got {name!r} for "
                 f"{columns.count(name)} columns. Pass the index of the column."
             )
         if name in dataset:
@@ -89,8 +89,8 @@ class Attribute:
                 f"{tuple(dataset[name].shape)}. Pass the index of one of its columns, and data_key={name!r}."
             )
         raise UnsupportedConfigurationError(
-            f"attribute {name!r} is neither an entry of the data set nor a column of data {self.data_key!r}. "
-            f"{did_you_mean(name, (entries - {'indices'}) | set(columns))}"
+            f"attribute {name!r} is neither an entry of the data set nor a column of "
+            f"{dataset.title(self.data_key)}. {did_you_mean(name, (entries - {'indices'}) | set(columns))}"
         )
 
     def column_of(self, key: str) -> int | None:

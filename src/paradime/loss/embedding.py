@@ -106,14 +106,14 @@ def single_column(loss: Loss, dataset: Dataset, key: str, *, may_miss: bool = Fa
     entry: torch.Tensor = dataset[key]
     if entry.shape not in ((len(dataset),), (len(dataset), 1)):
         raise ValueError(
-            f"loss {loss.name!r}: data {key!r} must have one number per row, shape ({len(dataset)},), got "
+            f"loss {loss.name!r}: {dataset.title(key)} must have one number per row, shape ({len(dataset)},), got "
             f"{tuple(entry.shape)}. Add the column as a separate entry."
         )
     missing = entry.reshape(-1).isnan()
     if not may_miss and bool(missing.any()):
         raise ValueError(
-            f"loss {loss.name!r}: data {key!r} must have a number in each row, got none in {int(missing.sum())} "
-            f"rows, first in row {int(missing.nonzero()[0])}. Impute them, or drop such rows."
+            f"loss {loss.name!r}: {dataset.title(key)} must have a number in each row, got none in "
+            f"{int(missing.sum())} rows, first in row {int(missing.nonzero()[0])}. Impute them, or drop such rows."
         )
     return entry.reshape(-1)
 

@@ -146,8 +146,8 @@ class StressLoss(EmbeddingLoss):
             data_dists = condensed_of_square(global_relations[self.relation_key].sub(sample).cpu())
         if not bool(data_dists.isfinite().all()):
             raise ValueError(
-                f"loss {self.name!r}: distances between rows of data {self.data_key!r} must lie within single "
-                f"precision, up to 3.4e+38, got larger ones (metric {self.metric!r}). Rescale the columns."
+                f"loss {self.name!r}: distances between rows of {dataset.title(self.data_key)} must lie within "
+                f"single precision, up to 3.4e+38, got larger ones (metric {self.metric!r}). Rescale the columns."
             )
         return typical_length(data_dists)
 

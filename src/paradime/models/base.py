@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
@@ -12,6 +12,7 @@ from paradime._registry import did_you_mean
 from paradime.exceptions import UnsupportedConfigurationError
 
 __all__ = [
+    "ROW_METHODS",
     "Completable",
     "Model",
     "Preparable",
@@ -26,6 +27,10 @@ __all__ = [
     "unit_of",
     "without_unit",
 ]
+
+
+ROW_METHODS = ("forward", "embed", "encode", "decode", "decode_standardized", "classify")
+"""The methods of models that map rows to rows."""
 
 
 class Model(torch.nn.Module):
@@ -207,9 +212,9 @@ def checked_unit(unit: float | None) -> float | None:
     Raises:
         ValueError: If it is not positive.
     """
-    if unit is not None and not 0 < unit < math.inf:
+    if unit is not None and not 0 < unit <= sys.float_info.max:
         raise ValueError(f"unit must be a positive number or None, got {unit!r}. None lets training choose it.")
-    return unit
+    return None if unit is None else float(unit)
 
 
 def in_unit(result: torch.Tensor, unit: float | None) -> torch.Tensor:

@@ -14,7 +14,7 @@ from paradime.models._options import checked_integers, checked_widths
 from paradime.models.base import Model, checked_unit, in_unit
 from paradime.models.layers import FullyConnected
 from paradime.models.outputs import Conditioned
-from paradime.models.scaling import InputScaling, row_chunks
+from paradime.models.scaling import Contrast, InputScaling, row_chunks
 from paradime.utils.arguments import check_integer, check_positive
 from paradime.utils.rows import Rows, rows_of
 
@@ -179,6 +179,7 @@ class CenterModel(Conditioned, Model):
     """
 
     prepares_sparse = True
+    prepares_contrast = True
 
     _is_prepared: torch.Tensor
 
@@ -262,13 +263,16 @@ class CenterModel(Conditioned, Model):
         return torch.cat([scaled, self.assignments(scaled)], dim=1)
 
     @torch.no_grad()
-    def prepare(self, rows: torch.Tensor | Rows, generator: torch.Generator | None = None) -> None:
+    def prepare(
+        self, rows: torch.Tensor | Rows, generator: torch.Generator | None = None, contrast: Contrast | None = None
+    ) -> None:
         """Fits the scaling and the centres to the training rows, and replaces an earlier fit.
 
         Args:
             rows: Training rows, shape (n, …), with in_dim elements per row, of any real type and form.
                 If there are none, the model is not changed.
             generator: Draws samples of the rows; torch's global generator if ``None``.
+            contrast: A linear map that rows go through first, see :meth:`InputScaling.prepare`.
 
         Raises:
             ValueError: If rows have another number of elements, or are not finite.
@@ -276,7 +280,7 @@ class CenterModel(Conditioned, Model):
         if len(rows) == 0:
             return
         rows = self._checked_columns(rows)
-        self.scaling.prepare(rows, generator)
+        self.scaling.prepare(rows, generator, contrast)
         if self.assignments is not None:
             self.assignments.prepare(self._scaled_sample(rows, generator))
         self._is_prepared.fill_(True)

@@ -14,12 +14,21 @@ import torch
 from paradime._registry import did_you_mean
 from paradime.utils.rows import rows_of
 
-__all__ = ["AttributeAxis", "BoxBounds", "Conditioned", "DiscBounds", "OutputLayers", "PolygonBounds"]
+__all__ = [
+    "AttributeAxis",
+    "BoxBounds",
+    "Conditioned",
+    "DiscBounds",
+    "LinearAxis",
+    "OutputLayers",
+    "PolygonBounds",
+]
 
 Projection: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 """Moves positions to where a condition holds."""
 
 _SPAN = 4.0  # of an axis at the start of the training, in the unit of the map: two deviations to either side
+_BLOCK = 10_000  # rows that are read at once
 _TOLERANCE = 1e-9  # of the turns of a polygon, relative to its size
 
 
@@ -112,6 +121,68 @@ class AttributeAxis(OutputLayer):
     def projection_of(self, rows: Any, unit: float) -> Projection:
         """Returns a function that sets the coordinates of positions of these rows."""
         own = self.coordinates(rows_of(rows).flat().column(self.column).to(self.knots.device)) * unit
+        return lambda positions: torch.where(self._is_axis, own[:, None].to(positions.dtype), positions)
+
+
+class LinearAxis(OutputLayer):
+    """One axis is a linear function of the rows, in a scale that is trained.
+
+    Args:
+        axis: The index of the axis.
+        weights: The direction, one number per column of rows that are flattened.
+        center: A row that lies in the middle of the axis at the start of the training, likewise.
+        out_dim: Number of dimensions of the map.
+
+    Attributes:
+        log_gap: The logarithm of the distance, in the unit of the map, of rows between which the function rises by
+            1; trained.
+        offset: The position of the centre; trained.
+
+    Example:
+        >>> layer = LinearAxis(0, weights=[1.0, 1.0], center=[0.0, 0.0], out_dim=2)
+        >>> layer(torch.zeros(2, 2), torch.tensor([[0.0, 0.0], [0.5, 0.5]]), 1.0)[:, 0].diff().tolist()
+        [4.0]
+    """
+
+    reads_rows = True
+    weights: torch.Tensor
+    center: torch.Tensor
+    _is_axis: torch.Tensor
+
+    def __init__(self, axis: int, weights: Sequence[float], center: Sequence[float], *, out_dim: int) -> None:
+        super().__init__()
+        if len(weights) != len(center) or not len(weights):
+            raise ValueError(
+                f"weights and center must have one number per column, got {len(weights)} and {len(center)}."
+            )
+        if not 0 <= axis < out_dim:
+            raise ValueError(f"axis must lie in [0, {out_dim}), got {axis}. Lower it, or raise n_components.")
+        self.axis = axis
+        self.log_gap = torch.nn.Parameter(torch.full((), math.log(_SPAN)))
+        self.offset = torch.nn.Parameter(torch.zeros(()))
+        middle = np.asarray(list(center), np.float64)
+        single = middle.astype(np.float32)
+        self.register_buffer("weights", torch.tensor(np.asarray(list(weights), np.float32)))
+        self.register_buffer("center", torch.tensor(single))
+        self.register_buffer("rest", torch.tensor((middle - single).astype(np.float32)))
+        self.register_buffer("_is_axis", torch.arange(out_dim) == axis)
+
+    def coordinates(self, rows: torch.Tensor) -> torch.Tensor:
+        """Returns the coordinates of rows, shape (b, d) to (b,), in the unit of the map."""
+        rest: Any = self.rest
+        centered = (rows - self.center - rest).to(self.weights.dtype)
+        along: torch.Tensor = (centered @ self.weights) * self.log_gap.exp() + self.offset
+        return along
+
+    def forward(self, positions: torch.Tensor, rows: torch.Tensor, unit: float) -> torch.Tensor:
+        own = (self.coordinates(rows.flatten(1)) * unit).to(positions.dtype)
+        return torch.where(self._is_axis, own[:, None], positions)
+
+    def projection_of(self, rows: Any, unit: float) -> Projection:
+        """Returns a function that sets the coordinates of positions of these rows."""
+        points, device = rows_of(rows).flat(), self.weights.device
+        blocks = torch.split(torch.arange(len(points), device=points.device), _BLOCK)
+        own = torch.cat([self.coordinates(torch.as_tensor(points[block]).to(device)) for block in blocks]) * unit
         return lambda positions: torch.where(self._is_axis, own[:, None].to(positions.dtype), positions)
 
 
@@ -257,6 +328,7 @@ class PolygonBounds(_Star):
 
 _KINDS: Mapping[str, type[OutputLayer]] = {
     "attribute": AttributeAxis,
+    "linear": LinearAxis,
     "box": BoxBounds,
     "disc": DiscBounds,
     "polygon": PolygonBounds,
@@ -267,8 +339,8 @@ class OutputLayers(torch.nn.ModuleList):
     """Output layers, one after the other.
 
     Args:
-        descriptions: Of each layer, its ``kind`` (``"attribute"``, ``"box"``, ``"disc"``, ``"polygon"``) and the
-            arguments of its class.
+        descriptions: Of each layer, its ``kind`` (``"attribute"``, ``"linear"``, ``"box"``, ``"disc"``,
+            ``"polygon"``) and the arguments of its class.
         out_dim: Number of dimensions of the map.
 
     Raises:

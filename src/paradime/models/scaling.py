@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import torch
 
 from paradime.functional.soft_clipping import soft_clip, soft_clip_few, usual_bounds, usual_ranges
@@ -10,6 +13,7 @@ from paradime.utils.arguments import check_integer, check_within
 from paradime.utils.rows import Rows, rows_of
 
 __all__ = [
+    "Contrast",
     "InputScaling",
     "ScaledRows",
     "columns_of",
@@ -29,6 +33,10 @@ _CHUNK_ELEMENTS = 1 << 22
 _FEW = 0.02  # columns with at most this share of entries other than zero have the usual range 0
 _FAR = 1_000  # ratio of offset to scale from which single precision loses digits of a column
 _INWARDS = 2  # mean and axes are fitted to values clipped this many usual ranges inside the bounds
+
+
+Contrast: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
+"""A symmetric linear map of rows, shape (n, d) to (n, d)."""
 
 
 class ScaledRows(torch.Tensor):
@@ -120,13 +128,17 @@ class InputScaling(torch.nn.Module):
         return (X.flatten(1) - self.center).to(self.weight.dtype)
 
     @torch.no_grad()
-    def prepare(self, rows: torch.Tensor | Rows, generator: torch.Generator | None = None) -> None:
+    def prepare(
+        self, rows: torch.Tensor | Rows, generator: torch.Generator | None = None, contrast: Contrast | None = None
+    ) -> None:
         """Fits the map to rows, or to a sample of about 50,000 of them.
 
         Args:
             rows: Shape (n, in_dim), n at least 1, of any real type and form, on any device. They are read in
                 dense chunks.
             generator: Draws the sample; torch's global generator if ``None``.
+            contrast: A symmetric linear map that clipped rows go through first, such as one that shrinks the
+                directions of a background. It becomes part of ``weight``.
 
         Raises:
             ValueError: If values are not finite, or their differences exceed single precision.
@@ -135,6 +147,8 @@ class InputScaling(torch.nn.Module):
         varies = self._fit_bounds(rows, sample)
         if self.in_dim <= _MOST_COLUMNS:
             mean, covariance = self._moments(rows, sample)
+            if contrast is not None:
+                covariance = contrast(contrast(covariance).T)
             axes, deviations = axes_of_covariance(covariance, self.out_dim)
         else:
             most = max(500, min(_WIDE_ROWS, _WIDE_ELEMENTS // self.in_dim))
@@ -143,7 +157,10 @@ class InputScaling(torch.nn.Module):
             subsample = sample[drawn_rows(len(sample), most, generator).to(sample.device)]
             clipped = self._clipped(rows[subsample])
             mean = clipped.mean(dim=0, dtype=torch.float64)
-            axes, deviations = axes_of_rows(clipped.sub_(mean), self.out_dim)
+            clipped = clipped.sub_(mean)
+            axes, deviations = axes_of_rows(clipped if contrast is None else contrast(clipped), self.out_dim)
+        if contrast is not None:
+            axes = contrast(axes)
         # a constant column has no scale, so that its weight is 0
         weight = axes * varies * whitening_factors(deviations, self.whitening)[:, None]
         self.weight.copy_(weight)

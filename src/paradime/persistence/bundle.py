@@ -134,7 +134,8 @@ def _read_folder(folder: Path) -> dict[str, bytes]:
             files = {CONFIG: _read_file(folder / CONFIG, most_bytes(CONFIG))}
         except FileNotFoundError:
             raise ModelFileError(
-                f"{folder}: holds no {CONFIG}, so it is not the folder of a saved routine."
+                f"{folder}: holds no {CONFIG}, so it is not the folder of a saved routine. Pass the path given "
+                "to save."
             ) from None
         for name, checksum in _listed(files[CONFIG]).items():
             # if the new file is missing, it has been renamed
@@ -231,10 +232,13 @@ def _read_single_file(path: Path) -> dict[str, bytes]:
         raise
     except Exception as error:  # damaged archives fail in many ways
         raise ModelFileError(
-            f"{path}: is not a saved routine, or is damaged ({str(error) or type(error).__name__})."
+            f"{path}: is not a saved routine, or is damaged ({str(error) or type(error).__name__}). "
+            "Copy it again, or save again."
         ) from error
     if CONFIG not in files:
-        raise ModelFileError(f"{path}: holds no {CONFIG}, so it is not a saved routine.")
+        raise ModelFileError(
+            f"{path}: holds no {CONFIG}, so it is not a saved routine. Pass the path given to save."
+        )
     return files
 
 

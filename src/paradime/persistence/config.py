@@ -115,7 +115,9 @@ def unpack_config(files: Mapping[str, bytes], path: str) -> Config:
     """
     contents = read_json(files[CONFIG], f"{path}: {CONFIG}")
     if not isinstance(contents, dict) or contents.get("format") != _FORMAT:
-        raise ModelFileError(f"{path}: {CONFIG} is not that of a routine saved by ParaDime.")
+        raise ModelFileError(
+            f"{path}: {CONFIG} is not that of a routine saved by ParaDime. Pass the path that was given to save."
+        )
     version = contents.get("format_version")
     if type(version) is int and version > FORMAT_VERSION:
         writer = str(contents.get("paradime_version"))[:40]
@@ -130,9 +132,12 @@ def unpack_config(files: Mapping[str, bytes], path: str) -> Config:
         )
     for name, expected in sums.items():
         if name not in files:
-            raise ModelFileError(f"{path}: the file {name} is missing.")
+            raise ModelFileError(f"{path}: the file {name} is missing. Copy all files of the save.")
         if _sum(files[name]) != expected:
-            raise ModelFileError(f"{path}: {name} is damaged, or belongs to another save: its checksum differs.")
+            raise ModelFileError(
+                f"{path}: {name} is damaged, or belongs to another save: its checksum differs. Copy "
+                "all files again."
+            )
     if version == 1:
         contents = config_with_new_classes(contents)
     if version < 3:
@@ -153,12 +158,12 @@ def read_json(contents: bytes, what: str) -> Any:
     """
 
     def refuse(value: str) -> NoReturn:
-        raise ValueError(f"{value} is not a number in JSON")
+        raise ValueError(f"{value} must be written as a number of JSON")
 
     try:
         return json.loads(contents, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"{what} is damaged: {str(error)[:200]}.") from error
+        raise ModelFileError(f"{what} is damaged: {str(error)[:200]}. Copy it again, or save again.") from error
 
 
 def _sum(contents: bytes) -> str:

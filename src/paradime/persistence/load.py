@@ -113,7 +113,7 @@ def _class_of(saved: Saved, allow_imports: tuple[str, ...]) -> Any:
         except ImportError as error:
             raise ValueError(f"{saved.path}: {module_name!r} cannot be imported: {error}.") from error
     if not isinstance(kind, type) or not hasattr(kind, "_from_saved"):
-        raise ModelFileError(f"{saved.path}: {saved.config.routine!r} is not a routine.")
+        raise ModelFileError(f"{saved.path}: {saved.config.routine!r} is not a routine. Load what save wrote.")
     return kind
 
 

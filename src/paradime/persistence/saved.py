@@ -82,7 +82,7 @@ class Saved:
         """
         config = unpack_config(files, path)
         if WEIGHTS not in files:
-            raise ModelFileError(f"{path}: the file {WEIGHTS} is missing.")
+            raise ModelFileError(f"{path}: the file {WEIGHTS} is missing. Copy all files of the save.")
         spec = read_json(files[SPEC], f"{path}: {SPEC}") if SPEC in files else None
         history = read_json(files[HISTORY], f"{path}: {HISTORY}") if HISTORY in files else []
         state = unpack_tensors(files[STATE], f"{path}: {STATE}") if STATE in files else {}

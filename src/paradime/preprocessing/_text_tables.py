@@ -120,7 +120,9 @@ def _parts(
             ) from None
         if "UTF8" in str(error):
             raise TableError(f"{path}: is not encoded as UTF-8. Save it as UTF-8.") from None
-        raise TableError(f"{path}: is not a valid CSV or TSV table ({first_line(error)}).") from None
+        raise TableError(
+            f"{path}: is not a valid CSV or TSV table ({first_line(error)}). Check its separators and quotes."
+        ) from None
 
 
 @contextlib.contextmanager

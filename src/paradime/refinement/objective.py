@@ -125,6 +125,8 @@ def neighbor_probabilities(relations: RelationData, *, by_rows: bool) -> scipy.s
     both.eliminate_zeros()
     total = both.sum()
     if not total > 0:
-        raise ValueError("positions cannot be refined: no point has a neighbour.")
+        raise ValueError(
+            "positions cannot be refined: no point has a neighbour. Set refine=False, or pass distinct rows."
+        )
     both.data /= total
     return both

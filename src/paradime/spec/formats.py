@@ -117,7 +117,7 @@ def _load_yaml(text: str, origin: str) -> Any:
         raise SpecificationError(f"{origin}: {line}{_short(what)}.{hint}") from None
     except YAMLError as error:
         what = " ".join(str(error).replace('in "<unicode string>", ', "").split())
-        raise SpecificationError(f"{origin} is not valid YAML: {_short(what)}.") from None
+        raise SpecificationError(f"{origin} is not valid YAML: {_short(what)}. Correct this place.") from None
     except ValueError as error:  # a number with thousands of digits, or the 30th of February
         raise SpecificationError(
             f"{origin} has a value that cannot be read: {_short(str(error))}. Correct it."
@@ -193,7 +193,9 @@ def check_extent(contents: Any) -> int:
         if seen > MOST_ENTRIES:
             raise SpecificationError(f"specification: has more than {MOST_ENTRIES} entries. Write less.")
         if len(path) > _DEEPEST:
-            raise SpecificationError(f"{place_of(path[:3])}: has more than {_DEEPEST} levels of nesting.")
+            raise SpecificationError(
+                f"{place_of(path[:3])}: must have at most {_DEEPEST} levels of nesting. Write fewer."
+            )
         if isinstance(entry, Mapping):
             remaining.extend((part, (*path, str(key))) for key, part in entry.items())
             keys += len(entry)

@@ -18,6 +18,13 @@ from paradime.utils.seed import seeded
 __all__ = ["apply_in_chunks", "apply_to_rows", "embed_rows", "evaluating", "in_evaluation_mode"]
 
 _ON_DATA = (None, "forward", "embed", "encode", "classify")  # other methods, such as decode, take other rows
+_RESULTS = {
+    **dict.fromkeys((None, "forward", "embed"), "position"),
+    "encode": "encoding",
+    "decode": "reconstruction",
+    "classify": "scores",
+}
+_HALVINGS = 3  # of chunks that do not fit into the memory of a device
 _CHUNK_ELEMENTS = 1 << 22  # of the input; this limits the memory of hidden layers
 _CHUNK_ROWS = {
     "cpu": 1 << 10,
@@ -56,33 +63,52 @@ def apply_to_rows(
     Returns:
         What the method makes of the rows, on the CPU, shape (m, …).
 
+    Raises:
+        torch.OutOfMemoryError: If chunks of an eighth of the usual size do not fit into the device's memory.
+
     Example:
         >>> model, rows = torch.nn.Linear(3, 2), torch.ones(5, 3)
         >>> torch.allclose(apply_to_rows(model, rows, None, torch.device("cpu")), model(rows), atol=1e-6)
         True
     """
-    place = device if device.type in _CHUNK_ROWS else torch.device("cpu")
     step = max(1, _CHUNK_ELEMENTS // max(1, math.prod(rows.shape[1:])))
-    with contextlib.nullcontext() if gradients else torch.no_grad():
-        precise = in_double_precision(model, place)
-        if precise is None:
-            function = resolve_method(model, method)
-            with in_evaluation_mode(model):
-                return torch.cat([function(as_input(model, chunk.to(device))).cpu() for chunk in rows.split(step)])
-        function = resolve_method(precise, method)
-        wide = projected_rows if method in _ON_DATA and not gradients else _as_they_are
-        rounded = _as_it_is if method == "decode" and _decodes_far(model) else _rounded
-        step = min(step, _CHUNK_ROWS[place.type])
-        starts = range(0, max(1, len(rows)), step)
+    for attempt in range(_HALVINGS + 1):
+        try:
+            with contextlib.nullcontext() if gradients else torch.no_grad():
+                return _applied(model, rows, method, device, max(1, step >> attempt), gradients=gradients)
+        except torch.OutOfMemoryError as error:
+            full = error
+    raise torch.OutOfMemoryError(
+        f"{len(rows)} rows of shape {tuple(rows.shape[1:])} must fit into the memory of {device} in chunks of "
+        f"{max(1, step >> _HALVINGS)}, the last of {_HALVINGS + 1} sizes tried. Pass fewer rows at a time, "
+        'close what else uses the device, or set device="cpu".'
+    ) from full
 
-        def result_from(start: int) -> torch.Tensor:
-            chunk = rows[start : start + step].to(place)
-            return rounded(function(wide(precise, _doubled(as_input(precise, chunk))))).cpu()
 
-        if gradients or len(starts) == 1 or _has_hooks(precise):
-            return torch.cat([result_from(start) for start in starts])
-        with parallel_map(len(starts), place) as apply:
-            return joined_rows(apply(result_from, starts), len(rows))
+def _applied(
+    model: torch.nn.Module, rows: Any, method: str | None, device: torch.device, step: int, *, gradients: bool
+) -> torch.Tensor:
+    """Applies a method in chunks of at most so many rows; see :func:`apply_to_rows`."""
+    place = device if device.type in _CHUNK_ROWS else torch.device("cpu")
+    precise = in_double_precision(model, place)
+    if precise is None:
+        function = resolve_method(model, method)
+        with in_evaluation_mode(model):
+            return torch.cat([function(as_input(model, chunk.to(device))).cpu() for chunk in rows.split(step)])
+    function = resolve_method(precise, method)
+    wide = projected_rows if method in _ON_DATA and not gradients else _as_they_are
+    rounded = _as_it_is if method == "decode" and _decodes_far(model) else _rounded
+    step = min(step, _CHUNK_ROWS[place.type])
+    starts = range(0, max(1, len(rows)), step)
+
+    def result_from(start: int) -> torch.Tensor:
+        chunk = rows[start : start + step].to(place)
+        return rounded(function(wide(precise, _doubled(as_input(precise, chunk))))).cpu()
+
+    if gradients or len(starts) == 1 or _has_hooks(precise):
+        return torch.cat([result_from(start) for start in starts])
+    with parallel_map(len(starts), place) as apply:
+        return joined_rows(apply(result_from, starts), len(rows))
 
 
 def _has_hooks(model: torch.nn.Module) -> bool:
@@ -143,7 +169,8 @@ def apply_in_chunks(
 
     Raises:
         TypeError: If ``X`` is no array of numbers.
-        ValueError: If ``X`` is not finite, or its rows have another shape.
+        ValueError: If ``X`` is not finite, or its rows have another shape; or if what becomes of a row is not
+            finite.
     """
     rows = rows_for_model("X", checked_rows("X", X, keep_graph=gradients), model)
     is_single = single and _is_single(rows, row_shape if method in _ON_DATA else None)
@@ -159,12 +186,30 @@ def apply_in_chunks(
                 f"Expected 2D array, got shape {tuple(rows.shape)}. "
                 "Reshape your data: .reshape(1, -1) for a single sample."
             )
-        raise ValueError(f"X has rows of shape {tuple(rows.shape[1:])}, but {owner} is expecting {row_shape}.")
+        raise ValueError(
+            f"X has rows of shape {tuple(rows.shape[1:])}, but {owner} is expecting {row_shape}. Reshape them."
+        )
     if place is not None:
         made = place(rows, gradients=gradients)
     else:
         made = apply_to_rows(model, rows, method, device, gradients=gradients)
+    _refuse_non_finite(made, method, owner)
     return made[0] if is_single else made
+
+
+def _refuse_non_finite(made: torch.Tensor, method: str | None, owner: str) -> None:
+    """Raises ValueError if a row becomes something that is not finite; scores of classes may be infinite."""
+    what = _RESULTS.get(method)
+    if what is None or not made.is_floating_point():
+        return
+    wrong = made.detach().isnan() if method == "classify" else ~made.detach().isfinite()
+    if bool(wrong.any()):
+        row = int(wrong.nonzero()[0, 0])
+        raise ValueError(
+            f"the {what} of row {row} must be finite, got {made.detach()[row].tolist()}: the row, or the weights "
+            f"of this {owner}, are too large for single precision. Compare the row with those of the training; if "
+            "others fail, too, fit again with a lower learning_rate."
+        )
 
 
 def _is_single(rows: Any, row_shape: tuple[int, ...] | None) -> bool:

@@ -175,8 +175,10 @@ def as_tensor(X: Any) -> torch.Tensor:
         return _signed(X)
     try:
         array = np.asarray(without_mask(X))
-    except ValueError as error:  # ragged nested lists
-        raise ValueError(f"expected rows of equal length, got a ragged sequence ({error}).") from None
+    except ValueError:  # ragged nested lists
+        raise ValueError(
+            "expected rows of equal length, got a ragged sequence. Pass as many numbers in each row."
+        ) from None
     if array.dtype == object:
         array = _cast_objects(array)
     if array.dtype.kind not in "biufc":

@@ -189,7 +189,7 @@ def frame_values(name: str, values: Any, *, may_miss: bool = False) -> AnyArray 
     from narwhals.stable import v2 as nw
 
     if nw.dependencies.is_polars_lazyframe(values):
-        raise TypeError(f"data {name!r} is a lazy data frame, which holds no rows yet. Pass frame.collect().")
+        raise TypeError(f"{name} is a lazy data frame, which holds no rows yet. Pass frame.collect().")
     names = column_names(values)
     if _is_pandas(values):
         dtypes = list(values.dtypes) if names is not None else [values.dtype]
@@ -238,7 +238,7 @@ def _numbers(data: str, column: str, series: Any, may_miss: bool) -> AnyArray:
         return _of_objects(data, column, series, may_miss)
     if not (kind.is_numeric() or kind == nw.Boolean):
         raise ValueError(
-            f"data {data!r}: column {column!r} must hold numbers, got {_described(series)}. Encode it, such "
+            f"{data}: column {column!r} must hold numbers, got {_described(series)}. Encode it, such "
             "as by paradime.preprocessing.TabularEncoder, or drop it."
         )
     missing = _missing(data, column, series, may_miss)
@@ -257,7 +257,7 @@ def _of_objects(data: str, column: str, series: Any, may_miss: bool) -> AnyArray
     except (TypeError, ValueError):
         wrong = next(value for value in objects if not isinstance(value, (int, float, np.number)))
         raise ValueError(
-            f"data {data!r}: column {column!r} must hold numbers, got {wrong!r}. Encode it, such as by "
+            f"{data}: column {column!r} must hold numbers, got {wrong!r}. Encode it, such as by "
             "paradime.preprocessing.TabularEncoder, or drop it."
         ) from None
 
@@ -269,7 +269,7 @@ def _missing(data: str, column: str, series: Any, may_miss: bool) -> AnyArray:
         missing = missing | np.asarray(series.is_nan().fill_null(True).to_numpy(), dtype=bool)
     if missing.any() and not may_miss:
         raise ValueError(
-            f"data {data!r} contains NaN or NA: column {column!r} has a missing value, first at row "
+            f"{data} contains NaN or NA: column {column!r} has a missing value, first at row "
             f"{int(missing.argmax())}. Impute such values or drop the rows; "
             "paradime.preprocessing.TabularEncoder fills them in."
         )

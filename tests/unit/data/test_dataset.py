@@ -97,7 +97,7 @@ def test_source_keeps_the_precision_in_which_data_came():
 def test_values_that_are_not_finite_are_named_with_the_first_place_and_advice(value, words, dtype):
     X = rows(10, 4).astype(dtype)
     X[6, 1] = X[3, 2] = X[8, 0] = value
-    with pytest.raises(ValueError, match=rf"data 'main' contains {words}, first at row 3, column 2\. \w+.* drop"):
+    with pytest.raises(ValueError, match=rf"X contains {words}, first at row 3, column 2\. \w+.* drop"):
         Dataset(X)
 
 
@@ -135,14 +135,14 @@ def test_values_beyond_single_precision_are_named_with_their_column(value):
 
 
 REFUSED = {
-    "none": (None, TypeError, "data 'main' must be an array with one row per data point, got NoneType"),
+    "none": (None, TypeError, "X must be an array with one row per data point, got NoneType"),
     "text": ("data.csv", TypeError, "must be an array with one row per data point, got str"),
     "number": (3.0, TypeError, "must be an array with one row per data point, got float"),
     "complex": (rows() + 1j, ValueError, "must be real, got complex numbers"),
-    "ragged": ([[1.0, 2.0], [3.0]], ValueError, "data 'main': expected rows of equal length, got a ragged"),
-    "texts": ([["a", "b"], ["c", "d"]], TypeError, "data 'main': expected numbers"),
+    "ragged": ([[1.0, 2.0], [3.0]], ValueError, "X: expected rows of equal length, got a ragged"),
+    "texts": ([["a", "b"], ["c", "d"]], TypeError, "X: expected numbers"),
     "mixed with text": (np.array([[1, "x"]], dtype=object), ValueError, "expected numbers, got 'x' in column 1"),
-    "one dimension": (np.arange(5.0), ValueError, r"Expected 2D array for data 'main', got shape \(5,\).*reshape"),
+    "one dimension": (np.arange(5.0), ValueError, r"Expected 2D array for X, got shape \(5,\).*reshape"),
     "no rows": (np.empty((0, 3)), ValueError, r"has 0 sample\(s\)"),
     "no columns": (np.empty((3, 0)), ValueError, r"has 0 feature\(s\)"),
     "empty list": ([], ValueError, r"has 0 sample\(s\)"),
@@ -213,7 +213,7 @@ def test_data_set_on_the_same_device_shares_its_entries():
 
 def test_identical_rows_warn_once_and_rows_that_only_start_alike_do_not():
     X = np.ones((5, 2))
-    with pytest.warns(UserWarning, match="all 5 rows of data 'main' are identical"):
+    with pytest.warns(UserWarning, match="all 5 rows of X are identical"):
         Dataset(X)
     X[4] = 2
     Dataset(X)

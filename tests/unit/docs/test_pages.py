@@ -71,7 +71,7 @@ def test_lists_of_the_grammar_are_described_in_the_plural():
 
 
 PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
-RUN_BELOW = ("estimators", "input", "training", "continuing", "reproducibility")
+RUN_BELOW = ("estimators", "input", "larger_than_memory", "training", "continuing", "reproducibility")
 # the page on other libraries needs them: make docs alone has them
 NOTEBOOKS = sorted(
     page.stem

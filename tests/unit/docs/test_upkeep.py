@@ -72,6 +72,15 @@ def test_workflow_covers_each_python_the_smallest_versions_and_the_core_alone():
         assert (".[all,dev]" in words) != (entry["name"] == "core dependencies")
 
 
+def test_workflow_audits_the_dependencies_and_runs_the_long_checks():
+    jobs = read_yaml(".github/workflows/tests.yml")["jobs"]
+    commands = [step["run"] for step in jobs["audit"]["steps"] if "run" in step]
+    assert any("pip_audit" in command and "constraints.txt" in command for command in commands)
+    scripts = [command.split()[0] for command in jobs["long"]["strategy"]["matrix"]["command"]]
+    assert scripts == ["fuzz_data.py", "fuzz_files.py", "soak.py"]
+    assert [script for script in scripts if not (ROOT / "tools" / script).exists()] == []
+
+
 def test_citation_names_this_version_and_the_paper():
     citation = read_yaml("CITATION.cff")
     assert citation["version"] == paradime.__version__

@@ -19,7 +19,7 @@ def test_given_model_is_used_as_it_is():
 def test_recipe_is_made_once_for_the_rows():
     network = Network(None, ModelRecipe(options={"hidden_dims": [3]}))
     assert network.model is None
-    model = network.require(ROWS, "main", None)
+    model = network.require(ROWS, "X", None)
     assert model(ROWS).shape == (5, 2)
     assert network.require(ROWS, "main", None) is model
 
@@ -44,12 +44,12 @@ def test_seed_decides_the_weights_and_leaves_the_global_generator_alone():
 def test_other_number_of_columns_is_refused():
     network = Network(None, ModelRecipe(), in_dim=3, owner="Routine")
     with pytest.raises(ValueError, match=r"X has 4 features, but Routine is expecting 3\. Set in_dim=4"):
-        network.require(ROWS, "main", None)
+        network.require(ROWS, "X", None)
 
 
 def test_default_model_asks_for_rows_of_features():
-    with pytest.raises(ValueError, match=r"Expected 2D array for data 'main', got shape \(5, 2, 2\)"):
-        Network(None, ModelRecipe()).require(ROWS.reshape(5, 2, 2), "main", None)
+    with pytest.raises(ValueError, match=r"Expected 2D array for X, got shape \(5, 2, 2\)"):
+        Network(None, ModelRecipe()).require(ROWS.reshape(5, 2, 2), "X", None)
 
 
 def test_head_has_as_many_outputs_as_the_losses_need():

@@ -135,7 +135,7 @@ def test_same_random_state_gives_the_same_embedding():
     assert np.array_equal(mds(CENTERS).fit_transform(X), mds(CENTERS).fit_transform(X))
 
 
-@pytest.mark.filterwarnings("ignore:.*columns of data 'main' are constant:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*columns of X are constant:UserWarning")
 @pytest.mark.parametrize("model", [CENTERS, CenterModel(64, hidden_dims=[10], n_centers=16)])
 def test_fit_prepares_anew_and_train_goes_on(model):
     routine = mds(model)

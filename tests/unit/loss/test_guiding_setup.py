@@ -75,7 +75,7 @@ def check(loss, dataset=DATASET):
         (lambda: SmoothnessLoss("hour", "rel"), "either time_key or relation_key"),
         (lambda: SmoothnessLoss("hour", scale=0), "scale must be a positive number, got 0"),
         (lambda: AnchorLoss([[1.0]], [[1.0], [2.0]]), r"one row per anchor, shape \(1, out_dim\), got \(2, 1\)"),
-        (lambda: AnchorLoss([[np.nan]], [[1.0]]), "'anchors' contains NaN"),
+        (lambda: AnchorLoss([[np.nan]], [[1.0]]), "anchors contains NaN"),
         (lambda: AnchorLoss([[1.0]], [[1.0]], max_rows=0), "max_rows must be an integer of at least 1, got 0"),
         (lambda: StressLoss("euclidian"), "Did you mean 'euclidean'"),
         (lambda: StressLoss(weighting="samon"), "Did you mean 'sammon'"),
