@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
+import os
 import types
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -59,6 +60,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     verbose: bool
     random_state: RandomState
     refine: bool = False  # of presets without such a parameter
+    cache_dir: str | os.PathLike[str] | None = None
 
     own_parts: ClassVar[frozenset[str]] = frozenset()
     """Parts beside the encoder that every model of the routine has."""
@@ -99,6 +101,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:
         """Speaks for its parts if it is verbose, and searches no neighbours twice, also in another fit."""
+        self._neighbor_cache.store_in(self.cache_dir)
         with verbosely(self.verbose), self._neighbor_cache.active(), recording_gradients():
             yield
 

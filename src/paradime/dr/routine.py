@@ -121,6 +121,10 @@ class ParametricDR(Estimator):
         refine: Whether the positions of the training rows move freely once the network is trained, which
             preserves more of their neighbours; new rows are then placed by their nearest training rows. For phases
             that train t-SNE's divergence or InfoNCE, and up to 3 dimensions.
+        cache_dir: A folder in which neighbours of rows are stored, by the content of the rows, the metric, the
+            search and its seed, so that another fit or method need not search them again, also in a later run
+            (:class:`~paradime.neighbors.files.NeighborFiles`); of several processes, all read it. Models that are
+            saved do not name it. Nowhere if ``None``.
 
     Attributes:
         model: The model; ``None`` as long as neither ``model`` nor ``in_dim`` nor data are given.
@@ -154,8 +158,8 @@ class ParametricDR(Estimator):
         torch.Size([100, 2])
     """
 
-    unsaved_parameters: ClassVar[frozenset[str]] = frozenset({"dataset", "precomputed_knn"})
-    """Parameters that are data, and are not saved."""
+    unsaved_parameters: ClassVar[frozenset[str]] = frozenset({"dataset", "precomputed_knn", "cache_dir"})
+    """Parameters that are data, or a folder of this machine, and are not saved."""
 
     unsaved_attributes: ClassVar[frozenset[str]] = frozenset({"_neighbor_cache"})
     """Further attributes of a fitted routine that are not saved; those of it have to be data, or made of data."""
@@ -185,6 +189,7 @@ class ParametricDR(Estimator):
         standardize: bool | Literal["auto"] = "auto",
         on_interrupt: Literal["raise", "keep"] = "raise",
         refine: bool = False,
+        cache_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         self.model = model
         self.in_dim = in_dim
@@ -208,6 +213,7 @@ class ParametricDR(Estimator):
         self.standardize = standardize
         self.on_interrupt = on_interrupt
         self.refine = refine
+        self.cache_dir = cache_dir
 
     # -- training -------------------------------------------------------------------------------------
 

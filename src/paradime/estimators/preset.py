@@ -92,6 +92,10 @@ class Preset(ParametricDR):
         schedule: How the learning rate changes, a name or a :class:`~paradime.training.Schedule`; the preset's own
             if ``None``. This, ``early_stopping`` and ``clip_norm`` are for all phases but the one that only
             learns positions.
+        cache_dir: A folder in which neighbours of rows are stored, by the content of the rows, the metric, the
+            search and its seed, so that another fit or method need not search them again, also in a later run
+            (:class:`~paradime.neighbors.files.NeighborFiles`); of several processes, all read it. Models that are
+            saved do not name it. Nowhere if ``None``.
     """
 
     n_components: int
