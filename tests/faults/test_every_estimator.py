@@ -10,6 +10,7 @@ import scipy.sparse
 from sklearn.exceptions import NotFittedError
 
 from paradime.training import Callback
+from rows import rows
 
 pytestmark = [
     pytest.mark.usefixtures("few_first_steps"),
@@ -71,10 +72,9 @@ FINE = {
 }
 
 
+@pytest.mark.row(*rows(BAD))
 @pytest.mark.parametrize("row", BAD)
-def test_bad_rows_are_refused_and_leave_what_was_learned(
-    row, make, X
-):  # rows 1, 2, 3, 7, 8, 12, 13, 14, 15, 18, 19
+def test_bad_rows_are_refused_and_leave_what_was_learned(row, make, X):
     spoil, kind, message = BAD[row]
     with pytest.raises(kind, match=message):
         make().fit(spoil(X))
@@ -87,10 +87,9 @@ def test_bad_rows_are_refused_and_leave_what_was_learned(
     np.testing.assert_array_equal(routine.transform(X), before)
 
 
+@pytest.mark.row(*rows(FINE))
 @pytest.mark.parametrize("row", FINE)
-def test_unusual_rows_give_finite_positions_or_a_clear_error(
-    row, make, X
-):  # rows 4, 5, 10, 16, 20, 21, 22, 23, 24
+def test_unusual_rows_give_finite_positions_or_a_clear_error(row, make, X):
     rows = FINE[row](X)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -104,7 +103,8 @@ def test_unusual_rows_give_finite_positions_or_a_clear_error(
             assert np.isfinite(positions).all()
 
 
-def test_other_columns_and_what_is_not_fitted_are_refused(make, X):  # rows 30, 31 and 32
+@pytest.mark.row(30, 31, 32)
+def test_other_columns_and_what_is_not_fitted_are_refused(make, X):
     with pytest.raises(NotFittedError, match=r"Call fit\(X\)"):
         make().transform(X)
     routine = make().fit(pd.DataFrame(X, columns=list("abcde")))
@@ -119,7 +119,8 @@ class _Interrupt(Callback):
         raise KeyboardInterrupt
 
 
-def test_a_first_fit_that_is_interrupted_leaves_a_usable_routine(make, X):  # row 44
+@pytest.mark.row(44)
+def test_a_first_fit_that_is_interrupted_leaves_a_usable_routine(make, X):
     routine = make()
     with pytest.raises(KeyboardInterrupt):
         routine.fit(X, callbacks=[_Interrupt()])

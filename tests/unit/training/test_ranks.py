@@ -230,7 +230,8 @@ def test_searches_share_the_queries(on_two, X):
             np.testing.assert_allclose(dists, expected_dists, rtol=1e-6)
 
 
-def test_a_killed_process_ends_the_other_and_the_training_goes_on_alone(on_two, X, tmp_path):  # row 59
+@pytest.mark.row(59)
+def test_a_killed_process_ends_the_other_and_the_training_goes_on_alone(on_two, X, tmp_path):
     code = """
     import os, signal, paradime
     from paradime.training import Callback, Checkpoints
