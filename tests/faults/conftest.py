@@ -11,16 +11,35 @@ PRESETS = sorted(set(estimators.__all__) - {"Preset"})
 
 def composed(**settings):
     """A routine that is composed by hand: metric scaling by a loss of pairs of rows."""
-    epochs = settings.pop("epochs", 3)
+    epochs = settings.pop("epochs", 1)
     phase = TrainingPhase(epochs=epochs, batch_size=30, learning_rate=settings.pop("learning_rate", 0.01))
     return ParametricDR(losses=StressLoss(), training_phases=[phase], **settings)
 
 
 @pytest.fixture(params=[*PRESETS, "composed"])
-def make(request):
+def kind(request):
+    """The name of each preset, and ``"composed"``."""
+    return request.param
+
+
+@pytest.fixture
+def make(kind):
     """Makes each preset, and a composed routine, with short trainings."""
-    kind = composed if request.param == "composed" else getattr(estimators, request.param)
-    return lambda **settings: kind(**{"epochs": 3, "random_state": 0, **settings})
+    cls = composed if kind == "composed" else getattr(estimators, kind)
+    # the training of PaCMAP has three stages, of an epoch at least
+    epochs = 3 if kind == "ParametricPaCMAP" else 1
+    return lambda **settings: cls(**{"epochs": epochs, "random_state": 0, **settings})
+
+
+FITTED = {}
+
+
+@pytest.fixture
+def fitted(kind, make, X, few_first_steps):
+    """A fitted routine of each kind, for tests that do not change it: it is fitted once."""
+    if kind not in FITTED:
+        FITTED[kind] = make().fit(X)
+    return FITTED[kind]
 
 
 @pytest.fixture
