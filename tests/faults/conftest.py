@@ -22,24 +22,39 @@ def kind(request):
     return request.param
 
 
-@pytest.fixture
-def make(kind):
-    """Makes each preset, and a composed routine, with short trainings."""
+def maker(kind):
+    """Returns what makes routines of a kind, with short trainings."""
     cls = composed if kind == "composed" else getattr(estimators, kind)
     # the training of PaCMAP has three stages, of an epoch at least
     epochs = 3 if kind == "ParametricPaCMAP" else 1
     return lambda **settings: cls(**{"epochs": epochs, "random_state": 0, **settings})
 
 
+@pytest.fixture
+def make(kind):
+    """Makes each preset, and a composed routine, with short trainings."""
+    return maker(kind)
+
+
 FITTED = {}
 
 
-@pytest.fixture
-def fitted(kind, make, X, few_first_steps):
-    """A fitted routine of each kind, for tests that do not change it: it is fitted once."""
+def fitted_once(kind, X):
     if kind not in FITTED:
-        FITTED[kind] = make().fit(X)
+        FITTED[kind] = maker(kind)().fit(X)
     return FITTED[kind]
+
+
+@pytest.fixture
+def fitted(kind, X, few_first_steps):
+    """A fitted routine of each kind, for tests that do not change it: it is fitted once."""
+    return fitted_once(kind, X)
+
+
+@pytest.fixture
+def every_fitted(X, few_first_steps):
+    """The fitted routines of all kinds, by name."""
+    return {kind: fitted_once(kind, X) for kind in [*PRESETS, "composed"]}
 
 
 @pytest.fixture
