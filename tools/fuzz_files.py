@@ -2,8 +2,8 @@
 """Alters valid specifications and saved models, and reads them: they are refused by an error, or are harmless.
 
 An altered file may raise no other error than ParaDime's, take no more than 5 seconds of a processor and 500 MB,
-run no code, and write no file. A model whose checksums do not fit is refused, or was altered where nothing depends on
-it. A model whose checksums were made anew, as an attacker would, is refused or embeds to finite positions.
+run no code, and write no file. A model whose checksums do not fit is refused, or was altered where nothing depends
+on it. A model whose checksums were made anew, as an attacker would, is refused or embeds to finite positions.
 
 Usage: python tools/fuzz_files.py --cases 20000
 """
