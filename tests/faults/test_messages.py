@@ -5,7 +5,7 @@ import runpy
 from pathlib import Path
 
 TOOL = runpy.run_path(str(Path(__file__).resolve().parents[2] / "tools" / "list_messages.py"))
-# a rule that names what is accepted is a remedy, and so is a hint that is inserted
+# an imperative sentence is a remedy, and so is a hint that is inserted, or a rule that names what is accepted
 REMEDY = re.compile(
     r"\bmust\b|\bshould\b|\b(needs?|call|pass|set|write|use|choose|name|lower)\b|did_you_mean|[Rr]emed|REMED|hint|"
     r"reduced to|is expecting|\{error|\{message|describe_unknown",

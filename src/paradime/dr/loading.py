@@ -121,7 +121,7 @@ def _targets(saved: Mapping[str, Any] | None) -> Targets | None:
             raise ModelFileError(f"classes must be numbers or strings, got type {dtype}. Save the routine again.")
         values = classes["values"]
         if not all(isinstance(value, (str, int, float)) for value in values):
-            raise ModelFileError("classes must be strings and numbers.")
+            raise ModelFileError("classes must be strings and numbers. Save the routine again.")
         classes = np.array(values, dtype=object).astype(dtype)
     return Targets(saved["kind"], classes, float(saved["mean"]), float(saved["scale"]))
 

@@ -46,8 +46,9 @@ def load(
         The routine, of the class that was saved.
 
     Raises:
-        ModelFileError: If the files are damaged, do not belong to a saved routine, or are links.
-        ValueError: If they have a newer format, or need classes that may not be imported.
+        ModelFileError: If the files are damaged, have a newer format, do not belong to a saved routine, or are
+            links.
+        ValueError: If they need classes that may not be imported.
         OSError: If they cannot be read.
 
     Example:
@@ -68,8 +69,7 @@ def read_saved(path: str | os.PathLike[str]) -> Saved:
     """Reads and checks the files of a saved routine without building it.
 
     Raises:
-        ModelFileError: If the files are damaged, or do not belong to a saved routine.
-        ValueError: If they have a newer format.
+        ModelFileError: If the files are damaged, have a newer format, or do not belong to a saved routine.
         OSError: If they cannot be read.
     """
     return Saved.from_files(read_bundle(path), os.fspath(path))

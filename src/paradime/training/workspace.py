@@ -206,7 +206,7 @@ class Workspace:
         if reldata.n_points != len(dataset):
             raise ValueError(
                 f"global relations {key!r} are between {reldata.n_points} points, but the data have "
-                f"{len(dataset)} rows. They must be of the same points."
+                f"{len(dataset)} rows. Compute them from the rows that are trained on."
             )
         self.relation_data[key] = reldata
 

@@ -1,10 +1,8 @@
 """Several processes that train one model: each encodes a share of every batch, and all take the same steps."""
 
-import multiprocessing
 import signal
 import subprocess
 import sys
-import textwrap
 import warnings
 
 import numpy as np
@@ -20,44 +18,6 @@ from paradime.training.sharing import encoding_shares
 from paradime.utils.ranks import Ranks, current_ranks, together
 
 N = 301  # a share has one row more than the other
-
-JOIN = """
-torch.distributed.init_process_group("gloo", init_method="file://" + str(group), rank=rank, world_size=2)
-try:
-    result = run()
-except Exception as error:
-    result = type(error).__name__ + ": " + str(error)
-sender.send(result)
-"""
-
-
-@pytest.fixture
-def on_two(forked, tmp_path):
-    """Runs a function, defined as ``run()`` by code, in two processes; returns what it returns in each."""
-    started = []
-
-    def start(code, **names):
-        processes, receivers = [], []
-        for rank in range(2):
-            receiver, sender = multiprocessing.Pipe(duplex=False)
-            named = {**names, "rank": rank, "group": tmp_path / f"group-{len(started)}", "sender": sender}
-            processes.append(forked(textwrap.dedent(code) + JOIN, **named))
-            receivers.append(receiver)
-        started.extend(processes)
-        return processes, receivers
-
-    def run(code, **names):
-        processes, receivers = start(code, **names)
-        results = [receiver.recv() if receiver.poll(120) else "no answer" for receiver in receivers]
-        for process in processes:
-            process.join(30)
-        return results
-
-    run.start = start
-    yield run
-    for process in started:
-        process.kill()
-
 
 METHODS = """
 import numpy as np, torch, paradime
@@ -265,7 +225,8 @@ def test_the_search_of_rows_on_disk_shares_the_queries_and_samples_are_the_same(
     assert len(list((tmp_path / "cache").glob("*.neighbors"))) == 1
 
 
-def test_a_killed_process_ends_the_other_and_the_training_goes_on_alone(on_two, X, tmp_path):  # row 59
+@pytest.mark.row(59)
+def test_a_killed_process_ends_the_other_and_the_training_goes_on_alone(on_two, X, tmp_path):
     code = """
     import os, signal, paradime
     from paradime.training import Callback, Checkpoints
