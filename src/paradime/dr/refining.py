@@ -15,6 +15,7 @@ from paradime.dr.inference import apply_model
 from paradime.dr.inputs import embedded_entry
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import PositionLoss
+from paradime.models import EmbeddingModel
 from paradime.refinement import (
     MOST_DIMENSIONS,
     Attraction,
@@ -147,15 +148,20 @@ def sampled_map(routine: Estimator, reference_rows: Any) -> RefinedMap | None:
 
 
 def _distill(routine: Any, objective: Objective, positions: torch.Tensor) -> None:
-    """Trains the network further, by its own losses and by the refined positions: both maps become one.
+    """Lets the network know the refined positions, so that both maps become one.
 
-    By positions alone, it would learn those of the training rows by heart, and embed new rows worse.
+    A network that the routine made is replaced by one that holds positions. Any other, and heads, are trained
+    further, by their own losses and by the refined positions: by these alone, a network would learn those of the
+    training rows by heart, and embed new rows worse.
     """
     blocks = routine._components
     dataset = blocks.workspace.require_dataset().subset(slice(None))
     n_epochs = objective.phase.budget(len(dataset)).epochs
     if n_epochs == 0:  # the network is to stay as it is
         return
+    rows = dataset[embedded_entry(dataset, routine.data_key)]
+    if blocks.network.hold(rows, positions) and not isinstance(blocks.model, EmbeddingModel):
+        return  # without a decoder or classifier, nothing is left to learn
     dataset.add({_POSITIONS: positions})
     key, phase = embedded_entry(dataset, routine.data_key), objective.phase
     loss = PositionLoss(data_key=key, position_key=_POSITIONS, name=_POSITIONS)

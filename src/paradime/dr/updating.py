@@ -87,8 +87,8 @@ def warn_without_map(routine: Estimator) -> None:
     """Warns if a routine with ``refine=True`` is trained further that has no refined map."""
     if routine._refines() and routine._fitted.refined is None:
         warnings.warn(
-            f"refine={routine.refine!r}, and there is no refined map: update and partial_fit train the network alone, and refine "
-            "no positions. Call fit(X) to have them refined.",
+            f"refine={routine.refine!r}, and there is no refined map: update and partial_fit train the network "
+            "alone, and refine no positions. Call fit(X) to have them refined.",
             stacklevel=3,
         )
 

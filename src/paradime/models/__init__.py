@@ -16,6 +16,7 @@ from paradime.models.decoders import DECODERS, ConvolutionalDecoder, FullyConnec
 from paradime.models.embedding import EmbeddingModel
 from paradime.models.layers import ACTIVATIONS, FullyConnected, FullyConnectedEmbeddingModel
 from paradime.models.outputs import OutputLayers
+from paradime.models.prototypes import PrototypeModel
 from paradime.models.recipe import ModelRecipe
 from paradime.models.scaling import InputScaling
 from paradime.models.standardization import Standardization, Standardized, wants_standardization
@@ -39,6 +40,7 @@ __all__ = [
     "OutputLayers",
     "Preparable",
     "Projection",
+    "PrototypeModel",
     "SharedEncodings",
     "SoftAssignments",
     "Standardization",
