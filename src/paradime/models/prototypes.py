@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 
@@ -71,6 +71,8 @@ class PrototypeModel(ScaledModel):
         >>> model(rows).shape, len(model.prototypes)
         (torch.Size([500, 2]), 50)
     """
+
+    is_torn: ClassVar[bool] = True
 
     prototypes: torch.Tensor
 
@@ -198,7 +200,7 @@ class PrototypeModel(ScaledModel):
         unit = 1.0 if self.unit is None else self.unit
         positions = positions.to(rows)
         step = max(1, _CHUNK_ELEMENTS // (_FITTED_TO * rows.shape[1]))
-        for part in torch.arange(len(self.prototypes), device=rows.device).split(step):
+        for part in torch.split(torch.arange(len(self.prototypes), device=rows.device), step):
             here, slopes = _affine_maps(self.prototypes[part], rows, positions)
             self.positions[part], self.slopes[part] = here / unit, slopes / unit
 
