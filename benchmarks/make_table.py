@@ -27,6 +27,7 @@ TOPICS = {
     "saving": "Saving and loading",
     "reference_rows": "Training rows that a refined map keeps",
     "checkpoints": "Checkpoints",
+    "ranks": "Several processes",
     "metrics": "Metrics and explanations",
     "peers": "Other libraries, same machine, same data",
 }

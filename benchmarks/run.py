@@ -22,6 +22,7 @@ DATA = {
     "wide": "none",
     "guiding": "none",
     "parts": "none",
+    "ranks": "none",
     "memory": "needed",
     "reference_rows": "needed",
     "peers": "optional",

@@ -16,6 +16,7 @@ __all__ = [
     "NoDatasetRegisteredError",
     "NotTrainedError",
     "ParaDimeError",
+    "RankLostError",
     "RelationsNotComputedError",
     "ScaleWarning",
     "SpecificationError",
@@ -70,6 +71,10 @@ class MissingLibraryError(ParaDimeError, ImportError):
 
 class TrainingDivergedError(ParaDimeError, RuntimeError):
     """The loss became infinite or not a number during training."""
+
+
+class RankLostError(ParaDimeError, RuntimeError):
+    """Another of the processes that train together has ended, or they do not compute the same."""
 
 
 class ScaleWarning(UserWarning):

@@ -100,10 +100,12 @@ class Settings:
     Attributes:
         quiet: Whether only warnings and errors are printed.
         debug: Whether errors are shown with their traceback.
+        is_silent: Whether only errors are printed, because another process that does the same prints the rest.
     """
 
     quiet: bool = False
     debug: bool = False
+    is_silent: bool = False
 
 
 settings = Settings()
@@ -121,7 +123,7 @@ def check_choice(option: str, value: str, choices: Sequence[str]) -> None:
 
 def say(message: str) -> None:
     """Prints a message to standard error, except with ``--quiet``."""
-    if not settings.quiet:
+    if not (settings.quiet or settings.is_silent):
         print(message, file=sys.stderr, flush=True)
 
 
@@ -256,4 +258,5 @@ def _message_of(error: Exception, code: int) -> str:
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+    if not settings.is_silent:
+        print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)

@@ -14,7 +14,7 @@ import numpy as np
 
 from paradime.cli import outputs
 from paradime.cli.columns import Selection, check_spans, known_column, numbers, select, typed_columns
-from paradime.cli.console import InputError, check_choice, folded, progress, say, wrapped
+from paradime.cli.console import InputError, check_choice, folded, progress, say, settings, wrapped
 from paradime.cli.fit_options import FitOptions
 from paradime.cli.folding import check_foldable, fold
 from paradime.cli.methods import make_routine, map_dimensions, parse_guide
@@ -28,6 +28,7 @@ from paradime.preprocessing.pipeline import table_metadata
 from paradime.preprocessing.table_writing import write_table
 from paradime.preprocessing.tables import Table, file_format, read_table
 from paradime.types import AnyArray
+from paradime.utils.ranks import together
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,9 +74,13 @@ class Fitted:
 def fit_table(options: FitOptions) -> None:
     """Fits a routine to a table and writes the outputs.
 
+    Of several processes that ``torchrun`` has started, all train, and the first one writes.
+
     Raises:
         InputError: If an option, a column or a value is wrong.
     """
+    with together() as ranks:
+        settings.is_silent = not ranks.is_first
     _check(options)
     with_target = options.target is not None
     routine = make_routine(options.method, options.spec, options.seed, options.settings, with_target=with_target)
@@ -107,6 +112,8 @@ def fit_table(options: FitOptions) -> None:
             warnings.simplefilter("ignore", ScaleWarning)
         routine.fit({"main": rows, **guides} if guides else rows, y, callbacks=progress("training"))
     say(f"fitted {type(routine).__name__} to {len(table):,} rows in {time.perf_counter() - start:.1f} s")
+    if settings.is_silent:
+        return
     embedding = routine.apply(rows, "embed").numpy()
     _write(Fitted(options, table, selection, encoder, features, rows, mean, scale, routine, embedding))
 

@@ -23,6 +23,7 @@ from paradime.spec.values import listed
 from paradime.training import History, TrainingPhase, Workspace, determine_losses, resolve_device
 from paradime.types import AnyArray, FloatArray
 from paradime.utils.autograd import recording_gradients
+from paradime.utils.ranks import current_ranks
 from paradime.utils.seed import RandomState, seed_of
 
 __all__ = [
@@ -78,9 +79,16 @@ class Components:
         ]
 
     def training_seed(self, random_state: RandomState) -> int | None:
-        """Returns the seed of a training; one that was drawn from a generator is that of the initial weights."""
-        is_generator = random_state is not None and not isinstance(random_state, (int, np.integer))
-        return self.seed if is_generator else seed_of(random_state)
+        """Returns the seed of a training; one that was drawn from a generator is that of the initial weights.
+
+        Several processes that train together need the same seed: without one, the first process draws it.
+        """
+        if isinstance(random_state, (int, np.integer)):
+            return seed_of(random_state)
+        if random_state is not None:
+            return self.seed
+        ranks = current_ranks()
+        return ranks.of_first(lambda: seed_of(torch.default_generator)) if ranks.size > 1 else None
 
     @property
     def model(self) -> torch.nn.Module | None:

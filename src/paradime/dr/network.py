@@ -182,7 +182,7 @@ class Network:
         encoder = self.model.encoder if isinstance(self.model, EmbeddingModel) else self.model
         if self.recipe is None or type(encoder) not in (CenterModel, PrototypeModel):
             return False
-        generator = None if self._seed is None else torch.Generator().manual_seed(self._seed)
+        generator = torch.Generator().manual_seed(self._seed or 0)  # several processes draw the same rows
         made = PrototypeModel.holding(encoder, rows, positions, generator)  # type: ignore[arg-type]
         if isinstance(self.model, EmbeddingModel):
             self.model.encoder = made

@@ -68,6 +68,7 @@ def check_and_compute(
         check_phase(phase, blocks.losses, workspace.global_relations, blocks.batch_relations)
     workspace.compute_derived()
     workspace.compute_relations()
+    workspace.agree()
     main = choose_losses(phases[-1], blocks.losses)
     blocks.network.take_unit(main.embedding_distance(dataset, workspace.relation_data, blocks.batch_relations))
     parts = workspace.relation_data, blocks.batch_relations, blocks.device

@@ -51,6 +51,7 @@ from paradime.training import (
 )
 from paradime.types import AnyArray, Data, FloatArray, Spec
 from paradime.utils.autograd import recording_gradients
+from paradime.utils.ranks import together
 from paradime.utils.seed import RandomState
 
 if TYPE_CHECKING:
@@ -243,7 +244,8 @@ class ParametricDR(Estimator):
                 checkpoint; and as :meth:`train` does.
             ModelFileError: If the checkpoint is damaged.
         """
-        read_resumed(self, resume_from, callbacks)  # a file that is refused leaves what was learned as it is
+        with together() as ranks:  # a file that is refused leaves what was learned as it is
+            ranks.of_first(lambda: read_resumed(self, resume_from, callbacks) is None)
         self._require_made_components("fit")
         # data that are refused leave what was learned as it is
         dataset = as_dataset(X, self.data_key)
@@ -311,7 +313,7 @@ class ParametricDR(Estimator):
             training_phase: The phase.
             callbacks: What to call during training, in addition to the routine's own.
         """
-        with self._working():
+        with self._working(), together():
             self._trainer([training_phase], callbacks).run([training_phase])
 
     @recording_gradients()
@@ -477,9 +479,9 @@ class ParametricDR(Estimator):
         If these are the whole data, instead of rows that are added, constraints take what they need of them, and
         the map is refined afterwards if the parameters say so.
         """
-        with self._working():
+        with self._working(), together() as ranks:
             blocks = self._components  # its device is where a checkpoint goes
-            resumed = read_resumed(self, resume_from, callbacks)
+            resumed = ranks.of_first(lambda: read_resumed(self, resume_from, callbacks))
             with self._data_kept_on_error():
                 self._fitted = known or self._fitted
                 if dataset is not None:

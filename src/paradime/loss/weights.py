@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
+from paradime.utils.ranks import current_ranks
+
 __all__ = ["BalancedWeights", "GroupedWeights", "LinearWeights", "Weight", "Weighting", "shared_gradient_norms"]
 
 _MIN_WINDOW = 5
@@ -277,6 +279,8 @@ def shared_gradient_norms(values: Sequence[torch.Tensor], parameters: Sequence[t
         else [None] * len(parameters)
         for value in values
     ]
+    # of several processes that train together, each has the gradients of its share of the rows
+    current_ranks().average([part for parts in gradients for part in parts if part is not None])
     several = [sum(part is not None for part in parts) > 1 for parts in zip(*gradients, strict=True)]
     norms = []
     for value, parts in zip(values, gradients, strict=True):

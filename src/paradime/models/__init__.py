@@ -1,6 +1,7 @@
 """Embedding networks with their layers, decoders and recipes, and the interface that training uses of a module."""
 
 from paradime.models.base import (
+    ROW_METHODS,
     Completable,
     Model,
     Preparable,
@@ -27,6 +28,7 @@ from paradime.models.view import Projection, SharedEncodings, projected_rows, pr
 __all__ = [
     "ACTIVATIONS",
     "DECODERS",
+    "ROW_METHODS",
     "CenterModel",
     "Completable",
     "ConvolutionalDecoder",

@@ -12,6 +12,7 @@ from paradime._registry import did_you_mean
 from paradime.exceptions import UnsupportedConfigurationError
 
 __all__ = [
+    "ROW_METHODS",
     "Completable",
     "Model",
     "Preparable",
@@ -27,6 +28,10 @@ __all__ = [
     "unit_of",
     "without_unit",
 ]
+
+
+ROW_METHODS = ("forward", "embed", "encode", "decode", "decode_standardized", "classify")
+"""The methods of models that map rows to rows."""
 
 
 class Model(torch.nn.Module):

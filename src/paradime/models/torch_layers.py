@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from paradime.models.base import ROW_METHODS
+
 __all__ = ["LAYERS", "in_double_precision", "layer_arguments"]
 
 # layers that can be reconstructed from their attributes and run only torch's code
@@ -54,7 +56,6 @@ def layer_arguments(layer: torch.nn.Module) -> dict[str, Any] | None:
 
 _OURS = "paradime.models."
 _LAYERS = frozenset({*LAYERS.values(), torch.nn.ModuleList})
-_METHODS = ("forward", "embed", "encode", "decode", "decode_standardized", "classify")
 
 
 def in_double_precision(model: torch.nn.Module, device: torch.device) -> torch.nn.Module | None:
@@ -87,7 +88,7 @@ def _is_known(module: torch.nn.Module) -> bool:
     # exactly these classes: a subclass may run other code
     known = type(module) in _LAYERS or type(module).__module__.startswith(_OURS)
     # a method that somebody put into the module takes the place of the class's
-    return known and not any(name in vars(module) for name in _METHODS)
+    return known and not any(name in vars(module) for name in ROW_METHODS)
 
 
 def _copied(module: torch.nn.Module, device: torch.device) -> torch.nn.Module:

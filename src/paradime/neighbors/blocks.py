@@ -22,6 +22,7 @@ from paradime.neighbors.products import (
 )
 from paradime.types import Metric
 from paradime.utils.parallel import parallel_map, part_size
+from paradime.utils.ranks import current_ranks
 
 __all__ = ["BlocksBackend", "sketch_of", "split_into_lists"]
 
@@ -195,8 +196,16 @@ class _Search(NamedTuple):
                 nearest = self.nearest(number, queries, others)
                 indices[queries], dists[queries] = nearest.indices, self.points.distances(nearest.sq_dists)
 
-        with parallel_map(len(self.lists), device) as apply:
-            list(apply(search_list, range(len(self.lists))))
+        ranks, n_points = current_ranks(), len(self.points)
+        numbers = range(len(self.lists))[ranks.share(len(self.lists))]
+        with parallel_map(len(numbers), device) as apply:
+            list(apply(search_list, numbers))
+        if ranks.size > 1:
+            bounds = self.lists.bounds
+            sizes = [bounds[one.stop] - bounds[one.start] for one in ranks.shares(len(self.lists))]
+            own = self.lists.members[bounds[numbers.start] : bounds[numbers.stop]]
+            for of_points in (indices, dists):
+                of_points[self.lists.members] = ranks.gather(of_points[own], n_points, sizes=sizes)
         return indices, dists
 
     def nearest(self, number: int, queries: torch.Tensor, others: torch.Tensor) -> Nearest:

@@ -12,6 +12,7 @@ from paradime.neighbors.products import Nearest, nearest_in_block, sq_norms_of
 from paradime.types import Metric
 from paradime.utils.convert import as_numpy
 from paradime.utils.parallel import parallel_map, part_size
+from paradime.utils.ranks import current_ranks
 
 __all__ = ["ExactBackend", "Trial", "exact_neighbors_of"]
 
@@ -60,6 +61,8 @@ def exact_neighbors_of(
     Returns:
         Indices (int64) and distances (float32), each of shape (m, k), distances ascending.
     """
+    n_queries, ranks = len(queries), current_ranks()
+    queries = queries[ranks.share(n_queries)]
     indices = torch.empty(len(queries), k, dtype=torch.int64, device=X.device)
     dists = torch.empty(len(queries), k, dtype=torch.float32, device=X.device)
     search = _Products(EuclideanRows(X, metric)) if is_euclidean(metric) else _Comparisons(X, metric)
@@ -72,7 +75,7 @@ def exact_neighbors_of(
         results = apply(lambda chunk: search.nearest(queries[chunk], k), chunks)
         for chunk, (nearest, nearest_dists) in zip(chunks, results, strict=True):
             indices[chunk], dists[chunk] = nearest, nearest_dists
-    return indices, dists
+    return ranks.gather(indices, n_queries), ranks.gather(dists, n_queries)
 
 
 class _Products:

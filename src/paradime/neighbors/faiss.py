@@ -17,6 +17,7 @@ from paradime.neighbors.euclidean import EuclideanRows, is_euclidean
 from paradime.neighbors.exact import Trial
 from paradime.types import Metric
 from paradime.utils.convert import as_numpy, as_tensor
+from paradime.utils.ranks import current_ranks
 
 __all__ = ["FaissBackend"]
 
@@ -90,15 +91,17 @@ def _threads_of_torch() -> Iterator[None]:
 
 
 def _all_neighbors(index: Any, rows: Any, points: EuclideanRows, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    ranks = current_ranks()
+    share = ranks.share(len(rows))
     indices = torch.empty(len(rows), k, dtype=torch.int64, device=points.X.device)
     dists = torch.empty(len(rows), k, dtype=torch.float32, device=points.X.device)
     step = max(1, _QUERY_ELEMENTS // (k + 1))
-    for start in range(0, len(rows), step):
-        chunk = slice(start, min(start + step, len(rows)))
+    for start in range(share.start, share.stop, step):
+        chunk = slice(start, min(start + step, share.stop))
         own = torch.arange(chunk.start, chunk.stop)
         indices[chunk], sq_dists = without_self(*_query(index, rows[chunk], k + 1), own)
         dists[chunk] = points.distances(sq_dists.clamp_min_(0))
-    return indices, dists
+    return ranks.gather(indices[share], len(rows)), ranks.gather(dists[share], len(rows))
 
 
 def _inverted_lists(rows: Any, random_state: int) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -62,6 +63,10 @@ class BatchSource:
         if n_epochs_done == 0:
             self._phase_random = self._epoch_random
         yield from self._sampler.epoch(self._generator)
+
+    def fingerprint(self) -> int:
+        """Returns a checksum of where the training's own generator stands; 0 if it has none."""
+        return 0 if self._generator is None else zlib.crc32(self._generator.get_state().numpy().tobytes())
 
     def state_dict(self, n_batches_done: int) -> dict[str, Any]:
         """Returns where generators and sampler stand, after so many batches of an epoch."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TextIO
 from paradime._registry import CALLBACKS, with_article
 from paradime.training.state import TrainingState
 from paradime.utils.logging import report
+from paradime.utils.ranks import current_ranks
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -65,6 +66,9 @@ class Callback:
 
     is_last: ClassVar[bool] = False
     """Whether it is called after the others, whose work it looks at."""
+
+    on_all_ranks: ClassVar[bool] = True
+    """Whether each of several processes that train together calls it; only the first calls those that write."""
 
     def attach(self, training: Capturable) -> None:
         """Called before :meth:`on_train_begin` with the training, of which a checkpoint can be made."""
@@ -140,9 +144,11 @@ def checked_callbacks(callbacks: Any) -> tuple[Callback, ...]:
 
 
 def notify(callbacks: Iterable[Callback], event: str, state: TrainingState) -> None:
-    """Calls the method of an event, ``on_<event>``, of all callbacks."""
+    """Calls the method of an event, ``on_<event>``, of all callbacks that are called in this process."""
+    is_first = current_ranks().is_first
     for callback in callbacks:
-        getattr(callback, f"on_{event}")(state)
+        if is_first or callback.on_all_ranks:
+            getattr(callback, f"on_{event}")(state)
 
 
 @CALLBACKS.register("report loss")
@@ -166,6 +172,8 @@ class ProgressBar(Callback):
         file: Where to write; standard error if ``None``.
         **tqdm_kwargs: Passed to ``tqdm``.
     """
+
+    on_all_ranks = False
 
     def __init__(self, description: str = "Training", *, file: TextIO | None = None, **tqdm_kwargs: Any) -> None:
         self.description = description

@@ -68,6 +68,7 @@ class Checkpoints(Callback):
     """
 
     is_last = True
+    on_all_ranks = False
 
     def __init__(
         self,

@@ -11,12 +11,11 @@ from typing import Any, Self
 import torch
 
 from paradime.exceptions import CUDANotAvailableError
-from paradime.models import view_of
+from paradime.models import ROW_METHODS, view_of
 
 __all__ = ["PRECISIONS", "StepThreads", "executed_as", "resolve_device", "work_per_row"]
 
 PRECISIONS = ("float32", "bfloat16")
-_METHODS = ("forward", "embed", "encode", "decode", "decode_standardized", "classify")
 
 _LEAST_WORK = 6_000_000
 """Multiply-adds of a step's forward products from which a second thread saves more than a tenth of its time."""
@@ -50,9 +49,9 @@ def executed_as(
         def compiled(name: str) -> Callable[..., Any]:
             return torch.compile(getattr(model, name), backend=str(backend))
 
-        view = view_of(view, _METHODS, lambda name, _: compiled(name))
+        view = view_of(view, ROW_METHODS, lambda name, _: compiled(name))
     if precision == "bfloat16":
-        view = view_of(view, _METHODS, lambda _, method: _lowered(method, device))
+        view = view_of(view, ROW_METHODS, lambda _, method: _lowered(method, device))
     return view
 
 

@@ -31,7 +31,7 @@ _SPARSE = (NeighborRelationTuple, SparseRelationArray)
 _NOT_COMPARED = ("callbacks", "report_interval", "compile")
 
 
-def describe_data(dataset: Dataset, derived: Sequence[str] = ()) -> dict[str, Any]:
+def describe_data(dataset: Mapping[str, Any] | Dataset, derived: Sequence[str] = ()) -> dict[str, Any]:
     """Describes the entries of a data set by shape, type and a checksum.
 
     Args:

@@ -44,6 +44,8 @@ class LivePlot(Callback):
         ValueError: If a setting is out of range.
     """
 
+    on_all_ranks = False
+
     def __init__(self, path: str | None = None, *, every: int = 1, n_points: int = 2_000) -> None:
         check_integer("every", every)
         check_integer("n_points", n_points)

@@ -33,6 +33,8 @@ class TensorBoard(Callback):
         ValueError: If a setting is out of range.
     """
 
+    on_all_ranks = False
+
     def __init__(
         self, log_dir: str | None = None, *, embedding_every: int | None = None, n_points: int = 2_000
     ) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 
 from paradime.data import Batch, Dataset
-from paradime.exceptions import ModelFileError
+from paradime.exceptions import ModelFileError, RankLostError
 from paradime.loss import CompoundLoss, Loss
 from paradime.relationdata import RelationData
 from paradime.relations import Relations
@@ -24,9 +24,11 @@ from paradime.training.interruption import Interruption, refuse_divergence, repo
 from paradime.training.optimizers import load_optimizer_state, optimizer_state, trainable_parameters
 from paradime.training.phase import TrainingPhase
 from paradime.training.schedules import ScheduledRates
+from paradime.training.sharing import average_gradients, encoding_shares
 from paradime.training.state import TrainingState
 from paradime.training.validation import Validation
 from paradime.utils.autograd import recording_gradients
+from paradime.utils.ranks import current_ranks
 from paradime.utils.seed import seeded
 
 __all__ = ["Trainer"]
@@ -44,6 +46,9 @@ class Trainer:
 
     Phases and losses are expected to fit model and data, as :func:`~paradime.training.check_phase` and
     :func:`~paradime.training.try_losses` find out before.
+
+    Within :func:`~paradime.utils.ranks.together`, several processes take the same steps. Each encodes a share of
+    every batch; their weights stay equal, and are those of one process up to rounding.
 
     Args:
         model: The model; on ``device``, and in evaluation mode afterwards.
@@ -100,6 +105,7 @@ class Trainer:
         self._others: Sequence[Callback] = ()  # those of the user, in the present phase
         self._batches = BatchSource(None if seed is None else torch.Generator(device).manual_seed(seed), device)
         self._interruption = Interruption()
+        self._ranks = current_ranks()
         self._plans: list[_Plan] = []
         self._resumed: Mapping[str, Any] | None = None
         self._is_changing = False
@@ -173,11 +179,13 @@ class Trainer:
         state.stop, state.loss, state.epoch_loss, state.validation = False, None, None, None
         n_steps = budget.epochs * max(1, len(sampler))
         model = executed_as(self._model, self._device, precision=phase.precision, compile=phase.compile)
+        model = encoding_shares(model, self._ranks)
         threads = StepThreads(self._device, work_per_row(self._model, self._dataset[self._data_key]))
         with self._in_phase(phase, state), self._interruption:
             self._notify("phase_begin", state)
             if self._resumed is not None:
                 self._restore(self._resumed, state)
+            self._ranks.overwrite([*self._model.state_dict().values(), *parameters])
             # a resumed phase may already be flagged to stop
             n_epochs = state.n_epochs_done if state.stop else budget.epochs
             for epoch in range(state.n_epochs_done, n_epochs):
@@ -198,6 +206,7 @@ class Trainer:
                     notify(self._own, "epoch_end", state)
                 state.n_epochs_done, state.n_batches_done = state.n_epochs_done + 1, 0
                 notify(self._others, "epoch_end", state)
+                self._agree(state)
                 self._interruption.check()
                 if state.stop:
                     break
@@ -226,6 +235,7 @@ class Trainer:
             loss = objective(model, self._global_relations, self._batch_relations, batch, self._device)
             optimizer.zero_grad()
             torch.autograd.backward(loss)
+            average_gradients(parameters, self._ranks)
             if clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
             optimizer.step()
@@ -233,6 +243,21 @@ class Trainer:
         state.n_batches_done, state.n_steps = state.n_batches_done + 1, state.n_steps + 1
         self._notify("batch_end", state)
         self._interruption.check()
+
+    def _agree(self, state: TrainingState) -> None:
+        """Lets the first process decide whether the phase ends.
+
+        Raises:
+            RankLostError: If the processes have drawn different batches.
+        """
+        if self._ranks.size > 1:
+            every = self._ranks.of_all((state.stop, self._batches.fingerprint()))
+            if len({fingerprint for _, fingerprint in every}) > 1:
+                raise RankLostError(
+                    f"training phase {state.phase.name!r}, epoch {state.epoch}: the processes have drawn "
+                    "different batches. Samplers must draw from the generator that epoch() gets, and nothing else."
+                )
+            state.stop = every[0][0]
 
     def _notify(self, event: str, state: TrainingState) -> None:
         notify(self._own, event, state)

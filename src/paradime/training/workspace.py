@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import graphlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import torch
 
@@ -15,14 +16,17 @@ from paradime.data import Dataset, DerivedData
 from paradime.exceptions import NoDatasetRegisteredError, UnsupportedConfigurationError
 from paradime.relationdata import RelationData, relation_factory
 from paradime.relations import Relations
+from paradime.training.fingerprint import describe_data, describe_relations
 from paradime.types import Data
 from paradime.utils.logging import report
+from paradime.utils.ranks import Ranks, current_ranks
 
 __all__ = ["Workspace", "computation_order"]
 
 log = logging.getLogger(__name__)
 
 Node = tuple[str, str]
+T = TypeVar("T")
 
 
 class Workspace:
@@ -145,6 +149,31 @@ class Workspace:
             self.relation_data.clear()
         self._compute({("rels", key) for key in self.global_relations})
 
+    def agree(self) -> None:
+        """Makes sure that all processes that train together have the same data, and the same computed of them.
+
+        Other processors round differently: what differs is replaced by that of the first process.
+
+        Raises:
+            ValueError: If the data differ.
+        """
+        ranks, dataset = current_ranks(), self.require_dataset()
+        if ranks.size == 1:
+            return
+        first, *others = ranks.of_all(describe_data(dataset, list(self.derived_data)))
+        for rank, other in enumerate(others, start=1):
+            for key in sorted({*first, *other}):
+                if first.get(key) != other.get(key):
+                    raise ValueError(
+                        f"processes that train together need the same data, got {key!r} of shape "
+                        f"{_outline(other.get(key))} in process {rank}, and {_outline(first.get(key))} in process "
+                        "0. Pass all rows in each process; the training shares them out."
+                    )
+        derived = _of_first(ranks, {key: dataset[key] for key in sorted(self._derived_done)}, describe_data)
+        if derived:
+            self._store(derived)
+        self.relation_data.update(_of_first(ranks, self.relation_data, describe_relations))
+
     def _compute(self, wanted: set[Node]) -> None:
         given = set(self.require_dataset()) - set(self.derived_data)
         order = computation_order(given, self.derived_data, self.global_relations)
@@ -177,6 +206,17 @@ class Workspace:
                 f"{len(dataset)} rows. They must be of the same points."
             )
         self.relation_data[key] = reldata
+
+
+def _of_first(ranks: Ranks, computed: Mapping[str, T], describe: Callable[[Any], dict[str, Any]]) -> dict[str, T]:
+    """Returns the first process's results, of those that are not the same in all processes."""
+    described = ranks.of_all(describe(computed))
+    differing = [key for key in computed if any(one[key] != described[0][key] for one in described)]
+    return {key: ranks.of_first(functools.partial(computed.__getitem__, key)) for key in differing}
+
+
+def _outline(description: Mapping[str, Any] | None) -> str:
+    return "none" if description is None else f"{description['shape']}, checksum {description['checksum']}"
 
 
 def computation_order(

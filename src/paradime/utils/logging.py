@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
+from paradime.utils.ranks import current_ranks
+
 __all__ = [
     "LOGGER_NAME",
     "LOGGING_FORMAT",
@@ -80,11 +82,15 @@ def verbosely(verbose: bool) -> Iterator[None]:
 def report(module_logger: logging.Logger, msg: str, *, verbose: bool = False) -> None:
     """Logs a step at level INFO if the component or its routine is verbose, else at level DEBUG.
 
+    Of several processes that compute together, only the first one logs.
+
     Args:
         module_logger: The logger of the calling module.
         msg: The message.
         verbose: Whether the component itself is verbose.
     """
+    if not current_ranks().is_first:
+        return
     if verbose or _verbose.get():
         _show_messages()
         module_logger.info(msg)
