@@ -12,7 +12,6 @@ from paradime.estimators.composition import Composition, probable_neighbors
 from paradime.estimators.initialization import INIT_BATCHES, InitialPositions
 from paradime.estimators.preset import Preset
 from paradime.loss import ContrastiveLoss, RelationLoss, kullback_leibler_div
-from paradime.refinement import MOST_DIMENSIONS
 from paradime.relations import DifferentiablePDist
 from paradime.training import TrainingPhase
 from paradime.training.budget import AUTO
@@ -20,6 +19,8 @@ from paradime.transforms import Normalize, StudentTTransform
 from paradime.types import Metric, TensorLike
 
 __all__ = ["ParametricTSNE"]
+
+_QUICK_DIMENSIONS = 2  # of maps that "auto" refines: repulsion on a grid in space takes long
 
 
 class ParametricTSNE(Preset):
@@ -52,7 +53,7 @@ class ParametricTSNE(Preset):
         refine: Whether the positions of the training rows move freely under t-SNE's objective once the network is
             trained, which preserves more of their neighbours. New rows are placed by their nearest training rows,
             which the model, and the file of it, hold in a short form; ``transform(X, refine=False)`` is the
-            network alone. For up to 3 dimensions and ``alpha=1``: ``"auto"`` refines where this is so, ``True``
+            network alone. For up to 3 dimensions and ``alpha=1``: ``"auto"`` refines maps of up to 2, ``True``
             raises an error where it is not, and ``False`` trains the network alone, for longer and with wider
             layers.
         **settings: What all presets take; see :class:`Preset`.
@@ -100,7 +101,7 @@ class ParametricTSNE(Preset):
     def _refines(self) -> bool:
         if self.refine != AUTO:
             return bool(self.refine)
-        return self._is_cauchy and self.n_components <= MOST_DIMENSIONS
+        return self._is_cauchy and self.n_components <= _QUICK_DIMENSIONS
 
     @property
     def _is_cauchy(self) -> bool:

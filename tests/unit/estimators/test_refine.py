@@ -277,7 +277,7 @@ def test_t_sne_refines_by_default_where_it_can():
     made = ParametricTSNE(**short).fit(X)
     assert made.get_params()["refine"] == "auto"
     assert np.array_equal(made.transform(X), made.refined_map_.positions.numpy())
-    for settings in ({"refine": False}, {"alpha": 2.0}, {"n_components": 4}):
+    for settings in ({"refine": False}, {"alpha": 2.0}, {"n_components": 3}):
         assert not hasattr(ParametricTSNE(**short, **settings).fit(X), "refined_map_")
     assert not hasattr(paradime.routines.ParametricTSNE(epochs=1, init_epochs=1).fit(X), "refined_map_")
 
