@@ -53,9 +53,9 @@ class ParametricTSNE(Preset):
         refine: Whether the positions of the training rows move freely under t-SNE's objective once the network is
             trained, which preserves more of their neighbours. New rows are placed by their nearest training rows,
             which the model, and the file of it, hold in a short form; ``transform(X, refine=False)`` is the
-            network alone. For up to 3 dimensions and ``alpha=1``: ``"auto"`` refines maps of up to 2, ``True``
-            raises an error where it is not, and ``False`` trains the network alone, for longer and with wider
-            layers.
+            network alone. For up to 3 dimensions and ``alpha=1``: ``"auto"`` refines those of up to 2, ``True``
+            raises an error for others than these, and ``False`` trains the network alone, for longer and with
+            wider layers.
         **settings: What all presets take; see :class:`Preset`.
 
     Source: van der Maaten, "Learning a parametric embedding by preserving local structure", 2009.
