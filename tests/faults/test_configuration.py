@@ -19,6 +19,8 @@ from paradime.transforms import (
     StudentTTransform,
 )
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 SPEC = """
 relations:
   - {name: rel, level: global, type: neighbor, transforms: [{type: perplexity, options: {perplexity: 30}}]}

@@ -22,6 +22,8 @@ from paradime.models import ModelRecipe
 from paradime.relations import DifferentiablePDist, DistsFromTo, PDist, Precomputed, Relations
 from paradime.utils.seed import seed_all
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 class Squares(Loss):
     def forward(self, model, global_relations, batch_relations, batch, device):

@@ -17,6 +17,8 @@ from paradime.dr import ParametricDR
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.models import CenterModel, ConvolutionalModel, FullyConnectedEmbeddingModel, OutputLayers
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 def data(n: int = 60, n_columns: int = 4) -> torch.Tensor:
     return torch.randn(n, n_columns, generator=torch.Generator().manual_seed(0))

@@ -37,15 +37,19 @@ def test_a_step_against_the_gradient_lowers_the_loss(kind: Any) -> None:
 
 
 @BOTH
-def test_training_raises_the_adherence_of_new_rows(kind: Any) -> None:
+def test_training_raises_the_adherence_of_new_rows(kind: Any, outcome: Any) -> None:
     X, classes = torn()
-    scores = []
-    for share in (1e-6, 0.95):
-        routine = ParametricMDS(epochs=150, random_state=0).add_constraint(kind("g"), share=share)
-        routine.fit({"main": X[:60], "g": classes[:60]})
-        (found,) = routine.adherence({"main": X, "g": classes}).values()
-        scores.append(found.score)
-    assert scores[1] > scores[0] + 0.1
+
+    def measure(seed: int) -> dict[str, float]:
+        scores = []
+        for share in (1e-6, 0.95):
+            routine = ParametricMDS(epochs=30, random_state=seed).add_constraint(kind("g"), share=share)
+            routine.fit({"main": X[:60], "g": classes[:60]})
+            (found,) = routine.adherence({"main": X, "g": classes}).values()
+            scores.append(found.score)
+        return {"gain": scores[1] - scores[0]}
+
+    outcome(measure, at_least={"gain": 0.1})
 
 
 def test_parity_is_one_for_random_neighbors_and_zero_for_separate_classes() -> None:

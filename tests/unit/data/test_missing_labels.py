@@ -13,6 +13,8 @@ from paradime.dr import ParametricDR
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.models import ModelRecipe
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 X = load_iris().data
 NUMBERS = X[:, 0].copy()
 NUMBERS[::3] = np.nan

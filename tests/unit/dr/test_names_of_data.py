@@ -8,6 +8,8 @@ from paradime import ParametricContrastive, loss
 from paradime.data import Dataset
 from paradime.dr import ParametricDR
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 FRAME = load_iris(as_frame=True).data
 OTHER = FRAME.rename(columns=str.upper)
 X = FRAME.to_numpy()

@@ -20,6 +20,8 @@ from paradime import (
     ParametricUMAP,
 )
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 several = pytest.mark.parametrize(
     "preset", [ParametricTSNE, ParametricUMAP, ParametricContrastive], ids=lambda preset: preset.__name__
 )

@@ -30,6 +30,8 @@ from paradime.explorer.packing import Blobs
 from paradime.models import EmbeddingModel, FullyConnectedEmbeddingModel, ModelRecipe
 from paradime.utils.sparse import SparseRows
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 X, Y = load_iris(return_X_y=True)
 DIGITS = load_digits().data[:300]
 SHORT = {"epochs": 15, "random_state": 0}
@@ -39,6 +41,21 @@ NETWORKS = {
     "PaCMAP, mlp": lambda seed: ParametricPaCMAP(network="mlp", random_state=seed),
     "autoencoder": lambda seed: ParametricAutoencoder(epochs=60, random_state=seed),
 }
+
+
+PRESERVED = ("held out", "after an update", "after a further part")
+
+
+def continued(routine, parts, rows):
+    """Scores of new rows, and of all rows after an update by one part and a further training on another.
+
+    The routine is fitted to every second row.
+    """
+    scores = {"held out": preserved(X[1::2], routine.transform(rows)[1::2], 10), "score": routine.score(rows)}
+    routine.update(parts[0], epochs=5)
+    scores["drift"], scores["after an update"] = routine.drift_.mean, preserved(X, routine.transform(rows))
+    routine.partial_fit(parts[1], epochs=5)
+    return {**scores, "after a further part": preserved(X, routine.transform(rows))}
 
 
 def composed(model=None, epochs=20, random_state=0, **settings):
@@ -233,22 +250,25 @@ def test_saved_exported_and_written_networks_do_the_same(settings, offset, tmp_p
 
 
 @pytest.mark.parametrize("offset", [1e7, 1e9])
-def test_new_rows_updates_and_explanations_keep_the_digits(offset):
+def test_new_rows_updates_and_explanations_keep_the_digits(offset, outcome):
     rows = X + offset
-    routine = ParametricMDS(epochs=40, random_state=0).fit(rows[::2])
-    places = routine.transform(rows[1::2])
-    assert preserved(X[1::2], places, 10) > 0.5
-    assert routine.score(rows) > 0.9
-    importance = feature_importance(routine, rows, method="gradient_x_input")
-    near = feature_importance(ParametricMDS(epochs=40, random_state=0).fit(X[::2]), X, method="gradient_x_input")
-    assert np.abs(importance.overall).sum() == pytest.approx(np.abs(near.overall).sum(), rel=0.3)
-    assert distortion(routine, rows).stretch.min() > 0
-    assert len(np.unique(novelty(routine, rows[1::2], rows[::2]).ratio)) > 50
-    routine.update(rows[1::2], epochs=5)
-    assert routine.drift_.mean < 0.3
-    assert preserved(X, routine.transform(rows)) > 0.5
-    routine.partial_fit(rows[:60], epochs=5)
-    assert preserved(X, routine.transform(rows)) > 0.5
+
+    def measure(seed):
+        routine, near = (ParametricMDS(epochs=20, random_state=seed).fit(Z[::2]) for Z in (rows, X))
+        sums = [
+            np.abs(feature_importance(one, Z, method="gradient_x_input").overall).sum()
+            for one, Z in ((routine, rows), (near, X))
+        ]
+        assert distortion(routine, rows).stretch.min() > 0
+        assert len(np.unique(novelty(routine, rows[1::2], rows[::2]).ratio)) > 50
+        return {"importance": sums[0] / sums[1], **continued(routine, (rows[1::2], rows[:60]), rows)}
+
+    outcome(
+        measure,
+        seeds=2,
+        at_least={"importance": 0.7, **dict.fromkeys(PRESERVED, 0.5), "score": 0.9},
+        at_most={"importance": 1.3, "drift": 0.3},
+    )
 
 
 @pytest.mark.parametrize("kind", [ParametricMDS, ParametricAutoencoder, ParametricTSNE])
@@ -257,35 +277,39 @@ def test_models_of_standardised_columns_take_the_columns_as_they_are(kind):
     mean, scale = rows.mean(axis=0), rows.std(axis=0)
     routine = kind(**SHORT).fit((rows - mean) / scale)
     before = routine.transform((rows - mean) / scale)
+    decodes = isinstance(routine.model, EmbeddingModel)
+    decoded = mean + scale * routine.inverse_transform(before) if decodes else None
     fold(routine, rows, mean, scale)
     np.testing.assert_allclose(routine.transform(rows), before, atol=1e-3 * np.ptp(before))
-    if isinstance(routine.model, EmbeddingModel):
-        assert explained(rows, routine.inverse_transform(before)).mean() > 0.2
+    if decodes:
+        np.testing.assert_allclose((routine.inverse_transform(before) - decoded) / scale, 0, atol=1e-3)
 
 
 @pytest.mark.parametrize("format_", ["csr", "csc", "coo"])
-def test_sparse_rows_keep_their_digits_in_fits_updates_and_explanations(format_):
+def test_sparse_rows_keep_their_digits_in_fits_updates_and_explanations(format_, outcome):
     rows = scipy.sparse.csr_array(X + 1e9).asformat(format_)
     parts = [scipy.sparse.csr_array(X[i::2] + 1e9).asformat(format_) for i in (0, 1)]
-    routine = ParametricMDS(epochs=40, random_state=0).fit(parts[0])
-    assert isinstance(routine.dataset["main"], SparseRows)
-    assert preserved(X[1::2], routine.transform(parts[1]), 10) > 0.5
-    assert routine.score(rows) > 0.9
-    np.testing.assert_array_equal(routine.transform(rows), routine.transform(X + 1e9))
-    assert distortion(routine, rows).stretch.min() > 0
-    routine.update(parts[1], epochs=5)
-    assert preserved(X, routine.transform(rows)) > 0.5
-    routine.partial_fit(parts[0], epochs=5)
-    assert preserved(X, routine.transform(rows)) > 0.5
+
+    def measure(seed):
+        routine = ParametricMDS(epochs=20, random_state=seed).fit(parts[0])
+        assert isinstance(routine.dataset["main"], SparseRows)
+        np.testing.assert_array_equal(routine.transform(rows), routine.transform(X + 1e9))
+        assert distortion(routine, rows).stretch.min() > 0
+        return continued(routine, parts[::-1], rows)
+
+    outcome(measure, seeds=2, at_least={**dict.fromkeys(PRESERVED, 0.5), "score": 0.9}, at_most={"drift": 0.3})
 
 
 @pytest.mark.filterwarnings("ignore::paradime.exceptions.ScaleWarning")
-def test_a_single_column_far_from_zero_keeps_its_digits_among_sparse_ones():
+def test_a_single_column_far_from_zero_keeps_its_digits_among_sparse_ones(outcome):
     rng = np.random.default_rng(0)
     counts = (rng.random((150, 30)) < 0.05) * 0.1
     rows = scipy.sparse.csr_array(np.column_stack([X[:, 2] + 1e9, counts]))
-    places = ParametricMDS(epochs=40, random_state=0).fit(rows).transform(rows)
-    assert preserved(X[:, 2:3], places) > 0.4
+
+    def measure(seed):
+        return {"preserved": preserved(X[:, 2:3], ParametricMDS(epochs=40, random_state=seed).fit_transform(rows))}
+
+    outcome(measure, seeds=2, at_least={"preserved": 0.4})
 
 
 @pytest.mark.parametrize("make", [np.asarray, scipy.sparse.csr_array], ids=["dense", "sparse"])

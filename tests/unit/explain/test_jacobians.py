@@ -7,6 +7,8 @@ from paradime import ParametricMDS, ParametricTSNE
 from paradime.explain import distortion, jacobian
 from paradime.models import CenterModel
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 def linear(matrix):
     model = torch.nn.Linear(matrix.shape[1], matrix.shape[0])

@@ -12,6 +12,8 @@ from sklearn.preprocessing import StandardScaler
 from paradime import ParametricContrastive
 from paradime.preprocessing import TabularEncoder
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 COLUMNS = {
     "size": [1.0, 4.0, None, 7.0] * 10,
     "colour": ["red", "blue", "red", None] * 10,

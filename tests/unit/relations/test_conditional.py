@@ -17,6 +17,8 @@ from paradime.relations import ConditionalNeighbors
 from paradime.relations.conditional import levels_of
 from paradime.transforms import ConnectivityBasedRescale, Normalize, PerplexityBasedRescale, Symmetrize
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 def batches(n: int = 120, shift: float = 50.0) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns rows of which those of every third row are shifted, and which these are."""

@@ -12,19 +12,34 @@ import paradime
 from paradime import ParametricMDS, ParametricTSNE
 from paradime.constraints import AxisConstraint, BoundsConstraint
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 def data(n: int = 80) -> torch.Tensor:
     return torch.randn(n, 4, generator=torch.Generator().manual_seed(0))
 
 
-def test_maps_of_several_shares_start_from_one_and_adhere_the_more_the_larger_the_share() -> None:
+def test_maps_of_several_shares_start_from_one_and_adhere_the_more_the_larger_the_share(outcome: Any) -> None:
     X = data()
-    routine = ParametricMDS(epochs=30, random_state=0)
-    found = paradime.tradeoff(routine, X, AxisConstraint(3), [0.8, 0.2], epochs=60)
+
+    def measure(seed: int) -> dict[str, float]:
+        routine = ParametricMDS(epochs=15, random_state=seed)
+        found = paradime.tradeoff(routine, X, AxisConstraint(3), [0.8, 0.2], epochs=30)
+        return {
+            "gain of a small share": found.adherence[1] - found.adherence[0],
+            "gain of a large share": found.adherence[2] - found.adherence[1],
+            "gain for new rows": found.adherence_new[2] - found.adherence_new[0],
+            "neighbors": found.preserved[2] - found.preserved[0],
+        }
+
+    gains = {"gain of a small share": 0.2, "gain of a large share": 0.05, "gain for new rows": 0.2}
+    outcome(measure, at_least=gains, at_most={"neighbors": -0.05})
+
+
+def test_maps_of_several_shares_have_records_and_leave_the_routine_as_it_is() -> None:
+    routine = ParametricMDS(epochs=1, random_state=0)
+    found = paradime.tradeoff(routine, data(), AxisConstraint(3), [0.8, 0.2], epochs=1)
     assert found.shares == (0.0, 0.2, 0.8)
-    assert found.adherence[2] > found.adherence[0] + 0.1
-    assert found.adherence_new[2] > found.adherence_new[0]
-    assert found.preserved[2] < found.preserved[0]
     assert [len(one.constraints) for one in found.routines] == [0, 1, 1]
     assert not routine.__sklearn_is_fitted__()
     assert [sorted(record) for record in found.records()] == [

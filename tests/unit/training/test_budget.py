@@ -24,6 +24,8 @@ from paradime.training import (
 )
 from paradime.training.budget import budget_for
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 SIZES = [1, 2, 3, 4, 5, 31, 100, 127, 1_000, 1_797, 59_999, 60_000, 60_001, 10**6, 10**9]
 X = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
 

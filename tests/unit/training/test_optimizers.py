@@ -7,6 +7,8 @@ from paradime._registry import OPTIMIZERS
 from paradime.training import TrainingPhase
 from paradime.training.optimizers import make_optimizer
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 
 def steps(optimizer_of, n=5):
     torch.manual_seed(0)

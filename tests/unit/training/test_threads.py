@@ -9,6 +9,8 @@ from paradime.refinement import FreePositions
 from paradime.training import Callback
 from paradime.training.execution import StepThreads, work_per_row
 
+pytestmark = pytest.mark.usefixtures("few_first_steps")
+
 CPU = torch.device("cpu")
 
 
