@@ -21,7 +21,7 @@ from paradime.dr.held_out import check_hold_out, held_out_rows, hold_out, valida
 from paradime.dr.inference import UnknownAttributeError, adherence_of, apply_model, needs_part, score_of
 from paradime.dr.inputs import Targets, as_dataset, embedded_entry, with_targets
 from paradime.dr.preparation import check_and_compute, description_of, give_data, read_resumed, spare_parameters
-from paradime.dr.refining import check_refinable, refined_map
+from paradime.dr.refining import is_refinable, refined_map
 from paradime.dr.specification import read_components, written
 from paradime.dr.updating import (
     Anchors,
@@ -502,12 +502,11 @@ class ParametricDR(Estimator):
                     is_new=dataset is not None,
                 )
                 trainer = self._trainer(blocks.training_phases, callbacks, resumed)
-            if self.refine:
-                check_refinable(self)
+            refines = is_refinable(self)
             if former is not None and any(phase.epochs != 0 for phase in blocks.training_phases):
                 former.release_data()
             trainer.run(blocks.training_phases, None if resumed is None else resumed["state"])
-            if self.refine and is_whole and blocks.trained:
+            if refines and is_whole and blocks.trained:
                 self._fitted = self._fitted.replace(refined=refined_map(self))
                 blocks.embedding = None
 
@@ -542,9 +541,9 @@ class ParametricDR(Estimator):
 
     def _add_rows(self, refined: RefinedMap | None, dataset: Dataset) -> None:
         """Adds rows to a refined map, in which no earlier one moves; without ``refine``, drops the map."""
-        if refined is not None and self.refine:
+        if refined is not None and self._refines():
             refined = refined.with_rows(dataset[embedded_entry(dataset, self.data_key)])
-        self._fitted = self._fitted.replace(refined=refined if self.refine else None)
+        self._fitted = self._fitted.replace(refined=refined if self._refines() else None)
 
     @contextlib.contextmanager
     def _restored_on_error(self) -> Iterator[Components | None]:
@@ -1011,7 +1010,14 @@ class ParametricDR(Estimator):
             >>> print(ParametricTSNE(perplexity=50).to_spec().splitlines()[0])
             version: 2
         """
-        return written(self._components, path, format=format, model=model, allow_imports=allow_imports)
+        return written(
+            self._components,
+            path,
+            format=format,
+            model=model,
+            allow_imports=allow_imports,
+            refine=self._refines(),
+        )
 
     # -- files ----------------------------------------------------------------------------------------
 

@@ -49,6 +49,7 @@ def written(
     format: Literal["yaml", "json", "dict"],  # noqa: A002  what it is
     model: bool,
     allow_imports: Iterable[str],
+    refine: bool,
 ) -> str | dict[str, Any]:
     """Writes components as a specification; see ``to_spec``."""
     spec = write(
@@ -59,6 +60,7 @@ def written(
         training_phases=blocks.training_phases,
         model=_recipe(blocks.network) if model else None,
         data_fields=blocks.data_fields,
+        refine=refine,
         vocabulary=Vocabulary(_imports(allow_imports)),
     )
     if path is not None:
