@@ -185,7 +185,10 @@ class Network:
             return False
         generator = torch.Generator().manual_seed(self._seed or 0)  # several processes draw the same rows
         made = PrototypeModel.holding(encoder, rows, positions, generator)  # type: ignore[arg-type]
-        if isinstance(self.model, EmbeddingModel):
+        if type(encoder) is PrototypeModel and len(encoder.prototypes) == len(made.prototypes):
+            encoder.load_state_dict(made.state_dict())  # a model that goes on stays the same object
+            encoder.unit = made.unit
+        elif isinstance(self.model, EmbeddingModel):
             self.model.encoder = made
         else:
             self.model = made

@@ -49,6 +49,7 @@ from paradime.training import (
     checked_callbacks,
     history_frame,
 )
+from paradime.training.budget import AUTO
 from paradime.types import AnyArray, Data, FloatArray, Spec
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.ranks import together
@@ -1016,7 +1017,7 @@ class ParametricDR(Estimator):
             format=format,
             model=model,
             allow_imports=allow_imports,
-            refine=self._refines(),
+            refine=is_refinable(self) if self.refine == AUTO else self._refines(),
         )
 
     # -- files ----------------------------------------------------------------------------------------

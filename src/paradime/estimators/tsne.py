@@ -54,8 +54,9 @@ class ParametricTSNE(Preset):
             trained, which preserves more of their neighbours. New rows are placed by their nearest training rows,
             which the model, and the file of it, hold in a short form; ``transform(X, refine=False)`` is the
             network alone. For up to 3 dimensions and ``alpha=1``: ``"auto"`` refines those of up to 2
-            without a background, ``True`` raises an error for others than these, and ``False`` trains the network
-            alone, for longer and with wider layers.
+            without ``background``, ``decoder``, ``classifier``, ``density``, ``structure`` and ``loss_shares``,
+            ``True`` those with them, too, except a background, and raises an error where it cannot. ``False``
+            trains the network alone, for longer and with wider layers.
         **settings: What all presets take; see :class:`Preset`.
 
     Source: van der Maaten, "Learning a parametric embedding by preserving local structure", 2009.
@@ -101,7 +102,11 @@ class ParametricTSNE(Preset):
     def _refines(self) -> bool:
         if self.refine != AUTO:
             return bool(self.refine)
-        return self._is_cauchy and self.n_components <= _QUICK_DIMENSIONS and self.background is None
+        is_quick = self._is_cauchy and self.n_components <= _QUICK_DIMENSIONS
+        # the share of a further loss in the network's gradient can be a weight that drives free positions apart
+        others = (self.decoder, self.classifier, self.density, self.structure)
+        is_plain = self.background is None and self.loss_shares is None
+        return is_quick and is_plain and all(part is False for part in others)
 
     @property
     def _is_cauchy(self) -> bool:

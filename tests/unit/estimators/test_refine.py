@@ -264,9 +264,9 @@ def score_of(outcome):
     """Asserts the trustworthiness of short trainings on iris, of several seeds."""
     X = load_iris().data
 
-    def check(kind, bound, **settings):
+    def check(preset, bound, **settings):
         def measure(seed):
-            routine = kind(**{**SHORT, "random_state": seed}, **settings).fit(X)
+            routine = preset(**{**SHORT, "random_state": seed}, **settings).fit(X)
             assert routine.embedding_.shape == (150, routine.n_components)
             return {"score": routine.score(X)}
 
@@ -305,6 +305,7 @@ def test_by_default_a_loss_of_another_form_is_trained_without_refinement():
 
     routine = ParametricTSNE(epochs=1, init_epochs=1, random_state=0)
     routine.losses = {**routine.losses, "embedding": ContrastiveLoss(temperature=2.0)}
+    assert "refine" not in routine.to_spec(format="dict")
     assert not hasattr(routine.fit(load_iris().data), "refined_map_")
 
 
@@ -445,3 +446,23 @@ def test_without_epochs_the_network_stays_as_it_is(digits):
     routine = ParametricTSNE(**{**SHORT, "epochs": 0}).fit(digits[0][:100])
     assert "distillation" not in {record["phase"] for record in routine.history_}
     assert len(routine.refined_map_.positions) == 100
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"decoder": True},
+        {"classifier": True},
+        {"density": True},
+        {"structure": True},
+        {"loss_shares": {"labels": 0.7}},
+    ],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_by_default_a_map_with_further_components_is_not_refined(settings):
+    X, y = load_iris(return_X_y=True)
+    routine = ParametricTSNE(epochs=1, init_epochs=1, random_state=0, **settings)
+    assert routine.training_phases[-1].epochs == 1
+    assert "refine" not in routine.to_spec(format="dict")
+    assert not hasattr(routine.fit(X, y), "refined_map_")
+    assert ParametricTSNE(**settings).training_phases[-1].epochs == "auto"
