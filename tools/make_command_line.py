@@ -12,7 +12,7 @@ from paradime.cli import main as paradime
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "command_line.md"
 MARK = "<!-- below: help texts, written by tools/make_pages.py -->\n"
 COMMANDS = [
-    *("fit", "transform", "inverse", "evaluate", "explain", "plot", "explore", "export", "info", "demo"),
+    *("fit", "transform", "update", "inverse", "evaluate", "explain", "plot", "explore", "export", "info", "demo"),
     *("spec show", "spec validate", "spec schema", "spec init"),
 ]
 

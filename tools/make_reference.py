@@ -22,6 +22,7 @@ MODULES = [
         "models",
         "relationdata",
         "data",
+        "sources",
         "training",
         "refinement",
         "neighbors",

@@ -1,5 +1,6 @@
 """The explorer's page in Chromium: what is on the map, what the model says, and what keys and the mouse do."""
 
+import copy
 import csv
 import io
 
@@ -11,6 +12,7 @@ from sklearn.datasets import load_digits
 from sklearn.preprocessing import StandardScaler
 
 from paradime import ParametricTSNE, ParametricUMAP
+from paradime.constraints import AxisConstraint, BoundsConstraint
 from paradime.datasets import load_covertype
 from paradime.explorer import explore
 from paradime.models import ACTIVATIONS, FullyConnectedEmbeddingModel
@@ -150,6 +152,37 @@ def test_refined_maps_in_the_page_place_rows_as_the_routine_does(browser, tmp_pa
     for rows in (X, new):
         placed = np.array(browser.js(f"{rows.tolist()}.map((row) => Array.from(explorer.place(row)))"))
         assert np.abs(placed - routine.transform(rows)).max() < 1e-5 * np.abs(routine.embedding_).max()
+    assert browser.complaints() == []
+
+
+LEVELS = AxisConstraint(1, axis=0, order=True, exact=True)
+BOX = BoundsConstraint(low=[None, 0], high=[None, 3], exact=True)
+
+
+@pytest.mark.parametrize(
+    ("constraints", "refine"),
+    [
+        ([LEVELS, BOX], False),
+        ([LEVELS, BOX], True),
+        ([BoundsConstraint(center=[1, 0], radius=2, exact=True)], False),
+        ([BoundsConstraint(corners=[[0, 0], [4, 0], [0, 4]], exact=True)], True),
+        ([BoundsConstraint(low=[0, None], high=[None, 1], exact=True)], False),
+    ],
+    ids=["axis and box", "refined axis and box", "disc", "refined polygon", "half-open box"],
+)
+def test_rows_are_placed_with_exact_constraints_as_by_the_routine(browser, tmp_path, constraints, refine):
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(size=(120, 3)), rng.integers(0, 4, size=(120, 1))], axis=1)[:, [0, 3, 1, 2]]
+    routine = ParametricTSNE(refine=refine, epochs=1, init_epochs=1, perplexity=10, random_state=0)
+    for constraint in constraints:
+        routine.add_constraint(copy.deepcopy(constraint))
+    routine.fit(X)
+    page = explore(routine, X, path=tmp_path / "exact.html")
+    assert page.what_if
+    browser.open(page.path)
+    new = X[:30] + rng.normal(size=(30, 4)) * [1, 2, 1, 9]
+    placed = np.array(browser.js(f"{new.tolist()}.map((row) => Array.from(explorer.place(row)))"))
+    assert np.abs(placed - routine.transform(new)).max() < 1e-4
     assert browser.complaints() == []
 
 

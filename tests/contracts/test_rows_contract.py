@@ -10,6 +10,7 @@ from paradime.data import Dataset
 from paradime.metrics import knn_recall
 from paradime.neighbors import nearest_neighbors
 from paradime.relations import PDist
+from paradime.sources import open_rows
 from paradime.utils import row_protocol
 from paradime.utils.rows import DenseRows, Rows, rows_of, stacked
 from paradime.utils.sparse import SparseRows
@@ -37,7 +38,7 @@ class FileRows(Rows):
         return FileRows(self._array, self._index, torch.empty(0, dtype=self.dtype).to(*args, **kwargs).dtype)
 
 
-@pytest.fixture(params=["dense", "sparse", "file"])
+@pytest.fixture(params=["dense", "sparse", "file", "stored"])
 def make(request, tmp_path):
     """Makes rows of a form of an array."""
 
@@ -46,10 +47,16 @@ def make(request, tmp_path):
         np.ascontiguousarray(array).tofile(path)
         return FileRows(np.memmap(path, array.dtype, "r", shape=array.shape))
 
+    def stored(array):
+        path = tmp_path / f"rows{len(list(tmp_path.iterdir()))}.npy"
+        np.save(path, np.ascontiguousarray(array))
+        return open_rows(path)
+
     forms = {
         "dense": lambda array: DenseRows(torch.tensor(array)),
         "sparse": lambda array: SparseRows(scipy.sparse.csr_array(array)),
         "file": on_disk,
+        "stored": stored,
     }
     return forms[request.param]
 

@@ -12,7 +12,14 @@ REMEDY = re.compile(
     flags=re.I,
 )
 # what is inserted into another message, or shown only to developers of a component
-PARTS = ("__init__.py", "explorer/network.py", "explorer/features.py", "functional/cauchy.py", "loss/compound.py")
+PARTS = (
+    "__init__.py",
+    "explorer/network.py",
+    "explorer/conditions.py",
+    "explorer/features.py",
+    "functional/cauchy.py",
+    "loss/compound.py",
+)
 PARTS += (
     "neighbors/search.py",
     "persistence/values.py",

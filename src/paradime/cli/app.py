@@ -44,6 +44,7 @@ _COMMANDS: list[tuple[Callable[..., None], str]] = [
     (commands.demo, "Run an example with bundled data."),
     (commands.fit, "Fit a model to a table."),
     (commands.transform, "Embed new rows with a model."),
+    (commands.update, "Train a model further: edits, new rows."),
     (commands.inverse, "Reconstruct rows from positions."),
     (commands.evaluate, "Measure the quality of a map."),
     (commands.explain, "Measure the importance of features."),

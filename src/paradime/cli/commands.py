@@ -37,6 +37,7 @@ __all__ = [
     "plot",
     "spec_app",
     "transform",
+    "update",
 ]
 
 spec_app = typer.Typer(
@@ -58,6 +59,7 @@ def fit(**given: Any) -> None:
     Examples:
       paradime fit cells.csv --out cells.paradime --explore cells.html --color type
       paradime fit cells.parquet --method tsne --set perplexity=50 --embedding map.csv --id cell
+      paradime fit big.parquet --sample 200000 --out big.paradime --embedding map.parquet
       paradime fit houses.csv --guide price:x:0.3 --plot houses.png --color price
       cat cells.csv | paradime fit - --embedding - > map.csv
     """
@@ -102,6 +104,57 @@ def transform(model: ModelPath, data: DataPath, out: TableOut = "-", header: Hea
     from paradime.cli.using import transform_file
 
     transform_file(model, data, out, header=header)
+
+
+@command
+def update(
+    model: ModelPath,
+    data: DataPath,
+    constraints: Annotated[
+        str | None,
+        typer.Option(
+            "--constraints",
+            metavar="FILE",
+            help="Edits of the map of DATA, as downloaded from its page: JSON. The map follows, the rest stays.",
+        ),
+    ] = None,
+    old: Annotated[
+        str | None,
+        typer.Option("--old", metavar="TABLE", help="Earlier rows, or a sample, beside which DATA are new."),
+    ] = None,
+    constraint_share: Annotated[
+        float,
+        typer.Option("--constraint-share", metavar="SHARE", help="The constraints' share of the gradient."),
+    ] = 0.3,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, metavar="N", help="Epochs; by default as in the training.")
+    ] = None,
+    out: Annotated[str | None, typer.Option("--out", "-o", metavar="MODEL", help="Save the model.")] = None,
+    embedding: Annotated[
+        str | None, typer.Option("--embedding", "-e", metavar="FILE", help="Write the positions as a table.")
+    ] = None,
+    explore: Annotated[
+        str | None,
+        typer.Option("--explore", metavar="FILE", help="Write a page of the new map, which shows what moved."),
+    ] = None,
+    header: Header = None,
+) -> None:
+    r"""Train a model further, such that the known parts of its map stay in place.
+
+    With --constraints, the map of DATA follows edits by hand; the file names rows by their number, or by the
+    column --id of fit. With --old, the rows of DATA are new ones.
+
+    \b
+    Examples:
+      paradime update cells.paradime cells.csv --constraints edits.json --out edited.paradime --explore edited.html
+      paradime update cells.paradime new.csv --old cells.csv --out grown.paradime
+    """
+    from paradime.cli.updating import UpdateOptions, update_file
+
+    options = UpdateOptions(
+        model, data, out, constraints, old, constraint_share, epochs, embedding, explore, header
+    )
+    update_file(options)
 
 
 @command

@@ -84,6 +84,14 @@ class FitOptions:
             "--scale", metavar="HOW", help="standard, none, or auto: standardise if units seem to differ."
         ),
     ] = "auto"
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            "--sample",
+            metavar="N",
+            help="Fit to N random rows, for tables larger than memory; --embedding places all rows.",
+        ),
+    ] = None
     theme: Annotated[str, typer.Option("--theme", metavar="NAME", help="light or dark, for the picture.")] = (
         "light"
     )

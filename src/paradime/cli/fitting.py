@@ -19,14 +19,15 @@ from paradime.cli.fit_options import FitOptions
 from paradime.cli.folding import check_foldable, fold
 from paradime.cli.methods import make_routine, map_dimensions, parse_guide
 from paradime.cli.models import coordinate_names
-from paradime.cli.showing import page_color, page_columns
+from paradime.cli.showing import id_names, page_color, page_columns
 from paradime.cli.suspicions import targets_of
+from paradime.cli.using import transform_file
 from paradime.data.columns import outweighing_columns
 from paradime.exceptions import ScaleWarning
 from paradime.preprocessing import TabularEncoder
 from paradime.preprocessing.pipeline import table_metadata
 from paradime.preprocessing.table_writing import write_table
-from paradime.preprocessing.tables import Table, file_format, read_table
+from paradime.preprocessing.tables import Table, file_format, read_sample, read_table
 from paradime.types import AnyArray
 from paradime.utils.ranks import together
 
@@ -85,7 +86,7 @@ def fit_table(options: FitOptions) -> None:
     with_target = options.target is not None
     routine = make_routine(options.method, options.spec, options.seed, options.settings, with_target=with_target)
     _check_outputs(options, map_dimensions(routine))
-    table = read_table(options.data, header=options.header)
+    table = _read(options)
     selection = select(
         table,
         source=options.data,
@@ -118,6 +119,15 @@ def fit_table(options: FitOptions) -> None:
     _write(Fitted(options, table, selection, encoder, features, rows, mean, scale, routine, embedding))
 
 
+def _read(options: FitOptions) -> Table:
+    """Reads the table, or a sample of its rows."""
+    if options.sample is None:
+        return read_table(options.data, header=options.header)
+    table, n_rows = read_sample(options.data, options.sample, seed=options.seed, header=options.header)
+    say(f"a sample of {len(table):,} of {n_rows:,} rows")
+    return table
+
+
 def _check(options: FitOptions) -> None:
     """Checks options and outputs before the table is read."""
     files = {
@@ -133,6 +143,14 @@ def _check(options: FitOptions) -> None:
         )
     if options.verify and not options.out:
         raise InputError("--verify: the model must be saved to be verified, got no --out. Pass --out MODEL.")
+    if options.sample is not None:
+        if options.sample < 2:
+            raise InputError(f"--sample: must be at least 2 rows, got {options.sample}. 100000 suits most tables.")
+        if options.embedding and (not options.out or options.data == "-"):
+            raise InputError(
+                "--sample with --embedding: all rows are read again and placed by the saved model. Pass --out "
+                "MODEL, and a table in a file."
+            )
     check_choice("--scale", options.scale, ("auto", "standard", "none"))
     check_choice("--theme", options.theme, ("light", "dark"))
     outputs.check_distinct({"the table": options.data, "the specification": options.spec}, files)
@@ -277,6 +295,10 @@ def _save(fitted: Fitted, path: str) -> None:
 
 
 def _write_positions(fitted: Fitted, path: str) -> None:
+    options = fitted.options
+    if options.sample is not None and options.out is not None:
+        transform_file(options.out, options.data, path, header=options.header)
+        return
     names = coordinate_names(fitted.embedding.shape[1], fitted.selection.carried)
     carried = fitted.table.written(fitted.selection.carried, file_format(path))
     write_table(outputs.joined(carried, fitted.embedding, names), path, coordinates=names)
@@ -310,7 +332,15 @@ def _explore(fitted: Fitted, path: str) -> None:
     names = [*fitted.selection.carried, *fitted.selection.categories]
     columns = page_columns(fitted.table, names, color)
     title = Path(options.data).name if options.data != "-" else None
-    explore(fitted.routine, fitted.features, columns=columns or None, color=color, title=title, path=path)
+    explore(
+        fitted.routine,
+        fitted.features,
+        columns=columns or None,
+        color=color,
+        title=title,
+        row_names=id_names(options.id_column, fitted.table),
+        path=path,
+    )
     say(f"wrote the page {path}")
 
 

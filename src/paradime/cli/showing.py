@@ -17,7 +17,7 @@ from paradime.types import AnyArray
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["explore_files", "page_color", "page_columns", "plot_files"]
+__all__ = ["explore_files", "id_names", "page_color", "page_columns", "plot_files"]
 
 _FEW_CLASSES = 30
 _PAIRS = (["x", "y"], ["map_x", "map_y"])  # the names that transform writes
@@ -67,7 +67,9 @@ def explore_files(
     arguments: dict[str, Any] = {"embedding": shown.embedding}
     if shown.model is not None and shown.features is not None:
         features = shown.model.inputs(shown.features)
+        names = id_names(shown.model.table.get("id"), shown.table)
         arguments = {"routine": shown.model.routine, "X": features, "feature_names": list(shown.features)}
+        arguments["row_names"] = names
     explore(
         columns=columns or None,
         color=color,
@@ -77,6 +79,14 @@ def explore_files(
         **arguments,
     )
     say(f"wrote the page {out}")
+
+
+def id_names(column: str | None, table: Table) -> list[str] | None:
+    """Returns the identifiers of rows as strings; ``None`` without a column of them, or if some occur twice."""
+    if column is None or column not in table.names:
+        return None
+    names = [str(name) for name in table.frame[column]]
+    return names if len(set(names)) == len(names) else None
 
 
 def page_columns(table: Table, names: Sequence[str], color: str | None) -> dict[str, Any]:

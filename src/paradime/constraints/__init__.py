@@ -5,6 +5,7 @@ from paradime.constraints.base import Adherence, Constraint
 from paradime.constraints.bounds import BoundsConstraint, Region
 from paradime.constraints.columns import ColumnsConstraint
 from paradime.constraints.concept import ConceptConstraint
+from paradime.constraints.edits import Edits
 from paradime.constraints.hierarchy import HierarchyConstraint
 from paradime.constraints.mixing import CohesionConstraint, ParityConstraint
 from paradime.constraints.pairs import LinkConstraint
@@ -21,6 +22,7 @@ __all__ = [
     "ColumnsConstraint",
     "ConceptConstraint",
     "Constraint",
+    "Edits",
     "HierarchyConstraint",
     "LinkConstraint",
     "OrderConstraint",

@@ -107,6 +107,18 @@ class IndexedConstraint(Constraint, abc.ABC):
         self.kept_weights = weights.to(torch.float32)
         self._next = 0
 
+    def settle(self, positions: torch.Tensor, unit: float) -> torch.Tensor:
+        """Moves free positions a step towards where the constraint holds.
+
+        Args:
+            positions: Positions of :attr:`kept_rows`, shape (m, out_dim).
+            unit: The unit of the map.
+
+        Returns:
+            The moved positions; here, the same ones.
+        """
+        return positions
+
     def forward(
         self,
         model: torch.nn.Module,

@@ -22,6 +22,9 @@ from paradime.types import TensorLike
 
 __all__ = ["LinkConstraint"]
 
+# distances in the unit of the map, where neighbours are about 1 apart
+_TOGETHER, _APART = 1.0, 3.0
+
 
 @LOSSES.register("link constraint")
 class LinkConstraint(IndexedConstraint):
@@ -169,6 +172,22 @@ class LinkConstraint(IndexedConstraint):
         if not (bool(same.any()) and bool(apart.any())):
             return None
         return self.adhered(probability_below(distances[same], distances[apart]), len(chosen))
+
+    def settle(self, positions: torch.Tensor, unit: float) -> torch.Tensor:
+        """Moves pairs that are too far apart, or too near, along their lines; shape (m, out_dim)."""
+        if self.kept_tuples is None or self.kept_weights is None:
+            return positions
+        first, second = self.kept_tuples.T
+        between = positions[first] - positions[second]
+        lengths = between.norm(dim=1, keepdim=True)
+        wanted = torch.where(
+            self.kept_weights[:, None] > 0, lengths.clamp(max=_TOGETHER * unit), lengths.clamp(min=_APART * unit)
+        )
+        along = torch.where(lengths > 0, between / lengths.clamp_min(1e-30), torch.eye(1, between.shape[1]))
+        shifts = (wanted - lengths) / 2 * along.to(positions.dtype)
+        counts = torch.bincount(self.kept_tuples.reshape(-1), minlength=len(positions)).clamp_min(1)
+        moved = torch.zeros_like(positions).index_add(0, first, shifts).index_add(0, second, -shifts)
+        return positions + moved / counts[:, None]
 
     def score(self, tuples: torch.Tensor, positions: torch.Tensor) -> Adherence:
         n_must, n_cannot = map(len, self._pairs)

@@ -159,6 +159,11 @@ class PinConstraint(IndexedConstraint):
         own = targets.index_select(0, chosen.to(embedded.device))
         return anchored_loss(embedded[:, 0], own, unit_of(model), spread_of(targets))
 
+    def settle(self, positions: torch.Tensor, unit: float) -> torch.Tensor:
+        """Returns the positions of the pins, shape (m, out_dim)."""
+        assert self.kept_tuples is not None
+        return positions.index_copy(0, self.kept_tuples[:, 0], self._targets.to(positions.dtype))
+
     def score(self, tuples: torch.Tensor, positions: torch.Tensor) -> Adherence:
         distances = (tuples[:, 0] - self._targets).norm(dim=1)
         spread = positions.var(dim=0, unbiased=False).sum().sqrt()

@@ -20,6 +20,7 @@ from paradime.data.validation import (
     warn_of_what_does_not_vary,
 )
 from paradime.models import Projection, centers_rows, needs_double, projection_for
+from paradime.sources import open_data
 from paradime.types import Data, DataMapping
 from paradime.utils.arguments import check_choice
 from paradime.utils.autograd import recording_gradients
@@ -40,11 +41,12 @@ class Dataset(Mapping[str, Any]):
     """Named tensors with one row per data point; the entry ``"indices"`` has the row indices.
 
     A sparse entry is stored as :class:`~paradime.utils.sparse.SparseRows`, which is indexed like a tensor and
-    returns dense rows; :class:`~paradime.utils.rows.Rows` of other forms are stored as they are.
+    returns dense rows; :class:`~paradime.utils.rows.Rows` of other forms are stored as they are, and files that
+    :func:`~paradime.sources.open_rows` takes are read when rows are needed.
 
     Args:
-        data: An array, tensor, data frame (of pandas, polars or PyArrow) or sparse matrix, which is then named
-            ``"main"``, or a dict of these. Each is checked, and converted to single precision, float32 or
+        data: An array, tensor, data frame (of pandas, polars or PyArrow), sparse matrix or file, which is then
+            named ``"main"``, or a dict of these. Each is checked, and converted to single precision, float32 or
             int32; the dtype of tensors is not changed. When training begins, the model's input is converted to
             the dtype of the model.
         may_miss: Names of entries in which NaN marks a missing value: targets, such as those of
@@ -101,6 +103,7 @@ class Dataset(Mapping[str, Any]):
             TypeError: If an entry is not an array of numbers.
             ValueError: If an entry is not finite or has another number of rows.
         """
+        data = {key: open_data(values, random=True) for key, values in data.items()}
         checked = {
             key: checked_rows(self.title(key), values, may_miss=key in may_miss) for key, values in data.items()
         }

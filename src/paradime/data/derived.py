@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import scipy.sparse
-import sklearn.decomposition
 import torch
 
 from paradime._registry import DATA_FUNCTIONS
@@ -19,12 +18,13 @@ from paradime.relationdata import RelationData
 from paradime.types import AnyArray, FloatArray
 from paradime.utils.arguments import check_integer, check_positive
 from paradime.utils.convert import as_tensor, to_numpy
-from paradime.utils.rows import rows_of
+from paradime.utils.rows import Rows, rows_of
 
 __all__ = ["DerivedData", "local_radius", "pca", "spectral"]
 
 _TYPES = ("data", "rels")
 _FEW_COLUMNS = 500  # up to so many columns, sparse PCA decomposes the covariance matrix
+_MOST_BLOCK_COLUMNS, _MOST_DENSE_BYTES, _BLOCK_NUMBERS = 2_000, 1 << 27, 1 << 21
 _SMALLEST = 1e-12  # lower bound of radii, relative to their mean: duplicates have radius 0
 
 
@@ -84,8 +84,14 @@ class DerivedData:
         """
         sources: dict[str, Mapping[str, Any]] = {"data": data, "rels": relation_data}
         arguments = ((kind, sources[kind][key]) for kind, key in self.type_key_tuples)
-        converted = (rows_of(value).exported() if kind == "data" else value for kind, value in arguments)
+        converted = (self._passed(value) if kind == "data" else value for kind, value in arguments)
         return self.func(*converted, **self.kwargs)
+
+    def _passed(self, value: Any) -> Any:
+        """Returns an entry as the function takes it: rows on disk only if it reads them in blocks."""
+        rows = rows_of(value)
+        stays = not rows.in_memory and not rows.is_sparse and getattr(self.func, "takes_rows", False)
+        return rows if stays else rows.exported()
 
     def __repr__(self) -> str:
         name = getattr(self.func, "__name__", repr(self.func))
@@ -102,7 +108,8 @@ def pca(
     are clipped first; otherwise, an outlier could dominate the first component.
 
     Args:
-        X: Shape (n, …); flattened to rows. A SciPy sparse matrix is not made dense.
+        X: Shape (n, …); flattened to rows. A SciPy sparse matrix is not made dense, and rows on disk that would
+            take more than 128 MB are read in blocks.
         n_components: Number of components; if the data have fewer, the remaining columns are 0.
         scale: Standard deviation of the first component, > 0, to which the others are scaled in proportion; that
             of the data if ``None``.
@@ -115,10 +122,15 @@ def pca(
     Raises:
         ValueError: If the number of components or ``scale`` is not positive.
     """
+    from sklearn.decomposition import PCA
+
     n_components = n_components if out_dim is None else out_dim
     check_integer("n_components", n_components)
     if scale is not None:
         check_positive("scale", scale, remedy="None keeps the scale of the data.")
+    if isinstance(X, Rows) and _suits_blocks(X, options):
+        return _pca_by_blocks(X.flat(), n_components, scale)
+    X = X.exported() if isinstance(X, Rows) else X
     options.setdefault("random_state", 0)
     sparse = scipy.sparse.issparse(X)
     # in double precision, which holds the squares of all single-precision numbers
@@ -133,8 +145,42 @@ def pca(
     # for identical rows, scikit-learn divides by a total variance of 0, without effect on the projection
     with np.errstate(divide="ignore", invalid="ignore"):
         n_available = min(n_components, *flat.shape)
-        projected: FloatArray = sklearn.decomposition.PCA(n_available, **options).fit_transform(flat)
+        projected: FloatArray = PCA(n_available, **options).fit_transform(flat)
     projected = np.pad(projected, ((0, 0), (0, n_components - n_available)))
+    deviation = projected[:, 0].std()
+    return projected if scale is None or deviation == 0 else projected * (scale / deviation)
+
+
+def _suits_blocks(rows: Rows, options: Mapping[str, Any]) -> bool:
+    few_columns = rows.numel() <= _MOST_BLOCK_COLUMNS * len(rows)
+    return (
+        not (rows.in_memory or rows.is_sparse or options) and few_columns and 8 * rows.numel() > _MOST_DENSE_BYTES
+    )
+
+
+def _pca_by_blocks(rows: Rows, n_components: int, scale: float | None) -> FloatArray:
+    """Projects rows, read in blocks, to the eigenvectors of their covariance matrix; see :func:`pca`."""
+    d = rows.shape[1]
+    bounds = far_bounds(rows, torch.Generator().manual_seed(0)) if scale is not None else None
+
+    def blocks() -> Iterator[torch.Tensor]:
+        for block in rows.split(max(1, _BLOCK_NUMBERS // d)):
+            wide = block.to(torch.float64)
+            yield wide if bounds is None else wide.clamp(*bounds)
+
+    mean = torch.stack([block.sum(dim=0) for block in blocks()]).sum(dim=0) / len(rows)
+    products = torch.zeros(d, d, dtype=torch.float64)
+    for block in blocks():
+        centered = block - mean
+        products.addmm_(centered.T, centered)
+    axes = torch.linalg.eigh(products / max(1, len(rows) - 1)).eigenvectors.flip(1)[:, : min(n_components, d)]
+    # the sign that scikit-learn chooses: the largest entry of an axis is positive
+    axes = axes * axes.gather(0, axes.abs().argmax(dim=0, keepdim=True)).sign()
+    projected = np.zeros((len(rows), n_components))
+    start = 0
+    for block in blocks():
+        projected[start : start + len(block), : axes.shape[1]] = ((block - mean) @ axes).numpy()
+        start += len(block)
     deviation = projected[:, 0].std()
     return projected if scale is None or deviation == 0 else projected * (scale / deviation)
 
@@ -168,8 +214,15 @@ def _decomposable(rows: scipy.sparse.csr_array, n_components: int, options: dict
     return rows
 
 
+def _options_of_pca() -> frozenset[str]:
+    from sklearn.decomposition import PCA
+
+    return frozenset(inspect.signature(PCA).parameters)
+
+
+pca.takes_rows = True  # type: ignore[attr-defined]
 # for the check of option names in specifications
-pca.extra_options = frozenset(inspect.signature(sklearn.decomposition.PCA).parameters)  # type: ignore[attr-defined]
+pca.extra_options = _options_of_pca  # type: ignore[attr-defined]
 
 
 @DATA_FUNCTIONS.register("spectral")

@@ -14,6 +14,7 @@ from paradime.data import Dataset
 from paradime.dr.inputs import Targets, entry_of, shown_classes
 from paradime.persistence.values import VALUES
 from paradime.refinement import RefinedMap
+from paradime.sources import StoredRows
 from paradime.types import AnyArray
 from paradime.utils.frames import check_distinct_names, text_names
 
@@ -34,12 +35,17 @@ class Drift:
         largest: The largest one.
         spread: That unit: the root of the mean squared distance of the earlier rows' positions from their mean.
         n_anchors: How many rows were looked at.
+        median_of_others: The median movement of the rows of an update with constraints that these do not name;
+            ``None`` of an update without constraints.
+        adherence: The adherence to the constraints of the update, by key.
     """
 
     mean: float
     largest: float
     spread: float
     n_anchors: int
+    median_of_others: float | None = None
+    adherence: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,11 +110,12 @@ class FittedState:
         rows = entry_of(X, key)
         if method not in _ON_DATA or (self.feature_names is None and not _has_names(X, rows)):
             return rows
-        if not isinstance(X, Dataset):
+        if not isinstance(X, Dataset) and not isinstance(rows, StoredRows):
             check_distinct_names(rows)
             _check_feature_names(owner, _with_names(rows), reset=False)
             return rows
-        given, known = X.names.get(key), self.feature_names
+        given = X.names.get(key) if isinstance(X, Dataset) else text_names(rows)
+        known = self.feature_names
         if given is not None and known is not None and given != list(known):
             raise ValueError(
                 f"The feature names should match those that were passed during fit: {list(known)}, got {given}. "

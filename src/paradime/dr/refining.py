@@ -30,6 +30,7 @@ from paradime.refinement import (
 from paradime.training import Trainer, TrainingPhase
 from paradime.training.budget import AUTO
 from paradime.training.execution import StepThreads
+from paradime.utils.arguments import shown
 from paradime.utils.logging import report
 from paradime.utils.seed import seeded
 
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 _WORK_PER_ROW = 200  # of a step, as StepThreads counts it: several threads from 30,000 rows on
 _STEPS = 250
 _POSITIONS = "refined positions"  # the entry, and the loss that teaches them
+_OF_TARGETS = "labels"  # the loss of y, which free positions follow as well as a network does
 _SHARE_OF_EPOCHS = 0.5
 _SHARE = 0.5  # of the gradient that other shares leave
 
@@ -47,7 +49,8 @@ _SHARE = 0.5  # of the gradient that other shares leave
 def is_refinable(routine: Estimator) -> bool:
     """Returns whether the map of a routine will be refined; called before its network is trained.
 
-    With ``refine="auto"``, it is not where losses or phases that were changed have no objective for it.
+    With ``refine="auto"``, it is not where losses or phases that were changed have no objective for it, nor where
+    a loss that was added has a share of the gradient, as constraints have, which free positions would follow less.
 
     Raises:
         UnsupportedConfigurationError: If no phase has an objective that positions can follow, and it must.
@@ -57,11 +60,15 @@ def is_refinable(routine: Estimator) -> bool:
         return False
     blocks = routine._components
     try:
-        find_objective(blocks.training_phases, blocks.losses, blocks.batch_relations, type(routine).__name__)
+        objective = find_objective(
+            blocks.training_phases, blocks.losses, blocks.batch_relations, type(routine).__name__
+        )
     except UnsupportedConfigurationError:
         if routine.refine == AUTO:
             return False
         raise
+    if routine.refine == AUTO and set(objective.phase.loss_shares or {}) - {_OF_TARGETS}:
+        return False
     n_dims: Any = getattr(routine, "n_components", getattr(routine, "out_dim", 2))
     if n_dims > MOST_DIMENSIONS:
         raise ValueError(
@@ -137,7 +144,8 @@ def sampled_map(routine: Estimator, reference_rows: Any) -> RefinedMap | None:
         return refined
     if isinstance(reference_rows, bool) or not isinstance(reference_rows, numbers.Integral) or reference_rows < 1:
         raise ValueError(
-            f"reference_rows must be a positive integer, or None for all training rows, got {reference_rows!r}."
+            "reference_rows must be a positive integer, or None for all training rows, got "
+            f"{shown(reference_rows)}."
         )
     if refined is None:
         raise ValueError(

@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, overload
 
 import numpy as np
 import scipy.sparse
 import torch
 
-from paradime.constraints import Adherence, Constraint
+from paradime.constraints import Adherence, Constraint, Edits
 from paradime.data import DataField, Dataset, DerivedData
 from paradime.dr.components import Components
+from paradime.dr.editing import ImposedConstraints, constraints_of
 from paradime.dr.estimator import Estimator
 from paradime.dr.fitted import Drift, FittedState
 from paradime.dr.held_out import check_hold_out, held_out_rows, hold_out, validation_of
@@ -23,8 +24,10 @@ from paradime.dr.inputs import Targets, as_dataset, embedded_entry, with_targets
 from paradime.dr.preparation import check_and_compute, description_of, give_data, read_resumed, spare_parameters
 from paradime.dr.refining import is_refinable, refined_map
 from paradime.dr.specification import read_components, written
+from paradime.dr.streaming import embed_to_file, embedding_of, sample_of
 from paradime.dr.updating import (
     Anchors,
+    are_the_same,
     check_epochs,
     check_update,
     held_phases,
@@ -40,6 +43,7 @@ from paradime.loss import Loss
 from paradime.models import ModelRecipe
 from paradime.refinement import RefinedMap
 from paradime.relations import Relations
+from paradime.sources import StoredRows, open_data
 from paradime.training import (
     Callback,
     ReportLoss,
@@ -51,6 +55,7 @@ from paradime.training import (
 )
 from paradime.training.budget import AUTO
 from paradime.types import AnyArray, Data, FloatArray, Spec
+from paradime.utils.arguments import check_instance
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.ranks import together
 from paradime.utils.seed import RandomState
@@ -226,11 +231,13 @@ class ParametricDR(Estimator):
         validation_data: Any = None,
         callbacks: Sequence[Callback] = (),
         resume_from: str | os.PathLike[str] | None = None,
+        sample: int | None = None,
     ) -> Self:
         """Trains on data from the start, as scikit-learn calls it; :meth:`train` goes on where it was.
 
         Args:
-            X: The data: rows, or a dict of named entries. Rows become the entry that is embedded.
+            X: The data: rows, or a dict of named entries. Rows become the entry that is embedded. A file that
+                :func:`~paradime.sources.open_rows` takes is read in blocks, and need not fit into memory.
             y: Targets, shape (n,), which become the entry ``"labels"``, or ``None``. Floating-point numbers are
                 standardised; anything else is classes, which are numbered from 0. A missing value, or −1 among
                 integers, means unlabelled: such rows are embedded, and nothing is learned of their targets.
@@ -239,6 +246,8 @@ class ParametricDR(Estimator):
             callbacks: What to call during training, in addition to the routine's own.
             resume_from: A checkpoint of :class:`~paradime.training.Checkpoints`, or its folder, from which the
                 training goes on; data and parameters are those of the training that was interrupted.
+            sample: Train on so many rows, which are drawn at random and read into memory; they are then the
+                routine's data, and :meth:`transform` places the others. All rows if ``None``.
 
         If a second ``fit`` fails or is interrupted, the routine has the model of the first one again, without the
         training rows once training had begun.
@@ -252,6 +261,9 @@ class ParametricDR(Estimator):
             ranks.of_first(lambda: read_resumed(self, resume_from, callbacks) is None)
         self._require_made_components("fit")
         # data that are refused leave what was learned as it is
+        X = open_data(X, random=sample is None)
+        if sample is not None:
+            X, y = sample_of(X, y, sample, self.random_state)
         dataset = as_dataset(X, self.data_key)
         targets = with_targets(dataset, y)
         check_hold_out(self.validation_fraction, len(dataset), validation_data)
@@ -305,6 +317,7 @@ class ParametricDR(Estimator):
             ModelFileError: If the checkpoint is damaged.
         """
         with self._working():
+            data = open_data(data, random=True)
             dataset = data if data is None or isinstance(data, Dataset) else Dataset(data)
             known = self._fitted if data is None else self._fitted.of_other_data(data, self.data_key)
             settings: Any = {"validation_data": validation_data, "resume_from": resume_from}
@@ -359,6 +372,7 @@ class ParametricDR(Estimator):
             1797
         """
         check_epochs(epochs)
+        X = open_data(X, random=True)
         is_first = not self.__sklearn_is_fitted__()
         if is_first and classes is None:
             return self.fit(X, y, callbacks=callbacks)
@@ -404,6 +418,8 @@ class ParametricDR(Estimator):
         anchors: int = 500,
         share: float = 0.5,
         epochs: int | None = None,
+        constraints: str | os.PathLike[str] | Edits | Iterable[Constraint] | Constraint | None = None,
+        constraint_share: float = 0.3,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
         """Trains further on new rows and earlier ones, with anchors that hold the map in place.
@@ -411,6 +427,11 @@ class ParametricDR(Estimator):
         Anchors are earlier rows that cover the map: a loss ties them to the positions that they have. Afterwards
         :attr:`drift_` tells how far they have moved nevertheless. Phases that only learn initial positions are
         left out. The rows of this training, kept and new, are then the routine's data.
+
+        With ``constraints``, the map follows edits by hand, such as those of the explorer's page, and the rest
+        stays by the anchors, none of which is a row that a constraint names. ``X`` are then the rows whose
+        indices, or names, the constraints have. They may be the earlier rows, which are trained once then, and
+        stand for these in a routine that holds none. The constraints are those of this update only.
 
         Args:
             X: The new rows, or a dict of named entries, as for :meth:`fit`.
@@ -422,6 +443,10 @@ class ParametricDR(Estimator):
             anchors: How many anchors there are, at least 0; none are held with 0.
             share: Their share of the gradient, in (0, 1).
             epochs: Epochs of each phase; those of the phase if ``None``.
+            constraints: What is imposed on the rows of ``X``: a file of edits, or constraints that are not exact;
+                :attr:`drift_` has the adherence, and how far the other rows have moved. A row that a file names
+                is one of a pandas data frame with this name in its index.
+            constraint_share: The share of the gradient of all constraints together, in (0, 1).
             callbacks: What to call during training, in addition to the routine's own.
 
         Returns:
@@ -429,8 +454,9 @@ class ParametricDR(Estimator):
 
         Raises:
             NotTrainedError: If the routine is not trained.
-            ValueError: If a setting is out of range, rows have other columns than before, or the routine holds no
-                earlier rows and none are given.
+            OSError: If the file of edits cannot be read.
+            ValueError: If a setting is out of range, rows have other columns than before, the routine holds no
+                earlier rows and none are given, or edits are of other rows.
 
         Example:
             >>> from sklearn.datasets import load_iris
@@ -443,11 +469,15 @@ class ParametricDR(Estimator):
         check_update(keep, anchors, share)
         check_epochs(epochs)
         self._require_trained()
+        X = open_data(X, random=True)
         self._fitted.check_rows(X, self.data_key, self)
-        earlier, new, targets = rows_to_update(self, X, y, old)
-        n_seen = self._n_rows_seen + len(new)
-        held = Anchors.of(self, earlier, anchors)
-        rows = with_kept(earlier, new, keep, self._components.seed)
+        given = constraints_of(constraints, X, self.data_key)
+        earlier, new, targets = rows_to_update(self, X, y, old, edits=bool(given))
+        imposed = ImposedConstraints.of(self, given, constraint_share, new) if given else None
+        held = Anchors.of(self, earlier, anchors, imposed)
+        is_edited = imposed is not None and are_the_same(earlier, new, self.data_key)
+        n_seen = self._n_rows_seen + (0 if is_edited else len(new))
+        rows = new if is_edited else with_kept(earlier, new, keep, self._components.seed)
         before = self._fitted
         self._fitted = before.replace(targets=targets)
         try:
@@ -455,14 +485,15 @@ class ParametricDR(Estimator):
                 blocks = renewed_components(self)
                 spare_parameters(self)
                 warn_without_map(self)
-                with held_phases(blocks, held if anchors else None, share, epochs):
+                with held_phases(blocks, held if anchors else None, share, epochs, imposed):
                     self._train(rows, callbacks, is_whole=False)
-                self._add_rows(before.refined, new)
+                self._add_rows(before.refined, new, imposed)
         except BaseException:
             self._fitted = before
             raise
         with self._working():
             drift = held.drift(self)
+            drift = drift if imposed is None else imposed.reported(self, drift)
         self._fitted = self._fitted.replace(n_rows_seen=n_seen, drift=drift)
         return self
 
@@ -540,10 +571,13 @@ class ParametricDR(Estimator):
             on_interrupt=self.on_interrupt,
         )
 
-    def _add_rows(self, refined: RefinedMap | None, dataset: Dataset) -> None:
-        """Adds rows to a refined map, in which no earlier one moves; without ``refine``, drops the map."""
+    def _add_rows(
+        self, refined: RefinedMap | None, dataset: Dataset, imposed: ImposedConstraints | None = None
+    ) -> None:
+        """Adds rows to a refined map, in which earlier ones follow constraints; without ``refine``, drops it."""
         if refined is not None and self._refines():
             refined = refined.with_rows(dataset[embedded_entry(dataset, self.data_key)])
+            refined = refined if imposed is None else imposed.lead(self, refined)
         self._fitted = self._fitted.replace(refined=refined if self._refines() else None)
 
     @contextlib.contextmanager
@@ -640,6 +674,8 @@ class ParametricDR(Estimator):
             TypeError: If ``X`` is no array of numbers.
             ValueError: If ``X`` is not finite, or does not have the features of the training data.
         """
+        if method is not None:
+            check_instance("method", method, str, remedy="Pass the name of a method of the model.")
         return self._apply(X, method, single=True)
 
     def __call__(self, X: Any) -> torch.Tensor:
@@ -677,21 +713,38 @@ class ParametricDR(Estimator):
     def _apply(self, X: Any, method: str | None = None, **how: bool) -> torch.Tensor:
         """Applies the trained model to points, shape (m, …), whose columns have the names of the training."""
         self._require_trained()
-        rows = self._fitted.check_names(X, self.data_key, self, method)
-        return apply_model(self._components, rows, method, self._fitted, owner=type(self).__name__, **how)
+        rows = self._fitted.check_names(open_data(X), self.data_key, self, method)
+        applied = self._application_of(method, **how)
+        return embedding_of(rows, applied) if isinstance(rows, StoredRows) else applied(rows)
 
-    def transform(self, X: Any, *, refine: bool = True) -> Any:
+    def _application_of(self, method: str | None, **how: bool) -> Callable[[Any], torch.Tensor]:
+        """Returns the function that applies the trained model to rows whose names are checked."""
+        owner = type(self).__name__
+        return lambda rows: apply_model(self._components, rows, method, self._fitted, owner=owner, **how)
+
+    def transform(self, X: Any, *, refine: bool = True, out: str | os.PathLike[str] | None = None) -> Any:
         """Embeds points, as scikit-learn calls it.
 
         Args:
-            X: Points, shape (m, …).
+            X: Points, shape (m, …), or a file that :func:`~paradime.sources.open_rows` takes, which is read in
+                blocks.
             refine: Whether they are placed in the refined map of a routine that was made with ``refine=True``;
                 else the network alone embeds them, in a map of its own.
+            out: A file to which the positions are written block by block: NPY, or a table with columns ``x``,
+                ``y``, … (Parquet, Feather, CSV). It appears once all are written.
 
         Returns:
             The embedding as NumPy array, shape (m, out_dim), float32, unless :meth:`set_output` asks for something
-            else.
+            else; the path of the file if ``out`` is given.
+
+        Raises:
+            ValueError: If values are not finite, rows have other columns than those of the training, or ``out`` is
+                the file of the rows.
         """
+        if out is not None:
+            self._require_trained()
+            rows = self._fitted.check_names(open_data(X), self.data_key, self)
+            return embed_to_file(rows, out, self._application_of("embed", refine=refine))
         embedded = self._apply(X, "embed", refine=refine)
         if not self._returns_tensors:
             return embedded.numpy()

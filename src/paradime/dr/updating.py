@@ -7,28 +7,32 @@ import dataclasses
 import logging
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 
+from paradime.constraints import PinConstraint
 from paradime.data import Dataset
 from paradime.dr.components import Components
+from paradime.dr.editing import ImposedConstraints, is_among, keys_of_rows
 from paradime.dr.estimator import Estimator
 from paradime.dr.fitted import Drift
 from paradime.dr.inference import apply_model
 from paradime.dr.inputs import Targets, as_dataset, embedded_entry
-from paradime.dr.overrides import AddedLoss
+from paradime.dr.overrides import AddedLoss, added_constraint
 from paradime.functional.clustering import covering_points, relative_movement
-from paradime.loss import AnchorLoss
+from paradime.loss import AnchorLoss, Loss
+from paradime.loss.base import Trial
 from paradime.training import TrainingPhase
 from paradime.types import Data
-from paradime.utils.arguments import check_integer, check_within, is_integer
+from paradime.utils.arguments import check_integer, check_within, is_integer, shown
 from paradime.utils.logging import report
 from paradime.utils.rows import stacked
 
 __all__ = [
     "Anchors",
+    "are_the_same",
     "check_epochs",
     "check_update",
     "held_phases",
@@ -167,15 +171,22 @@ class Anchors:
     spread: float
 
     @classmethod
-    def of(cls, routine: Estimator, earlier: Dataset, n_anchors: int) -> Anchors:
-        """Chooses anchors among earlier rows; 500 to look at if there are to be none."""
+    def of(
+        cls, routine: Estimator, earlier: Dataset, n_anchors: int, imposed: ImposedConstraints | None = None
+    ) -> Anchors:
+        """Chooses anchors among earlier rows that no constraint names; 500 to look at if there are to be none."""
         blocks = routine._components
         rows = earlier[embedded_entry(earlier, routine.data_key)]
         positions = apply_model(blocks, rows, "embed", routine._fitted, owner=type(routine).__name__, refine=False)
         # in double precision, which holds the squares of all numbers of single precision
         deviations = (positions - positions.mean(dim=0)).to(torch.float64)
         spread = float(deviations.square().sum(dim=1).mean().sqrt())
-        chosen = covering_points(positions, n_anchors or _USUAL_ANCHORS, generator=_generator(blocks.seed))
+        if imposed is not None:
+            free = (~is_among(keys_of_rows(rows), imposed.named_keys)).nonzero().squeeze(1)
+            rows, positions = rows[free], positions[free]
+        chosen = torch.arange(0)
+        if len(positions):
+            chosen = covering_points(positions, n_anchors or _USUAL_ANCHORS, generator=_generator(blocks.seed))
         return cls(rows[chosen], positions[chosen], spread)
 
     def drift(self, routine: Estimator) -> Drift:
@@ -184,6 +195,8 @@ class Anchors:
             routine._components, self.rows, "embed", routine._fitted, owner=type(routine).__name__, refine=False
         )
         moved = relative_movement(self.positions, now, self.spread)
+        if not len(moved):
+            return Drift(0.0, 0.0, self.spread, 0)
         drift = Drift(float(moved.mean()), float(moved.max()), self.spread, len(self.rows))
         report(
             log,
@@ -197,19 +210,28 @@ def check_update(keep: Any, anchors: Any, share: Any) -> None:
     """Raises ValueError if a setting of ``update`` is out of range."""
     is_share = isinstance(keep, float) and 0 <= keep <= 1
     if not is_share and (not is_integer(keep) or keep < 0):
-        raise ValueError(f"keep must be a number of rows, at least 0, or a share in [0, 1], got {keep!r}.")
+        raise ValueError(f"keep must be a number of rows, at least 0, or a share in [0, 1], got {shown(keep)}.")
     check_integer("anchors", anchors, 0)
     check_within("share", share, "(0, 1)", remedy="Set anchors=0 to hold none.")
 
 
 def rows_to_update(
-    routine: Estimator, X: Data, y: Any, old: Data | None
+    routine: Estimator, X: Data, y: Any, old: Data | None, *, edits: bool = False
 ) -> tuple[Dataset, Dataset, Targets | None]:
     """Returns the earlier rows, the new ones with all entries of these, and what the targets of both are.
+
+    Args:
+        routine: The routine.
+        X: The new rows.
+        y: Their targets.
+        old: Earlier rows; those that the routine holds if ``None``.
+        edits: Whether the rows of a map are updated by constraints on these: ``X`` then stands for the earlier
+            rows of a routine that holds none.
 
     Raises:
         ValueError: If the routine holds no earlier rows and none are given, or entries are missing.
     """
+    old = X if edits and old is None and routine._components.dataset is None else old
     earlier = _earlier_rows(routine, old)
     new, targets = as_dataset(X, routine.data_key), routine._fitted.targets
     if y is not None and targets is None:
@@ -225,6 +247,13 @@ def rows_to_update(
     return earlier, new, targets
 
 
+def are_the_same(earlier: Dataset, new: Dataset, key: str) -> bool:
+    """Returns whether the new rows are the earlier ones, in the same order."""
+    entry = embedded_entry(new, key)
+    first, second = earlier[entry], new[entry]
+    return first.shape == second.shape and torch.equal(keys_of_rows(first), keys_of_rows(second))
+
+
 def with_kept(earlier: Dataset, new: Dataset, keep: int | float, seed: int | None) -> Dataset:
     """Returns the new rows, with some of the earlier ones before them."""
     if not keep:
@@ -235,18 +264,62 @@ def with_kept(earlier: Dataset, new: Dataset, keep: int | float, seed: int | Non
 
 
 @contextlib.contextmanager
-def held_phases(blocks: Components, anchors: Anchors | None, share: float, epochs: int | None) -> Iterator[None]:
-    """Within the block, the phases are the main ones, with a loss that holds anchors where they are."""
+def held_phases(
+    blocks: Components,
+    anchors: Anchors | None,
+    share: float,
+    epochs: int | None,
+    imposed: ImposedConstraints | None = None,
+) -> Iterator[None]:
+    """Within the block, the phases are the main ones, with imposed constraints, and a loss that holds anchors."""
     changes = {} if epochs is None else {"epochs": epochs}
     phases = [phase.replace(**changes) for phase in blocks.main_phases()]
-    if anchors is not None:
-        loss = AnchorLoss(anchors.rows, anchors.positions)
-        AddedLoss(_ANCHORS, loss, share=share).apply(blocks.losses, phases)
+    before = set(blocks.losses)
+    pins: list[PinConstraint] = []
+    if imposed is not None:
+        for one in imposed.constraints:
+            added = added_constraint(
+                one, blocks.losses, key=None, weight=None, share=imposed.share_of_each, phases=None
+            )
+            if isinstance(one, PinConstraint):
+                pins.append(one)
+            else:
+                added.apply(blocks.losses, phases)
+    if anchors is not None and len(anchors.rows):
+        held: Loss = AnchorLoss(anchors.rows, anchors.positions)
+        if pins:
+            held = _HeldRows([held, *pins])
+        AddedLoss(_ANCHORS, held, share=share).apply(blocks.losses, phases)
+    elif pins and imposed is not None:
+        AddedLoss(_ANCHORS, _HeldRows(pins), share=imposed.share_of_each).apply(blocks.losses, phases)
     try:
         with blocks.other_phases(phases):
             yield
     finally:
-        blocks.losses.pop(_ANCHORS, None)
+        for key in set(blocks.losses) - before:
+            del blocks.losses[key]
+
+
+class _HeldRows(Loss):
+    """The sum of losses of anchors and of pins, which have one gradient share.
+
+    With shares of their own, a few anchors that hardly moved would have the same say as pins that are far off.
+    """
+
+    def __init__(self, losses: Sequence[Loss]) -> None:
+        super().__init__(_ANCHORS)
+        self.losses = torch.nn.ModuleList(losses)
+
+    def forward(self, *arguments: Any) -> torch.Tensor:
+        values = [loss(*arguments) for loss in self._losses()]
+        return torch.stack(values).sum()
+
+    def check_setup(self, trial: Trial) -> None:
+        for loss in self._losses():
+            loss.check_setup(trial)
+
+    def _losses(self) -> list[Loss]:
+        return [loss for loss in self.losses if isinstance(loss, Loss)]
 
 
 def _generator(seed: int | None) -> torch.Generator | None:

@@ -163,11 +163,12 @@ class Preset(ParametricDR):
         validation_data: Any = None,
         callbacks: Sequence[Callback] = (),
         resume_from: str | os.PathLike[str] | None = None,
+        sample: int | None = None,
     ) -> Self:
         """Trains on data from the start; a ``y`` takes part in the objective.
 
         Args:
-            X: The data.
+            X: The data; a file that :func:`~paradime.sources.open_rows` takes is read in blocks.
             y: Targets, shape (n,): floating-point numbers are numbers, anything else is classes. A
                 missing value, or −1 among integers, means unlabelled. With ``classifier=True`` a head learns to
                 predict them; otherwise points with equal classes or similar numbers are pulled together.
@@ -176,13 +177,16 @@ class Preset(ParametricDR):
             callbacks: What to call during training, in addition to the routine's own.
             resume_from: A checkpoint of :class:`~paradime.training.Checkpoints`, or its folder, from which the
                 training goes on; data and parameters are those of the training that was interrupted.
+            sample: Train on so many rows, which are drawn at random and read into memory; they are then the
+                routine's data, and :meth:`transform` places the others. All rows if ``None``.
         """
         if y is None and getattr(self, "classifier", False):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None: with classifier=True "
                 "it learns to predict y. Pass it: fit(X, y)."
             )
-        return super().fit(X, y, validation_data=validation_data, callbacks=callbacks, resume_from=resume_from)
+        settings: Any = {"callbacks": callbacks, "resume_from": resume_from, "sample": sample}
+        return super().fit(X, y, validation_data=validation_data, **settings)
 
     def _parameters_not_saved(self) -> frozenset[str]:
         data = {"initialization"} if is_array(self.initialization) else ()

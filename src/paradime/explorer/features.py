@@ -138,7 +138,8 @@ def pack_network(routine: Any, X: Any, Y: AnyArray, blobs: Blobs) -> PackedNetwo
 
 def _reference_rows(layers: Layers) -> int:
     """Returns how many training rows a written refined map has, 0 for a network."""
-    return sum(len(layer["reference"]) for layer in layers if layer["op"] == "place")
+    inner = sum(_reference_rows(layer["layers"]) for layer in layers if "layers" in layer)
+    return inner + sum(len(layer["reference"]) for layer in layers if layer["op"] == "place")
 
 
 def _difference(layers: Layers, rows: torch.Tensor, Y: AnyArray, extent: float) -> str | None:

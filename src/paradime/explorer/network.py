@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
 from paradime.exceptions import UnsupportedConfigurationError
+from paradime.explorer.conditions import apply_condition, write_conditions
 from paradime.models import (
     ACTIVATIONS,
     CenterModel,
@@ -19,6 +20,7 @@ from paradime.models import (
     FullyConnected,
     FullyConnectedEmbeddingModel,
     InputScaling,
+    unit_of,
 )
 from paradime.models.layers import activation_function
 from paradime.refinement import RefinedMap, RefinedPlacement
@@ -51,8 +53,9 @@ def write_layers(model: Any, *, reference_rows: int | None = None) -> Layers:
     """Converts a model that embeds rows to a list of plain layers.
 
     It supports linear layers, layer and batch normalisation, built-in activations, shortcuts, standardisation, the
-    scaling and centres of :class:`~paradime.models.CenterModel`, ``torch.nn.Sequential`` of these, and pipelines
-    that standardise rows first. A routine with a refined map is one layer, ``"place"``, whatever its network is.
+    scaling and centres of :class:`~paradime.models.CenterModel`, exact constraints, ``torch.nn.Sequential`` of
+    these, and pipelines that standardise rows first. A routine with a refined map is one layer, ``"place"``,
+    whatever its network is.
 
     Args:
         model: A torch module, a routine, or a scikit-learn pipeline that ends with a routine.
@@ -74,20 +77,22 @@ def write_layers(model: Any, *, reference_rows: int | None = None) -> Layers:
         return [layer for step in steps for layer in _written_step(step, reference_rows)]
     if hasattr(model, "refined_map_"):
         refined: RefinedMap = model.refined_map_
-        return [_refined(refined if reference_rows is None else refined.sample(reference_rows))]
+        return _refined(refined if reference_rows is None else refined.sample(reference_rows))
     network = model if isinstance(model, torch.nn.Module) else getattr(model, "model", None)
     if not isinstance(network, torch.nn.Module):
         raise UnsupportedConfigurationError(f"{type(model).__name__} has no network that can be written")
     return _written(network)
 
 
-def _refined(refined: RefinedMap) -> dict[str, Any]:
-    if refined.conditions is not None:
-        raise UnsupportedConfigurationError("layers of exact constraints cannot be written")
+def _refined(refined: RefinedMap) -> Layers:
     placement = RefinedPlacement.of(refined)
-    arrays = {name: tensor.numpy() for name, tensor in placement.named_buffers()}
+    arrays = {name: tensor.numpy() for name, tensor in placement.named_buffers(recurse=False)}
     settings = {name: getattr(placement, name) for name in _PLACEMENT}
-    return {"op": "place", **arrays, **settings}
+    place = [{"op": "place", **arrays, **settings}]
+    if refined.conditions is None:
+        return place
+    conditions = write_conditions(refined.conditions, refined.unit, projected=True)
+    return [{"op": "conditioned", "layers": place, "conditions": conditions}]
 
 
 def _written_step(step: Any, reference_rows: int | None) -> Layers:
@@ -171,13 +176,15 @@ def _fully_connected(module: Any) -> Layers:
 
 def _embedding_layers(module: Any) -> Layers:
     """Converts a model with an optional standardisation of rows and unit of the output."""
-    return [*_standardization(module.scaling), *_fully_connected(module), *_unit(module), *_outputs(module)]
+    return _conditioned(module, [*_standardization(module.scaling), *_fully_connected(module), *_unit(module)])
 
 
-def _outputs(module: Any) -> Layers:
-    if module.output_layers is not None:
-        raise UnsupportedConfigurationError("layers of exact constraints cannot be written")
-    return []
+def _conditioned(module: Any, layers: Layers) -> Layers:
+    """Returns layers that lead to the positions of a model, with the conditions of its exact constraints."""
+    if module.output_layers is None:
+        return layers
+    conditions = write_conditions(module.output_layers, unit_of(module), projected=False)
+    return [{"op": "conditioned", "layers": layers, "conditions": conditions}]
 
 
 def _standardization(module: Any) -> Layers:
@@ -212,7 +219,9 @@ def _assignments(module: Any) -> Layers:
 
 def _center_model(module: Any) -> Layers:
     assignments = [] if module.assignments is None else _assignments(module.assignments)
-    return [*_written(module.scaling), *assignments, *_written(module.network), *_unit(module), *_outputs(module)]
+    return _conditioned(
+        module, [*_written(module.scaling), *assignments, *_written(module.network), *_unit(module)]
+    )
 
 
 _WRITERS: dict[type[torch.nn.Module], Callable[[Any], Layers]] = {
@@ -280,6 +289,13 @@ def _run_place(X: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
     return torch.cat([placement(part) for part in parts]).double()
 
 
+def _run_conditioned(X: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
+    positions = run_layers(layer["layers"], X)
+    for condition in layer["conditions"]:
+        positions = apply_condition(condition, positions, X)
+    return positions
+
+
 def _run_normalize(X: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
     deviations = X - X.mean(dim=1, keepdim=True)
     variance = deviations.square().mean(dim=1, keepdim=True)
@@ -296,4 +312,5 @@ _OPERATIONS: dict[str, Callable[[torch.Tensor, dict[str, Any]], torch.Tensor]] =
     "place": _run_place,
     "activate": lambda X, layer: activation_function(str(layer["name"]))(X),
     "residual": lambda X, layer: X + run_layers(layer["layers"], X),
+    "conditioned": _run_conditioned,
 }

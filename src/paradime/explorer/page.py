@@ -21,6 +21,7 @@ _SCRIPTS = (
     "data",
     "columns",
     "refined",
+    "conditions",
     "network",
     "theme",
     "overlay",
@@ -29,6 +30,8 @@ _SCRIPTS = (
     "search",
     "selection",
     "what_if",
+    "edits",
+    "moved",
     "main",
 )
 _MOST_INLINE_BYTES = 40_000_000

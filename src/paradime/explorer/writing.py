@@ -38,6 +38,8 @@ def explore(
     columns: Any = None,
     images: Any = None,
     embedding: Any = None,
+    moved_from: Any = None,
+    row_names: Any = None,
     feature_names: Sequence[str] | None = None,
     color: str | None = None,
     title: str | None = None,
@@ -49,7 +51,8 @@ def explore(
 
     The map pans and zooms. Hovering over a point shows its row, and its image if available. Points can be coloured
     by any column, searched by text, selected by a lasso or a box, compared with all others, and downloaded as
-    CSV. If the network of the routine is supported, the page contains it: sliders change features of a point, and
+    CSV. Points can be dragged to other places, and pairs be drawn: ``update`` takes the file of these edits. If
+    the network of the routine is supported, the page contains it: sliders change features of a point, and
     the model moves the point as ``transform`` would.
 
     Args:
@@ -63,6 +66,8 @@ def explore(
         images: An image per point: an array of shape (n, h, w), (n, h, w, 3) or (n, 3, h, w); or the shape of
             the images, such as ``(8, 8)``, if the rows of ``X`` are pixels.
         embedding: Positions, shape (n, 2), in place of ``routine.transform(X)``.
+        moved_from: The positions of the points in an earlier map, shape (n, 2): the page shows what moved.
+        row_names: A unique name per point, shape (n,), by which a file of edits names it; by default its index.
         feature_names: Names of the columns of ``X``; by default those of the data frame or the routine, or
             ``"x0"``, ``"x1"``, ….
         color: The column that initially colours the points; by default ``y``, or the first column of classes.
@@ -100,6 +105,8 @@ def explore(
     names = [] if rows is None else names_of(X, routine, row_shape=rows.shape[1:], given=feature_names)
     flat = None if rows is None else rows.flat()
     described = _described(routine, title, theme, positions, blobs)
+    described["former"] = None if moved_from is None else _former(moved_from, n, blobs)
+    described["rowNames"] = None if row_names is None else _unique_names(row_names, n)
     if X is not None and rows is None:
         # the page still shows the columns of a data frame
         if columns is None and is_frame(X):
@@ -165,6 +172,29 @@ def _positions(routine: Any, X: Any, embedding: Any) -> AnyArray:
     if not np.isfinite(positions).all():
         raise ValueError("embedding must not have values beyond single precision. Rescale it: Y / abs(Y).max().")
     return positions
+
+
+def _former(moved_from: Any, n: int, blobs: Blobs) -> dict[str, Any]:
+    """Packs earlier positions."""
+    Y = to_numpy(checked_rows("moved_from", moved_from))
+    if Y.shape != (n, 2):
+        raise ValueError(
+            f"moved_from must have the earlier position of each point, shape ({n}, 2), got {Y.shape}. Pass "
+            "routine.transform(X) of the time before."
+        )
+    x, y = Y.astype(np.float32).T
+    return {"x": blobs.add(x), "y": blobs.add(y)}
+
+
+def _unique_names(row_names: Any, n: int) -> list[str]:
+    """Returns the names of points as strings."""
+    names = [str(name) for name in row_names]
+    if len(names) != n or len(set(names)) < n:
+        raise ValueError(
+            f"row_names must be one name per point, {n} different ones, got {len(names)} names, "
+            f"{len(set(names))} of them different. Leave them out to use the indices of the rows."
+        )
+    return names
 
 
 def _rows(X: Any, n: int) -> Rows | None:

@@ -15,13 +15,13 @@ from paradime.neighbors.metrics import check_metric
 from paradime.neighbors.pynndescent import PynndescentBackend
 from paradime.types import Metric
 
-__all__ = ["BACKENDS", "Choice", "check_search", "choose_backend", "reasoned_choice"]
+__all__ = ["BACKENDS", "EXACT_UP_TO", "Choice", "check_search", "choose_backend", "reasoned_choice"]
 
 BACKENDS: Registry[NeighborBackend] = Registry("neighbor backend")
 for _backend in (ExactBackend(), BlocksBackend(), FaissBackend(), PynndescentBackend()):
     BACKENDS.add(_backend.name, _backend)
 
-_EXACT_UP_TO = 20_000  # up to so many points, comparing all pairs takes a few seconds at most
+EXACT_UP_TO = 20_000  # up to so many points, comparing all pairs takes a few seconds at most
 _EXACT_UP_TO_ON_CUDA = 200_000
 _MANY_COLUMNS = 64  # with more columns, matrix products are faster than comparing single points
 
@@ -80,7 +80,7 @@ def reasoned_choice(n: int, metric: Metric, *, dim: int, device: torch.device | 
 
 
 def _by_preference(n: int, dim: int, on_cuda: bool) -> list[tuple[str, str]]:
-    few = _EXACT_UP_TO_ON_CUDA if on_cuda else _EXACT_UP_TO
+    few = _EXACT_UP_TO_ON_CUDA if on_cuda else EXACT_UP_TO
     compares_all = f"up to {few:,} points all pairs are compared"
     exact = ("exact", compares_all if n <= few else "no other backend supports the metric")
     blocks = ("blocks", "matrix products of whole lists suit the device" if on_cuda else "there are many columns")

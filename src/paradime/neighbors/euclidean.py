@@ -6,6 +6,7 @@ import torch
 
 from paradime.neighbors.metrics import canonical
 from paradime.types import Metric
+from paradime.utils.rows import Rows
 
 __all__ = ["EuclideanRows", "is_euclidean"]
 
@@ -27,11 +28,11 @@ class EuclideanRows:
     represents the data exactly, else double precision.
 
     Args:
-        X: The points, shape (n, d).
+        X: The points, shape (n, d), also rows that are read in blocks.
         metric: A metric that :func:`is_euclidean` accepts.
     """
 
-    def __init__(self, X: torch.Tensor, metric: Metric) -> None:
+    def __init__(self, X: torch.Tensor | Rows, metric: Metric) -> None:
         self.X = X
         self.metric = canonical(metric)
         self.on_directions = self.metric in _ON_DIRECTIONS
@@ -59,7 +60,7 @@ class EuclideanRows:
         # a row of zeros has no direction: it is at the origin, with cosine distance 1/2 to all others
         return values / torch.where(norms > 0, norms, 1)
 
-    def around(self, center: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    def around(self, center: torch.Tensor, rows: torch.Tensor | slice) -> torch.Tensor:
         """Returns rows minus a centre (rounded to their dtype), in single precision, shape (m, d)."""
         # differences of exactly represented numbers are precise near the centre
         return (self.at(rows) - center.to(self.dtype)).to(torch.float32)
@@ -72,7 +73,7 @@ class EuclideanRows:
     def center(self) -> torch.Tensor:
         """Returns the mean of all rows, shape (d,), summed in double precision."""
         if self._center is None:
-            total = self.X.new_zeros(self.dim, dtype=torch.float64)
+            total = torch.zeros(self.dim, dtype=torch.float64, device=self.X.device)
             for chunk in self.chunks():
                 total += self.at(chunk).sum(dim=0, dtype=torch.float64)
             self._center = total / len(self)

@@ -19,12 +19,12 @@ from paradime.types import Metric
 from paradime.utils.convert import as_numpy, as_tensor
 from paradime.utils.ranks import current_ranks
 
-__all__ = ["FaissBackend"]
+__all__ = ["PROMISED_RECALL", "WANTED_RECALL", "FaissBackend", "query", "threads_of_torch"]
 
 log = logging.getLogger(__name__)
 
-_PROMISED_RECALL = 0.99
-_WANTED_RECALL = 0.993  # on the sampled rows of the trial, with a margin for the sampling error
+PROMISED_RECALL = 0.99
+WANTED_RECALL = 0.993  # on the sampled rows of the trial, with a margin for the sampling error
 _TRIAL_ROWS = 500
 _QUERY_ELEMENTS = 1 << 21  # number of results per query, which limits the memory
 
@@ -52,7 +52,7 @@ class FaissBackend:
         self, X: torch.Tensor, k: int, *, metric: Metric, random_state: int = 0
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Finds neighbours, see :meth:`NeighborBackend.search`."""
-        with _threads_of_torch():
+        with threads_of_torch():
             result = self._search(X, k, metric, random_state)
         return result or BlocksBackend().search(X, k, metric=metric, random_state=random_state)
 
@@ -66,19 +66,19 @@ class FaissBackend:
         index = _inverted_lists(rows, random_state)
         queries = as_numpy(trial.rows)
         while True:
-            indices, _ = _query(index, rows[queries], k + 1)
+            indices, _ = query(index, rows[queries], k + 1)
             recall = trial.recall(points, indices.to(X.device))
-            if recall >= _WANTED_RECALL or index.nprobe >= index.nlist:
+            if recall >= WANTED_RECALL or index.nprobe >= index.nlist:
                 break
             index.nprobe = min(index.nprobe + (index.nprobe + 1) // 2, index.nlist)
         log.debug("faiss: %d of %d lists probed, recall %.4f", index.nprobe, index.nlist, recall)
-        if recall < _PROMISED_RECALL:
+        if recall < PROMISED_RECALL:
             return None
         return _all_neighbors(index, rows, points, k)
 
 
 @contextlib.contextmanager
-def _threads_of_torch() -> Iterator[None]:
+def threads_of_torch() -> Iterator[None]:
     """Lets faiss use as many threads as torch within the ``with`` block."""
     import faiss
 
@@ -99,7 +99,7 @@ def _all_neighbors(index: Any, rows: Any, points: EuclideanRows, k: int) -> tupl
     for start in range(share.start, share.stop, step):
         chunk = slice(start, min(start + step, share.stop))
         own = torch.arange(chunk.start, chunk.stop)
-        indices[chunk], sq_dists = without_self(*_query(index, rows[chunk], k + 1), own)
+        indices[chunk], sq_dists = without_self(*query(index, rows[chunk], k + 1), own)
         dists[chunk] = points.distances(sq_dists.clamp_min_(0))
     return ranks.gather(indices[share], len(rows)), ranks.gather(dists[share], len(rows))
 
@@ -119,7 +119,8 @@ def _inverted_lists(rows: Any, random_state: int) -> Any:
     return index
 
 
-def _query(index: Any, rows: Any, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+def query(index: Any, rows: Any, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns the nearest rows of an index, int64, and their squared distances, shape (m, k) each."""
     while True:
         sq_dists, indices = index.search(rows, k)
         # -1 marks missing neighbours, if the probed lists have fewer than k points

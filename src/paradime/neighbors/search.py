@@ -13,17 +13,18 @@ import torch
 from paradime.functional.distances import UNIT_POWERS, magnitude_of_rows
 from paradime.neighbors.backend import NeighborBackend
 from paradime.neighbors.cache import active_cache
-from paradime.neighbors.choice import BACKENDS, Choice, reasoned_choice
+from paradime.neighbors.choice import BACKENDS, EXACT_UP_TO, Choice, reasoned_choice
 from paradime.neighbors.euclidean import EuclideanRows, is_euclidean
 from paradime.neighbors.exact import Trial, exact_neighbors_of
 from paradime.neighbors.metrics import canonical, check_metric
+from paradime.neighbors.on_disk import searched_on_disk, suits_search_on_disk
 from paradime.neighbors.sparse_search import choose_sparse, measured_sparse_recall, search_sparse
 from paradime.types import Metric
 from paradime.utils.arguments import is_integer
 from paradime.utils.frames import frame_values, is_frame
 from paradime.utils.logging import report
 from paradime.utils.optional import missing_library
-from paradime.utils.rows import DenseRows, loaded, rows_of
+from paradime.utils.rows import DenseRows, Rows, loaded, rows_of
 from paradime.utils.sparse import SparseRows
 
 __all__ = ["measured_recall", "nearest_neighbors"]
@@ -71,11 +72,13 @@ def nearest_neighbors(
         >>> indices.tolist(), dists.tolist()
         ([[1], [0], [1]], [[1.0], [1.0], [2.0]])
     """
-    points = _checked_points(X)
+    points = _checked_points(X, metric, backend)
     n_neighbors, metric = _checked_number(n_neighbors, len(points)), canonical(metric)
     if isinstance(points, SparseRows):
         name, reason = choose_sparse(points, metric, backend)
         search: _Search = functools.partial(search_sparse, backend=name)
+    elif not isinstance(points, DenseRows):
+        name, reason, search = "faiss", "rows that stay on disk are searched in blocks", searched_on_disk
     else:
         chosen, reason = _chosen(points, metric, backend)
         name, search = chosen.name, chosen.search
@@ -88,7 +91,7 @@ def nearest_neighbors(
             return stored
     shape = f"{len(points)} points, {points.shape[1]} columns, k = {n_neighbors}, metric {metric}"
     report(log, f"Neighbors of {shape}: backend {name}, since {reason}.")
-    rows, unit = _moderate_rows(points, metric)
+    rows, unit = _moderate_rows(points, metric) if isinstance(points, (DenseRows, SparseRows)) else (points, 1.0)
     indices, dists = search(rows.stored, n_neighbors, metric=metric, random_state=random_state)
     dists = _with_unit(dists, unit)
     if cache is not None and key is not None:
@@ -96,8 +99,8 @@ def nearest_neighbors(
     return indices, dists
 
 
-def _checked_points(X: Any) -> DenseRows | SparseRows:
-    """Returns finite rows of a floating-point type."""
+def _checked_points(X: Any, metric: Metric, backend: str) -> Rows:
+    """Returns finite rows of a floating-point type: in memory, unless they can be searched in blocks."""
     rows = rows_of(frame_values("X", X) if is_frame(X) else X).detach()
     if rows.ndim != 2:
         raise ValueError(
@@ -108,7 +111,9 @@ def _checked_points(X: Any) -> DenseRows | SparseRows:
     if found is not None:
         (row, *_), _ = found
         raise ValueError(f"X must be finite, got NaN or infinity, first in row {row}. Impute or drop these rows.")
-    return loaded(rows if rows.is_floating_point() else rows.to(torch.float64))
+    rows = rows if rows.is_floating_point() else rows.to(torch.float64)
+    stays = suits_search_on_disk(rows, metric, backend, EXACT_UP_TO) and _unit_of(rows, metric) == 1
+    return rows if stays else loaded(rows)
 
 
 def _checked_number(n_neighbors: Any, n: int) -> int:
@@ -207,16 +212,20 @@ def _moderate_rows(X: Any, metric: Metric) -> tuple[DenseRows | SparseRows, floa
         >>> rows.column(0), unit
         (tensor([1., 3.], dtype=torch.float64), 1.2676506002282294e+30)
     """
-    power = UNIT_POWERS.get(str(canonical(metric))) if isinstance(metric, str) else None
     rows = loaded(X)
-    if power is None:
-        return rows, 1.0
-    sample = torch.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE_ROWS)).to(rows.device, torch.int64)
-    unit = float(magnitude_of_rows(rows.take(sample).max_abs_per_row()))
+    unit = _unit_of(rows, metric)
     if unit == 1:
         return rows, 1.0
     # in double precision, because outliers would exceed the range of single precision
-    return rows.to(torch.float64).divided(unit), unit**power
+    return rows.to(torch.float64).divided(unit), unit ** UNIT_POWERS[str(canonical(metric))]
+
+
+def _unit_of(rows: Rows, metric: Metric) -> float:
+    """Returns the power of two by which rows are divided, 1 if their magnitude is moderate."""
+    if not isinstance(metric, str) or str(canonical(metric)) not in UNIT_POWERS:
+        return 1.0
+    sample = torch.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE_ROWS)).to(rows.device, torch.int64)
+    return float(magnitude_of_rows(rows.take(sample).max_abs_per_row()))
 
 
 def _with_unit(dists: torch.Tensor, unit: float) -> torch.Tensor:

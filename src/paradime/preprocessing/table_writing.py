@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from paradime.preprocessing._table_formats import require_anndata, require_arrow
+from paradime.preprocessing._table_formats import require_anndata, require_arrow, require_pandas
 from paradime.preprocessing.tables import TableError, file_format
+from paradime.types import AnyArray
 from paradime.utils.files import atomic_write, naming_path
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _MAX_EXACT = 2**53  # up to this, float64 represents all integers
 class TableWriter:
     """Writes a table chunk by chunk; the file is created or replaced at the end.
 
-    CSV, TSV, Parquet and Feather files are written by chunks, NPY, NPZ and H5AD files at the end. NPY files
+    CSV, TSV, Parquet, Feather and NPY files are written by chunks, NPZ and H5AD files at the end. NPY files
     contain the coordinates only; H5AD files contain them as ``obsm["X_paradime"]``, and the other columns as
     ``obs``.
 
@@ -63,6 +64,7 @@ class TableWriter:
         self._schema: Any = None
         self._target: Path | None = None
         self._chunks: list[pd.DataFrame] = []
+        self._array: _ArrayWriter | None = None
 
     def __enter__(self) -> Self:
         """Opens a temporary file, or standard output."""
@@ -98,9 +100,32 @@ class TableWriter:
             frame.to_csv(self._file, sep=separator, index=False, header=self.n_rows == 0, lineterminator="\n")
         elif self._kind in ("parquet", "feather"):
             self._write_arrow(frame)
+        elif self._kind == "npy":
+            self._write_array((frame[self.coordinates] if self.coordinates else frame).to_numpy())
         else:
-            self._chunks.append(frame[self.coordinates] if self._kind == "npy" and self.coordinates else frame)
+            self._chunks.append(frame)
         self.n_rows += len(frame)
+
+    def write_positions(self, positions: AnyArray) -> None:
+        """Writes rows that have coordinates only; into NPY files, without pandas.
+
+        Args:
+            positions: Shape (b, number of coordinates).
+
+        Raises:
+            OSError: If they cannot be written.
+        """
+        if self._kind == "npy":
+            self._write_array(positions)
+            self.n_rows += len(positions)
+            return
+        self.write(require_pandas().DataFrame(positions, columns=self.coordinates))
+
+    def _write_array(self, rows: AnyArray) -> None:
+        if self._array is None:
+            assert self._target is not None
+            self._array = _ArrayWriter(self._stack.enter_context(self._target.open("wb")), rows)
+        self._array.write(rows)
 
     def _opened(self) -> Any:
         assert self._target is not None
@@ -133,7 +158,9 @@ class TableWriter:
             self._arrow.close()
 
     def _finish(self) -> None:
-        if self._kind not in ("npy", "npz", "h5ad"):
+        if self._array is not None:
+            self._array.finish()
+        if self._kind not in ("npz", "h5ad"):
             return
         import pandas as pd
 
@@ -143,10 +170,38 @@ class TableWriter:
             _write_h5ad(self._target, frame, self.coordinates)
             return
         with self._target.open("wb") as file:
-            if self._kind == "npy":
-                np.save(file, frame.to_numpy(), allow_pickle=False)
-            else:
-                np.savez_compressed(file, allow_pickle=False, **_arrays(frame, self.coordinates))
+            np.savez_compressed(file, allow_pickle=False, **_arrays(frame, self.coordinates))
+
+
+class _ArrayWriter:
+    """Writes an NPY file block by block.
+
+    Args:
+        file: An empty file.
+        first: The first rows, whose type and width all have.
+    """
+
+    def __init__(self, file: Any, first: AnyArray) -> None:
+        self._file, self._dtype, self._width = file, first.dtype, first.shape[1:]
+        self._n_rows = 0
+        self._write_header()
+
+    def write(self, rows: AnyArray) -> None:
+        """Writes further rows."""
+        self._file.write(np.ascontiguousarray(rows, self._dtype).data)
+        self._n_rows += len(rows)
+
+    def finish(self) -> None:
+        """Writes the number of rows into the header."""
+        self._file.seek(0)
+        self._write_header()
+        self._file.flush()
+
+    def _write_header(self) -> None:
+        # NumPy leaves room in the header for any number of rows
+        described = np.lib.format.dtype_to_descr(self._dtype)
+        header = {"descr": described, "fortran_order": False, "shape": (self._n_rows, *self._width)}
+        np.lib.format.write_array_header_1_0(self._file, header)
 
 
 def write_table(frame: pd.DataFrame, path: str | os.PathLike[str], *, coordinates: Sequence[str] = ()) -> None:

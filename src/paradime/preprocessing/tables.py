@@ -14,12 +14,21 @@ from paradime._registry import did_you_mean
 from paradime.preprocessing import _read_columns
 from paradime.preprocessing._table_formats import READERS, TableError, first_line, require_pandas, rows_of_chunk
 from paradime.preprocessing._text_tables import open_text
-from paradime.types import AnyArray
+from paradime.types import AnyArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FORMATS", "Table", "TableError", "file_format", "read_chunks", "read_table", "require_pandas"]
+__all__ = [
+    "FORMATS",
+    "Table",
+    "TableError",
+    "file_format",
+    "read_chunks",
+    "read_sample",
+    "read_table",
+    "require_pandas",
+]
 
 FORMATS: dict[str, str] = {
     ".csv": "csv",
@@ -161,6 +170,11 @@ class Table:
             rows, about=[name for name in self.about if name in names], kinds=self._kinds, comma=self._comma
         )
 
+    def take(self, rows: IntArray) -> Table:
+        """Returns some of the rows, given by their positions."""
+        chosen = self._rows.take(rows) if self._is_arrow else self._rows.iloc[rows].reset_index(drop=True)
+        return Table(chosen, about=self.about, kinds=None if self._kinds is None else {}, comma=self._comma)
+
     def _converted(self, names: Sequence[str]) -> Any:
         import pyarrow
 
@@ -195,6 +209,44 @@ def read_table(path: str | os.PathLike[str], *, header: bool | None = None) -> T
     if not sum(map(len, parts)):
         raise _without_rows(path)
     return parts[0] if len(parts) == 1 else _joined(parts)
+
+
+def read_sample(
+    path: str | os.PathLike[str], size: int, *, seed: int = 0, header: bool | None = None
+) -> tuple[Table, int]:
+    """Reads a random sample of the rows of a table, in their order; at most twice as many rows are in memory.
+
+    Args:
+        path: The file; ``-`` for CSV from standard input.
+        size: Number of rows, at least 1; all are returned if there are no more.
+        seed: Seed of the sample.
+        header: As in :func:`read_table`.
+
+    Returns:
+        The sampled rows, and the number of all rows.
+
+    Raises:
+        TableError: If the file is not a valid table or has no rows, or if names of columns are not distinct.
+        OSError: If it cannot be read.
+        ImportError: If pandas, or another library that the format needs, is missing.
+    """
+    random = np.random.default_rng(seed)
+    parts: list[Table] = []
+    keys: FloatArray = np.empty(0)
+    n_rows = 0
+    for chunk in read_chunks(path, header=header):
+        drawn = random.random(len(chunk))
+        # the sample is the rows with the smallest keys
+        limit = np.partition(keys, size - 1)[size - 1] if len(keys) >= size else np.inf
+        chosen = np.flatnonzero(drawn < limit)
+        n_rows += len(chunk)
+        if len(chosen):
+            parts.append(chunk.take(chosen))
+            keys = np.concatenate([keys, drawn[chosen]])
+        if len(keys) >= 2 * size:
+            parts, keys = _smallest(parts, keys, size)
+    parts, _ = _smallest(parts, keys, size)
+    return parts[0], n_rows
 
 
 def read_chunks(
@@ -258,6 +310,15 @@ def _joined(parts: list[Table]) -> Table:
     return Table(
         pyarrow.concat_tables(rows), about=first.about, kinds={} if first._is_text else None, comma=first._comma
     )
+
+
+def _smallest(parts: list[Table], keys: FloatArray, size: int) -> tuple[list[Table], FloatArray]:
+    """Returns the rows with the smallest keys, in their order, and these keys."""
+    table = parts[0] if len(parts) == 1 else _joined(parts)
+    if len(keys) <= size:
+        return [table], keys
+    chosen = np.sort(np.argpartition(keys, size - 1)[:size])
+    return [table.take(chosen)], keys[chosen]
 
 
 def _without_rows(path: Any) -> TableError:

@@ -22,6 +22,7 @@ __all__ = [
     "checks_of",
     "chunks_of",
     "factors_of_checks",
+    "keys_of",
     "likely_nearest",
     "nearest_of",
     "reduced",
@@ -88,7 +89,7 @@ class ReferenceRows:
         for chunk in chunks_of(X):
             short = reduced(chunk, self.directions, self.center, self.axes)
             rows.append(short.clamp(-_LARGEST_HALF, _LARGEST_HALF).to(torch.float16))
-            keys.append(_keys_of(chunk))
+            keys.append(keys_of(chunk))
             checks.append(checks_of(chunk, factors_of_checks(len(self.center)))[0])
         return dataclasses.replace(self, rows=torch.cat(rows), keys=torch.cat(keys), checks=torch.cat(checks))
 
@@ -144,11 +145,11 @@ class ReferenceRows:
 
     def find(self, X: torch.Tensor) -> torch.Tensor:
         """Returns the first stored row that equals each of these, shape (m,), int64; −1 where none does."""
-        return self._places(_keys_of(X))
+        return self._places(keys_of(X))
 
     def unknown(self, X: Any) -> torch.Tensor:
         """Returns the indices of the rows of X that are not stored, each of several equal ones once, ascending."""
-        keys = torch.cat([_keys_of(chunk) for chunk in chunks_of(X)])
+        keys = torch.cat([keys_of(chunk) for chunk in chunks_of(X)])
         new = (self._places(keys) < 0).nonzero().squeeze(1)
         _, first = np.unique(keys[new].numpy(), return_index=True)
         return new[torch.from_numpy(first).sort().values]
@@ -277,7 +278,7 @@ def checks_of(X: torch.Tensor, factors: torch.Tensor) -> tuple[torch.Tensor, tor
     return rows @ factors, rounding * (rows.abs() @ factors)
 
 
-def _keys_of(X: torch.Tensor) -> torch.Tensor:
+def keys_of(X: torch.Tensor) -> torch.Tensor:
     """Returns a number of each row that depends on every bit of it, shape (m,), int64; the same on all devices."""
     # in double precision, which tells rows far from zero apart; of the two zeros, the positive one
     rows = X.detach().flatten(1).to("cpu", torch.float64) + 0.0

@@ -23,6 +23,7 @@ EXTRAS: Mapping[str, Sequence[str]] = MappingProxyType(
         "anndata": ("anndata",),
         "files": ("pandas", "pyarrow", "h5py"),
         "tensorboard": ("tensorboard",),
+        "zarr": ("zarr",),
     }
 )
 

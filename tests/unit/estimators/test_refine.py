@@ -9,7 +9,9 @@ from sklearn.datasets import load_digits, load_iris
 import paradime
 import paradime.routines
 from paradime import ParametricContrastive, ParametricDR, ParametricTSNE, ParametricUMAP, metrics
+from paradime.constraints import AxisConstraint
 from paradime.exceptions import ModelFileError, UnsupportedConfigurationError
+from paradime.functional import cauchy
 
 pytestmark = pytest.mark.usefixtures("few_first_steps")
 
@@ -276,7 +278,9 @@ def score_of(outcome):
 
 
 @pytest.mark.parametrize("n_components", [1, 3])
-def test_maps_of_one_and_three_dimensions_are_refined(n_components, score_of):
+def test_maps_of_one_and_three_dimensions_are_refined(n_components, score_of, monkeypatch):
+    # a coarser grid in three dimensions, where Fourier transforms of the usual one take seconds
+    monkeypatch.setitem(cauchy._LEAST_CELLS, 3, 1 << 15)
     score_of(ParametricTSNE, 0.8, n_components=n_components)
 
 
@@ -462,5 +466,13 @@ def test_without_epochs_the_network_stays_as_it_is(digits):
 def test_by_default_a_map_with_further_components_is_not_refined(settings):
     X, y = load_iris(return_X_y=True)
     routine = ParametricTSNE(epochs=1, init_epochs=1, random_state=0, **settings).fit(X, y)
+    assert not hasattr(routine, "refined_map_")
+    assert "refine" not in routine.to_spec(format="dict")
+
+
+def test_by_default_a_map_with_a_constraint_is_not_refined():
+    X = load_iris().data
+    routine = ParametricTSNE(epochs=1, init_epochs=1, random_state=0)
+    routine.add_constraint(AxisConstraint(0), share=0.4).fit(X)
     assert not hasattr(routine, "refined_map_")
     assert "refine" not in routine.to_spec(format="dict")

@@ -37,8 +37,6 @@ from paradime.training import (
 from paradime.training._trees import _KIND, assemble
 from paradime.utils.seed import seed_all
 
-pytestmark = pytest.mark.usefixtures("few_first_steps")
-
 
 class StopAt(Callback):
     """Presses Ctrl-C after so many steps."""

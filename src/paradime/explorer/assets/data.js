@@ -55,6 +55,11 @@ function element(tag, options = {}, ...children) {
   return made;
 }
 
+// Scrolls the panel beside the map to an element; a panel below the map stays, so that the map does not leave the window.
+function revealInPanel(shown, block) {
+  if (getComputedStyle(shown.closest("aside")).overflowY === "auto") shown.scrollIntoView({ block });
+}
+
 function download(name, content, type) {
   const address = URL.createObjectURL(new Blob([content], { type }));
   element("a", { href: address, download: name }).click();

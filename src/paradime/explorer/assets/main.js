@@ -5,6 +5,7 @@ const state = {
   view: null, frame: null, extent: 1, pointSize: 5, mode: "pan", colorOf: (i) => state.legend.colorOf(i),
   hovered: null, picked: null, selected: null, hits: null, outline: [],
   start: null, current: null, startLabel: "", chosen: [], trail: [], placed: [],
+  edits: [], pinned: new Map(), draft: null, moved: null,
 };
 
 const MOST_LINES = 12;
@@ -75,11 +76,14 @@ async function begin() {
   state.pointSize = sizeFor(state.n);
   fillColors();
   state.view = wholeView();
+  if (loaded.former) readMoved(loaded.former);
   await setColor(described.color ?? "");
   listenToMap();
   listenToSearch();
   showSelection();
   showWhatIf();
+  showEdits();
+  showMoved();
   $("note-list").append(...described.notes.map((note) => element("li", { text: note })));
   $("notes").hidden = !described.notes.length;
   $("theme").onclick = () => {
@@ -91,7 +95,7 @@ async function begin() {
 }
 
 // for tests and for the console
-window.explorer = { ready: false, state, place: (row) => place(state.network, row), select, pick, setColor, csvOf, parseRows, hitsOf, pixelMap };
+window.explorer = { ready: false, state, place: (row) => place(state.network, row), select, pick, setColor, csvOf, parseRows, hitsOf, pixelMap, editsFile };
 begin().catch((error) => {
   $("loading").textContent = error.message;
   throw error;

@@ -140,6 +140,7 @@ function listenToMap() {
 
 function setMode(mode) {
   state.mode = mode;
+  state.draft = null;
   map.classList.toggle("selecting", mode !== "pan");
   for (const button of map.querySelectorAll("[data-mode]")) button.setAttribute("aria-pressed", button.dataset.mode === mode);
 }
@@ -147,19 +148,24 @@ function setMode(mode) {
 function listenToOutline() {
   let start = null;
   const at = (event) => [event.offsetX, event.offsetY];
+  const reach = (event) => REACH[event.pointerType] ?? REACH.mouse;
   overlay.addEventListener("pointerdown", (event) => {
     overlay.setPointerCapture(event.pointerId);
+    if (EDIT_MODES.includes(state.mode)) return beginEdit(at(event), reach(event));
     start = at(event);
     state.outline = [start];
   });
   overlay.addEventListener("pointermove", (event) => {
+    if (state.draft) return dragEdit(at(event));
+    if (EDIT_MODES.includes(state.mode)) return hoverNear(rowAt(at(event), reach(event)));
     if (!start) return;
     const [px, py] = at(event);
     if (state.mode === "lasso") state.outline.push([px, py]);
     else state.outline = [start, [px, start[1]], [px, py], [start[0], py]];
     drawOverlay();
   });
-  const end = () => {
+  const end = (event) => {
+    if (state.draft) return endEdit(event.type === "pointerup");
     if (!start) return;
     const outline = state.outline.map(([px, py]) => toData(px, py));
     start = null;
@@ -173,6 +179,8 @@ function listenToOutline() {
     zoomBy(Math.exp(event.deltaY / 400), ...at(event));
   }, { passive: false });
 }
+
+const hoverNear = (row) => { if (row !== state.hovered) hover(row); };
 
 // Returns the visible points inside a polygon, by the number of edges to their right.
 function rowsInside(polygon) {
@@ -193,10 +201,11 @@ function rowsInside(polygon) {
 
 function listenToKeys() {
   const actions = {
-    ArrowLeft: () => panBy(-0.1, 0), ArrowRight: () => panBy(0.1, 0),
-    ArrowUp: () => panBy(0, 0.1), ArrowDown: () => panBy(0, -0.1),
+    ArrowLeft: () => nudge(-0.01, 0) || panBy(-0.1, 0), ArrowRight: () => nudge(0.01, 0) || panBy(0.1, 0),
+    ArrowUp: () => nudge(0, 0.01) || panBy(0, 0.1), ArrowDown: () => nudge(0, -0.01) || panBy(0, -0.1),
     "+": () => zoomBy(1 / 1.5), "=": () => zoomBy(1 / 1.5), "-": () => zoomBy(1.5), 0: () => setView(wholeView()),
     p: () => setMode("pan"), l: () => setMode("lasso"), b: () => setMode("box"),
+    m: () => setMode("move"), t: () => setMode("together"), a: () => setMode("apart"), u: undoEdit,
     Escape: () => { select(null); setMode("pan"); },
   };
   map.addEventListener("keydown", (event) => {

@@ -68,6 +68,7 @@ const OPERATIONS = {
   soft_clip: softClip,
   centers,
   normalize,
+  conditioned,
   scale: (row, { center, weight, bias }) => row.map((value, j) => (value - center[j]) * weight[j] + bias[j]),
   activate: (row, { name }) => row.map(ACTIVATIONS[name]),
   residual: (row, { layers }) => {

@@ -26,6 +26,8 @@ function paintOverlay() {
   if (!state.frame) return;
   const toPixel = pixelMap();
   paintImages(pen, toPixel);
+  paintMoved(pen, toPixel);
+  paintEdits(pen, toPixel);
   if (state.trail.length) paintTrail(pen, toPixel);
   for (const [k, at] of state.placed.entries()) paintPlaced(pen, toPixel(...at), k + 1);
   if (state.picked !== null) paintRing(pen, toPixel(state.x[state.picked], state.y[state.picked]), cssColor("ink"), 2.5);

@@ -6,7 +6,7 @@ function select(rows) {
   state.selected = rows?.length ? rows : null;
   showSelection();
   // sliders of a clicked point may fill the panel
-  if (state.selected) $("selection-title").scrollIntoView({ block: "start" });
+  if (state.selected) revealInPanel($("selection-title"), "start");
   drawPoints();
 }
 

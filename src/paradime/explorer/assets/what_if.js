@@ -43,7 +43,7 @@ function startFrom(values, label) {
   state.trail = [place(state.network, values)];
   state.chosen = [];
   showSliders();
-  $("what-if-title").scrollIntoView({ block: "nearest" });
+  revealInPanel($("what-if-title"), "nearest");
   drawOverlay();
 }
 
