@@ -70,7 +70,14 @@ def make_tsne():
     """Makes a short t-SNE whose results depend on nothing but its arguments."""
 
     def make(**settings):
-        short = {"perplexity": 5, "epochs": 3, "init_epochs": 2, "batch_size": 30, "random_state": 0}
+        short = {
+            "refine": False,
+            "perplexity": 5,
+            "epochs": 3,
+            "init_epochs": 2,
+            "batch_size": 30,
+            "random_state": 0,
+        }
         return ParametricTSNE(**{**short, **settings})
 
     return make

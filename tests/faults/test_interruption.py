@@ -227,7 +227,8 @@ class Waiting(Callback):
             select.select([arrived], [], [])  # for the signal
 
 try:
-    ParametricTSNE(**settings).fit(X, callbacks=[Waiting(), Checkpoints(folder, every_seconds=0, keep=3)])
+    routine = ParametricTSNE(refine=False, **settings)
+    routine.fit(X, callbacks=[Waiting(), Checkpoints(folder, every_seconds=0, keep=3)])
 except KeyboardInterrupt:
     sys.exit(130)
 """
@@ -249,5 +250,8 @@ def test_an_ended_process_loses_one_interval_at_most_and_goes_on_to_the_same_bit
     for path in folder.glob("checkpoint-*"):
         assert read_checkpoint(path)["state"]["n_steps"] == int(path.stem.split("-")[1])
     assert STEP - 1 <= read_checkpoint(find_checkpoint(folder))["state"]["n_steps"] <= STEP
-    again, whole = ParametricTSNE(**SETTINGS).fit(X, resume_from=folder), ParametricTSNE(**SETTINGS).fit(X)
+    again, whole = (
+        ParametricTSNE(refine=False, **SETTINGS).fit(X, resume_from=folder),
+        ParametricTSNE(refine=False, **SETTINGS).fit(X),
+    )
     np.testing.assert_array_equal(again.transform(X), whole.transform(X))

@@ -59,7 +59,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     verbose: bool
     random_state: RandomState
-    refine: bool = False  # of presets without such a parameter
+    refine: bool | Literal["auto"] = False  # of presets without such a parameter
     cache_dir: str | os.PathLike[str] | None = None
 
     own_parts: ClassVar[frozenset[str]] = frozenset()
@@ -121,6 +121,10 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         known = self._components.network.row_shape
         if trained and known is not None and self._fitted.row_shape is None:
             self._fitted = self._fitted.replace(row_shape=known)
+
+    def _refines(self) -> bool:
+        """Returns whether the parameters ask for a refined map; presets whose ``refine`` is ``"auto"`` decide."""
+        return bool(self.refine)
 
     def _start_afresh(self) -> None:
         """Forgets what was learned: the next use makes the components anew, of the present parameters."""

@@ -23,6 +23,8 @@ from paradime.training import resolve_device
 
 __all__ = ["restored"]
 
+_FORMER_DEFAULTS = {"refine": False}  # of parameters that files from before they existed lack
+
 
 def restored(
     kind: Any,
@@ -49,6 +51,7 @@ def restored(
     network = _network(saved, model, vocabulary)
     decoder = Decoder(vocabulary, saved.state, network)
     parameters = {
+        **{name: value for name, value in _FORMER_DEFAULTS.items() if name in kind._get_param_names()},
         **decoder.decode(config.parameters),
         **_blocks_of_text(kind, saved, vocabulary),
     }

@@ -22,7 +22,7 @@ from paradime.dr.held_out import check_hold_out, held_out_rows, hold_out, valida
 from paradime.dr.inference import UnknownAttributeError, adherence_of, apply_model, needs_part, score_of
 from paradime.dr.inputs import Targets, as_dataset, embedded_entry, with_targets
 from paradime.dr.preparation import check_and_compute, description_of, give_data, read_resumed, spare_parameters
-from paradime.dr.refining import check_refinable, refined_map
+from paradime.dr.refining import is_refinable, refined_map
 from paradime.dr.specification import read_components, written
 from paradime.dr.streaming import embed_to_file, embedding_of, sample_of
 from paradime.dr.updating import (
@@ -53,6 +53,7 @@ from paradime.training import (
     checked_callbacks,
     history_frame,
 )
+from paradime.training.budget import AUTO
 from paradime.types import AnyArray, Data, FloatArray, Spec
 from paradime.utils.arguments import check_instance
 from paradime.utils.autograd import recording_gradients
@@ -539,12 +540,11 @@ class ParametricDR(Estimator):
                     is_new=dataset is not None,
                 )
                 trainer = self._trainer(blocks.training_phases, callbacks, resumed)
-            if self.refine:
-                check_refinable(self)
+            refines = is_refinable(self)
             if former is not None and any(phase.epochs != 0 for phase in blocks.training_phases):
                 former.release_data()
             trainer.run(blocks.training_phases, None if resumed is None else resumed["state"])
-            if self.refine and is_whole and blocks.trained:
+            if refines and is_whole and blocks.trained:
                 self._fitted = self._fitted.replace(refined=refined_map(self))
                 blocks.embedding = None
 
@@ -581,10 +581,10 @@ class ParametricDR(Estimator):
         self, refined: RefinedMap | None, dataset: Dataset, imposed: ImposedConstraints | None = None
     ) -> None:
         """Adds rows to a refined map, in which earlier ones follow constraints; without ``refine``, drops it."""
-        if refined is not None and self.refine:
+        if refined is not None and self._refines():
             refined = refined.with_rows(dataset[embedded_entry(dataset, self.data_key)])
             refined = refined if imposed is None else imposed.lead(self, refined)
-        self._fitted = self._fitted.replace(refined=refined if self.refine else None)
+        self._fitted = self._fitted.replace(refined=refined if self._refines() else None)
 
     @contextlib.contextmanager
     def _restored_on_error(self) -> Iterator[Components | None]:
@@ -1070,7 +1070,14 @@ class ParametricDR(Estimator):
             >>> print(ParametricTSNE(perplexity=50).to_spec().splitlines()[0])
             version: 2
         """
-        return written(self._components, path, format=format, model=model, allow_imports=allow_imports)
+        return written(
+            self._components,
+            path,
+            format=format,
+            model=model,
+            allow_imports=allow_imports,
+            refine=is_refinable(self) if self.refine == AUTO else self._refines(),
+        )
 
     # -- files ----------------------------------------------------------------------------------------
 

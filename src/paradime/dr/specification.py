@@ -50,6 +50,7 @@ def written(
     format: Literal["yaml", "json", "dict"],  # noqa: A002  what it is
     model: bool,
     allow_imports: Iterable[str],
+    refine: bool,
 ) -> str | dict[str, Any]:
     """Writes components as a specification; see ``to_spec``."""
     check_choice("format", format, ("yaml", "json", "dict"))
@@ -63,6 +64,7 @@ def written(
         training_phases=blocks.training_phases,
         model=_recipe(blocks.network) if model else None,
         data_fields=blocks.data_fields,
+        refine=refine,
         vocabulary=Vocabulary(tuple(check_strings("allow_imports", allow_imports))),
     )
     if target is not None:

@@ -78,20 +78,21 @@ def renewed_components(routine: Estimator) -> Components:
 
 
 def _remedy(routine: Estimator) -> str:
-    if bool(routine.refine) == (routine._fitted.refined is not None):
+    refines = routine._refines()
+    if refines == (routine._fitted.refined is not None):
         return "Undo the change, or set warm_start=False."
     return (
-        f"refine={routine.refine} was set after the training, and decides how wide the network is. Set "
-        f"refine={not routine.refine} again, or train anew: fit(X) with warm_start=False."
+        f"refine={routine.refine!r} was set after the training, and decides how wide the network is. Set "
+        f"refine={not refines} again, or train anew: fit(X) with warm_start=False."
     )
 
 
 def warn_without_map(routine: Estimator) -> None:
     """Warns if a routine with ``refine=True`` is trained further that has no refined map."""
-    if routine.refine and routine._fitted.refined is None:
+    if routine._refines() and routine._fitted.refined is None:
         warnings.warn(
-            "refine=True, and there is no refined map: update and partial_fit train the network alone, and refine "
-            "no positions. Call fit(X) to have them refined.",
+            f"refine={routine.refine!r}, and there is no refined map: update and partial_fit train the network "
+            "alone, and refine no positions. Call fit(X) to have them refined.",
             stacklevel=3,
         )
 

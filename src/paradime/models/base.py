@@ -22,6 +22,7 @@ __all__ = [
     "checked_unit",
     "computed_type",
     "in_unit",
+    "is_torn",
     "needs_double",
     "resolve_method",
     "scaling_of",
@@ -224,6 +225,14 @@ def checked_unit(unit: float | None) -> float | None:
 def in_unit(result: torch.Tensor, unit: float | None) -> torch.Tensor:
     """Scales the output of layers to the unit of the embedding."""
     return result if unit is None else result * unit
+
+
+def is_torn(model: object) -> bool:
+    """Returns whether the embedding of a model, or its encoder, jumps between rows that are near each other.
+
+    Such models have an attribute ``is_torn``. Their derivatives describe moves between the jumps only.
+    """
+    return bool(getattr(getattr(model, "encoder", model), "is_torn", False))
 
 
 def unit_of(model: object) -> float:

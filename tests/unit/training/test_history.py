@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("few_first_steps")
 def routine():
     X, y = load_iris(return_X_y=True)
     return ParametricTSNE(
-        epochs=4, batch_size=50, perplexity=8, random_state=0, decoder=True, validation_fraction=0.2
+        refine=False, epochs=4, batch_size=50, perplexity=8, random_state=0, decoder=True, validation_fraction=0.2
     ).fit(X, y)
 
 
