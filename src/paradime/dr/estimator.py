@@ -29,6 +29,7 @@ from paradime.loss.weights import Weight
 from paradime.neighbors import NeighborCache
 from paradime.relationdata import RelationData
 from paradime.training import TrainingPhase, determine_losses
+from paradime.utils.arguments import check_instance
 from paradime.utils.autograd import copyable, recording_gradients
 from paradime.utils.logging import verbosely
 from paradime.utils.seed import RandomState
@@ -38,6 +39,8 @@ __all__ = ["Estimator"]
 _VERSION = "_paradime_version"  # in pickles
 _REMEDY = "routine.{0} = {{**routine.{0}, 'key': …}}"
 _REMEDIES = {"training_phases": "routine.training_phases = [first, second.replace(epochs=…)]"}
+
+_PHASE_REMEDY = "Pass settings by name: add_training_phase(epochs=10)."
 
 
 class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -149,7 +152,8 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         The other arguments are settings of a :class:`TrainingPhase`, too; those that are ``None`` stay.
         """
         changes = _said(locals())
-        base = training_phase or self._components.training_defaults
+        base = self._components.training_defaults if training_phase is None else training_phase
+        check_instance("training_phase", base, TrainingPhase, remedy=_PHASE_REMEDY)
         self._components.training_defaults = self._overrides.defaults = base.replace(**changes)
 
     def add_training_phase(  # noqa: D417  a phase documents its settings
@@ -183,14 +187,10 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         """
         changes = _said(locals())
         phase = training_phase
-        if phase is not None and not isinstance(phase, TrainingPhase):
-            raise TypeError(
-                f"a training phase must be a TrainingPhase, got {type(phase).__name__}. "
-                "Pass settings by name: add_training_phase(epochs=10)."
-            )
         if phase is None:
             phase = self._components.training_defaults.replace(**changes)
-        elif changes:
+        check_instance("training_phase", phase, TrainingPhase, remedy=_PHASE_REMEDY)
+        if changes and phase is training_phase:
             phase = phase.replace(**changes)
         with self._composing() as blocks:
             determine_losses([phase], blocks.losses)

@@ -26,6 +26,7 @@ from paradime.refinement import (
 )
 from paradime.training import Trainer, TrainingPhase
 from paradime.training.execution import StepThreads
+from paradime.utils.arguments import shown
 from paradime.utils.logging import report
 from paradime.utils.seed import seeded
 
@@ -124,7 +125,8 @@ def sampled_map(routine: Estimator, reference_rows: Any) -> RefinedMap | None:
         return refined
     if isinstance(reference_rows, bool) or not isinstance(reference_rows, numbers.Integral) or reference_rows < 1:
         raise ValueError(
-            f"reference_rows must be a positive integer, or None for all training rows, got {reference_rows!r}."
+            "reference_rows must be a positive integer, or None for all training rows, got "
+            f"{shown(reference_rows)}."
         )
     if refined is None:
         raise ValueError(

@@ -54,6 +54,7 @@ from paradime.training import (
     history_frame,
 )
 from paradime.types import AnyArray, Data, FloatArray, Spec
+from paradime.utils.arguments import check_instance
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.ranks import together
 from paradime.utils.seed import RandomState
@@ -673,6 +674,8 @@ class ParametricDR(Estimator):
             TypeError: If ``X`` is no array of numbers.
             ValueError: If ``X`` is not finite, or does not have the features of the training data.
         """
+        if method is not None:
+            check_instance("method", method, str, remedy="Pass the name of a method of the model.")
         return self._apply(X, method, single=True)
 
     def __call__(self, X: Any) -> torch.Tensor:

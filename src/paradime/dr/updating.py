@@ -26,7 +26,7 @@ from paradime.loss import AnchorLoss, Loss
 from paradime.loss.base import Trial
 from paradime.training import TrainingPhase
 from paradime.types import Data
-from paradime.utils.arguments import check_integer, check_within, is_integer
+from paradime.utils.arguments import check_integer, check_within, is_integer, shown
 from paradime.utils.logging import report
 from paradime.utils.rows import stacked
 
@@ -209,7 +209,7 @@ def check_update(keep: Any, anchors: Any, share: Any) -> None:
     """Raises ValueError if a setting of ``update`` is out of range."""
     is_share = isinstance(keep, float) and 0 <= keep <= 1
     if not is_share and (not is_integer(keep) or keep < 0):
-        raise ValueError(f"keep must be a number of rows, at least 0, or a share in [0, 1], got {keep!r}.")
+        raise ValueError(f"keep must be a number of rows, at least 0, or a share in [0, 1], got {shown(keep)}.")
     check_integer("anchors", anchors, 0)
     check_within("share", share, "(0, 1)", remedy="Set anchors=0 to hold none.")
 

@@ -10,6 +10,7 @@ import torch
 
 from paradime._registry import did_you_mean
 from paradime.exceptions import UnsupportedConfigurationError
+from paradime.utils.arguments import check_instance
 
 __all__ = [
     "ROW_METHODS",
@@ -192,7 +193,10 @@ def resolve_method(model: torch.nn.Module, method: str | None) -> Callable[[torc
         >>> resolve_method(torch.nn.Linear(3, 2), "embed")(torch.ones(4, 3)).shape
         torch.Size([4, 2])
     """
-    if method is None or method == "forward":
+    if method is None:
+        return model
+    check_instance("method", method, str, remedy="Pass the name of a method of the model.")
+    if method == "forward":
         return model
     bound = getattr(model, method, None)
     if callable(bound):
