@@ -179,11 +179,13 @@ def test_mds_text_of_the_readme_learns(tmp_path, outcome):
     outcome(measure, at_most={"decline": 0.5})
 
 
-def test_ten_lines_of_the_readme_run(few_steps):
+def test_blocks_of_the_readme_run(few_steps, fewer_digits, tmp_path, monkeypatch):
     import matplotlib as mpl
 
     mpl.use("Agg")
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    names: dict = {}
-    exec(python_blocks(text)[0], names)
+    monkeypatch.chdir(tmp_path)
+    names = run_python_of("README.md")
     assert names["new"].shape == (len(names["y_new"]), 2)
+    assert issubclass(names["GuidingLoss"], paradime.loss.Loss)
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {"digits.png", "digits.paradime", "report.html", "explore.html"}
