@@ -73,7 +73,10 @@ def test_targets_of_a_part_of_another_length_are_refused(make, X):
 @pytest.mark.row(43)
 @pytest.mark.parametrize("method", ["transform", "apply", "embed", "score"])
 def test_weights_so_large_that_positions_are_infinite_are_an_error(make, method, X):
-    routine = make().fit(X)
+    routine = make()
+    if routine.refine:  # a refined map does not depend on the weights
+        routine.set_params(refine=False)
+    routine.fit(X)
     with torch.no_grad():
         for weight in routine.model.parameters():
             weight.mul_(1e30)

@@ -22,6 +22,7 @@ PARTS = (
 )
 PARTS += (
     "neighbors/search.py",
+    "neighbors/files.py",
     "persistence/values.py",
     "refinement/ref",
     "spec/options.py",

@@ -315,7 +315,7 @@ class TestTraining:
         assert phase.epochs == 3
 
     def test_phase_of_the_wrong_kind_is_refused(self):
-        with pytest.raises(TypeError, match=r"TrainingPhase, got str.*by name"):
+        with pytest.raises(TypeError, match=r"TrainingPhase, got 'embedding'.*by name"):
             ParametricDR().add_training_phase("embedding")
 
     def test_defaults_serve_the_phases_added_afterwards(self):
@@ -513,6 +513,7 @@ class TestEstimator:
         assert params["hidden_dims"] == [5]
         assert params["model"] is None
         assert set(params) == {
+            "cache_dir",
             *("model", "in_dim", "out_dim", "hidden_dims", "derived_data", "global_relations", "batch_relations"),
             *("losses", "training_defaults", "training_phases", "use_cuda", "verbose", "device", "random_state"),
             *(

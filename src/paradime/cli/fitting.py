@@ -281,11 +281,13 @@ def _taking_original_columns(fitted: Fitted) -> Iterator[None]:
         yield
         return
     weights = {name: tensor.clone() for name, tensor in routine.model.state_dict().items()}
+    known = routine._fitted
     try:
         fold(routine, fitted.features, mean, scale)
         yield
     finally:
         routine.model.load_state_dict(weights)
+        routine._fitted = known
         routine.add_data({"main": fitted.rows})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,12 @@ def fold(routine: Any, X: AnyArray, mean: AnyArray, scale: AnyArray) -> None:
         weight, bias = last.weight.double().cpu(), last.bias.double().cpu()
         last.weight.copy_(weight * s[:, None])
         last.bias.copy_(bias * s + m)
+    refined = routine._fitted.refined  # which belongs to the rows from before
     routine.add_data({"main": X})
+    if refined is not None:
+        routine.dataset.suit("main", model)  # the rows to the bit, as the model gets them
+        reference = refined.reference.preceded(routine.dataset["main"], m, s)
+        routine._fitted = routine._fitted.replace(refined=dataclasses.replace(refined, reference=reference))
     after = routine.apply(_framed(rows[sample], names), "embed").numpy()
     difference, extent = float(np.abs(after - before).max()), float(np.ptp(before, axis=0).max())
     if not difference <= _TOLERANCE * max(extent, 1e-12):

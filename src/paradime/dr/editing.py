@@ -167,7 +167,7 @@ class ImposedConstraints:
                 there = own >= 0
                 moved = one.settle(positions[own.clamp_min(0)], unit)
                 positions[own[there]] = moved[there]
-        return dataclasses.replace(refined, positions=positions)
+        return refined.with_positions(positions)  # rows that equal a moved one move along
 
     def reported(self, routine: Estimator, drift: Drift) -> Drift:
         """Returns the drift with the adherence and the movement of the other rows, and logs both."""

@@ -102,15 +102,15 @@ class ParametricTSNE(Preset):
     def _refines(self) -> bool:
         if self.refine != AUTO:
             return bool(self.refine)
-        is_quick = self._is_cauchy and self.n_components <= _QUICK_DIMENSIONS
+        is_quick = self._is_cauchy and bool(self.n_components <= _QUICK_DIMENSIONS)
         # the share of a further loss in the network's gradient can be a weight that drives free positions apart
         others = (self.decoder, self.classifier, self.density, self.structure)
         is_plain = self.background is None and self.loss_shares is None
-        return is_quick and is_plain and all(part is False for part in others)
+        return is_quick and is_plain and all(part in (False,) for part in others)
 
     @property
     def _is_cauchy(self) -> bool:
-        return not isinstance(self.alpha, torch.Tensor) and self.alpha == 1
+        return not isinstance(self.alpha, torch.Tensor) and bool(self.alpha == 1)
 
     def _compose(self) -> Composition:
         is_cauchy = self._is_cauchy

@@ -93,6 +93,34 @@ class ReferenceRows:
             checks.append(checks_of(chunk, factors_of_checks(len(self.center)))[0])
         return dataclasses.replace(self, rows=torch.cat(rows), keys=torch.cat(keys), checks=torch.cat(checks))
 
+    def preceded(self, X: Any, shift: torch.Tensor, scale: torch.Tensor) -> Self:
+        """Returns the same rows as ``X``, of which they are ``(X - shift) / scale``.
+
+        Args:
+            X: All of the rows, in the same order, shape (n, …).
+            shift: Per column, shape (d,).
+            scale: Per column, positive, shape (d,).
+
+        Raises:
+            ValueError: If rows are compared by their directions, or ``X`` are not as many.
+        """
+        if self.directions or len(X) != len(self):
+            raise ValueError(
+                "a scaling of columns cannot precede rows that are compared by their directions, or fewer than "
+                "all rows. Fit to the scaled rows, and transform scaled rows."
+            )
+        is_plain = self.axes.shape == (1, 1)
+        axes = torch.eye(len(self.center), dtype=torch.float64) * self.axes if is_plain else self.axes
+        keys = [keys_of(chunk) for chunk in chunks_of(X)]
+        checks = [checks_of(chunk, factors_of_checks(len(self.center)))[0] for chunk in chunks_of(X)]
+        return dataclasses.replace(
+            self,
+            keys=torch.cat(keys),
+            checks=torch.cat(checks),
+            center=shift + scale * self.center,
+            axes=axes / scale,
+        )
+
     def covering(self, n_rows: int) -> torch.Tensor:
         """Returns the indices of rows near which the others are: those nearest to centres of k-means, ascending.
 

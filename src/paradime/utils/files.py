@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import re
+import struct
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -76,7 +77,7 @@ def _temporary_file(target: Path) -> Iterator[Path]:
             yield Path(name)
             return
         with os.fdopen(handle, "rb"):
-            _lock(handle)
+            _lock(handle, exclusive=True)
             if not os.path.exists(name):
                 continue  # another process took it for abandoned before it was locked
             yield Path(name)
@@ -92,16 +93,21 @@ def _remove_abandoned(target: Path) -> None:
         for entry in [entry for entry in target.parent.iterdir() if pattern.fullmatch(entry.name)]:
             if entry.is_file() and not entry.is_symlink():
                 with entry.open("rb") as file:
-                    if _lock(file.fileno()):
+                    if _lock(file.fileno(), exclusive=False):
                         entry.unlink()
 
 
-def _lock(handle: int) -> bool:
-    """Returns whether a file could be locked: no other process holds its lock, and the file system has locks."""
-    if sys.platform == "win32":
+def _lock(handle: int, *, exclusive: bool) -> bool:
+    """Returns whether a file could be locked: no other process holds its lock, and the system has such locks.
+
+    The lock belongs to the open file. Unlike one of ``flock``, it does not hinder HDF5, which locks files so.
+    """
+    if sys.platform != "linux":
         return False
+    kind = fcntl.F_WRLCK if exclusive else fcntl.F_RDLCK
+    whole_file = struct.pack("@hhqqi", kind, os.SEEK_SET, 0, 0, 0)  # the system's struct flock
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.fcntl(handle, fcntl.F_OFD_SETLK, whole_file)
     except OSError:
         return False
     return True

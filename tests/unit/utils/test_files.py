@@ -145,11 +145,11 @@ def test_what_another_process_is_writing_stays(tmp_path):
 def test_a_file_that_was_taken_for_abandoned_before_it_was_locked_is_made_again(tmp_path, monkeypatch):
     lock, removed = files._lock, []
 
-    def remove_the_first(handle):
+    def remove_the_first(handle, **kind):
         if not removed:
             removed.extend(tmp_path.glob(".a.bin.*.part"))
             removed[0].unlink()
-        return lock(handle)
+        return lock(handle, **kind)
 
     monkeypatch.setattr(files, "_lock", remove_the_first)
     write(tmp_path / "a.bin", b"new")
