@@ -8,7 +8,7 @@ import logging
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -48,6 +48,11 @@ log = logging.getLogger(__name__)
 
 _ANCHORS = "anchors"  # the key of the loss that holds them
 _USUAL_ANCHORS = 500
+_SHARE = 0.5  # of the gradient, of anchors
+# of what other constraints leave, of anchors with pins: the embedding pulls pinned rows back, and two opposed
+# gradients of equal shares cancel wherever the rows are
+_SHARE_WITH_PINS = 0.9
+_STEPS_WITH_PINS = 2_000  # at least: to part pinned rows from near ones, a network has to become steep
 _ANNOUNCE = "Name all of them at the first call, partial_fit(X, y, classes=…)."
 
 
@@ -211,7 +216,8 @@ def check_update(keep: Any, anchors: Any, share: Any) -> None:
     if not is_share and (not is_integer(keep) or keep < 0):
         raise ValueError(f"keep must be a number of rows, at least 0, or a share in [0, 1], got {keep!r}.")
     check_integer("anchors", anchors, 0)
-    check_within("share", share, "(0, 1)", remedy="Set anchors=0 to hold none.")
+    if share is not None:
+        check_within("share", share, "(0, 1)", remedy="Set anchors=0 to hold none.")
 
 
 def rows_to_update(
@@ -266,13 +272,13 @@ def with_kept(earlier: Dataset, new: Dataset, keep: int | float, seed: int | Non
 def held_phases(
     blocks: Components,
     anchors: Anchors | None,
-    share: float,
+    share: float | None,
     epochs: int | None,
     imposed: ImposedConstraints | None = None,
 ) -> Iterator[None]:
     """Within the block, the phases are the main ones, with imposed constraints, and a loss that holds anchors."""
-    changes = {} if epochs is None else {"epochs": epochs}
-    phases = [phase.replace(**changes) for phase in blocks.main_phases()]
+    share = _share_of_held(share, imposed)
+    phases = [phase.replace(epochs=_epochs_of(phase, epochs, imposed)) for phase in blocks.main_phases()]
     before = set(blocks.losses)
     pins: list[PinConstraint] = []
     if imposed is not None:
@@ -284,19 +290,47 @@ def held_phases(
                 pins.append(one)
             else:
                 added.apply(blocks.losses, phases)
+    held: list[Loss] = list(pins)
     if anchors is not None and len(anchors.rows):
-        held: Loss = AnchorLoss(anchors.rows, anchors.positions)
-        if pins:
-            held = _HeldRows([held, *pins])
-        AddedLoss(_ANCHORS, held, share=share).apply(blocks.losses, phases)
-    elif pins and imposed is not None:
-        AddedLoss(_ANCHORS, _HeldRows(pins), share=imposed.share_of_each).apply(blocks.losses, phases)
+        held.insert(0, AnchorLoss(anchors.rows, anchors.positions))
+    if held:
+        loss = held[0] if len(held) == 1 else _HeldRows(held)
+        AddedLoss(_ANCHORS, loss, share=share).apply(blocks.losses, phases)
     try:
         with blocks.other_phases(phases):
             yield
     finally:
         for key in set(blocks.losses) - before:
             del blocks.losses[key]
+
+
+def _epochs_of(
+    phase: TrainingPhase, epochs: int | None, imposed: ImposedConstraints | None
+) -> int | Literal["auto", "short"]:
+    """Returns the epochs of a phase of an update: by default its own, and enough for pins."""
+    if epochs is not None or imposed is None or not imposed.has_pins or phase.epochs == 0:
+        return phase.epochs if epochs is None else epochs
+    n_rows = len(imposed.dataset)
+    budget = phase.budget(n_rows)
+    steps = _batches(budget.batches_per_epoch, n_rows, budget.batch_size)
+    return max(budget.epochs, math.ceil(_STEPS_WITH_PINS / steps))
+
+
+def _share_of_held(share: float | None, imposed: ImposedConstraints | None) -> float:
+    """Returns the gradient share of anchors and pins.
+
+    Raises:
+        ValueError: If it leaves nothing beside that of other constraints.
+    """
+    others = 0.0 if imposed is None else imposed.share_of_others
+    if share is None:
+        has_pins = imposed is not None and imposed.has_pins
+        return _SHARE_WITH_PINS * (1 - others) if has_pins else min(_SHARE, _SHARE_WITH_PINS * (1 - others))
+    if share + others >= 1:
+        raise ValueError(
+            f"share and constraint_share must sum to less than 1, got {share} and {others}. Lower one of them."
+        )
+    return share
 
 
 class _HeldRows(Loss):

@@ -67,9 +67,12 @@ def _attribute(layer: Any, unit: float) -> dict[str, Any]:
 def _linear(layer: Any, unit: float) -> dict[str, Any]:
     center, gap = _doubles(layer.center) + _doubles(layer.rest), float(layer.log_gap.detach().exp()) * unit
     offset = float(layer.offset.detach()) * unit
-    return {"op": "linear axis", "axis": layer.axis, "center": center, "weights": gap * _doubles(layer.weights)} | {
-        "offset": offset
-    }
+    return {
+        "op": "linear axis",
+        "axis": layer.axis,
+        "center": center,
+        "weights": gap * _doubles(layer.weights),
+    } | {"offset": offset}
 
 
 def _box(layer: Any, _unit: float) -> dict[str, Any]:
