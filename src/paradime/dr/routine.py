@@ -442,8 +442,8 @@ class ParametricDR(Estimator):
             share: The share of the gradient, in (0, 1), of anchors and pins, which are one loss. If ``None``, 0.5
                 without pins; with pins, 0.9 of what other constraints leave, since a method pulls pinned rows
                 back, and gradients of equal shares cancel.
-            epochs: Epochs of each phase. If ``None``, those of the phase, and with pins at least as many as make
-                2,000 steps, so that pinned rows can leave the rows beside which they lie.
+            epochs: Epochs of each phase. If ``None``, those of the phase; with pins, more where the phases
+                together have less than 2,000 steps, so that pinned rows can leave the rows beside which they lie.
             constraints: What is imposed on the rows of ``X``: a file of edits, or constraints that are not exact;
                 :attr:`drift_` has the adherence, and how far the other rows have moved. A row that a file names
                 is one of a pandas data frame with this name in its index.

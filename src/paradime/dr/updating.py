@@ -8,7 +8,7 @@ import logging
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -278,21 +278,25 @@ def held_phases(
 ) -> Iterator[None]:
     """Within the block, the phases are the main ones, with imposed constraints, and a loss that holds anchors."""
     share = _share_of_held(share, imposed)
-    phases = [phase.replace(epochs=_epochs_of(phase, epochs, imposed)) for phase in blocks.main_phases()]
+    phases = _longer(blocks.main_phases(), epochs, imposed)
     before = set(blocks.losses)
-    pins: list[PinConstraint] = []
-    if imposed is not None:
-        for one in imposed.constraints:
-            added = added_constraint(
-                one, blocks.losses, key=None, weight=None, share=imposed.share_of_each, phases=None
-            )
-            if isinstance(one, PinConstraint):
-                pins.append(one)
-            else:
-                added.apply(blocks.losses, phases)
+    constraints = [] if imposed is None else imposed.constraints
+    pins = [one for one in constraints if isinstance(one, PinConstraint)]
+    for pin in pins:  # whether it contradicts constraints of the routine
+        added_constraint(pin, blocks.losses, key=None, weight=None, share=share, phases=None)
     held: list[Loss] = list(pins)
     if anchors is not None and len(anchors.rows):
         held.insert(0, AnchorLoss(anchors.rows, anchors.positions))
+    others = [one for one in constraints if not isinstance(one, PinConstraint)]
+    later = (share if held else 0.0) + (0.0 if imposed is None else imposed.share_of_others)
+    for one in others:
+        assert imposed is not None
+        later = max(0.0, later - imposed.share_of_each)
+        # a loss that is added takes its share from those before it
+        own = imposed.share_of_each / (1 - later)
+        added_constraint(one, blocks.losses, key=None, weight=None, share=own, phases=None).apply(
+            blocks.losses, phases
+        )
     if held:
         loss = held[0] if len(held) == 1 else _HeldRows(held)
         AddedLoss(_ANCHORS, loss, share=share).apply(blocks.losses, phases)
@@ -304,16 +308,21 @@ def held_phases(
             del blocks.losses[key]
 
 
-def _epochs_of(
-    phase: TrainingPhase, epochs: int | None, imposed: ImposedConstraints | None
-) -> int | Literal["auto", "short"]:
-    """Returns the epochs of a phase of an update: by default its own, and enough for pins."""
-    if epochs is not None or imposed is None or not imposed.has_pins or phase.epochs == 0:
-        return phase.epochs if epochs is None else epochs
+def _longer(
+    phases: Sequence[TrainingPhase], epochs: int | None, imposed: ImposedConstraints | None
+) -> list[TrainingPhase]:
+    """Returns phases with the epochs of an update: by default their own, and together enough for pins."""
+    if epochs is not None:
+        return [phase.replace(epochs=epochs) for phase in phases]
+    if imposed is None or not imposed.has_pins:
+        return list(phases)
     n_rows = len(imposed.dataset)
-    budget = phase.budget(n_rows)
-    steps = _batches(budget.batches_per_epoch, n_rows, budget.batch_size)
-    return max(budget.epochs, math.ceil(_STEPS_WITH_PINS / steps))
+    budgets = [phase.budget(n_rows) for phase in phases]
+    steps = sum(one.epochs * _batches(one.batches_per_epoch, n_rows, one.batch_size) for one in budgets)
+    factor = max(1.0, _STEPS_WITH_PINS / max(1, steps))
+    return [
+        phase.replace(epochs=math.ceil(one.epochs * factor)) for phase, one in zip(phases, budgets, strict=True)
+    ]
 
 
 def _share_of_held(share: float | None, imposed: ImposedConstraints | None) -> float:
