@@ -94,6 +94,7 @@ def data() -> dict[str, tuple[np.ndarray, int]]:
 def train(name: str, rows: np.ndarray, guide: Loss, seed: int, **weighting: float) -> dict[str, float]:
     """Trains a guided t-SNE; returns the measured share, the correlation of the x-axis, and the time."""
     routine = ParametricTSNE(
+        refine=False,
         perplexity=50 if name == "covertype" else 30,
         epochs=EPOCHS[name],
         batch_size=500 if name == "covertype" else 200,
@@ -119,7 +120,7 @@ def mean(results: list[Mapping[str, float]], key: str) -> float:
 
 def step_seconds(rows: np.ndarray, **weighting: float) -> float:
     """Returns the time of the main phase, with the second loss."""
-    routine = ParametricTSNE(epochs=20, batch_size=500, initialization=None, random_state=0)
+    routine = ParametricTSNE(refine=False, epochs=20, batch_size=500, initialization=None, random_state=0)
     routine.add_loss("guide", CorrelationLoss(attribute=7), **weighting)
     begun: list[float] = []
 

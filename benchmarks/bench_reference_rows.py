@@ -47,7 +47,7 @@ def figures_of_placement(name: str, data: Data, embedding: np.ndarray, placed: n
 def main() -> None:
     """Measures, writes and prints the figures."""
     data = load("fashion_mnist", arguments(__doc__, data="needed").parse_args().data)
-    tsne = ParametricTSNE(refine=True, random_state=0).fit(data.train)
+    tsne = ParametricTSNE(random_state=0).fit(data.train)
     by_network = [tsne.transform(rows, refine=False) for rows in (data.train, data.test)]
     figures = figures_of_placement("network alone", data, *by_network)
     with tempfile.TemporaryDirectory() as folder:

@@ -45,6 +45,7 @@ Made from `benchmarks/results/*.json` by `benchmarks/make_table.py`; the results
 - Other libraries run in environments of their own, which the benchmark creates with pinned versions.
 - **to target** and **to previous** are ratios, and **below 1 is better** than the target or the previous run,
   for every metric: value / reference where lower is better, else reference / value.
+- `python benchmarks/bench_versions.py --old COMMIT` compares two versions in alternating rounds.
 - The previous run is the one committed before. The time of a product of two matrices measures how fast the machine
   was in either run: times are comparable as far as these products agree.
 """

@@ -98,8 +98,8 @@ METHODS = {
     "pacmap": pacmap,
     "torchdr": torchdr,
     "paradime_umap": preset("ParametricUMAP"),
-    "paradime_tsne": preset("ParametricTSNE"),
-    "paradime_refined": preset("ParametricTSNE", refine=True),
+    "paradime_tsne": preset("ParametricTSNE", refine=False),
+    "paradime_refined": preset("ParametricTSNE"),
     "paradime_contrastive": preset("ParametricContrastive"),
     "paradime_pacmap": preset("ParametricPaCMAP"),
 }

@@ -45,7 +45,7 @@ def photograph(images: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def train(X: np.ndarray, instrument: np.ndarray, *, epochs: int, seed: int, share: float | None) -> ParametricTSNE:
     """Trains a t-SNE, which gives a share of its gradient to independence if one is given."""
     # centres would tell the network by which instrument an image was made
-    tsne = ParametricTSNE(perplexity=60, network="mlp", epochs=epochs, random_state=seed)
+    tsne = ParametricTSNE(refine=False, perplexity=60, network="mlp", epochs=epochs, random_state=seed)
     if share is not None:
         tsne.add_loss("independence", IndependenceLoss("instrument"), share=share)
     # integers are categories; the network itself sees the images only

@@ -128,6 +128,7 @@ def run(out: Path, *, epochs: int = 200, rows: int | None = None, seed: int = 0)
     X, digit = load_digits(return_X_y=True)
     X, X_new, digit, _ = train_test_split(X[:rows] / 16, digit[:rows], test_size=0.25, random_state=seed)
     tsne = ParametricTSNE(
+        refine=False,
         decoder=True,
         loss_shares={"reconstruction": 0.8},  # of the gradient: the map hardly suffers, and images get sharper
         epochs=epochs,

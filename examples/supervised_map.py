@@ -35,6 +35,7 @@ UNLABELLED = -1
 def make_tsne(epochs: int, seed: int, share: float | None = None) -> ParametricTSNE:
     """Returns a t-SNE; the share is that of the labels in the gradient, if there are labels."""
     return ParametricTSNE(
+        refine=False,
         epochs=epochs,
         loss_shares=None if share is None else {"labels": share},
         random_state=seed,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-__all__ = ["forked"]
+__all__ = ["forked", "on_two"]
 
 # as many threads as the test has, so that results are the same
 PREPARE = "import torch; torch.set_num_threads(n_threads)\n"
@@ -31,3 +34,41 @@ def forked() -> Callable[..., BaseProcess]:
         return process
 
     return start
+
+
+JOIN = """
+torch.distributed.init_process_group("gloo", init_method="file://" + str(group), rank=rank, world_size=2)
+try:
+    result = run()
+except Exception as error:
+    result = type(error).__name__ + ": " + str(error)
+sender.send(result)
+"""
+
+
+@pytest.fixture
+def on_two(forked: Callable[..., BaseProcess], tmp_path: Path) -> Iterator[Any]:
+    """Runs a function, defined as ``run()`` by code, in two processes; returns what it returns in each."""
+    started: list[BaseProcess] = []
+
+    def start(code: str, **names: object) -> Any:
+        processes, receivers = [], []
+        for rank in range(2):
+            receiver, sender = multiprocessing.Pipe(duplex=False)
+            named = {**names, "rank": rank, "group": tmp_path / f"group-{len(started)}", "sender": sender}
+            processes.append(forked(textwrap.dedent(code) + JOIN, **named))
+            receivers.append(receiver)
+        started.extend(processes)
+        return processes, receivers
+
+    def run(code: str, **names: object) -> list[Any]:
+        processes, receivers = start(code, **names)
+        results = [receiver.recv() if receiver.poll(120) else "no answer" for receiver in receivers]
+        for process in processes:
+            process.join(30)
+        return results
+
+    run.start = start  # type: ignore[attr-defined]
+    yield run
+    for process in started:
+        process.kill()

@@ -1,4 +1,4 @@
-"""Writes every file that is made from the code: reference, specification, help texts, and the JSON Schema.
+"""Writes every file that is made from the code: reference, specification, help, JSON Schema, tests of faults.
 
 python tools/make_pages.py              # writes those that are out of date, and prints their names
 python tools/make_pages.py --check      # only prints them; the exit code is 1 if there are any
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import make_command_line
 import make_reference
+import make_reliability
 import make_specification
 
 from paradime.spec import json_schema
@@ -23,7 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 def contents() -> dict[Path, str]:
     """Returns what each file should contain."""
     schema = json.dumps(json_schema(), indent=1) + "\n"
-    pages = {module.PAGE: module.page() for module in (make_reference, make_specification, make_command_line)}
+    made = (make_reference, make_specification, make_command_line, make_reliability)
+    pages = {module.PAGE: module.page() for module in made}
     return {**pages, ROOT / "examples" / "specs" / "paradime.schema.json": schema}
 
 

@@ -97,7 +97,8 @@ class TestWhatWasFitted:
     def test_nothing_is_there_before_the_fit(self, attribute):
         assert not hasattr(mds(), attribute)
 
-    def test_names_that_are_reordered_or_unseen_are_refused(self):  # row 31 of the fault matrix
+    @pytest.mark.row(31)
+    def test_names_that_are_reordered_or_unseen_are_refused(self):
         routine = mds(epochs=1).fit(FRAME)
         with pytest.raises(ValueError, match="must be in the same order"):
             routine.transform(FRAME[FRAME.columns[::-1]])
@@ -293,7 +294,8 @@ class TestHtml:
         assert "ParametricMDS" in make_pipeline(StandardScaler(), mds()).fit(X)._repr_html_()
 
 
-def test_grid_search_in_two_processes_finds_the_better_setting(outcome):  # row 58 of the fault matrix
+@pytest.mark.row(58)
+def test_grid_search_in_two_processes_finds_the_better_setting(outcome):
     # rows are in the order of their classes, and halves without shuffling would have different ones
     wine = np.random.default_rng(0).permutation(StandardScaler().fit_transform(load_wine().data))
     rates = [1e-9, 0.01]

@@ -26,7 +26,7 @@ from paradime import (
     ParametricTSNE,
     ParametricUMAP,
 )
-from paradime.dr import ParametricDR
+from paradime.dr import ParametricDR, refining
 from paradime.loss import GlobalStructureLoss
 from paradime.training import TrainingPhase
 
@@ -49,7 +49,7 @@ AT_FULL_LENGTH = (ParametricAutoencoder, ParametricMDS, ParametricPaCMAP, Parame
 
 
 def shorten_phases(monkeypatch):
-    """Lets phases have two epochs of a batch at most; all else stays as it is by default."""
+    """Lets phases have two epochs of a batch at most, and positions move a little; all else is as by default."""
     of_phase = TrainingPhase.budget
 
     def budget(phase, n_rows):
@@ -59,6 +59,7 @@ def shorten_phases(monkeypatch):
         )
 
     monkeypatch.setattr(TrainingPhase, "budget", budget)
+    monkeypatch.setattr(refining, "_STEPS", 5)
 
 
 # the checks' data are so small and plain that our warnings are right; scikit-learn's own tests let warnings be

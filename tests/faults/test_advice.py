@@ -207,7 +207,7 @@ class TestNeighborsThatWereGiven:
             UserWarning,
             match=r"30 other points per row, got 15\. Pass more, or lower n_neighbors or the perplexity",
         ):
-            ParametricTSNE(**FEW, perplexity=10, precomputed_knn=near).fit(X)
+            ParametricTSNE(refine=False, **FEW, perplexity=10, precomputed_knn=near).fit(X)
 
 
 class TestFewRows:

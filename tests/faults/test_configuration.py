@@ -35,8 +35,9 @@ training phases:
 """
 
 
+@pytest.mark.row(33)
 class TestParameters:
-    """Row 33: the name, the range, the value."""
+    """The name, the range, the value."""
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -194,6 +195,7 @@ class TestParameters:
 
 
 class TestSpec:
+    @pytest.mark.row(34)
     @pytest.mark.parametrize(
         ("right", "wrong", "path", "suggestion"),
         [
@@ -206,7 +208,7 @@ class TestSpec:
             ("perplexity: 30", "perplexty: 30", "relations[0].transforms[0].options.perplexty", "perplexity"),
         ],
     )
-    def test_unknown_key_names_its_place_and_a_likely_one(self, right, wrong, path, suggestion):  # row 34
+    def test_unknown_key_names_its_place_and_a_likely_one(self, right, wrong, path, suggestion):
         assert right in SPEC
         with pytest.raises(SpecificationError) as caught:
             ParametricDR.from_spec(SPEC.replace(right, wrong, 1))
@@ -215,26 +217,30 @@ class TestSpec:
             lines
         )
 
+    @pytest.mark.row(35)
     @pytest.mark.parametrize(
         ("text", "value"), [("1e-3", 0.001), ("1E-3", 0.001), ("1.0e-3", 0.001), ("2e2", 200.0), (".5", 0.5)]
     )
-    def test_numbers_with_an_exponent_are_floats(self, text, value):  # row 35
+    def test_numbers_with_an_exponent_are_floats(self, text, value):
         routine = ParametricDR.from_spec(SPEC.replace("0.01", text))
         assert routine.training_phases[0].learning_rate == value
 
+    @pytest.mark.row(36)
     @pytest.mark.parametrize("where", ["losses:", "training phases:"])
-    def test_duplicate_key_names_the_line(self, where):  # row 36
+    def test_duplicate_key_names_the_line(self, where):
         text = SPEC + f"\n{where} []\n"
         line = text.rstrip("\n").count("\n") + 1
         with pytest.raises(SpecificationError, match=rf"line {line}\b.*duplicate"):
             validate_spec(text)
 
-    def test_duplicate_key_within_an_entry_names_the_line(self):  # row 36
+    @pytest.mark.row(36)
+    def test_duplicate_key_within_an_entry_names_the_line(self):
         text = SPEC.replace("  - epochs: 2\n", "  - epochs: 2\n    epochs: 3\n")
         line = text[: text.index("epochs: 3")].count("\n") + 1
         with pytest.raises(SpecificationError, match=rf"line {line}\b.*duplicate"):
             validate_spec(text)
 
+    @pytest.mark.row(37)
     @pytest.mark.parametrize(
         "tag",
         [
@@ -246,7 +252,7 @@ class TestSpec:
             "!command",
         ],
     )
-    def test_tag_runs_nothing(self, tag, tmp_path):  # row 37
+    def test_tag_runs_nothing(self, tag, tmp_path):
         traces = tmp_path / "traces"
         call = f'{tag} ["touch {traces}"]' if "name" not in tag and "module" not in tag else f'{tag} ""'
         for text in (f"losses: {call}\ntraining phases: []\n", SPEC + f"\nderived data: {call}\n"):
@@ -258,7 +264,8 @@ class TestSpec:
             ParametricDR.from_spec(path)
         assert not traces.exists()
 
-    def test_alias_bomb_is_refused_at_once(self):  # row 38
+    @pytest.mark.row(38)
+    def test_alias_bomb_is_refused_at_once(self):
         lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
         lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]
         start = time.process_time()
@@ -267,18 +274,21 @@ class TestSpec:
         # the matrix promises a second; a bomb that goes off never ends
         assert time.process_time() - start < 5
 
-    def test_alias_bomb_of_keys_is_refused(self):  # row 38
+    @pytest.mark.row(38)
+    def test_alias_bomb_of_keys_is_refused(self):
         lines = ["a0: &a0 {k: x, l: x, m: x, n: x, o: x, p: x, q: x, r: x}"]
         names = "klmnopqr"
         lines += [f"a{i}: &a{i} {{{', '.join(f'{name}: *a{i - 1}' for name in names)}}}" for i in range(1, 12)]
         with pytest.raises(SpecificationError, match="alias"):
             validate_spec("\n".join(lines) + "\n")
 
-    def test_alias_that_contains_itself_is_refused(self):  # row 38
+    @pytest.mark.row(38)
+    def test_alias_that_contains_itself_is_refused(self):
         with pytest.raises(SpecificationError):
             validate_spec("losses: &a [*a]\ntraining phases: []\n")
 
-    def test_text_over_a_megabyte_is_refused(self, tmp_path):  # row 38
+    @pytest.mark.row(38)
+    def test_text_over_a_megabyte_is_refused(self, tmp_path):
         text = SPEC + "# " + "x" * 1_000_000 + "\n"
         path = tmp_path / "large.yaml"
         path.write_text(text)

@@ -34,13 +34,14 @@ def through_joblib(routine):
     return joblib.load(file)
 
 
+@pytest.mark.row(52)
 @pytest.mark.parametrize("routine", ROUTINES, ids=lambda routine: type(routine).__name__)
 @pytest.mark.parametrize(
     "duplicate",
     [copy.deepcopy, lambda r: pickle.loads(pickle.dumps(r)), through_joblib, lambda r: clone(r).fit(*r.seen)],
     ids=["deepcopy", "pickle", "joblib", "clone and fit"],
 )
-def test_duplicates_do_the_same(duplicate, routine, X):  # row 52
+def test_duplicates_do_the_same(duplicate, routine, X):
     y = np.repeat([0, 1, 2], 30)
     fitted = clone(routine).fit(X, y)
     fitted.seen = (X, y)
@@ -57,7 +58,8 @@ def test_duplicates_do_the_same(duplicate, routine, X):  # row 52
         np.testing.assert_array_equal(other.inverse_transform([[0, 1]]), fitted.inverse_transform([[0, 1]]))
 
 
-def test_threads_read_the_same_lazy_embedding(X):  # row 57
+@pytest.mark.row(57)
+def test_threads_read_the_same_lazy_embedding(X):
     fitted = clone(ROUTINES[1]).fit(X)
     expected, found = fitted.transform(X), []
     barrier = threading.Barrier(4)
@@ -76,7 +78,8 @@ def test_threads_read_the_same_lazy_embedding(X):  # row 57
         np.testing.assert_array_equal(one, expected)
 
 
-def test_thousands_of_transforms_keep_no_memory(X):  # row 60
+@pytest.mark.row(60)
+def test_thousands_of_transforms_keep_no_memory(X):
     fitted = ParametricMDS(epochs=1, batch_size=50, random_state=0).fit(X)
     row = X[:1]
     for _ in range(100):
@@ -98,27 +101,31 @@ def resident_bytes():
         return 0
 
 
+@pytest.mark.row(29)
 @pytest.mark.parametrize("routine", ROUTINES, ids=lambda routine: type(routine).__name__)
-def test_targets_of_another_length_name_both_lengths(routine, X):  # row 29
+def test_targets_of_another_length_name_both_lengths(routine, X):
     with pytest.raises(ValueError, match=r"\(90,\), one per row, got \(7,\)"):
         clone(routine).fit(X, np.arange(7))
 
 
-def test_unlabelled_rows_are_no_class(X):  # row 29
+@pytest.mark.row(29)
+def test_unlabelled_rows_are_no_class(X):
     y = np.repeat([0, 1, -1], 30)
     fitted = clone(ROUTINES[0]).fit(X, y)
     assert fitted.classes_.tolist() == [0, 1]
     assert set(fitted.predict(X)) <= {0, 1}
 
 
+@pytest.mark.row(30)
 @pytest.mark.parametrize("method", ["transform", "predict", "predict_proba", "embed", "score"])
-def test_another_number_of_features_is_refused(method, X):  # row 30
+def test_another_number_of_features_is_refused(method, X):
     fitted = clone(ROUTINES[0]).fit(X, np.repeat([0, 1, 2], 30))
     with pytest.raises(ValueError, match="X has 4 features, but ParametricMDS is expecting 5 features as input"):
         getattr(fitted, method)(X[:, :4])
 
 
-def test_width_of_refused_data_is_not_remembered(X):  # row 30
+@pytest.mark.row(30)
+def test_width_of_refused_data_is_not_remembered(X):
     fitted = clone(ROUTINES[1]).fit(X)
     before = fitted.transform(X)
     with pytest.raises(ValueError, match="X has 3 features"):
@@ -127,15 +134,17 @@ def test_width_of_refused_data_is_not_remembered(X):  # row 30
     np.testing.assert_array_equal(fitted.transform(X), before)
 
 
+@pytest.mark.row(32)
 @pytest.mark.parametrize(
     "method", ["transform", "predict", "predict_proba", "inverse_transform", "embed", "score"]
 )
-def test_what_is_not_fitted_says_so(method, X):  # row 32
+def test_what_is_not_fitted_says_so(method, X):
     with pytest.raises(NotFittedError, match=r"fit|train") as caught:
         getattr(clone(ROUTINES[0]), method)(X)
     assert isinstance(caught.value, NotTrainedError)
 
 
+@pytest.mark.row(33)
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -146,7 +155,7 @@ def test_what_is_not_fitted_says_so(method, X):  # row 32
         (lambda: ParametricTSNE(perplexity=-3), "perplexity .*-3"),
     ],
 )
-def test_wrong_parameters_are_named_with_their_value(make, message, X):  # row 33
+def test_wrong_parameters_are_named_with_their_value(make, message, X):
     with pytest.raises(ValueError, match=message):
         make().fit(X)
 
@@ -170,7 +179,8 @@ result.send(__import__("os").waitstatus_to_exitcode(status))
 """
 
 
-def test_a_child_that_is_forked_after_a_fit_transforms_and_trains(X, tmp_path, forked):  # row 56
+@pytest.mark.row(56)
+def test_a_child_that_is_forked_after_a_fit_transforms_and_trains(X, tmp_path, forked):
     ParametricMDS(epochs=2, random_state=0).fit(X).save(tmp_path / "model")
     receiver, sender = multiprocessing.Pipe(duplex=False)
     process = forked(CHILD, path=tmp_path / "model", X=X, result=sender)
@@ -197,15 +207,17 @@ class Greedy(torch.nn.Module):
     embed = forward
 
 
+@pytest.mark.row(54)
 @pytest.mark.parametrize("n_rows", [90, 45, 20, 12])
-def test_chunks_that_fill_a_device_are_halved(n_rows, X, monkeypatch):  # row 54
+def test_chunks_that_fill_a_device_are_halved(n_rows, X, monkeypatch):
     monkeypatch.setattr("paradime.training.inference._CHUNK_ELEMENTS", 90 * 5)
     model, rows = Greedy(n_rows), torch.tensor(X, dtype=torch.float32)
     embedded = apply_to_rows(model, rows, "embed", torch.device("cpu"))
     torch.testing.assert_close(embedded, model.layer(rows).detach())
 
 
-def test_a_device_that_is_full_is_an_error_with_the_sizes(X, monkeypatch):  # row 54
+@pytest.mark.row(54)
+def test_a_device_that_is_full_is_an_error_with_the_sizes(X, monkeypatch):
     monkeypatch.setattr("paradime.training.inference._CHUNK_ELEMENTS", 90 * 5)
     with pytest.raises(torch.OutOfMemoryError, match=r"90 rows of shape \(5,\).* chunks of 11\b.*device=\"cpu\""):
         apply_to_rows(Greedy(3), torch.tensor(X, dtype=torch.float32), "embed", torch.device("cpu"))

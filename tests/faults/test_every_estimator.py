@@ -2,14 +2,22 @@
 
 import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+from scipy.spatial.distance import pdist, squareform
 from sklearn.exceptions import NotFittedError
 
+from paradime import estimators
+from paradime.neighbors import nearest_neighbors
+from paradime.relations import NeighborBasedPDist
 from paradime.training import Callback
+from rows import rows
+
+PRESETS = sorted(set(estimators.__all__) - {"Preset"})
 
 pytestmark = [
     pytest.mark.usefixtures("few_first_steps"),
@@ -70,48 +78,153 @@ FINE = {
     "26": lambda X: np.where(np.arange(90)[:, None] == 0, 1e8, X),
 }
 
+NUMBERS = {row: FINE[row] for row in FINE if row not in ("15", "17", "20")}
 
-@pytest.mark.parametrize("row", BAD)
-def test_bad_rows_are_refused_and_leave_what_was_learned(
-    row, make, X
-):  # rows 1, 2, 3, 7, 8, 12, 13, 14, 15, 18, 19
+
+@pytest.fixture(params=["memory", "file"])
+def stored(request, tmp_path):
+    """Makes rows what they are, and rows of a file, which are read when they are needed."""
+
+    def store(X):
+        if request.param == "memory":
+            return X
+        np.save(tmp_path / "rows.npy", np.ascontiguousarray(X))
+        return tmp_path / "rows.npy"
+
+    return store
+
+
+# what an NPY file can hold, with the message for a file where it is another
+IN_FILES = {
+    **{row: BAD[row][2] for row in ("1", "2", "3", "7", "8", "12", "12, three axes")},
+    "14": r"rows\.npy: must hold rows of real numbers, got complex128",
+    "15": r"rows\.npy: must hold rows of real numbers, got object",
+}
+
+
+@pytest.mark.row(*rows(BAD))
+@pytest.mark.parametrize(
+    ("row", "stored"),
+    [*((row, "memory") for row in BAD), *((row, "file") for row in IN_FILES)],
+    indirect=["stored"],
+)
+def test_bad_rows_are_refused_and_leave_what_was_learned(row, make, fitted, stored, X):
     spoil, kind, message = BAD[row]
+    before, bad = fitted.transform(X), stored(spoil(X))
+    message = IN_FILES[row] if isinstance(bad, Path) else message
     with pytest.raises(kind, match=message):
-        make().fit(spoil(X))
-    routine = make(epochs=3).fit(X)
-    before = routine.transform(X)
+        make().fit(bad)
     for method in ("transform", "fit", "partial_fit"):
         with pytest.raises(kind) as caught:
-            getattr(routine, method)(spoil(X))
+            getattr(fitted, method)(bad)
         assert not re.search(r"'main'|'X'|inhomogeneous", str(caught.value))
-    np.testing.assert_array_equal(routine.transform(X), before)
+    np.testing.assert_array_equal(fitted.transform(X), before)
 
 
-@pytest.mark.parametrize("row", FINE)
-def test_unusual_rows_give_finite_positions_or_a_clear_error(
-    row, make, X
-):  # rows 4, 5, 10, 16, 20, 21, 22, 23, 24
-    rows = FINE[row](X)
+def assert_finite_or_clear(row, make, given, n):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         try:
-            positions = make().fit(rows).transform(rows)
+            positions = make().fit(given).transform(given)
         except (ValueError, RuntimeError) as error:
             assert row in ("4", "10"), error  # noqa: PT017  the others must succeed
             assert re.search("precision|finite|perplexity|sample", str(error))  # noqa: PT017
         else:
-            assert positions.shape == (len(rows) if row != "17" else 90, 2)
+            assert positions.shape == (n, 2)
             assert np.isfinite(positions).all()
 
 
-def test_other_columns_and_what_is_not_fitted_are_refused(make, X):  # rows 30, 31 and 32
+@pytest.mark.row(*rows(FINE))
+@pytest.mark.parametrize("row", FINE)
+def test_unusual_rows_give_finite_positions_or_a_clear_error(row, make, X):
+    unusual = FINE[row](X)
+    assert_finite_or_clear(row, make, unusual, unusual.shape[0])
+
+
+# files are read in the same way for all: one that looks for neighbours, one that does not, and a composed one
+@pytest.mark.row(4, 5, 10, 16, 21, 22, 23, 24, 25, 26)
+@pytest.mark.parametrize("row", NUMBERS)
+@pytest.mark.parametrize("kind", ["ParametricMDS", "ParametricUMAP", "composed"], indirect=True)
+@pytest.mark.parametrize("stored", ["file"], indirect=True)
+def test_unusual_rows_of_a_file_do_so_too(row, make, stored, X):
+    unusual = NUMBERS[row](X)
+    assert_finite_or_clear(row, make, stored(unusual), len(unusual))
+
+
+@pytest.mark.row(30, 31, 32)
+def test_other_columns_and_what_is_not_fitted_are_refused(make, fitted, stored, X):
     with pytest.raises(NotFittedError, match=r"Call fit\(X\)"):
         make().transform(X)
-    routine = make().fit(pd.DataFrame(X, columns=list("abcde")))
     with pytest.raises(ValueError, match=r"X has 4 features, but .* is expecting 5 features"):
-        routine.transform(pd.DataFrame(X[:, :4], columns=list("abcd")).to_numpy())
+        fitted.transform(stored(X[:, :4]))
+    named = make().fit(pd.DataFrame(X, columns=list("abcde")))
     with pytest.raises(ValueError, match="feature names should match"):
-        routine.transform(pd.DataFrame(X, columns=list("abced")))
+        named.transform(pd.DataFrame(X, columns=list("abced")))
+
+
+def with_parameter(name, *without):
+    """The presets that have a parameter."""
+    return [one for one in PRESETS if name in getattr(estimators, one)().get_params() and one not in without]
+
+
+@pytest.mark.row(6)
+@pytest.mark.parametrize("kind", with_parameter("metric", "ParametricMDS"), indirect=True)
+def test_an_offset_does_not_change_the_neighbors(make, X):
+    rows = [set(zip(*make().fit(moved).graph_.nonzero(), strict=True)) for moved in (X, X + 1e5)]
+    assert len(rows[0] & rows[1]) >= 0.99 * len(rows[0])
+
+
+@pytest.mark.row(11)
+@pytest.mark.parametrize("kind", with_parameter("perplexity"), indirect=True)
+def test_a_perplexity_of_at_least_the_number_of_rows_names_both(make, X):
+    with pytest.raises(ValueError, match=r"perplexity.*\b95\b.*\b90\b"):
+        make(perplexity=95).fit(X)
+
+
+def spoiled_distances(row, column, value):
+    def spoil(dists):
+        dists = dists.astype(np.asarray(value).dtype)
+        dists[row, column] = value
+        return dists
+
+    return spoil
+
+
+DISTANCES = {
+    "27, not square": (lambda dists: dists[:, :-1], r"square matrix"),
+    "27, asymmetric": (spoiled_distances(3, 4, 100.0), r"symmetric"),
+    "27, complex": (lambda dists: dists * 1j, r"real|complex"),
+    "27, negative": (spoiled_distances(3, 4, -1.0), r"negative|at least 0"),
+    "27, diagonal": (spoiled_distances(5, 5, 2.0), r"diagonal|itself"),
+    "27, NaN": (spoiled_distances(3, 4, np.nan), r"finite|NaN"),
+    "27, other rows": (lambda dists: dists[:80, :80], r"\b90\b.*\b80\b|\b80\b.*\b90\b"),
+}
+
+
+@pytest.mark.row(*rows(DISTANCES))
+@pytest.mark.parametrize("row", DISTANCES)
+def test_distances_that_are_none_are_refused(row, kind, make, X):
+    spoil, message = DISTANCES[row]
+    with pytest.raises((ValueError, TypeError), match=message):
+        with_neighbors(kind, make, spoil(squareform(pdist(X)))).fit(X)
+
+
+@pytest.mark.row(28)
+@pytest.mark.parametrize("index", [-2, 90])
+def test_a_neighbor_out_of_range_is_refused_with_its_row(index, kind, make, X):
+    indices, dists = (part.numpy().copy() for part in nearest_neighbors(X, 5))
+    indices[6, 2] = index
+    with pytest.raises(ValueError, match=rf"{index}.*row 6\b"):
+        with_neighbors(kind, make, (indices, dists)).fit(X)
+
+
+def with_neighbors(kind, make, given):
+    """Makes a routine that is given neighbours."""
+    if kind != "composed":
+        # methods that look for none do so for a part of their loss
+        more = {} if "metric" in make().get_params() and kind != "ParametricMDS" else {"density": True}
+        return make(precomputed_knn=given, **more)
+    return make(global_relations=NeighborBasedPDist(precomputed=given))
 
 
 class _Interrupt(Callback):
@@ -119,7 +232,8 @@ class _Interrupt(Callback):
         raise KeyboardInterrupt
 
 
-def test_a_first_fit_that_is_interrupted_leaves_a_usable_routine(make, X):  # row 44
+@pytest.mark.row(44)
+def test_a_first_fit_that_is_interrupted_leaves_a_usable_routine(make, X):
     routine = make()
     with pytest.raises(KeyboardInterrupt):
         routine.fit(X, callbacks=[_Interrupt()])

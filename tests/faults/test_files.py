@@ -70,6 +70,7 @@ def resigned(folder, change=None):
 # -- 46, 47: saving that does not come to its end
 
 
+@pytest.mark.row(46)
 def test_a_save_that_is_killed_at_any_step_leaves_the_old_files_or_the_new(
     first, second, iris, tmp_path, path, monkeypatch
 ):
@@ -101,6 +102,7 @@ def test_a_save_that_is_killed_at_any_step_leaves_the_old_files_or_the_new(
     assert np.array_equal(paradime.load(photographs[-1]).transform(iris), old)
 
 
+@pytest.mark.row(44, 46)
 @pytest.mark.parametrize("number", range(1, 9))
 def test_an_interrupt_leaves_the_old_files_or_the_new(number, first, second, iris, tmp_path, monkeypatch):
     first.save(tmp_path)
@@ -122,6 +124,7 @@ def test_an_interrupt_leaves_the_old_files_or_the_new(number, first, second, iri
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.row(46)
 def test_a_save_in_the_middle_of_loading_does_no_harm(first, second, iris, tmp_path, monkeypatch):
     from paradime.persistence import bundle
 
@@ -149,9 +152,8 @@ for routine in itertools.cycle(saved):
 """
 
 
-def test_a_process_that_is_killed_while_it_saves_leaves_a_whole_model(  # row 46
-    first, second, iris, tmp_path, forked
-):
+@pytest.mark.row(46)
+def test_a_process_that_is_killed_while_it_saves_leaves_a_whole_model(first, second, iris, tmp_path, forked):
     paths = [tmp_path / "a.paradime", tmp_path / "b.paradime"]
     for routine, path in zip((first, second), paths, strict=True):
         routine.save(path)
@@ -167,6 +169,7 @@ def test_a_process_that_is_killed_while_it_saves_leaves_a_whole_model(  # row 46
     assert np.array_equal(found, first.transform(iris)) or np.array_equal(found, second.transform(iris))
 
 
+@pytest.mark.row(47)
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EIO])
 def test_a_disk_that_refuses_is_an_error_with_the_path_and_nothing_is_lost(
@@ -188,6 +191,7 @@ def test_a_disk_that_refuses_is_an_error_with_the_path_and_nothing_is_lost(
     assert np.isfinite(second.transform(iris)).all()
 
 
+@pytest.mark.row(47)
 def test_a_file_that_may_not_grow_any_more_is_an_error_with_the_path(first, iris, path):
     first.save(path)
     larger = ParametricMDS(epochs=1, hidden_dims=(300, 300), random_state=0).fit(iris)
@@ -203,6 +207,7 @@ def test_a_file_that_may_not_grow_any_more_is_an_error_with_the_path(first, iris
     assert np.array_equal(paradime.load(path).transform(iris), first.transform(iris))
 
 
+@pytest.mark.row(47)
 def test_a_path_below_a_file_is_an_error_with_the_path(first, tmp_path):
     (tmp_path / "file").write_text("x")
     for name in FORMS:
@@ -216,7 +221,8 @@ def test_a_path_below_a_file_is_an_error_with_the_path(first, tmp_path):
 # -- 48: damaged files
 
 
-def test_a_file_cut_short_is_refused_with_its_path(first, path):  # row 48
+@pytest.mark.row(48)
+def test_a_file_cut_short_is_refused_with_its_path(first, path):
     first.save(path)
     file = path / "model.safetensors" if path.is_dir() else path
     contents = file.read_bytes()
@@ -226,8 +232,9 @@ def test_a_file_cut_short_is_refused_with_its_path(first, path):  # row 48
             paradime.load(path)
 
 
+@pytest.mark.row(48)
 @pytest.mark.parametrize("garbage", [b"", b"garbage", b"\0" * 5000, b"{}", b"PK\x03\x04" + b"x" * 500])
-def test_garbage_is_refused(garbage, first, tmp_path):  # row 48
+def test_garbage_is_refused(garbage, first, tmp_path):
     (tmp_path / "a.paradime").write_bytes(garbage)
     with pytest.raises(ModelFileError, match=r"a\.paradime"):
         paradime.load(tmp_path / "a.paradime")
@@ -238,6 +245,7 @@ def test_garbage_is_refused(garbage, first, tmp_path):  # row 48
             paradime.load(tmp_path / "folder")
 
 
+@pytest.mark.row(48)
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "spec.json", "state.safetensors"])
 def test_a_missing_file_is_named(name, first, tmp_path):
     first.save(tmp_path)
@@ -246,6 +254,7 @@ def test_a_missing_file_is_named(name, first, tmp_path):
         paradime.load(tmp_path)
 
 
+@pytest.mark.row(48)
 def test_a_file_of_another_save_is_refused(first, second, tmp_path):
     first.save(tmp_path / "a")
     second.save(tmp_path / "b")
@@ -266,6 +275,7 @@ def test_saving_overwrites_no_file_of_others_in_a_folder(name, first, tmp_path):
     assert (tmp_path / "mine.md").read_text() == "{}"
 
 
+@pytest.mark.row(48)
 def test_a_folder_of_another_library_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(ModelFileError, match="not that of a routine saved by ParaDime"):
@@ -274,6 +284,7 @@ def test_a_folder_of_another_library_is_refused(tmp_path):
         paradime.load(tmp_path / "nothing")
 
 
+@pytest.mark.row(48)
 @pytest.mark.parametrize("form", FORMS)
 def test_flipped_bytes_and_cuts_are_refused_or_change_nothing(form, first, iris, tmp_path):
     path, expected = tmp_path / form, first.transform(iris)
@@ -302,6 +313,7 @@ def test_flipped_bytes_and_cuts_are_refused_or_change_nothing(form, first, iris,
     assert refused > 100
 
 
+@pytest.mark.row(48)
 def test_nonsense_with_the_right_checksums_is_refused(first, iris, tmp_path):
     first.save(tmp_path / "good")
     config = json.loads((tmp_path / "good" / "config.json").read_text())
@@ -329,6 +341,7 @@ def test_nonsense_with_the_right_checksums_is_refused(first, iris, tmp_path):
             paradime.load(folder).transform(iris)
 
 
+@pytest.mark.row(48)
 def test_a_part_of_a_folder_is_refused_with_the_folder(first, tmp_path):
     first.save(tmp_path / "model")
     for name in ("config.json", "model.safetensors"):
@@ -339,7 +352,8 @@ def test_a_part_of_a_folder_is_refused_with_the_folder(first, tmp_path):
 # -- 49: files of another time
 
 
-def test_a_newer_format_says_who_wrote_it(first, tmp_path):  # row 49
+@pytest.mark.row(49)
+def test_a_newer_format_says_who_wrote_it(first, tmp_path):
     first.save(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     config |= {"format_version": FORMAT_VERSION + 1, "paradime_version": "9.1.0", "news": [1]}
@@ -359,7 +373,8 @@ class Harmful:
         return Path.touch, (self.marker,)
 
 
-def test_a_pickle_is_refused_and_not_executed(first, tmp_path):  # row 50
+@pytest.mark.row(50)
+def test_a_pickle_is_refused_and_not_executed(first, tmp_path):
     marker = tmp_path / "executed"
     pickled = pickle.dumps(Harmful(marker))
     saved = io.BytesIO()
@@ -380,6 +395,7 @@ def test_a_pickle_is_refused_and_not_executed(first, tmp_path):  # row 50
     assert marker.exists()  # the file is one that would have
 
 
+@pytest.mark.row(50)
 @pytest.mark.parametrize(
     "routine",
     [
@@ -397,6 +413,7 @@ def test_other_classes_than_routines_are_not_made(routine, first, tmp_path):
         paradime.load(tmp_path)
 
 
+@pytest.mark.row(50)
 @pytest.mark.parametrize("name", ["os:system", "paradime.utils.files:atomic_write", "subprocess:Popen"])
 @pytest.mark.parametrize("kind", ["model", "loss", "callback", "loss function"])
 def test_names_in_parameters_import_nothing(name, kind, first, tmp_path):
@@ -416,6 +433,7 @@ def archive(path, members):
             file.writestr(info, contents)
 
 
+@pytest.mark.row(51)
 @pytest.mark.parametrize("name", ["../config.json", "/tmp/x", "a/config.json", "C:\\x", "folder/"])
 def test_other_names_in_a_file_are_refused_before_it_is_read(name, first, tmp_path):
     first.save(tmp_path / "good.paradime")
@@ -426,7 +444,8 @@ def test_other_names_in_a_file_are_refused_before_it_is_read(name, first, tmp_pa
         paradime.load(tmp_path / "bad.paradime")
 
 
-def test_links_in_a_file_are_refused(tmp_path):  # row 51
+@pytest.mark.row(51)
+def test_links_in_a_file_are_refused(tmp_path):
     link = zipfile.ZipInfo("config.json")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     archive(tmp_path / "bad.paradime", [(link, "/etc/passwd")])
@@ -434,8 +453,9 @@ def test_links_in_a_file_are_refused(tmp_path):  # row 51
         paradime.load(tmp_path / "bad.paradime")
 
 
+@pytest.mark.row(51)
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
-def test_links_in_a_folder_are_refused(name, first, tmp_path):  # row 51
+def test_links_in_a_folder_are_refused(name, first, tmp_path):
     first.save(tmp_path / "model")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_bytes((tmp_path / "model" / "config.json").read_bytes())
@@ -445,6 +465,7 @@ def test_links_in_a_folder_are_refused(name, first, tmp_path):  # row 51
         paradime.load(tmp_path / "model")
 
 
+@pytest.mark.row(48)
 def test_a_pipe_in_place_of_a_file_does_not_hang(first, tmp_path):
     first.save(tmp_path / "model")
     (tmp_path / "model" / "config.json").unlink()
@@ -453,8 +474,9 @@ def test_a_pipe_in_place_of_a_file_does_not_hang(first, tmp_path):
         paradime.load(tmp_path / "model")
 
 
+@pytest.mark.row(51)
 @pytest.mark.parametrize("name", ["../victim", "/tmp/victim", "a/../../victim"])
-def test_a_configuration_cannot_reach_out_of_its_folder(name, first, iris, tmp_path):  # row 51
+def test_a_configuration_cannot_reach_out_of_its_folder(name, first, iris, tmp_path):
     first.save(tmp_path / "model")
     (tmp_path / "victim").write_text("x")
     config = json.loads((tmp_path / "model" / "config.json").read_text())
@@ -471,6 +493,7 @@ def test_a_configuration_cannot_reach_out_of_its_folder(name, first, iris, tmp_p
 # -- sizes that lie
 
 
+@pytest.mark.row(48)
 def test_compressed_bombs_are_refused_before_they_unfold(tmp_path):
     with zipfile.ZipFile(tmp_path / "bomb.paradime", "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("config.json", b"0" * 50_000_000)
@@ -479,6 +502,7 @@ def test_compressed_bombs_are_refused_before_they_unfold(tmp_path):
         paradime.load(tmp_path / "bomb.paradime")
 
 
+@pytest.mark.row(48)
 @pytest.mark.parametrize(
     "contents",
     [
@@ -500,6 +524,7 @@ def test_headers_of_tensors_that_lie_are_refused(contents, first, tmp_path):
         paradime.load(tmp_path)
 
 
+@pytest.mark.row(48)
 def test_a_model_that_claims_to_be_huge_takes_no_memory(first, tmp_path):
     first.save(tmp_path)
 
@@ -511,6 +536,7 @@ def test_a_model_that_claims_to_be_huge_takes_no_memory(first, tmp_path):
         paradime.load(tmp_path)
 
 
+@pytest.mark.row(48)
 def test_deep_nesting_is_refused(first, tmp_path):
     first.save(tmp_path)
     for name in ("config.json", "spec.json"):
@@ -519,6 +545,7 @@ def test_deep_nesting_is_refused(first, tmp_path):
             paradime.load(tmp_path)
 
 
+@pytest.mark.row(48)
 def test_a_loss_without_its_parameters_is_refused(iris, tmp_path):
     from paradime.dr import ParametricDR
     from paradime.loss import ClassificationLoss
@@ -539,6 +566,7 @@ def test_a_loss_without_its_parameters_is_refused(iris, tmp_path):
 # -- 52, 53: copies, and other machines
 
 
+@pytest.mark.row(52)
 @pytest.mark.parametrize(
     "copied",
     [copy.deepcopy, lambda routine: pickle.loads(pickle.dumps(routine)), "joblib"],
@@ -555,8 +583,9 @@ def test_copies_of_a_loaded_routine_embed_the_same(copied, first, iris, tmp_path
     assert np.array_equal(again.transform(iris), first.transform(iris))
 
 
+@pytest.mark.row(53)
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
-def test_saved_on_a_gpu_is_loaded_on_the_cpu(iris, path):  # row 53
+def test_saved_on_a_gpu_is_loaded_on_the_cpu(iris, path):
     routine = ParametricMDS(epochs=1, random_state=0, device="cuda").fit(iris)
     routine.save(path)
     again = paradime.load(path)

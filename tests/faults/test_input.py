@@ -32,12 +32,14 @@ def test_annotated_data_are_refused_with_what_takes_them(method, short, X):
         getattr(short, method)(adata)
 
 
-def test_sparse_is_trained_on_as_dense(X):  # row 17
+@pytest.mark.row(17)
+def test_sparse_is_trained_on_as_dense(X):
     X[np.abs(X) < 2] = 0
     short = ParametricContrastive(epochs=1, random_state=0)
     np.testing.assert_allclose(short.fit_transform(scipy.sparse.coo_array(X)), short.fit_transform(X), atol=1e-4)
 
 
+@pytest.mark.row(18)
 @pytest.mark.parametrize("method", ["fit", "transform"])
 @pytest.mark.parametrize(
     "column",
@@ -49,15 +51,16 @@ def test_sparse_is_trained_on_as_dense(X):  # row 17
     ],
     ids=["NA", "datetime", "categorical", "text"],
 )
-def test_columns_that_are_no_numbers_are_named(method, column, short, X):  # row 18
+def test_columns_that_are_no_numbers_are_named(method, column, short, X):
     frame = pd.DataFrame(X, columns=list("abcde"))
     short.fit(frame)
     with pytest.raises(ValueError, match="column 'c'"):
         getattr(short, method)(frame.assign(c=column))
 
 
+@pytest.mark.row(19)
 @pytest.mark.parametrize("method", ["fit", "transform"])
-def test_names_of_several_types_are_a_type_error(method, short, X):  # row 19
+def test_names_of_several_types_are_a_type_error(method, short, X):
     short.fit(pd.DataFrame(X, columns=list("abcde")))
     with pytest.raises(TypeError, match="string names"):
         getattr(short, method)(pd.DataFrame(X, columns=["a", "b", "c", "d", 5]))
@@ -71,9 +74,10 @@ def messages_of(routine, X):
     return [str(warning.message) for warning in caught]
 
 
+@pytest.mark.row(21)
 @pytest.mark.parametrize("value", [0.0, 5.0])
 @pytest.mark.parametrize("kind", [ParametricContrastive, ParametricUMAP], ids=lambda kind: kind.__name__)
-def test_constant_columns_are_finite_with_one_warning(kind, value, X):  # row 21
+def test_constant_columns_are_finite_with_one_warning(kind, value, X):
     X[:, 1] = X[:, 3] = value
     (message,) = messages_of(kind(epochs=1, batch_size=50, random_state=0), X)
     assert message.startswith("2 of 5 columns of X are constant ('x1', 'x3')")
@@ -98,39 +102,45 @@ def test_names_that_columns_share_are_refused(make, method, short, X):
         getattr(short, method)(make(X, columns=list("abade")))
 
 
-def test_columns_of_zeros_are_usual_in_images_and_counts(short):  # row 21
+@pytest.mark.row(21)
+def test_columns_of_zeros_are_usual_in_images_and_counts(short):
     X = load_digits().data[:200]
     assert (X == 0).all(axis=0).any()
     assert messages_of(short, X) == []
     assert messages_of(short, scipy.sparse.csr_array(X)) == []
 
 
-def test_sparse_rows_that_are_all_identical_warn(short):  # row 22
+@pytest.mark.row(22)
+def test_sparse_rows_that_are_all_identical_warn(short):
     assert "identical" in messages_of(short, scipy.sparse.csr_array(np.tile([[1.0, 0, 2]], (40, 1))))[0]
 
 
+@pytest.mark.row(25)
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
-def test_sparse_rows_without_entries_are_finite(metric, X):  # row 25
+def test_sparse_rows_without_entries_are_finite(metric, X):
     X[:3] = 0
     routine = ParametricContrastive(metric=metric, epochs=1, random_state=0)
     assert np.isfinite(routine.fit_transform(scipy.sparse.csr_array(X))).all()
 
 
+@pytest.mark.row(31)
 @pytest.mark.parametrize("make", [pd.DataFrame, lambda X, columns: pl.DataFrame(X, schema=columns)])
-def test_names_that_are_reordered_or_unseen_are_refused(make, short, X):  # row 31
+def test_names_that_are_reordered_or_unseen_are_refused(make, short, X):
     short.fit(make(X, columns=list("abcde")))
     for names in ("bacde", "abcdf"):
         with pytest.raises(ValueError, match="feature names should match"):
             short.transform(make(X, columns=list(names)))
 
 
-def test_other_number_of_columns_of_sparse_data(short, X):  # row 30
+@pytest.mark.row(30)
+def test_other_number_of_columns_of_sparse_data(short, X):
     short.fit(scipy.sparse.csr_array(X))
     with pytest.raises(ValueError, match=r"X has 4 features, but \w+ is expecting 5"):
         short.transform(scipy.sparse.csr_array(X[:, :4]))
 
 
-def test_images_of_bytes_are_those_of_floats(X):  # rows 12 and 16
+@pytest.mark.row(12, 16)
+def test_images_of_bytes_are_those_of_floats(X):
     images = load_digits().images[:150].astype(np.uint8)
     recipe = ModelRecipe("conv", options={"channels": [4], "hidden_dims": [8]})
     found = [
@@ -150,8 +160,9 @@ MASKED = {
 }
 
 
+@pytest.mark.row(1)
 @pytest.mark.parametrize("make", MASKED.values(), ids=MASKED)
-def test_masked_entries_are_missing_values(make, short, X):  # row 1
+def test_masked_entries_are_missing_values(make, short, X):
     masked = make(X)
     short.fit(masked)
     Y = short.transform(masked)

@@ -53,9 +53,10 @@ def make_routine(**settings):
     return routine
 
 
+@pytest.mark.row(44)
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("event", ["batch_begin", "batch_end"])
-def test_ctrl_c_ends_the_training_within_a_step(act, event, X):  # row 44
+def test_ctrl_c_ends_the_training_within_a_step(act, event, X):
     stop = At(event, 5, ACTS[act])
     routine = make_routine()
     with pytest.raises(KeyboardInterrupt):
@@ -67,7 +68,8 @@ def test_ctrl_c_ends_the_training_within_a_step(act, event, X):  # row 44
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_weights_are_those_of_the_last_step(X):  # row 44
+@pytest.mark.row(44)
+def test_weights_are_those_of_the_last_step(X):
     class Weights(Callback):
         def on_batch_end(self, state):
             self.last = [p.detach().clone() for p in state.model.parameters()]
@@ -78,7 +80,8 @@ def test_weights_are_those_of_the_last_step(X):  # row 44
     assert all(torch.equal(p, kept) for p, kept in zip(routine.model.parameters(), weights.last, strict=True))
 
 
-def test_torch_generators_are_restored(X):  # row 44
+@pytest.mark.row(44)
+def test_torch_generators_are_restored(X):
     torch.manual_seed(1)
     expected = torch.rand(2)
     torch.manual_seed(1)
@@ -87,8 +90,9 @@ def test_torch_generators_are_restored(X):  # row 44
     assert torch.equal(torch.rand(2), expected)
 
 
+@pytest.mark.row(44)
 @pytest.mark.parametrize("event", ["train_begin", "phase_begin", "epoch_begin"])
-def test_interrupted_before_the_first_step_nothing_is_trained(event, X):  # row 44
+def test_interrupted_before_the_first_step_nothing_is_trained(event, X):
     def act():
         raise KeyboardInterrupt
 
@@ -147,7 +151,8 @@ def test_training_in_a_thread_needs_no_signals(X):
     assert routine.trained
 
 
-def test_divergence_in_a_later_epoch_leaves_a_usable_routine(X):  # row 43
+@pytest.mark.row(43)
+def test_divergence_in_a_later_epoch_leaves_a_usable_routine(X):
     class Failing(Squares):
         steps = 0
 
@@ -168,7 +173,8 @@ def test_divergence_in_a_later_epoch_leaves_a_usable_routine(X):  # row 43
     assert all(torch.equal(p, kept) for p, kept in zip(routine.model.parameters(), weights.last, strict=True))
 
 
-def test_divergence_in_the_first_epoch_trains_nothing(X):  # row 43
+@pytest.mark.row(43)
+def test_divergence_in_the_first_epoch_trains_nothing(X):
     class Failing(Squares):
         def forward(self, *args):
             return super().forward(*args) * float("nan")
@@ -180,7 +186,8 @@ def test_divergence_in_the_first_epoch_trains_nothing(X):  # row 43
     assert not routine.trained
 
 
-def test_a_full_disk_names_the_file_and_keeps_what_was_learned(X, tmp_path, monkeypatch):  # row 47
+@pytest.mark.row(47)
+def test_a_full_disk_names_the_file_and_keeps_what_was_learned(X, tmp_path, monkeypatch):
     from paradime.utils import files
 
     real, calls = os.replace, []
@@ -220,16 +227,18 @@ class Waiting(Callback):
             select.select([arrived], [], [])  # for the signal
 
 try:
-    ParametricTSNE(**settings).fit(X, callbacks=[Waiting(), Checkpoints(folder, every_seconds=0, keep=3)])
+    routine = ParametricTSNE(refine=False, **settings)
+    routine.fit(X, callbacks=[Waiting(), Checkpoints(folder, every_seconds=0, keep=3)])
 except KeyboardInterrupt:
     sys.exit(130)
 """
 
 
+@pytest.mark.row(44, 45)
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
 def test_an_ended_process_loses_one_interval_at_most_and_goes_on_to_the_same_bits(
     number, code, X, tmp_path, forked
-):  # rows 44 and 45
+):
     folder = tmp_path / "run"
     receiver, sender = multiprocessing.Pipe(duplex=False)
     process = forked(SCRIPT, X=X, folder=str(folder), settings=SETTINGS, step=STEP, ready=sender)
@@ -241,5 +250,8 @@ def test_an_ended_process_loses_one_interval_at_most_and_goes_on_to_the_same_bit
     for path in folder.glob("checkpoint-*"):
         assert read_checkpoint(path)["state"]["n_steps"] == int(path.stem.split("-")[1])
     assert STEP - 1 <= read_checkpoint(find_checkpoint(folder))["state"]["n_steps"] <= STEP
-    again, whole = ParametricTSNE(**SETTINGS).fit(X, resume_from=folder), ParametricTSNE(**SETTINGS).fit(X)
+    again, whole = (
+        ParametricTSNE(refine=False, **SETTINGS).fit(X, resume_from=folder),
+        ParametricTSNE(refine=False, **SETTINGS).fit(X),
+    )
     np.testing.assert_array_equal(again.transform(X), whole.transform(X))

@@ -20,9 +20,10 @@ class Failing(Callback):
         raise self.error
 
 
+@pytest.mark.row(42, 44)
 @pytest.mark.parametrize("event", EVENTS)
 @pytest.mark.parametrize("error", [RuntimeError("stopped"), KeyboardInterrupt()], ids=["error", "interrupt"])
-def test_a_second_fit_that_fails_leaves_the_first(make, event, error, X):  # rows 42 and 44
+def test_a_second_fit_that_fails_leaves_the_first(make, event, error, X):
     routine = make().fit(X)
     before = routine.transform(X)
     with pytest.raises(type(error)):
@@ -33,7 +34,8 @@ def test_a_second_fit_that_fails_leaves_the_first(make, event, error, X):  # row
     assert routine.transform(X[:, :3]).shape == (90, 2)
 
 
-def test_a_refined_map_outlives_a_second_fit_that_fails(make_tsne, X):  # row 42
+@pytest.mark.row(42)
+def test_a_refined_map_outlives_a_second_fit_that_fails(make_tsne, X):
     tsne = make_tsne(refine=True).fit(X)
     before = tsne.transform(X + 0.1)
     with pytest.raises(RuntimeError, match="stopped"):
@@ -41,7 +43,8 @@ def test_a_refined_map_outlives_a_second_fit_that_fails(make_tsne, X):  # row 42
     np.testing.assert_array_equal(tsne.transform(X + 0.1), before)
 
 
-def test_a_fit_to_a_single_row_leaves_what_was_learned(make, X):  # row 9
+@pytest.mark.row(9)
+def test_a_fit_to_a_single_row_leaves_what_was_learned(make, X):
     routine = make().fit(X)
     before = routine.transform(X[:1])
     for method in ("fit", "partial_fit"):
@@ -50,7 +53,8 @@ def test_a_fit_to_a_single_row_leaves_what_was_learned(make, X):  # row 9
     np.testing.assert_array_equal(routine.transform(X[:1]), before)
 
 
-def test_parts_with_targets_that_the_first_had_not_are_refused(make, X):  # row 29
+@pytest.mark.row(29)
+def test_parts_with_targets_that_the_first_had_not_are_refused(make, X):
     routine = make().fit(X)
     before = routine.transform(X)
     for y in (np.arange(90) % 3, np.arange(7)):
@@ -59,14 +63,16 @@ def test_parts_with_targets_that_the_first_had_not_are_refused(make, X):  # row 
     np.testing.assert_array_equal(routine.transform(X), before)
 
 
-def test_targets_of_a_part_of_another_length_are_refused(make, X):  # row 29
+@pytest.mark.row(29)
+def test_targets_of_a_part_of_another_length_are_refused(make, X):
     routine = make().fit(X, np.arange(90) % 3)
     with pytest.raises(ValueError, match=r"shape \(90,\), one per row, got \(7,\)"):
         routine.partial_fit(X, np.arange(7) % 3)
 
 
+@pytest.mark.row(43)
 @pytest.mark.parametrize("method", ["transform", "apply", "embed", "score"])
-def test_weights_so_large_that_positions_are_infinite_are_an_error(make, method, X):  # row 43
+def test_weights_so_large_that_positions_are_infinite_are_an_error(make, method, X):
     routine = make().fit(X)
     with torch.no_grad():
         for weight in routine.model.parameters():
@@ -75,7 +81,8 @@ def test_weights_so_large_that_positions_are_infinite_are_an_error(make, method,
         getattr(routine, method)(X)
 
 
-def test_rows_so_large_that_positions_are_infinite_are_an_error_or_finite(make, X):  # row 4
+@pytest.mark.row(4)
+def test_rows_so_large_that_positions_are_infinite_are_an_error_or_finite(make, X):
     routine = make().fit(X * 1e-30)
     try:
         positions = routine.transform(X * 1e37)

@@ -5,14 +5,21 @@ import runpy
 from pathlib import Path
 
 TOOL = runpy.run_path(str(Path(__file__).resolve().parents[2] / "tools" / "list_messages.py"))
-# a rule that names what is accepted is a remedy, and so is a hint that is inserted
+# an imperative sentence is a remedy, and so is a hint that is inserted, or a rule that names what is accepted
 REMEDY = re.compile(
     r"\bmust\b|\bshould\b|\b(needs?|call|pass|set|write|use|choose|name|lower)\b|did_you_mean|[Rr]emed|REMED|hint|"
     r"reduced to|is expecting|\{error|\{message|describe_unknown",
     flags=re.I,
 )
 # what is inserted into another message, or shown only to developers of a component
-PARTS = ("__init__.py", "explorer/network.py", "explorer/features.py", "functional/cauchy.py", "loss/compound.py")
+PARTS = (
+    "__init__.py",
+    "explorer/network.py",
+    "explorer/conditions.py",
+    "explorer/features.py",
+    "functional/cauchy.py",
+    "loss/compound.py",
+)
 PARTS += (
     "neighbors/search.py",
     "persistence/values.py",

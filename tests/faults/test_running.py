@@ -76,8 +76,9 @@ class StopAfter(Callback):
             raise Stop(f"in epoch {state.epoch}")
 
 
+@pytest.mark.row(42)
 @pytest.mark.parametrize("event", ["epoch_begin", "epoch_end", "batch_begin", "batch_end"])
-def test_callback_that_raises_stops_the_training_and_keeps_the_weights(event, X):  # row 42
+def test_callback_that_raises_stops_the_training_and_keeps_the_weights(event, X):
     stop = StopAfter(event)
     routine = make_routine(Fine(), [stop])
     with pytest.raises(Stop, match="in epoch") as caught:
@@ -88,7 +89,8 @@ def test_callback_that_raises_stops_the_training_and_keeps_the_weights(event, X)
     assert not routine.model.training
 
 
-def test_routine_can_be_trained_on_after_a_callback_raised(X):  # row 42
+@pytest.mark.row(42)
+def test_routine_can_be_trained_on_after_a_callback_raised(X):
     stop = StopAfter("epoch_end")
     routine = make_routine(Fine())
     with pytest.raises(Stop):
@@ -97,7 +99,8 @@ def test_routine_can_be_trained_on_after_a_callback_raised(X):  # row 42
     assert np.isfinite(routine.transform(X)).all()
 
 
-def test_callback_that_raises_in_a_second_training_keeps_what_was_learned(X):  # row 42
+@pytest.mark.row(42)
+def test_callback_that_raises_in_a_second_training_keeps_what_was_learned(X):
     routine = make_routine(Fine())
     routine.train(X)
     with pytest.raises(Stop):
@@ -105,8 +108,9 @@ def test_callback_that_raises_in_a_second_training_keeps_what_was_learned(X):  #
     assert np.isfinite(routine.transform(X)).all()
 
 
+@pytest.mark.row(43)
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_loss_that_is_not_finite_names_phase_epoch_batch_and_component(value, X):  # row 43
+def test_loss_that_is_not_finite_names_phase_epoch_batch_and_component(value, X):
     # three batches an epoch: the eighth step is batch 1 of epoch 2
     routine = make_routine({"fine": Fine("fine"), "bad": Poisoned(7, value)}, loss_keys=["fine", "bad"])
     with pytest.raises(TrainingDivergedError) as caught:
@@ -121,8 +125,9 @@ def test_loss_that_is_not_finite_names_phase_epoch_batch_and_component(value, X)
     assert re.search(r"batch 1\b", message)
 
 
+@pytest.mark.row(43)
 @pytest.mark.parametrize("fine_steps", [3, 4, 7, 8])
-def test_last_good_weights_are_restored(fine_steps, X):  # row 43
+def test_last_good_weights_are_restored(fine_steps, X):
     keep = KeepWeights()
     routine = make_routine(Poisoned(fine_steps, float("nan")), [keep])
     with pytest.raises(TrainingDivergedError):
@@ -132,7 +137,8 @@ def test_last_good_weights_are_restored(fine_steps, X):  # row 43
     assert not routine.model.training
 
 
-def test_weights_that_are_not_finite_under_a_finite_loss_are_noticed(X):  # row 43
+@pytest.mark.row(43)
+def test_weights_that_are_not_finite_under_a_finite_loss_are_noticed(X):
     class NoGradient(Loss):
         # its value is finite, its gradient is not
         def forward(self, model, global_relations, batch_relations, batch, device):
@@ -146,14 +152,16 @@ def test_weights_that_are_not_finite_under_a_finite_loss_are_noticed(X):  # row 
     assert equal_weights(routine.model, keep.weights[0])
 
 
-def test_learning_rate_far_too_high_is_an_error_or_finite(X):  # row 43
+@pytest.mark.row(43)
+def test_learning_rate_far_too_high_is_an_error_or_finite(X):
     routine = make_routine(Fine(), learning_rate=1e30, epochs=10)
     with pytest.raises(TrainingDivergedError):
         routine.train(X)
     assert all(bool(p.isfinite().all()) for p in routine.model.parameters())
 
 
-def test_routine_can_be_trained_on_after_a_divergence(X):  # row 43
+@pytest.mark.row(43)
+def test_routine_can_be_trained_on_after_a_divergence(X):
     routine = make_routine({"bad": Poisoned(4, float("nan")), "loss": Fine()}, loss_keys=["bad"])
     with pytest.raises(TrainingDivergedError):
         routine.train(X)
@@ -177,8 +185,9 @@ def test_interruption_is_raised_again_and_the_routine_stays_usable(interruption,
     assert np.isfinite(routine.transform(X)).all()
 
 
+@pytest.mark.row(52)
 class TestCopies:
-    """Row 52, without the files that come later."""
+    """Copies of a routine, without files."""
 
     @pytest.fixture
     def trained(self, X, make_tsne):
@@ -224,6 +233,7 @@ class TestCopies:
         np.testing.assert_array_equal(clone(with_phases).fit_transform(X), routine.transform(X))
 
 
+@pytest.mark.row(55)
 @pytest.mark.parametrize(
     ("routine", "settings"),
     [
@@ -235,13 +245,14 @@ class TestCopies:
         (routines.ParametricUMAP, {"use_cuda": True}),
     ],
 )
-def test_cuda_that_is_not_there(routine, settings, X, monkeypatch):  # row 55
+def test_cuda_that_is_not_there(routine, settings, X, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(CUDANotAvailableError, match=re.escape('device="auto"')):
         routine(**settings).fit(X)
 
 
-def test_threads_transform_equally(X, make_tsne):  # row 57
+@pytest.mark.row(57)
+def test_threads_transform_equally(X, make_tsne):
     model = torch.nn.Sequential(
         torch.nn.Linear(5, 20), torch.nn.BatchNorm1d(20), torch.nn.Dropout(0.5), torch.nn.Linear(20, 2)
     )

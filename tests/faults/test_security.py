@@ -33,7 +33,8 @@ class Harmful:
         return (Path.touch, (self.path,))
 
 
-def test_a_pickle_in_place_of_a_checkpoint_is_refused_and_not_executed(tmp_path):  # row 50
+@pytest.mark.row(50)
+def test_a_pickle_in_place_of_a_checkpoint_is_refused_and_not_executed(tmp_path):
     (tmp_path / "training.ckpt").write_bytes(pickle.dumps(Harmful(tmp_path / "harmed")))
     with pytest.raises(ModelFileError, match="checkpoint"):
         ParametricMDS(epochs=1).fit(np.eye(5), resume_from=tmp_path / "training.ckpt")

@@ -18,8 +18,9 @@ def routine(X, tmp_path, monkeypatch):
     return ParametricMDS(epochs=1, random_state=0).fit(X)
 
 
+@pytest.mark.row(60)
 @pytest.mark.parametrize("call", ["transform", "fit", "save and load"])
-def test_repeated_calls_use_no_more(call, routine, X, tmp_path):  # row 60
+def test_repeated_calls_use_no_more(call, routine, X, tmp_path):
     calls = {
         "transform": lambda: routine.transform(X),
         "fit": lambda: routine.fit(X),
@@ -30,7 +31,8 @@ def test_repeated_calls_use_no_more(call, routine, X, tmp_path):  # row 60
     assert grown.is_none, grown
 
 
-def test_what_grows_is_noticed(tmp_path, monkeypatch):  # row 60
+@pytest.mark.row(60)
+def test_what_grows_is_noticed(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     files = []
     grown = SOAK["growth"](lambda: files.append(tempfile.NamedTemporaryFile()), 10)  # noqa: SIM115  they stay open

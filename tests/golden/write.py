@@ -38,7 +38,9 @@ def routines() -> dict[str, ParametricDR]:
             epochs=5, batch_size=50, decoder=True, classifier=True, **small
         ).fit(X, names),
         "umap": ParametricUMAP(n_neighbors=10, epochs=5, batch_size=100, classifier=True, **small).fit(X, X[:, 2]),
-        "tsne": ParametricTSNE(perplexity=10, epochs=5, init_epochs=3, network="mlp", **small).fit(X),
+        "tsne": ParametricTSNE(refine=False, perplexity=10, epochs=5, init_epochs=3, network="mlp", **small).fit(
+            X
+        ),
         "composed.paradime": composed.fit(X),
     }
 

@@ -51,7 +51,7 @@ def test_knn_recall_and_the_curve(digits):
     for k in (5, 15, 50):
         expected = local_continuity_meta_criteria.measure(*digits, k=k)["lcmc"] + k / 399
         assert knn_recall(*digits, n_neighbors=k) == pytest.approx(expected, **EQUAL)
-        assert curve.kept[k - 1] == pytest.approx(expected, **EQUAL)
+        assert curve.preserved[k - 1] == pytest.approx(expected, **EQUAL)
 
 
 def test_stresses(digits):

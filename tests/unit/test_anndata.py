@@ -198,5 +198,5 @@ def test_mistakes_are_told_with_a_remedy(adata):
         embed(adata, layer="lgo")
     with pytest.raises(TypeError, match="must be an AnnData, got ndarray"):
         embed(np.ones((5, 2)))
-    with pytest.raises(TypeError, match="belong into the routine"):
+    with pytest.raises(TypeError, match="must be passed to the routine"):
         embed(adata, ParametricContrastive(), epochs=3)

@@ -36,7 +36,7 @@ def points(seed=0):
 
 
 def test_another_fit_on_the_same_data_finds_the_neighbours_of_the_first(searches):
-    routine = ParametricTSNE(perplexity=5, epochs=1, random_state=0)
+    routine = ParametricTSNE(refine=False, perplexity=5, epochs=1, random_state=0)
     first = routine.fit_transform(points())
     assert (routine.fit_transform(points()) == first).all()
     assert len(searches) == 1
@@ -60,7 +60,7 @@ def test_two_relations_of_the_same_data_share_a_search(searches):
 
 
 def test_copies_and_pickles_of_a_routine_keep_no_neighbours():
-    routine = ParametricTSNE(perplexity=5, epochs=1).fit(points())
+    routine = ParametricTSNE(refine=False, perplexity=5, epochs=1).fit(points())
     assert routine._neighbor_cache.n_bytes > 0
     assert copy.deepcopy(routine)._neighbor_cache.n_bytes == 0
     assert pickle.loads(pickle.dumps(routine._neighbor_cache)).n_bytes == 0

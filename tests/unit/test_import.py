@@ -19,8 +19,16 @@ facts["heavy"] = loaded("torch sklearn scipy numpy matplotlib pydantic")
 
 # what numpy, torch and others set up themselves is none of the library's doing
 import random
-import torch, sklearn.decomposition, scipy.sparse, numpy as np
+import torch, sklearn.base, scipy.sparse, numpy as np
+theirs = set(sys.modules)
 before = random.getstate(), np.random.get_state()[1].copy(), torch.random.get_rng_state()
+
+paradime.ParametricUMAP
+late = (
+    "sklearn.decomposition sklearn.linear_model sklearn.metrics sklearn.model_selection sklearn.neighbors "
+    "sklearn.preprocessing rich ruamel.yaml safetensors sympy torch._dynamo torch._inductor typer"
+)
+facts["late"] = [name for name in loaded(late) if name not in theirs]
 
 names = "dr routines relations relationdata transforms loss models utils exceptions types".split()
 facts["unlike"] = [name for name in names if getattr(paradime, name).__name__ != f"paradime.{name}"]
@@ -62,6 +70,10 @@ def test_modules_are_found_by_their_names_alone(facts):
 
 def test_extras_are_imported_when_they_are_needed(facts):
     assert facts["extras"] == []
+
+
+def test_libraries_that_few_functions_need_are_imported_on_first_use(facts):
+    assert facts["late"] == []
 
 
 def test_import_of_utils_gives_four_submodules(facts):

@@ -218,8 +218,10 @@ def explain(
     data: DataPath,
     method: Annotated[
         str,
-        typer.Option("--method", metavar="NAME", help="integrated_gradients, gradient_x_input or permutation."),
-    ] = "integrated_gradients",
+        typer.Option(
+            "--method", metavar="NAME", help="auto, integrated_gradients, gradient_x_input or permutation."
+        ),
+    ] = "auto",
     top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="How many features to show.")] = 15,
     out: Annotated[
         str | None, typer.Option("--out", "-o", metavar="FILE", help="Write all features as a table.")

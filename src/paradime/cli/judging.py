@@ -21,7 +21,7 @@ __all__ = ["evaluate_file", "explain_file"]
 _MOST_ROWS, _SAMPLED = 5_000, 2_000
 _N_NEIGHBORS = 15
 _MOST_CLASSES = 500
-_METHODS = ("integrated_gradients", "gradient_x_input", "permutation")
+_METHODS = ("auto", "integrated_gradients", "gradient_x_input", "permutation")
 
 
 def evaluate_file(

@@ -97,7 +97,7 @@ class Background:
         return rows - ((rows @ directions.T) * shrinkage) @ directions
 
     def options(self) -> dict[str, list[Any]]:
-        """Returns the arguments of :func:`contrast` that stand for the background, for specifications."""
+        """Returns the arguments of ``contrast`` that stand for the background, for specifications."""
         return {"directions": self.directions.tolist(), "shrinkage": self.shrinkage.tolist()}
 
 

@@ -143,7 +143,7 @@ class Batch(MutableMapping[str, torch.Tensor]):
         return key in self._entries
 
     def of_pass(self, owner: object, compute: Callable[[Sequence[torch.Tensor]], Sequence[T] | None]) -> T | None:
-        """Returns this batch's result of a computation for all batches of a pass; see :class:`Pass`.
+        """Returns this batch's result of a computation for all batches of a pass; see ``Pass``.
 
         Returns:
             The result, or ``None`` if the batch belongs to no pass, or the function returns ``None``.

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
-import sklearn.decomposition
 import torch
 
 from paradime._registry import DATA_FUNCTIONS
@@ -123,6 +122,8 @@ def pca(
     Raises:
         ValueError: If the number of components or ``scale`` is not positive.
     """
+    from sklearn.decomposition import PCA
+
     n_components = n_components if out_dim is None else out_dim
     check_integer("n_components", n_components)
     if scale is not None:
@@ -144,7 +145,7 @@ def pca(
     # for identical rows, scikit-learn divides by a total variance of 0, without effect on the projection
     with np.errstate(divide="ignore", invalid="ignore"):
         n_available = min(n_components, *flat.shape)
-        projected: FloatArray = sklearn.decomposition.PCA(n_available, **options).fit_transform(flat)
+        projected: FloatArray = PCA(n_available, **options).fit_transform(flat)
     projected = np.pad(projected, ((0, 0), (0, n_components - n_available)))
     deviation = projected[:, 0].std()
     return projected if scale is None or deviation == 0 else projected * (scale / deviation)
@@ -213,9 +214,15 @@ def _decomposable(rows: scipy.sparse.csr_array, n_components: int, options: dict
     return rows
 
 
+def _options_of_pca() -> frozenset[str]:
+    from sklearn.decomposition import PCA
+
+    return frozenset(inspect.signature(PCA).parameters)
+
+
 pca.takes_rows = True  # type: ignore[attr-defined]
 # for the check of option names in specifications
-pca.extra_options = frozenset(inspect.signature(sklearn.decomposition.PCA).parameters)  # type: ignore[attr-defined]
+pca.extra_options = _options_of_pca  # type: ignore[attr-defined]
 
 
 @DATA_FUNCTIONS.register("spectral")

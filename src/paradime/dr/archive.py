@@ -158,7 +158,7 @@ def ranges_of(routine: Any) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def column_ranges(rows: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns the usual range of each column: quantiles of a sample, so that no row is told.
+    """Returns the usual range of each column: quantiles of a sample, which disclose no row.
 
     Args:
         rows: Shape (n, …); sparse rows, too.
@@ -286,13 +286,13 @@ def _fitted(routine: Any, row_shape: tuple[int, ...], encoder: Encoder) -> Fitte
 def _targets(targets: Targets | None) -> dict[str, Any] | None:
     if targets is None:
         return None
-    told: dict[str, Any] = {"kind": targets.kind, "mean": targets.mean, "scale": targets.scale, "classes": None}
+    written: dict[str, Any] = {"kind": targets.kind, "mean": targets.mean, "scale": targets.scale, "classes": None}
     if targets.classes is not None:
         classes = targets.classes
         # JSON has no bytes, only strings
         plain = classes.astype(str) if classes.dtype.kind == "S" else classes
-        told["classes"] = {"dtype": classes.dtype.str, "values": plain.tolist()}
-    return told
+        written["classes"] = {"dtype": classes.dtype.str, "values": plain.tolist()}
+    return written
 
 
 def _overrides(routine: Any, encoder: Encoder) -> dict[str, Any]:
@@ -313,7 +313,7 @@ def _overrides(routine: Any, encoder: Encoder) -> dict[str, Any]:
 
 
 def _metadata(routine: Any, metadata: Mapping[str, Any] | None, encoder: Encoder) -> Any:
-    told = (routine._fitted.metadata or {}) if metadata is None else metadata
-    if not isinstance(told, Mapping) or not all(isinstance(key, str) for key in told):
-        raise TypeError(f"metadata must be a dict with strings as keys, got {type(told).__name__}.")
-    return encoder.encode(dict(told), "metadata")
+    chosen = (routine._fitted.metadata or {}) if metadata is None else metadata
+    if not isinstance(chosen, Mapping) or not all(isinstance(key, str) for key in chosen):
+        raise TypeError(f"metadata must be a dict with strings as keys, got {type(chosen).__name__}.")
+    return encoder.encode(dict(chosen), "metadata")

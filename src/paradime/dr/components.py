@@ -342,6 +342,7 @@ def _at_level(level: str, relations: dict[str, Relations]) -> dict[str, Relation
         if level not in entry.levels:
             raise UnsupportedConfigurationError(
                 f"{type(entry).__name__} cannot be used as {level} relations {key!r}: it computes "
-                f"{' and '.join(sorted(entry.levels))} relations. Pass them there."
+                f"{' and '.join(sorted(entry.levels))} relations. Pass them as "
+                f"{' or '.join(f'{one}_relations' for one in sorted(entry.levels))}=…."
             )
     return relations

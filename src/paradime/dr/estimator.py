@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
+import os
 import types
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ from paradime.loss.weights import Weight
 from paradime.neighbors import NeighborCache
 from paradime.relationdata import RelationData
 from paradime.training import TrainingPhase, determine_losses
+from paradime.utils.arguments import check_instance
 from paradime.utils.autograd import copyable, recording_gradients
 from paradime.utils.logging import verbosely
 from paradime.utils.seed import RandomState
@@ -38,6 +40,8 @@ __all__ = ["Estimator"]
 _VERSION = "_paradime_version"  # in pickles
 _REMEDY = "routine.{0} = {{**routine.{0}, 'key': …}}"
 _REMEDIES = {"training_phases": "routine.training_phases = [first, second.replace(epochs=…)]"}
+
+_PHASE_REMEDY = "Pass settings by name: add_training_phase(epochs=10)."
 
 
 class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -55,7 +59,8 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     verbose: bool
     random_state: RandomState
-    refine: bool = False  # of presets without such a parameter
+    refine: bool | Literal["auto"] = False  # of presets without such a parameter
+    cache_dir: str | os.PathLike[str] | None = None
 
     own_parts: ClassVar[frozenset[str]] = frozenset()
     """Parts beside the encoder that every model of the routine has."""
@@ -96,6 +101,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:
         """Speaks for its parts if it is verbose, and searches no neighbours twice, also in another fit."""
+        self._neighbor_cache.store_in(self.cache_dir)
         with verbosely(self.verbose), self._neighbor_cache.active(), recording_gradients():
             yield
 
@@ -115,6 +121,10 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         known = self._components.network.row_shape
         if trained and known is not None and self._fitted.row_shape is None:
             self._fitted = self._fitted.replace(row_shape=known)
+
+    def _refines(self) -> bool:
+        """Returns whether the parameters ask for a refined map; presets whose ``refine`` is ``"auto"`` decide."""
+        return bool(self.refine)
 
     def _start_afresh(self) -> None:
         """Forgets what was learned: the next use makes the components anew, of the present parameters."""
@@ -149,7 +159,8 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         The other arguments are settings of a :class:`TrainingPhase`, too; those that are ``None`` stay.
         """
         changes = _said(locals())
-        base = training_phase or self._components.training_defaults
+        base = self._components.training_defaults if training_phase is None else training_phase
+        check_instance("training_phase", base, TrainingPhase, remedy=_PHASE_REMEDY)
         self._components.training_defaults = self._overrides.defaults = base.replace(**changes)
 
     def add_training_phase(  # noqa: D417  a phase documents its settings
@@ -183,14 +194,10 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         """
         changes = _said(locals())
         phase = training_phase
-        if phase is not None and not isinstance(phase, TrainingPhase):
-            raise TypeError(
-                f"a training phase must be a TrainingPhase, got {type(phase).__name__}. "
-                "Pass settings by name: add_training_phase(epochs=10)."
-            )
         if phase is None:
             phase = self._components.training_defaults.replace(**changes)
-        elif changes:
+        check_instance("training_phase", phase, TrainingPhase, remedy=_PHASE_REMEDY)
+        if changes and phase is training_phase:
             phase = phase.replace(**changes)
         with self._composing() as blocks:
             determine_losses([phase], blocks.losses)

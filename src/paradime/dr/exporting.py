@@ -14,6 +14,7 @@ from paradime.exceptions import UnsupportedConfigurationError
 from paradime.persistence import onnx
 from paradime.persistence.parts import PARTS, Part
 from paradime.refinement import RefinedPlacement
+from paradime.utils.arguments import check_switch
 
 __all__ = ["export_onnx", "export_torch", "required_model"]
 
@@ -64,6 +65,7 @@ def required_model(routine: Estimator) -> torch.nn.Module:
 def _part_of(routine: Estimator, part: str, refine: bool, reference_rows: int | None) -> Part:
     if part not in PARTS:
         raise ValueError(f"part must be one of {', '.join(map(repr, PARTS))}, got {part!r}.")
+    check_switch("refine", refine)
     model = required_model(routine)
     if part != "embed" and not has_part(routine, part):
         wanted = {"decode": "decoder", "classify": "classifier"}[part]

@@ -125,7 +125,7 @@ def _check_same_features(held_out: Dataset, training: Dataset, key: str) -> None
             f"validation_data has the columns {names[0]}, but the training data {names[1]}. Pass the same columns."
         )
     if len(held_out) < 2:
-        raise ValueError(f"validation_data must have at least 2 rows, got {len(held_out)}.")
+        raise ValueError(f"validation_data must have at least 2 rows, got {len(held_out)}. Pass more rows.")
 
 
 def _classes(dataset: Dataset) -> AnyArray | None:

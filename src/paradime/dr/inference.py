@@ -13,12 +13,13 @@ from paradime.constraints import Adherence
 from paradime.data import Dataset
 from paradime.dr.components import Components
 from paradime.dr.fitted import FittedState
-from paradime.dr.inputs import as_dataset, entry_of, number_of_rows
+from paradime.dr.inputs import as_dataset, entry_of
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.metrics import trustworthiness
 from paradime.models import EmbeddingModel, Model, ModelRecipe
 from paradime.training import apply_in_chunks
 from paradime.types import Data
+from paradime.utils.arguments import check_switch
 
 __all__ = [
     "MissingPartError",
@@ -132,6 +133,7 @@ def apply_model(
         refine: Whether rows are embedded in the refined map, if there is one, in place of the network's.
     """
     assert blocks.model is not None
+    check_switch("refine", refine)
     is_refined = refine and fitted.refined is not None and method in _EMBEDDING
     return apply_in_chunks(
         blocks.model,
@@ -155,13 +157,14 @@ def score_of(X: Any, key: str, embed: Callable[[Any], torch.Tensor]) -> float:
         embed: Embeds ``X``, shape (m, out_dim).
 
     Raises:
+        TypeError: If they are no array of numbers.
         ValueError: If there are fewer than 3 points.
     """
     rows = entry_of(X, key)
-    n_rows = number_of_rows(rows)
+    embedded = embed(X)
+    n_rows = len(embedded)
     if n_rows < 3:
         raise ValueError(f"score needs at least 3 rows, which have neighbours to compare, got {n_rows}.")
-    embedded = embed(X)
     dataset = Dataset({"rows": rows})
     chosen = np.arange(n_rows)
     if n_rows > _SCORED_ROWS:

@@ -164,7 +164,7 @@ class Targets:
         if isinstance(column, NumberColumn) and self.classes is not None and self.classes.dtype.kind in "iu":
             column = column.as_integer_classes() or column
         if column.kind != self.kind:
-            remedy = "y.astype('float64')" if self.kind == "numbers" else "integers, texts, or y.astype('Int64')"
+            remedy = "y.astype('float64')" if self.kind == "numbers" else "integers, strings, or y.astype('Int64')"
             raise ValueError(
                 f"{name} must be {self.kind}, as in the first training, got {column.kind}. Convert them: {remedy}."
             )

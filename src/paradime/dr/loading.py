@@ -23,6 +23,8 @@ from paradime.training import resolve_device
 
 __all__ = ["restored"]
 
+_FORMER_DEFAULTS = {"refine": False}  # of parameters that files from before they existed lack
+
 
 def restored(
     kind: Any,
@@ -49,6 +51,7 @@ def restored(
     network = _network(saved, model, vocabulary)
     decoder = Decoder(vocabulary, saved.state, network)
     parameters = {
+        **{name: value for name, value in _FORMER_DEFAULTS.items() if name in kind._get_param_names()},
         **decoder.decode(config.parameters),
         **_blocks_of_text(kind, saved, vocabulary),
     }
@@ -111,52 +114,52 @@ def _place(parameters: Mapping[str, Any], device: str | torch.device) -> dict[st
     return {"device": device, **({"use_cuda": False} if "use_cuda" in parameters else {})}
 
 
-def _targets(told: Mapping[str, Any] | None) -> Targets | None:
-    if told is None:
+def _targets(saved: Mapping[str, Any] | None) -> Targets | None:
+    if saved is None:
         return None
-    classes = told["classes"]
+    classes = saved["classes"]
     if classes is not None:
         dtype = np.dtype(classes["dtype"])
         if dtype.kind not in "biufUSMO":  # earlier versions took dates as classes
             raise ModelFileError(f"classes must be numbers or strings, got type {dtype}. Save the routine again.")
         values = classes["values"]
         if not all(isinstance(value, (str, int, float)) for value in values):
-            raise ModelFileError("classes must be texts and numbers.")
+            raise ModelFileError("classes must be strings and numbers. Save the routine again.")
         classes = np.array(values, dtype=object).astype(dtype)
-    return Targets(told["kind"], classes, float(told["mean"]), float(told["scale"]))
+    return Targets(saved["kind"], classes, float(saved["mean"]), float(saved["scale"]))
 
 
 def _overrides(saved: Saved, decoder: Decoder, vocabulary: Vocabulary) -> Overrides:
-    told = saved.config.overrides
-    losses = decoder.decode(told.get("losses", []))
+    added = saved.config.overrides
+    losses = decoder.decode(added.get("losses", []))
     made: dict[str, Any] = {}
-    if losses or told.get("recipes"):
+    if losses or added.get("recipes"):
         made = build(parse_spec(saved.spec, vocabulary), vocabulary)
     return Overrides(
-        phases=decoder.decode(told.get("phases", [])),
+        phases=decoder.decode(added.get("phases", [])),
         losses=[AddedLoss(loss=made["losses"][loss["key"]], **loss) for loss in losses],
-        recipes={key: made["derived_data"][key] for key in told.get("recipes", [])},
-        defaults=decoder.decode(told.get("defaults")),
+        recipes={key: made["derived_data"][key] for key in added.get("recipes", [])},
+        defaults=decoder.decode(added.get("defaults")),
     )
 
 
 def _remember(routine: Any, saved: Saved, decoder: Decoder) -> None:
-    told = saved.config.fitted
-    attributes = {name: decoder.decode(value) for name, value in told.attributes.items()}
-    ranges, names = saved.tensors("ranges/"), told.feature_names
+    fitted = saved.config.fitted
+    attributes = {name: decoder.decode(value) for name, value in fitted.attributes.items()}
+    ranges, names = saved.tensors("ranges/"), fitted.feature_names
     routine._fitted = FittedState(
-        row_shape=tuple(told.row_shape),
+        row_shape=tuple(fitted.row_shape),
         feature_names=None if names is None else np.array(names, dtype=object),
-        targets=_targets(told.targets),
-        n_rows_seen=told.n_rows,
+        targets=_targets(fitted.targets),
+        n_rows_seen=fitted.n_rows,
         drift=attributes.pop("drift_", None),
         metadata=decoder.decode(saved.config.metadata),
         ranges=(ranges["low"], ranges["high"]),
         source=attributes.pop("_anndata_source", None),
         refined=_refined(saved, routine._components.model),
     )
-    if told.output is not None:
-        routine.set_output(transform=told.output)
+    if fitted.output is not None:
+        routine.set_output(transform=fitted.output)
     held_out = saved.state.get(HELD_OUT)
     routine._components.held_out_indices = None if held_out is None else held_out.numpy()
     for name, value in attributes.items():

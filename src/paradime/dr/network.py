@@ -14,11 +14,13 @@ from paradime.data import Dataset
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import Loss
 from paradime.models import (
+    CenterModel,
     Completable,
     EmbeddingModel,
     FullyConnectedDecoder,
     ModelRecipe,
     Preparable,
+    PrototypeModel,
     Standardized,
     centers_rows,
     wants_standardization,
@@ -170,6 +172,27 @@ class Network:
     def restore(self, model: torch.nn.Module, row_shape: tuple[int, ...]) -> None:
         """Takes a model that was trained on rows of a shape, and is prepared."""
         self.model, self.row_shape, self._is_prepared, self._has_unit = model, row_shape, True, True
+
+    def hold(self, rows: torch.Tensor | Rows, positions: torch.Tensor) -> bool:
+        """Replaces an encoder that was made by one that holds the positions of rows; returns whether it did.
+
+        Args:
+            rows: Rows, shape (n, …), in the precision in which models centre them.
+            positions: Their positions, shape (n, d).
+        """
+        encoder = self.model.encoder if isinstance(self.model, EmbeddingModel) else self.model
+        if self.recipe is None or type(encoder) not in (CenterModel, PrototypeModel):
+            return False
+        generator = torch.Generator().manual_seed(self._seed or 0)  # several processes draw the same rows
+        made = PrototypeModel.holding(encoder, rows, positions, generator)  # type: ignore[arg-type]
+        if type(encoder) is PrototypeModel and len(encoder.prototypes) == len(made.prototypes):
+            encoder.load_state_dict(made.state_dict())  # a model that goes on stays the same object
+            encoder.unit = made.unit
+        elif isinstance(self.model, EmbeddingModel):
+            self.model.encoder = made
+        else:
+            self.model = made
+        return True
 
     def prepare(
         self,

@@ -11,7 +11,7 @@ from paradime.constraints import Constraint
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import Loss, PositionLoss
 from paradime.training import TrainingPhase
-from paradime.utils.arguments import check_within
+from paradime.utils.arguments import check_instance, check_within
 
 __all__ = ["AddedLoss", "added_constraint", "teaches_positions"]
 
@@ -46,8 +46,9 @@ class AddedLoss:
     phases: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.loss, Loss):
-            raise TypeError(f"loss {self.key!r} must be a Loss, got {type(self.loss).__name__}.")
+        remedy = "The key comes first: add_loss('name', loss)."
+        check_instance("key", self.key, str, remedy=remedy)
+        check_instance("loss", self.loss, Loss, remedy=remedy)
         if self.weight is not None and self.share is not None:
             raise ValueError(f"loss {self.key!r} takes a weight or a share, got both. Leave one out.")
         if self.share is not None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pydantic
@@ -29,6 +30,7 @@ _FILLED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 # of umap-learn, openTSNE, scikit-learn, PaCMAP and ParaDime 1.x, as far as no name here is like them
 NAMES_ELSEWHERE: Mapping[str, str] = {
     "angle": "There is no tree whose angle could be set: batches of pairs are compared.",
+    "angular_rp_forest": "The search of neighbours follows from metric and the number of rows.",
     "autoencoder_loss": "Set decoder=True, and its weight with loss_shares={'reconstruction': …}.",
     "dens_lambda": "Set density=True, and its weight with loss_shares={'density': …}.",
     "densmap": "Set density=True.",
@@ -40,6 +42,7 @@ NAMES_ELSEWHERE: Mapping[str, str] = {
     "init_epochs).",
     "early_exaggeration_iter": "There is no such stage: the network learns initial positions first "
     "(initialization, init_epochs).",
+    "distance": "It is called metric.",
     "encoder": "It is called model.",
     "eps": "Set early_stopping=True.",
     "exaggeration": "ParametricContrastive(kind='negative sampling', spectrum=…) attracts more or less.",
@@ -47,6 +50,7 @@ NAMES_ELSEWHERE: Mapping[str, str] = {
     "gpu": "Set device='cuda'.",
     "init": "It is called initialization.",
     "local_connectivity": "It is 1. Compose a ParametricDR to change the relations.",
+    "low_memory": "Neighbours are searched in blocks of rows, which need little memory. Leave it out.",
     "lr": "It is called learning_rate.",
     "max_grad_norm": "It is called clip_norm.",
     "max_iter": "It is called epochs.",
@@ -62,6 +66,10 @@ NAMES_ELSEWHERE: Mapping[str, str] = {
     "n_iter_without_progress": "Set early_stopping=True, or early_stopping=EarlyStopping(patience=…).",
     "n_jobs": "Set torch.set_num_threads(…).",
     "ndim": "It is called n_components.",
+    "negative_gradient_method": "Training compares batches of pairs. ParametricTSNE(refine=True) sums the "
+    "repulsion of all rows on a grid.",
+    "neighbors": "The search of neighbours follows from metric and the number of rows; their number is "
+    "n_neighbors or perplexity, and those that you have are precomputed_knn.",
     "num_iters": "It is called epochs.",
     "out_dim": "It is called n_components.",
     "output_metric": "Distances in the embedding are Euclidean. Compose a ParametricDR to change the relations.",
@@ -71,11 +79,14 @@ NAMES_ELSEWHERE: Mapping[str, str] = {
     "set_op_mix_ratio": "It is 1. Compose a ParametricDR to change the relations.",
     "target_metric": "Classes and numbers are known by the type of y.",
     "target_weight": "Set loss_shares={'labels': …}.",
+    "theta": "There is no tree whose angle could be set: batches of pairs are compared.",
     "transform_seed": "transform draws nothing: the network embeds new rows.",
+    "unique": "Rows that are equal get the same position. Leave it out.",
     "use_cuda": "Set device='cuda'.",
 }
 
 _RENAMED = "It is called "
+_NAMED_IN_HINT = re.compile(r"(?:It is called|Set) (\w+)(?:=|\.$|, and)")
 
 
 def describe_unknown(kind: type, name: str, known: Iterable[str]) -> str:
@@ -86,15 +97,24 @@ def describe_unknown(kind: type, name: str, known: Iterable[str]) -> str:
         name: The name of the parameter.
         known: The names of those that there are.
     """
-    names = list(known)
+    return f"{kind.__name__} has no parameter {name!r}. {_remedy(name, list(known))}"
+
+
+def _remedy(name: str, names: Sequence[str]) -> str:
     hint = NAMES_ELSEWHERE.get(name)
-    meant = hint.removeprefix(_RENAMED).rstrip(".") if hint is not None and hint.startswith(_RENAMED) else name
+    named = None if hint is None else _NAMED_IN_HINT.match(hint)
+    meant = name if named is None else named[1]
     if meant not in names and meant in _phase_settings() and COMPONENTS[-1] in names:
-        hint = f"Training phases have it: add_training_phase({meant}=…)."
-    elif hint is None or (meant not in names and meant != name):
-        # parameters are lower-case here
-        hint = did_you_mean(name.lower(), names)
-    return f"{kind.__name__} has no parameter {name!r}. {hint}"
+        return f"Training phases have it: add_training_phase({meant}=…)."
+    if hint is None:
+        return did_you_mean(name.lower(), names)  # parameters are lower-case here
+    if named is None or meant in names:
+        return hint
+    # dims is n_components for presets, which is out_dim for composed routines
+    other = NAMES_ELSEWHERE.get(meant, "").removeprefix(_RENAMED).rstrip(".")
+    if hint.startswith(_RENAMED):
+        return f"{_RENAMED}{other}." if other in names else did_you_mean(name.lower(), names)
+    return f"Some presets have it: s{hint[1:]}"
 
 
 @functools.cache

@@ -13,8 +13,11 @@ import torch
 from paradime.dr.estimator import Estimator
 from paradime.dr.inference import apply_model
 from paradime.dr.inputs import embedded_entry
+from paradime.exceptions import UnsupportedConfigurationError
 from paradime.loss import PositionLoss
+from paradime.models import EmbeddingModel
 from paradime.refinement import (
+    MOST_DIMENSIONS,
     Attraction,
     FreePositions,
     Guidance,
@@ -25,37 +28,54 @@ from paradime.refinement import (
     scaled_start,
 )
 from paradime.training import Trainer, TrainingPhase
+from paradime.training.budget import AUTO
 from paradime.training.execution import StepThreads
+from paradime.utils.arguments import shown
 from paradime.utils.logging import report
 from paradime.utils.seed import seeded
 
-__all__ = ["check_refinable", "refined_map", "sampled_map"]
+__all__ = ["is_refinable", "refined_map", "sampled_map"]
 
 log = logging.getLogger(__name__)
 
 _WORK_PER_ROW = 200  # of a step, as StepThreads counts it: several threads from 30,000 rows on
 _STEPS = 250
 _POSITIONS = "refined positions"  # the entry, and the loss that teaches them
+_OF_TARGETS = "labels"  # the loss of y, which free positions follow as well as a network does
 _SHARE_OF_EPOCHS = 0.5
 _SHARE = 0.5  # of the gradient that other shares leave
-_MOST_DIMENSIONS = 3
 
 
-def check_refinable(routine: Estimator) -> None:
-    """Raises an error if the map of a routine cannot be refined; called before its network is trained.
+def is_refinable(routine: Estimator) -> bool:
+    """Returns whether the map of a routine will be refined; called before its network is trained.
+
+    With ``refine="auto"``, it is not where losses or phases that were changed have no objective for it, nor where
+    a loss that was added has a share of the gradient, as constraints have, which free positions would follow less.
 
     Raises:
-        UnsupportedConfigurationError: If no phase has an objective that positions can follow.
+        UnsupportedConfigurationError: If no phase has an objective that positions can follow, and it must.
         ValueError: If the map has too many dimensions.
     """
+    if not routine._refines():
+        return False
     blocks = routine._components
-    find_objective(blocks.training_phases, blocks.losses, blocks.batch_relations, type(routine).__name__)
+    try:
+        objective = find_objective(
+            blocks.training_phases, blocks.losses, blocks.batch_relations, type(routine).__name__
+        )
+    except UnsupportedConfigurationError:
+        if routine.refine == AUTO:
+            return False
+        raise
+    if routine.refine == AUTO and set(objective.phase.loss_shares or {}) - {_OF_TARGETS}:
+        return False
     n_dims: Any = getattr(routine, "n_components", getattr(routine, "out_dim", 2))
-    if n_dims > _MOST_DIMENSIONS:
+    if n_dims > MOST_DIMENSIONS:
         raise ValueError(
-            f"refine=True is for maps of 1 to {_MOST_DIMENSIONS} dimensions, got {n_dims}. Leave refine out: with "
+            f"refine=True is for maps of 1 to {MOST_DIMENSIONS} dimensions, got {n_dims}. Leave refine out: with "
             "more dimensions, a network has the freedom that it needs."
         )
+    return True
 
 
 def refined_map(routine: Estimator) -> RefinedMap:
@@ -124,7 +144,8 @@ def sampled_map(routine: Estimator, reference_rows: Any) -> RefinedMap | None:
         return refined
     if isinstance(reference_rows, bool) or not isinstance(reference_rows, numbers.Integral) or reference_rows < 1:
         raise ValueError(
-            f"reference_rows must be a positive integer, or None for all training rows, got {reference_rows!r}."
+            "reference_rows must be a positive integer, or None for all training rows, got "
+            f"{shown(reference_rows)}."
         )
     if refined is None:
         raise ValueError(
@@ -135,15 +156,20 @@ def sampled_map(routine: Estimator, reference_rows: Any) -> RefinedMap | None:
 
 
 def _distill(routine: Any, objective: Objective, positions: torch.Tensor) -> None:
-    """Trains the network further, by its own losses and by the refined positions: both maps become one.
+    """Lets the network know the refined positions, so that both maps become one.
 
-    By positions alone, it would learn those of the training rows by heart, and embed new rows worse.
+    A network that the routine made is replaced by one that holds positions. Any other, and heads, are trained
+    further, by their own losses and by the refined positions: by these alone, a network would learn those of the
+    training rows by heart, and embed new rows worse.
     """
     blocks = routine._components
     dataset = blocks.workspace.require_dataset().subset(slice(None))
     n_epochs = objective.phase.budget(len(dataset)).epochs
     if n_epochs == 0:  # the network is to stay as it is
         return
+    rows = dataset[embedded_entry(dataset, routine.data_key)]
+    if blocks.network.hold(rows, positions) and not isinstance(blocks.model, EmbeddingModel):
+        return  # without a decoder or classifier, nothing is left to learn
     dataset.add({_POSITIONS: positions})
     key, phase = embedded_entry(dataset, routine.data_key), objective.phase
     loss = PositionLoss(data_key=key, position_key=_POSITIONS, name=_POSITIONS)

@@ -22,7 +22,7 @@ from paradime.dr.held_out import check_hold_out, held_out_rows, hold_out, valida
 from paradime.dr.inference import UnknownAttributeError, adherence_of, apply_model, needs_part, score_of
 from paradime.dr.inputs import Targets, as_dataset, embedded_entry, with_targets
 from paradime.dr.preparation import check_and_compute, description_of, give_data, read_resumed, spare_parameters
-from paradime.dr.refining import check_refinable, refined_map
+from paradime.dr.refining import is_refinable, refined_map
 from paradime.dr.specification import read_components, written
 from paradime.dr.streaming import embed_to_file, embedding_of, sample_of
 from paradime.dr.updating import (
@@ -53,7 +53,9 @@ from paradime.training import (
     checked_callbacks,
     history_frame,
 )
+from paradime.training.budget import AUTO
 from paradime.types import AnyArray, Data, FloatArray, Spec
+from paradime.utils.arguments import check_instance
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.ranks import together
 from paradime.utils.seed import RandomState
@@ -120,6 +122,10 @@ class ParametricDR(Estimator):
         refine: Whether the positions of the training rows move freely once the network is trained, which
             preserves more of their neighbours; new rows are then placed by their nearest training rows. For phases
             that train t-SNE's divergence or InfoNCE, and up to 3 dimensions.
+        cache_dir: A folder in which neighbours of rows are stored, by the content of the rows, the metric, the
+            search and its seed, so that another fit or method need not search them again, also in a later run
+            (:class:`~paradime.neighbors.files.NeighborFiles`); of several processes, all read it. Models that are
+            saved do not name it. Nowhere if ``None``.
 
     Attributes:
         model: The model; ``None`` as long as neither ``model`` nor ``in_dim`` nor data are given.
@@ -153,8 +159,8 @@ class ParametricDR(Estimator):
         torch.Size([100, 2])
     """
 
-    unsaved_parameters: ClassVar[frozenset[str]] = frozenset({"dataset", "precomputed_knn"})
-    """Parameters that are data, and are not saved."""
+    unsaved_parameters: ClassVar[frozenset[str]] = frozenset({"dataset", "precomputed_knn", "cache_dir"})
+    """Parameters that are data, or a folder of this machine, and are not saved."""
 
     unsaved_attributes: ClassVar[frozenset[str]] = frozenset({"_neighbor_cache"})
     """Further attributes of a fitted routine that are not saved; those of it have to be data, or made of data."""
@@ -184,6 +190,7 @@ class ParametricDR(Estimator):
         standardize: bool | Literal["auto"] = "auto",
         on_interrupt: Literal["raise", "keep"] = "raise",
         refine: bool = False,
+        cache_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         self.model = model
         self.in_dim = in_dim
@@ -207,6 +214,7 @@ class ParametricDR(Estimator):
         self.standardize = standardize
         self.on_interrupt = on_interrupt
         self.refine = refine
+        self.cache_dir = cache_dir
 
     # -- training -------------------------------------------------------------------------------------
 
@@ -536,12 +544,11 @@ class ParametricDR(Estimator):
                     is_new=dataset is not None,
                 )
                 trainer = self._trainer(blocks.training_phases, callbacks, resumed)
-            if self.refine:
-                check_refinable(self)
+            refines = is_refinable(self)
             if former is not None and any(phase.epochs != 0 for phase in blocks.training_phases):
                 former.release_data()
             trainer.run(blocks.training_phases, None if resumed is None else resumed["state"])
-            if self.refine and is_whole and blocks.trained:
+            if refines and is_whole and blocks.trained:
                 self._fitted = self._fitted.replace(refined=refined_map(self))
                 blocks.embedding = None
 
@@ -578,10 +585,10 @@ class ParametricDR(Estimator):
         self, refined: RefinedMap | None, dataset: Dataset, imposed: ImposedConstraints | None = None
     ) -> None:
         """Adds rows to a refined map, in which earlier ones follow constraints; without ``refine``, drops it."""
-        if refined is not None and self.refine:
+        if refined is not None and self._refines():
             refined = refined.with_rows(dataset[embedded_entry(dataset, self.data_key)])
             refined = refined if imposed is None else imposed.lead(self, refined)
-        self._fitted = self._fitted.replace(refined=refined if self.refine else None)
+        self._fitted = self._fitted.replace(refined=refined if self._refines() else None)
 
     @contextlib.contextmanager
     def _restored_on_error(self) -> Iterator[Components | None]:
@@ -677,6 +684,8 @@ class ParametricDR(Estimator):
             TypeError: If ``X`` is no array of numbers.
             ValueError: If ``X`` is not finite, or does not have the features of the training data.
         """
+        if method is not None:
+            check_instance("method", method, str, remedy="Pass the name of a method of the model.")
         return self._apply(X, method, single=True)
 
     def __call__(self, X: Any) -> torch.Tensor:
@@ -1065,7 +1074,14 @@ class ParametricDR(Estimator):
             >>> print(ParametricTSNE(perplexity=50).to_spec().splitlines()[0])
             version: 2
         """
-        return written(self._components, path, format=format, model=model, allow_imports=allow_imports)
+        return written(
+            self._components,
+            path,
+            format=format,
+            model=model,
+            allow_imports=allow_imports,
+            refine=is_refinable(self) if self.refine == AUTO else self._refines(),
+        )
 
     # -- files ----------------------------------------------------------------------------------------
 

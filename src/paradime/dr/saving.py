@@ -20,6 +20,7 @@ from paradime.persistence.bundle import checked_target, write_bundle
 from paradime.persistence.load import load, read_saved, restore
 from paradime.persistence.saved import Saved
 from paradime.training import apply_in_chunks
+from paradime.utils.arguments import check_strings, check_switch
 from paradime.utils.seed import seeded
 
 __all__ = ["load_as", "save"]
@@ -42,7 +43,9 @@ def save(
     """Saves what was learned and how to train further; see ``ParametricDR.save``."""
     target = checked_target(path)
     required_model(routine)
-    imports = (allow_imports,) if isinstance(allow_imports, str) else tuple(allow_imports)
+    imports = tuple(check_strings("allow_imports", allow_imports))
+    for name, switch in (("model", model), ("training", training), ("verify", verify)):
+        check_switch(name, switch)
     saved = saved_of(
         routine,
         model=model,

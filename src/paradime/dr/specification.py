@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -16,6 +15,8 @@ from paradime.exceptions import SpecificationError
 from paradime.models import ModelRecipe
 from paradime.spec import Vocabulary, build, dump, read_spec, write
 from paradime.types import Spec
+from paradime.utils.arguments import check_choice, check_path, check_strings, check_switch
+from paradime.utils.files import atomic_write
 
 __all__ = ["read_components", "written"]
 
@@ -35,7 +36,7 @@ def read_components(
         TypeError: If the constructor does not take a setting.
     """
     handed_on(kind, settings)  # raises for names that the constructor does not take
-    vocabulary = Vocabulary(_imports(allow_imports))
+    vocabulary = Vocabulary(tuple(check_strings("allow_imports", allow_imports)))
     components = build(read_spec(file_or_spec, vocabulary), vocabulary)
     if model is not None:
         components["model"] = model
@@ -49,8 +50,12 @@ def written(
     format: Literal["yaml", "json", "dict"],  # noqa: A002  what it is
     model: bool,
     allow_imports: Iterable[str],
+    refine: bool,
 ) -> str | dict[str, Any]:
     """Writes components as a specification; see ``to_spec``."""
+    check_choice("format", format, ("yaml", "json", "dict"))
+    check_switch("model", model, remedy="True writes the section model.")
+    target = None if path is None else check_path(path, example="routine.yaml")
     spec = write(
         derived_data=blocks.derived_data,
         global_relations=blocks.global_relations,
@@ -59,11 +64,13 @@ def written(
         training_phases=blocks.training_phases,
         model=_recipe(blocks.network) if model else None,
         data_fields=blocks.data_fields,
-        vocabulary=Vocabulary(_imports(allow_imports)),
+        refine=refine,
+        vocabulary=Vocabulary(tuple(check_strings("allow_imports", allow_imports))),
     )
-    if path is not None:
-        suffix = Path(path).suffix.lower()
-        Path(path).write_text(dump(spec, "json" if suffix == ".json" else "yaml"), encoding="utf-8")
+    if target is not None:
+        text = dump(spec, "json" if target.suffix.lower() == ".json" else "yaml")
+        with atomic_write(target) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     return spec if format == "dict" else dump(spec, format)
 
 
@@ -86,11 +93,6 @@ def _recipe(network: Network) -> ModelRecipe:
             "trained. Write the rest, to_spec(model=False), and pass the model to from_spec(…, model=…)."
         )
     return recipe
-
-
-def _imports(allowed: Iterable[str]) -> tuple[str, ...]:
-    """One name is not a list of letters."""
-    return (allowed,) if isinstance(allowed, str) else tuple(allowed)
 
 
 def _changed(model: torch.nn.Module, recipe: ModelRecipe) -> bool:

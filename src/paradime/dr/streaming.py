@@ -17,6 +17,7 @@ from paradime.sources import StoredRows
 from paradime.types import AnyArray, FloatArray
 from paradime.utils.arguments import check_integer
 from paradime.utils.convert import as_numpy
+from paradime.utils.ranks import current_ranks
 from paradime.utils.rows import rows_of
 from paradime.utils.seed import RandomState, seed_of
 
@@ -121,6 +122,7 @@ def sample_of(X: Any, y: Any, size: int, random_state: RandomState) -> tuple[Any
     seed = seed_of(random_state)
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     chosen = torch.randperm(n, generator=generator)[:size].sort().values
+    current_ranks().overwrite([chosen])  # without a seed, each process has drawn others
     drawn = {name: _selected(rows, chosen) for name, rows in entries.items()}
     return drawn if names_entries(X) else drawn[""], None if y is None else _selected(y, chosen)
 

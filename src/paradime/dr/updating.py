@@ -26,7 +26,7 @@ from paradime.loss import AnchorLoss, Loss
 from paradime.loss.base import Trial
 from paradime.training import TrainingPhase
 from paradime.types import Data
-from paradime.utils.arguments import check_integer, check_within, is_integer
+from paradime.utils.arguments import check_integer, check_within, is_integer, shown
 from paradime.utils.logging import report
 from paradime.utils.rows import stacked
 
@@ -83,20 +83,21 @@ def renewed_components(routine: Estimator) -> Components:
 
 
 def _remedy(routine: Estimator) -> str:
-    if bool(routine.refine) == (routine._fitted.refined is not None):
+    refines = routine._refines()
+    if refines == (routine._fitted.refined is not None):
         return "Undo the change, or set warm_start=False."
     return (
-        f"refine={routine.refine} was set after the training, and decides how wide the network is. Set "
-        f"refine={not routine.refine} again, or train anew: fit(X) with warm_start=False."
+        f"refine={routine.refine!r} was set after the training, and decides how wide the network is. Set "
+        f"refine={not refines} again, or train anew: fit(X) with warm_start=False."
     )
 
 
 def warn_without_map(routine: Estimator) -> None:
     """Warns if a routine with ``refine=True`` is trained further that has no refined map."""
-    if routine.refine and routine._fitted.refined is None:
+    if routine._refines() and routine._fitted.refined is None:
         warnings.warn(
-            "refine=True, and there is no refined map: update and partial_fit train the network alone, and refine "
-            "no positions. Call fit(X) to have them refined.",
+            f"refine={routine.refine!r}, and there is no refined map: update and partial_fit train the network "
+            "alone, and refine no positions. Call fit(X) to have them refined.",
             stacklevel=3,
         )
 
@@ -214,7 +215,7 @@ def check_update(keep: Any, anchors: Any, share: Any) -> None:
     """Raises ValueError if a setting of ``update`` is out of range."""
     is_share = isinstance(keep, float) and 0 <= keep <= 1
     if not is_share and (not is_integer(keep) or keep < 0):
-        raise ValueError(f"keep must be a number of rows, at least 0, or a share in [0, 1], got {keep!r}.")
+        raise ValueError(f"keep must be a number of rows, at least 0, or a share in [0, 1], got {shown(keep)}.")
     check_integer("anchors", anchors, 0)
     if share is not None:
         check_within("share", share, "(0, 1)", remedy="Set anchors=0 to hold none.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import re
 import types
 import typing
@@ -57,6 +58,7 @@ class Common(Extras, total=False):
     schedule: str | Schedule | None
     neighbors_given: str | None
     background: Any
+    cache_dir: str | os.PathLike[str] | None
 
 
 DEFAULTS: dict[str, Any] = {
@@ -86,6 +88,7 @@ DEFAULTS: dict[str, Any] = {
     "early_stopping": False,
     "clip_norm": None,
     "schedule": None,
+    "cache_dir": None,
 }
 """Defaults of the parameters of all presets."""
 

@@ -92,6 +92,10 @@ class Preset(ParametricDR):
         schedule: How the learning rate changes, a name or a :class:`~paradime.training.Schedule`; the preset's own
             if ``None``. This, ``early_stopping`` and ``clip_norm`` are for all phases but the one that only
             learns positions.
+        cache_dir: A folder in which neighbours of rows are stored, by the content of the rows, the metric, the
+            search and its seed, so that another fit or method need not search them again, also in a later run
+            (:class:`~paradime.neighbors.files.NeighborFiles`); of several processes, all read it. Models that are
+            saved do not name it. Nowhere if ``None``.
     """
 
     n_components: int
@@ -239,7 +243,7 @@ class Preset(ParametricDR):
         """
         options: dict[str, Any] = {"activation": self.activation}
         widths: Any = self.hidden_dims if hidden_dims is None else hidden_dims
-        if widths is None and self.refine and self.network == "centers":
+        if widths is None and self._refines() and self.network == "centers":
             widths = _REFINED_WIDTHS
         if widths is not None:  # otherwise the network chooses them
             options["hidden_dims"] = list(listed(widths))
@@ -251,7 +255,7 @@ class Preset(ParametricDR):
 
     def _epochs(self, epochs: Epochs) -> Epochs:
         """Returns the length of the main phase: free positions need less of the network that they start from."""
-        return SHORT if self.refine and epochs == AUTO else epochs
+        return SHORT if self._refines() and epochs == AUTO else epochs
 
     def _settings(self) -> dict[str, Any]:
         """Returns the parameters, checked, by the names that components are made of."""
@@ -319,7 +323,8 @@ class Preset(ParametricDR):
         }
         for name, reason in others.items():
             value = getattr(chosen, name.split("=")[0], None)
-            if value is not None and value is not False:
+            is_auto = isinstance(value, str) and value == AUTO
+            if value is not None and value is not False and not is_auto:
                 raise UnsupportedConfigurationError(
                     f"background and {name} do not go together: {reason}, in the rows as they are. Leave out one "
                     "of the two."

@@ -14,10 +14,13 @@ from paradime.estimators.preset import Preset
 from paradime.loss import ContrastiveLoss, RelationLoss, kullback_leibler_div
 from paradime.relations import DifferentiablePDist
 from paradime.training import TrainingPhase
+from paradime.training.budget import AUTO
 from paradime.transforms import Normalize, StudentTTransform
 from paradime.types import Metric, TensorLike
 
 __all__ = ["ParametricTSNE"]
+
+_QUICK_DIMENSIONS = 2  # of maps that "auto" refines: repulsion on a grid in space takes long
 
 
 class ParametricTSNE(Preset):
@@ -40,8 +43,8 @@ class ParametricTSNE(Preset):
         initialization: Positions to learn first: ``"pca"``, ``"spectral"``, the name of an entry of the data that
             holds them, or an array of shape (n, n_components); none with ``None``.
         epochs: Epochs of the main phase; ``"auto"`` for as many as take the steps that data of this size need
-            (:func:`~paradime.training.steps_for`), or with ``refine=True`` for ``"short"``: a half to a quarter of
-            these (:func:`~paradime.training.short_steps_for`).
+            (:func:`~paradime.training.steps_for`), or where the map is refined for ``"short"``: a half to a
+            quarter of these (:func:`~paradime.training.short_steps_for`).
         init_epochs: Epochs, of 30 batches each, of the phase that learns positions.
         batch_size: Rows in a batch of the main phase; ``"auto"`` for :func:`~paradime.training.batch_size_for`.
         init_batch_size: The same for the first phase; ``batch_size`` if ``None``.
@@ -49,8 +52,11 @@ class ParametricTSNE(Preset):
         init_learning_rate: Learning rate of the first phase; ``learning_rate`` if ``None``.
         refine: Whether the positions of the training rows move freely under t-SNE's objective once the network is
             trained, which preserves more of their neighbours. New rows are placed by their nearest training rows,
-            which the model holds in a short form; ``transform(X, refine=False)`` is the network alone. For up to 3
-            dimensions and ``alpha=1``.
+            which the model, and the file of it, hold in a short form; ``transform(X, refine=False)`` is the
+            network alone. For up to 3 dimensions and ``alpha=1``: ``"auto"`` refines those of up to 2
+            without ``background``, ``decoder``, ``classifier``, ``density``, ``structure`` and ``loss_shares``,
+            ``True`` those with them, too, except a background, and raises an error where it cannot. ``False``
+            trains the network alone, for longer and with wider layers.
         **settings: What all presets take; see :class:`Preset`.
 
     Source: van der Maaten, "Learning a parametric embedding by preserving local structure", 2009.
@@ -76,7 +82,7 @@ class ParametricTSNE(Preset):
         init_batch_size: int | Literal["auto"] | None = None,
         learning_rate: float = 0.01,
         init_learning_rate: float | None = None,
-        refine: bool = False,
+        refine: bool | Literal["auto"] = "auto",
         **settings: Unpack[Common],
     ) -> None:
         super().__init__(**settings)
@@ -93,8 +99,21 @@ class ParametricTSNE(Preset):
         self.init_learning_rate = init_learning_rate
         self.refine = refine
 
+    def _refines(self) -> bool:
+        if self.refine != AUTO:
+            return bool(self.refine)
+        is_quick = self._is_cauchy and self.n_components <= _QUICK_DIMENSIONS
+        # the share of a further loss in the network's gradient can be a weight that drives free positions apart
+        others = (self.decoder, self.classifier, self.density, self.structure)
+        is_plain = self.background is None and self.loss_shares is None
+        return is_quick and is_plain and all(part is False for part in others)
+
+    @property
+    def _is_cauchy(self) -> bool:
+        return not isinstance(self.alpha, torch.Tensor) and self.alpha == 1
+
     def _compose(self) -> Composition:
-        is_cauchy = not isinstance(self.alpha, torch.Tensor) and self.alpha == 1
+        is_cauchy = self._is_cauchy
         if self.objective == "pairs" and not is_cauchy:
             raise ValueError(f"objective='pairs' has alpha=1, got {self.alpha!r}. Set objective='blocks'.")
         by_pairs = is_cauchy if self.objective == "auto" else self.objective == "pairs"

@@ -15,6 +15,7 @@ from paradime.explain._attribution import gradient_x_input, integrated_with_erro
 from paradime.explain._collinear import COLLINEAR, collinear_groups, names_of_groups, summed_by, with_singles
 from paradime.explain._embedder import Embedder, embedder_of
 from paradime.explain._rows import as_rows, count_of, draw, first_of
+from paradime.models import is_torn
 from paradime.utils.arguments import check_integer, is_integer
 from paradime.utils.autograd import recording_gradients
 from paradime.utils.convert import as_numpy
@@ -24,7 +25,7 @@ from paradime.utils.sparse import is_sparse
 
 __all__ = ["FeatureImportance", "feature_importance"]
 
-_METHODS = ("integrated_gradients", "gradient_x_input", "permutation")
+_METHODS = ("auto", "integrated_gradients", "gradient_x_input", "permutation")
 _MOST_POOLED = 5_000  # sparse rows, which become dense
 _MOST_LISTED = 4
 
@@ -121,7 +122,7 @@ def feature_importance(
     routine: Any,
     X: Any,
     *,
-    method: Literal["integrated_gradients", "gradient_x_input", "permutation"] = "integrated_gradients",
+    method: Literal["auto", "integrated_gradients", "gradient_x_input", "permutation"] = "auto",
     axis: int | None = None,
     baseline: Any = "mean",
     background: Any = None,
@@ -141,7 +142,8 @@ def feature_importance(
             to the displacement of the position. ``"gradient_x_input"`` multiplies the gradient at the row by its
             difference from the baseline; it is quick, but exact only near the row. ``"permutation"`` replaces
             values by those of other rows; it needs no gradients and only uses values that occur, but
-            underestimates redundant features.
+            underestimates redundant features. ``"auto"`` for integrated gradients, or for permutation where the
+            network holds a refined map (:class:`~paradime.models.PrototypeModel`), which jumps along such lines.
         axis: The axis of the embedding to explain; all if ``None``.
         baseline: The row to compare with: ``"mean"`` or ``"median"`` of the background, ``"zeros"``, or a row,
             shape (…). Permutation does not use it.
@@ -183,6 +185,8 @@ def feature_importance(
     rows = as_rows(X, drawn=drawn, routine=routine)
     pool = _pooled(X, background, rows, random_state, routine)
     embedder = embedder_of(routine, first_of(X), rows[:1])
+    if method == "auto":
+        method = "permutation" if is_torn(embedder.module) else "integrated_gradients"
     axes = _axes(axis, embedder.out_dim)
     row_shape = tuple(rows.shape[1:])
     names = names_of(X, routine, row_shape=row_shape, given=feature_names)

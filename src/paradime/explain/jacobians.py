@@ -164,7 +164,7 @@ class NeighborhoodError:
     """Errors of the neighbourhood of each point.
 
     Attributes:
-        kept: Share of neighbours preserved: of the k neighbours in the data, those that are neighbours in the
+        preserved: Share of neighbours preserved: of the k neighbours in the data, those that are neighbours in the
             embedding, in [0, 1], shape (m,).
         false: Excess of the distance ranks in the data of the neighbours in the embedding, in [0, 1], shape (m,):
             0 if none is false. The mean is 1 - trustworthiness.
@@ -172,7 +172,7 @@ class NeighborhoodError:
             (m,): 0 if none is missing. The mean is 1 - continuity.
     """
 
-    kept: NDArray[np.float64]
+    preserved: NDArray[np.float64]
     false: NDArray[np.float64]
     missing: NDArray[np.float64]
 
@@ -209,7 +209,7 @@ def neighborhood_error(
     Example:
         >>> X = np.random.default_rng(0).normal(size=(50, 3))
         >>> errors = neighborhood_error(X, X[:, :2], n_neighbors=5)
-        >>> errors.kept.shape, bool((errors.false > 0).any())
+        >>> errors.preserved.shape, bool((errors.false > 0).any())
         ((50,), True)
     """
     compared = as_comparison(_flat(X), embedding, test_X=_flat(test_X), test_embedding=test_embedding)

@@ -24,7 +24,7 @@ class CorankingCurve:
 
     Attributes:
         k: Neighbourhood sizes 1, 2, …, shape (n_sizes,).
-        kept: Q_NX, the mean share of the k neighbours that are preserved, in [0, 1], shape (n_sizes,).
+        preserved: Q_NX, the mean share of the k neighbours that are preserved, in [0, 1], shape (n_sizes,).
         rescaled: R_NX, which is Q_NX rescaled so that a random embedding has 0 and a perfect one 1, shape
             (n_sizes,).
         area: The area under R_NX over log k: the mean of R_NX with weights 1 / k, at most 1. Each order of
@@ -32,7 +32,7 @@ class CorankingCurve:
     """
 
     k: NDArray[np.int64]
-    kept: NDArray[np.float64]
+    preserved: NDArray[np.float64]
     rescaled: NDArray[np.float64]
     area: Estimate
 

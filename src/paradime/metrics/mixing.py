@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse.csgraph
-from sklearn.neighbors import NearestNeighbors
 
 from paradime.metrics._chunks import as_points, check_n_neighbors
 from paradime.metrics._labels import check_classes, read_labels
@@ -90,6 +89,8 @@ def class_connectivity(embedding: TensorLike, labels: Any, *, n_neighbors: int =
 
 def _labeled_neighbors(embedding: TensorLike, labels: Any, n_neighbors: int) -> tuple[AnyArray, AnyArray]:
     """Returns the classes of the points that have one, and their nearest neighbours among these, shape (n, k)."""
+    from sklearn.neighbors import NearestNeighbors
+
     points = as_points(embedding, name="embedding")
     column, _ = read_labels(labels, None, n_points=len(points), n_test=None)
     check_classes(column, None)

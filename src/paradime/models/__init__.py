@@ -7,6 +7,7 @@ from paradime.models.base import (
     Preparable,
     as_input,
     centers_rows,
+    is_torn,
     needs_double,
     resolve_method,
     unit_of,
@@ -17,6 +18,7 @@ from paradime.models.decoders import DECODERS, ConvolutionalDecoder, FullyConnec
 from paradime.models.embedding import EmbeddingModel
 from paradime.models.layers import ACTIVATIONS, FullyConnected, FullyConnectedEmbeddingModel
 from paradime.models.outputs import OutputLayers
+from paradime.models.prototypes import PrototypeModel
 from paradime.models.recipe import ModelRecipe
 from paradime.models.scaling import InputScaling
 from paradime.models.standardization import Standardization, Standardized, wants_standardization
@@ -41,6 +43,7 @@ __all__ = [
     "OutputLayers",
     "Preparable",
     "Projection",
+    "PrototypeModel",
     "SharedEncodings",
     "SoftAssignments",
     "Standardization",
@@ -48,6 +51,7 @@ __all__ = [
     "as_input",
     "centers_rows",
     "in_double_precision",
+    "is_torn",
     "needs_double",
     "network_scale",
     "projected_rows",

@@ -10,6 +10,7 @@ import torch
 
 from paradime._registry import did_you_mean
 from paradime.exceptions import UnsupportedConfigurationError
+from paradime.utils.arguments import check_instance
 
 __all__ = [
     "ROW_METHODS",
@@ -21,6 +22,7 @@ __all__ = [
     "checked_unit",
     "computed_type",
     "in_unit",
+    "is_torn",
     "needs_double",
     "resolve_method",
     "scaling_of",
@@ -192,7 +194,10 @@ def resolve_method(model: torch.nn.Module, method: str | None) -> Callable[[torc
         >>> resolve_method(torch.nn.Linear(3, 2), "embed")(torch.ones(4, 3)).shape
         torch.Size([4, 2])
     """
-    if method is None or method == "forward":
+    if method is None:
+        return model
+    check_instance("method", method, str, remedy="Pass the name of a method of the model.")
+    if method == "forward":
         return model
     bound = getattr(model, method, None)
     if callable(bound):
@@ -220,6 +225,14 @@ def checked_unit(unit: float | None) -> float | None:
 def in_unit(result: torch.Tensor, unit: float | None) -> torch.Tensor:
     """Scales the output of layers to the unit of the embedding."""
     return result if unit is None else result * unit
+
+
+def is_torn(model: object) -> bool:
+    """Returns whether the embedding of a model, or its encoder, jumps between rows that are near each other.
+
+    Such models have an attribute ``is_torn``. Their derivatives describe moves between the jumps only.
+    """
+    return bool(getattr(getattr(model, "encoder", model), "is_torn", False))
 
 
 def unit_of(model: object) -> float:

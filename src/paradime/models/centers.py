@@ -11,12 +11,12 @@ import torch
 from paradime._registry import MODELS
 from paradime.functional.clustering import k_means
 from paradime.models._options import checked_integers, checked_widths
-from paradime.models.base import Model, checked_unit, in_unit
+from paradime.models.base import in_unit
 from paradime.models.layers import FullyConnected
-from paradime.models.outputs import Conditioned
-from paradime.models.scaling import Contrast, InputScaling, row_chunks
+from paradime.models.scaled import ScaledModel
+from paradime.models.scaling import Contrast
 from paradime.utils.arguments import check_integer, check_positive
-from paradime.utils.rows import Rows, rows_of
+from paradime.utils.rows import Rows
 
 __all__ = ["CenterModel", "SoftAssignments", "network_scale"]
 
@@ -127,7 +127,7 @@ def network_scale(n_rows: int, in_dim: int) -> tuple[tuple[int, ...], int]:  # n
 
 
 @MODELS.register("centers")
-class CenterModel(Conditioned, Model):
+class CenterModel(ScaledModel):
     """Fully connected layers on scaled principal components and soft assignments to centres of the data.
 
     The input of the layers consists of principal components of about unit size, whatever the scale and offset of
@@ -178,10 +178,7 @@ class CenterModel(Conditioned, Model):
         (torch.Size([500, 2]), 25)
     """
 
-    prepares_sparse = True
     prepares_contrast = True
-
-    _is_prepared: torch.Tensor
 
     def __init__(
         self,
@@ -201,24 +198,21 @@ class CenterModel(Conditioned, Model):
         unit: float | None = None,
         outputs: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        super().__init__()
         in_dim, out_dim = checked_integers(in_dim=in_dim, out_dim=out_dim)
         hidden_dims = None if hidden_dims is None else checked_widths("hidden_dims", hidden_dims)
         widths, m = _checked_scale(in_dim, out_dim, hidden_dims, n_rows, n_centers)
-        self.in_dim, self.out_dim = in_dim, out_dim
+        super().__init__(
+            in_dim, out_dim, n_components=n_components, whitening=whitening, unit=unit, outputs=outputs
+        )
         self.hidden_dims = hidden_dims
         self.n_rows = n_rows
         self.n_centers = n_centers
-        self.n_components = n_components
         self.sharpness = sharpness
         self.whitening = whitening
         self.activation = activation
         self.normalization = normalization
         self.dropout = dropout
         self.residual = residual
-        self.unit = checked_unit(unit)
-        self._begin_outputs(outputs)
-        self.scaling = InputScaling(in_dim, n_components, whitening=whitening)
         p = self.scaling.out_dim
         self.assignments = SoftAssignments(p, m, sharpness=sharpness) if m else None
         self.network = FullyConnected(
@@ -230,19 +224,11 @@ class CenterModel(Conditioned, Model):
             dropout=dropout,
             residual=residual,
         )
-        self.alpha = torch.nn.Parameter(torch.tensor(1.0))
-        # a buffer, so that a model with the loaded state of a prepared model is prepared
-        self.register_buffer("_is_prepared", torch.tensor(False))
 
     @property
     def layers(self) -> torch.nn.ModuleList:
         """The linear layers."""
         return self.network.layers
-
-    @property
-    def prepared(self) -> bool:
-        """Whether the model was prepared, or loaded from the state of a prepared one."""
-        return bool(self._is_prepared)
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Embeds rows, shape (b, in_dim) to (b, out_dim); rows of more axes with in_dim elements are flattened."""
@@ -282,34 +268,9 @@ class CenterModel(Conditioned, Model):
         rows = self._checked_columns(rows)
         self.scaling.prepare(rows, generator, contrast)
         if self.assignments is not None:
-            self.assignments.prepare(self._scaled_sample(rows, generator))
+            drawn = self._drawn(len(rows), _SAMPLE_PER_CENTER * self.assignments.n_centers, generator)
+            self.assignments.prepare(self._scaled(rows, drawn))
         self._is_prepared.fill_(True)
-
-    @torch.no_grad()
-    def complete(self, rows: torch.Tensor | Rows, generator: torch.Generator | None = None) -> None:
-        """Fits the scaling of columns that were constant so far to further rows; arguments as :meth:`prepare`."""
-        if len(rows) > 0:
-            self.scaling.complete(self._checked_columns(rows), generator)
-
-    def _checked_columns(self, rows: torch.Tensor | Rows) -> Rows:
-        rows = rows_of(rows).detach().flat()
-        if rows.shape[1] != self.in_dim:
-            raise ValueError(
-                f"rows must have in_dim={self.in_dim} elements, got {rows.shape[1]}. Make the model with "
-                f"in_dim={rows.shape[1]}."
-            )
-        return rows.to(torch.uint8) if rows.dtype == torch.bool else rows
-
-    def _scaled_sample(self, rows: torch.Tensor | Rows, generator: torch.Generator | None) -> torch.Tensor:
-        """Draws scaled rows for the centres, in random order."""
-        assert self.assignments is not None
-        n_sampled, n = _SAMPLE_PER_CENTER * self.assignments.n_centers, len(rows)
-        generator_device = "cpu" if generator is None else generator.device
-        drawn = torch.randperm(n, generator=generator, device=generator_device)[:n_sampled].to(rows.device)
-        device = self.scaling.center.device
-        return torch.cat(
-            [self.scaling.project(rows[chunk].to(device)) for chunk in row_chunks(drawn, self.in_dim)]
-        )
 
 
 def _checked_scale(

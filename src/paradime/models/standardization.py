@@ -120,7 +120,7 @@ class Standardization(torch.nn.Module):
 
     @torch.no_grad()
     def take(self, mean: torch.Tensor, scale: torch.Tensor) -> None:
-        """Sets means and scales, float64, in the order of :attr:`center`."""
+        """Sets means and scales, float64, in the order of ``center``."""
         mean, scale = (values.reshape(self.center.shape).to(self.center.device) for values in (mean, scale))
         self.center.copy_(mean)
         self.rest.copy_(mean - self.center)
@@ -131,7 +131,7 @@ class Standardization(torch.nn.Module):
         """Includes a standardisation: the layer then maps X as it mapped ``(X - mean) / scale`` before.
 
         Args:
-            mean: What is subtracted from the columns, float64, in the order of :attr:`center`.
+            mean: What is subtracted from the columns, float64, in the order of ``center``.
             scale: What they are divided by, float64, positive.
         """
         self.take(mean + scale * self.mean().flatten().cpu(), scale * self.scale.double().flatten().cpu())

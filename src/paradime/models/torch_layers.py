@@ -32,7 +32,7 @@ def layer_arguments(layer: torch.nn.Module) -> dict[str, Any] | None:
     """Returns the constructor's arguments of a layer, from its attributes.
 
     Args:
-        layer: An instance of exactly one of the classes in :data:`LAYERS`.
+        layer: An instance of exactly one of the classes in ``LAYERS``.
 
     Returns:
         The arguments by parameter; ``None`` if one is not stored as an attribute.
@@ -72,7 +72,7 @@ def in_double_precision(model: torch.nn.Module, device: torch.device) -> torch.n
         device: Device of the copy's weights.
 
     Returns:
-        The copy; ``None`` if a submodule is neither ParaDime's nor in :data:`LAYERS`, or has a replaced method,
+        The copy; ``None`` if a submodule is neither ParaDime's nor in ``LAYERS``, or has a replaced method,
         because other code may need single precision; also ``None`` if the model is not in single precision.
 
     Example:

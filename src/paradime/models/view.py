@@ -14,6 +14,8 @@ import torch
 from paradime.models.base import as_input
 from paradime.models.centers import CenterModel
 from paradime.models.embedding import EmbeddingModel
+from paradime.models.prototypes import PrototypeModel
+from paradime.models.scaled import ScaledModel
 from paradime.models.scaling import InputScaling, ScaledRows
 from paradime.utils.convert import joined_rows
 from paradime.utils.rows import Rows
@@ -276,6 +278,7 @@ def _scaling_of(model: torch.nn.Module) -> InputScaling | None:
     model = viewed(model)
     encoder = model.encoder if isinstance(model, EmbeddingModel) else model
     # exactly this class: a subclass may use the rows before the layer, as conditions on positions may
-    layers = encoder.output_layers if type(encoder) is CenterModel else None
-    reads_rows = layers is not None and layers.reads_rows
-    return encoder.scaling if type(encoder) is CenterModel and not reads_rows else None
+    if not isinstance(encoder, ScaledModel) or type(encoder) not in (CenterModel, PrototypeModel):
+        return None
+    layers = encoder.output_layers
+    return None if layers is not None and layers.reads_rows else encoder.scaling

@@ -14,6 +14,7 @@ from paradime.neighbors.exact import Trial
 from paradime.neighbors.faiss import PROMISED_RECALL, WANTED_RECALL, FaissBackend, query, threads_of_torch
 from paradime.types import Metric
 from paradime.utils.convert import as_numpy
+from paradime.utils.ranks import current_ranks
 from paradime.utils.rows import Rows
 
 __all__ = ["searched_on_disk", "suits_search_on_disk"]
@@ -40,7 +41,8 @@ def searched_on_disk(
 
     Lists are trained on a sample, rows are added and searched in blocks, and the number of lists that are probed
     grows until the recall on sampled rows suffices. In memory are the rows in the lists (4 bytes per number; 2 if
-    these would take more than 256 MB, with distances of rows that are rounded so) and the result.
+    these would take more than 256 MB, with distances of rows that are rounded so) and the result. Of several
+    processes, each has all lists and searches a share of the rows.
 
     Args:
         rows: The rows, shape (n, d).
@@ -117,12 +119,15 @@ def _lists(points: EuclideanRows, generator: torch.Generator, random_state: int)
 
 
 def _searched(index: Any, points: EuclideanRows, k: int) -> tuple[torch.Tensor, torch.Tensor]:
-    n = len(points)
-    indices, dists = torch.empty(n, k, dtype=torch.int64), torch.empty(n, k, dtype=torch.float32)
+    n, ranks = len(points), current_ranks()
+    share = ranks.share(n)
+    n_own = share.stop - share.start
+    indices, dists = torch.empty(n_own, k, dtype=torch.int64), torch.empty(n_own, k, dtype=torch.float32)
     step, center = max(1, _QUERY_ELEMENTS // (k + 1)), points.center()
-    for start in range(0, n, step):
-        chunk = slice(start, min(start + step, n))
+    for start in range(share.start, share.stop, step):
+        chunk = slice(start, min(start + step, share.stop))
         found = query(index, as_numpy(points.around(center, chunk)), k + 1)
-        indices[chunk], sq_dists = without_self(*found, torch.arange(chunk.start, chunk.stop))
-        dists[chunk] = points.distances(sq_dists.clamp_min_(0))
-    return indices, dists
+        own = slice(chunk.start - share.start, chunk.stop - share.start)
+        indices[own], sq_dists = without_self(*found, torch.arange(chunk.start, chunk.stop))
+        dists[own] = points.distances(sq_dists.clamp_min_(0))
+    return ranks.gather(indices, n), ranks.gather(dists, n)

@@ -83,7 +83,9 @@ def nearest_neighbors(
         chosen, reason = _chosen(points, metric, backend)
         name, search = chosen.name, chosen.search
     cache = active_cache()
-    key = cache.key(points, metric, name, random_state) if cache is not None else None
+    is_stored = isinstance(points, (DenseRows, SparseRows))  # other rows have another search of the same library
+    kind = name if is_stored else f"{name} in blocks"
+    key = cache.key(points, metric, kind, random_state) if cache is not None else None
     if cache is not None and key is not None:
         stored = cache.get(key, n_neighbors)
         if stored is not None:
@@ -91,7 +93,7 @@ def nearest_neighbors(
             return stored
     shape = f"{len(points)} points, {points.shape[1]} columns, k = {n_neighbors}, metric {metric}"
     report(log, f"Neighbors of {shape}: backend {name}, since {reason}.")
-    rows, unit = _moderate_rows(points, metric) if isinstance(points, (DenseRows, SparseRows)) else (points, 1.0)
+    rows, unit = _moderate_rows(points, metric) if is_stored else (points, 1.0)
     indices, dists = search(rows.stored, n_neighbors, metric=metric, random_state=random_state)
     dists = _with_unit(dists, unit)
     if cache is not None and key is not None:

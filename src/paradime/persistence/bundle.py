@@ -26,6 +26,7 @@ from typing import BinaryIO
 
 from paradime.exceptions import ModelFileError
 from paradime.persistence.names import CARD, CONFIG, FILES, FOREIGN, SPEC, STATE, SUFFIX, WEIGHTS, most_bytes
+from paradime.utils.arguments import check_path
 from paradime.utils.files import atomic_write, flush_folder, naming_path
 
 __all__ = ["checked_target", "read_bundle", "write_bundle"]
@@ -48,7 +49,7 @@ def checked_target(path: str | os.PathLike[str]) -> Path:
         FileExistsError: If the path is a file of another kind, or a folder with other files that would be
             overwritten.
     """
-    target = Path(path)
+    target = check_path(path, example=f"model{SUFFIX}")
     suffix = target.suffix.lower()
     if suffix in FOREIGN:
         others = {".onnx": " export_onnx(path) writes ONNX.", ".pt2": " export_torch(path) writes .pt2."}
@@ -93,7 +94,7 @@ def read_bundle(path: str | os.PathLike[str]) -> dict[str, bytes]:
         ModelFileError: If the path is not a saved routine, or it is damaged.
         OSError: If the path does not exist, or cannot be read.
     """
-    source = Path(path)
+    source = check_path(path, example=f"model{SUFFIX}")
     if source.name in FILES and (source.parent / CONFIG).exists():
         raise ModelFileError(f"{source}: is one file of a saved routine. Load its folder, {str(source.parent)!r}.")
     return _read_folder(source) if source.is_dir() else _read_single_file(source)

@@ -110,8 +110,7 @@ def unpack_config(files: Mapping[str, bytes], path: str) -> Config:
         path: Their path, for messages.
 
     Raises:
-        ModelFileError: If a file is damaged or missing.
-        ValueError: If the files are of a newer format.
+        ModelFileError: If a file is damaged or missing, or if the files are of a newer format.
     """
     contents = read_json(files[CONFIG], f"{path}: {CONFIG}")
     if not isinstance(contents, dict) or contents.get("format") != _FORMAT:
@@ -121,7 +120,7 @@ def unpack_config(files: Mapping[str, bytes], path: str) -> Config:
     version = contents.get("format_version")
     if type(version) is int and version > FORMAT_VERSION:
         writer = str(contents.get("paradime_version"))[:40]
-        raise ValueError(
+        raise ModelFileError(
             f"{path}: the format must be at most {FORMAT_VERSION}, got {version}, written by ParaDime {writer}; "
             f"this is ParaDime {__version__}. Install that version, or a later one."
         )

@@ -13,6 +13,7 @@ from paradime._registry import with_article
 from paradime.exceptions import ModelFileError, ParaDimeError
 from paradime.persistence.bundle import read_bundle
 from paradime.persistence.saved import Saved
+from paradime.utils.arguments import check_strings
 from paradime.utils.autograd import recording_gradients
 
 __all__ = ["PLACES", "load", "read_saved", "restore"]
@@ -45,8 +46,9 @@ def load(
         The routine, of the class that was saved.
 
     Raises:
-        ModelFileError: If the files are damaged, do not belong to a saved routine, or are links.
-        ValueError: If they have a newer format, or need classes that may not be imported.
+        ModelFileError: If the files are damaged, have a newer format, do not belong to a saved routine, or are
+            links.
+        ValueError: If they need classes that may not be imported.
         OSError: If they cannot be read.
 
     Example:
@@ -59,15 +61,15 @@ def load(
         True
     """
     saved = read_saved(path)
-    return restore(_class_of(saved, _names(allow_imports)), saved, model, _names(allow_imports), device)
+    imports = tuple(check_strings("allow_imports", allow_imports))
+    return restore(_class_of(saved, imports), saved, model, imports, device)
 
 
 def read_saved(path: str | os.PathLike[str]) -> Saved:
     """Reads and checks the files of a saved routine without building it.
 
     Raises:
-        ModelFileError: If the files are damaged, or do not belong to a saved routine.
-        ValueError: If they have a newer format.
+        ModelFileError: If the files are damaged, have a newer format, or do not belong to a saved routine.
         OSError: If they cannot be read.
     """
     return Saved.from_files(read_bundle(path), os.fspath(path))
@@ -86,8 +88,9 @@ def restore(
         ModelFileError: If the saved state is inconsistent.
         ValueError: If it needs classes that may not be imported.
     """
+    imports = tuple(check_strings("allow_imports", allow_imports))
     try:
-        return kind._from_saved(saved, model=model, allow_imports=_names(allow_imports), device=device)
+        return kind._from_saved(saved, model=model, allow_imports=imports, device=device)
     except ParaDimeError:
         raise
     except (LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
@@ -115,8 +118,3 @@ def _class_of(saved: Saved, allow_imports: tuple[str, ...]) -> Any:
     if not isinstance(kind, type) or not hasattr(kind, "_from_saved"):
         raise ModelFileError(f"{saved.path}: {saved.config.routine!r} is not a routine. Load what save wrote.")
     return kind
-
-
-def _names(allowed: Iterable[str]) -> tuple[str, ...]:
-    """Returns names as a tuple; a single string is one name."""
-    return (allowed,) if isinstance(allowed, str) else tuple(allowed)

@@ -77,8 +77,7 @@ class Saved:
             path: Their path, for messages.
 
         Raises:
-            ModelFileError: If they are damaged.
-            ValueError: If they have a newer format.
+            ModelFileError: If they are damaged, or have a newer format.
         """
         config = unpack_config(files, path)
         if WEIGHTS not in files:

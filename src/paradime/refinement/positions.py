@@ -11,7 +11,10 @@ import torch
 
 from paradime.functional import cauchy_attraction, cauchy_divergence, cauchy_sums
 
-__all__ = ["Attraction", "FreePositions", "scaled_start"]
+__all__ = ["MOST_DIMENSIONS", "Attraction", "FreePositions", "scaled_start"]
+
+MOST_DIMENSIONS = 3
+"""Of maps that can be refined: repulsion is summed on a grid."""
 
 _DENSITY = 0.12  # the deviation of a start along each axis, in units of the kernel's width times n^(1/d)
 _MOMENTUM = 0.8

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.neighbors import NearestNeighbors
 
 from paradime._registry import RELATIONS
 from paradime.neighbors import check_search
@@ -195,6 +194,8 @@ def _fewest(n: int) -> int:
 
 def _nearest_members(rows: Any, members: AnyArray, k: int, metric: Metric) -> tuple[AnyArray, AnyArray]:
     """Returns the nearest members of each point but itself, shape (n, k), by index among all points."""
+    from sklearn.neighbors import NearestNeighbors
+
     search = NearestNeighbors(
         n_neighbors=k + 1, metric=metric, algorithm="auto" if rows.shape[1] < 16 else "brute"
     )

@@ -104,7 +104,7 @@ class FileStamp:
             now = FileStamp.of(self.path)
         except OSError as error:
             raise SourceError(
-                f"{self.path}: must not change while it is read, got {error.strerror}. Restore it, begin again."
+                f"{self.path}: must not change while it is read, got {error.strerror}. Restore it first."
             ) from None
         if now != self:
             what = f"{now.size:,} bytes, had {self.size:,}" if now.size != self.size else "another time of change"

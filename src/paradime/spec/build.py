@@ -51,7 +51,7 @@ def build(spec: RoutineSpec, vocabulary: Vocabulary | None = None) -> dict[str, 
 
     Returns:
         Arguments of ``ParametricDR``: ``derived_data``, ``global_relations``, ``batch_relations``, ``losses``,
-        ``training_phases``, and, if the specification has them, ``model`` and ``data_fields``.
+        ``training_phases``, and, if the specification has them, ``model``, ``data_fields`` and ``refine``.
 
     Raises:
         SpecificationError: If an option or a name is wrong; the message has a line for each mistake, which starts
@@ -88,6 +88,8 @@ class _Builder:
         }
         if spec.model is not None:
             made["model"] = self._all(self._model, [spec.model], "model")[0]
+        if spec.refine:
+            made["refine"] = True
         if spec.data:
             made["data_fields"] = [DataField(**entry.model_dump()) for entry in spec.data]
         if self._mistakes:

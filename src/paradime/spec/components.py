@@ -42,7 +42,8 @@ __all__ = [
 class Entry(BaseModel):
     """The base of all parts: unknown keys are errors, and spaces and underscores are equivalent."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True)
+    # validators are built when a part is first read: most programs read no specification
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

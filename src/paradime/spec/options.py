@@ -104,11 +104,17 @@ def parameters_of(block: Any) -> Mapping[str, inspect.Parameter]:
 
 
 def takes_anything(block: Callable[..., Any]) -> frozenset[str] | None:
-    """Returns the further options that a component takes; ``None`` means any."""
+    """Returns the further options that a component takes; ``None`` means any.
+
+    The component's ``extra_options`` names them, as a set, or as a function that returns one where the names are
+    those of a library that is imported on first use.
+    """
     parameters = parameters_of(block).values()
     if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
         return frozenset()
-    extra: frozenset[str] | None = getattr(block, "extra_options", None)
+    extra: Any = getattr(block, "extra_options", None)
+    if callable(extra):
+        extra = extra()
     # named arguments are options with a type
     return None if extra is None else extra - set(parameters_of(block))
 

@@ -148,3 +148,6 @@ class RoutineSpec(Entry):
     model: ModelSpec | None = None
     losses: Annotated[list[LossSpec], AfterValidator(_unique_names)] = Field(min_length=1)
     training_phases: list[PhaseSpec] = Field(alias="training phases", min_length=1)
+    refine: bool = Field(
+        False, description="Whether positions of the training rows move freely once the phases are over."
+    )

@@ -46,6 +46,7 @@ def write(
     training_phases: Sequence[TrainingPhase],
     model: ModelRecipe | None = None,
     data_fields: Sequence[DataField] = (),
+    refine: bool = False,
     vocabulary: Vocabulary | None = None,
 ) -> dict[str, Any]:
     """Writes components as a specification, without values that are the default.
@@ -58,6 +59,7 @@ def write(
         training_phases: The phases, in order.
         model: The recipe of the model; left out if ``None``.
         data_fields: Requirements on the data.
+        refine: Whether the map is refined once the phases are over.
         vocabulary: The names that it may use; those of the registries if ``None``.
 
     Returns:
@@ -75,6 +77,7 @@ def write(
         "training_phases": training_phases,
         "data_fields": data_fields,
         "model": model,
+        "refine": refine,
     }
     known = vocabulary or Vocabulary()
     spec = _Writer(known).routine(**parts)
@@ -127,6 +130,7 @@ class _Writer:
         training_phases: Sequence[TrainingPhase],
         model: ModelRecipe | None = None,
         data_fields: Sequence[DataField] = (),
+        refine: bool = False,
     ) -> dict[str, Any]:
         levels = ("global", global_relations), ("batch", batch_relations)
         relations = [(level, key, entry) for level, entries in levels for key, entry in entries.items()]
@@ -144,6 +148,7 @@ class _Writer:
             "training phases": [
                 self.phase(entry, f"training phases[{i}]") for i, entry in enumerate(training_phases)
             ],
+            "refine": refine,
         }
         return {key: part for key, part in made.items() if part}
 

@@ -19,7 +19,7 @@ def take_apart(tree: Any) -> tuple[Any, dict[str, torch.Tensor]]:
     """Splits a nested state into what JSON can hold and tensors.
 
     Args:
-        tree: Numbers, texts, booleans, ``None``, dense tensors and arrays, and lists, tuples, deques and dicts of
+        tree: Numbers, strings, booleans, ``None``, dense tensors, arrays, and lists, tuples, deques and dicts of
             such.
 
     Returns:
@@ -96,7 +96,7 @@ def _form(tree: Any, place: str, tensors: dict[str, torch.Tensor]) -> Any:
         return bool(tree) if isinstance(tree, np.bool_) else int(tree)
     if isinstance(tree, (str, numbers.Real)):
         return str(tree) if isinstance(tree, str) else float(tree)
-    raise TypeError(f"{place} is of type {type(tree).__name__}, which is neither numbers nor texts.")
+    raise TypeError(f"{place} is of type {type(tree).__name__}, which is neither numbers nor strings.")
 
 
 def _tensor_form(tensor: torch.Tensor, place: str, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:

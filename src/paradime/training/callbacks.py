@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TextIO
 
 from paradime._registry import CALLBACKS, with_article
 from paradime.training.state import TrainingState
+from paradime.utils.arguments import shown
 from paradime.utils.logging import report
 from paradime.utils.ranks import current_ranks
 
@@ -131,7 +132,7 @@ def checked_callbacks(callbacks: Any) -> tuple[Callback, ...]:
     if isinstance(callbacks, Callback):
         raise TypeError(f"{rule} a single {type(callbacks).__name__}. Put it into a list: callbacks=[…].")
     if not isinstance(callbacks, (list, tuple)):
-        raise TypeError(f"{rule} {callbacks!r}. Pass a list of instances, such as callbacks=[ProgressBar()].")
+        raise TypeError(f"{rule} {shown(callbacks)}. Pass a list of instances, such as callbacks=[ProgressBar()].")
     for entry in callbacks:
         if isinstance(entry, type) and issubclass(entry, Callback):
             raise TypeError(f"{rule} the class {entry.__name__} among them. Pass an instance: {entry.__name__}().")

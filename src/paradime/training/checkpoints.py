@@ -20,7 +20,7 @@ from paradime.exceptions import ModelFileError
 from paradime.training._trees import assemble, take_apart
 from paradime.training.callbacks import Callback, Capturable
 from paradime.training.state import TrainingState
-from paradime.utils.arguments import check_integer, check_not_negative
+from paradime.utils.arguments import check_integer, check_not_negative, check_path
 from paradime.utils.files import atomic_write
 from paradime.utils.logging import report
 
@@ -206,14 +206,14 @@ def find_checkpoint(path: str | os.PathLike[str], callbacks: Sequence[Callback] 
     Raises:
         FileNotFoundError: If there is no checkpoint.
     """
-    found = Path(path)
-    if found.is_file():
-        return found
-    in_folder = _checkpoints_in(found)
+    given = check_path(path, name="resume_from", example="checkpoints")
+    if given.is_file():
+        return given
+    in_folder = _checkpoints_in(given)
     if in_folder:
         return in_folder[-1]
     for callback in callbacks:
-        if isinstance(callback, Checkpoints) and Path(callback.folder).resolve() == found.resolve():
+        if isinstance(callback, Checkpoints) and Path(callback.folder).resolve() == given.resolve():
             report(log, f"There is no checkpoint in {os.fspath(path)!r} yet: the training begins.")
             return None
     raise FileNotFoundError(

@@ -19,6 +19,7 @@ from paradime.loss import CompoundLoss, Loss, Trial
 from paradime.relationdata import RelationData
 from paradime.relations import Relations
 from paradime.training.phase import TrainingPhase
+from paradime.utils.arguments import check_instance
 
 __all__ = ["check_phase", "choose_losses", "determine_losses", "named_loss", "try_losses"]
 
@@ -80,6 +81,7 @@ def check_phase(
         UnsupportedConfigurationError: If losses and sampling do not fit together.
         ValueError: If a setting is out of range.
     """
+    check_instance("training_phase", phase, TrainingPhase, remedy="Pass TrainingPhase(epochs=…).")
     phase.check()
     plan = phase.plan()
     for key in plan.relation_keys():

@@ -20,7 +20,16 @@ from paradime.training.execution import PRECISIONS
 from paradime.training.optimizers import make_optimizer
 from paradime.training.schedules import Schedule
 from paradime.utils.annotations import from_numpy
-from paradime.utils.arguments import check_choice, check_integer, check_positive, is_integer, is_positive
+from paradime.utils.arguments import (
+    check_choice,
+    check_instance,
+    check_integer,
+    check_positive,
+    check_strings,
+    is_integer,
+    is_positive,
+    shown,
+)
 
 __all__ = ["TrainingPhase"]
 
@@ -141,7 +150,7 @@ class TrainingPhase:
         self.sampling = sampling
         self.edge_rel_key = edge_rel_key
         self.neg_sampling_rate = from_numpy(neg_sampling_rate)
-        self.loss_keys = [loss_keys] if isinstance(loss_keys, str) else [from_numpy(key) for key in loss_keys]
+        self.loss_keys = check_strings("loss_keys", loss_keys)
         self.loss_weights = _plain(loss_weights)
         self.optimizer = optimizer
         self.learning_rate = from_numpy(learning_rate)
@@ -192,6 +201,10 @@ class TrainingPhase:
                 "batches_per_epoch must be at least 1, or -1 for one pass over the data, "
                 f"got {self.batches_per_epoch!r}."
             )
+        for name in ("name", "edge_rel_key"):
+            key: Any = getattr(self, name)
+            if key is not None:
+                check_instance(name, key, str)
         if not isinstance(self.sampling, Sampling):
             check_choice("sampling", self.sampling, _PLAIN_SAMPLINGS)
         for name, known in _CHOICES.items():
@@ -206,7 +219,7 @@ class TrainingPhase:
         if not callable(self.optimizer):
             raise ValueError(
                 f"optimizer must be a class of torch.optim, or a function of parameters and settings, got "
-                f"{self.optimizer!r}. Pass a class, such as torch.optim.AdamW."
+                f"{shown(self.optimizer)}. Pass a class, such as torch.optim.AdamW."
             )
         if isinstance(self.schedule, str):
             if self.schedule not in SCHEDULES:

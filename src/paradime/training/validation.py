@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from sklearn.neighbors import NearestNeighbors
 
 from paradime.data import Batch, Dataset, Items, Sampler
 from paradime.loss import Loss
@@ -105,6 +104,8 @@ def _taken(rows: Any, places: AnyArray) -> Any:
 
 
 def _nearest(rows: Any, points: Any, n_neighbors: int, metric: str) -> AnyArray:
+    from sklearn.neighbors import NearestNeighbors
+
     is_sparse = rows_of(rows).is_sparse
     if is_sparse and metric not in _SPARSE_METRICS:
         metric = "euclidean"

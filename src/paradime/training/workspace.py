@@ -18,6 +18,7 @@ from paradime.relationdata import RelationData, relation_factory
 from paradime.relations import Relations
 from paradime.training.fingerprint import describe_data, describe_relations
 from paradime.types import Data
+from paradime.utils.arguments import check_instance, check_strings, check_switch
 from paradime.utils.logging import report
 from paradime.utils.ranks import Ranks, current_ranks
 
@@ -89,6 +90,7 @@ class Workspace:
 
     def add(self, data: Mapping[str, Any]) -> None:
         """Adds entries to the data set, or recipes for them; forgets relations of entries that are replaced."""
+        check_instance("data", data, Mapping, remedy="Pass arrays by name: {'main': X}.")
         recipes = {key: entry for key, entry in data.items() if isinstance(entry, DerivedData)}
         arrays = {key: entry for key, entry in data.items() if key not in recipes}
         if arrays:
@@ -125,7 +127,7 @@ class Workspace:
         if only is None:
             wanted = set(self.derived_data) - self._derived_done
         else:
-            wanted = self._named(only) if isinstance(only, str) else set(only)
+            wanted = self._named(only) if isinstance(only, str) else set(check_strings("only", only))
             for key in sorted(wanted - set(self.derived_data)):
                 raise UnsupportedConfigurationError(
                     f"no derived data {key!r}. {did_you_mean(key, self.derived_data)}"
@@ -145,6 +147,7 @@ class Workspace:
         Args:
             force: Whether to compute again those that are there already.
         """
+        check_switch("force", force)
         if force:
             self.relation_data.clear()
         self._compute({("rels", key) for key in self.global_relations})
@@ -203,7 +206,7 @@ class Workspace:
         if reldata.n_points != len(dataset):
             raise ValueError(
                 f"global relations {key!r} are between {reldata.n_points} points, but the data have "
-                f"{len(dataset)} rows. They must be of the same points."
+                f"{len(dataset)} rows. Compute them from the rows that are trained on."
             )
         self.relation_data[key] = reldata
 

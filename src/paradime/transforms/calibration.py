@@ -15,6 +15,7 @@ from paradime.functional import connectivity_weights, perplexity_weights
 from paradime.relationdata import RelationData
 from paradime.transforms.base import RelationTransform
 from paradime.types import FloatArray
+from paradime.utils.arguments import shown
 from paradime.utils.convert import as_numpy, as_tensor
 from paradime.utils.logging import report
 
@@ -67,6 +68,12 @@ class AdaptiveNeighborhoodRescale(RelationTransform):
         verbose: bool = False,
         **kwargs: Any,
     ) -> None:
+        for name, function in (("kernel", kernel), ("find_param", find_param)):
+            if not callable(function):
+                raise TypeError(
+                    f"{name} must be a function of the distances of one row, got {shown(function)}. "
+                    "PerplexityBasedRescale and ConnectivityBasedRescale bring functions along."
+                )
         self.kernel = kernel
         self.find_param = find_param
         self.verbose = verbose

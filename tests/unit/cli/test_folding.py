@@ -30,7 +30,7 @@ def test_rows_lie_where_they_lay_whatever_the_offset_of_columns(kind, offset):
 
 def test_far_values_are_softly_clipped_as_before():
     rows, mean, scale = standardized(load_wine().data)
-    routine = ParametricTSNE(epochs=3, random_state=0).fit(rows)
+    routine = ParametricTSNE(refine=False, epochs=3, random_state=0).fit(rows)
     far = rows[:20] * np.where(np.arange(13) == 3, 1000, 1)
     before = routine.transform(far)
     fold(routine, rows * scale + mean, mean, scale)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pages import python_blocks
 from paradime.explorer import columns, features, packing, page
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -16,7 +17,7 @@ def test_blocks_of_the_page_write_the_pages_that_they_name(tmp_path, monkeypatch
     monkeypatch.setattr("paradime.training.budget.steps_for", lambda n_rows: 60)
     monkeypatch.chdir(tmp_path)
     names: dict = {}
-    first, second = re.findall(r"```python\n(.*?)```", TEXT, flags=re.S)
+    first, second = python_blocks(TEXT)
     exec(first, names)
     assert names["page"].what_if
     exec(second, names)

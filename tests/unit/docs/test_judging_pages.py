@@ -8,6 +8,7 @@ import pytest
 
 import paradime.explain
 import paradime.metrics
+from pages import python_blocks
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = {"judging": paradime.metrics, "explaining": paradime.explain}
@@ -22,9 +23,7 @@ def few_steps(monkeypatch):
 def run_python_of(page, seed):
     names: dict = {}
     text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
-    for block in re.findall(
-        r"```python\n(.*?)```", text.replace("random_state=0", f"random_state={seed}"), flags=re.S
-    ):
+    for block in python_blocks(text.replace("random_state=0", f"random_state={seed}")):
         exec(block, names)
     return names
 

@@ -20,7 +20,9 @@ def read_yaml(name):
 
 def smallest_versions():
     extras = {
-        name: needs for name, needs in PROJECT["optional-dependencies"].items() if name not in ("all", "dev")
+        name: needs
+        for name, needs in PROJECT["optional-dependencies"].items()
+        if name not in ("all", "dev", "docs")
     }
     for requirement in [*PROJECT["dependencies"], *(need for needs in extras.values() for need in needs)]:
         yield re.match(r"([\w.-]+)>=([\d.]+)", requirement).groups()

@@ -122,7 +122,7 @@ class TestWarmStart:
     def test_other_classes_are_refused(self, iris):
         X, y = iris
         routine = ParametricTSNE(
-            epochs=1, init_epochs=1, batch_size=50, random_state=0, classifier=True, warm_start=True
+            refine=False, epochs=1, init_epochs=1, batch_size=50, random_state=0, classifier=True, warm_start=True
         ).fit(X, y)
         with pytest.raises(
             ValueError, match=r"y must have the classes of the training, \[0, 1, 2\], got \[0, 1\]"
@@ -173,7 +173,10 @@ class TestPartialFit:
 
         def measure(seed):
             settings = {"epochs": 12, "init_epochs": 2, "batch_size": 128, "random_state": seed}
-            whole, parts = ParametricTSNE(**settings).fit(X), ParametricTSNE(**settings)
+            whole, parts = (
+                ParametricTSNE(refine=False, **settings).fit(X),
+                ParametricTSNE(refine=False, **settings),
+            )
             for i in range(3):
                 parts.partial_fit(X[i::3])
             found = [trustworthiness(X, made.transform(X), n_neighbors=15) for made in (whole, parts)]
@@ -186,7 +189,9 @@ class TestPartialFit:
         few = y < 2
 
         def measure(seed):
-            routine = ParametricTSNE(epochs=10, init_epochs=1, batch_size=25, random_state=seed, classifier=True)
+            routine = ParametricTSNE(
+                refine=False, epochs=10, init_epochs=1, batch_size=25, random_state=seed, classifier=True
+            )
             routine.partial_fit(X[few], y[few], classes=[0, 1, 2])
             assert routine.classes_.tolist() == [0, 1, 2]
             return {"accuracy": (routine.partial_fit(X, y, epochs=15).predict(X) == y).mean()}
@@ -196,7 +201,9 @@ class TestPartialFit:
 
     def test_a_class_that_was_not_announced_is_refused(self, iris):
         X, y = iris
-        routine = ParametricTSNE(epochs=1, init_epochs=1, batch_size=50, random_state=0, classifier=True)
+        routine = ParametricTSNE(
+            refine=False, epochs=1, init_epochs=1, batch_size=50, random_state=0, classifier=True
+        )
         routine.partial_fit(X[y < 2], y[y < 2])
         with pytest.raises(ValueError, match=r"classes that the training did not have: \[2\].*classes="):
             routine.partial_fit(X, y)
@@ -208,7 +215,13 @@ class TestPartialFit:
 
         def measure(seed):
             routine = ParametricTSNE(
-                epochs=10, init_epochs=1, batch_size=25, random_state=seed, classifier=True, perplexity=10
+                refine=False,
+                epochs=10,
+                init_epochs=1,
+                batch_size=25,
+                random_state=seed,
+                classifier=True,
+                perplexity=10,
             )
             routine.partial_fit(X[low], y[low])
             predicted = routine.partial_fit(X, y, epochs=20).predict(X)
@@ -220,7 +233,9 @@ class TestPartialFit:
 
     def test_kind_of_targets_stays(self, iris):
         X, y = iris
-        routine = ParametricTSNE(epochs=1, init_epochs=1, batch_size=50, random_state=0).partial_fit(X, y)
+        routine = ParametricTSNE(refine=False, epochs=1, init_epochs=1, batch_size=50, random_state=0).partial_fit(
+            X, y
+        )
         with pytest.raises(ValueError, match="y must be classes, as in the first training, got numbers"):
             routine.partial_fit(X, y.astype(float) / 3)
 
@@ -276,7 +291,9 @@ class TestUpdate:
             return classifier.score(places[later], y[later])
 
         def measure(seed):
-            held = ParametricTSNE(epochs=15, init_epochs=2, batch_size=128, random_state=seed).fit(X[old])
+            held = ParametricTSNE(refine=False, epochs=15, init_epochs=2, batch_size=128, random_state=seed).fit(
+                X[old]
+            )
             free = copy.deepcopy(held)
             before, start = held.transform(X[old]), accuracy(held)
             held.update(X[new], epochs=15, anchors=300)
@@ -342,7 +359,7 @@ class TestUpdate:
     def test_new_classes_come_after_those_known(self, iris):
         X, y = iris
         names = np.array(["m", "n", "a"])[y]
-        routine = ParametricTSNE(epochs=1, init_epochs=1, batch_size=50, random_state=0).fit(
+        routine = ParametricTSNE(refine=False, epochs=1, init_epochs=1, batch_size=50, random_state=0).fit(
             X[y < 2], names[y < 2]
         )
         routine.update(X[y == 2], names[y == 2])
@@ -351,7 +368,9 @@ class TestUpdate:
 
     def test_rows_without_targets_are_unlabelled(self, iris):
         X, y = iris
-        routine = ParametricTSNE(epochs=1, init_epochs=1, batch_size=50, random_state=0, classifier=True)
+        routine = ParametricTSNE(
+            refine=False, epochs=1, init_epochs=1, batch_size=50, random_state=0, classifier=True
+        )
         routine.fit(X[:100], y[:100]).update(X[100:])
         assert (routine.dataset["labels"][100:] == -1).all()
         assert routine.predict(X).shape == (150,)
@@ -360,7 +379,9 @@ class TestUpdate:
         X, y = iris
         with pytest.raises(ValueError, match="fitted without y"):
             short().fit(X[:100]).update(X[100:], y[100:])
-        routine = ParametricTSNE(epochs=1, init_epochs=1, batch_size=50, random_state=0, classifier=True)
+        routine = ParametricTSNE(
+            refine=False, epochs=1, init_epochs=1, batch_size=50, random_state=0, classifier=True
+        )
         with pytest.raises(ValueError, match="the training did not have"):
             routine.fit(X[y < 2], y[y < 2]).update(X, y)
 

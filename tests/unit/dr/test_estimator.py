@@ -379,7 +379,7 @@ class Watches(Callback):
 
 def test_a_second_fit_lets_the_data_of_the_first_go_before_it_trains():
     X = np.random.default_rng(0).normal(size=(60, 4))
-    routine = ParametricTSNE(epochs=1, init_epochs=1, perplexity=5, random_state=0).fit(X)
+    routine = ParametricTSNE(refine=False, epochs=1, init_epochs=1, perplexity=5, random_state=0).fit(X)
     watches = Watches(routine.dataset, routine.global_relation_data["rel"], routine.embedding_)
     routine.fit(X[:50] + 1, callbacks=[watches])
     assert watches.alive == [False, False, False]

@@ -90,5 +90,10 @@ def test_weight_and_share_exclude_each_other():
 
 
 def test_what_is_no_loss_is_refused():
-    with pytest.raises(TypeError, match="loss 'c' must be a Loss, got function"):
+    with pytest.raises(TypeError, match=r"^loss must be a Loss, got <function .*>\. The key comes first: "):
         AddedLoss("c", lambda: None)
+
+
+def test_a_loss_without_its_key_is_refused():
+    with pytest.raises(TypeError, match=r"^key must be a string, got 3\. The key comes first: add_loss"):
+        AddedLoss(3, CorrelationLoss(0))

@@ -36,7 +36,7 @@ X, Y = load_iris(return_X_y=True)
 DIGITS = load_digits().data[:300]
 SHORT = {"epochs": 15, "random_state": 0}
 NETWORKS = {
-    "t-SNE, mlp": lambda seed: ParametricTSNE(epochs=30, network="mlp", random_state=seed),
+    "t-SNE, mlp": lambda seed: ParametricTSNE(refine=False, epochs=30, network="mlp", random_state=seed),
     "UMAP, centres": lambda seed: ParametricUMAP(epochs=60, random_state=seed),
     "PaCMAP, mlp": lambda seed: ParametricPaCMAP(network="mlp", random_state=seed),
     "autoencoder": lambda seed: ParametricAutoencoder(epochs=60, random_state=seed),

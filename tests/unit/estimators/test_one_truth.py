@@ -18,7 +18,7 @@ from paradime.cli.methods import parse_settings
 from paradime.dr import ParametricDR
 from paradime.dr.parameters import NAMES_ELSEWHERE
 from paradime.loss import ContrastiveLoss, RelationLoss, StressLoss
-from paradime.models import CenterModel, FullyConnectedEmbeddingModel
+from paradime.models import CenterModel, FullyConnectedEmbeddingModel, PrototypeModel
 
 ROUTINES = [ParametricTSNE, ParametricUMAP]
 OF_1_X = [paradime.routines.ParametricTSNE, paradime.routines.ParametricUMAP]
@@ -27,6 +27,8 @@ PRESETS = [
 ]
 # epochs, batch size and learning rate of the two phases of ParaDime 1.x
 VERSION_1 = dict(zip(OF_1_X, [[(10, 500, 0.01), (30, 500, 0.01)], [(5, 100, 0.05), (30, 10, 0.005)]], strict=True))
+# what trains a network and leaves it in its place
+PLAIN = {ParametricTSNE: {"refine": False}, ParametricUMAP: {}}
 both = pytest.mark.parametrize("routine", ROUTINES)
 of_1_x = pytest.mark.parametrize("routine", OF_1_X)
 
@@ -96,9 +98,10 @@ def test_a_default_that_is_said_changes_nothing(preset, X):
 def test_phases_before_training_are_those_that_are_run(routine, X):
     made = short(routine)
     before = phases(made)
-    assert before[-1] == ("auto", "auto", 0.01)
+    epochs, network = {ParametricTSNE: ("short", PrototypeModel), ParametricUMAP: ("auto", CenterModel)}[routine]
+    assert before[-1] == (epochs, "auto", 0.01)
     assert phases(made.fit(X)) == before
-    assert isinstance(made.model, CenterModel)
+    assert isinstance(made.model, network)
 
 
 @of_1_x
@@ -143,7 +146,8 @@ ways = pytest.mark.parametrize("way", WAYS)
 @both
 @ways
 def test_number_that_is_said_is_kept(routine, way, X):
-    made = WAYS[way](short(routine, epochs=3, batch_size=30, learning_rate=0.02, activation="softplus")).fit(X)
+    settings = {"epochs": 3, "batch_size": 30, "learning_rate": 0.02, "activation": "softplus"}
+    made = WAYS[way](short(routine, **settings, **PLAIN[routine])).fit(X)
     assert phases(made)[-1] == (3, 30, 0.02)
     assert made.model.activation == "softplus"
 
@@ -172,7 +176,7 @@ def test_plain_network_can_be_had(routine, X):
 
 @both
 def test_widths_that_are_said_are_those_of_the_network_with_centers(routine, X):
-    made = short(routine, hidden_dims=[9, 7], n_components=3).fit(X)
+    made = short(routine, hidden_dims=[9, 7], n_components=3, **PLAIN[routine]).fit(X)
     assert isinstance(made.model, CenterModel)
     assert [layer.out_features for layer in made.model.layers] == [9, 7, 3]
 
@@ -288,6 +292,11 @@ def test_specification_is_the_same_before_and_after_training_and_trains_alike(ro
         ("init", "It is called initialization."),
         ("out_dim", "It is called n_components."),
         ("densmap", "Set density=True."),
+        ("low_memory", "Neighbours are searched in blocks of rows"),
+        ("unique", "Rows that are equal get the same position."),
+        ("theta", "There is no tree"),
+        ("neighbors", "The search of neighbours follows from metric"),
+        ("negative_gradient_method", "Training compares batches of pairs. ParametricTSNE(refine=True) sums"),
         ("n_neighbours", "Did you mean 'n_neighbors'?"),
         ("N_Neighbors", "Did you mean 'n_neighbors'?"),
         ("use_cuda", "Set device='cuda'."),

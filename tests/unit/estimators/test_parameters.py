@@ -310,7 +310,7 @@ class TestInitialization:
                 r"initialization must hold a position of 2 coordinates for each of the 75 rows.*got \(5, 2\)",
             ),
             (X[:, :3], r"initialization must hold .*shape \(75, 2\), got \(75, 3\)"),
-            (X0 * np.nan, r"'initialization' contains NaN"),
+            (X0 * np.nan, r"initialization contains NaN"),
             ("pcaa", r"initialization must be 'pca', .* got 'pcaa'\. Did you mean 'pca'\?"),
             ("main", r"the entry 'main', which initialization names, must hold .* got \(75, 4\)"),
         ],

@@ -7,8 +7,11 @@ import torch
 from sklearn.datasets import load_digits, load_iris
 
 import paradime
+import paradime.routines
 from paradime import ParametricContrastive, ParametricDR, ParametricTSNE, ParametricUMAP, metrics
+from paradime.constraints import AxisConstraint
 from paradime.exceptions import ModelFileError, UnsupportedConfigurationError
+from paradime.functional import cauchy
 
 pytestmark = pytest.mark.usefixtures("few_first_steps")
 
@@ -236,10 +239,9 @@ def test_explanations_speak_of_the_network_and_reports_of_the_map(fitted, digits
     from paradime.explain import feature_importance
 
     X, y, _, _ = digits
-    assert np.array_equal(
-        feature_importance(fitted, X[:20]).values,
-        feature_importance(fitted.model, X[:20], feature_names=None).values,
-    )
+    importance = feature_importance(fitted, X[:20])
+    assert importance.method == "permutation"  # the network jumps where the map does
+    assert np.array_equal(importance.values, feature_importance(fitted.model, X[:20], feature_names=None).values)
     report = paradime.report(fitted, X, y).scores
     trust = next(score.seen for name, score in report.items() if "trust" in name)
     expected = metrics.trustworthiness(X, fitted.embedding_, n_neighbors=15)
@@ -264,9 +266,9 @@ def score_of(outcome):
     """Asserts the trustworthiness of short trainings on iris, of several seeds."""
     X = load_iris().data
 
-    def check(kind, bound, **settings):
+    def check(preset, bound, **settings):
         def measure(seed):
-            routine = kind(**{**SHORT, "random_state": seed}, **settings).fit(X)
+            routine = preset(**{**SHORT, "random_state": seed}, **settings).fit(X)
             assert routine.embedding_.shape == (150, routine.n_components)
             return {"score": routine.score(X)}
 
@@ -276,7 +278,9 @@ def score_of(outcome):
 
 
 @pytest.mark.parametrize("n_components", [1, 3])
-def test_maps_of_one_and_three_dimensions_are_refined(n_components, score_of):
+def test_maps_of_one_and_three_dimensions_are_refined(n_components, score_of, monkeypatch):
+    # a coarser grid in three dimensions, where Fourier transforms of the usual one take seconds
+    monkeypatch.setitem(cauchy._LEAST_CELLS, 3, 1 << 15)
     score_of(ParametricTSNE, 0.8, n_components=n_components)
 
 
@@ -287,6 +291,56 @@ def test_contrastive_maps_are_refined(kind, score_of):
 
 def test_blocks_of_t_sne_are_refined(score_of):
     score_of(ParametricTSNE, 0.9, objective="blocks")
+
+
+def test_t_sne_refines_by_default_where_it_can():
+    X = load_iris().data
+    short = {"epochs": 1, "init_epochs": 1, "random_state": 0}
+    made = ParametricTSNE(**short).fit(X)
+    assert made.get_params()["refine"] == "auto"
+    assert np.array_equal(made.transform(X), made.refined_map_.positions.numpy())
+    for settings in ({"refine": False}, {"alpha": 2.0}, {"n_components": 3}):
+        assert not hasattr(ParametricTSNE(**short, **settings).fit(X), "refined_map_")
+    assert not hasattr(paradime.routines.ParametricTSNE(epochs=1, init_epochs=1).fit(X), "refined_map_")
+
+
+def test_by_default_a_loss_of_another_form_is_trained_without_refinement():
+    from paradime.loss import ContrastiveLoss
+
+    routine = ParametricTSNE(epochs=1, init_epochs=1, random_state=0)
+    routine.losses = {**routine.losses, "embedding": ContrastiveLoss(temperature=2.0)}
+    assert "refine" not in routine.to_spec(format="dict")
+    assert not hasattr(routine.fit(load_iris().data), "refined_map_")
+
+
+def test_a_specification_says_that_a_map_is_refined():
+    X = load_iris().data
+    routine = ParametricTSNE(epochs=2, init_epochs=1, random_state=0)
+    assert routine.to_spec(format="dict")["refine"] is True
+    assert "refine" not in ParametricTSNE(refine=False).to_spec(format="dict")
+    read = ParametricDR.from_spec(routine.to_spec(), random_state=0)
+    assert np.array_equal(read.fit(X).embedding_, routine.fit(X).embedding_)
+
+
+def test_the_network_of_a_refined_routine_holds_the_map(fitted, digits, tmp_path):
+    from paradime.models import PrototypeModel
+
+    X = digits[0]
+    assert type(fitted.model) is PrototypeModel
+    assert {record["phase"] for record in fitted.history_}.isdisjoint({"distillation"})
+    apart = np.linalg.norm(fitted.transform(X, refine=False) - fitted.embedding_, axis=1)
+    assert np.median(apart) < 0.1 * np.ptp(fitted.embedding_)
+    mlp = ParametricTSNE(**SHORT, network="mlp").fit(X[:100])
+    assert "distillation" in {record["phase"] for record in mlp.history_}
+
+
+def test_a_refined_routine_is_fitted_again_from_the_start_and_from_its_network(digits):
+    X = digits[0][:200]
+    routine = ParametricTSNE(**SHORT)
+    first = routine.fit(X).embedding_
+    assert np.array_equal(routine.fit(X).embedding_, first)
+    warm = routine.set_params(warm_start=True).fit(X)
+    assert np.array_equal(warm.transform(X), warm.embedding_)
 
 
 @pytest.mark.parametrize(
@@ -396,3 +450,29 @@ def test_without_epochs_the_network_stays_as_it_is(digits):
     routine = ParametricTSNE(**{**SHORT, "epochs": 0}).fit(digits[0][:100])
     assert "distillation" not in {record["phase"] for record in routine.history_}
     assert len(routine.refined_map_.positions) == 100
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"decoder": True},
+        {"classifier": True},
+        {"density": True},
+        {"structure": True},
+        {"loss_shares": {"labels": 0.7}},
+    ],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_by_default_a_map_with_further_components_is_not_refined(settings):
+    X, y = load_iris(return_X_y=True)
+    routine = ParametricTSNE(epochs=1, init_epochs=1, random_state=0, **settings).fit(X, y)
+    assert not hasattr(routine, "refined_map_")
+    assert "refine" not in routine.to_spec(format="dict")
+
+
+def test_by_default_a_map_with_a_constraint_is_not_refined():
+    X = load_iris().data
+    routine = ParametricTSNE(epochs=1, init_epochs=1, random_state=0)
+    routine.add_constraint(AxisConstraint(0), share=0.4).fit(X)
+    assert not hasattr(routine, "refined_map_")
+    assert "refine" not in routine.to_spec(format="dict")

@@ -17,7 +17,7 @@ def test_means_are_the_metrics(digits):
     found = neighborhood_error(*digits, n_neighbors=10)
     assert 1 - found.false.mean() == pytest.approx(trustworthiness(*digits, n_neighbors=10), abs=1e-12)
     assert 1 - found.missing.mean() == pytest.approx(continuity(*digits, n_neighbors=10), abs=1e-12)
-    assert found.kept.mean() == pytest.approx(knn_recall(*digits, n_neighbors=10), abs=1e-12)
+    assert found.preserved.mean() == pytest.approx(knn_recall(*digits, n_neighbors=10), abs=1e-12)
 
 
 def test_point_that_is_moved_away_is_the_one_with_false_neighbours():
@@ -27,7 +27,7 @@ def test_point_that_is_moved_away_is_the_one_with_false_neighbours():
     embedding[order[0]] = X[order[-1]] + 0.01
     found = neighborhood_error(X, embedding, n_neighbors=5)
     assert found.false.argmax() == found.missing.argmax() == order[0]
-    assert found.kept[order[0]] == 0
+    assert found.preserved[order[0]] == 0
     assert np.median(found.false) == 0
 
 
@@ -47,7 +47,7 @@ def test_images_and_held_out_rows_are_measured(digits):
     expected = trustworthiness(
         X[:300], embedding[:300], test_X=X[300:], test_embedding=embedding[300:], n_neighbors=15
     )
-    assert found.kept.shape == (100,)
+    assert found.preserved.shape == (100,)
     assert 1 - found.false.mean() == pytest.approx(expected, abs=1e-12)
 
 

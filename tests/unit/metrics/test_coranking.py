@@ -36,7 +36,7 @@ def test_curve_is_that_of_the_coranking_matrix():
     rescaled = ((n - 1) * preserved - k) / (n - 1 - k)
     curve = coranking_curve(X, embedding)
     np.testing.assert_array_equal(curve.k, k)
-    np.testing.assert_allclose(curve.kept, preserved, atol=1e-12)
+    np.testing.assert_allclose(curve.preserved, preserved, atol=1e-12)
     np.testing.assert_allclose(curve.rescaled, rescaled, atol=1e-12)
     assert curve.area == pytest.approx((rescaled / k).sum() / (1 / k).sum(), abs=1e-12)
 
@@ -44,7 +44,7 @@ def test_curve_is_that_of_the_coranking_matrix():
 def test_curve_agrees_with_knn_recall_at_every_size(digits):
     curve = coranking_curve(*digits)
     preserved = knn_recall(*digits, n_neighbors=(1, 5, 15, 50, 298))
-    assert [curve.kept[k - 1] for k in preserved] == pytest.approx(list(preserved.values()), abs=1e-9)
+    assert [curve.preserved[k - 1] for k in preserved] == pytest.approx(list(preserved.values()), abs=1e-9)
 
 
 def test_perfect_map_has_area_one_and_a_random_one_about_zero(digits):
@@ -63,13 +63,13 @@ def test_map_that_puts_all_in_one_place_keeps_nothing_though_rows_are_sorted(dig
 def test_curve_of_a_sample_is_near_the_whole_one(digits):
     X, embedding = digits
     whole, sample = coranking_curve(X, embedding), coranking_curve(X, embedding, n_samples=150)
-    assert np.abs(whole.kept - sample.kept)[20:].max() < 0.05
+    assert np.abs(whole.preserved - sample.preserved)[20:].max() < 0.05
     assert sample.area == pytest.approx(whole.area, abs=6 * sample.area.standard_error)
 
 
 def test_chunks_do_not_change_the_curve(digits):
     a, b = coranking_curve(*digits), coranking_curve(*digits, chunk_size=17)
-    np.testing.assert_array_equal(a.kept, b.kept)
+    np.testing.assert_array_equal(a.preserved, b.preserved)
     assert a.area == pytest.approx(b.area, abs=1e-12)
 
 

@@ -62,7 +62,7 @@ def test_knn_recall_and_curve_count_training_rows(split):
     preserved = knn_recall(*rows, n_neighbors=(5, 50), **settings)
     curve = coranking_curve(*rows, **settings)
     assert list(preserved.values()) == pytest.approx(expected, abs=1e-12)
-    assert curve.kept[[4, 49]] == pytest.approx(expected, abs=1e-12)
+    assert curve.preserved[[4, 49]] == pytest.approx(expected, abs=1e-12)
     assert len(curve.k) == near.shape[1] - 1
 
 

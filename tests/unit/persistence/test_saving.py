@@ -66,7 +66,7 @@ def round_trip(routine, path, **settings):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: ParametricTSNE(perplexity=10, epochs=2, init_epochs=1, random_state=0),
+        lambda: ParametricTSNE(refine=False, perplexity=10, epochs=2, init_epochs=1, random_state=0),
         lambda: ParametricUMAP(n_neighbors=10, epochs=2, batch_size=100, random_state=0),
         lambda: ParametricMDS(epochs=2, random_state=0),
         lambda: ParametricPaCMAP(epochs=3, random_state=0),
@@ -160,7 +160,7 @@ def test_parameters_that_nobody_set_stay_unset(iris, path):
 
 
 def test_trained_by_train_has_the_network_of_train(iris, path):
-    routine = ParametricTSNE(perplexity=10, epochs=1, init_epochs=1, random_state=0)
+    routine = ParametricTSNE(refine=False, perplexity=10, epochs=1, init_epochs=1, random_state=0)
     routine.train(iris)
     again = round_trip(routine, path)
     assert again.to_spec() == routine.to_spec()
@@ -252,7 +252,7 @@ def test_callbacks_and_stopping_with_names_come_back(iris, path):
 def test_alpha_of_the_model_is_its_parameter_again(iris, path):
     model = ModelRecipe("mlp").make((4,))
     routine = ParametricTSNE(
-        perplexity=10, model=model, alpha=model.alpha, epochs=1, init_epochs=1, random_state=0
+        refine=False, perplexity=10, model=model, alpha=model.alpha, epochs=1, init_epochs=1, random_state=0
     )
     routine.train(iris)
     again = round_trip(routine, path)

@@ -19,7 +19,7 @@ Y = PCA(2).fit_transform(X)
 @pytest.fixture(scope="module")
 def routine():
     return ParametricTSNE(
-        epochs=3, init_epochs=2, hidden_dims=[20], batch_size=100, random_state=0, structure=True
+        refine=False, epochs=3, init_epochs=2, hidden_dims=[20], batch_size=100, random_state=0, structure=True
     ).fit(X)
 
 

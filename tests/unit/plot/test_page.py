@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
+from pages import python_blocks
 from paradime import plot
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "plotting.md"
@@ -19,7 +20,7 @@ def test_page_runs_and_writes_its_files(tmp_path, monkeypatch, few_first_steps, 
         "paradime.plot.animate", lambda frames, path, *, labels: (len(frames.frames[0]), len(labels))
     )
     names: dict = {}
-    for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.S):
+    for block in python_blocks(PAGE.read_text(encoding="utf-8")):
         exec(block, names)
         plt.close("all")
     assert (tmp_path / "digits.png").stat().st_size > 10_000

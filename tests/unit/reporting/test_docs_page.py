@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from pages import python_blocks
+
 ROOT = Path(__file__).resolve().parents[3]
 TEXT = (ROOT / "docs" / "reporting.md").read_text(encoding="utf-8")
 
@@ -12,7 +14,7 @@ def test_blocks_of_the_page_write_the_report(tmp_path, monkeypatch, no_pictures,
     monkeypatch.setattr("paradime.training.budget.steps_for", lambda n_rows: 20)
     monkeypatch.chdir(tmp_path)
     names: dict = {}
-    for block in re.findall(r"```python\n(.*?)```", TEXT, flags=re.S):
+    for block in python_blocks(TEXT):
         exec(block, names)
     assert "Handwritten digits" in (tmp_path / "digits_report.html").read_text(encoding="utf-8")
     assert all(f"report.{name}" in TEXT for name in ("frame", "scores", "verdicts", "concerns", "save"))

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from paradime.sources import SourceError, StoredRows, is_source, open_data, open_rows, random_access
+from paradime.sources.reader import FileStamp
 from paradime.utils.rows import rows_of
 
 
@@ -206,6 +207,22 @@ def test_file_that_is_truncated_while_it_is_read_is_named(tmp_path, X):
             read()
     with pytest.raises(SourceError, match=r"must have the 968 bytes of its 70 rows, got 400: it is truncated"):
         open_rows(tmp_path / "rows.npy")
+
+
+def test_file_that_is_truncated_after_its_size_was_checked_is_an_error_too(tmp_path, X, monkeypatch):
+    rows = open_rows(write_npy(tmp_path, X))
+    monkeypatch.setattr(FileStamp, "check", lambda _: None)
+    with (tmp_path / "rows.npy").open("r+b") as file:
+        file.truncate(400)
+    for read in (lambda: rows[[60, 2]], lambda: rows.dense()):
+        with pytest.raises(SourceError, match=r"rows.npy: must not change while it is read, got its end"):
+            read()
+
+
+def test_selected_rows_are_the_same_without_reads_at_places(tmp_path, X, monkeypatch):
+    monkeypatch.delattr("os.pread")  # as on Windows
+    rows = open_rows(write_npy(tmp_path, X))
+    assert np.array_equal(rows[[60, 2, 60]], X[[60, 2, 60]])
 
 
 def test_file_that_changes_or_vanishes_is_named(tmp_path, X):

@@ -197,7 +197,7 @@ def validator():
 @pytest.mark.parametrize(("registry", "name"), CLASSES)
 def test_block_with_other_arguments_is_written_read_and_valid(registry, name, validator):
     arguments = arguments_of(registry, name)
-    if name in ("mlp", "centers"):
+    if name in ("mlp", "centers", "prototypes"):
         arguments["in_dim"] = 144
     routine = routine_with(registry, name, arguments)
     spec = routine.to_spec(format="dict")

@@ -83,11 +83,13 @@ def test_a_refined_map_starts_at_a_short_training():
     def phases(**settings):
         return [phase.epochs for phase in ParametricTSNE(**settings).training_phases]
 
-    assert phases()[-1] == "auto"
+    assert phases(refine=False)[-1] == "auto"
+    assert phases()[-1] == "short"
     assert phases(refine=True)[-1] == "short"
     assert phases(refine=True, epochs=7)[-1] == 7
-    assert ParametricTSNE(refine=True).get_params()["epochs"] == "auto"
-    made = ParametricDR.from_spec(ParametricTSNE(refine=True).to_spec())
+    assert phases(n_components=4)[-1] == "auto"  # a map that is not refined
+    assert ParametricTSNE().get_params()["epochs"] == "auto"
+    made = ParametricDR.from_spec(ParametricTSNE().to_spec())
     assert made.training_phases[-1].epochs == "short"
 
 

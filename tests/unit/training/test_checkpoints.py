@@ -37,8 +37,6 @@ from paradime.training import (
 from paradime.training._trees import _KIND, assemble
 from paradime.utils.seed import seed_all
 
-pytestmark = pytest.mark.usefixtures("few_first_steps")
-
 
 class StopAt(Callback):
     """Presses Ctrl-C after so many steps."""
@@ -114,7 +112,7 @@ def test_presets_go_on_to_the_same_bits(name, X, tmp_path):
 
 def test_a_training_interrupted_twice_goes_on_to_the_same_bits(X, tmp_path):
     def make():
-        return ParametricTSNE(**SHORT, init_epochs=1, perplexity=10)
+        return ParametricTSNE(refine=False, **SHORT, init_epochs=1, perplexity=10)
 
     with pytest.raises(KeyboardInterrupt):
         make().fit(X, callbacks=[Checkpoints(tmp_path), StopAt(33)])
@@ -128,7 +126,7 @@ def test_balanced_weights_go_on_to_the_same_bits(X, tmp_path):
 
     def make():
         parts = {"decoder": True, "classifier": True, "density": True, "structure": True}
-        return ParametricTSNE(**SHORT, init_epochs=1, perplexity=10, **parts)
+        return ParametricTSNE(refine=False, **SHORT, init_epochs=1, perplexity=10, **parts)
 
     one, other = interrupted(make, X, tmp_path, 42, y), make().fit(X, y)
     assert_same(one, other, X)
@@ -141,6 +139,7 @@ def test_balanced_weights_go_on_to_the_same_bits(X, tmp_path):
 def test_schedule_stopping_and_held_out_rows_go_on_to_the_same_bits(X, tmp_path):
     def make():
         return ParametricTSNE(
+            refine=False,
             **{**SHORT, "epochs": 8},
             perplexity=10,
             init_epochs=1,
@@ -260,7 +259,7 @@ def test_a_finished_training_can_be_loaded_and_takes_no_step(X, tmp_path):
 
 def test_training_by_train_goes_on_too(X, tmp_path):
     def make():
-        return ParametricTSNE(epochs=3, init_epochs=1, batch_size=40, random_state=0, perplexity=10)
+        return ParametricTSNE(refine=False, epochs=3, init_epochs=1, batch_size=40, random_state=0, perplexity=10)
 
     whole = make()
     whole.train(X)

@@ -1,10 +1,8 @@
 """Several processes that train one model: each encodes a share of every batch, and all take the same steps."""
 
-import multiprocessing
 import signal
 import subprocess
 import sys
-import textwrap
 import warnings
 
 import numpy as np
@@ -20,44 +18,6 @@ from paradime.training.sharing import encoding_shares
 from paradime.utils.ranks import Ranks, current_ranks, together
 
 N = 301  # a share has one row more than the other
-
-JOIN = """
-torch.distributed.init_process_group("gloo", init_method="file://" + str(group), rank=rank, world_size=2)
-try:
-    result = run()
-except Exception as error:
-    result = type(error).__name__ + ": " + str(error)
-sender.send(result)
-"""
-
-
-@pytest.fixture
-def on_two(forked, tmp_path):
-    """Runs a function, defined as ``run()`` by code, in two processes; returns what it returns in each."""
-    started = []
-
-    def start(code, **names):
-        processes, receivers = [], []
-        for rank in range(2):
-            receiver, sender = multiprocessing.Pipe(duplex=False)
-            named = {**names, "rank": rank, "group": tmp_path / f"group-{len(started)}", "sender": sender}
-            processes.append(forked(textwrap.dedent(code) + JOIN, **named))
-            receivers.append(receiver)
-        started.extend(processes)
-        return processes, receivers
-
-    def run(code, **names):
-        processes, receivers = start(code, **names)
-        results = [receiver.recv() if receiver.poll(120) else "no answer" for receiver in receivers]
-        for process in processes:
-            process.join(30)
-        return results
-
-    run.start = start
-    yield run
-    for process in started:
-        process.kill()
-
 
 METHODS = """
 import numpy as np, torch, paradime
@@ -230,7 +190,43 @@ def test_searches_share_the_queries(on_two, X):
             np.testing.assert_allclose(dists, expected_dists, rtol=1e-6)
 
 
-def test_a_killed_process_ends_the_other_and_the_training_goes_on_alone(on_two, X, tmp_path):  # row 59
+def test_the_search_of_rows_on_disk_shares_the_queries_and_samples_are_the_same(on_two, X, tmp_path):
+    pytest.importorskip("faiss")
+    code = """
+    import torch
+    from paradime.dr.streaming import sample_of
+    from paradime.neighbors import NeighborCache, nearest_neighbors, on_disk, search
+    from paradime.sources import open_rows
+    from paradime.utils.ranks import together
+
+    def run():
+        search.EXACT_UP_TO, queries = 100, []
+        query = on_disk.query
+        on_disk.query = lambda index, rows, k: queries.append(len(rows)) or query(index, rows, k)
+        torch.manual_seed(rank)
+        with together(), NeighborCache(folder=folder).active():
+            found = nearest_neighbors(open_rows(path), 7)
+            sample, _ = sample_of(open_rows(path), None, 20, None)
+        with together(), NeighborCache(folder=folder if rank else folder / "own").active():
+            again = nearest_neighbors(open_rows(path), 7)  # one has it, the other not: both search
+        same = all(torch.equal(a, b) for a, b in zip(found, again))
+        return [part.numpy() for part in found], sample.numpy(), queries[-1], same
+    """
+    np.save(tmp_path / "rows.npy", X)
+    first, second = on_two(code, path=tmp_path / "rows.npy", folder=tmp_path / "cache")
+    assert isinstance(first, tuple), first
+    for one, other in zip([*first[0], first[1]], [*second[0], second[1]], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert (first[2], second[2]) == (N // 2, N - N // 2)
+    assert first[3]
+    assert second[3]
+    exact, _ = nearest_neighbors(X, 7, backend="exact")
+    assert (first[0][0] == exact.numpy()).mean() > 0.97
+    assert len(list((tmp_path / "cache").glob("*.neighbors"))) == 1
+
+
+@pytest.mark.row(59)
+def test_a_killed_process_ends_the_other_and_the_training_goes_on_alone(on_two, X, tmp_path):
     code = """
     import os, signal, paradime
     from paradime.training import Callback, Checkpoints

@@ -42,7 +42,7 @@ def assert_equal_weights(one, other):
 FAST = {"random_state": 0, "epochs": 2, "batch_size": 64}
 PRESETS = [
     ParametricUMAP(**FAST, density=True, structure=True),
-    ParametricTSNE(**FAST, classifier=True, decoder=True, perplexity=10),
+    ParametricTSNE(refine=False, **FAST, classifier=True, decoder=True, perplexity=10),
     ParametricContrastive(**FAST, kind="nce"),
     ParametricPaCMAP(random_state=0, epochs=3, batch_size=64),
     ParametricMDS(**FAST),
@@ -201,7 +201,7 @@ def test_positions_of_held_out_rows_follow_from_their_nearest_training_rows(digi
 
 def test_a_component_without_its_entry_is_left_out_and_said_so(digits):
     X, y = digits
-    tsne = ParametricTSNE(**FAST, classifier=True, perplexity=10)
+    tsne = ParametricTSNE(refine=False, **FAST, classifier=True, perplexity=10)
     with pytest.warns(
         UserWarning, match=r"phase 'embedding': the held-out loss leaves out 'labels'.*100 held-out"
     ):
@@ -211,7 +211,7 @@ def test_a_component_without_its_entry_is_left_out_and_said_so(digits):
 
 def test_relations_that_refuse_so_few_rows_leave_the_quality(digits):
     X, _ = digits
-    tsne = ParametricTSNE(**FAST, perplexity=30)
+    tsne = ParametricTSNE(refine=False, **FAST, perplexity=30)
     with pytest.warns(UserWarning, match="leaves out 'embedding'.*10 held-out rows.*Relations 'rel': perplexity"):
         tsne.fit(X[:300], validation_data=X[300:310])
     assert tsne.history_[-1]["validation_loss"] is None
@@ -257,7 +257,7 @@ def test_targets_of_held_out_rows_are_numbered_as_those_of_the_training(digits):
     X, y = digits
     names = np.array([f"digit {number}" for number in y])
     keep = y[300:] >= 5  # whose own numbers would start at 0
-    routine = ParametricTSNE(epochs=3, batch_size=64, random_state=0, classifier=True, perplexity=10)
+    routine = ParametricTSNE(refine=False, epochs=3, batch_size=64, random_state=0, classifier=True, perplexity=10)
     routine.fit(X[:300], names[:300], validation_data=(X[300:][keep], names[300:][keep]))
     scores = torch.log(torch.from_numpy(routine.predict_proba(X[300:][keep])))
     expected = torch.nn.functional.nll_loss(scores, torch.from_numpy(y[300:][keep]))

@@ -1,6 +1,7 @@
 """Tests of the checks of single arguments."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,11 +13,16 @@ from paradime.training import Cosine, EarlyStopping
 from paradime.transforms import LocalScaling
 from paradime.utils.arguments import (
     check_choice,
+    check_instance,
     check_integer,
     check_not_negative,
+    check_path,
     check_positive,
+    check_strings,
+    check_switch,
     check_within,
     is_integer,
+    shown,
 )
 
 
@@ -97,3 +103,55 @@ def test_an_unknown_name_is_answered_with_a_similar_one():
     check_choice("kind", "rank", ("pearson", "rank"))
     with pytest.raises(ValueError, match=r"^unknown kind 'ranks'. Did you mean 'rank'\?$"):
         check_choice("kind", "ranks", ("pearson", "rank"))
+
+
+@pytest.mark.parametrize("value", [["rank"], 3, None, np.zeros(2)])
+def test_what_is_no_string_is_no_name(value):
+    with pytest.raises(ValueError, match=r"^unknown kind "):
+        check_choice("kind", value, ("pearson", "rank"))
+
+
+@pytest.mark.parametrize("value", [True, False, 0, 1, np.True_, np.int64(0)])
+def test_booleans_and_the_integers_0_and_1_are_switches(value):
+    check_switch("verify", value)
+
+
+@pytest.mark.parametrize("value", ["no", "", None, 2, 1.0, [], [True], np.array([True]), object()])
+def test_nothing_else_is_a_switch(value):
+    with pytest.raises(ValueError, match=r"^verify must be True or False, got .*\. Leave it out\.$"):
+        check_switch("verify", value, remedy="Leave it out.")
+
+
+def test_a_single_string_is_one_name():
+    assert check_strings("keys", "main") == ["main"]
+    assert check_strings("keys", np.array(["a", "b"])) == ["a", "b"]
+    assert check_strings("keys", []) == []
+
+
+@pytest.mark.parametrize("value", [3, None, b"main", ["a", 1], [["a"]], np.zeros((2, 2))])
+def test_other_values_are_no_names(value):
+    with pytest.raises(ValueError, match=r"^keys must be a string or a list of strings, got "):
+        check_strings("keys", value)
+
+
+def test_paths_are_strings_and_what_stands_for_a_path():
+    assert check_path("a/b") == check_path(Path("a/b")) == Path("a/b")
+    for value in (3, None, b"a", ["a"]):
+        with pytest.raises(
+            TypeError, match=r"^folder must be a string or a pathlib\.Path, got .* such as 'runs'\.$"
+        ):
+            check_path(value, name="folder", example="runs")
+
+
+def test_an_object_of_another_class_is_shown():
+    check_instance("loss", CorrelationLoss("age"), CorrelationLoss)
+    with pytest.raises(TypeError, match=r"^key must be a string, got 3\. It comes first\.$"):
+        check_instance("key", 3, str, remedy="It comes first.")
+
+
+@pytest.mark.parametrize("value", [np.zeros((50, 4)), torch.zeros(50, 4), "a\nb", "x" * 10_000, list(range(999))])
+def test_a_value_is_shown_on_one_short_line(value):
+    text = shown(value)
+    assert "\n" not in text
+    assert len(text) <= 120
+    assert not hasattr(value, "shape") or "of shape (50, 4)" in text

@@ -13,7 +13,8 @@ from paradime.utils.optional import EXTRAS, check_installed, require
 
 ROOT = Path(__file__).resolve().parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-OF_USERS = {name: needs for name, needs in PROJECT["optional-dependencies"].items() if name not in ("all", "dev")}
+NOT_FOR_USERS = ("all", "dev", "docs")
+OF_USERS = {name: needs for name, needs in PROJECT["optional-dependencies"].items() if name not in NOT_FOR_USERS}
 
 
 def names_of(requirements):
