@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 from sklearn.preprocessing import StandardScaler
 
 from paradime import ParametricTSNE, ParametricUMAP
-from paradime.constraints import AxisConstraint, BoundsConstraint
+from paradime.constraints import AxisConstraint, BoundsConstraint, ConceptConstraint
 from paradime.datasets import load_covertype
 from paradime.explorer import explore
 from paradime.models import ACTIVATIONS, FullyConnectedEmbeddingModel
@@ -167,8 +167,9 @@ BOX = BoundsConstraint(low=[None, 0], high=[None, 3], exact=True)
         ([BoundsConstraint(center=[1, 0], radius=2, exact=True)], False),
         ([BoundsConstraint(corners=[[0, 0], [4, 0], [0, 4]], exact=True)], True),
         ([BoundsConstraint(low=[0, None], high=[None, 1], exact=True)], False),
+        ([ConceptConstraint(range(20), range(50, 90), exact=True)], False),
     ],
-    ids=["axis and box", "refined axis and box", "disc", "refined polygon", "half-open box"],
+    ids=["axis and box", "refined axis and box", "disc", "refined polygon", "half-open box", "concepts"],
 )
 def test_rows_are_placed_with_exact_constraints_as_by_the_routine(browser, tmp_path, constraints, refine):
     rng = np.random.default_rng(0)

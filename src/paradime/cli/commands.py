@@ -124,7 +124,9 @@ def update(
     ] = None,
     constraint_share: Annotated[
         float,
-        typer.Option("--constraint-share", metavar="SHARE", help="The constraints' share of the gradient."),
+        typer.Option(
+            "--constraint-share", metavar="SHARE", help="The gradient share of pairs; pins are held with the rest."
+        ),
     ] = 0.3,
     epochs: Annotated[
         int | None, typer.Option("--epochs", min=1, metavar="N", help="Epochs; by default as in the training.")

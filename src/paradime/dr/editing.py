@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import torch
 
-from paradime.constraints import Constraint, Edits
+from paradime.constraints import Constraint, Edits, PinConstraint
 from paradime.constraints.indexed import IndexedConstraint
 from paradime.data import Dataset
 from paradime.dr.estimator import Estimator
@@ -100,7 +100,7 @@ class ImposedConstraints:
 
     Attributes:
         constraints: The constraints, which have the rows that they are about.
-        share: Their share of the gradient, of all together.
+        share: The share of the gradient of those that are no pins, together. Pins have that of the anchors.
         dataset: The rows of the update.
         keys: A number of each row of the update that equal rows share.
         before: The rows' positions in the map before the update, shape (n, out_dim).
@@ -131,9 +131,24 @@ class ImposedConstraints:
         return cls(constraints, share, dataset, keys_of_rows(rows), before, by_network)
 
     @property
+    def n_others(self) -> int:
+        """The number of constraints that are no pins."""
+        return sum(not isinstance(one, PinConstraint) for one in self.constraints)
+
+    @property
+    def has_pins(self) -> bool:
+        """Whether any rows are pinned."""
+        return self.n_others < len(self.constraints)
+
+    @property
+    def share_of_others(self) -> float:
+        """The share of the gradient of constraints that are no pins; 0 without any."""
+        return self.share if self.n_others else 0.0
+
+    @property
     def share_of_each(self) -> float:
-        """The share of the gradient of each constraint."""
-        return self.share / len(self.constraints)
+        """The share of the gradient of each constraint that is no pin."""
+        return self.share / max(1, self.n_others)
 
     @property
     def named_keys(self) -> torch.Tensor:

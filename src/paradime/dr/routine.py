@@ -422,7 +422,7 @@ class ParametricDR(Estimator):
         old: Data | None = None,
         keep: int | float = 10_000,
         anchors: int = 500,
-        share: float = 0.5,
+        share: float | None = None,
         epochs: int | None = None,
         constraints: str | os.PathLike[str] | Edits | Iterable[Constraint] | Constraint | None = None,
         constraint_share: float = 0.3,
@@ -447,12 +447,16 @@ class ParametricDR(Estimator):
             keep: How many earlier rows are trained along, at least 0, or their share as a fraction; more are
                 drawn from. With 0, the anchors alone stand for them.
             anchors: How many anchors there are, at least 0; none are held with 0.
-            share: Their share of the gradient, in (0, 1).
-            epochs: Epochs of each phase; those of the phase if ``None``.
+            share: The share of the gradient, in (0, 1), of anchors and pins, which are one loss. If ``None``, 0.5
+                without pins; with pins, 0.9 of what other constraints leave, since a method pulls pinned rows
+                back, and gradients of equal shares cancel.
+            epochs: Epochs of each phase. If ``None``, those of the phase; with pins, more where the phases
+                together have less than 2,000 steps, so that pinned rows can leave the rows beside which they lie.
             constraints: What is imposed on the rows of ``X``: a file of edits, or constraints that are not exact;
                 :attr:`drift_` has the adherence, and how far the other rows have moved. A row that a file names
                 is one of a pandas data frame with this name in its index.
-            constraint_share: The share of the gradient of all constraints together, in (0, 1).
+            constraint_share: The share of the gradient, in (0, 1), of constraints that are no pins, such as pairs,
+                together.
             callbacks: What to call during training, in addition to the routine's own.
 
         Returns:

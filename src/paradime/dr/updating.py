@@ -48,6 +48,11 @@ log = logging.getLogger(__name__)
 
 _ANCHORS = "anchors"  # the key of the loss that holds them
 _USUAL_ANCHORS = 500
+_SHARE = 0.5  # of the gradient, of anchors
+# of what other constraints leave, of anchors with pins: the embedding pulls pinned rows back, and two opposed
+# gradients of equal shares cancel wherever the rows are
+_SHARE_WITH_PINS = 0.9
+_STEPS_WITH_PINS = 2_000  # at least: to part pinned rows from near ones, a network has to become steep
 _ANNOUNCE = "Name all of them at the first call, partial_fit(X, y, classes=…)."
 
 
@@ -212,7 +217,8 @@ def check_update(keep: Any, anchors: Any, share: Any) -> None:
     if not is_share and (not is_integer(keep) or keep < 0):
         raise ValueError(f"keep must be a number of rows, at least 0, or a share in [0, 1], got {shown(keep)}.")
     check_integer("anchors", anchors, 0)
-    check_within("share", share, "(0, 1)", remedy="Set anchors=0 to hold none.")
+    if share is not None:
+        check_within("share", share, "(0, 1)", remedy="Set anchors=0 to hold none.")
 
 
 def rows_to_update(
@@ -267,37 +273,74 @@ def with_kept(earlier: Dataset, new: Dataset, keep: int | float, seed: int | Non
 def held_phases(
     blocks: Components,
     anchors: Anchors | None,
-    share: float,
+    share: float | None,
     epochs: int | None,
     imposed: ImposedConstraints | None = None,
 ) -> Iterator[None]:
     """Within the block, the phases are the main ones, with imposed constraints, and a loss that holds anchors."""
-    changes = {} if epochs is None else {"epochs": epochs}
-    phases = [phase.replace(**changes) for phase in blocks.main_phases()]
+    share = _share_of_held(share, imposed)
+    phases = _longer(blocks.main_phases(), epochs, imposed)
     before = set(blocks.losses)
-    pins: list[PinConstraint] = []
-    if imposed is not None:
-        for one in imposed.constraints:
-            added = added_constraint(
-                one, blocks.losses, key=None, weight=None, share=imposed.share_of_each, phases=None
-            )
-            if isinstance(one, PinConstraint):
-                pins.append(one)
-            else:
-                added.apply(blocks.losses, phases)
+    constraints = [] if imposed is None else imposed.constraints
+    pins = [one for one in constraints if isinstance(one, PinConstraint)]
+    for pin in pins:  # whether it contradicts constraints of the routine
+        added_constraint(pin, blocks.losses, key=None, weight=None, share=share, phases=None)
+    held: list[Loss] = list(pins)
     if anchors is not None and len(anchors.rows):
-        held: Loss = AnchorLoss(anchors.rows, anchors.positions)
-        if pins:
-            held = _HeldRows([held, *pins])
-        AddedLoss(_ANCHORS, held, share=share).apply(blocks.losses, phases)
-    elif pins and imposed is not None:
-        AddedLoss(_ANCHORS, _HeldRows(pins), share=imposed.share_of_each).apply(blocks.losses, phases)
+        held.insert(0, AnchorLoss(anchors.rows, anchors.positions))
+    others = [one for one in constraints if not isinstance(one, PinConstraint)]
+    later = (share if held else 0.0) + (0.0 if imposed is None else imposed.share_of_others)
+    for one in others:
+        assert imposed is not None
+        later = max(0.0, later - imposed.share_of_each)
+        # a loss that is added takes its share from those before it
+        own = imposed.share_of_each / (1 - later)
+        added_constraint(one, blocks.losses, key=None, weight=None, share=own, phases=None).apply(
+            blocks.losses, phases
+        )
+    if held:
+        loss = held[0] if len(held) == 1 else _HeldRows(held)
+        AddedLoss(_ANCHORS, loss, share=share).apply(blocks.losses, phases)
     try:
         with blocks.other_phases(phases):
             yield
     finally:
         for key in set(blocks.losses) - before:
             del blocks.losses[key]
+
+
+def _longer(
+    phases: Sequence[TrainingPhase], epochs: int | None, imposed: ImposedConstraints | None
+) -> list[TrainingPhase]:
+    """Returns phases with the epochs of an update: by default their own, and together enough for pins."""
+    if epochs is not None:
+        return [phase.replace(epochs=epochs) for phase in phases]
+    if imposed is None or not imposed.has_pins:
+        return list(phases)
+    n_rows = len(imposed.dataset)
+    budgets = [phase.budget(n_rows) for phase in phases]
+    steps = sum(one.epochs * _batches(one.batches_per_epoch, n_rows, one.batch_size) for one in budgets)
+    factor = max(1.0, _STEPS_WITH_PINS / max(1, steps))
+    return [
+        phase.replace(epochs=math.ceil(one.epochs * factor)) for phase, one in zip(phases, budgets, strict=True)
+    ]
+
+
+def _share_of_held(share: float | None, imposed: ImposedConstraints | None) -> float:
+    """Returns the gradient share of anchors and pins.
+
+    Raises:
+        ValueError: If it leaves nothing beside that of other constraints.
+    """
+    others = 0.0 if imposed is None else imposed.share_of_others
+    if share is None:
+        has_pins = imposed is not None and imposed.has_pins
+        return _SHARE_WITH_PINS * (1 - others) if has_pins else min(_SHARE, _SHARE_WITH_PINS * (1 - others))
+    if share + others >= 1:
+        raise ValueError(
+            f"share and constraint_share must sum to less than 1, got {share} and {others}. Lower one of them."
+        )
+    return share
 
 
 class _HeldRows(Loss):

@@ -9,7 +9,14 @@ import numpy as np
 import torch
 
 from paradime.exceptions import UnsupportedConfigurationError
-from paradime.models.outputs import AttributeAxis, BoxBounds, DiscBounds, OutputLayers, PolygonBounds
+from paradime.models.outputs import (
+    AttributeAxis,
+    BoxBounds,
+    DiscBounds,
+    LinearAxis,
+    OutputLayers,
+    PolygonBounds,
+)
 
 __all__ = ["apply_condition", "write_conditions"]
 
@@ -57,6 +64,17 @@ def _attribute(layer: Any, unit: float) -> dict[str, Any]:
     }
 
 
+def _linear(layer: Any, unit: float) -> dict[str, Any]:
+    center, gap = _doubles(layer.center) + _doubles(layer.rest), float(layer.log_gap.detach().exp()) * unit
+    offset = float(layer.offset.detach()) * unit
+    return {
+        "op": "linear axis",
+        "axis": layer.axis,
+        "center": center,
+        "weights": gap * _doubles(layer.weights),
+    } | {"offset": offset}
+
+
 def _box(layer: Any, _unit: float) -> dict[str, Any]:
     return {"op": "box", "low": _doubles(layer.low), "high": _doubles(layer.high)}
 
@@ -71,6 +89,7 @@ def _polygon(layer: Any, _unit: float) -> dict[str, Any]:
 
 _WRITERS: dict[type[torch.nn.Module], Callable[[Any, float], dict[str, Any]]] = {
     AttributeAxis: _attribute,
+    LinearAxis: _linear,
     BoxBounds: _box,
     DiscBounds: _disc,
     PolygonBounds: _polygon,
@@ -95,8 +114,16 @@ def _on_axis(positions: torch.Tensor, rows: torch.Tensor, condition: dict[str, A
     if len(gaps) > 1:  # each part ends where the next begins, but for the ends, which go on
         parts = torch.cat([parts[:, :1].clamp(max=1), parts[:, 1:-1].clamp(0, 1), parts[:, -1:].clamp(min=0)], 1)
     own = (parts * gaps).sum(dim=1) - gaps.sum() / 2 + condition["offset"]
-    is_axis = torch.arange(positions.shape[1]) == condition["axis"]
-    return torch.where(is_axis, own[:, None], positions)
+    return _with_coordinate(positions, condition["axis"], own)
+
+
+def _along_line(positions: torch.Tensor, rows: torch.Tensor, condition: dict[str, Any]) -> torch.Tensor:
+    own = (rows - condition["center"]) @ condition["weights"] + condition["offset"]
+    return _with_coordinate(positions, condition["axis"], own)
+
+
+def _with_coordinate(positions: torch.Tensor, axis: int, own: torch.Tensor) -> torch.Tensor:
+    return torch.where(torch.arange(positions.shape[1]) == axis, own[:, None], positions)
 
 
 def _in_box(positions: torch.Tensor, _rows: torch.Tensor, condition: dict[str, Any]) -> torch.Tensor:
@@ -137,4 +164,10 @@ def _polygon_gauge(directions: torch.Tensor, condition: dict[str, Any]) -> torch
 
 
 _GAUGES = {"disc": _disc_gauge, "polygon": _polygon_gauge}
-_APPLIED = {"attribute": _on_axis, "box": _in_box, "disc": _in_star, "polygon": _in_star}
+_APPLIED = {
+    "attribute": _on_axis,
+    "linear axis": _along_line,
+    "box": _in_box,
+    "disc": _in_star,
+    "polygon": _in_star,
+}

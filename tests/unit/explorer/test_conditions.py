@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from paradime import ParametricTSNE
-from paradime.constraints import AxisConstraint, BoundsConstraint
+from paradime.constraints import AxisConstraint, BoundsConstraint, ConceptConstraint
 from paradime.exceptions import UnsupportedConfigurationError
 from paradime.explorer.conditions import write_conditions
 from paradime.explorer.network import run_layers, write_layers
@@ -14,6 +14,7 @@ from paradime.models import CenterModel, FullyConnectedEmbeddingModel, OutputLay
 OUTPUTS = {
     "axis": {"kind": "attribute", "axis": 1, "column": 2, "knots": [-1.0, 2.0]},
     "levels": {"kind": "attribute", "axis": 0, "column": 0, "knots": [-1.0, 0.0, 0.5, 3.0]},
+    "line": {"kind": "linear", "axis": 1, "weights": [0.5, -1.0, 0.0, 2.0], "center": [0.1, 0.0, 1.0, -1.0]},
     "box": {"kind": "box", "low": [-1, -0.5], "high": [0.5, 2]},
     "half-open box": {"kind": "box", "low": [-0.2, None], "high": [None, 0.1]},
     "disc": {"kind": "disc", "center": [0.5, -1], "radius": 0.7},
@@ -58,11 +59,16 @@ def test_projected_conditions_leave_what_is_within(name):
         assert (run_layers([layer], rows[i : i + 1]) - expected[i]).abs().max() < 1e-5
 
 
-def test_refined_maps_are_written_with_their_conditions():
+@pytest.mark.parametrize(
+    "axis",
+    [AxisConstraint(0, axis=0, exact=True), ConceptConstraint(range(20), range(50, 90), exact=True)],
+    ids=["attribute", "concepts"],
+)
+def test_refined_maps_are_written_with_their_conditions(axis):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(120, 5)).astype(np.float32)
     routine = ParametricTSNE(refine=True, epochs=1, init_epochs=1, perplexity=10, random_state=0)
-    routine.add_constraint(AxisConstraint(0, axis=0, exact=True))
+    routine.add_constraint(axis)
     routine.add_constraint(BoundsConstraint(low=[None, -2], high=[None, 2], exact=True)).fit(X)
     new = X[:30] + 0.2 * rng.normal(size=(30, 5)).astype(np.float32)
     placed = run_layers(write_layers(routine), torch.from_numpy(new)).detach().numpy()

@@ -18,6 +18,13 @@ function onAxis(position, row, { axis, column, knots, gaps, offset }) {
   return position.map((value, j) => (j === axis ? along - whole / 2 : value));
 }
 
+// Returns a position whose coordinate on an axis is a linear function of the row.
+function alongLine(position, row, { axis, center, weights, offset }) {
+  let along = offset;
+  for (let k = 0; k < weights.length; k++) along += (row[k] - center[k]) * weights[k];
+  return position.map((value, j) => (j === axis ? along : value));
+}
+
 function inBox(position, row, { low, high, projected }) {
   return position.map((value, j) => {
     let within = value;
@@ -49,7 +56,7 @@ function inStar(position, row, condition) {
   return scaled(led, (gauge) => 1 / Math.max(1, gauge * (1 + GAUGE_MARGIN)));
 }
 
-const CONDITIONS = { attribute: onAxis, box: inBox, disc: inStar, polygon: inStar };
+const CONDITIONS = { attribute: onAxis, "linear axis": alongLine, box: inBox, disc: inStar, polygon: inStar };
 
 // Evaluates layers for a row, and leads the position to where all conditions hold.
 function conditioned(row, { layers, conditions }) {
